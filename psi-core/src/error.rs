@@ -1,0 +1,224 @@
+//! Errors that say whose fault something is, and the one table of codes that a peer may see.
+//!
+//! Spec 09. Every refusal and every abort crosses the wire as a [`Code`] and nothing else: no
+//! sentence, no position, no count, because any of these could depend on data.
+
+use std::fmt;
+
+use crate::store::StoreError;
+
+/// Why a protocol step did not succeed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The peer sent something that the specification forbids.
+    #[error("the peer broke the protocol: {detail} ({code})")]
+    PeerMisbehaved {
+        /// What the peer is told.
+        code: Code,
+        /// What the owner's log says. Never holds bytes the peer sent, nor secrets.
+        detail: &'static str,
+    },
+    /// The peer is honest but asks for what this side does not do.
+    #[error("the two sides do not fit together: {detail} ({code})")]
+    PeerIncompatible {
+        /// What the peer is told.
+        code: Code,
+        /// What the owner's log says.
+        detail: &'static str,
+    },
+    /// The caller used the crate against its documentation.
+    #[error("internal error, please report it: {0}")]
+    ApiMisuse(&'static str),
+    /// A named bound of [`crate::limits`] would be exceeded by this side's own input.
+    #[error("{what} is {value}, more than the limit of {limit}")]
+    Limit {
+        /// The quantity, in words.
+        what: &'static str,
+        /// Its value.
+        value: u64,
+        /// The bound.
+        limit: u64,
+    },
+    /// The place where lists are kept failed (disk full, for example).
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The owner or the operator asked to stop.
+    #[error("the job was cancelled")]
+    Cancelled,
+}
+
+impl Error {
+    /// Shorthand for a protocol violation.
+    pub(crate) const fn misbehaved(code: Code, detail: &'static str) -> Self {
+        Self::PeerMisbehaved { code, detail }
+    }
+
+    /// The code a peer may see for this error.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::PeerMisbehaved { code, .. } | Self::PeerIncompatible { code, .. } => *code,
+            Self::Cancelled => Code::Cancelled,
+            Self::ApiMisuse(_) | Self::Limit { .. } | Self::Store(_) => Code::Unavailable,
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $number:literal, $text:literal;)+) => {
+        /// What one node tells the other when it refuses or aborts (Spec 09 §1).
+        ///
+        /// The number crosses the wire, the text stands in JSON output and receipts. Both are
+        /// stable.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        #[repr(u16)]
+        pub enum Code {
+            $($(#[doc = $doc])+ $name = $number,)+
+        }
+
+        impl Code {
+            /// All codes, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The stable text of the code.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)+
+                }
+            }
+
+            /// One sentence for the reader of a table of codes.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($doc),+),)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The peer does not know this collaboration, or has not joined it.
+    UnknownCollaboration = 1, "unknown_collaboration";
+    /// The peer speaks another version of the protocol.
+    VersionUnsupported = 2, "version_unsupported";
+    /// The query is outside the accepted SQL subset, or not in canonical form.
+    QueryNotAccepted = 3, "query_not_accepted";
+    /// The peer offers no such table in this collaboration.
+    TableNotOffered = 4, "table_not_offered";
+    /// The peer does not allow a join on this key.
+    KeyNotAllowed = 5, "key_not_allowed";
+    /// The peer does not allow a filter on this column.
+    FilterNotAllowed = 6, "filter_not_allowed";
+    /// The two sides declare different identifier kinds for the join key.
+    KindsDiffer = 7, "kinds_differ";
+    /// The member that asks may not query in this collaboration.
+    RequesterNotAllowed = 8, "requester_not_allowed";
+    /// A member that would receive the result may not receive it.
+    RecipientNotAllowed = 9, "recipient_not_allowed";
+    /// `COUNT(*)` needs a key that both sides declare unique; `COUNT(DISTINCT key)` does not.
+    KeyNotUnique = 10, "key_not_unique";
+    /// The peer cannot serve this now; the reason is in its own log.
+    Unavailable = 11, "unavailable";
+    /// The peer already runs as many jobs as it allows.
+    TooManyJobs = 12, "too_many_jobs";
+    /// A rule of the peer needs a literal that the requester hid.
+    OpenRequired = 13, "open_required";
+    /// A registered size is beyond what this version or this node serves.
+    SizeNotServed = 14, "size_not_served";
+    /// The two receipt logs do not agree; new jobs wait until the owner repairs this.
+    ReceiptsDisagree = 15, "receipts_disagree";
+    /// A message did not decode, was too long, or had bytes left over.
+    MalformedMessage = 32, "malformed_message";
+    /// A message came that the state of the job does not allow.
+    UnexpectedMessage = 33, "unexpected_message";
+    /// A list had more or fewer records than the job specification says.
+    WrongCount = 34, "wrong_count";
+    /// The records of a sorted list were not strictly increasing.
+    NotIncreasing = 35, "not_increasing";
+    /// A group element was not in canonical encoding.
+    NonCanonicalElement = 36, "non_canonical_element";
+    /// A group element was the identity.
+    IdentityElement = 37, "identity_element";
+    /// A canary point was missing or re-weighted in the reply.
+    CanaryMissing = 38, "canary_missing";
+    /// A signature did not verify.
+    SignatureInvalid = 39, "signature_invalid";
+    /// The peer's half of the job specification contradicts what was agreed.
+    SpecMismatch = 40, "spec_mismatch";
+    /// A receipt entry is not the one that this step calls for.
+    EntryMismatch = 41, "entry_mismatch";
+    /// This job was opened before; a job is opened once.
+    JobReused = 42, "job_reused";
+    /// The owner or operator of the other side cancelled the job.
+    Cancelled = 48, "cancelled";
+    /// The other side waited longer than its time limit.
+    TimedOut = 49, "timed_out";
+    /// The connection ended, or a node stopped, before the job was done.
+    Interrupted = 50, "interrupted";
+}
+
+impl Code {
+    /// The number that crosses the wire.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self as u16
+    }
+
+    /// The code with this number, or `None` if there is no such code.
+    #[must_use]
+    pub fn from_number(number: u16) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.number() == number)
+    }
+
+    /// Whether the code says that the sender of a message broke the protocol.
+    #[must_use]
+    pub const fn is_violation(self) -> bool {
+        (32..48).contains(&(self as u16))
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl bincode::Encode for Code {
+    fn encode<E: bincode::enc::Encoder>(
+        &self,
+        encoder: &mut E,
+    ) -> Result<(), bincode::error::EncodeError> {
+        self.number().encode(encoder)
+    }
+}
+
+impl<Context> bincode::Decode<Context> for Code {
+    fn decode<D: bincode::de::Decoder<Context = Context>>(
+        decoder: &mut D,
+    ) -> Result<Self, bincode::error::DecodeError> {
+        Self::from_number(u16::decode(decoder)?)
+            .ok_or(bincode::error::DecodeError::Other("unknown code"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+
+    #[test]
+    fn numbers_and_texts_are_unique_and_round_trip() {
+        for (i, a) in Code::ALL.iter().enumerate() {
+            assert_eq!(Code::from_number(a.number()), Some(*a));
+            for b in &Code::ALL[i + 1..] {
+                assert!(a.number() < b.number(), "{a} and {b} are out of order");
+                assert_ne!(a.as_str(), b.as_str());
+            }
+        }
+        assert_eq!(Code::from_number(0), None);
+    }
+}

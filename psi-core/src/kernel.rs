@@ -1,0 +1,48 @@
+//! The batch kernels: all group arithmetic of the bulk path, behind one bytes-in, bytes-out
+//! interface.
+//!
+//! Spec 02 §4. A backend owns the whole path from bytes to bytes, because encoding and decoding
+//! cost as much as a third of a multiplication and can only be batched inside. Outputs of all
+//! backends are identical bytes. Calls are single-threaded; [`batch`] spreads them over rayon.
+
+pub mod batch;
+pub mod portable;
+
+use crate::group::SecretScalar;
+
+/// A backend for group arithmetic on batches.
+///
+/// # Security
+/// Implementations are constant-time in the scalars. Which inputs decode is public.
+pub trait Kernel: Send + Sync {
+    /// A stable name for logs and measurements, such as `portable`.
+    fn name(&self) -> &'static str;
+
+    /// `out[i] = encode(k * OneWayMap(uniform[i]))`, the ristretto255 one-way map of RFC 9496
+    /// §4.3.4 on 64 uniform bytes. Both slices have the same length.
+    fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]);
+
+    /// `out[i] = encode(k * decode(points[i]))`. Both slices have the same length.
+    ///
+    /// # Errors
+    /// [`DecodeFailed`] with the smallest index that is not a canonical encoding (RFC 9496
+    /// §4.3.1) or is the identity; `out` is then unspecified.
+    fn decode_mul_encode(
+        &self,
+        points: &[[u8; 32]],
+        k: &SecretScalar,
+        out: &mut [[u8; 32]],
+    ) -> Result<(), DecodeFailed>;
+
+    /// `out[i] = encode(k[i] * G)`, G the generator. Both slices have the same length.
+    fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]);
+}
+
+/// A batch held bytes that are not the canonical encoding of an element other than the identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeFailed {
+    /// The smallest index in the batch that failed.
+    pub index: usize,
+    /// Whether that element is the identity (canonical, but never accepted from a peer).
+    pub identity: bool,
+}

@@ -1,0 +1,34 @@
+//! The Glovebox protocol: private set intersection between two parties, as pure functions and
+//! state machines.
+//!
+//! This crate opens no socket and no file, reads no clock and no environment, and draws no
+//! randomness from the operating system: bytes, time and the 32-byte job seed come in as
+//! arguments, bytes go out as return values. Whoever calls it decides where lists are kept
+//! (see [`store`]) and how messages travel (see [`messages`]).
+//!
+//! The normative text is `docs/spec/`; comments cite it as `Spec 04 §2`.
+
+#![forbid(unsafe_code)]
+
+pub mod canary;
+pub mod digest;
+pub mod error;
+pub mod facts;
+pub mod filler;
+pub mod group;
+pub mod identifier;
+pub mod kernel;
+pub mod limits;
+pub mod list;
+pub mod matching;
+pub mod messages;
+pub mod progress;
+pub mod receipt;
+pub mod seed;
+pub mod session;
+pub mod spec;
+pub mod store;
+pub mod tag;
+pub mod transcript;
+
+pub use error::{Code, Error};

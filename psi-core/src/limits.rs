@@ -1,0 +1,36 @@
+//! Every bound on what a peer, or this side's own configuration, can make this crate hold or do.
+//! Spec 09 §2 lists them with their reasons.
+
+/// Bytes of one control message after its frame header. The largest is a proposal with a query of
+/// [`QUERY_BYTES_MAX`] and [`HIDDEN_LITERALS_MAX`] commitments.
+pub const CONTROL_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of one rows frame's body. Large enough that headers do not count, small enough that
+/// several jobs buffer little.
+pub const ROWS_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of canonical query text.
+pub const QUERY_BYTES_MAX: usize = 16 * 1024;
+
+/// Hidden literals of one query.
+pub const HIDDEN_LITERALS_MAX: usize = 256;
+
+/// Columns of one join key.
+pub const KEY_COLUMNS_MAX: usize = 8;
+
+/// Bytes of one member, table or column name.
+pub const NAME_BYTES_MAX: usize = 128;
+
+/// Bytes of one identifier value after normalisation; longer values are NULL.
+pub const IDENTIFIER_BYTES_MAX: usize = 4096;
+
+/// Registered identities of one list. 2^36 rows of 32 bytes are 2 TiB, beyond one machine's job.
+pub const IDENTITIES_MAX: u64 = 1 << 36;
+
+/// Fewest and most canaries of one part (design of the canary check: Spec 04 §4).
+pub const CANARIES_MIN: u64 = 64;
+/// See [`CANARIES_MIN`].
+pub const CANARIES_MAX: u64 = 1024;
+
+/// Bytes of one encoded receipt entry.
+pub const ENTRY_BYTES_MAX: usize = 4 * 1024;

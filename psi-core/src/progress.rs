@@ -1,0 +1,56 @@
+//! How long work reports that it goes on, and learns that it should stop.
+//!
+//! Only the command line draws bars; this crate calls a trait (Spec 01 §4).
+
+use crate::error::Error;
+
+/// The stages of one side's half of a match that take time proportional to a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Reading the own table and digesting identifiers.
+    Freeze,
+    /// Blinding the own list (Receiver) or computing tags (Sender).
+    Blind,
+    /// Sending the own list.
+    Send,
+    /// Receiving the peer's list.
+    Receive,
+    /// Raising the peer's blinded list to the own scalar (Sender).
+    Evaluate,
+    /// Removing the own blinding and matching (Receiver).
+    Match,
+}
+
+impl Stage {
+    /// The stable text of the stage.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Freeze => "freeze",
+            Self::Blind => "blind",
+            Self::Send => "send",
+            Self::Receive => "receive",
+            Self::Evaluate => "evaluate",
+            Self::Match => "match",
+        }
+    }
+}
+
+/// Receives progress and may ask for a stop. Implementations must be cheap: it is called per batch.
+pub trait Progress: Send + Sync {
+    /// `done` of `total` records of `stage` are finished.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] to make the work stop; nothing else.
+    fn report(&self, stage: Stage, done: u64, total: u64) -> Result<(), Error>;
+}
+
+/// Ignores progress and never asks for a stop.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn report(&self, _: Stage, _: u64, _: u64) -> Result<(), Error> {
+        Ok(())
+    }
+}

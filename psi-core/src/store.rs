@@ -1,0 +1,90 @@
+//! Where lists of fixed-width records are kept: an interface, and the one that keeps them in memory.
+//!
+//! Spec 04 §6. A list is records of one width. It is written once, then read any number of times.
+//! Matching, blinding and sending only ever read a list from front to back, so an implementation
+//! may keep it on disk as sorted runs and merge them while reading.
+
+use std::error::Error as StdError;
+
+/// The place where a list is kept failed, for example because a disk is full.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {source}")]
+pub struct StoreError {
+    /// What was being done.
+    pub what: &'static str,
+    /// Why it failed.
+    #[source]
+    pub source: Box<dyn StdError + Send + Sync>,
+}
+
+/// Makes empty lists.
+pub trait RecordStore: Send + Sync {
+    /// An empty list of records of `width` bytes, to be put into ascending order of their bytes.
+    ///
+    /// # Errors
+    /// [`StoreError`] if no space can be had for it.
+    fn unsorted(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError>;
+
+    /// An empty list of records of `width` bytes that keeps the order in which they are pushed.
+    ///
+    /// # Errors
+    /// [`StoreError`] if no space can be had for it.
+    fn in_order(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError>;
+}
+
+/// A list that is being written.
+pub trait RecordWriter: Send {
+    /// Appends whole records; `records.len()` is a multiple of the width.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be kept.
+    fn push(&mut self, records: &[u8]) -> Result<(), StoreError>;
+
+    /// Ends the list: sorted if it was made by [`RecordStore::unsorted`], equal records kept.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the list could not be finished.
+    fn finish(self: Box<Self>) -> Result<Box<dyn RecordList>, StoreError>;
+
+    /// Ends the list like [`Self::finish`] and keeps one of each run of equal neighbours.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the list could not be finished.
+    fn finish_distinct(self: Box<Self>) -> Result<Box<dyn RecordList>, StoreError>;
+}
+
+/// A finished list.
+pub trait RecordList: Send + Sync {
+    /// Bytes of one record.
+    fn width(&self) -> usize;
+
+    /// The number of records.
+    fn len(&self) -> u64;
+
+    /// Whether the list holds no record.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A reader that starts at the first record.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the list can no longer be read.
+    fn reader(&self) -> Result<Box<dyn RecordReader + '_>, StoreError>;
+}
+
+/// Reads a list from front to back.
+pub trait RecordReader: Send {
+    /// Replaces the contents of `out` by the next records, at most `records_max` of them; leaves
+    /// `out` empty at the end of the list.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the list can no longer be read.
+    fn next_batch(&mut self, out: &mut Vec<u8>, records_max: usize) -> Result<(), StoreError>;
+}
+
+/// Keeps every list in memory and zeroizes it when it is dropped.
+///
+/// Time: one `n log n` sort of whole records per unsorted list, in parallel. Memory: `n * width`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MemoryStore;
