@@ -32,5 +32,12 @@ pub const CANARIES_MIN: u64 = 64;
 /// See [`CANARIES_MIN`].
 pub const CANARIES_MAX: u64 = 1024;
 
-/// Bytes of one encoded receipt entry.
-pub const ENTRY_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of one encoded receipt entry. An opened entry holds a whole job specification; the rest
+/// of a control message must still fit around it.
+pub const ENTRY_BYTES_MAX: usize = 48 * 1024;
+
+/// Bytes of an owner's statement on a receipt log.
+pub const STATEMENT_BYTES_MAX: usize = 2 * 1024;
+
+/// Running jobs that one side may name while settling; a node never runs more at once.
+pub const LIVE_JOBS_MAX: usize = 64;

@@ -1,0 +1,124 @@
+//! Control messages: everything but rows (Spec 06 §3).
+
+use bincode::{Decode, Encode};
+
+use crate::error::Code;
+use crate::spec::{Half, JobId, Recipients};
+
+/// A control message.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[expect(clippy::large_enum_variant, reason = "control messages are few and short-lived")]
+pub enum Control {
+    /// Requester: a query and its half of the specification. Opens a job stream.
+    Propose(Proposal),
+    /// Responder: its half, and its signature over the job that follows from both.
+    Accept {
+        /// The responder's half.
+        half: Half,
+        /// Ed25519 over `"psi/v1/agree" || job_id`.
+        signature: [u8; 64],
+    },
+    /// Responder: no, for this reason. Ends the stream.
+    Refuse(Code),
+    /// Requester: its signature over the same job.
+    Agree {
+        /// Ed25519 over `"psi/v1/agree" || job_id`.
+        signature: [u8; 64],
+    },
+    /// Either side: `SHA-512("psi/v1/open" || job_id || seed || digest of the frozen input)`.
+    Commitment([u8; 64]),
+    /// Sequencer: the next receipt entry, durable on its side.
+    Entry(EntryMessage),
+    /// Follower: its signature over that entry, durable on its side.
+    Countersign {
+        /// Ed25519 over the entry's signing text.
+        signature: [u8; 64],
+    },
+    /// Sender: `K_b = b*G`.
+    SenderKey {
+        /// The match this key is for.
+        match_index: u8,
+        /// The canonical encoding of `K_b`.
+        point: [u8; 32],
+    },
+    /// Receiver: what came out, to be put on the closing entry.
+    Outcome(Outcome),
+    /// Either side: still at work; resets the time limit for silence and says nothing else.
+    Working,
+    /// Either side: the job ends here, for this reason. Ends the stream.
+    Abort(Code),
+    /// Follower: asks the sequencer to bring both receipt logs to the same entry. Opens a
+    /// settlement stream.
+    SettleRequest {
+        /// The collaboration whose log is meant.
+        collab_id: [u8; 32],
+    },
+    /// Both, sequencer first: where the own log stands. Opens a settlement stream if the
+    /// sequencer starts it.
+    Settle(SettleState),
+    /// Sequencer: both logs are equal and complete. Ends the stream.
+    Settled,
+}
+
+/// The requester's opening message.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Proposal {
+    /// The protocol version it speaks.
+    pub version: u16,
+    /// The collaboration under which it asks.
+    pub collab_id: [u8; 32],
+    /// The canonical query.
+    pub query: String,
+    /// Commitments to its hidden literals.
+    pub hidden: Vec<[u8; 64]>,
+    /// Who is to get the result.
+    pub recipients: Recipients,
+    /// Its half.
+    pub half: Half,
+}
+
+/// A receipt entry with the signatures that its sender holds; the order is that of node ids.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct EntryMessage {
+    /// Canonical bytes of a [`crate::receipt::Entry`].
+    pub entry: Vec<u8>,
+    /// Signatures of the member with the smaller and of the one with the larger node id.
+    pub signatures: [Option<[u8; 64]>; 2],
+}
+
+/// One released or suppressed cell, of one size in both cases (Spec 05 §6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Opening {
+    /// Whether the count may be shown.
+    pub released: bool,
+    /// The count, 0 if it may not be shown.
+    pub count: u64,
+    /// The salt of the output commitment.
+    pub salt: [u8; 32],
+}
+
+/// What the Receiver tells the Sender at the end of a match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Outcome {
+    /// Present exactly if the Sender's side is a recipient.
+    pub opening: Option<Opening>,
+    /// The salted commitment to the output.
+    pub output_commitment: [u8; 64],
+}
+
+/// Where one side's receipt log stands.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct SettleState {
+    /// The collaboration whose log is meant.
+    pub collab_id: [u8; 32],
+    /// The number of entries held.
+    pub entries: u64,
+    /// The hash of the last one, zero if there is none.
+    pub head: [u8; 64],
+    /// The own signature over the last one.
+    pub signature: Option<[u8; 64]>,
+    /// Opened jobs that are still running here.
+    pub live: Vec<JobId>,
+    /// A statement to be recorded, by an owner who repairs a log that was rolled back.
+    pub statement: Option<String>,
+}

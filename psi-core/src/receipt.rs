@@ -1,0 +1,210 @@
+//! Receipts: one hash chain of countersigned entries per collaboration.
+//!
+//! Spec 07. This module is arithmetic alone: what an entry says, its hash, the text both members
+//! sign, and the offline check of a whole log ([`ChainVerifier`]). Who stores entries and in which
+//! order they are signed is the node's business.
+//!
+//! An entry holds no output in the clear, no true size and no timing.
+
+mod verify;
+
+use bincode::{Decode, Encode};
+use ed25519_dalek::{Signature, VerifyingKey};
+use sha2::{Digest as _, Sha512};
+
+pub use verify::{ChainError, ChainSummary, ChainVerifier};
+
+use crate::error::{Code, Error};
+use crate::limits;
+use crate::messages::codec;
+use crate::spec::{JobId, JobSpec};
+use crate::transcript::Transcripts;
+
+/// The hash of an entry.
+pub type EntryHash = [u8; 64];
+
+/// One entry of a collaboration's receipt log.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Entry {
+    /// The collaboration.
+    pub collab_id: [u8; 32],
+    /// The entry's number, from 0.
+    pub seq: u64,
+    /// The hash of the entry before; zero for entry 0.
+    pub previous: EntryHash,
+    /// What the entry records.
+    pub body: Body,
+}
+
+/// What an entry records.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Body {
+    /// A job was agreed on; from here on it counts, whatever becomes of it.
+    Opened {
+        /// The canonical job specification; its hash is the job's id.
+        spec: Vec<u8>,
+        /// The requester's and the responder's commitment to seed and frozen input.
+        commitments: [[u8; 64]; 2],
+    },
+    /// A job ended.
+    Closed {
+        /// The job.
+        job_id: JobId,
+        /// How it ended.
+        status: ClosedStatus,
+        /// Why, if it was aborted.
+        code: Option<Code>,
+        /// The salted commitment to the output, if it completed.
+        output_commitment: Option<[u8; 64]>,
+        /// What crossed the wire, if it completed.
+        transcripts: Option<Transcripts>,
+    },
+    /// A member states something about its own log, such as a repair after a rollback.
+    Statement {
+        /// The node id of the member.
+        node_id: [u8; 32],
+        /// Its words.
+        text: String,
+    },
+}
+
+/// How a job ended, as both members record it. A suppressed result is `Completed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum ClosedStatus {
+    /// The protocol ran to its end.
+    Completed,
+    /// It did not.
+    Aborted,
+}
+
+impl ClosedStatus {
+    /// The stable text of the status.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
+impl Entry {
+    /// The canonical bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// Reads canonical bytes and checks every bound that one entry must hold on its own.
+    ///
+    /// # Errors
+    /// [`Code::MalformedMessage`] if the bytes do not decode, are not canonical or exceed a limit;
+    /// the errors of [`JobSpec::decode`] for an opened entry; [`Code::EntryMismatch`] if a closed
+    /// entry's fields contradict its status.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.len() > limits::ENTRY_BYTES_MAX {
+            return Err(Error::misbehaved(Code::MalformedMessage, "a receipt entry is too long"));
+        }
+        let entry: Self = codec::decode(bytes)?;
+        match &entry.body {
+            Body::Opened { spec, .. } => {
+                let spec = JobSpec::decode(spec)?;
+                if spec.collab_id != entry.collab_id {
+                    let detail = "a job of another collaboration";
+                    return Err(Error::misbehaved(Code::EntryMismatch, detail));
+                }
+            }
+            Body::Closed { status, code, output_commitment, transcripts, .. } => {
+                let completed = *status == ClosedStatus::Completed;
+                let fits = completed == output_commitment.is_some()
+                    && completed == transcripts.is_some()
+                    && completed == code.is_none();
+                if !fits {
+                    let detail = "a closing entry that contradicts its status";
+                    return Err(Error::misbehaved(Code::EntryMismatch, detail));
+                }
+            }
+            Body::Statement { text, .. } => {
+                if text.is_empty() || text.len() > limits::STATEMENT_BYTES_MAX {
+                    let detail = "the length of a statement";
+                    return Err(Error::misbehaved(Code::MalformedMessage, detail));
+                }
+            }
+        }
+        Ok(entry)
+    }
+
+    /// `SHA-512("psi/v1/entry" || canonical bytes)`.
+    #[must_use]
+    pub fn hash(&self) -> EntryHash {
+        entry_hash(&self.encode())
+    }
+}
+
+/// The hash of an entry's canonical bytes.
+#[must_use]
+pub fn entry_hash(bytes: &[u8]) -> EntryHash {
+    Sha512::new().chain_update(b"psi/v1/entry").chain_update(bytes).finalize().into()
+}
+
+/// What a member signs for an entry: `"psi/v1/receipt" || hash`.
+#[must_use]
+pub fn signing_text(hash: &EntryHash) -> Vec<u8> {
+    [b"psi/v1/receipt".as_slice(), hash].concat()
+}
+
+/// What a member signs to agree to a job: `"psi/v1/agree" || job_id`.
+#[must_use]
+pub fn agreement_text(job_id: &JobId) -> Vec<u8> {
+    [b"psi/v1/agree".as_slice(), job_id].concat()
+}
+
+/// Whether `signature` over `text` is one of the node `node_id`, by the strict rules of RFC 8032
+/// that also exclude keys of small order.
+#[must_use]
+pub fn signature_holds(node_id: &[u8; 32], text: &[u8], signature: &[u8; 64]) -> bool {
+    VerifyingKey::from_bytes(node_id)
+        .and_then(|key| key.verify_strict(text, &Signature::from_bytes(signature)))
+        .is_ok()
+}
+
+/// The commitment that binds a side to its seed and its input before any data flows:
+/// `SHA-512("psi/v1/open" || job_id || seed || digest of the frozen input)` (Spec 07 §3).
+///
+/// # Security
+/// Hiding because the seed has 256 random bits. Neither seed nor digest is ever sent.
+#[must_use]
+pub fn opening_commitment(
+    job_id: &JobId,
+    seed: &crate::seed::JobSeed,
+    input_digest: &[u8; 64],
+) -> [u8; 64] {
+    Sha512::new()
+        .chain_update(b"psi/v1/open")
+        .chain_update(job_id)
+        .chain_update(seed.expose())
+        .chain_update(input_digest)
+        .finalize()
+        .into()
+}
+
+/// One cell of an output: its value, or `None` where it was suppressed.
+pub type Cell = Option<u64>;
+
+/// The salted commitment to an output: `SHA-512("psi/v1/output" || salt || number of cells ||
+/// per cell a flag and the value, 0 if suppressed)` (Spec 07 §4).
+#[must_use]
+pub fn output_commitment(salt: &[u8; 32], cells: &[Cell]) -> [u8; 64] {
+    let mut hash = Sha512::new()
+        .chain_update(b"psi/v1/output")
+        .chain_update(salt)
+        .chain_update((cells.len() as u64).to_be_bytes());
+    for cell in cells {
+        hash.update([u8::from(cell.is_some())]);
+        hash.update(cell.unwrap_or(0).to_be_bytes());
+    }
+    hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests;

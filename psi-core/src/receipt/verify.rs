@@ -1,0 +1,165 @@
+//! The offline check of a receipt log, entry by entry (Spec 07 §5).
+//!
+//! Needs the log, the collaboration's id and the two public keys; no data and no network. Time and
+//! memory are linear in the number of jobs.
+
+use std::collections::HashMap;
+
+use super::{Body, Entry, EntryHash, entry_hash, signature_holds, signing_text};
+use crate::error::Error;
+use crate::spec::{JobId, JobSpec};
+
+/// Why an entry does not belong where it stands.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// The bytes are no entry.
+    #[error("it is not a well-formed entry: {0}")]
+    Malformed(#[source] Error),
+    /// The entry belongs to another collaboration.
+    #[error("it belongs to another collaboration")]
+    OtherCollaboration,
+    /// An entry is missing, repeated or out of order.
+    #[error("it bears number {found} where number {expected} belongs")]
+    Sequence {
+        /// The number that belongs here.
+        expected: u64,
+        /// The number it bears.
+        found: u64,
+    },
+    /// The entry does not continue the one before: one of the two was changed, or the log forked.
+    #[error("it does not continue the entry before it")]
+    Previous,
+    /// A signature is absent where the log goes on after it.
+    #[error("the entry before it lacks the signature of {0}")]
+    Unsigned(String),
+    /// A signature does not verify.
+    #[error("the signature of {0} does not verify")]
+    Signature(String),
+    /// The job was opened before.
+    #[error("it opens a job that an earlier entry opened")]
+    Reopened,
+    /// The job was never opened, or closed before.
+    #[error("it closes a job that is not open")]
+    NotOpen,
+    /// The job names nodes that are not the members.
+    #[error("it opens a job between nodes that are not the members")]
+    OtherNodes,
+}
+
+/// What a verified log holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChainSummary {
+    /// Entries checked.
+    pub entries: u64,
+    /// Jobs opened.
+    pub opened: u64,
+    /// Jobs that completed.
+    pub completed: u64,
+    /// Jobs that were aborted.
+    pub aborted: u64,
+    /// Members whose signature the last entry lacks.
+    pub unsigned: Vec<String>,
+}
+
+/// Checks a log from its first entry on.
+pub struct ChainVerifier {
+    collab_id: [u8; 32],
+    members: [([u8; 32], String); 2],
+    head: EntryHash,
+    jobs: HashMap<JobId, bool>,
+    summary: ChainSummary,
+}
+
+impl ChainVerifier {
+    /// A verifier for the collaboration `collab_id` between two members, each a node id and a
+    /// name, in any order.
+    #[must_use]
+    pub fn new(collab_id: [u8; 32], mut members: [([u8; 32], String); 2]) -> Self {
+        members.sort();
+        let (head, jobs, summary) = ([0; 64], HashMap::new(), ChainSummary::default());
+        Self { collab_id, members, head, jobs, summary }
+    }
+
+    /// Checks the next entry; `signatures` stand in the order of node ids.
+    ///
+    /// # Errors
+    /// A [`ChainError`] that says what is wrong; the verifier is then of no further use.
+    pub fn check(
+        &mut self,
+        bytes: &[u8],
+        signatures: &[Option<[u8; 64]>; 2],
+    ) -> Result<Entry, ChainError> {
+        if let Some(name) = self.summary.unsigned.first() {
+            return Err(ChainError::Unsigned(name.clone()));
+        }
+        let entry = Entry::decode(bytes).map_err(ChainError::Malformed)?;
+        self.check_place(&entry)?;
+        let hash = entry_hash(bytes);
+        let text = signing_text(&hash);
+        for ((node_id, name), signature) in self.members.iter().zip(signatures) {
+            match signature {
+                None => self.summary.unsigned.push(name.clone()),
+                Some(signature) if signature_holds(node_id, &text, signature) => {}
+                Some(_) => return Err(ChainError::Signature(name.clone())),
+            }
+        }
+        self.check_body(&entry)?;
+        self.head = hash;
+        self.summary.entries += 1;
+        Ok(entry)
+    }
+
+    /// What the log holds, after its last entry.
+    #[must_use]
+    pub fn finish(self) -> ChainSummary {
+        self.summary
+    }
+
+    fn check_place(&self, entry: &Entry) -> Result<(), ChainError> {
+        if entry.collab_id != self.collab_id {
+            return Err(ChainError::OtherCollaboration);
+        }
+        if entry.seq != self.summary.entries {
+            let expected = self.summary.entries;
+            return Err(ChainError::Sequence { expected, found: entry.seq });
+        }
+        if entry.previous != self.head {
+            return Err(ChainError::Previous);
+        }
+        Ok(())
+    }
+
+    fn check_body(&mut self, entry: &Entry) -> Result<(), ChainError> {
+        match &entry.body {
+            Body::Opened { spec, .. } => {
+                let spec = JobSpec::decode(spec).map_err(ChainError::Malformed)?;
+                let mut nodes = [spec.requester.node_id, spec.responder.node_id];
+                nodes.sort_unstable();
+                if nodes != [self.members[0].0, self.members[1].0] {
+                    return Err(ChainError::OtherNodes);
+                }
+                if self.jobs.insert(spec.job_id(), true).is_some() {
+                    return Err(ChainError::Reopened);
+                }
+                self.summary.opened += 1;
+            }
+            Body::Closed { job_id, status, .. } => {
+                match self.jobs.get_mut(job_id) {
+                    Some(open) if *open => *open = false,
+                    _ => return Err(ChainError::NotOpen),
+                }
+                match status {
+                    super::ClosedStatus::Completed => self.summary.completed += 1,
+                    super::ClosedStatus::Aborted => self.summary.aborted += 1,
+                }
+            }
+            Body::Statement { node_id, .. } => {
+                if self.members.iter().all(|(member, _)| member != node_id) {
+                    return Err(ChainError::OtherNodes);
+                }
+            }
+        }
+        Ok(())
+    }
+}
