@@ -206,6 +206,8 @@ impl<Context> bincode::Decode<Context> for Code {
     }
 }
 
+bincode::impl_borrow_decode!(Code);
+
 #[cfg(test)]
 mod tests {
     use super::Code;

@@ -6,10 +6,12 @@
 
 #[doc(hidden)]
 pub mod conformance;
+mod cursor;
 mod memory;
 
 use std::error::Error as StdError;
 
+pub(crate) use cursor::Cursor;
 pub use memory::MemoryStore;
 
 /// The place where a list is kept failed, for example because a disk is full.
