@@ -1,0 +1,123 @@
+//! The match as two state machines without I/O: Receiver and Sender.
+//!
+//! Spec 04. A state is named for the message it awaits and is consumed by it. A step that has
+//! something to send returns it beside the next state, so that what leaves the machine can be read
+//! off the types:
+//!
+//! ```text
+//! Receiver                                   Sender
+//! receiver::blind -> A, ExpectSenderKey      sender::encrypt -> K_b, tags, ExpectBlinded
+//! ExpectSenderKey -> ExpectTags              ExpectBlinded   -> R, ExpectOutcome
+//! ExpectTags      -> ExpectEvaluated         ExpectOutcome   -> what the Sender's side learns
+//! ExpectEvaluated -> Matched -> Outcome
+//! ```
+//!
+//! Tags do not depend on A, so a caller may send them while A is still arriving. R exists only as
+//! the result of the last byte of A: there is no value that a caller could send earlier.
+//!
+//! Lists are written to and read from the [`RecordStore`] in [`Tools`]; calls do the arithmetic of
+//! a whole batch and belong on a thread that may block.
+
+pub mod receiver;
+pub mod sender;
+mod setup;
+
+use std::sync::Arc;
+
+pub use setup::MatchSetup;
+
+use crate::error::{Code, Error};
+use crate::kernel::Kernel;
+use crate::list::OrderCheck;
+use crate::messages::Opening;
+use crate::messages::frame::{ListId, RowsHeader};
+use crate::progress::Progress;
+use crate::receipt::Cell;
+use crate::store::{RecordList, RecordStore};
+use crate::transcript::ListTranscript;
+
+/// A finished list that may be sent from one thread while another goes on.
+pub type SharedList = Arc<dyn RecordList>;
+
+/// Records read, multiplied and written at a time: a whole rows frame of points.
+pub const BATCH_RECORDS: usize = crate::limits::ROWS_BYTES_MAX / 32;
+
+/// What a session works with.
+#[derive(Clone)]
+pub struct Tools {
+    /// The group arithmetic.
+    pub kernel: Arc<dyn Kernel>,
+    /// Where lists are kept.
+    pub store: Arc<dyn RecordStore>,
+    /// Who is told how far the work is, and may stop it.
+    pub progress: Arc<dyn Progress>,
+}
+
+/// What a state that takes a list in pieces becomes.
+pub enum Awaiting<S, T> {
+    /// The list is not complete.
+    More(S),
+    /// It was complete and passed every check.
+    Done(T),
+}
+
+/// The checks and the hash that every list from a peer goes through, piece by piece.
+struct Incoming {
+    header: RowsHeader,
+    order: OrderCheck,
+    transcript: ListTranscript,
+}
+
+impl Incoming {
+    /// Expects `count` records of `width` bytes as the list `list`, part 0, of the match.
+    fn new(list: ListId, match_index: u8, width: usize, count: u64) -> Self {
+        Self {
+            header: RowsHeader { list, match_index, part: 0 },
+            order: OrderCheck::new(width, count),
+            transcript: ListTranscript::new(list, match_index, 0, width, count),
+        }
+    }
+
+    /// Checks that the records belong to this list, are whole and strictly increasing, and are not
+    /// too many. Returns whether the list is now complete.
+    fn accept(&mut self, header: RowsHeader, records: &[u8]) -> Result<bool, Error> {
+        if header != self.header {
+            let detail = "records of a list that is not awaited";
+            return Err(Error::misbehaved(Code::UnexpectedMessage, detail));
+        }
+        self.order.push(records)?;
+        self.transcript.update(records);
+        Ok(self.order.is_complete())
+    }
+
+    fn finish(self) -> [u8; 64] {
+        self.transcript.finish()
+    }
+}
+
+/// The hash of an own list as the peer will see it.
+fn list_transcript(
+    list: ListId,
+    match_index: u8,
+    records: &dyn RecordList,
+) -> Result<[u8; 64], Error> {
+    let mut transcript =
+        ListTranscript::new(list, match_index, 0, records.width(), records.len());
+    let mut reader = records.reader()?;
+    let mut batch = Vec::new();
+    loop {
+        reader.next_batch(&mut batch, BATCH_RECORDS)?;
+        if batch.is_empty() {
+            return Ok(transcript.finish());
+        }
+        transcript.update(&batch);
+    }
+}
+
+/// The cell that an opening shows.
+const fn opened_cell(opening: &Opening) -> Cell {
+    if opening.released { Some(opening.count) } else { None }
+}
+
+#[cfg(test)]
+mod tests;
