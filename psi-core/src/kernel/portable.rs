@@ -48,7 +48,7 @@ impl Kernel for Portable {
     }
 
     fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]) {
-        let halves = k
+        let halves: Vec<RistrettoPoint> = k
             .iter()
             .map(|k| RistrettoPoint::mul_base(k.half().expose()))
             .collect();

@@ -88,10 +88,10 @@ impl Failure {
     pub const fn exit(&self) -> Exit {
         match self {
             Self::Input { .. } | Self::OwnData(_) => Exit::BadInput,
-            Self::OwnRefusal(_) => Exit::RefusedByOwnPolicy,
+            Self::OwnRefusal(_) => Exit::RefusedByPolicy,
             Self::PeerRefusal(_) => Exit::RefusedByPeer,
             Self::Connect(_) => Exit::PeerUnreachable,
-            Self::Receipts(_) => Exit::ReceiptsDisagree,
+            Self::Receipts(_) => Exit::ReceiptsWrong,
             Self::State(_) | Self::Internal(_) => Exit::Internal,
             Self::Protocol(psi_core::Error::Store(_) | psi_core::Error::ApiMisuse(_)) => {
                 Exit::Internal
