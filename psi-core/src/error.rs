@@ -177,7 +177,7 @@ impl Code {
 
     /// Whether the code says that the sender of a message broke the protocol.
     #[must_use]
-    pub const fn is_violation(self) -> bool {
+    pub fn is_violation(self) -> bool {
         (32..48).contains(&(self as u16))
     }
 }
@@ -205,6 +205,8 @@ impl<Context> bincode::Decode<Context> for Code {
             .ok_or(bincode::error::DecodeError::Other("unknown code"))
     }
 }
+
+bincode::impl_borrow_decode!(Code);
 
 #[cfg(test)]
 mod tests {

@@ -82,11 +82,12 @@ impl MatchSetup {
             });
         }
         let real = (identities.len() >= self.minimum).then_some(identities);
-        let mut padded = Padded::new(real, total, filler, tools.store.as_ref())?;
+        let padded = Padded::new(real, total, filler, tools.store.as_ref())?;
+        let mut reader = padded.reader()?;
         let mut digests = Vec::new();
         let mut done = 0;
         loop {
-            padded.next_batch(&mut digests, BATCH_RECORDS)?;
+            reader.next_batch(&mut digests, BATCH_RECORDS)?;
             if digests.is_empty() {
                 return Ok(());
             }
