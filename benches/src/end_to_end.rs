@@ -61,8 +61,8 @@ fn main() -> Outcome<()> {
     };
     let folder = tempfile::tempdir()?;
     let started = Instant::now();
-    let starts = [0, arguments.rows - shared];
-    let [a, b] = start_nodes(&program, folder.path(), &starts, arguments.rows)?;
+    let first_ids = [0, arguments.rows - shared];
+    let [a, b] = start_nodes(&program, folder.path(), &first_ids, arguments.rows)?;
     let load_seconds = started.elapsed().as_secs_f64();
 
     let before = [cpu_seconds(&a)?, cpu_seconds(&b)?];
@@ -97,10 +97,15 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-fn start_nodes(program: &Path, folder: &Path, starts: &[u64; 2], rows: u64) -> Outcome<[Node; 2]> {
+fn start_nodes(
+    program: &Path,
+    folder: &Path,
+    first_ids: &[u64; 2],
+    rows: u64,
+) -> Outcome<[Node; 2]> {
     let names = ["left_node", "right_node"];
     let mut members = Vec::new();
-    for (name, start) in names.into_iter().zip(starts) {
+    for (name, start) in names.into_iter().zip(first_ids) {
         members.push(make_node(program, folder, name, *start, rows)?);
     }
     let collab = folder.join("bench.toml");
