@@ -17,6 +17,7 @@ pub mod config;
 pub mod durable_file;
 pub mod error;
 pub mod exit;
+pub mod hex_field;
 pub mod identity;
 pub mod receipts;
 pub mod state;
