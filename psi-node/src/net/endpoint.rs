@@ -132,7 +132,7 @@ impl Endpoint {
         self.accepted.lock().await.recv().await
     }
 
-    /// Connects to the node `expected` at `address`, again and again until `deadline`.
+    /// Connects to the node `expected` at `address`, again and again for as long as `patience`.
     ///
     /// # Errors
     /// [`ConnectError`]; everything but [`ConnectError::Unreachable`] ends the attempts at once.
@@ -140,8 +140,9 @@ impl Endpoint {
         &self,
         address: &str,
         expected: NodeId,
-        deadline: Instant,
+        patience: Duration,
     ) -> Result<PeerConnection, ConnectError> {
+        let deadline = Instant::now() + patience;
         let crypto = tls::client_config(&self.key, expected)
             .map_err(|error| ConnectError::Local(error.to_string()))?;
         let mut config = quinn::ClientConfig::new(Arc::new(crypto));
@@ -150,9 +151,9 @@ impl Endpoint {
         let mut pause = RETRY_PAUSE_MIN;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let patience = self.limits.handshake_timeout.min(left);
+            let longest = self.limits.handshake_timeout.min(left);
             let attempt = self.attempt(&config, address, expected);
-            let last = match tokio::time::timeout(patience, attempt).await {
+            let last = match tokio::time::timeout(longest, attempt).await {
                 Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(Attempt::Final(error))) => return Err(error),
                 Ok(Err(Attempt::Again(last))) => last,
@@ -261,13 +262,14 @@ impl Attempt {
     }
 }
 
-/// A connection with a peer whose key is proven.
+/// A connection with a peer whose key is proven. Clones share it; it ends when the last is dropped.
+#[derive(Clone)]
 pub struct PeerConnection {
     /// The peer's node id.
     pub peer: NodeId,
     quic: quinn::Connection,
     limits: Arc<NetLimits>,
-    _admission: Option<Admission>,
+    _admission: Option<Arc<Admission>>,
 }
 
 impl PeerConnection {
@@ -383,7 +385,7 @@ async fn admit(
     };
     let mut greeting = quic.open_uni().await?;
     let _ = greeting.finish();
-    Ok(PeerConnection { peer, quic, limits, _admission: Some(admission) })
+    Ok(PeerConnection { peer, quic, limits, _admission: Some(Arc::new(admission)) })
 }
 
 /// Open inbound connections of each peer.
