@@ -45,7 +45,7 @@ pub enum ConnectError {
     #[error("nobody answered at {address} ({last})")]
     Unreachable {
         /// The address that was dialled.
-        address: String,
+        address: SocketAddr,
         /// What the last attempt ran into.
         last: String,
     },
@@ -53,7 +53,7 @@ pub enum ConnectError {
     #[error("the node at {address} is not {expected}")]
     WrongPeer {
         /// The address that was dialled.
-        address: String,
+        address: SocketAddr,
         /// The node that the collaboration names.
         expected: NodeId,
     },
@@ -61,13 +61,13 @@ pub enum ConnectError {
     #[error("the node at {address} refused this node's key")]
     KeyRefused {
         /// The address that was dialled.
-        address: String,
+        address: SocketAddr,
     },
     /// The peer speaks another protocol, or another version of this one.
     #[error("the node at {address} does not speak this version of the protocol")]
     OtherProtocol {
         /// The address that was dialled.
-        address: String,
+        address: SocketAddr,
     },
     /// This node could not even try.
     #[error("cannot dial: {0}")]
@@ -138,7 +138,7 @@ impl Endpoint {
     /// [`ConnectError`]; everything but [`ConnectError::Unreachable`] ends the attempts at once.
     pub async fn connect(
         &self,
-        address: &str,
+        address: SocketAddr,
         expected: NodeId,
         patience: Duration,
     ) -> Result<PeerConnection, ConnectError> {
@@ -160,9 +160,9 @@ impl Endpoint {
                 Err(_elapsed) => "no answer".to_owned(),
             };
             if Instant::now() + pause >= deadline {
-                return Err(ConnectError::Unreachable { address: address.to_owned(), last });
+                return Err(ConnectError::Unreachable { address, last });
             }
-            tracing::debug!(address, %last, "peer not reached yet");
+            tracing::debug!(%address, %last, "peer not reached yet");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RETRY_PAUSE_MAX);
         }
@@ -181,13 +181,12 @@ impl Endpoint {
     async fn attempt(
         &self,
         config: &quinn::ClientConfig,
-        address: &str,
+        address: SocketAddr,
         expected: NodeId,
     ) -> Result<PeerConnection, Attempt> {
-        let target = self.resolve(address).await?;
         let connecting = self
             .quic
-            .connect_with(config.clone(), target, SERVER_NAME)
+            .connect_with(config.clone(), address, SERVER_NAME)
             .map_err(|error| Attempt::Final(ConnectError::Local(error.to_string())))?;
         let failed = |error: &ConnectionError| Attempt::of(error, address, expected);
         let quic = connecting.await.map_err(|error| failed(&error))?;
@@ -198,7 +197,7 @@ impl Endpoint {
                 quinn::ReadToEndError::Read(quinn::ReadError::ConnectionLost(error)) => {
                     failed(&error)
                 }
-                _ => Attempt::Final(ConnectError::OtherProtocol { address: address.to_owned() }),
+                _ => Attempt::Final(ConnectError::OtherProtocol { address }),
             });
         }
         Ok(PeerConnection {
@@ -207,17 +206,6 @@ impl Endpoint {
             limits: Arc::clone(&self.limits),
             _admission: None,
         })
-    }
-
-    /// The first address of a name that this endpoint's socket can reach.
-    async fn resolve(&self, address: &str) -> Result<SocketAddr, Attempt> {
-        let own = self.quic.local_addr().map_err(|error| Attempt::Again(error.to_string()))?;
-        let mut found = tokio::net::lookup_host(address)
-            .await
-            .map_err(|error| Attempt::Again(format!("the name does not resolve: {error}")))?;
-        found
-            .find(|candidate| own.is_ipv6() || candidate.is_ipv4())
-            .ok_or_else(|| Attempt::Again("the name has no address of this family".to_owned()))
     }
 }
 
@@ -228,8 +216,7 @@ enum Attempt {
 }
 
 impl Attempt {
-    fn of(error: &ConnectionError, address: &str, expected: NodeId) -> Self {
-        let address = address.to_owned();
+    fn of(error: &ConnectionError, address: SocketAddr, expected: NodeId) -> Self {
         match error {
             // The own verifier refused the listener's key.
             ConnectionError::TransportError(own)
