@@ -172,7 +172,10 @@ impl Code {
     /// The code with this number, or `None` if there is no such code.
     #[must_use]
     pub fn from_number(number: u16) -> Option<Self> {
-        Self::ALL.iter().copied().find(|code| code.number() == number)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|code| code.number() == number)
     }
 
     /// Whether the code says that the sender of a message broke the protocol.

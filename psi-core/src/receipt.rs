@@ -106,11 +106,16 @@ impl Entry {
     /// contradict its status.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() > limits::ENTRY_BYTES_MAX {
-            return Err(Error::misbehaved(Code::MalformedMessage, "a receipt entry is too long"));
+            return Err(Error::misbehaved(
+                Code::MalformedMessage,
+                "a receipt entry is too long",
+            ));
         }
         let entry: Self = codec::decode(bytes)?;
         match &entry.body {
-            Body::Opened { spec, agreements, .. } => {
+            Body::Opened {
+                spec, agreements, ..
+            } => {
                 let spec = JobSpec::decode(spec)?;
                 let text = agreement_text(&spec.job_id());
                 let sides = [spec.requester.node_id, spec.responder.node_id];
@@ -125,7 +130,13 @@ impl Entry {
                     return Err(Error::misbehaved(Code::EntryMismatch, detail));
                 }
             }
-            Body::Closed { status, code, output_commitment, transcripts, .. } => {
+            Body::Closed {
+                status,
+                code,
+                output_commitment,
+                transcripts,
+                ..
+            } => {
                 let completed = *status == ClosedStatus::Completed;
                 let fits = completed == output_commitment.is_some()
                     && completed == transcripts.is_some()
@@ -155,7 +166,11 @@ impl Entry {
 /// The hash of an entry's canonical bytes.
 #[must_use]
 pub fn entry_hash(bytes: &[u8]) -> EntryHash {
-    Sha512::new().chain_update(b"psi/v1/entry").chain_update(bytes).finalize().into()
+    Sha512::new()
+        .chain_update(b"psi/v1/entry")
+        .chain_update(bytes)
+        .finalize()
+        .into()
 }
 
 /// What a member signs for an entry: `"psi/v1/receipt" || hash`.

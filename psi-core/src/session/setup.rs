@@ -105,8 +105,10 @@ impl MatchSetup {
         k: &SecretScalar,
         tools: &Tools,
     ) -> Vec<[u8; 32]> {
-        let uniform: Vec<[u8; 64]> =
-            digests.par_iter().map(|digest| hash_to_uniform(&self.domain_tag, digest)).collect();
+        let uniform: Vec<[u8; 64]> = digests
+            .par_iter()
+            .map(|digest| hash_to_uniform(&self.domain_tag, digest))
+            .collect();
         let mut points = vec![[0; 32]; digests.len()];
         batch::map_mul_encode(tools.kernel.as_ref(), &uniform, k, &mut points);
         points
