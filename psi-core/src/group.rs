@@ -148,8 +148,8 @@ pub(crate) fn decode_point(bytes: &[u8; 32]) -> Result<RistrettoPoint, NotAnElem
     }
 }
 
-/// Hashes `msg` to the group under the domain-separation tag `dst`: HashToGroup of RFC 9497, suite
-/// ristretto255-SHA512.
+/// Hashes `msg` to the group under the domain-separation tag `dst`: `HashToGroup` of RFC 9497,
+/// suite ristretto255-SHA512.
 #[must_use]
 pub fn hash_to_group(dst: &[u8], msg: &[u8]) -> Element {
     Element::from_uniform_bytes(&hash_to_uniform(dst, msg))

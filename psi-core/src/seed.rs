@@ -63,7 +63,7 @@ impl JobSeed {
     ///
     /// HKDF-SHA512 (RFC 5869) without salt; `info` is `psi/v1/seed`, one byte with the length of
     /// the purpose's label, the label, one byte `match_index`, and `part` as a big-endian `u16`.
-    /// Its 32 bytes are the key of the ChaCha20 stream with nonce and counter zero.
+    /// Its 32 bytes are the key of the `ChaCha20` stream with nonce and counter zero.
     ///
     /// # Security
     /// The same arguments give the same stream again from its start.
