@@ -11,6 +11,10 @@
 //! | [`state`], [`receipts`] | what survives a crash, and how others check it |
 //! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
 
+pub mod api;
+pub mod daemon;
+pub mod job;
+pub mod net;
 pub mod cli;
 pub mod collab;
 pub mod config;
