@@ -172,12 +172,15 @@ impl Code {
     /// The code with this number, or `None` if there is no such code.
     #[must_use]
     pub fn from_number(number: u16) -> Option<Self> {
-        Self::ALL.iter().copied().find(|code| code.number() == number)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|code| code.number() == number)
     }
 
     /// Whether the code says that the sender of a message broke the protocol.
     #[must_use]
-    pub const fn is_violation(self) -> bool {
+    pub fn is_violation(self) -> bool {
         (32..48).contains(&(self as u16))
     }
 }
@@ -205,6 +208,8 @@ impl<Context> bincode::Decode<Context> for Code {
             .ok_or(bincode::error::DecodeError::Other("unknown code"))
     }
 }
+
+bincode::impl_borrow_decode!(Code);
 
 #[cfg(test)]
 mod tests {

@@ -38,7 +38,9 @@ impl TableFacts {
     /// columns and kinds differ; [`Code::SizeNotServed`] if `identities` or `minimum` is zero or
     /// above [`limits::IDENTITIES_MAX`].
     pub fn validate(&self) -> Result<(), Error> {
-        let names = [&self.member, &self.table].into_iter().chain(&self.key_columns);
+        let names = [&self.member, &self.table]
+            .into_iter()
+            .chain(&self.key_columns);
         for name in names {
             if name.is_empty() || name.len() > limits::NAME_BYTES_MAX {
                 return Err(Error::misbehaved(Code::MalformedMessage, "a name's length"));
@@ -46,7 +48,10 @@ impl TableFacts {
         }
         let columns = self.key_columns.len();
         if columns == 0 || columns > limits::KEY_COLUMNS_MAX || columns != self.key_kinds.len() {
-            return Err(Error::misbehaved(Code::MalformedMessage, "the number of key columns"));
+            return Err(Error::misbehaved(
+                Code::MalformedMessage,
+                "the number of key columns",
+            ));
         }
         for size in [self.identities, self.minimum] {
             if size == 0 || size > limits::IDENTITIES_MAX {

@@ -6,6 +6,9 @@
 //! backends are identical bytes. Calls are single-threaded; [`batch`] spreads them over rayon.
 
 pub mod batch;
+#[cfg(test)]
+mod conformance;
+pub mod counting;
 pub mod portable;
 
 use crate::group::SecretScalar;

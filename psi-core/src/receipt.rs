@@ -43,6 +43,8 @@ pub enum Body {
     Opened {
         /// The canonical job specification; its hash is the job's id.
         spec: Vec<u8>,
+        /// The requester's and the responder's signature over [`agreement_text`].
+        agreements: [[u8; 64]; 2],
         /// The requester's and the responder's commitment to seed and frozen input.
         commitments: [[u8; 64]; 2],
     },
@@ -99,22 +101,42 @@ impl Entry {
     ///
     /// # Errors
     /// [`Code::MalformedMessage`] if the bytes do not decode, are not canonical or exceed a limit;
-    /// the errors of [`JobSpec::decode`] for an opened entry; [`Code::EntryMismatch`] if a closed
-    /// entry's fields contradict its status.
+    /// the errors of [`JobSpec::decode`] for an opened entry; [`Code::SignatureInvalid`] if one of
+    /// its sides did not agree to the job; [`Code::EntryMismatch`] if a closed entry's fields
+    /// contradict its status.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() > limits::ENTRY_BYTES_MAX {
-            return Err(Error::misbehaved(Code::MalformedMessage, "a receipt entry is too long"));
+            return Err(Error::misbehaved(
+                Code::MalformedMessage,
+                "a receipt entry is too long",
+            ));
         }
         let entry: Self = codec::decode(bytes)?;
         match &entry.body {
-            Body::Opened { spec, .. } => {
+            Body::Opened {
+                spec, agreements, ..
+            } => {
                 let spec = JobSpec::decode(spec)?;
+                let text = agreement_text(&spec.job_id());
+                let sides = [spec.requester.node_id, spec.responder.node_id];
+                for (node_id, signature) in sides.iter().zip(agreements) {
+                    if !signature_holds(node_id, &text, signature) {
+                        let detail = "a job that one side did not agree to";
+                        return Err(Error::misbehaved(Code::SignatureInvalid, detail));
+                    }
+                }
                 if spec.collab_id != entry.collab_id {
                     let detail = "a job of another collaboration";
                     return Err(Error::misbehaved(Code::EntryMismatch, detail));
                 }
             }
-            Body::Closed { status, code, output_commitment, transcripts, .. } => {
+            Body::Closed {
+                status,
+                code,
+                output_commitment,
+                transcripts,
+                ..
+            } => {
                 let completed = *status == ClosedStatus::Completed;
                 let fits = completed == output_commitment.is_some()
                     && completed == transcripts.is_some()
@@ -144,7 +166,11 @@ impl Entry {
 /// The hash of an entry's canonical bytes.
 #[must_use]
 pub fn entry_hash(bytes: &[u8]) -> EntryHash {
-    Sha512::new().chain_update(b"psi/v1/entry").chain_update(bytes).finalize().into()
+    Sha512::new()
+        .chain_update(b"psi/v1/entry")
+        .chain_update(bytes)
+        .finalize()
+        .into()
 }
 
 /// What a member signs for an entry: `"psi/v1/receipt" || hash`.

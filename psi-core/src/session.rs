@@ -72,7 +72,11 @@ impl Incoming {
     /// Expects `count` records of `width` bytes as the list `list`, part 0, of the match.
     fn new(list: ListId, match_index: u8, width: usize, count: u64) -> Self {
         Self {
-            header: RowsHeader { list, match_index, part: 0 },
+            header: RowsHeader {
+                list,
+                match_index,
+                part: 0,
+            },
             order: OrderCheck::new(width, count),
             transcript: ListTranscript::new(list, match_index, 0, width, count),
         }
@@ -101,8 +105,7 @@ fn list_transcript(
     match_index: u8,
     records: &dyn RecordList,
 ) -> Result<[u8; 64], Error> {
-    let mut transcript =
-        ListTranscript::new(list, match_index, 0, records.width(), records.len());
+    let mut transcript = ListTranscript::new(list, match_index, 0, records.width(), records.len());
     let mut reader = records.reader()?;
     let mut batch = Vec::new();
     loop {
@@ -116,7 +119,11 @@ fn list_transcript(
 
 /// The cell that an opening shows.
 const fn opened_cell(opening: &Opening) -> Cell {
-    if opening.released { Some(opening.count) } else { None }
+    if opening.released {
+        Some(opening.count)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -51,7 +51,10 @@ impl Recipients {
     /// Whether `party` gets the result.
     #[must_use]
     pub const fn include(self, party: Party) -> bool {
-        matches!((self, party), (Self::Both, _) | (Self::Requester, Party::Requester))
+        matches!(
+            (self, party),
+            (Self::Both, _) | (Self::Requester, Party::Requester)
+        )
     }
 }
 
@@ -109,7 +112,10 @@ impl PartSize {
     #[must_use]
     pub fn for_identities(identities: u64) -> Self {
         let canaries = identities.clamp(limits::CANARIES_MIN, limits::CANARIES_MAX);
-        Self { identities, canaries }
+        Self {
+            identities,
+            canaries,
+        }
     }
 
     /// Points that the Receiver sends for this part, `N1_g`.
@@ -157,11 +163,7 @@ impl JobSpec {
     /// [`Error::PeerIncompatible`] with [`Code::KindsDiffer`], [`Code::KeyNotUnique`] or
     /// [`Code::RecipientNotAllowed`]; [`Code::MalformedMessage`] or [`Code::SizeNotServed`] if a
     /// half or the query is out of bounds.
-    pub fn assemble(
-        agreement: Agreement,
-        requester: Half,
-        responder: Half,
-    ) -> Result<Self, Error> {
+    pub fn assemble(agreement: Agreement, requester: Half, responder: Half) -> Result<Self, Error> {
         requester.facts.validate()?;
         responder.facts.validate()?;
         check_query(&agreement)?;
@@ -225,13 +227,20 @@ impl JobSpec {
         if arises(true) || arises(false) {
             return Ok(spec);
         }
-        Err(Error::misbehaved(Code::SpecMismatch, "derived fields of a job specification"))
+        Err(Error::misbehaved(
+            Code::SpecMismatch,
+            "derived fields of a job specification",
+        ))
     }
 
     /// `SHA-512("psi/v1/job" || canonical bytes)`.
     #[must_use]
     pub fn job_id(&self) -> JobId {
-        Sha512::new().chain_update(b"psi/v1/job").chain_update(self.encode()).finalize().into()
+        Sha512::new()
+            .chain_update(b"psi/v1/job")
+            .chain_update(self.encode())
+            .finalize()
+            .into()
     }
 
     /// The half of `party`.
@@ -253,10 +262,16 @@ impl JobSpec {
 fn check_query(agreement: &Agreement) -> Result<(), Error> {
     let bytes = agreement.query.len();
     if bytes == 0 || bytes > limits::QUERY_BYTES_MAX {
-        return Err(Error::misbehaved(Code::MalformedMessage, "the length of the query"));
+        return Err(Error::misbehaved(
+            Code::MalformedMessage,
+            "the length of the query",
+        ));
     }
     if agreement.hidden.len() > limits::HIDDEN_LITERALS_MAX {
-        return Err(Error::misbehaved(Code::MalformedMessage, "the number of hidden literals"));
+        return Err(Error::misbehaved(
+            Code::MalformedMessage,
+            "the number of hidden literals",
+        ));
     }
     Ok(())
 }
@@ -271,7 +286,10 @@ fn check_fit(
         return incompatible(Code::KindsDiffer, "the identifier kinds of the join key");
     }
     if agreement.count == CountKind::Rows && !(requester.key_unique && responder.key_unique) {
-        return incompatible(Code::KeyNotUnique, "COUNT(*) over a key not declared unique");
+        return incompatible(
+            Code::KeyNotUnique,
+            "COUNT(*) over a key not declared unique",
+        );
     }
     let allowed = agreement.requester_may_receive
         && (agreement.responder_may_receive || agreement.recipients == Recipients::Requester);
@@ -283,11 +301,7 @@ fn check_fit(
 
 /// The requester, unless both may receive; then the side that prefers it, else the smaller
 /// registered list, ties to the requester (Spec 03 §3).
-fn choose_receiver(
-    agreement: &Agreement,
-    requester: &TableFacts,
-    responder: &TableFacts,
-) -> Party {
+fn choose_receiver(agreement: &Agreement, requester: &TableFacts, responder: &TableFacts) -> Party {
     if !agreement.responder_may_receive {
         return Party::Requester;
     }

@@ -4,7 +4,15 @@
 //! Matching, blinding and sending only ever read a list from front to back, so an implementation
 //! may keep it on disk as sorted runs and merge them while reading.
 
+#[doc(hidden)]
+pub mod conformance;
+mod cursor;
+mod memory;
+
 use std::error::Error as StdError;
+
+pub(crate) use cursor::Cursor;
+pub use memory::MemoryStore;
 
 /// The place where a list is kept failed, for example because a disk is full.
 #[derive(Debug, thiserror::Error)]
@@ -82,9 +90,3 @@ pub trait RecordReader: Send {
     /// [`StoreError`] if the list can no longer be read.
     fn next_batch(&mut self, out: &mut Vec<u8>, records_max: usize) -> Result<(), StoreError>;
 }
-
-/// Keeps every list in memory and zeroizes it when it is dropped.
-///
-/// Time: one `n log n` sort of whole records per unsorted list, in parallel. Memory: `n * width`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MemoryStore;

@@ -1,0 +1,26 @@
+//! The Glovebox node: the daemon that runs jobs with a peer, and the command line beside it.
+//!
+//! This crate owns everything `psi-core` refuses to touch: sockets, files, the clock, the operating
+//! system's randomness and durable state. It holds no protocol arithmetic (that is `psi-core`) and
+//! no SQL (that is `aggregator`).
+//!
+//! | Module | What it is |
+//! |---|---|
+//! | [`cli`] | the command line: one module per command |
+//! | [`config`], [`identity`], [`collab`] | what a node is, who it is, whom it works with |
+//! | [`state`], [`receipts`] | what survives a crash, and how others check it |
+//! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
+
+pub mod cli;
+pub mod config;
+pub mod durable_file;
+pub mod error;
+pub mod exit;
+pub mod identity;
+
+use std::process::ExitCode;
+
+/// Runs the command line of this process and returns its exit code (see [`exit::Exit`]).
+pub fn main() -> ExitCode {
+    cli::main(std::env::args_os())
+}

@@ -100,7 +100,14 @@ impl RowsHeader {
         if records.is_empty() {
             return Err(malformed("a rows frame without records"));
         }
-        Ok((Self { list, match_index, part: u16::from_be_bytes([high, low]) }, records))
+        Ok((
+            Self {
+                list,
+                match_index,
+                part: u16::from_be_bytes([high, low]),
+            },
+            records,
+        ))
     }
 }
 
@@ -110,11 +117,14 @@ impl RowsHeader {
 /// [`Error::Limit`] if the body is longer than its kind allows.
 pub fn encode_header(kind: FrameKind, length: usize) -> Result<[u8; FRAME_HEADER_BYTES], Error> {
     let limit = body_bytes_max(kind);
-    let length_u32 = u32::try_from(length).ok().filter(|_| length <= limit).ok_or(Error::Limit {
-        what: "the body of a frame",
-        value: length as u64,
-        limit: limit as u64,
-    })?;
+    let length_u32 = u32::try_from(length)
+        .ok()
+        .filter(|_| length <= limit)
+        .ok_or(Error::Limit {
+            what: "the body of a frame",
+            value: length as u64,
+            limit: limit as u64,
+        })?;
     let [a, b, c, d] = length_u32.to_be_bytes();
     let kind = match kind {
         FrameKind::Control => KIND_CONTROL,

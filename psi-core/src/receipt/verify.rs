@@ -78,7 +78,13 @@ impl ChainVerifier {
     pub fn new(collab_id: [u8; 32], mut members: [([u8; 32], String); 2]) -> Self {
         members.sort();
         let (head, jobs, summary) = ([0; 64], HashMap::new(), ChainSummary::default());
-        Self { collab_id, members, head, jobs, summary }
+        Self {
+            collab_id,
+            members,
+            head,
+            jobs,
+            summary,
+        }
     }
 
     /// Checks the next entry; `signatures` stand in the order of node ids.
@@ -122,7 +128,10 @@ impl ChainVerifier {
         }
         if entry.seq != self.summary.entries {
             let expected = self.summary.entries;
-            return Err(ChainError::Sequence { expected, found: entry.seq });
+            return Err(ChainError::Sequence {
+                expected,
+                found: entry.seq,
+            });
         }
         if entry.previous != self.head {
             return Err(ChainError::Previous);

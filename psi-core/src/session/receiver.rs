@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::{Awaiting, Incoming, MatchSetup, SharedList, Tools, list_transcript, opened_cell};
-use crate::canary::{CanaryCheck, Canaries};
+use crate::canary::{Canaries, CanaryCheck};
 use crate::error::{Code, Error};
 use crate::group::{Element, SecretScalar};
 use crate::kernel::{DecodeFailed, batch};
@@ -60,13 +60,23 @@ pub fn blind(
     })?;
     let message: SharedList = Arc::from(writer.finish()?);
     let sent = list_transcript(ListId::Blinded, index, message.as_ref())?;
-    let keep = Keep { setup, seed_salt: result_salt(seed, index), scalar, tools, sent };
-    Ok(Blinded { state: ExpectSenderKey { keep, canaries }, message })
+    let keep = Keep {
+        setup,
+        seed_salt: result_salt(seed, index),
+        scalar,
+        tools,
+        sent,
+    };
+    Ok(Blinded {
+        state: ExpectSenderKey { keep, canaries },
+        message,
+    })
 }
 
 fn result_salt(seed: &JobSeed, match_index: u8) -> [u8; 32] {
     let mut salt = [0; 32];
-    seed.stream(Purpose::ResultSalt, match_index, 0).fill(&mut salt);
+    seed.stream(Purpose::ResultSalt, match_index, 0)
+        .fill(&mut salt);
     salt
 }
 
@@ -96,7 +106,10 @@ impl ExpectSenderKey {
         let Self { keep, canaries } = self;
         let setup = &keep.setup;
         if match_index != setup.match_index {
-            return Err(Error::misbehaved(Code::UnexpectedMessage, "a key for another match"));
+            return Err(Error::misbehaved(
+                Code::UnexpectedMessage,
+                "a key for another match",
+            ));
         }
         let key = Element::decode(point)?;
         let canaries = canaries.expect_under(&key);
@@ -105,7 +118,13 @@ impl ExpectSenderKey {
         let width = setup.tag_bytes;
         let incoming = Incoming::new(ListId::Tags, match_index, width, setup.sender_size);
         let writer = keep.tools.store.in_order(width)?;
-        Ok(ExpectTags { key: transcript.finish(), canaries, incoming, writer, keep })
+        Ok(ExpectTags {
+            key: transcript.finish(),
+            canaries,
+            incoming,
+            writer,
+            keep,
+        })
     }
 }
 
@@ -134,7 +153,13 @@ impl ExpectTags {
         if !complete {
             return Ok(Awaiting::More(self));
         }
-        let Self { keep, key, canaries, incoming, writer } = self;
+        let Self {
+            keep,
+            key,
+            canaries,
+            incoming,
+            writer,
+        } = self;
         let received = vec![key, incoming.finish()];
         let tags = writer.finish()?;
         let setup = &keep.setup;
@@ -186,19 +211,45 @@ impl ExpectEvaluated {
         let (points, _) = records.as_chunks::<32>();
         self.canaries.push(points)?;
         let mut plain = vec![[0; 32]; points.len()];
-        batch::decode_mul_encode(self.keep.tools.kernel.as_ref(), points, &self.unblind, &mut plain)
-            .map_err(decode_failed)?;
+        batch::decode_mul_encode(
+            self.keep.tools.kernel.as_ref(),
+            points,
+            &self.unblind,
+            &mut plain,
+        )
+        .map_err(decode_failed)?;
         let setup = &self.keep.setup;
         let mut tags = Vec::new();
-        tag::tags(&setup.job_id, setup.match_index, &plain, setup.tag_bytes, &mut tags);
+        tag::tags(
+            &setup.job_id,
+            setup.match_index,
+            &plain,
+            setup.tag_bytes,
+            &mut tags,
+        );
         self.writer.push(&tags)?;
         self.done += points.len() as u64;
-        self.keep.tools.progress.report(Stage::Match, self.done, setup.part.points())?;
-        if complete { self.finish().map(Awaiting::Done) } else { Ok(Awaiting::More(self)) }
+        self.keep
+            .tools
+            .progress
+            .report(Stage::Match, self.done, setup.part.points())?;
+        if complete {
+            self.finish().map(Awaiting::Done)
+        } else {
+            Ok(Awaiting::More(self))
+        }
     }
 
     fn finish(self) -> Result<Matched, Error> {
-        let Self { keep, mut received, canaries, tags, incoming, writer, .. } = self;
+        let Self {
+            keep,
+            mut received,
+            canaries,
+            tags,
+            incoming,
+            writer,
+            ..
+        } = self;
         canaries.finish()?;
         received.push(incoming.finish());
         let own = writer.finish()?;
@@ -208,7 +259,12 @@ impl ExpectEvaluated {
             to_sender: combine(job_id, Direction::ToSender, &[keep.sent]),
             to_receiver: combine(job_id, Direction::ToReceiver, &received),
         };
-        Ok(Matched { count, salt: keep.seed_salt, setup: keep.setup, transcripts })
+        Ok(Matched {
+            count,
+            salt: keep.seed_salt,
+            setup: keep.setup,
+            transcripts,
+        })
     }
 }
 
@@ -217,7 +273,10 @@ pub(super) fn decode_failed(failed: DecodeFailed) -> Error {
     if failed.identity {
         Error::misbehaved(Code::IdentityElement, "an element is the identity")
     } else {
-        Error::misbehaved(Code::NonCanonicalElement, "an element is not canonically encoded")
+        Error::misbehaved(
+            Code::NonCanonicalElement,
+            "an element is not canonically encoded",
+        )
     }
 }
 
@@ -250,12 +309,21 @@ impl Matched {
     pub fn release(self) -> Released {
         let released = self.count >= self.setup.minimum;
         let count = if released { self.count } else { 0 };
-        let opening = Opening { released, count, salt: self.salt };
+        let opening = Opening {
+            released,
+            count,
+            salt: self.salt,
+        };
         let cell = opened_cell(&opening);
         let message = Outcome {
             opening: self.setup.sender_is_recipient.then_some(opening),
             output_commitment: output_commitment(&self.salt, &[cell]),
         };
-        Released { cell, salt: self.salt, transcripts: self.transcripts, message }
+        Released {
+            cell,
+            salt: self.salt,
+            transcripts: self.transcripts,
+            message,
+        }
     }
 }

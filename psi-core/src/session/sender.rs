@@ -54,7 +54,9 @@ pub fn encrypt(
     let index = setup.match_index;
     let scalar = seed.stream(Purpose::SenderScalar, index, 0).scalar();
     let mut key = [[0; 32]];
-    tools.kernel.base_mul_encode(std::slice::from_ref(&scalar), &mut key);
+    tools
+        .kernel
+        .base_mul_encode(std::slice::from_ref(&scalar), &mut key);
     let [key] = key;
     let mut filler = seed.stream(Purpose::Filler, index, 0);
     let message: SharedList =
@@ -65,8 +67,20 @@ pub fn encrypt(
     let sent = vec![key_transcript.finish(), tags_transcript];
     let incoming = Incoming::new(ListId::Blinded, index, 32, setup.part.points());
     let writer = tools.store.unsorted(32)?;
-    let state = ExpectBlinded { setup, scalar, tools, sent, incoming, writer, done: 0 };
-    Ok(Encrypted { state, key, message })
+    let state = ExpectBlinded {
+        setup,
+        scalar,
+        tools,
+        sent,
+        incoming,
+        writer,
+        done: 0,
+    };
+    Ok(Encrypted {
+        state,
+        key,
+        message,
+    })
 }
 
 fn own_tags(
@@ -83,9 +97,14 @@ fn own_tags(
         tags
     };
     let mut writer = tools.store.unsorted(width)?;
-    setup.multiply_own_list(identities, setup.sender_size, filler, scalar, tools, |points| {
-        Ok(writer.push(&to_tags(points))?)
-    })?;
+    setup.multiply_own_list(
+        identities,
+        setup.sender_size,
+        filler,
+        scalar,
+        tools,
+        |points| Ok(writer.push(&to_tags(points))?),
+    )?;
     let mut tags = writer.finish_distinct()?;
     for _ in 0..REDRAWS_MAX {
         let missing = setup.sender_size - tags.len();
@@ -157,23 +176,47 @@ impl ExpectBlinded {
         let complete = self.incoming.accept(header, records)?;
         let (points, _) = records.as_chunks::<32>();
         let mut raised = vec![[0; 32]; points.len()];
-        batch::decode_mul_encode(self.tools.kernel.as_ref(), points, &self.scalar, &mut raised)
-            .map_err(decode_failed)?;
+        batch::decode_mul_encode(
+            self.tools.kernel.as_ref(),
+            points,
+            &self.scalar,
+            &mut raised,
+        )
+        .map_err(decode_failed)?;
         self.writer.push(raised.as_flattened())?;
         self.done += points.len() as u64;
-        self.tools.progress.report(Stage::Evaluate, self.done, self.setup.part.points())?;
-        if complete { self.finish().map(Awaiting::Done) } else { Ok(Awaiting::More(self)) }
+        self.tools
+            .progress
+            .report(Stage::Evaluate, self.done, self.setup.part.points())?;
+        if complete {
+            self.finish().map(Awaiting::Done)
+        } else {
+            Ok(Awaiting::More(self))
+        }
     }
 
     fn finish(self) -> Result<Evaluated, Error> {
-        let Self { setup, mut sent, incoming, writer, .. } = self;
+        let Self {
+            setup,
+            mut sent,
+            incoming,
+            writer,
+            ..
+        } = self;
         let message: SharedList = Arc::from(writer.finish()?);
-        sent.push(list_transcript(ListId::Evaluated, setup.match_index, message.as_ref())?);
+        sent.push(list_transcript(
+            ListId::Evaluated,
+            setup.match_index,
+            message.as_ref(),
+        )?);
         let transcripts = Transcripts {
             to_sender: combine(&setup.job_id, Direction::ToSender, &[incoming.finish()]),
             to_receiver: combine(&setup.job_id, Direction::ToReceiver, &sent),
         };
-        Ok(Evaluated { state: ExpectOutcome { setup, transcripts }, message })
+        Ok(Evaluated {
+            state: ExpectOutcome { setup, transcripts },
+            message,
+        })
     }
 }
 
@@ -202,7 +245,10 @@ impl ExpectOutcome {
     /// `suppressed`, or a commitment that does not fit.
     pub fn handle(self, outcome: &Outcome) -> Result<Learned, Error> {
         let malformed = |detail| Err(Error::misbehaved(Code::MalformedMessage, detail));
-        let Outcome { opening, output_commitment: commitment } = *outcome;
+        let Outcome {
+            opening,
+            output_commitment: commitment,
+        } = *outcome;
         if opening.is_some() != self.setup.sender_is_recipient {
             return malformed("an opening for the wrong side");
         }

@@ -82,11 +82,12 @@ impl MatchSetup {
             });
         }
         let real = (identities.len() >= self.minimum).then_some(identities);
-        let mut padded = Padded::new(real, total, filler, tools.store.as_ref())?;
+        let padded = Padded::new(real, total, filler, tools.store.as_ref())?;
+        let mut reader = padded.reader()?;
         let mut digests = Vec::new();
         let mut done = 0;
         loop {
-            padded.next_batch(&mut digests, BATCH_RECORDS)?;
+            reader.next_batch(&mut digests, BATCH_RECORDS)?;
             if digests.is_empty() {
                 return Ok(());
             }
@@ -104,8 +105,10 @@ impl MatchSetup {
         k: &SecretScalar,
         tools: &Tools,
     ) -> Vec<[u8; 32]> {
-        let uniform: Vec<[u8; 64]> =
-            digests.par_iter().map(|digest| hash_to_uniform(&self.domain_tag, digest)).collect();
+        let uniform: Vec<[u8; 64]> = digests
+            .par_iter()
+            .map(|digest| hash_to_uniform(&self.domain_tag, digest))
+            .collect();
         let mut points = vec![[0; 32]; digests.len()];
         batch::map_mul_encode(tools.kernel.as_ref(), &uniform, k, &mut points);
         points

@@ -1,1 +1,183 @@
+//! Two parties in memory: [`Pair`] runs a whole match and lets a test stand on the wire.
 
+mod answers;
+mod barrier;
+mod equal_work;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::receiver::{self, Released};
+use super::sender::{self, Learned};
+use super::{Awaiting, BATCH_RECORDS, MatchSetup, SharedList, Tools};
+use crate::error::Error;
+use crate::facts::TableFacts;
+use crate::identifier::{IdentifierKind, IdentityHasher};
+use crate::kernel::Kernel;
+use crate::kernel::portable::Portable;
+use crate::messages::frame::{ListId, RowsHeader};
+use crate::progress::Silent;
+use crate::seed::JobSeed;
+use crate::spec::{Agreement, CountKind, Half, JobSpec, Party, Recipients};
+use crate::store::{MemoryStore, RecordStore as _};
+
+/// One side of a match: who it holds, and what it declared.
+#[derive(Clone, Debug)]
+struct Side {
+    people: BTreeSet<String>,
+    identities: u64,
+    minimum: u64,
+}
+
+impl Side {
+    fn of(people: impl IntoIterator<Item = u32>, identities: u64, minimum: u64) -> Self {
+        let people = people
+            .into_iter()
+            .map(|person| format!("person-{person}"))
+            .collect();
+        Self {
+            people,
+            identities,
+            minimum,
+        }
+    }
+
+    fn half(&self, member: &str) -> Half {
+        let facts = TableFacts {
+            member: member.into(),
+            table: "customers".into(),
+            key_columns: vec!["name".into()],
+            key_kinds: vec![IdentifierKind::Text],
+            key_unique: true,
+            identities: self.identities,
+            minimum: self.minimum,
+            prefer_receiver: false,
+        };
+        Half {
+            node_id: [member.len() as u8; 32],
+            nonce: [7; 32],
+            facts,
+        }
+    }
+
+    fn list(&self) -> SharedList {
+        let mut hasher = IdentityHasher::new(&[IdentifierKind::Text]);
+        let mut writer = MemoryStore.unsorted(32).unwrap();
+        for person in &self.people {
+            writer
+                .push(&hasher.digest([Some(person.as_str())]).unwrap())
+                .unwrap();
+        }
+        Arc::from(writer.finish_distinct().unwrap())
+    }
+}
+
+/// The specification of a count between two sides; the requester is Receiver on equal sizes.
+fn spec_of(requester: &Side, responder: &Side, recipients: Recipients) -> JobSpec {
+    let agreement = Agreement {
+        collab_id: [1; 32],
+        query: "SELECT COUNT(*)".into(),
+        hidden: Vec::new(),
+        count: CountKind::Identities,
+        recipients,
+        requester_may_receive: true,
+        responder_may_receive: true,
+    };
+    JobSpec::assemble(agreement, requester.half("one"), responder.half("other")).unwrap()
+}
+
+fn tools(kernel: Arc<dyn Kernel>) -> Tools {
+    Tools {
+        kernel,
+        store: Arc::new(MemoryStore),
+        progress: Arc::new(Silent),
+    }
+}
+
+/// The frames in which a list travels, of at most `records_max` records.
+fn frames(list: &SharedList, records_max: usize) -> Vec<Vec<u8>> {
+    let mut reader = list.reader().unwrap();
+    let mut frames = Vec::new();
+    loop {
+        let mut batch = Vec::new();
+        reader.next_batch(&mut batch, records_max).unwrap();
+        if batch.is_empty() {
+            return frames;
+        }
+        frames.push(batch);
+    }
+}
+
+const fn rows(list: ListId) -> RowsHeader {
+    RowsHeader {
+        list,
+        match_index: 0,
+        part: 0,
+    }
+}
+
+/// What both sides know after a match.
+struct Ends {
+    receiver: Released,
+    sender: Learned,
+}
+
+/// A match between two honest sides, both seeds fixed, lists in frames of `records_max`.
+fn run_match(
+    spec: &JobSpec,
+    receiver_side: &Side,
+    sender_side: &Side,
+    kernel: &Arc<dyn Kernel>,
+    records_max: usize,
+) -> Result<Ends, Error> {
+    let setup = MatchSetup::new(spec)?;
+    let receiver = receiver::blind(
+        setup.clone(),
+        &JobSeed::new([11; 32]),
+        receiver_side.list().as_ref(),
+        tools(Arc::clone(kernel)),
+    )?;
+    let sender = sender::encrypt(
+        setup,
+        &JobSeed::new([22; 32]),
+        sender_side.list().as_ref(),
+        tools(Arc::clone(kernel)),
+    )?;
+    let mut tags = frames(&sender.message, records_max).into_iter();
+    let mut state = receiver.state.handle(0, &sender.key)?;
+    let mut expect_reply = loop {
+        match state.handle(rows(ListId::Tags), &tags.next().unwrap())? {
+            Awaiting::More(same) => state = same,
+            Awaiting::Done(next) => break next,
+        }
+    };
+    let mut points = frames(&receiver.message, records_max).into_iter();
+    let mut state = sender.state;
+    let evaluated = loop {
+        match state.handle(rows(ListId::Blinded), &points.next().unwrap())? {
+            Awaiting::More(same) => state = same,
+            Awaiting::Done(evaluated) => break evaluated,
+        }
+    };
+    let mut reply = frames(&evaluated.message, records_max).into_iter();
+    let matched = loop {
+        match expect_reply.handle(rows(ListId::Evaluated), &reply.next().unwrap())? {
+            Awaiting::More(same) => expect_reply = same,
+            Awaiting::Done(matched) => break matched,
+        }
+    };
+    let receiver = matched.release();
+    let sender = evaluated.state.handle(&receiver.message)?;
+    Ok(Ends { receiver, sender })
+}
+
+/// Runs a count in which the first side asks, whichever side becomes Receiver.
+fn count(requester: &Side, responder: &Side) -> Ends {
+    let spec = spec_of(requester, responder, Recipients::Both);
+    let (receiver, sender) = match spec.receiver {
+        Party::Requester => (requester, responder),
+        Party::Responder => (responder, requester),
+    };
+    let kernel: Arc<dyn Kernel> = Arc::new(Portable);
+    run_match(&spec, receiver, sender, &kernel, BATCH_RECORDS).unwrap()
+}

@@ -1,0 +1,104 @@
+//! Canaries: points of the Receiver's list whose answers it can predict.
+//!
+//! Spec 04 §4. The Receiver mixes `r_i*G` among its blinded identities; `b*(r_i*G) = r_i*K_b` must
+//! then occur in the reply, whichever order it has. A Sender that drops `d` of `N1` points, or
+//! multiplies them by another scalar, escapes `m` canaries with probability about `(1 - d/N1)^m`,
+//! because a canary looks like any other point. Called by the Receiver's session.
+//!
+//! Cost: `m` multiples of the generator, then `m` multiplications, `m` at most 1,024 for each part.
+
+use rayon::prelude::*;
+
+use crate::error::{Code, Error};
+use crate::group::{Element, SecretScalar};
+use crate::kernel::{Kernel, batch};
+use crate::seed::SeedStream;
+
+/// The canaries of one part, before the Sender's key is known.
+pub struct Canaries {
+    scalars: Vec<SecretScalar>,
+    points: Vec<[u8; 32]>,
+}
+
+impl Canaries {
+    /// Draws `count` canaries from `stream` and computes their points.
+    ///
+    /// # Security
+    /// Two equal scalars have probability below 2^-230 and are not looked for.
+    #[must_use]
+    pub fn draw(stream: &mut SeedStream, count: u64, kernel: &dyn Kernel) -> Self {
+        let scalars: Vec<SecretScalar> = (0..count).map(|_| stream.scalar()).collect();
+        let mut points = vec![[0; 32]; scalars.len()];
+        batch::base_mul_encode(kernel, &scalars, &mut points);
+        Self { scalars, points }
+    }
+
+    /// The encoded points `r_i*G`, in the order drawn; the caller's sort hides them.
+    #[must_use]
+    pub fn points(&self) -> &[[u8; 32]] {
+        &self.points
+    }
+
+    /// What the canaries become under the Sender's key `key = b*G`. The scalars are zeroized.
+    #[must_use]
+    pub fn expect_under(self, key: &Element) -> CanaryCheck {
+        let mut expected: Vec<[u8; 32]> = self
+            .scalars
+            .par_iter()
+            .map(|scalar| key.mul(scalar).encode())
+            .collect();
+        expected.sort_unstable();
+        CanaryCheck {
+            expected,
+            found: 0,
+            missing: false,
+        }
+    }
+}
+
+/// Looks for every canary in the Sender's reply, piece by piece.
+pub struct CanaryCheck {
+    /// `r_i*K_b`, ascending.
+    expected: Vec<[u8; 32]>,
+    /// How many of `expected`, from the front, have been looked for in vain or found.
+    found: usize,
+    missing: bool,
+}
+
+impl CanaryCheck {
+    /// Looks through the next points of the reply, which are strictly increasing over all pieces
+    /// ([`crate::list::OrderCheck`] comes first).
+    ///
+    /// # Errors
+    /// None yet. A canary that is missing is reported by [`Self::finish`] alone, so that the moment
+    /// of an abort does not point at it.
+    pub fn push(&mut self, points: &[[u8; 32]]) -> Result<(), Error> {
+        for point in points {
+            while let Some(expected) = self.expected.get(self.found) {
+                if expected > point {
+                    break;
+                }
+                self.missing |= expected != point;
+                self.found += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the reply.
+    ///
+    /// # Errors
+    /// [`Code::CanaryMissing`] if any canary did not occur.
+    pub fn finish(self) -> Result<(), Error> {
+        if self.missing || self.found < self.expected.len() {
+            return Err(Error::misbehaved(
+                Code::CanaryMissing,
+                "a canary did not come back",
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! Fills an own list of digests up to its registered size, so that nobody can tell from outside
+//! how many rows passed a filter.
+//!
+//! Spec 04 §3. Filler is random digests. They go through the same hash, multiplication and encoding
+//! as real ones and stand among them in the order of digests, so neither the number of kernel calls
+//! nor the pace of a list depends on the filter. Called by the sessions.
+//!
+//! Cost: one sort of the filler, one pass over both lists. Memory: that of the store, and a batch
+//! of either list.
+
+use zeroize::Zeroizing;
+
+use crate::digest::{DIGEST_BYTES, Digest};
+use crate::error::Error;
+use crate::seed::SeedStream;
+use crate::store::{Cursor, RecordList, RecordStore};
+
+/// Digests drawn, or read from either list, at a time.
+const FILL_BATCH: usize = 1024;
+
+/// The real digests of a list, and the filler that belongs among them.
+///
+/// # Security
+/// Which digests are real, and how many, is known to this value alone: readers give one sequence
+/// that does not tell them apart.
+pub struct Padded<'a> {
+    real: Option<&'a dyn RecordList>,
+    filler: Box<dyn RecordList>,
+}
+
+impl<'a> Padded<'a> {
+    /// `total` digests: those of `real`, ascending, and filler drawn from `stream`. With `None`, all
+    /// of them are filler.
+    ///
+    /// The stream stands behind the filler afterwards, so that [`redraw`] continues it.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if there are more real digests than `total`; [`Error::ApiMisuse`] if they
+    /// are not digests; errors of the store.
+    ///
+    /// # Security
+    /// That a filler digest equals another or a real one has probability below 2^-180 at the
+    /// largest sizes, and is not looked for.
+    pub fn new(
+        real: Option<&'a dyn RecordList>,
+        total: u64,
+        stream: &mut SeedStream,
+        store: &dyn RecordStore,
+    ) -> Result<Self, Error> {
+        let real_count = real.map_or(0, RecordList::len);
+        if real.is_some_and(|list| list.width() != DIGEST_BYTES) {
+            return Err(Error::ApiMisuse(
+                "a list to be filled up does not hold digests",
+            ));
+        }
+        let Some(missing) = total.checked_sub(real_count) else {
+            return Err(Error::Limit {
+                what: "the number of distinct identities",
+                value: real_count,
+                limit: total,
+            });
+        };
+        Ok(Self {
+            real,
+            filler: sorted_filler(missing, stream, store)?,
+        })
+    }
+
+    /// The number of digests, real and filler.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.real.map_or(0, RecordList::len) + self.filler.len()
+    }
+
+    /// Whether there is no digest at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Reads all digests in ascending order.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn reader(&self) -> Result<PaddedReader<'_>, Error> {
+        let real = match self.real {
+            Some(list) => Some(Cursor::new(list, FILL_BATCH)?),
+            None => None,
+        };
+        Ok(PaddedReader {
+            real,
+            filler: Cursor::new(self.filler.as_ref(), FILL_BATCH)?,
+        })
+    }
+}
+
+fn sorted_filler(
+    count: u64,
+    stream: &mut SeedStream,
+    store: &dyn RecordStore,
+) -> Result<Box<dyn RecordList>, Error> {
+    let mut writer = store.unsorted(DIGEST_BYTES)?;
+    let mut batch = Zeroizing::new(vec![[0; DIGEST_BYTES]; FILL_BATCH]);
+    let mut missing = count;
+    while missing > 0 {
+        let now = usize::try_from(missing)
+            .unwrap_or(FILL_BATCH)
+            .min(FILL_BATCH);
+        let digests = batch[..now].as_flattened_mut();
+        stream.fill(digests);
+        writer.push(digests)?;
+        missing -= now as u64;
+    }
+    Ok(writer.finish()?)
+}
+
+/// Draws `count` more filler digests, for those whose tags equal others.
+#[must_use]
+pub fn redraw(stream: &mut SeedStream, count: usize) -> Vec<Digest> {
+    let mut digests = vec![[0; DIGEST_BYTES]; count];
+    stream.fill(digests.as_flattened_mut());
+    digests
+}
+
+/// Reads a [`Padded`] list from front to back.
+pub struct PaddedReader<'a> {
+    real: Option<Cursor<'a>>,
+    filler: Cursor<'a>,
+}
+
+impl PaddedReader<'_> {
+    /// Replaces the contents of `out` by the next digests, at most `digests_max` of them; leaves
+    /// `out` empty at the end. Every batch but the last is full.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn next_batch(&mut self, out: &mut Vec<Digest>, digests_max: usize) -> Result<(), Error> {
+        out.clear();
+        while out.len() < digests_max {
+            let Some(digest) = self.next()? else {
+                break;
+            };
+            out.push(digest);
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Option<Digest>, Error> {
+        let real = self.real.as_ref().and_then(Cursor::current);
+        let filler = self.filler.current();
+        let real_is_next = match (real, filler) {
+            (Some(real), Some(filler)) => real < filler,
+            (real, _) => real.is_some(),
+        };
+        let cursor = match &mut self.real {
+            Some(real) if real_is_next => real,
+            _ => &mut self.filler,
+        };
+        let Some(record) = cursor.current() else {
+            return Ok(None);
+        };
+        let digest = Digest::try_from(record)
+            .map_err(|_| Error::ApiMisuse("a store changed the width of a list"))?;
+        cursor.advance()?;
+        Ok(Some(digest))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! Identifier kinds: how a value of a key column becomes the bytes that both sides agree on.
+//!
+//! Spec 02 §1. Both sides declare the same kinds for a join key, in the same order; what does not
+//! normalise is NULL, and NULL never matches. Called by the aggregator for every row of a table.
+//! It never logs or returns a value it was given, and it does not count NULLs (the caller does).
+
+use std::fmt;
+use std::str::FromStr;
+
+use bincode::{Decode, Encode};
+use zeroize::Zeroizing;
+
+use crate::digest::{Digest, DigestBuilder};
+use crate::limits::IDENTIFIER_BYTES_MAX;
+
+/// How values of one key column are normalised before they are compared (Spec 02 §1).
+///
+/// `lower` and `email` follow the Unicode lowercase mapping of the Rust standard library, which
+/// needs no locale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+pub enum IdentifierKind {
+    /// The bytes as they are.
+    Text,
+    /// Unicode white space around the value is removed.
+    Trim,
+    /// Lowercase; nothing is removed.
+    Lower,
+    /// White space around it removed, then lowercase; never empty. Dots and `+tags` stay.
+    Email,
+    /// White space around it removed, then `+` and 7 to 15 digits (E.164).
+    Phone,
+    /// Hexadecimal digits, an even number of them and at least two, made lowercase.
+    Hex,
+    /// A decimal integer of any size, without leading zeros and without `-0`.
+    Int,
+}
+
+impl IdentifierKind {
+    /// Every kind, in the order of the specification.
+    pub const ALL: &'static [Self] = &[
+        Self::Text,
+        Self::Trim,
+        Self::Lower,
+        Self::Email,
+        Self::Phone,
+        Self::Hex,
+        Self::Int,
+    ];
+
+    /// The stable name used in `node.toml` and in the domain-separation tag.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Trim => "trim",
+            Self::Lower => "lower",
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Hex => "hex",
+            Self::Int => "int",
+        }
+    }
+
+    /// Replaces the contents of `out` by the normalised bytes of `raw` and returns `true`; returns
+    /// `false` if the value is NULL for this kind (`out` is then unspecified).
+    ///
+    /// A value is NULL if it does not have the form of the kind, or if it is longer than
+    /// [`IDENTIFIER_BYTES_MAX`] after normalisation.
+    #[must_use = "false means NULL"]
+    pub fn normalise(self, raw: &str, out: &mut Vec<u8>) -> bool {
+        out.clear();
+        let formed = match self {
+            Self::Text => append(out, raw),
+            Self::Trim => append(out, raw.trim()),
+            Self::Lower => append_lowercase(out, raw),
+            Self::Email => append_lowercase(out, raw.trim()) && !out.is_empty(),
+            Self::Phone => append_phone(out, raw.trim()),
+            Self::Hex => append_hex(out, raw),
+            Self::Int => append_int(out, raw),
+        };
+        formed && out.len() <= IDENTIFIER_BYTES_MAX
+    }
+}
+
+fn append(out: &mut Vec<u8>, value: &str) -> bool {
+    // Checked before copying too, so that one absurd cell costs no memory.
+    if value.len() > IDENTIFIER_BYTES_MAX {
+        return false;
+    }
+    out.extend_from_slice(value.as_bytes());
+    true
+}
+
+fn append_lowercase(out: &mut Vec<u8>, value: &str) -> bool {
+    if value.is_ascii() {
+        let appended = append(out, value);
+        out.make_ascii_lowercase();
+        return appended;
+    }
+    // Lowercasing can shorten a value, so the limit is applied to the result.
+    let lowered = Zeroizing::new(value.to_lowercase());
+    append(out, &lowered)
+}
+
+fn append_phone(out: &mut Vec<u8>, value: &str) -> bool {
+    let Some(digits) = value.strip_prefix('+') else {
+        return false;
+    };
+    (7..=15).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && append(out, value)
+}
+
+fn append_hex(out: &mut Vec<u8>, value: &str) -> bool {
+    let formed = !value.is_empty()
+        && value.len().is_multiple_of(2)
+        && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    formed && append_lowercase(out, value)
+}
+
+fn append_int(out: &mut Vec<u8>, value: &str) -> bool {
+    let value = value.trim_matches(|c: char| c.is_ascii_whitespace());
+    let (negative, digits) = match value.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, value.strip_prefix('+').unwrap_or(value)),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let significant = digits.trim_start_matches('0');
+    if significant.is_empty() {
+        return append(out, "0");
+    }
+    if negative {
+        out.push(b'-');
+    }
+    append(out, significant)
+}
+
+impl fmt::Display for IdentifierKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that names no identifier kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an identifier kind; use text, trim, lower, email, phone, hex or int")]
+pub struct UnknownKind;
+
+impl FromStr for IdentifierKind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKind> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(UnknownKind)
+    }
+}
+
+/// The domain-separation tag of the group hash for a join key: `psi/v1/` and the kinds joined by
+/// `+`, for example `psi/v1/email+int` (Spec 02 §3).
+#[must_use]
+pub fn domain_tag(kinds: &[IdentifierKind]) -> Vec<u8> {
+    let mut tag = b"psi/v1/".to_vec();
+    for (i, kind) in kinds.iter().enumerate() {
+        if i > 0 {
+            tag.push(b'+');
+        }
+        tag.extend_from_slice(kind.as_str().as_bytes());
+    }
+    tag
+}
+
+/// Turns the key columns of one row into the digest of an identity.
+///
+/// Holds one buffer, so that a table of any length costs no allocation per row. Make one per thread.
+pub struct IdentityHasher {
+    kinds: Vec<IdentifierKind>,
+    value: Zeroizing<Vec<u8>>,
+    builder: DigestBuilder,
+}
+
+impl IdentityHasher {
+    /// A hasher for join keys of these kinds, in this order.
+    #[must_use]
+    pub fn new(kinds: &[IdentifierKind]) -> Self {
+        Self {
+            kinds: kinds.to_vec(),
+            value: Zeroizing::new(Vec::new()),
+            builder: DigestBuilder::new(),
+        }
+    }
+
+    /// The digest of the identity with these column values, or `None` if the identity is NULL: a
+    /// column is NULL or does not normalise.
+    ///
+    /// Also `None` if the number of columns differs from the number of kinds, which the caller's
+    /// plan rules out.
+    pub fn digest<'a>(
+        &mut self,
+        columns: impl IntoIterator<Item = Option<&'a str>>,
+    ) -> Option<Digest> {
+        let mut columns = columns.into_iter();
+        let mut complete = !self.kinds.is_empty();
+        for kind in &self.kinds {
+            let formed = match columns.next().flatten() {
+                Some(raw) => {
+                    kind.normalise(raw, &mut self.value) && self.builder.field(&self.value)
+                }
+                None => false,
+            };
+            complete &= formed;
+        }
+        complete &= columns.next().is_none();
+        // Finished in every case, because that also empties the builder for the next row.
+        let digest = self.builder.finish();
+        complete.then_some(digest)
+    }
+}
+
+#[cfg(test)]
+mod tests;

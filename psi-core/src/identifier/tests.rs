@@ -1,0 +1,202 @@
+use proptest::prelude::*;
+
+use super::{IdentifierKind, IdentityHasher, domain_tag};
+use crate::digest::{Digest, DigestBuilder};
+use crate::limits::IDENTIFIER_BYTES_MAX;
+
+fn normal(kind: IdentifierKind, raw: &str) -> Option<String> {
+    let mut out = b"left over from the row before".to_vec();
+    kind.normalise(raw, &mut out)
+        .then(|| String::from_utf8(out).expect("normalising text gives text"))
+}
+
+#[track_caller]
+fn gives(kind: IdentifierKind, raw: &str, expected: &str) {
+    assert_eq!(
+        normal(kind, raw).as_deref(),
+        Some(expected),
+        "{kind} of {raw:?}"
+    );
+}
+
+#[track_caller]
+fn is_null(kind: IdentifierKind, raw: &str) {
+    assert_eq!(normal(kind, raw), None, "{kind} of {raw:?}");
+}
+
+#[test]
+fn names_parse_back_to_their_kind_and_nothing_else_parses() {
+    for kind in IdentifierKind::ALL {
+        assert_eq!(kind.to_string().parse(), Ok(*kind));
+    }
+    for wrong in ["", "Email", " email", "emails", "integer"] {
+        assert!(wrong.parse::<IdentifierKind>().is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn text_trim_and_lower_each_do_one_thing_and_take_empty_values() {
+    gives(IdentifierKind::Text, " Ab\u{a0}", " Ab\u{a0}");
+    gives(IdentifierKind::Trim, "\u{a0}\t Ab c\u{2003}\n", "Ab c");
+    gives(IdentifierKind::Lower, " ÀB ", " àb ");
+    for kind in [
+        IdentifierKind::Text,
+        IdentifierKind::Trim,
+        IdentifierKind::Lower,
+    ] {
+        gives(kind, "", "");
+    }
+    gives(IdentifierKind::Trim, " \t", "");
+}
+
+#[test]
+fn email_is_trimmed_and_lowercased_and_keeps_dots_and_tags() {
+    gives(
+        IdentifierKind::Email,
+        " Jo.Doe+News@Example.COM ",
+        "jo.doe+news@example.com",
+    );
+    gives(IdentifierKind::Email, "GRÜSSE@Ö.de", "grüsse@ö.de");
+    is_null(IdentifierKind::Email, "");
+    is_null(IdentifierKind::Email, "\u{a0} ");
+}
+
+#[test]
+fn phone_needs_a_plus_and_7_to_15_digits() {
+    gives(IdentifierKind::Phone, " +41446681800\n", "+41446681800");
+    gives(IdentifierKind::Phone, "+1234567", "+1234567");
+    gives(
+        IdentifierKind::Phone,
+        "+123456789012345",
+        "+123456789012345",
+    );
+    for wrong in [
+        "",
+        "+",
+        "41446681800",
+        "0041446681800",
+        "+123456",
+        "+1234567890123456",
+        "+41 44 668",
+    ] {
+        is_null(IdentifierKind::Phone, wrong);
+    }
+    // Digits of other scripts are not E.164.
+    is_null(IdentifierKind::Phone, "+٤١٤٤٦٦٨١٨٠٠");
+}
+
+#[test]
+fn hex_is_lowercased_but_never_trimmed_or_padded() {
+    gives(IdentifierKind::Hex, "00DEADbeef", "00deadbeef");
+    for wrong in ["", "abc", " ab", "ab ", "0x12", "gg", "é"] {
+        is_null(IdentifierKind::Hex, wrong);
+    }
+}
+
+#[test]
+fn int_is_canonical_whatever_its_width_sign_and_zeros() {
+    gives(IdentifierKind::Int, " 42\t", "42");
+    gives(IdentifierKind::Int, "+0042", "42");
+    gives(IdentifierKind::Int, "-0042", "-42");
+    gives(IdentifierKind::Int, "-0", "0");
+    gives(IdentifierKind::Int, "000", "0");
+    gives(
+        IdentifierKind::Int,
+        "18446744073709551616",
+        "18446744073709551616",
+    );
+    for wrong in [
+        "", " ", "-", "+", "+-1", "1.0", "1e3", "1_000", "\u{a0}1", "٤",
+    ] {
+        is_null(IdentifierKind::Int, wrong);
+    }
+}
+
+#[test]
+fn a_value_longer_than_the_limit_is_null_and_one_at_the_limit_is_not() {
+    let longest = "7".repeat(IDENTIFIER_BYTES_MAX);
+    let longer = "7".repeat(IDENTIFIER_BYTES_MAX + 1);
+    let other = [
+        IdentifierKind::Text,
+        IdentifierKind::Trim,
+        IdentifierKind::Lower,
+    ];
+    for kind in other
+        .into_iter()
+        .chain([IdentifierKind::Email, IdentifierKind::Int])
+    {
+        gives(kind, &longest, &longest);
+        is_null(kind, &longer);
+    }
+    is_null(IdentifierKind::Int, &format!("-{longest}"));
+    gives(IdentifierKind::Int, &format!("00{longest}"), &longest);
+    gives(IdentifierKind::Trim, &format!("  {longest} "), &longest);
+    is_null(IdentifierKind::Hex, &"ab".repeat(IDENTIFIER_BYTES_MAX));
+}
+
+#[test]
+fn the_domain_tag_joins_kinds_by_plus() {
+    assert_eq!(domain_tag(&[IdentifierKind::Hex]), b"psi/v1/hex");
+    assert_eq!(
+        domain_tag(&[IdentifierKind::Email, IdentifierKind::Int]),
+        b"psi/v1/email+int"
+    );
+}
+
+fn expected(fields: &[&str]) -> Digest {
+    let mut builder = DigestBuilder::new();
+    for field in fields {
+        assert!(builder.field(field.as_bytes()));
+    }
+    builder.finish()
+}
+
+#[test]
+fn an_identity_is_null_if_any_column_is_and_the_next_row_is_unharmed() {
+    let mut hasher = IdentityHasher::new(&[IdentifierKind::Email, IdentifierKind::Int]);
+    let good = expected(&["a@b.c", "7"]);
+    assert_eq!(hasher.digest([Some(" A@B.C"), Some("007")]), Some(good));
+    assert_eq!(hasher.digest([Some("a@b.c"), Some("x")]), None);
+    assert_eq!(hasher.digest([Some("a@b.c"), None]), None);
+    assert_eq!(hasher.digest([None, Some("7")]), None);
+    assert_eq!(hasher.digest([Some("a@b.c")]), None);
+    assert_eq!(hasher.digest([Some("a@b.c"), Some("7"), Some("7")]), None);
+    assert_eq!(hasher.digest([Some("a@b.c"), Some("7")]), Some(good));
+    assert_eq!(IdentityHasher::new(&[]).digest([]), None);
+}
+
+#[test]
+fn the_digest_of_a_known_identity_never_changes() {
+    let mut hasher = IdentityHasher::new(&[IdentifierKind::Email]);
+    let digest = hasher.digest([Some("Alice@Example.com")]).unwrap();
+    assert_eq!(hex::encode(digest), KNOWN_DIGEST);
+}
+
+/// SHA-512/256 of `00000011` and `alice@example.com`, computed with another implementation.
+const KNOWN_DIGEST: &str = "2dd5e42cf0732676e679ff9ef76f07d2edce95eec0d6362cdb7344fdf1a4538d";
+
+fn any_kind() -> impl Strategy<Value = IdentifierKind> {
+    prop::sample::select(IdentifierKind::ALL)
+}
+
+proptest! {
+    #[test]
+    fn normalising_twice_changes_nothing(kind in any_kind(), raw in any::<String>()) {
+        if let Some(once) = normal(kind, &raw) {
+            prop_assert_eq!(normal(kind, &once), Some(once));
+        }
+    }
+
+    #[test]
+    fn integers_normalise_to_what_rust_prints(value in any::<i64>(), zeros in 0_usize..4) {
+        let sign = if value < 0 { "-" } else { "" };
+        let raw = format!(" {sign}{}{} ", "0".repeat(zeros), value.unsigned_abs());
+        prop_assert_eq!(normal(IdentifierKind::Int, &raw), Some(value.to_string()));
+    }
+
+    #[test]
+    fn hex_of_bytes_normalises_to_lowercase(bytes in prop::collection::vec(any::<u8>(), 1..64)) {
+        let lower = hex::encode(&bytes);
+        prop_assert_eq!(normal(IdentifierKind::Hex, &lower.to_uppercase()), Some(lower));
+    }
+}

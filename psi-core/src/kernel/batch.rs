@@ -1,0 +1,81 @@
+//! Spreads kernel calls over rayon's threads in pieces of one fixed size.
+//!
+//! Spec 02 §4. Called by the sessions and by nothing else in bulk. The pieces depend on the length
+//! of a list alone, never on how many threads there are or on what the list holds, so the number of
+//! kernel calls is a function of public sizes.
+
+use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
+use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
+
+use super::{DecodeFailed, Kernel};
+use crate::group::SecretScalar;
+
+/// Elements of one kernel call. Large enough that the shared inversion costs a hundredth of a
+/// multiplication for each element, small enough that the last pieces keep all threads busy and
+/// that a piece stays in a core's cache (about 200 bytes for each element).
+pub const BATCH: usize = 128;
+
+/// [`Kernel::map_mul_encode`] over a list of any length.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn map_mul_encode(
+    kernel: &dyn Kernel,
+    uniform: &[[u8; 64]],
+    k: &SecretScalar,
+    out: &mut [[u8; 32]],
+) {
+    assert_same_length(uniform.len(), out.len());
+    uniform
+        .par_chunks(BATCH)
+        .zip(out.par_chunks_mut(BATCH))
+        .for_each(|(uniform, out)| kernel.map_mul_encode(uniform, k, out));
+}
+
+/// [`Kernel::decode_mul_encode`] over a list of any length.
+///
+/// # Errors
+/// [`DecodeFailed`] with the smallest index of the whole list that fails; `out` is then
+/// unspecified.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn decode_mul_encode(
+    kernel: &dyn Kernel,
+    points: &[[u8; 32]],
+    k: &SecretScalar,
+    out: &mut [[u8; 32]],
+) -> Result<(), DecodeFailed> {
+    assert_same_length(points.len(), out.len());
+    let first = points
+        .par_chunks(BATCH)
+        .zip(out.par_chunks_mut(BATCH))
+        .enumerate()
+        .filter_map(|(piece, (points, out))| {
+            let failed = kernel.decode_mul_encode(points, k, out).err()?;
+            Some(DecodeFailed {
+                index: piece * BATCH + failed.index,
+                ..failed
+            })
+        })
+        .min_by_key(|failed| failed.index);
+    first.map_or(Ok(()), Err)
+}
+
+/// [`Kernel::base_mul_encode`] over a list of any length.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn base_mul_encode(kernel: &dyn Kernel, k: &[SecretScalar], out: &mut [[u8; 32]]) {
+    assert_same_length(k.len(), out.len());
+    k.par_chunks(BATCH)
+        .zip(out.par_chunks_mut(BATCH))
+        .for_each(|(k, out)| kernel.base_mul_encode(k, out));
+}
+
+fn assert_same_length(inputs: usize, outputs: usize) {
+    assert_eq!(
+        inputs, outputs,
+        "inputs and outputs of a kernel have the same length"
+    );
+}

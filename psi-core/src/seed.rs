@@ -1,0 +1,146 @@
+//! Everything random in a node's half of a job, derived from one 32-byte seed.
+//!
+//! Spec 02 §5. The node draws the seed once and hands it in; every scalar, canary, filler digest
+//! and salt comes from a stream that is named by purpose, match and part. The same seed gives the
+//! same messages, byte for byte. The streams never change: tests hold known answers.
+
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Rng as _, SeedableRng as _};
+use hkdf::Hkdf;
+use sha2::Sha512;
+use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
+
+use crate::group::SecretScalar;
+
+/// First bytes of the `info` of every derivation.
+const SEED_LABEL: &[u8] = b"psi/v1/seed";
+
+/// The secret from which a node's half of a job follows.
+///
+/// # Security
+/// Un-blinds the own list. Stays in memory, is zeroized when dropped, and is never printed, sent
+/// or stored; only the salted commitment of [`crate::receipt`] leaves.
+pub struct JobSeed([u8; 32]);
+
+/// What a stream is used for. No two purposes share a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// The Receiver's scalar of one part, a.
+    BlindingScalar,
+    /// The Sender's scalar, b.
+    SenderScalar,
+    /// The Receiver's canary scalars of one part.
+    Canaries,
+    /// Digests that fill an own list up to its registered size.
+    Filler,
+    /// The salt of the commitment to the outputs.
+    ResultSalt,
+}
+
+impl Purpose {
+    /// The label that enters the derivation. Stable; free for later purposes are `dummies`,
+    /// `noise`, `padding` and `transfer`.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::BlindingScalar => "blinding-scalar",
+            Self::SenderScalar => "sender-scalar",
+            Self::Canaries => "canaries",
+            Self::Filler => "filler",
+            Self::ResultSalt => "result-salt",
+        }
+    }
+}
+
+impl JobSeed {
+    /// Takes 32 uniformly random bytes, fresh for each job.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The stream for `purpose` in part `part` of match `match_index`.
+    ///
+    /// HKDF-SHA512 (RFC 5869) without salt; `info` is `psi/v1/seed`, one byte with the length of
+    /// the purpose's label, the label, one byte `match_index`, and `part` as a big-endian `u16`.
+    /// Its 32 bytes are the key of the `ChaCha20` stream with nonce and counter zero.
+    ///
+    /// # Security
+    /// The same arguments give the same stream again from its start.
+    ///
+    /// # Panics
+    /// Never: labels are short and 32 bytes are less than HKDF can give.
+    #[must_use]
+    pub fn stream(&self, purpose: Purpose, match_index: u8, part: u16) -> SeedStream {
+        let label = purpose.label().as_bytes();
+        let length = u8::try_from(label.len()).expect("labels are shorter than 256 bytes");
+        let part = part.to_be_bytes();
+        let info = [SEED_LABEL, &[length], label, &[match_index], &part];
+        let mut key = Zeroizing::new([0; 32]);
+        Hkdf::<Sha512>::new(None, &self.0)
+            .expand_multi_info(&info, key.as_mut())
+            .expect("HKDF-SHA512 gives up to 16,320 bytes");
+        SeedStream {
+            rng: ChaCha20Rng::from_seed(*key),
+            word: Zeroizing::new([0; 4]),
+            used: 4,
+        }
+    }
+
+    /// The bytes, for the commitment on the opening receipt entry and nothing else.
+    pub(crate) const fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl Drop for JobSeed {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for JobSeed {}
+
+/// A stream of pseudorandom bytes, read from front to back. Zeroized when dropped.
+pub struct SeedStream {
+    rng: ChaCha20Rng,
+    /// The word of the stream that was begun, and how many of its bytes were used. The generator
+    /// itself would skip the rest of it, and the stream would depend on how it is read.
+    word: Zeroizing<[u8; 4]>,
+    used: usize,
+}
+
+impl SeedStream {
+    /// Fills `out` with the next bytes of the stream, the same ones whatever the pieces in which it
+    /// is read.
+    pub fn fill(&mut self, out: &mut [u8]) {
+        let (begun, out) = out.split_at_mut(out.len().min(self.word.len() - self.used));
+        begun.copy_from_slice(&self.word[self.used..self.used + begun.len()]);
+        self.used += begun.len();
+        let (whole, rest) = out.split_at_mut(out.len() - out.len() % self.word.len());
+        self.rng.fill_bytes(whole);
+        if !rest.is_empty() {
+            self.rng.fill_bytes(self.word.as_mut());
+            rest.copy_from_slice(&self.word[..rest.len()]);
+            self.used = rest.len();
+        }
+    }
+
+    /// A uniform scalar other than zero: the next 64 bytes modulo the group order (and the 64
+    /// after them, should that be zero).
+    #[must_use]
+    pub fn scalar(&mut self) -> SecretScalar {
+        let mut wide = Zeroizing::new([0; 64]);
+        loop {
+            self.fill(wide.as_mut());
+            if let Some(scalar) = SecretScalar::from_wide_bytes(&wide) {
+                return scalar;
+            }
+        }
+    }
+}
+
+impl ZeroizeOnDrop for SeedStream {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! No byte of R leaves before the last byte of A has come and passed every check.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::super::sender;
+use super::{
+    Awaiting, ListId, MatchSetup, MemoryStore, Portable, Side, Silent, Tools, frames, rows, spec_of,
+};
+use crate::error::{Code, Error};
+use crate::seed::JobSeed;
+use crate::session::receiver;
+use crate::spec::Recipients;
+use crate::store::{RecordList, RecordReader, RecordStore, RecordWriter, StoreError};
+
+/// A store that notices when a list of points is read: from then on R could be on its way.
+#[derive(Clone, Default)]
+struct Watched {
+    armed: Arc<AtomicBool>,
+    read: Arc<AtomicBool>,
+}
+
+struct WatchedWriter(Box<dyn RecordWriter>, Watched);
+struct WatchedList(Box<dyn RecordList>, Watched);
+
+impl RecordStore for Watched {
+    fn unsorted(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError> {
+        Ok(Box::new(WatchedWriter(
+            MemoryStore.unsorted(width)?,
+            self.clone(),
+        )))
+    }
+
+    fn in_order(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError> {
+        MemoryStore.in_order(width)
+    }
+}
+
+impl RecordWriter for WatchedWriter {
+    fn push(&mut self, records: &[u8]) -> Result<(), StoreError> {
+        self.0.push(records)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Box<dyn RecordList>, StoreError> {
+        Ok(Box::new(WatchedList(self.0.finish()?, self.1)))
+    }
+
+    fn finish_distinct(self: Box<Self>) -> Result<Box<dyn RecordList>, StoreError> {
+        Ok(Box::new(WatchedList(self.0.finish_distinct()?, self.1)))
+    }
+}
+
+impl RecordList for WatchedList {
+    fn width(&self) -> usize {
+        self.0.width()
+    }
+
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn reader(&self) -> Result<Box<dyn RecordReader + '_>, StoreError> {
+        if self.1.armed.load(Ordering::SeqCst) {
+            self.1.read.store(true, Ordering::SeqCst);
+        }
+        self.0.reader()
+    }
+}
+
+/// A Sender that has sent its tags, what its store watches, and the points of an honest Receiver.
+fn sender_and_points() -> (sender::ExpectBlinded, Watched, Vec<u8>) {
+    let side = Side::of(0..40, 40, 1);
+    let spec = spec_of(&side, &side, Recipients::Both);
+    let setup = MatchSetup::new(&spec).unwrap();
+    let watched = Watched::default();
+    let tools = Tools {
+        kernel: Arc::new(Portable),
+        store: Arc::new(watched.clone()),
+        progress: Arc::new(Silent),
+    };
+    let seed = JobSeed::new([1; 32]);
+    let list = side.list();
+    let blinded = receiver::blind(setup.clone(), &seed, list.as_ref(), tools.clone()).unwrap();
+    let points = frames(&blinded.message, usize::MAX).concat();
+    let encrypted = sender::encrypt(setup, &JobSeed::new([2; 32]), list.as_ref(), tools).unwrap();
+    watched.armed.store(true, Ordering::SeqCst);
+    (encrypted.state, watched, points)
+}
+
+#[test]
+fn the_reply_exists_only_after_the_last_point() {
+    let (mut state, watched, points) = sender_and_points();
+    let mut pieces = points.chunks(32).peekable();
+    while let Some(piece) = pieces.next() {
+        let last = pieces.peek().is_none();
+        match state.handle(rows(ListId::Blinded), piece).unwrap() {
+            Awaiting::More(same) => {
+                assert!(!last, "the list is complete and no reply came");
+                assert!(
+                    !watched.read.load(Ordering::SeqCst),
+                    "the reply was read early"
+                );
+                state = same;
+            }
+            Awaiting::Done(evaluated) => {
+                assert!(last, "a reply came before the last point");
+                assert_eq!(evaluated.message.len(), points.len() as u64 / 32);
+                return;
+            }
+        }
+    }
+    panic!("no reply at all");
+}
+
+#[test]
+fn a_defect_in_the_last_point_leaves_no_reply() {
+    let (state, watched, mut points) = sender_and_points();
+    // The largest possible encoding keeps the order and is no element.
+    let last = points.len() - 32;
+    points[last..].fill(0xff);
+    let result = state.handle(rows(ListId::Blinded), &points);
+    let Err(Error::PeerMisbehaved { code, .. }) = result else {
+        panic!("a defect went unnoticed");
+    };
+    assert_eq!(code, Code::NonCanonicalElement);
+    assert!(!watched.read.load(Ordering::SeqCst), "the reply was read");
+}

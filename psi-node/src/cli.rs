@@ -1,0 +1,155 @@
+//! The command line: one module per command, errors as pairs, one table of exit codes.
+//!
+//! Commands print what they were asked for on standard output and everything else (errors,
+//! warnings, progress) on standard error, so that scripts can rely on standard output.
+
+pub mod check;
+pub mod collab;
+pub mod completions;
+pub mod demo;
+pub mod id;
+pub mod init;
+pub mod jobs;
+pub mod output;
+pub mod query;
+pub mod receipts;
+pub mod serve;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::NodeConfig;
+use crate::error::UserError;
+use crate::exit::Exit;
+use output::ErrorStyle;
+
+/// Two organisations count what they have in common, without showing each other a row.
+#[derive(Debug, Parser)]
+#[command(name = "psi-node", version, about, after_help = AFTER_HELP, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done or released, 1 internal error, 2 bad input, 3 suppressed, 4 refused by own \
+policy, 5 refused by the peer, 6 peer unreachable, 7 protocol violation by the peer, 8 interrupted \
+or cancelled, 9 no daemon running, 10 receipts do not verify.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a new node: a folder with a key and a commented configuration
+    Init(init::InitArgs),
+    /// Print the node's id, its public key
+    Id(id::IdArgs),
+    /// Make, sign and join collaborations
+    #[command(subcommand)]
+    Collab(collab::CollabCommand),
+    /// Check the configuration and the data against each other; needs no peer
+    Check(check::CheckArgs),
+    /// Run the node: serve the peer's jobs and the local commands
+    Serve(serve::ServeArgs),
+    /// Ask a question over both members' tables
+    Query(query::QueryArgs),
+    /// Show and cancel jobs
+    #[command(subcommand)]
+    Jobs(jobs::JobsCommand),
+    /// Show, export and verify receipts
+    #[command(subcommand)]
+    Receipts(receipts::ReceiptsCommand),
+    /// Run two nodes on this machine over sample data, and show what happens
+    Demo(demo::DemoArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+/// Which node a command is about.
+#[derive(Clone, Debug, Args)]
+pub struct ConfigArg {
+    /// The node's configuration file
+    #[arg(long, value_name = "FILE", default_value = "node.toml")]
+    pub config: PathBuf,
+}
+
+impl ConfigArg {
+    /// Reads and checks the configuration.
+    ///
+    /// # Errors
+    /// Those of [`NodeConfig::load`].
+    pub fn load(&self) -> Result<NodeConfig, UserError> {
+        NodeConfig::load(&self.config)
+    }
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the user is told; the caller prints it.
+    pub fn run(self) -> Result<Exit, UserError> {
+        match self {
+            Self::Init(args) => init::run(&args),
+            Self::Id(args) => id::run(&args),
+            Self::Collab(command) => collab::run(command),
+            Self::Check(args) => check::run(&args),
+            Self::Serve(args) => serve::run(args),
+            Self::Query(args) => query::run(args),
+            Self::Jobs(command) => jobs::run(command),
+            Self::Receipts(command) => receipts::run(command),
+            Self::Demo(args) => demo::run(args),
+            Self::Completions(args) => completions::run(&args),
+        }
+    }
+
+    /// How errors of this command are printed: as JSON where JSON was asked for.
+    #[must_use]
+    pub fn error_style(&self) -> ErrorStyle {
+        match self {
+            Self::Query(args) => args.error_style(),
+            Self::Collab(command) => ErrorStyle::of(command.format()),
+            Self::Check(args) => ErrorStyle::of(Some(args.format)),
+            Self::Jobs(command) => ErrorStyle::of(command.format()),
+            Self::Receipts(command) => ErrorStyle::of(command.format()),
+            Self::Init(_) | Self::Id(_) | Self::Serve(_) | Self::Demo(_) | Self::Completions(_) => {
+                ErrorStyle::Text
+            }
+        }
+    }
+}
+
+/// Parses the arguments, runs the command, prints its error if there is one.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(message) => {
+            // Nothing is left to tell anyone if the message itself cannot be printed.
+            let _ = message.print();
+            return if message.use_stderr() { Exit::BadInput } else { Exit::Released }.into();
+        }
+    };
+    let style = cli.command.error_style();
+    match cli.command.run() {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output::print_error(&error, style);
+            error.exit.into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_tree_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

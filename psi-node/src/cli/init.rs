@@ -1,0 +1,135 @@
+//! `psi-node init`: a folder with a new key and a commented configuration.
+//!
+//! Never overwrites anything: a folder that holds a key or a configuration is refused.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::output;
+use crate::config::{self, NodeConfig};
+use crate::durable_file;
+use crate::error::UserError;
+use crate::exit::Exit;
+use crate::identity::{self, KEY_FILE, NodeKey};
+
+/// The file name of the configuration.
+pub const CONFIG_FILE: &str = "node.toml";
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The node's folder; it is made if it does not exist
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The member's name in collaborations and queries
+    #[arg(long)]
+    pub name: String,
+    /// The address (UDP) where the node waits for its peers
+    #[arg(long, value_name = "IP:PORT")]
+    pub listen: SocketAddr,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`UserError`] if the name is none, if the folder holds a node, or if it cannot be written.
+pub fn run(args: &InitArgs) -> Result<Exit, UserError> {
+    let id = create(args)?;
+    let config = args.dir.join(CONFIG_FILE);
+    output::print(&format!(
+        "Made node {name} in {dir}\n  id      {id}\n  key     {key} (keep it secret, and back it up)\n  \
+         config  {config}\nNext: describe your tables in {config}, then run \
+         `psi-node check --config {config}`.\n",
+        name = args.name,
+        dir = args.dir.display(),
+        key = args.dir.join(KEY_FILE).display(),
+        config = config.display(),
+    ))?;
+    Ok(Exit::Released)
+}
+
+/// Makes the node without printing anything; returns its id.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn create(args: &InitArgs) -> Result<identity::NodeId, UserError> {
+    config::check_name(&args.name)
+        .map_err(|what| UserError::bad_input(format!("--name: {what}"), config::NAME_REMEDY))?;
+    let (key_path, config_path) = (args.dir.join(KEY_FILE), args.dir.join(CONFIG_FILE));
+    for path in [&config_path, &key_path] {
+        if identity::exists(path) {
+            return Err(UserError::bad_input(
+                format!("{} exists already", path.display()),
+                "choose another folder; nothing was changed",
+            ));
+        }
+    }
+    fs::create_dir_all(&args.dir).map_err(|e| {
+        UserError::machine(format!("cannot make the folder {}", args.dir.display()), e)
+    })?;
+    let text = sample_config(&args.name, args.listen);
+    NodeConfig::parse(&text, &config_path)
+        .map_err(|e| UserError::internal(format!("the new configuration does not parse: {e}")))?;
+    let key = NodeKey::generate()?;
+    key.create(&key_path)?;
+    durable_file::create(&config_path, text.as_bytes(), durable_file::PUBLIC)
+        .map_err(|e| UserError::machine(format!("cannot write {}", config_path.display()), e))?;
+    Ok(key.id())
+}
+
+fn sample_config(name: &str, listen: SocketAddr) -> String {
+    format!(
+        r#"# Configuration of one Glovebox node. Paths are relative to this file.
+
+name = "{name}"                  # as collaborations and queries write it: {name}.customers
+listen = "{listen}"      # where peers connect (UDP)
+state_dir = "state"              # jobs, receipts, the local API's socket
+
+# jobs_max = 4                   # jobs at the same time
+# peer_timeout_s = 60            # how long a peer may be silent during a job
+# connect_timeout_s = 60         # how long to keep trying a peer that is not up yet
+# engine_memory_mb = 256         # memory of the data engine
+# engine_threads = 0             # 0: one per processor
+
+# Nothing can be asked for that is not listed below. Remove the # to serve a table.
+
+# [table.customers]
+# source = "customers.parquet"   # .csv, .parquet, or a folder of them
+# filter = ["last_purchase"]     # columns that queries may filter by
+# row_filter = "consent = true"  # only these rows take part; your own SQL predicate
+# minimum = 10                   # no result rests on fewer identities than this
+# null = ["", "NA"]              # CSV only: words that mean NULL
+# prefer_receiver = false        # ask for the role that sends blinded points only
+
+# [[table.customers.key]]        # a join key that peers may use; repeat for more
+# columns = ["email_hash"]       # several columns make a composite key
+# kinds = ["hex"]                # of each column: text, trim, lower, email, phone, hex, int
+# unique = true                  # no key value repeats; checked when the table is loaded
+# identities = 5000              # public: lists are padded to it; more distinct keys are an error
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_configuration_parses_with_its_comments_removed_too() {
+        let text = sample_config("brand", "127.0.0.1:7402".parse().unwrap());
+        let path = std::path::Path::new("node.toml");
+        assert!(NodeConfig::parse(&text, path).unwrap().table.is_empty());
+        let uncommented: String = text
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if rest.contains(" = ") || rest.starts_with('[') => rest,
+                _ => line,
+            })
+            .fold(String::new(), |all, line| all + line + "\n");
+        let config = NodeConfig::parse(&uncommented, path).unwrap();
+        assert_eq!(config.table.len(), 1);
+    }
+}

@@ -1,0 +1,199 @@
+//! What commands print: tables, JSON documents and errors.
+//!
+//! Text that came from a peer (queries, statements) is stripped of control characters before it
+//! reaches a terminal. A closed standard output (`psi-node jobs list | head`) ends a command
+//! quietly.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::error::UserError;
+
+/// How lists and documents are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Aligned columns for people
+    #[default]
+    Table,
+    /// One JSON document for scripts
+    Json,
+}
+
+/// How and where an error is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorStyle {
+    /// `error: …` and `help: …` on standard error.
+    Text,
+    /// A JSON object on standard error.
+    JsonOnStderr,
+    /// A JSON object on standard output, where `query` prints its result document.
+    JsonOnStdout,
+}
+
+impl ErrorStyle {
+    /// The style of a command that prints in `format`, or prints no document at all.
+    #[must_use]
+    pub const fn of(format: Option<Format>) -> Self {
+        match format {
+            Some(Format::Json) => Self::JsonOnStderr,
+            Some(Format::Table) | None => Self::Text,
+        }
+    }
+}
+
+/// An error as JSON: `{"error": "…", "help": "…", "exit": 2, "exit_name": "bad_input"}`.
+#[derive(Debug, Serialize)]
+struct ErrorDocument<'a> {
+    error: &'a str,
+    help: &'a str,
+    exit: u8,
+    exit_name: &'static str,
+}
+
+/// Prints an error; nothing is left to do if that fails.
+pub fn print_error(error: &UserError, style: ErrorStyle) {
+    let document = ErrorDocument {
+        error: &error.what,
+        help: &error.remedy,
+        exit: error.exit.number(),
+        exit_name: error.exit.as_str(),
+    };
+    // A struct of strings and numbers always serialises.
+    let json = serde_json::to_string(&document).unwrap_or_default();
+    let _ = match style {
+        ErrorStyle::Text => {
+            let (what, remedy) = (printable(&error.what), printable(&error.remedy));
+            writeln!(io::stderr(), "error: {what}\nhelp: {remedy}")
+        }
+        ErrorStyle::JsonOnStderr => writeln!(io::stderr(), "{json}"),
+        ErrorStyle::JsonOnStdout => writeln!(io::stdout(), "{json}"),
+    };
+}
+
+/// Prints text on standard output.
+///
+/// # Errors
+/// [`UserError`] if it cannot be written; a reader that went away is no error.
+pub fn print(text: &str) -> Result<(), UserError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(UserError::machine("cannot write to standard output", e))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a value as one JSON document.
+///
+/// # Errors
+/// Those of [`print`].
+pub fn print_json(value: &impl Serialize) -> Result<(), UserError> {
+    let mut text = serde_json::to_string_pretty(value)
+        .map_err(|e| UserError::internal(format!("a document does not serialise: {e}")))?;
+    text.push('\n');
+    print(&text)
+}
+
+/// `text` without the control characters that could drive a terminal; line ends are kept.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// Rows of text under a header, printed in aligned columns.
+#[derive(Debug)]
+pub struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these column names and no rows.
+    #[must_use]
+    pub fn new(header: &[&str]) -> Self {
+        Self { rows: vec![header.iter().map(ToString::to_string).collect()] }
+    }
+
+    /// Adds a row; cells become one line each.
+    pub fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        let cells = cells.into_iter().map(|cell| printable(cell.as_ref()).replace('\n', " "));
+        self.rows.push(cells.collect());
+    }
+
+    /// Whether no row was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.len() == 1
+    }
+
+    /// The table as text.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut widths: Vec<usize> = Vec::new();
+        for row in &self.rows {
+            widths.resize(widths.len().max(row.len()), 0);
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let mut text = String::new();
+        for row in &self.rows {
+            let mut line = String::new();
+            for (width, cell) in widths.iter().zip(row) {
+                // Writing into a String cannot fail.
+                let _ = write!(line, "{cell:width$}  ");
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// `unix` seconds as `2026-01-31T12:34:56Z`.
+#[must_use]
+pub fn utc(unix: i64) -> String {
+    let (days, seconds) = (unix.div_euclid(86_400), unix.rem_euclid(86_400));
+    // Days to a civil date, counted from 0000-03-01 so that the leap day ends a year.
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Table, printable, utc};
+
+    #[test]
+    fn columns_are_aligned_and_lines_do_not_end_in_spaces() {
+        let mut table = Table::new(&["NAME", "ID"]);
+        table.row(["a", "1"]);
+        table.row(["longer", ""]);
+        assert_eq!(table.render(), "NAME    ID\na       1\nlonger\n");
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\r\nc"), "a\u{fffd}[2Jb\u{fffd}\nc");
+    }
+
+    #[test]
+    fn times_are_written_in_utc() {
+        assert_eq!(utc(0), "1970-01-01T00:00:00Z");
+        assert_eq!(utc(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(utc(1_735_689_599), "2024-12-31T23:59:59Z");
+        assert_eq!(utc(-1), "1969-12-31T23:59:59Z");
+    }
+}

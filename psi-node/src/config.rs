@@ -1,0 +1,281 @@
+//! `node.toml`: what a node is called, where it listens, what it keeps where, which tables it serves.
+//!
+//! Reads and checks the file alone; whether tables and data fit is the aggregator's check at load.
+//! Unknown fields are errors, because a mistyped rule that is silently ignored would be a leak.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::durable_file;
+use crate::error::UserError;
+use crate::identity::KEY_FILE;
+
+/// Tables by their names, as the data engine reads them.
+pub type TableConfigs = std::collections::BTreeMap<String, toml::Table>;
+
+/// Larger than any configuration made by hand.
+const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Bytes of a member's name.
+pub const NAME_BYTES_MAX: usize = 64;
+
+/// A node's configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// The member's name, as collaborations and queries write it.
+    pub name: String,
+    /// Where the node waits for its peers (UDP).
+    pub listen: SocketAddr,
+    /// Where durable state is kept, relative to the configuration file. See [`Self::state_dir`].
+    #[serde(default = "default_state_dir")]
+    pub state_dir: PathBuf,
+    /// Jobs that run at the same time, requested and served together.
+    #[serde(default = "default_jobs_max")]
+    pub jobs_max: usize,
+    /// Seconds that a peer may be silent in the middle of a job.
+    #[serde(default = "default_timeout_s")]
+    pub peer_timeout_s: u64,
+    /// Seconds to keep trying a peer that is not up yet.
+    #[serde(default = "default_timeout_s")]
+    pub connect_timeout_s: u64,
+    /// Memory for the data engine, in MiB.
+    #[serde(default = "default_engine_memory_mb")]
+    pub engine_memory_mb: usize,
+    /// Threads of the data engine; 0 takes one per processor.
+    #[serde(default)]
+    pub engine_threads: usize,
+    /// The tables this node serves: nothing that is not listed here can be asked for.
+    #[serde(default)]
+    pub table: TableConfigs,
+    /// The folder of the configuration file; relative paths start here.
+    #[serde(skip)]
+    pub base_dir: PathBuf,
+}
+
+fn default_state_dir() -> PathBuf {
+    PathBuf::from("state")
+}
+const fn default_jobs_max() -> usize {
+    4
+}
+const fn default_timeout_s() -> u64 {
+    60
+}
+const fn default_engine_memory_mb() -> usize {
+    256
+}
+
+impl NodeConfig {
+    /// Reads and checks a configuration file.
+    ///
+    /// # Errors
+    /// [`UserError`] with file, line and column.
+    pub fn load(path: &Path) -> Result<Self, UserError> {
+        let text = read_text(path, CONFIG_BYTES_MAX, || {
+            "run `psi-node init DIR --name NAME --listen ADDRESS` to make one, or name yours with \
+             --config DIR/node.toml"
+                .to_owned()
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Checks the text of a configuration; `path` is where it came from.
+    ///
+    /// # Errors
+    /// [`UserError`] with file, line and column.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, UserError> {
+        let mut config: Self = toml::from_str(text).map_err(|e| {
+            toml_error(path, text, &e, "correct the file; docs/operating lists every field")
+        })?;
+        config.base_dir = durable_file::folder_of(path).to_path_buf();
+        config.validate(path)?;
+        Ok(config)
+    }
+
+    fn validate(&self, path: &Path) -> Result<(), UserError> {
+        let place = path.display();
+        check_name(&self.name).map_err(|what| {
+            UserError::bad_input(format!("{place}: name: {what}"), NAME_REMEDY)
+        })?;
+        let ranges = [
+            ("jobs_max", self.jobs_max as u64, 1, 64),
+            ("peer_timeout_s", self.peer_timeout_s, 1, 86_400),
+            ("connect_timeout_s", self.connect_timeout_s, 1, 86_400),
+            ("engine_memory_mb", self.engine_memory_mb as u64, 32, 1 << 20),
+            ("engine_threads", self.engine_threads as u64, 0, 1024),
+        ];
+        for (field, value, low, high) in ranges {
+            if !(low..=high).contains(&value) {
+                return Err(UserError::bad_input(
+                    format!("{place}: {field} is {value}"),
+                    format!("choose a value from {low} to {high}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where durable state is kept.
+    #[must_use]
+    pub fn state_dir(&self) -> PathBuf {
+        self.base_dir.join(&self.state_dir)
+    }
+
+    /// The node's key, beside the configuration.
+    #[must_use]
+    pub fn key_path(&self) -> PathBuf {
+        self.base_dir.join(KEY_FILE)
+    }
+
+    /// The local API's socket.
+    #[must_use]
+    pub fn socket_path(&self) -> PathBuf {
+        self.state_dir().join("api.sock")
+    }
+
+    /// See [`Self::peer_timeout_s`].
+    #[must_use]
+    pub const fn peer_timeout(&self) -> Duration {
+        Duration::from_secs(self.peer_timeout_s)
+    }
+
+    /// See [`Self::connect_timeout_s`].
+    #[must_use]
+    pub const fn connect_timeout(&self) -> Duration {
+        Duration::from_secs(self.connect_timeout_s)
+    }
+
+    /// See [`Self::engine_threads`], with 0 replaced by the number of processors.
+    #[must_use]
+    pub fn engine_threads(&self) -> usize {
+        match self.engine_threads {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            threads => threads,
+        }
+    }
+}
+
+/// What to do about a name that [`check_name`] refuses.
+pub const NAME_REMEDY: &str =
+    "use a lower-case letter, then lower-case letters, digits and underscores, 64 at most";
+
+/// Checks the name of a member or a collaboration: it stands unquoted in SQL and in file names.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let mut bytes = name.bytes();
+    let letter_first = bytes.next().is_some_and(|b| b.is_ascii_lowercase());
+    let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if letter_first && rest && name.len() <= NAME_BYTES_MAX {
+        return Ok(());
+    }
+    let shown: String = name.chars().take(80).collect();
+    Err(format!("{shown:?} is not a name"))
+}
+
+/// Reads a text file of at most `bytes_max` bytes that a user named.
+///
+/// # Errors
+/// [`UserError`]; `missing` is the remedy where there is no such file.
+pub fn read_text(
+    path: &Path,
+    bytes_max: u64,
+    missing: impl FnOnce() -> String,
+) -> Result<String, UserError> {
+    let place = path.display();
+    let unreadable = |e: io::Error| match e.kind() {
+        io::ErrorKind::NotFound => {
+            UserError::bad_input(format!("there is no file {place}"), missing())
+        }
+        io::ErrorKind::InvalidData => UserError::bad_input(
+            format!("{place} is not text (UTF-8)"),
+            "check that this is the right file",
+        ),
+        _ => UserError::bad_input(
+            format!("cannot read {place}: {e}"),
+            "check the path and its permissions",
+        ),
+    };
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.len() > bytes_max => Err(UserError::bad_input(
+            format!("{place} has {} bytes, more than the limit of {bytes_max}", metadata.len()),
+            "check that this is the right file",
+        )),
+        Ok(_) => fs::read_to_string(path).map_err(unreadable),
+        Err(e) => Err(unreadable(e)),
+    }
+}
+
+/// An error of the TOML reader, with file, line and column.
+pub(crate) fn toml_error(
+    path: &Path,
+    text: &str,
+    error: &toml::de::Error,
+    remedy: impl Into<String>,
+) -> UserError {
+    let place = path.display();
+    // The message is one line; the rest repeats the source text.
+    let message = error.message().trim().replace('\n', " ");
+    let what = match error.span().and_then(|span| text.get(..span.start)) {
+        None => format!("{place}: {message}"),
+        Some(before) => {
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
+            format!("{place}:{line}:{column}: {message}")
+        }
+    };
+    UserError::bad_input(what, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<NodeConfig, UserError> {
+        NodeConfig::parse(text, Path::new("/somewhere/node.toml"))
+    }
+
+    #[test]
+    fn defaults_hold_and_paths_start_at_the_file() {
+        let config = parse("name = \"brand\"\nlisten = \"127.0.0.1:7402\"\n").unwrap();
+        assert_eq!((config.jobs_max, config.peer_timeout_s, config.connect_timeout_s), (4, 60, 60));
+        assert_eq!(config.state_dir(), Path::new("/somewhere/state"));
+        assert_eq!(config.key_path(), Path::new("/somewhere/node.key"));
+        assert!(config.table.is_empty());
+    }
+
+    #[test]
+    fn errors_name_the_line_and_the_column() {
+        let error = parse("name = \"brand\"\nlisten = \"nowhere\"\n").unwrap_err();
+        assert!(error.what.starts_with("/somewhere/node.toml:2:10: "), "{}", error.what);
+        let error = parse("name = \"b\"\nlisten = \"127.0.0.1:1\"\njob_max = 3\n").unwrap_err();
+        assert!(error.what.starts_with("/somewhere/node.toml:3:1: unknown field"), "{}", error.what);
+        let error = parse("name = \"brand\"\n").unwrap_err();
+        assert!(error.what.contains("missing field `listen`"), "{}", error.what);
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_with_the_range() {
+        for line in ["jobs_max = 0", "peer_timeout_s = 0", "connect_timeout_s = 99999999"] {
+            let text = format!("name = \"b\"\nlisten = \"127.0.0.1:1\"\n{line}\n");
+            assert!(parse(&text).unwrap_err().remedy.contains(" to "), "{line}");
+        }
+    }
+
+    #[test]
+    fn names_must_stand_unquoted_in_sql() {
+        for good in ["a", "brand", "shop_2"] {
+            assert_eq!(check_name(good), Ok(()));
+        }
+        let long = "a".repeat(65);
+        for bad in ["", "Brand", "2shop", "_x", "a-b", "a b", "é", "a.b", long.as_str()] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+}

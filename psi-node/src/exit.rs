@@ -1,0 +1,100 @@
+//! Exit codes of the command line: one documented table that scripts rely on.
+
+use std::fmt;
+use std::process::ExitCode;
+
+macro_rules! exits {
+    ($($(#[doc = $doc:literal])+ $name:ident = $number:literal, $text:literal;)+) => {
+        /// How a command ended. Numbers and names are stable.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Exit {
+            $($(#[doc = $doc])+ $name = $number,)+
+        }
+
+        impl Exit {
+            /// All codes, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The stable name, used in JSON errors.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)+
+                }
+            }
+
+            /// One sentence for the table of codes.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($doc),+),)+
+                }
+            }
+        }
+    };
+}
+
+exits! {
+    /// The command succeeded; a query's result was released.
+    Released = 0, "released";
+    /// An internal error, or the machine failed (disk full, for example).
+    Internal = 1, "internal";
+    /// Bad input: usage, configuration, SQL or files.
+    BadInput = 2, "bad_input";
+    /// The job ran, and the result rests on too few identities to be shown.
+    Suppressed = 3, "suppressed";
+    /// This node's own policy refused.
+    RefusedByPolicy = 4, "refused_by_policy";
+    /// The peer refused.
+    RefusedByPeer = 5, "refused_by_peer";
+    /// The peer could not be reached in time.
+    PeerUnreachable = 6, "peer_unreachable";
+    /// The peer broke the protocol.
+    ProtocolViolation = 7, "protocol_violation";
+    /// The job was interrupted, cancelled or aborted.
+    Interrupted = 8, "interrupted";
+    /// No daemon answers on the local API.
+    NoDaemon = 9, "no_daemon";
+    /// Receipts do not verify, or the two logs disagree.
+    ReceiptsWrong = 10, "receipts_wrong";
+}
+
+impl Exit {
+    /// The number the process exits with.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The code with this number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.iter().copied().find(|exit| exit.number() == number)
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.number())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Exit;
+
+    #[test]
+    fn numbers_are_the_positions_in_the_table_and_names_are_unique() {
+        for (i, exit) in Exit::ALL.iter().enumerate() {
+            assert_eq!(usize::from(exit.number()), i);
+            assert_eq!(Exit::from_number(exit.number()), Some(*exit));
+            assert!(Exit::ALL[i + 1..].iter().all(|other| other.as_str() != exit.as_str()));
+        }
+    }
+}

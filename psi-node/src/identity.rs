@@ -1,0 +1,287 @@
+//! Who a node is: an ed25519 key pair whose public half is the node id (Spec 05 §1).
+//!
+//! The key lives in `node.key` beside `node.toml`, for its owner alone. It authenticates
+//! connections (raw public keys in TLS), signs collaborations, jobs and receipts. It never leaves
+//! this module except as signatures, and once as the document that the TLS stack needs.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::str::FromStr;
+
+use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::durable_file;
+use crate::error::UserError;
+
+/// The file name of the key, beside `node.toml`.
+pub const KEY_FILE: &str = "node.key";
+/// The first word of the key file, so that another file is not taken for one.
+const KEY_FILE_WORD: &str = "glovebox-node-key-1";
+/// Longer than any key file.
+const KEY_FILE_BYTES_MAX: u64 = 256;
+/// DER of a PKCS #8 `PrivateKeyInfo` for Ed25519 up to the 32 bytes of the key (RFC 8410 §7).
+const PKCS8_PREFIX: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+
+/// The public key of a node, written as 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub [u8; 32]);
+
+/// Why a text is no node id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NodeIdError {
+    /// Wrong length or digits.
+    #[error("a node id is 64 hexadecimal digits")]
+    Form,
+    /// No key, or one for which signatures prove nothing.
+    #[error("these digits are no valid ed25519 public key")]
+    Key,
+}
+
+impl FromStr for NodeId {
+    type Err = NodeIdError;
+
+    fn from_str(text: &str) -> Result<Self, NodeIdError> {
+        let mut bytes = [0_u8; 32];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| NodeIdError::Form)?;
+        match VerifyingKey::from_bytes(&bytes) {
+            Ok(key) if !key.is_weak() => Ok(Self(bytes)),
+            _ => Err(NodeIdError::Key),
+        }
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NodeId({self})")
+    }
+}
+
+impl Serialize for NodeId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for NodeId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A node's private key.
+///
+/// # Security
+/// Has no `Debug` and no `Clone`; zeroized when dropped.
+pub struct NodeKey {
+    key: SigningKey,
+}
+
+impl NodeKey {
+    /// Draws a new key from the operating system.
+    ///
+    /// # Errors
+    /// [`UserError`] if the operating system has no randomness to give.
+    pub fn generate() -> Result<Self, UserError> {
+        let mut seed = Zeroizing::new([0_u8; 32]);
+        getrandom::fill(&mut *seed)
+            .map_err(|e| UserError::machine("the operating system gave no randomness", e))?;
+        Ok(Self { key: SigningKey::from_bytes(&seed) })
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        NodeId(self.key.verifying_key().to_bytes())
+    }
+
+    /// Signs a text; callers put a domain in front of it, such as `psi/v1/receipt`.
+    #[must_use]
+    pub fn sign(&self, text: &[u8]) -> [u8; 64] {
+        self.key.sign(text).to_bytes()
+    }
+
+    /// The PKCS #8 document for the TLS stack, which keeps its own copy of the key.
+    #[must_use]
+    pub fn to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {
+        let mut der = Zeroizing::new(Vec::with_capacity(48));
+        der.extend_from_slice(&PKCS8_PREFIX);
+        der.extend_from_slice(self.key.as_bytes());
+        der
+    }
+
+    /// Writes the key to a file that must not exist yet, for its owner alone (mode 0600).
+    ///
+    /// # Errors
+    /// [`UserError`] if the file exists or cannot be written.
+    pub fn create(&self, path: &Path) -> Result<(), UserError> {
+        let mut digits = Zeroizing::new([0_u8; 64]);
+        // INVARIANT: 32 bytes are 64 hexadecimal digits.
+        hex::encode_to_slice(self.key.as_bytes(), &mut *digits).expect("64 digits fit");
+        let mut text = Zeroizing::new(Vec::with_capacity(KEY_FILE_WORD.len() + 66));
+        text.extend_from_slice(KEY_FILE_WORD.as_bytes());
+        text.push(b' ');
+        text.extend_from_slice(&*digits);
+        text.push(b'\n');
+        durable_file::create(path, &text, durable_file::PRIVATE).map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => UserError::bad_input(
+                format!("{} exists already", path.display()),
+                "choose another folder; a node's key is never overwritten, because its \
+                 collaborations and receipts are bound to it",
+            ),
+            _ => UserError::machine(format!("cannot write {}", path.display()), e),
+        })
+    }
+
+    /// Reads a key file.
+    ///
+    /// # Errors
+    /// [`UserError`] if the file is missing, readable by others, or no key.
+    pub fn load(path: &Path) -> Result<Self, UserError> {
+        let place = path.display();
+        let mut file = File::open(path).map_err(|e| match e.kind() {
+            io::ErrorKind::NotFound => UserError::bad_input(
+                format!("there is no key at {place}"),
+                "run `psi-node init DIR --name NAME --listen ADDRESS`, or put the node's key back \
+                 beside its node.toml",
+            ),
+            _ => UserError::bad_input(
+                format!("cannot read {place}: {e}"),
+                "run the command as the user that owns the key",
+            ),
+        })?;
+        // Checked on the open file, so that it cannot be swapped between check and use.
+        let metadata = file
+            .metadata()
+            .map_err(|e| UserError::machine(format!("cannot inspect {place}"), e))?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(UserError::bad_input(
+                format!("{place} can be read or written by other users (mode {mode:04o})"),
+                format!("run `chmod 600 {place}`; if others may have read it, make a new node"),
+            ));
+        }
+        let not_a_key = || {
+            UserError::bad_input(
+                format!("{place} is not a key file"),
+                "restore the file that `psi-node init` wrote, from a backup",
+            )
+        };
+        if !metadata.is_file() || metadata.size() > KEY_FILE_BYTES_MAX {
+            return Err(not_a_key());
+        }
+        let mut text = Zeroizing::new(Vec::with_capacity(KEY_FILE_BYTES_MAX as usize + 1));
+        (&mut file)
+            .take(KEY_FILE_BYTES_MAX)
+            .read_to_end(&mut text)
+            .map_err(|e| UserError::machine(format!("cannot read {place}"), e))?;
+        let digits = text
+            .strip_prefix(KEY_FILE_WORD.as_bytes())
+            .and_then(|rest| rest.strip_prefix(b" "))
+            .map(<[u8]>::trim_ascii)
+            .ok_or_else(not_a_key)?;
+        let mut seed = Zeroizing::new([0_u8; 32]);
+        hex::decode_to_slice(digits, &mut *seed).map_err(|_| {
+            seed.zeroize();
+            not_a_key()
+        })?;
+        Ok(Self { key: SigningKey::from_bytes(&seed) })
+    }
+
+    /// Loads the key that lies beside a configuration in `folder`.
+    ///
+    /// # Errors
+    /// Those of [`Self::load`].
+    pub fn load_beside(folder: &Path) -> Result<Self, UserError> {
+        Self::load(&folder.join(KEY_FILE))
+    }
+}
+
+/// Whether a file system entry exists at `path`, also a dangling link.
+pub(crate) fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_key_survives_the_file_and_others_cannot_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(KEY_FILE);
+        let key = NodeKey::generate().unwrap();
+        key.create(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let loaded = NodeKey::load(&path).unwrap();
+        assert_eq!(loaded.id(), key.id());
+        assert_eq!(loaded.sign(b"text"), key.sign(b"text"));
+        assert!(key.create(&path).unwrap_err().what.contains("exists already"));
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(KEY_FILE);
+        NodeKey::generate().unwrap().create(&path).unwrap();
+        for mode in [0o640, 0o604, 0o620, 0o666] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let Err(error) = NodeKey::load(&path) else { panic!("mode {mode:o} was accepted") };
+            assert!(error.remedy.contains("chmod 600"), "{}", error.remedy);
+        }
+    }
+
+    #[test]
+    fn files_that_are_no_key_are_refused_without_showing_their_contents() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(KEY_FILE);
+        let digits = "ab".repeat(32);
+        for text in [
+            String::new(),
+            digits.clone(),
+            format!("{KEY_FILE_WORD} {}", &digits[2..]),
+            format!("{KEY_FILE_WORD} {digits}ab"),
+            format!("{KEY_FILE_WORD}{digits}"),
+            "x".repeat(300),
+        ] {
+            let _ = fs::remove_file(&path);
+            durable_file::create(&path, text.as_bytes(), durable_file::PRIVATE).unwrap();
+            let Err(error) = NodeKey::load(&path) else { panic!("{text} was accepted") };
+            assert!(!error.what.contains("abab"), "{}", error.what);
+        }
+    }
+
+    #[test]
+    fn node_ids_round_trip_and_weak_or_malformed_ones_are_refused() {
+        let id = NodeKey::generate().unwrap().id();
+        assert_eq!(id.to_string().parse::<NodeId>(), Ok(id));
+        assert_eq!("12".parse::<NodeId>(), Err(NodeIdError::Form));
+        assert_eq!("zz".repeat(32).parse::<NodeId>(), Err(NodeIdError::Form));
+        // The identity point: anyone can make signatures that verify under it.
+        let identity = format!("01{}", "00".repeat(31));
+        assert_eq!(identity.parse::<NodeId>(), Err(NodeIdError::Key));
+    }
+
+    #[test]
+    fn the_tls_document_ends_in_the_key_and_says_ed25519() {
+        let key = NodeKey::generate().unwrap();
+        let der = key.to_pkcs8_der();
+        assert_eq!(der.len(), 48);
+        assert_eq!(usize::from(der[1]), der.len() - 2);
+        let seed: [u8; 32] = der[16..].try_into().unwrap();
+        assert_eq!(SigningKey::from_bytes(&seed).verifying_key().to_bytes(), key.id().0);
+    }
+}

@@ -1,0 +1,203 @@
+//! Jobs: from a query, or a peer's proposal, to a countersigned result.
+//!
+//! Spec 06 §3 is the order of messages. [`request`] is the requester's side, `respond` the
+//! responder's; both meet in `run`. The daemon calls [`request`], [`serve_connection`] and
+//! [`settle_all`]; nothing here opens sockets or decides policy.
+
+mod chain;
+mod exchange;
+mod failure;
+mod link;
+mod live;
+pub mod registry;
+mod request;
+mod respond;
+pub mod result;
+mod run;
+mod settle;
+mod stats;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aggregator::Catalog;
+use psi_core::Code;
+use psi_core::kernel::Kernel;
+use psi_core::messages::Control;
+
+pub use chain::ChainLocks;
+pub use failure::Failure;
+pub use live::LiveJobs;
+pub use request::{JobOutcome, JobRequest, request};
+
+use self::chain::Chain;
+use self::link::Link;
+use self::registry::Registry;
+use self::settle::Settlement;
+use crate::collab::Collaboration;
+use crate::config::NodeConfig;
+use crate::identity::{NodeId, NodeKey};
+use crate::net::{Endpoint, PeerConnection};
+use crate::state::State;
+
+/// How long a node waits between two attempts to settle with a peer it cannot reach.
+const SETTLE_RETRY: Duration = Duration::from_secs(30);
+
+/// How often it tries before it leaves the rest to the next job.
+const SETTLE_ATTEMPTS: usize = 20;
+
+/// What every job of a node works with.
+pub struct JobContext {
+    /// The node's configuration.
+    pub config: Arc<NodeConfig>,
+    /// The node's key.
+    pub key: Arc<NodeKey>,
+    /// Durable state.
+    pub state: State,
+    /// The tables it serves.
+    pub catalog: Catalog,
+    /// Where peers are reached.
+    pub endpoint: Endpoint,
+    /// Running jobs, as the local API shows them.
+    pub registry: Registry,
+    /// The group arithmetic.
+    pub kernel: Arc<dyn Kernel>,
+    /// Locks of the receipt logs.
+    pub chains: Arc<ChainLocks>,
+    /// Running jobs, as receipts name them.
+    pub live: LiveJobs,
+}
+
+impl JobContext {
+    fn chain(&self, collab: &Collaboration, peer: NodeId) -> Chain {
+        Chain::new(&self.state, &self.key, &self.chains, collab, peer)
+    }
+
+    /// Settles with the peer over an existing connection.
+    async fn settle_over(
+        &self,
+        conn: &PeerConnection,
+        collab: &Collaboration,
+    ) -> Result<(), Failure> {
+        let chain = self.chain(collab, conn.peer);
+        let link = Link::new(conn.open_stream().await?);
+        Settlement { chain: &chain, live: &self.live }.start(link).await
+    }
+
+    /// Settles in the background, with patience, if a job or a signature is left open.
+    fn settle_later(self: &Arc<Self>, collab: Collaboration) {
+        let ctx = Arc::clone(self);
+        tokio::spawn(async move {
+            for attempt in 0..SETTLE_ATTEMPTS {
+                if attempt > 0 {
+                    tokio::time::sleep(SETTLE_RETRY).await;
+                }
+                match ctx.settle_once(&collab).await {
+                    Ok(()) => return,
+                    Err(failure) => {
+                        tracing::debug!(collab = collab.name(), %failure, "not settled yet");
+                    }
+                }
+            }
+            tracing::warn!(
+                collab = collab.name(),
+                "the receipt log is not settled with the other member; the next job will try again"
+            );
+        });
+    }
+
+    async fn settle_once(&self, collab: &Collaboration) -> Result<(), Failure> {
+        let peer = collab.peer_of(&self.key.id());
+        let Some(peer) = peer else { return Ok(()) };
+        let chain = self.chain(collab, peer.id);
+        if !unsettled(&chain)? {
+            return Ok(());
+        }
+        let deadline = self.config.connect_timeout();
+        let conn = self.endpoint.connect(peer.address, peer.id, deadline).await?;
+        let result = self.settle_over(&conn, collab).await;
+        conn.close(Code::Interrupted);
+        result
+    }
+}
+
+/// Whether an entry lacks a signature, a job that no longer runs is open, or a statement waits.
+fn unsettled(chain: &Chain) -> Result<bool, Failure> {
+    let head = chain.state.chain_head(&chain.collab_id)?;
+    let half_signed = head.is_some_and(|head| head.signatures.iter().any(Option::is_none));
+    Ok(half_signed
+        || !chain.state.open_jobs(&chain.collab_id)?.is_empty()
+        || chain.state.chain_repair_requested(&chain.collab_id)?.is_some())
+}
+
+/// Settles every collaboration in which something is left open, in the background. Called at
+/// start, when no job of this process is running yet.
+///
+/// # Errors
+/// [`Failure::State`] if the state cannot be read.
+pub fn settle_all(ctx: &Arc<JobContext>) -> Result<(), Failure> {
+    for collab in ctx.state.collabs()? {
+        ctx.settle_later(collab);
+    }
+    Ok(())
+}
+
+/// Serves one inbound connection until it ends: its streams are jobs or settlements.
+pub async fn serve_connection(ctx: Arc<JobContext>, conn: PeerConnection) {
+    let peer = conn.peer;
+    while let Some(stream) = conn.accept_stream().await {
+        let ctx = Arc::clone(&ctx);
+        let conn = conn.clone();
+        tokio::spawn(async move {
+            let mut link = Link::new(stream);
+            match link.control().await {
+                Ok(Control::Propose(proposal)) => {
+                    respond::respond(&ctx, &conn, link, proposal).await;
+                }
+                Ok(first @ (Control::Settle(_) | Control::SettleRequest { .. })) => {
+                    answer_settlement(&ctx, peer, link, first).await;
+                }
+                Ok(_) => {
+                    tracing::warn!(%peer, "a stream began with a message that may not begin one");
+                    link.end(&Control::Abort(Code::UnexpectedMessage)).await;
+                }
+                Err(failure) => {
+                    tracing::warn!(%peer, %failure, "a stream ended before it began");
+                    link.end(&Control::Abort(failure.code())).await;
+                }
+            }
+        });
+    }
+}
+
+async fn answer_settlement(ctx: &JobContext, peer: NodeId, link: Link, first: Control) {
+    let collab_id = match &first {
+        Control::SettleRequest { collab_id } => *collab_id,
+        Control::Settle(state) => state.collab_id,
+        _ => return link.end(&Control::Abort(Code::UnexpectedMessage)).await,
+    };
+    let collab = match joined_with(ctx, &collab_id, peer) {
+        Ok(Some(collab)) => collab,
+        Ok(None) => return link.end(&Control::Abort(Code::UnknownCollaboration)).await,
+        Err(failure) => {
+            tracing::error!(%failure, "the state cannot be read");
+            return link.end(&Control::Abort(Code::Unavailable)).await;
+        }
+    };
+    let chain = ctx.chain(&collab, peer);
+    let settlement = Settlement { chain: &chain, live: &ctx.live };
+    if let Err(failure) = settlement.answer(link, first).await {
+        tracing::warn!(collab = collab.name(), %failure, "settlement failed");
+    }
+}
+
+/// The collaboration with this id, if this node joined it and `peer` is its other member.
+fn joined_with(
+    ctx: &JobContext,
+    collab_id: &[u8; 32],
+    peer: NodeId,
+) -> Result<Option<Collaboration>, Failure> {
+    let collab = ctx.state.collab_by_id(collab_id)?;
+    let own = ctx.key.id();
+    Ok(collab.filter(|collab| collab.peer_of(&own).is_some_and(|member| member.id == peer)))
+}

@@ -1,0 +1,210 @@
+//! Appending to a collaboration's receipt log, one entry at a time, by both members.
+//!
+//! Spec 07 §2. The member with the smaller node id is the *sequencer*: it alone decides which entry
+//! comes next, and holds a lock from choosing an entry until the other member's signature is
+//! stored. The other is the *follower*. Both store an entry durably before their signature leaves.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use psi_core::Code;
+use psi_core::messages::{Control, EntryMessage};
+use psi_core::receipt::{Body, Entry, EntryHash, entry_hash, signature_holds, signing_text};
+use psi_core::spec::{JobId, JobSpec};
+use tokio::sync::OwnedMutexGuard;
+
+use super::failure::Failure;
+use super::link::{Link, unexpected, violation};
+use crate::collab::Collaboration;
+use crate::identity::{NodeId, NodeKey};
+use crate::state::{Debit, State, StoredEntry};
+
+/// One lock per collaboration, held while an entry is being appended.
+#[derive(Default)]
+pub struct ChainLocks(Mutex<HashMap<[u8; 32], Arc<tokio::sync::Mutex<()>>>>);
+
+impl ChainLocks {
+    pub(super) async fn lock(&self, collab_id: [u8; 32]) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(locks.entry(collab_id).or_default())
+        };
+        lock.lock_owned().await
+    }
+}
+
+/// The receipt log of one collaboration, as this member sees it.
+#[derive(Clone)]
+pub(super) struct Chain {
+    pub(super) state: State,
+    pub(super) key: Arc<NodeKey>,
+    pub(super) collab_id: [u8; 32],
+    pub(super) peer: NodeId,
+    locks: Arc<ChainLocks>,
+}
+
+impl Chain {
+    pub(super) fn new(
+        state: &State,
+        key: &Arc<NodeKey>,
+        locks: &Arc<ChainLocks>,
+        collab: &Collaboration,
+        peer: NodeId,
+    ) -> Self {
+        Self {
+            state: state.clone(),
+            key: Arc::clone(key),
+            collab_id: collab.id(),
+            peer,
+            locks: Arc::clone(locks),
+        }
+    }
+
+    /// Whether this member is the sequencer.
+    pub(super) fn is_sequencer(&self) -> bool {
+        self.key.id().0 < self.peer.0
+    }
+
+    /// Where this member's signature stands in an entry.
+    pub(super) fn own_index(&self) -> usize {
+        usize::from(!self.is_sequencer())
+    }
+
+    pub(super) fn peer_index(&self) -> usize {
+        usize::from(self.is_sequencer())
+    }
+
+    pub(super) async fn lock(&self) -> OwnedMutexGuard<()> {
+        self.locks.lock(self.collab_id).await
+    }
+
+    /// Refuses to go on with a log that is known not to agree with the peer's.
+    pub(super) fn check_sound(&self) -> Result<(), Failure> {
+        match self.state.chain_broken(&self.collab_id)? {
+            Some(why) => Err(Failure::Receipts(why)),
+            None => Ok(()),
+        }
+    }
+
+    /// The number of entries, and the hash of the last.
+    pub(super) fn place(&self) -> Result<(u64, EntryHash), Failure> {
+        Ok(match self.state.chain_head(&self.collab_id)? {
+            Some(head) => (head.seq + 1, head.hash),
+            None => (0, [0; 64]),
+        })
+    }
+
+    /// Puts `body` on the log of both members, inside a job's stream. Both call it at the same
+    /// step with the same body.
+    pub(super) async fn record(&self, link: &mut Link, body: Body) -> Result<(), Failure> {
+        if self.is_sequencer() {
+            let _guard = link.working_while(self.lock()).await?;
+            self.propose(link, body).await
+        } else {
+            let Control::Entry(message) = link.control().await? else {
+                return Err(unexpected("something else than a receipt entry"));
+            };
+            let _guard = link.working_while(self.lock()).await?;
+            let signature = self.accept(&message, |entry| entry.body == body)?;
+            link.send(&Control::Countersign { signature }).await
+        }
+    }
+
+    /// Sequencer, lock held: stores and sends the next entry and awaits the other signature.
+    pub(super) async fn propose(&self, link: &mut Link, body: Body) -> Result<(), Failure> {
+        if let Some(head) = self.state.chain_head(&self.collab_id)?
+            && head.signatures.iter().any(Option::is_none)
+        {
+            // The next settlement completes it; until then nothing may follow.
+            return Err(Failure::PeerAborted(Code::Unavailable));
+        }
+        let (seq, previous) = self.place()?;
+        let debit = debit_of(&body)?;
+        let entry = Entry { collab_id: self.collab_id, seq, previous, body }.encode();
+        let hash = entry_hash(&entry);
+        let mut signatures = [None, None];
+        signatures[self.own_index()] = Some(self.key.sign(&signing_text(&hash)));
+        let stored = StoredEntry { seq, entry, hash, signatures };
+        self.append(&stored, debit)?;
+        self.send_entry(link, &stored).await
+    }
+
+    /// Sequencer: sends a stored entry and stores the signature that comes back.
+    pub(super) async fn send_entry(
+        &self,
+        link: &mut Link,
+        stored: &StoredEntry,
+    ) -> Result<(), Failure> {
+        link.send(&Control::Entry(message_of(stored))).await?;
+        let Control::Countersign { signature } = link.control().await? else {
+            return Err(unexpected("something else than a countersignature"));
+        };
+        self.complete(stored, &signature)
+    }
+
+    /// Stores the peer's signature over an entry that lacks it.
+    pub(super) fn complete(
+        &self,
+        stored: &StoredEntry,
+        signature: &[u8; 64],
+    ) -> Result<(), Failure> {
+        if !signature_holds(&self.peer.0, &signing_text(&stored.hash), signature) {
+            return Err(violation(Code::SignatureInvalid, "a countersignature"));
+        }
+        let index = self.peer_index();
+        Ok(self.state.entry_countersign(&self.collab_id, stored.seq, index, signature)?)
+    }
+
+    /// Follower, lock held: checks that the entry is the next and the awaited one, stores it with
+    /// both signatures and returns the own.
+    pub(super) fn accept(
+        &self,
+        message: &EntryMessage,
+        awaited: impl FnOnce(&Entry) -> bool,
+    ) -> Result<[u8; 64], Failure> {
+        let mismatch = |detail| Err(violation(Code::EntryMismatch, detail));
+        let entry = Entry::decode(&message.entry)?;
+        let (seq, previous) = self.place()?;
+        if entry.collab_id != self.collab_id || entry.seq != seq || entry.previous != previous {
+            return mismatch("a receipt entry that does not continue this log");
+        }
+        if !awaited(&entry) {
+            return mismatch("a receipt entry that records something else");
+        }
+        let hash = entry_hash(&message.entry);
+        let text = signing_text(&hash);
+        let mut signatures = message.signatures;
+        match signatures[self.peer_index()] {
+            Some(signature) if signature_holds(&self.peer.0, &text, &signature) => {}
+            _ => return Err(violation(Code::SignatureInvalid, "the signature of a new entry")),
+        }
+        let own = self.key.sign(&text);
+        signatures[self.own_index()] = Some(own);
+        let debit = debit_of(&entry.body)?;
+        let stored = StoredEntry { seq, entry: message.entry.clone(), hash, signatures };
+        self.append(&stored, debit)?;
+        Ok(own)
+    }
+
+    fn append(&self, stored: &StoredEntry, debit: Option<Debit>) -> Result<(), Failure> {
+        Ok(self.state.entry_append(&self.collab_id, stored, debit)?)
+    }
+}
+
+/// What an entry costs: an opened job counts, whatever becomes of it.
+pub(super) fn debit_of(body: &Body) -> Result<Option<Debit>, Failure> {
+    Ok(match body {
+        Body::Opened { spec, .. } => {
+            Some(Debit { job_id: job_id_of(spec)?, jobs: 1 })
+        }
+        Body::Closed { .. } | Body::Statement { .. } => None,
+    })
+}
+
+fn job_id_of(spec: &[u8]) -> Result<JobId, Failure> {
+    Ok(JobSpec::decode(spec)?.job_id())
+}
+
+pub(super) fn message_of(stored: &StoredEntry) -> EntryMessage {
+    EntryMessage { entry: stored.entry.clone(), signatures: stored.signatures }
+}

@@ -1,0 +1,147 @@
+//! One stream to the peer, as the job runner sees it.
+//!
+//! Turns the peer's `Abort` into an error, and makes sure that a job which ends here tells the
+//! peer why.
+
+use std::future::Future;
+use std::time::Duration;
+
+use psi_core::Code;
+use psi_core::messages::Control;
+use psi_core::messages::frame::{ListId, RowsHeader};
+use psi_core::session::SharedList;
+
+use super::failure::Failure;
+use crate::net::{Frame, FrameReceiver, FrameSender, FramedStream};
+
+/// How long a node that ends a job waits until the peer has taken note.
+const GOODBYE_MAX: Duration = Duration::from_secs(5);
+
+/// The sending and the receiving half, usable at the same time.
+pub(super) struct Link {
+    pub(super) sender: FrameSender,
+    pub(super) receiver: FrameReceiver,
+}
+
+impl Link {
+    pub(super) fn new(stream: FramedStream) -> Self {
+        let (sender, receiver) = stream.split();
+        Self { sender, receiver }
+    }
+
+    pub(super) async fn send(&mut self, message: &Control) -> Result<(), Failure> {
+        Ok(self.sender.control(message).await?)
+    }
+
+    /// The next message, which must be a control message.
+    pub(super) async fn control(&mut self) -> Result<Control, Failure> {
+        control(&mut self.receiver).await
+    }
+
+    /// Waits for `work`, telling the peer now and then that this side is alive.
+    pub(super) async fn working_while<F: Future>(&mut self, work: F) -> Result<F::Output, Failure> {
+        Ok(self.sender.working_while(work).await?)
+    }
+
+    /// Sends the last message of the stream and sees it delivered.
+    pub(super) async fn end(mut self, message: &Control) {
+        let goodbye = async {
+            if self.sender.control(message).await.is_ok() {
+                self.sender.finish();
+                self.sender.delivered().await;
+            }
+        };
+        // A peer that is gone does not hear the reason; that changes nothing here.
+        let _ = tokio::time::timeout(GOODBYE_MAX, goodbye).await;
+    }
+
+    pub(super) fn bytes(&self) -> (u64, u64) {
+        (self.sender.bytes_sent(), self.receiver.bytes_received())
+    }
+}
+
+async fn control(receiver: &mut FrameReceiver) -> Result<Control, Failure> {
+    match receiver.next().await? {
+        Frame::Control(Control::Abort(code)) => Err(Failure::PeerAborted(code)),
+        Frame::Control(message) => Ok(message),
+        Frame::Rows(..) => Err(unexpected("rows where a control message was due")),
+    }
+}
+
+/// The next piece of a list, while nothing else may come.
+pub(super) async fn rows(receiver: &mut FrameReceiver) -> Result<(RowsHeader, Vec<u8>), Failure> {
+    match receiver.next().await? {
+        Frame::Rows(header, records) => Ok((header, records)),
+        Frame::Control(Control::Abort(code)) => Err(Failure::PeerAborted(code)),
+        Frame::Control(_) => Err(unexpected("a control message where rows were due")),
+    }
+}
+
+/// The Sender's key, with which its half of the match begins.
+pub(super) async fn sender_key(receiver: &mut FrameReceiver) -> Result<(u8, [u8; 32]), Failure> {
+    match control(receiver).await? {
+        Control::SenderKey { match_index, point } => Ok((match_index, point)),
+        _ => Err(unexpected("something else than the Sender's key")),
+    }
+}
+
+/// Sends a whole list in frames; the reading and decoding of records happens off the runtime's
+/// threads.
+pub(super) async fn send_list(
+    sender: &mut FrameSender,
+    list: ListId,
+    records: SharedList,
+) -> Result<(), Failure> {
+    let header = RowsHeader { list, match_index: 0, part: 0 };
+    // One frame is being sent while the next is being read.
+    let (frames, mut next) = tokio::sync::mpsc::channel::<Result<Vec<u8>, psi_core::Error>>(1);
+    let reading = tokio::task::spawn_blocking(move || read_frames(&records, &frames));
+    while let Some(frame) = next.recv().await {
+        sender.rows(header, &frame?).await?;
+    }
+    reading.await.map_err(|error| Failure::Internal(error.to_string()))
+}
+
+fn read_frames(
+    records: &SharedList,
+    frames: &tokio::sync::mpsc::Sender<Result<Vec<u8>, psi_core::Error>>,
+) {
+    let per_frame = psi_core::limits::ROWS_BYTES_MAX / records.width();
+    let mut reader = match records.reader() {
+        Ok(reader) => reader,
+        Err(error) => {
+            let _ = frames.blocking_send(Err(error.into()));
+            return;
+        }
+    };
+    loop {
+        let mut batch = Vec::new();
+        let read = reader.next_batch(&mut batch, per_frame).map_err(Into::into);
+        if read.is_ok() && batch.is_empty() {
+            return;
+        }
+        let failed = read.is_err();
+        // The other end is gone when the job has ended: nobody needs the rest.
+        if frames.blocking_send(read.map(|()| batch)).is_err() || failed {
+            return;
+        }
+    }
+}
+
+/// Runs arithmetic on a thread that may block.
+pub(super) async fn compute<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, psi_core::Error> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => Ok(result?),
+        Err(error) => Err(Failure::Internal(error.to_string())),
+    }
+}
+
+pub(super) fn unexpected(detail: &'static str) -> Failure {
+    violation(Code::UnexpectedMessage, detail)
+}
+
+pub(super) const fn violation(code: Code, detail: &'static str) -> Failure {
+    Failure::Protocol(psi_core::Error::PeerMisbehaved { code, detail })
+}

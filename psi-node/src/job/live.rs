@@ -1,0 +1,78 @@
+//! The opened jobs that are running in this process.
+//!
+//! A settlement asks here which open jobs are still alive, and ends those that the peer no longer
+//! runs. Bounded by the node's limit on running jobs.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use psi_core::Code;
+use psi_core::spec::JobId;
+use tokio::sync::Notify;
+
+/// The running jobs of this node, by the name both members know.
+#[derive(Clone, Default)]
+pub struct LiveJobs(Arc<Mutex<Table>>);
+
+#[derive(Default)]
+struct Table {
+    running: HashMap<JobId, ([u8; 32], Arc<Notify>)>,
+    /// Why a job ended without its closing entry; kept until that entry is written.
+    ended: HashMap<JobId, Code>,
+}
+
+/// Marks one job as running until it is dropped.
+pub(super) struct LiveJob {
+    table: LiveJobs,
+    job_id: JobId,
+    interrupted: Arc<Notify>,
+}
+
+impl LiveJobs {
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begin(&self, collab_id: [u8; 32], job_id: JobId) -> LiveJob {
+        let interrupted = Arc::new(Notify::new());
+        self.table().running.insert(job_id, (collab_id, Arc::clone(&interrupted)));
+        LiveJob { table: self.clone(), job_id, interrupted }
+    }
+
+    /// The jobs of one collaboration that are running here.
+    pub(super) fn of(&self, collab_id: &[u8; 32]) -> Vec<JobId> {
+        let table = self.table();
+        let of_collab = table.running.iter().filter(|(_, (id, _))| id == collab_id);
+        of_collab.map(|(job_id, _)| *job_id).collect()
+    }
+
+    /// Ends a job here because the other member no longer runs it.
+    pub(super) fn interrupt(&self, job_id: &JobId) {
+        if let Some((_, interrupted)) = self.table().running.get(job_id) {
+            interrupted.notify_one();
+        }
+    }
+
+    /// Remembers why a job ended, for its closing entry.
+    pub(super) fn note_end(&self, job_id: JobId, code: Code) {
+        self.table().ended.insert(job_id, code);
+    }
+
+    /// Why a job ended; a crash leaves no note.
+    pub(super) fn take_end(&self, job_id: &JobId) -> Code {
+        self.table().ended.remove(job_id).unwrap_or(Code::Interrupted)
+    }
+}
+
+impl LiveJob {
+    /// Waits until the job is to end because the other member no longer runs it.
+    pub(super) async fn interrupted(&self) {
+        self.interrupted.notified().await;
+    }
+}
+
+impl Drop for LiveJob {
+    fn drop(&mut self) {
+        self.table.table().running.remove(&self.job_id);
+    }
+}

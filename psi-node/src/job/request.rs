@@ -1,0 +1,319 @@
+//! The requester's side of a job: from SQL to the result document.
+
+use std::sync::Arc;
+
+use aggregator::{OutputPlan, RequestPlan};
+use psi_core::Code;
+use psi_core::messages::{Control, Proposal};
+use psi_core::receipt::{Cell, agreement_text, signature_holds};
+use psi_core::spec::{Agreement, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
+
+use super::failure::Failure;
+use super::link::{Link, unexpected, violation};
+use super::registry::JobHandle;
+use super::result::ResultDocument;
+use super::run::{self, Agreed};
+use super::stats::{Stopwatch, peak_rss_bytes};
+use super::{JobContext, NodeId};
+use crate::collab::{Collaboration, Member};
+use crate::exit::Exit;
+use crate::net::PeerConnection;
+use crate::state::{JobRecord, JobRole, JobState};
+
+/// What an analyst asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobRequest {
+    /// The name of a joined collaboration.
+    pub collab: String,
+    /// The query.
+    pub sql: String,
+}
+
+/// How a job ended, for the local API.
+#[derive(Clone, Debug)]
+pub struct JobOutcome {
+    /// The state in which it stays.
+    pub state: JobState,
+    /// What the command that waits for it exits with.
+    pub exit: Exit,
+    /// The result document, also for jobs without a result.
+    pub document: ResultDocument,
+}
+
+/// Runs one job as requester and records how it ended.
+pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) -> JobOutcome {
+    let watch = Stopwatch::start();
+    let mut document = ResultDocument::new("exact");
+    let result = run_request(&ctx, &job, &request, &mut document).await;
+    document.stats.cpu_seconds = watch.cpu_seconds();
+    document.stats.wall_seconds = watch.wall_seconds();
+    document.stats.peak_rss_bytes = peak_rss_bytes();
+    let (state, exit) = match result {
+        Ok(released) => released,
+        Err(failure) => {
+            document.reason = Some(failure.code().as_str().into());
+            document.detail = Some(failure.to_string());
+            document.remedy = Some(failure.remedy());
+            note_locally(&ctx, &failure);
+            (failure.state(), failure.exit())
+        }
+    };
+    document.status = state.as_str().into();
+    let finished = ctx.state.job_finish(
+        &job.id,
+        state,
+        document.reason.as_deref(),
+        document.detail.as_deref(),
+        serde_json::to_string(&document).ok().as_deref(),
+    );
+    if let Err(error) = finished {
+        tracing::error!(%error, job = job.id, "the end of the job could not be recorded");
+    }
+    JobOutcome { state, exit, document }
+}
+
+/// Own refusals and unreachable peers leave no countersigned entry; the local log keeps them.
+fn note_locally(ctx: &JobContext, failure: &Failure) {
+    let kind = match failure {
+        Failure::OwnRefusal(_) => "refused",
+        Failure::Connect(_) => "unreachable",
+        _ => return,
+    };
+    let text = match failure {
+        Failure::OwnRefusal(refusal) => format!("{}: {}", refusal.rule, refusal.sentence),
+        other => other.to_string(),
+    };
+    if let Err(error) = ctx.state.local_append(&ctx.key, kind, &text) {
+        tracing::error!(%error, "the local log could not be written");
+    }
+}
+
+async fn run_request(
+    ctx: &Arc<JobContext>,
+    job: &JobHandle,
+    request: &JobRequest,
+    document: &mut ResultDocument,
+) -> Result<(JobState, Exit), Failure> {
+    let collab = find_collab(ctx, &request.collab)?;
+    let mut record = JobRecord::begin(&job.id, JobRole::Requester, &request.sql);
+    record.collab_id = collab.id();
+    collab.name().clone_into(&mut record.collab);
+    ctx.state.job_insert(&record)?;
+
+    let (own, peer) = members(ctx, &collab)?;
+    let plan = plan(ctx, request, &own, &peer).await?;
+    document.columns.clone_from(&plan.output.columns);
+    let chain = ctx.chain(&collab, peer.id);
+    if ctx.state.chain_repair_requested(&collab.id())?.is_none() {
+        chain.check_sound()?;
+    }
+    let deadline = ctx.config.connect_timeout();
+    let conn = tokio::select! {
+        conn = ctx.endpoint.connect(peer.address, peer.id, deadline) => conn?,
+        () = job.cancelled() => return Err(Failure::Cancelled),
+    };
+    ctx.settle_over(&conn, &collab).await?;
+
+    let link = Link::new(conn.open_stream().await?);
+    let result = over_link(ctx, job, &conn, link, &collab, plan, document).await;
+    conn.close(Code::Interrupted);
+    result
+}
+
+fn find_collab(ctx: &JobContext, name: &str) -> Result<Collaboration, Failure> {
+    ctx.state.collab_by_name(name)?.ok_or_else(|| Failure::Input {
+        what: format!("this node has not joined a collaboration named `{name}`"),
+        remedy: "list them with `psi-node collab list`; join one with `psi-node collab join`"
+            .into(),
+    })
+}
+
+/// This node's own entry and the peer's in the collaboration, if this node may ask.
+fn members(ctx: &JobContext, collab: &Collaboration) -> Result<(Member, Member), Failure> {
+    let id = ctx.key.id();
+    let (Some(own), Some(peer)) = (collab.member_by_id(&id), collab.peer_of(&id)) else {
+        return Err(Failure::Input {
+            what: format!("this node's key is not a member of `{}`", collab.name()),
+            remedy: "the node's key was replaced; make a new collaboration with its present id"
+                .into(),
+        });
+    };
+    for (allowed, code, verb) in [
+        (own.may_query, Code::RequesterNotAllowed, "query"),
+        (own.may_receive, Code::RecipientNotAllowed, "receive results"),
+    ] {
+        if !allowed {
+            return Err(Failure::OwnRefusal(aggregator::Refusal {
+                code,
+                rule: format!("collaboration.{}.member.{}", collab.name(), own.name),
+                sentence: format!("the collaboration does not let `{}` {verb}", own.name),
+                remedy: "both members would have to sign a collaboration that allows it".into(),
+            }));
+        }
+    }
+    Ok((own.clone(), peer.clone()))
+}
+
+/// Plans the query against the table as it is on disk now.
+async fn plan(
+    ctx: &JobContext,
+    request: &JobRequest,
+    own: &Member,
+    peer: &Member,
+) -> Result<RequestPlan, Failure> {
+    let names = (own.name.as_str(), peer.name.as_str());
+    let plan = ctx.catalog.plan_request(&request.sql, names)?;
+    ctx.catalog.refresh(&plan.facts.table).await?;
+    Ok(ctx.catalog.plan_request(&request.sql, names)?)
+}
+
+async fn over_link(
+    ctx: &Arc<JobContext>,
+    job: &JobHandle,
+    conn: &PeerConnection,
+    mut link: Link,
+    collab: &Collaboration,
+    plan: RequestPlan,
+    document: &mut ResultDocument,
+) -> Result<(JobState, Exit), Failure> {
+    let output = plan.output.clone();
+    let work = async {
+        let agreed = agree(ctx, job, &mut link, conn.peer, collab, plan, document).await?;
+        run::run(ctx, job, &mut link, agreed).await
+    };
+    let result = tokio::select! {
+        result = work => result,
+        () = job.cancelled() => Err(Failure::Cancelled),
+    };
+    (document.stats.bytes_sent, document.stats.bytes_received) = link.bytes();
+    match result {
+        Ok(finished) => {
+            link.sender.finish();
+            link.sender.delivered().await;
+            let Some((cell, _)) = finished.opened else {
+                return Err(Failure::Internal("the requester is always a recipient".into()));
+            };
+            Ok(show(cell, &output, document))
+        }
+        Err(failure) => {
+            if !matches!(failure, Failure::PeerAborted(_) | Failure::PeerRefusal(_)) {
+                link.end(&Control::Abort(failure.code())).await;
+            }
+            if document.job_id.is_some() && ctx.settle_over(conn, collab).await.is_err() {
+                ctx.settle_later(collab.clone());
+            }
+            Err(failure)
+        }
+    }
+}
+
+fn show(cell: Cell, output: &OutputPlan, document: &mut ResultDocument) -> (JobState, Exit) {
+    let width = output.columns.len().max(1);
+    match cell {
+        Some(count) => {
+            document.rows = vec![vec![serde_json::Value::from(count); width]];
+            (JobState::Released, Exit::Released)
+        }
+        None => {
+            document.rows = Vec::new();
+            document.reason = Some("below_minimum".into());
+            (JobState::Suppressed, Exit::Suppressed)
+        }
+    }
+}
+
+/// Steps 0 of the protocol: proposes, checks the other half, and signs what follows from both.
+async fn agree(
+    ctx: &JobContext,
+    job: &JobHandle,
+    link: &mut Link,
+    peer: NodeId,
+    collab: &Collaboration,
+    plan: RequestPlan,
+    document: &mut ResultDocument,
+) -> Result<Agreed, Failure> {
+    let mut nonce = [0; 32];
+    let mut salts = vec![[0; 32]; plan.hidden.len()];
+    for bytes in salts.iter_mut().chain([&mut nonce]) {
+        getrandom::fill(bytes)
+            .map_err(|error| Failure::Internal(format!("no randomness: {error}")))?;
+    }
+    let hidden: Vec<[u8; 64]> =
+        plan.hidden.iter().zip(&salts).map(|(literal, salt)| literal.commitment(salt)).collect();
+    let half = Half { node_id: ctx.key.id().0, nonce, facts: plan.facts.clone() };
+    let proposal = Proposal {
+        version: PROTOCOL_VERSION,
+        collab_id: collab.id(),
+        query: plan.canonical.clone(),
+        hidden: hidden.clone(),
+        recipients: Recipients::Requester,
+        half: half.clone(),
+    };
+    link.send(&Control::Propose(proposal)).await?;
+    let (theirs, signature) = match link.control().await? {
+        Control::Accept { half, signature } => (half, signature),
+        Control::Refuse(code) => return Err(Failure::PeerRefusal(code)),
+        _ => return Err(unexpected("something else than an answer to the proposal")),
+    };
+    check_half(&theirs, peer, collab, &plan)?;
+    let agreement = agreement(collab, &plan.canonical, hidden, &plan.output, &ctx.key.id())?;
+    let spec = JobSpec::assemble(agreement, half, theirs)?;
+    let text = agreement_text(&spec.job_id());
+    if !signature_holds(&peer.0, &text, &signature) {
+        return Err(violation(Code::SignatureInvalid, "the signature of an accepted job"));
+    }
+    let own = ctx.key.sign(&text);
+    link.send(&Control::Agree { signature: own }).await?;
+    ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
+    document.job_id = Some(hex::encode(spec.job_id()));
+    document.stats.receiver_size = Some(spec.receiver_size());
+    document.stats.sender_size = Some(spec.sender_size);
+    Ok(Agreed {
+        collab: collab.clone(),
+        peer,
+        spec,
+        agreements: [own, signature],
+        own: Party::Requester,
+        side: plan.side,
+    })
+}
+
+/// The responder's half must be about the table and the key that the query names.
+fn check_half(
+    half: &Half,
+    peer: NodeId,
+    collab: &Collaboration,
+    plan: &RequestPlan,
+) -> Result<(), Failure> {
+    let member = collab.member_by_id(&peer).map(|member| member.name.as_str());
+    let facts = &half.facts;
+    let fits = half.node_id == peer.0
+        && member == Some(facts.member.as_str())
+        && facts.table == plan.peer_table
+        && facts.key_columns == plan.peer_key_columns;
+    if fits {
+        Ok(())
+    } else {
+        Err(violation(Code::SpecMismatch, "the other half is about something else"))
+    }
+}
+
+/// What both sides know before roles and sizes follow from the halves.
+pub(super) fn agreement(
+    collab: &Collaboration,
+    query: &str,
+    hidden: Vec<[u8; 64]>,
+    output: &OutputPlan,
+    requester: &NodeId,
+) -> Result<Agreement, Failure> {
+    let may_receive = |member: Option<&Member>| member.is_some_and(|member| member.may_receive);
+    Ok(Agreement {
+        collab_id: collab.id(),
+        query: query.to_owned(),
+        hidden,
+        count: output.aggregate,
+        recipients: Recipients::Requester,
+        requester_may_receive: may_receive(collab.member_by_id(requester)),
+        responder_may_receive: may_receive(collab.peer_of(requester)),
+    })
+}

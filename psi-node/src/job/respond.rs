@@ -1,0 +1,229 @@
+//! The responder's side of a job: evaluates the own policy, adds the own half, and runs.
+
+use std::sync::Arc;
+
+use aggregator::{Refusal, ResponsePlan};
+use psi_core::Code;
+use psi_core::messages::{Control, Proposal};
+use psi_core::receipt::{agreement_text, signature_holds};
+use psi_core::spec::{Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
+
+use super::failure::Failure;
+use super::link::{Link, unexpected, violation};
+use super::registry::JobHandle;
+use super::request::agreement;
+use super::run::{self, Agreed};
+use super::{JobContext, joined_with};
+use crate::collab::Collaboration;
+use crate::net::PeerConnection;
+use crate::state::{JobRecord, JobRole, JobState};
+
+/// Answers one proposal on its stream, to the end of the job.
+pub(super) async fn respond(
+    ctx: &Arc<JobContext>,
+    conn: &PeerConnection,
+    mut link: Link,
+    proposal: Proposal,
+) {
+    let (collab, job) = match admit(ctx, conn, &proposal) {
+        Ok(admitted) => admitted,
+        Err(failure) => {
+            tracing::warn!(peer = %conn.peer, %failure, "proposal refused");
+            return link.end(&Control::Refuse(failure.code())).await;
+        }
+    };
+    let work = async {
+        let agreed = agree(ctx, &job, conn, &mut link, &collab, proposal).await?;
+        run::run(ctx, &job, &mut link, agreed).await
+    };
+    let result = tokio::select! {
+        result = work => result,
+        () = job.cancelled() => Err(Failure::Cancelled),
+    };
+    let (state, failure) = match result {
+        Ok(_) => {
+            link.sender.finish();
+            link.sender.delivered().await;
+            (JobState::Completed, None)
+        }
+        Err(failure) => {
+            tracing::warn!(job = job.id, %failure, "job ended without a result");
+            end_badly(ctx, conn, link, &collab, &job, &failure).await;
+            (failure.state(), Some(failure))
+        }
+    };
+    let reason = failure.as_ref().map(|failure| failure.code().as_str());
+    let detail = failure.as_ref().map(ToString::to_string);
+    if let Err(error) = ctx.state.job_finish(&job.id, state, reason, detail.as_deref(), None) {
+        tracing::error!(%error, job = job.id, "the end of the job could not be recorded");
+    }
+}
+
+async fn end_badly(
+    ctx: &Arc<JobContext>,
+    conn: &PeerConnection,
+    link: Link,
+    collab: &Collaboration,
+    job: &JobHandle,
+    failure: &Failure,
+) {
+    match failure {
+        Failure::OwnRefusal(refusal) => {
+            let text = format!("{}: {}", refusal.rule, refusal.sentence);
+            if let Err(error) = ctx.state.local_append(&ctx.key, "refused", &text) {
+                tracing::error!(%error, job = job.id, "the local log could not be written");
+            }
+            link.end(&Control::Refuse(refusal.code)).await;
+        }
+        Failure::PeerAborted(_) => {}
+        other => link.end(&Control::Abort(other.code())).await,
+    }
+    if ctx.settle_over(conn, collab).await.is_err() {
+        ctx.settle_later(collab.clone());
+    }
+}
+
+/// Whether this proposal may become a job at all, before its query is looked at.
+fn admit(
+    ctx: &JobContext,
+    conn: &PeerConnection,
+    proposal: &Proposal,
+) -> Result<(Collaboration, JobHandle), Failure> {
+    let refuse = |code, rule: &str, sentence: &str| {
+        Err(Failure::OwnRefusal(Refusal {
+            code,
+            rule: rule.into(),
+            sentence: sentence.into(),
+            remedy: String::new(),
+        }))
+    };
+    if proposal.version != PROTOCOL_VERSION {
+        let sentence = "the peer speaks another version of the protocol";
+        return refuse(Code::VersionUnsupported, "protocol", sentence);
+    }
+    let Some(collab) = joined_with(ctx, &proposal.collab_id, conn.peer)? else {
+        let sentence = "the peer asks under a collaboration that this node has not joined with it";
+        return refuse(Code::UnknownCollaboration, "collaboration", sentence);
+    };
+    let requester = collab.member_by_id(&conn.peer);
+    if !requester.is_some_and(|member| member.may_query) {
+        let sentence = "the collaboration does not let the peer query";
+        return refuse(Code::RequesterNotAllowed, "collaboration", sentence);
+    }
+    if proposal.recipients != Recipients::Requester {
+        let sentence = "the peer asks for a recipient that no table here allows";
+        return refuse(Code::RecipientNotAllowed, "collaboration", sentence);
+    }
+    ctx.chain(&collab, conn.peer).check_sound()?;
+    let Ok(job) = ctx.registry.begin(JobRole::Responder) else {
+        let sentence = "as many jobs as `jobs_max` allows are running";
+        return refuse(Code::TooManyJobs, "jobs_max", sentence);
+    };
+    let mut record = JobRecord::begin(&job.id, JobRole::Responder, &proposal.query);
+    record.collab_id = collab.id();
+    collab.name().clone_into(&mut record.collab);
+    ctx.state.job_insert(&record)?;
+    Ok((collab, job))
+}
+
+/// Plans the peer's query by the own policy and signs the job, or refuses it.
+async fn agree(
+    ctx: &JobContext,
+    job: &JobHandle,
+    conn: &PeerConnection,
+    link: &mut Link,
+    collab: &Collaboration,
+    proposal: Proposal,
+) -> Result<Agreed, Failure> {
+    let plan = plan(ctx, conn, collab, &proposal, link).await?;
+    check_half(&proposal.half, conn, collab, &plan)?;
+    let mut nonce = [0; 32];
+    getrandom::fill(&mut nonce)
+        .map_err(|error| Failure::Internal(format!("no randomness: {error}")))?;
+    let own_half = Half { node_id: ctx.key.id().0, nonce, facts: plan.facts.clone() };
+    let Proposal { query, hidden, half: their_half, .. } = proposal;
+    let agreement = agreement(collab, &query, hidden, &plan.output, &conn.peer)?;
+    let spec = JobSpec::assemble(agreement, their_half, own_half.clone()).map_err(incompatible)?;
+    let text = agreement_text(&spec.job_id());
+    let own = ctx.key.sign(&text);
+    link.send(&Control::Accept { half: own_half, signature: own }).await?;
+    let Control::Agree { signature } = link.control().await? else {
+        return Err(unexpected("something else than the requester's signature"));
+    };
+    if !signature_holds(&conn.peer.0, &text, &signature) {
+        return Err(violation(Code::SignatureInvalid, "the requester's signature"));
+    }
+    ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
+    Ok(Agreed {
+        collab: collab.clone(),
+        peer: conn.peer,
+        spec,
+        agreements: [signature, own],
+        own: Party::Responder,
+        side: plan.side,
+    })
+}
+
+/// Two sides that do not fit together are a refusal, not a broken protocol.
+fn incompatible(error: psi_core::Error) -> Failure {
+    match error {
+        psi_core::Error::PeerIncompatible { code, detail } => Failure::OwnRefusal(Refusal {
+            code,
+            rule: "job specification".into(),
+            sentence: detail.into(),
+            remedy: String::new(),
+        }),
+        other => Failure::Protocol(other),
+    }
+}
+
+async fn plan(
+    ctx: &JobContext,
+    conn: &PeerConnection,
+    collab: &Collaboration,
+    proposal: &Proposal,
+    link: &mut Link,
+) -> Result<ResponsePlan, Failure> {
+    let name_of = |member: Option<&crate::collab::Member>| {
+        member.map(|member| member.name.clone()).unwrap_or_default()
+    };
+    let own = name_of(collab.member_by_id(&ctx.key.id()));
+    let peer = name_of(collab.member_by_id(&conn.peer));
+    let hidden = proposal.hidden.len();
+    let plan_now = || {
+        let members = (own.as_str(), peer.as_str());
+        ctx.catalog.plan_response(&proposal.query, members, hidden).map_err(Failure::OwnRefusal)
+    };
+    let plan = plan_now()?;
+    link.working_while(ctx.catalog.refresh(&plan.facts.table)).await?.map_err(|why| {
+        // The peer learns that the table is unavailable; why is for this log alone.
+        Failure::OwnRefusal(Refusal {
+            code: Code::Unavailable,
+            rule: format!("table.{}", plan.facts.table),
+            sentence: why.to_string(),
+            remedy: "run `psi-node check` and mend what it reports".into(),
+        })
+    })?;
+    plan_now()
+}
+
+/// The requester's half must be its own, and about the table and the key that the query names.
+fn check_half(
+    half: &Half,
+    conn: &PeerConnection,
+    collab: &Collaboration,
+    plan: &ResponsePlan,
+) -> Result<(), Failure> {
+    half.facts.validate()?;
+    let member = collab.member_by_id(&conn.peer).map(|member| member.name.as_str());
+    let facts = &half.facts;
+    let fits = half.node_id == conn.peer.0
+        && member == Some(facts.member.as_str())
+        && facts.table == plan.peer_table
+        && facts.key_columns == plan.peer_key_columns;
+    if fits {
+        Ok(())
+    } else {
+        Err(violation(Code::SpecMismatch, "the requester's half is about something else"))
+    }
+}

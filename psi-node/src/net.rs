@@ -1,0 +1,154 @@
+//! How two nodes talk: one QUIC endpoint, pinned keys on both sides, frames on streams.
+//!
+//! Spec 07. [`tls`] decides who may connect, [`endpoint`] makes and accepts connections within
+//! fixed limits, [`frame`] turns a stream into the frames of [`psi_core::messages`]. The daemon
+//! binds the endpoint, the job runner uses connections. Nothing here knows what a message means;
+//! the one exception is [`Control::Working`](psi_core::messages::Control::Working), which only says
+//! that the peer is not silent.
+
+pub mod endpoint;
+pub mod frame;
+pub mod tls;
+
+use std::time::Duration;
+
+use psi_core::Code;
+
+pub use endpoint::{ConnectError, Endpoint, PeerConnection, Pins};
+pub use frame::{Frame, FrameReceiver, FrameSender, FramedStream};
+
+/// The protocol and its version, as both sides must name it in the handshake.
+pub const ALPN: &[u8] = b"psi/1";
+
+/// Every bound on what the network can make this node hold, or wait for.
+#[derive(Clone, Debug)]
+pub struct NetLimits {
+    /// Longest wait for the next frame. A peer that computes says so with `Working`.
+    pub peer_timeout: Duration,
+    /// Longest wait for room to write. Longer than [`Self::peer_timeout`], because a peer that
+    /// computes may leave its receive window full, and its `Working` arrives on the other half.
+    pub write_timeout: Duration,
+    /// Longest wait for a handshake, in either direction.
+    pub handshake_timeout: Duration,
+    /// Longest silence of a connection on the level of packets, after which it is dead.
+    pub idle_timeout: Duration,
+    /// Time between packets that only keep a connection alive; well below the idle timeout. The
+    /// runtime's threads send them, so work that keeps the cores busy must not run on those.
+    pub keep_alive: Duration,
+    /// Inbound handshakes in progress. Above half of it, a dialer must first prove its address.
+    pub handshakes_max: usize,
+    /// Inbound connection attempts per second on average; more are refused unseen.
+    pub attempts_per_second: u32,
+    /// Attempts that may come at once after a quiet time.
+    pub attempts_burst: u32,
+    /// Open inbound connections of one peer. A peer needs one per running job and one to settle.
+    pub connections_per_peer: usize,
+    /// Open streams of one connection that the peer started.
+    pub streams_max: u32,
+    /// Bytes of one stream that the peer may send ahead of what was read.
+    pub stream_window: u32,
+    /// Bytes of one connection that the peer may send ahead of what was read.
+    pub connection_window: u32,
+    /// Bytes that may be sent and not yet acknowledged.
+    pub send_window: u64,
+    /// Consecutive `Working` frames. At one in fifteen seconds this is half a week.
+    pub working_max: u32,
+}
+
+impl Default for NetLimits {
+    fn default() -> Self {
+        Self::with_peer_timeout(Duration::from_secs(60))
+    }
+}
+
+impl NetLimits {
+    /// The default limits with another patience for a silent peer.
+    #[must_use]
+    pub fn with_peer_timeout(peer_timeout: Duration) -> Self {
+        Self {
+            peer_timeout,
+            write_timeout: peer_timeout.saturating_mul(10),
+            handshake_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(5),
+            handshakes_max: 32,
+            attempts_per_second: 50,
+            attempts_burst: 100,
+            connections_per_peer: 16,
+            streams_max: 16,
+            stream_window: 4 << 20,
+            connection_window: 16 << 20,
+            send_window: 8 << 20,
+            working_max: 20_000,
+        }
+    }
+
+    /// The time between two `Working` frames of a node that computes: a third of the peer's
+    /// patience, if the peer has the same.
+    #[must_use]
+    pub fn working_interval(&self) -> Duration {
+        (self.peer_timeout / 3).min(Duration::from_secs(15))
+    }
+}
+
+/// Why a connection or a stream no longer serves.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetError {
+    /// The peer sent bytes that are no frame of the protocol, or the own message is too long.
+    #[error(transparent)]
+    Frame(#[from] psi_core::Error),
+    /// The peer sent nothing, or read nothing, for longer than its time limit.
+    #[error("the peer was silent for {} seconds", .0.as_secs())]
+    TimedOut(Duration),
+    /// The peer ended the stream where another frame was due.
+    #[error("the peer ended the stream")]
+    Ended,
+    /// The peer gave up the stream or the connection and named the reason.
+    #[error("the peer gave up: {0}")]
+    Reset(Code),
+    /// The connection is gone.
+    #[error("the connection was lost: {0}")]
+    Lost(String),
+}
+
+impl NetError {
+    /// The code that stands in receipts and that a peer may see.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Frame(error) => error.code(),
+            Self::TimedOut(_) => Code::TimedOut,
+            Self::Reset(code) => *code,
+            Self::Ended | Self::Lost(_) => Code::Interrupted,
+        }
+    }
+}
+
+/// The QUIC application error code for a reason; every code fits.
+fn var_int(code: Code) -> quinn::VarInt {
+    quinn::VarInt::from_u32(u32::from(code.number()))
+}
+
+/// The reason that a peer gave with a QUIC application error code. A number that is no code says
+/// no more than that the peer is gone.
+fn code_of(error_code: quinn::VarInt) -> Code {
+    u16::try_from(error_code.into_inner())
+        .ok()
+        .and_then(Code::from_number)
+        .unwrap_or(Code::Interrupted)
+}
+
+impl From<quinn::ConnectionError> for NetError {
+    fn from(error: quinn::ConnectionError) -> Self {
+        match error {
+            quinn::ConnectionError::ApplicationClosed(close) => {
+                Self::Reset(code_of(close.error_code))
+            }
+            other => Self::Lost(other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

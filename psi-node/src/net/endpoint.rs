@@ -1,0 +1,476 @@
+//! The one QUIC endpoint of a node: it dials and it listens.
+//!
+//! Spec 07 §2. Inbound: attempts are bounded in rate, handshakes in number, connections per peer;
+//! whatever exceeds a bound is refused before it costs a signature. Outbound: a peer that is not up
+//! yet is dialled again until a deadline, so that start order does not matter.
+//!
+//! **Greeting.** In TLS 1.3 the dialer is done before the listener has seen the dialer's key, so a
+//! dialer cannot tell "accepted" from "not yet refused". The listener therefore opens one empty
+//! unidirectional stream when the handshake is complete and admitted, and the dialer waits for it.
+//! The daemon binds the endpoint, the job runner calls [`Endpoint::connect`].
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use psi_core::Code;
+use quinn::{ConnectionError, IdleTimeout, Incoming, TransportConfig, VarInt};
+use rustls::pki_types::CertificateDer;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{FramedStream, NetError, NetLimits, tls, var_int};
+use crate::identity::{NodeId, NodeKey};
+
+/// Says whether a key is a member of a joined collaboration. Called once per inbound handshake.
+pub type Pins = Arc<dyn Fn(&NodeId) -> bool + Send + Sync>;
+
+/// Admitted connections that wait for [`Endpoint::accept`].
+const ACCEPTED_QUEUE: usize = 16;
+/// First and longest pause between two attempts to reach a peer.
+const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// The name that QUIC wants in a handshake. Peers are known by key; it is not sent.
+const SERVER_NAME: &str = "psi-node";
+/// TLS alerts travel as QUIC transport errors 0x100 + alert (RFC 9001 §4.8).
+const TLS_ALERTS: std::ops::Range<u64> = 0x100..0x200;
+/// The alert of a peer that shares no application protocol (RFC 7301 §3.2).
+const ALERT_NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
+
+/// Why a peer could not be connected to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// Nothing answered before the deadline. Trying again later may help.
+    #[error("nobody answered at {address} ({last})")]
+    Unreachable {
+        /// The address that was dialled.
+        address: String,
+        /// What the last attempt ran into.
+        last: String,
+    },
+    /// Somebody answered there with another key. Trying again does not help.
+    #[error("the node at {address} is not {expected}")]
+    WrongPeer {
+        /// The address that was dialled.
+        address: String,
+        /// The node that the collaboration names.
+        expected: NodeId,
+    },
+    /// The peer does not accept this node's key. Trying again helps after the peer has joined.
+    #[error("the node at {address} refused this node's key")]
+    KeyRefused {
+        /// The address that was dialled.
+        address: String,
+    },
+    /// The peer speaks another protocol, or another version of this one.
+    #[error("the node at {address} does not speak this version of the protocol")]
+    OtherProtocol {
+        /// The address that was dialled.
+        address: String,
+    },
+    /// This node could not even try.
+    #[error("cannot dial: {0}")]
+    Local(String),
+}
+
+/// One QUIC endpoint, listening and dialling. Clones share it.
+#[derive(Clone)]
+pub struct Endpoint {
+    quic: quinn::Endpoint,
+    key: Arc<NodeKey>,
+    limits: Arc<NetLimits>,
+    transport: Arc<TransportConfig>,
+    accepted: Arc<tokio::sync::Mutex<mpsc::Receiver<PeerConnection>>>,
+}
+
+impl Endpoint {
+    /// Listens on `listen` (port 0 takes a free one) and admits the keys for which `pins` holds.
+    /// Must be called on the runtime.
+    ///
+    /// # Errors
+    /// The operating system's, if the address cannot be bound.
+    pub fn bind(
+        listen: SocketAddr,
+        key: &Arc<NodeKey>,
+        pins: Pins,
+        limits: NetLimits,
+    ) -> std::io::Result<Self> {
+        let transport = Arc::new(transport(&limits)?);
+        let crypto = tls::server_config(key, pins).map_err(std::io::Error::other)?;
+        let mut server = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+        server
+            .transport_config(Arc::clone(&transport))
+            // A node's address is in the collaboration; nobody moves during a job.
+            .migration(false)
+            .max_incoming(limits.handshakes_max)
+            .incoming_buffer_size(64 << 10)
+            .incoming_buffer_size_total(1 << 20);
+        let quic = quinn::Endpoint::server(server, listen)?;
+        let (sender, receiver) = mpsc::channel(ACCEPTED_QUEUE);
+        let limits = Arc::new(limits);
+        tokio::spawn(admit_all(quic.clone(), Arc::clone(&limits), sender));
+        Ok(Self {
+            quic,
+            key: Arc::clone(key),
+            limits,
+            transport,
+            accepted: Arc::new(tokio::sync::Mutex::new(receiver)),
+        })
+    }
+
+    /// The address that is really listened on.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.quic.local_addr()
+    }
+
+    /// The next admitted connection, or `None` after [`Endpoint::close`].
+    pub async fn accept(&self) -> Option<PeerConnection> {
+        self.accepted.lock().await.recv().await
+    }
+
+    /// Connects to the node `expected` at `address`, again and again until `deadline`.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; everything but [`ConnectError::Unreachable`] ends the attempts at once.
+    pub async fn connect(
+        &self,
+        address: &str,
+        expected: NodeId,
+        deadline: Instant,
+    ) -> Result<PeerConnection, ConnectError> {
+        let crypto = tls::client_config(&self.key, expected)
+            .map_err(|error| ConnectError::Local(error.to_string()))?;
+        let mut config = quinn::ClientConfig::new(Arc::new(crypto));
+        config.transport_config(Arc::clone(&self.transport));
+
+        let mut pause = RETRY_PAUSE_MIN;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let patience = self.limits.handshake_timeout.min(left);
+            let attempt = self.attempt(&config, address, expected);
+            let last = match tokio::time::timeout(patience, attempt).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(Attempt::Final(error))) => return Err(error),
+                Ok(Err(Attempt::Again(last))) => last,
+                Err(_elapsed) => "no answer".to_owned(),
+            };
+            if Instant::now() + pause >= deadline {
+                return Err(ConnectError::Unreachable { address: address.to_owned(), last });
+            }
+            tracing::debug!(address, %last, "peer not reached yet");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_PAUSE_MAX);
+        }
+    }
+
+    /// Closes every connection with this reason and stops listening.
+    pub fn close(&self, code: Code) {
+        self.quic.close(var_int(code), b"");
+    }
+
+    /// Waits until the peers have been told of [`Endpoint::close`].
+    pub async fn wait_idle(&self) {
+        self.quic.wait_idle().await;
+    }
+
+    async fn attempt(
+        &self,
+        config: &quinn::ClientConfig,
+        address: &str,
+        expected: NodeId,
+    ) -> Result<PeerConnection, Attempt> {
+        let target = self.resolve(address).await?;
+        let connecting = self
+            .quic
+            .connect_with(config.clone(), target, SERVER_NAME)
+            .map_err(|error| Attempt::Final(ConnectError::Local(error.to_string())))?;
+        let failed = |error: &ConnectionError| Attempt::of(error, address, expected);
+        let quic = connecting.await.map_err(|error| failed(&error))?;
+        // The greeting; see the head of this file. It must be empty.
+        let mut greeting = quic.accept_uni().await.map_err(|error| failed(&error))?;
+        if let Err(error) = greeting.read_to_end(0).await {
+            return Err(match error {
+                quinn::ReadToEndError::Read(quinn::ReadError::ConnectionLost(error)) => {
+                    failed(&error)
+                }
+                _ => Attempt::Final(ConnectError::OtherProtocol { address: address.to_owned() }),
+            });
+        }
+        Ok(PeerConnection {
+            peer: expected,
+            quic,
+            limits: Arc::clone(&self.limits),
+            _admission: None,
+        })
+    }
+
+    /// The first address of a name that this endpoint's socket can reach.
+    async fn resolve(&self, address: &str) -> Result<SocketAddr, Attempt> {
+        let own = self.quic.local_addr().map_err(|error| Attempt::Again(error.to_string()))?;
+        let mut found = tokio::net::lookup_host(address)
+            .await
+            .map_err(|error| Attempt::Again(format!("the name does not resolve: {error}")))?;
+        found
+            .find(|candidate| own.is_ipv6() || candidate.is_ipv4())
+            .ok_or_else(|| Attempt::Again("the name has no address of this family".to_owned()))
+    }
+}
+
+/// What a failed attempt means for the next one.
+enum Attempt {
+    Again(String),
+    Final(ConnectError),
+}
+
+impl Attempt {
+    fn of(error: &ConnectionError, address: &str, expected: NodeId) -> Self {
+        let address = address.to_owned();
+        match error {
+            // The own verifier refused the listener's key.
+            ConnectionError::TransportError(own)
+                if TLS_ALERTS.contains(&u64::from(own.code))
+                    && u64::from(own.code) != ALERT_NO_APPLICATION_PROTOCOL =>
+            {
+                Self::Final(ConnectError::WrongPeer { address, expected })
+            }
+            ConnectionError::TransportError(own)
+                if u64::from(own.code) == ALERT_NO_APPLICATION_PROTOCOL =>
+            {
+                Self::Final(ConnectError::OtherProtocol { address })
+            }
+            ConnectionError::ConnectionClosed(close)
+                if u64::from(close.error_code) == ALERT_NO_APPLICATION_PROTOCOL =>
+            {
+                Self::Final(ConnectError::OtherProtocol { address })
+            }
+            // The listener's verifier refused the own key.
+            ConnectionError::ConnectionClosed(close)
+                if TLS_ALERTS.contains(&u64::from(close.error_code)) =>
+            {
+                Self::Final(ConnectError::KeyRefused { address })
+            }
+            ConnectionError::VersionMismatch => {
+                Self::Final(ConnectError::OtherProtocol { address })
+            }
+            other => Self::Again(other.to_string()),
+        }
+    }
+}
+
+/// A connection with a peer whose key is proven.
+pub struct PeerConnection {
+    /// The peer's node id.
+    pub peer: NodeId,
+    quic: quinn::Connection,
+    limits: Arc<NetLimits>,
+    _admission: Option<Admission>,
+}
+
+impl PeerConnection {
+    /// Opens a stream. The peer learns of it with the first frame.
+    ///
+    /// # Errors
+    /// [`NetError::TimedOut`] if the peer allows no more streams; [`NetError::Lost`] or
+    /// [`NetError::Reset`] if the connection is gone.
+    pub async fn open_stream(&self) -> Result<FramedStream, NetError> {
+        let limit = self.limits.peer_timeout;
+        let (send, recv) = tokio::time::timeout(limit, self.quic.open_bi())
+            .await
+            .map_err(|_elapsed| NetError::TimedOut(limit))??;
+        Ok(FramedStream::new(send, recv, &self.limits))
+    }
+
+    /// The next stream that the peer opens, or `None` when the connection has ended.
+    pub async fn accept_stream(&self) -> Option<FramedStream> {
+        let (send, recv) = self.quic.accept_bi().await.ok()?;
+        Some(FramedStream::new(send, recv, &self.limits))
+    }
+
+    /// The peer's address, for the owner's log.
+    #[must_use]
+    pub fn remote_address(&self) -> SocketAddr {
+        self.quic.remote_address()
+    }
+
+    /// Waits until the connection has ended, and says why.
+    pub async fn closed(&self) -> NetError {
+        self.quic.closed().await.into()
+    }
+
+    /// Ends the connection and every stream of it; what was sent last may not arrive.
+    pub fn close(&self, code: Code) {
+        self.quic.close(var_int(code), b"");
+    }
+}
+
+/// Explicit limits for every quantity that a peer can make this node hold.
+fn transport(limits: &NetLimits) -> std::io::Result<TransportConfig> {
+    let idle = IdleTimeout::try_from(limits.idle_timeout).map_err(std::io::Error::other)?;
+    let mut config = TransportConfig::default();
+    config
+        .max_concurrent_bidi_streams(VarInt::from_u32(limits.streams_max))
+        // The greeting, and nothing else, travels on a unidirectional stream.
+        .max_concurrent_uni_streams(VarInt::from_u32(1))
+        .stream_receive_window(VarInt::from_u32(limits.stream_window))
+        .receive_window(VarInt::from_u32(limits.connection_window))
+        .send_window(limits.send_window)
+        .datagram_receive_buffer_size(None)
+        .max_idle_timeout(Some(idle))
+        .keep_alive_interval(Some(limits.keep_alive));
+    Ok(config)
+}
+
+/// Takes in connection attempts until the endpoint closes.
+async fn admit_all(
+    quic: quinn::Endpoint,
+    limits: Arc<NetLimits>,
+    accepted: mpsc::Sender<PeerConnection>,
+) {
+    let handshakes = Arc::new(Semaphore::new(limits.handshakes_max));
+    let peers = Arc::new(PeerCounts::default());
+    let mut rate = RateBound::new(&limits, Instant::now());
+    while let Some(incoming) = quic.accept().await {
+        if !rate.admit(Instant::now()) {
+            incoming.refuse();
+            continue;
+        }
+        if handshakes.available_permits() < limits.handshakes_max.div_ceil(2)
+            && incoming.may_retry()
+        {
+            // Under load a dialer proves its address before this node computes anything.
+            let _ = incoming.retry();
+            continue;
+        }
+        let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
+            incoming.refuse();
+            continue;
+        };
+        let (limits, peers, accepted) = (Arc::clone(&limits), Arc::clone(&peers), accepted.clone());
+        tokio::spawn(async move {
+            let from = incoming.remote_address();
+            let timeout = limits.handshake_timeout;
+            match tokio::time::timeout(timeout, admit(incoming, limits, peers)).await {
+                Ok(Ok(connection)) => {
+                    drop(permit);
+                    let _ = accepted.send(connection).await;
+                }
+                Ok(Err(error)) => tracing::info!(%from, %error, "inbound connection not admitted"),
+                Err(_elapsed) => tracing::info!(%from, "inbound handshake took too long"),
+            }
+        });
+    }
+}
+
+/// Completes one inbound handshake and greets the dialer.
+async fn admit(
+    incoming: Incoming,
+    limits: Arc<NetLimits>,
+    peers: Arc<PeerCounts>,
+) -> Result<PeerConnection, NetError> {
+    let quic = incoming.accept()?.await?;
+    let peer = quic
+        .peer_identity()
+        .and_then(|identity| identity.downcast::<Vec<CertificateDer<'static>>>().ok())
+        .and_then(|presented| tls::node_id_of(presented.first()?))
+        .ok_or_else(|| NetError::Lost("the peer presented no node key".to_owned()))?;
+    let Some(admission) = PeerCounts::admit(&peers, peer, limits.connections_per_peer) else {
+        quic.close(var_int(Code::TooManyJobs), b"");
+        return Err(NetError::Lost(format!("{peer} has too many connections open")));
+    };
+    let mut greeting = quic.open_uni().await?;
+    let _ = greeting.finish();
+    Ok(PeerConnection { peer, quic, limits, _admission: Some(admission) })
+}
+
+/// Open inbound connections of each peer.
+#[derive(Default)]
+struct PeerCounts(Mutex<HashMap<NodeId, usize>>);
+
+impl PeerCounts {
+    fn admit(counts: &Arc<Self>, peer: NodeId, limit: usize) -> Option<Admission> {
+        let mut map = counts.lock();
+        let open = map.entry(peer).or_default();
+        if *open >= limit {
+            return None;
+        }
+        *open += 1;
+        Some(Admission { counts: Arc::clone(counts), peer })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<NodeId, usize>> {
+        // Counting cannot leave the map half-changed, so a poisoned lock is as good as any.
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Counts one connection of a peer until it is dropped.
+struct Admission {
+    counts: Arc<PeerCounts>,
+    peer: NodeId,
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let mut map = self.counts.lock();
+        if let Some(open) = map.get_mut(&self.peer) {
+            *open = open.saturating_sub(1);
+            if *open == 0 {
+                map.remove(&self.peer);
+            }
+        }
+    }
+}
+
+/// A token bucket: so many attempts per second on average, so many at once.
+struct RateBound {
+    per_second: f64,
+    burst: f64,
+    tokens: f64,
+    refilled: Instant,
+}
+
+impl RateBound {
+    fn new(limits: &NetLimits, now: Instant) -> Self {
+        let burst = f64::from(limits.attempts_burst);
+        Self {
+            per_second: f64::from(limits.attempts_per_second),
+            burst,
+            tokens: burst,
+            refilled: now,
+        }
+    }
+
+    fn admit(&mut self, now: Instant) -> bool {
+        let since = now.saturating_duration_since(self.refilled).as_secs_f64();
+        self.refilled = now;
+        self.tokens = (self.tokens + since * self.per_second).min(self.burst);
+        if self.tokens < 1.0 {
+            return false;
+        }
+        self.tokens -= 1.0;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{NetLimits, RateBound};
+
+    #[test]
+    fn attempts_beyond_the_burst_wait_for_the_rate() {
+        let limits =
+            NetLimits { attempts_per_second: 10, attempts_burst: 3, ..NetLimits::default() };
+        let start = Instant::now();
+        let mut rate = RateBound::new(&limits, start);
+        let admitted = (0..5).filter(|_| rate.admit(start)).count();
+        assert_eq!(admitted, 3);
+        assert!(!rate.admit(start + Duration::from_millis(50)));
+        assert!(rate.admit(start + Duration::from_millis(150)));
+    }
+}
