@@ -1,7 +1,7 @@
 //! Fills an own list of digests up to its registered size, so that nobody can tell from outside
 //! how many rows passed a filter.
 //!
-//! Spec 04 §5. Filler is random digests. They go through the same hash, multiplication and encoding
+//! Spec 04 §3. Filler is random digests. They go through the same hash, multiplication and encoding
 //! as real ones and stand among them in the order of digests, so neither the number of kernel calls
 //! nor the pace of a list depends on the filter. Called by the sessions.
 //!

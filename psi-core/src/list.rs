@@ -1,6 +1,6 @@
 //! Lists on the wire: the order check, and the codec between sorted records and bytes.
 //!
-//! Spec 04 §2 and Spec 07 §4. Called by the sessions for every list that a peer sends. Works on
+//! Spec 04 §1 and §6. Called by the sessions for every list that a peer sends. Works on
 //! pieces of any size and holds one record at most, however long the list is.
 
 mod plain;

@@ -1,6 +1,6 @@
 //! Finds the Sender's positions whose tags the Receiver also holds.
 //!
-//! Spec 04 §1, step 4. Called by the Receiver with two sorted lists of tags. One pass over both,
+//! Spec 04 §5. Called by the Receiver with two sorted lists of tags. One pass over both,
 //! in batches; memory does not grow with the lists.
 
 use crate::error::Error;

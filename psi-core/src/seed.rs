@@ -80,7 +80,11 @@ impl JobSeed {
         Hkdf::<Sha512>::new(None, &self.0)
             .expand_multi_info(&info, key.as_mut())
             .expect("HKDF-SHA512 gives up to 16,320 bytes");
-        SeedStream(ChaCha20Rng::from_seed(*key))
+        SeedStream {
+            rng: ChaCha20Rng::from_seed(*key),
+            word: Zeroizing::new([0; 4]),
+            used: 4,
+        }
     }
 
     /// The bytes, for the commitment on the opening receipt entry and nothing else.
@@ -98,12 +102,28 @@ impl Drop for JobSeed {
 impl ZeroizeOnDrop for JobSeed {}
 
 /// A stream of pseudorandom bytes, read from front to back. Zeroized when dropped.
-pub struct SeedStream(ChaCha20Rng);
+pub struct SeedStream {
+    rng: ChaCha20Rng,
+    /// The word of the stream that was begun, and how many of its bytes were used. The generator
+    /// itself would skip the rest of it, and the stream would depend on how it is read.
+    word: Zeroizing<[u8; 4]>,
+    used: usize,
+}
 
 impl SeedStream {
-    /// Fills `out` with the next bytes of the stream.
+    /// Fills `out` with the next bytes of the stream, the same ones whatever the pieces in which it
+    /// is read.
     pub fn fill(&mut self, out: &mut [u8]) {
-        self.0.fill_bytes(out);
+        let (begun, out) = out.split_at_mut(out.len().min(self.word.len() - self.used));
+        begun.copy_from_slice(&self.word[self.used..self.used + begun.len()]);
+        self.used += begun.len();
+        let (whole, rest) = out.split_at_mut(out.len() - out.len() % self.word.len());
+        self.rng.fill_bytes(whole);
+        if !rest.is_empty() {
+            self.rng.fill_bytes(self.word.as_mut());
+            rest.copy_from_slice(&self.word[..rest.len()]);
+            self.used = rest.len();
+        }
     }
 
     /// A uniform scalar other than zero: the next 64 bytes modulo the group order (and the 64

@@ -1,7 +1,7 @@
 //! Tags: the short hashes of points that the two lists are matched by.
 //!
-//! Spec 04 §3. The Sender tags `b*H(y)`, the Receiver its un-blinded reply; equal identities give
-//! equal tags. Called by the sessions; the length also by the job specification.
+//! Spec 05 §1 and §2. The Sender tags `b*H(y)`, the Receiver its un-blinded reply; equal identities
+//! give equal tags. Called by the sessions; the length also by the job specification.
 
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha512};

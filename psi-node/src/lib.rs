@@ -12,11 +12,14 @@
 //! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
 
 pub mod cli;
+pub mod collab;
 pub mod config;
 pub mod durable_file;
 pub mod error;
 pub mod exit;
 pub mod identity;
+pub mod receipts;
+pub mod state;
 
 use std::process::ExitCode;
 

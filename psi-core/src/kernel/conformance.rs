@@ -1,1 +1,245 @@
+//! What every [`Kernel`] must do, as one test for all of them: the published vectors, the single
+//! operations of [`crate::group`] on random input, and the index of what does not decode.
 
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Rng as _, SeedableRng as _};
+
+use super::portable::Portable;
+use super::{DecodeFailed, Kernel, batch};
+use crate::group::{Element, SecretScalar, hash_to_uniform, vectors};
+
+/// Lengths around the sizes at which a batched or vectorised kernel changes its path.
+const LENGTHS: [usize; 12] = [0, 1, 2, 3, 4, 7, 8, 9, 16, 17, 127, 130];
+
+fn check(kernel: &dyn Kernel) {
+    vectors_of_rfc_9496_and_9497(kernel);
+    for (round, length) in (0..).zip(LENGTHS) {
+        every_output_is_that_of_the_single_operation(kernel, round, length);
+    }
+    the_smallest_index_that_does_not_decode_is_reported(kernel);
+}
+
+struct Random(ChaCha20Rng);
+
+impl Random {
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.0.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    fn scalar(&mut self) -> SecretScalar {
+        SecretScalar::from_wide_bytes(&self.bytes()).unwrap()
+    }
+
+    fn point(&mut self) -> [u8; 32] {
+        Element::from_uniform_bytes(&self.bytes()).encode()
+    }
+}
+
+fn random(seed: u8) -> Random {
+    Random(ChaCha20Rng::from_seed([seed; 32]))
+}
+
+fn small(k: u8) -> SecretScalar {
+    let mut bytes = [0; 32];
+    bytes[0] = k;
+    SecretScalar::from_canonical_bytes(bytes).unwrap()
+}
+
+fn map(kernel: &dyn Kernel, uniform: &[[u8; 64]], k: &SecretScalar) -> Vec<[u8; 32]> {
+    let mut out = vec![[0xaa; 32]; uniform.len()];
+    kernel.map_mul_encode(uniform, k, &mut out);
+    out
+}
+
+fn mul(
+    kernel: &dyn Kernel,
+    points: &[[u8; 32]],
+    k: &SecretScalar,
+) -> Result<Vec<[u8; 32]>, DecodeFailed> {
+    let mut out = vec![[0xaa; 32]; points.len()];
+    kernel.decode_mul_encode(points, k, &mut out)?;
+    Ok(out)
+}
+
+fn vectors_of_rfc_9496_and_9497(kernel: &dyn Kernel) {
+    let multiples = vectors::generator_multiples();
+    let scalars: Vec<SecretScalar> = (1..16).map(small).collect();
+    let mut out = vec![[0; 32]; 15];
+    kernel.base_mul_encode(&scalars, &mut out);
+    assert_eq!(out, multiples[1..]);
+    for k in 1..=7 {
+        let doubled = mul(kernel, &[multiples[1], multiples[2]], &small(k)).unwrap();
+        assert_eq!(
+            doubled,
+            [multiples[usize::from(k)], multiples[2 * usize::from(k)]]
+        );
+    }
+    for (reason, bytes) in vectors::invalid_encodings() {
+        let failed = mul(kernel, &[multiples[1], bytes], &small(1));
+        assert_eq!(
+            failed,
+            Err(DecodeFailed {
+                index: 1,
+                identity: false
+            }),
+            "{reason}"
+        );
+    }
+    let (inputs, outputs): (Vec<_>, Vec<_>) = vectors::one_way_map().into_iter().unzip();
+    assert_eq!(map(kernel, &inputs, &small(1)), outputs);
+
+    let (key, oprf) = vectors::oprf();
+    let secret = SecretScalar::from_canonical_bytes(key.secret).unwrap();
+    let dst = [&b"HashToGroup-OPRFV1-"[..], &[0], b"-ristretto255-SHA512"].concat();
+    for vector in oprf {
+        let blind = SecretScalar::from_canonical_bytes(vector.blind).unwrap();
+        let uniform = [hash_to_uniform(&dst, &vector.input)];
+        assert_eq!(map(kernel, &uniform, &blind), [vector.blinded]);
+        assert_eq!(
+            mul(kernel, &[vector.blinded], &secret).unwrap(),
+            [vector.evaluated]
+        );
+        let unblinded = mul(kernel, &[vector.evaluated], &blind.invert()).unwrap();
+        assert_eq!(unblinded, map(kernel, &uniform, &secret));
+    }
+}
+
+fn every_output_is_that_of_the_single_operation(kernel: &dyn Kernel, seed: u8, length: usize) {
+    let mut random = random(seed);
+    let k = random.scalar();
+    let uniform: Vec<[u8; 64]> = (0..length).map(|_| random.bytes()).collect();
+    let expected: Vec<[u8; 32]> = uniform
+        .iter()
+        .map(|bytes| Element::from_uniform_bytes(bytes).mul(&k).encode())
+        .collect();
+    assert_eq!(map(kernel, &uniform, &k), expected, "length {length}");
+
+    let points: Vec<[u8; 32]> = (0..length).map(|_| random.point()).collect();
+    let single = |bytes| {
+        Element::decode(bytes)
+            .map(|point| point.mul(&k).encode())
+            .ok()
+    };
+    let expected: Vec<[u8; 32]> = points.iter().filter_map(single).collect();
+    assert_eq!(mul(kernel, &points, &k), Ok(expected), "length {length}");
+
+    let scalars: Vec<SecretScalar> = (0..length).map(|_| random.scalar()).collect();
+    let expected: Vec<[u8; 32]> = scalars
+        .iter()
+        .map(|scalar| Element::base_mul(scalar).encode())
+        .collect();
+    let mut out = vec![[0xaa; 32]; length];
+    kernel.base_mul_encode(&scalars, &mut out);
+    assert_eq!(out, expected, "length {length}");
+}
+
+fn the_smallest_index_that_does_not_decode_is_reported(kernel: &dyn Kernel) {
+    let mut random = random(99);
+    let k = random.scalar();
+    let good: Vec<[u8; 32]> = (0..20).map(|_| random.point()).collect();
+    for first in [0, 1, 7, 8, 13, 19] {
+        let mut points = good.clone();
+        points[first] = [0; 32];
+        points[first + 1..].fill([0xff; 32]);
+        assert_eq!(
+            mul(kernel, &points, &k),
+            Err(DecodeFailed {
+                index: first,
+                identity: true
+            })
+        );
+        points[first] = [0xff; 32];
+        points[first + 1..].fill([0; 32]);
+        assert_eq!(
+            mul(kernel, &points, &k),
+            Err(DecodeFailed {
+                index: first,
+                identity: false
+            })
+        );
+    }
+}
+
+#[test]
+fn the_portable_kernel_keeps_the_promises_of_every_kernel() {
+    check(&Portable);
+}
+
+/// Runs a kernel through [`batch`], so that the same tests cover the spreading over threads.
+struct Spread<K>(K);
+
+impl<K: Kernel> Kernel for Spread<K> {
+    fn name(&self) -> &'static str {
+        "spread"
+    }
+
+    fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
+        batch::map_mul_encode(&self.0, uniform, k, out);
+    }
+
+    fn decode_mul_encode(
+        &self,
+        points: &[[u8; 32]],
+        k: &SecretScalar,
+        out: &mut [[u8; 32]],
+    ) -> Result<(), DecodeFailed> {
+        batch::decode_mul_encode(&self.0, points, k, out)
+    }
+
+    fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]) {
+        batch::base_mul_encode(&self.0, k, out);
+    }
+}
+
+#[test]
+fn spreading_over_threads_keeps_order_and_promises() {
+    check(&Spread(Portable));
+    let long = 5 * batch::BATCH + 3;
+    every_output_is_that_of_the_single_operation(&Spread(Portable), 42, long);
+}
+
+#[test]
+fn spreading_reports_the_smallest_index_of_the_whole_list() {
+    let mut random = random(7);
+    let k = random.scalar();
+    let mut points = vec![random.point(); 4 * batch::BATCH];
+    for (place, bad) in [
+        (3 * batch::BATCH + 1, [0xff; 32]),
+        (2 * batch::BATCH, [0; 32]),
+    ] {
+        points[place] = bad;
+        let identity = bad == [0; 32];
+        let failed = DecodeFailed {
+            index: place,
+            identity,
+        };
+        assert_eq!(mul(&Spread(Portable), &points, &k), Err(failed));
+    }
+}
+
+#[test]
+fn the_number_of_calls_depends_on_the_length_alone() {
+    use super::counting::{Counting, Work};
+
+    let counting = Counting::new(Portable);
+    let mut random = random(8);
+    let k = random.scalar();
+    let length = 2 * batch::BATCH + 1;
+    let uniform = vec![random.bytes(); length];
+    let mut out = vec![[0; 32]; length];
+    batch::map_mul_encode(&counting, &uniform, &k, &mut out);
+    let points = out.clone();
+    batch::decode_mul_encode(&counting, &points, &k, &mut out).unwrap();
+    let length = length as u64;
+    assert_eq!(
+        counting.work(),
+        Work {
+            calls: 6,
+            mapped: length,
+            decoded: length,
+            base: 0
+        }
+    );
+}

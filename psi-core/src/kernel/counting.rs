@@ -1,6 +1,6 @@
 //! A kernel that counts what another one is asked to do.
 //!
-//! Spec 04 §5. The evidence that the work of a job depends on registered sizes alone comes from
+//! Spec 04 §3. The evidence that the work of a job depends on registered sizes alone comes from
 //! here: tests run one job with filters that pass nothing, something and everything, and compare
 //! [`Work`]. Not used in production.
 

@@ -21,11 +21,11 @@ impl Kernel for Portable {
 
     fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
         let half = k.half();
-        let halves = uniform
+        let halves: Vec<RistrettoPoint> = uniform
             .iter()
             .map(|bytes| RistrettoPoint::from_uniform_bytes(bytes) * half.expose())
             .collect();
-        double_and_encode(halves, out);
+        double_and_encode(&halves, out);
     }
 
     fn decode_mul_encode(
@@ -43,16 +43,16 @@ impl Kernel for Portable {
             })?;
             halves.push(point * half.expose());
         }
-        double_and_encode(halves, out);
+        double_and_encode(&halves, out);
         Ok(())
     }
 
     fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]) {
-        let halves = k
+        let halves: Vec<RistrettoPoint> = k
             .iter()
             .map(|k| RistrettoPoint::mul_base(k.half().expose()))
             .collect();
-        double_and_encode(halves, out);
+        double_and_encode(&halves, out);
     }
 }
 
@@ -60,15 +60,13 @@ impl Kernel for Portable {
 ///
 /// # Panics
 /// If the lengths differ, because elements left out without notice would be a wrong answer.
-// By value: the batch ends its life here.
-#[allow(clippy::needless_pass_by_value)]
-fn double_and_encode(halves: Vec<RistrettoPoint>, out: &mut [[u8; 32]]) {
+fn double_and_encode(halves: &[RistrettoPoint], out: &mut [[u8; 32]]) {
     assert_eq!(
         halves.len(),
         out.len(),
         "inputs and outputs of a kernel have the same length"
     );
-    let encoded = RistrettoPoint::double_and_compress_batch(&halves);
+    let encoded = RistrettoPoint::double_and_compress_batch(halves);
     for (bytes, point) in out.iter_mut().zip(encoded) {
         *bytes = point.to_bytes();
     }

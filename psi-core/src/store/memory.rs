@@ -212,11 +212,49 @@ impl RecordReader for MemoryReader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::MemoryStore;
-    use crate::store::conformance;
+    use crate::store::{RecordList, RecordStore as _, RecordWriter, conformance};
 
     #[test]
     fn the_memory_store_keeps_the_promises_of_every_store() {
         conformance::check(&MemoryStore);
+    }
+
+    fn pushed(pieces: &[Vec<[u8; 2]>]) -> Box<dyn RecordWriter> {
+        let mut writer = MemoryStore.unsorted(2).unwrap();
+        for piece in pieces {
+            writer.push(piece.as_flattened()).unwrap();
+        }
+        writer
+    }
+
+    fn contents(list: &dyn RecordList) -> Vec<[u8; 2]> {
+        let mut bytes = Vec::new();
+        list.reader()
+            .unwrap()
+            .next_batch(&mut bytes, usize::MAX)
+            .unwrap();
+        bytes.as_chunks().0.to_vec()
+    }
+
+    proptest! {
+        #[test]
+        fn lists_agree_with_sorting_and_with_sets(
+            pieces in prop::collection::vec(
+                prop::collection::vec([0_u8..8, 0_u8..8], 0..40),
+                0..6,
+            ),
+        ) {
+            let mut expected = pieces.concat();
+            let distinct: BTreeSet<[u8; 2]> = expected.iter().copied().collect();
+            expected.sort_unstable();
+            prop_assert_eq!(contents(&*pushed(&pieces).finish().unwrap()), expected);
+            let found = contents(&*pushed(&pieces).finish_distinct().unwrap());
+            prop_assert_eq!(found, Vec::from_iter(distinct));
+        }
     }
 }

@@ -1,0 +1,244 @@
+//! A collaboration: who works with whom, signed by both (Spec 05 §2).
+//!
+//! The document is TOML that people read before they sign. What is signed is not the text but the
+//! canonical bytes of what it says, so comments and the order of fields do not matter. A node runs
+//! jobs only for a collaboration that bears both members' valid signatures.
+
+mod document;
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use psi_core::receipt::signature_holds;
+use sha2::{Digest as _, Sha512_256};
+
+use crate::error::UserError;
+use crate::identity::{NodeId, NodeKey};
+
+pub use document::DOCUMENT_BYTES_MAX;
+
+/// The hash that names a collaboration.
+pub type CollabId = [u8; 32];
+
+/// One member of a collaboration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The name that queries use.
+    pub name: String,
+    /// The node's public key.
+    pub id: NodeId,
+    /// Where the node is reached.
+    pub address: SocketAddr,
+    /// Whether the member may ask questions.
+    pub may_query: bool,
+    /// Whether the member's node may learn results.
+    pub may_receive: bool,
+}
+
+/// A well-formed collaboration document; its signatures may be missing or wrong until
+/// [`Self::verify`] succeeds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collaboration {
+    name: String,
+    /// In ascending order of their node ids.
+    members: [Member; 2],
+    /// In the order of `members`.
+    signatures: [Option<[u8; 64]>; 2],
+}
+
+/// Why two members do not make a collaboration, or a signature does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CollabError {
+    /// A name is not of the form that queries can write.
+    #[error("{0}")]
+    Name(String),
+    /// Not two members.
+    #[error("a collaboration has exactly two members, and this has {0}")]
+    Members(usize),
+    /// The members are not two different nodes.
+    #[error("both members have the same {0}")]
+    Same(&'static str),
+    /// A signature by somebody else.
+    #[error("it is signed by {0:?}, who is not a member")]
+    Stranger(String),
+    /// Two signatures of the same member.
+    #[error("it is signed twice by {0}")]
+    SignedTwice(String),
+    /// A signature that does not fit what the document says.
+    #[error("the signature of {0} does not fit the document: it was changed after {0} signed")]
+    SignatureInvalid(String),
+    /// No signature of a member.
+    #[error("the signature of {0} is missing")]
+    Unsigned(String),
+}
+
+impl CollabError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Name(_) => crate::config::NAME_REMEDY.into(),
+            Self::Members(_) => "list two [[member]] sections".into(),
+            Self::Same(_) => "give each member its own name, id and address".into(),
+            Self::Stranger(_) | Self::SignedTwice(_) => {
+                "remove that [[signature]] section, or start over with `psi-node collab new`".into()
+            }
+            Self::SignatureInvalid(name) => format!(
+                "find out what was changed; if both agree to it, remove the [[signature]] section \
+                 of {name} and let {name} sign again with `psi-node collab sign`"
+            ),
+            Self::Unsigned(name) => {
+                format!("let {name} sign the file with `psi-node collab sign`")
+            }
+        }
+    }
+
+    pub(crate) fn at(&self, path: &Path) -> UserError {
+        UserError::bad_input(format!("{}: {self}", path.display()), self.remedy())
+    }
+}
+
+impl Collaboration {
+    /// An unsigned collaboration between two members, in any order.
+    ///
+    /// # Errors
+    /// [`CollabError`] if names are not names or the members are not two different nodes.
+    pub fn new(name: &str, mut members: [Member; 2]) -> Result<Self, CollabError> {
+        for name in [name, &members[0].name, &members[1].name] {
+            crate::config::check_name(name).map_err(CollabError::Name)?;
+        }
+        let [a, b] = &members;
+        for (same, what) in [
+            (a.name == b.name, "name"),
+            (a.id == b.id, "id"),
+            (a.address == b.address, "address"),
+        ] {
+            if same {
+                return Err(CollabError::Same(what));
+            }
+        }
+        members.sort_by_key(|member| member.id);
+        Ok(Self { name: name.to_owned(), members, signatures: [None; 2] })
+    }
+
+    /// The collaboration's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The members, in ascending order of their node ids: the first sequences the receipts.
+    #[must_use]
+    pub const fn members(&self) -> &[Member; 2] {
+        &self.members
+    }
+
+    /// The signatures, in the order of [`Self::members`].
+    #[must_use]
+    pub const fn signatures(&self) -> &[Option<[u8; 64]>; 2] {
+        &self.signatures
+    }
+
+    /// The member with this node id.
+    #[must_use]
+    pub fn member_by_id(&self, id: &NodeId) -> Option<&Member> {
+        self.members.iter().find(|member| member.id == *id)
+    }
+
+    /// The member with this name.
+    #[must_use]
+    pub fn member_by_name(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.name == name)
+    }
+
+    /// The other member, if `id` is one.
+    #[must_use]
+    pub fn peer_of(&self, id: &NodeId) -> Option<&Member> {
+        self.member_by_id(id)?;
+        self.members.iter().find(|member| member.id != *id)
+    }
+
+    /// The name of what both sign: `SHA-512/256("psi/v1/collab" || canonical bytes)`.
+    #[must_use]
+    pub fn id(&self) -> CollabId {
+        Sha512_256::new()
+            .chain_update(b"psi/v1/collab")
+            .chain_update(self.canonical())
+            .finalize()
+            .into()
+    }
+
+    /// The canonical bytes, signatures left out: the name, then per member in ascending order of
+    /// ids the name, the id, the address and two flags. Texts carry a 32-bit length.
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        push_text(&mut bytes, &self.name);
+        for member in &self.members {
+            push_text(&mut bytes, &member.name);
+            bytes.extend_from_slice(&member.id.0);
+            push_text(&mut bytes, &member.address.to_string());
+            bytes.extend_from_slice(&[u8::from(member.may_query), u8::from(member.may_receive)]);
+        }
+        bytes
+    }
+
+    /// What a member signs: `"psi/v1/collab-sign" || id`.
+    fn signing_text(&self) -> Vec<u8> {
+        [b"psi/v1/collab-sign".as_slice(), &self.id()].concat()
+    }
+
+    /// The signature of the member that `key` belongs to, or `None` if it belongs to neither.
+    #[must_use]
+    pub fn sign(&self, key: &NodeKey) -> Option<[u8; 64]> {
+        self.member_by_id(&key.id())?;
+        Some(key.sign(&self.signing_text()))
+    }
+
+    /// Checks that every signature that is there fits.
+    ///
+    /// # Errors
+    /// [`CollabError::SignatureInvalid`].
+    pub fn verify_present(&self) -> Result<(), CollabError> {
+        let text = self.signing_text();
+        for (member, signature) in self.members.iter().zip(&self.signatures) {
+            if signature.is_some_and(|s| !signature_holds(&member.id.0, &text, &s)) {
+                return Err(CollabError::SignatureInvalid(member.name.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that both members signed.
+    ///
+    /// # Errors
+    /// [`CollabError::SignatureInvalid`] or [`CollabError::Unsigned`].
+    pub fn verify(&self) -> Result<(), CollabError> {
+        self.verify_present()?;
+        match self.members.iter().zip(&self.signatures).find(|(_, s)| s.is_none()) {
+            Some((member, _)) => Err(CollabError::Unsigned(member.name.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn add_signature(&mut self, name: &str, signature: [u8; 64]) -> Result<(), CollabError> {
+        let index = self.members.iter().position(|member| member.name == name);
+        let Some(slot) = index.and_then(|index| self.signatures.get_mut(index)) else {
+            return Err(CollabError::Stranger(name.chars().take(80).collect()));
+        };
+        if slot.replace(signature).is_some() {
+            return Err(CollabError::SignedTwice(name.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+fn push_text(bytes: &mut Vec<u8>, text: &str) {
+    // INVARIANT: names and addresses are far shorter than 4 GiB.
+    let length = u32::try_from(text.len()).expect("a short text");
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,129 @@
+//! The TOML form of a collaboration: what people read, exchange and sign.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{CollabError, Collaboration, Member};
+use crate::config::{read_text, toml_error};
+use crate::error::UserError;
+use crate::identity::NodeId;
+
+/// Larger than any document with comments by hand.
+pub const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
+
+const SYNTAX_REMEDY: &str =
+    "correct the file, or start over with `psi-node collab new`; after a change both sign again";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    name: String,
+    member: Vec<MemberSection>,
+    #[serde(default)]
+    signature: Vec<SignatureSection>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MemberSection {
+    name: String,
+    id: NodeId,
+    address: SocketAddr,
+    #[serde(default = "yes")]
+    may_query: bool,
+    #[serde(default = "yes")]
+    may_receive: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignatureSection {
+    member: String,
+    #[serde(with = "hex::serde")]
+    signature: [u8; 64],
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Collaboration {
+    /// Reads a document from a file, returning its text too.
+    ///
+    /// # Errors
+    /// [`UserError`] with the place.
+    pub fn read(path: &Path) -> Result<(Self, String), UserError> {
+        let text = read_text(path, DOCUMENT_BYTES_MAX as u64, || {
+            "make one with `psi-node collab new`, or ask the other member for it".into()
+        })?;
+        Ok((Self::parse(&text, path)?, text))
+    }
+
+    /// Reads the text of a document; `path` is where it came from. Signatures are not verified.
+    ///
+    /// # Errors
+    /// [`UserError`] with the place.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, UserError> {
+        if text.len() > DOCUMENT_BYTES_MAX {
+            return Err(UserError::bad_input(
+                format!("{}: the document is longer than 64 KiB", path.display()),
+                "check that this is the right file",
+            ));
+        }
+        let document: Document =
+            toml::from_str(text).map_err(|e| toml_error(path, text, &e, SYNTAX_REMEDY))?;
+        document.check().map_err(|e| e.at(path))
+    }
+
+    /// The document's text, with the signatures it has.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut text = format!(
+            "# A Glovebox collaboration. Read it, then sign it with `psi-node collab sign`; any\n\
+             # change after that makes signatures invalid.\n\nname = \"{}\"\n",
+            self.name()
+        );
+        for Member { name, id, address, may_query, may_receive } in self.members() {
+            // Writing into a String cannot fail. Names hold no character that needs escaping.
+            let _ = write!(
+                text,
+                "\n[[member]]\nname = \"{name}\"\nid = \"{id}\"\naddress = \"{address}\"\n\
+                 may_query = {may_query}\nmay_receive = {may_receive}\n"
+            );
+        }
+        for (member, signature) in self.members().iter().zip(self.signatures()) {
+            if let Some(signature) = signature {
+                text.push_str(&signature_section(&member.name, signature));
+            }
+        }
+        text
+    }
+}
+
+/// The section that a signature adds to the end of a document.
+pub(crate) fn signature_section(member: &str, signature: &[u8; 64]) -> String {
+    let digits = hex::encode(signature);
+    format!("\n[[signature]]\nmember = \"{member}\"\nsignature = \"{digits}\"\n")
+}
+
+impl Document {
+    fn check(self) -> Result<Collaboration, CollabError> {
+        let members: Vec<Member> = self.member.into_iter().map(Member::from).collect();
+        let members = members.try_into().map_err(|m: Vec<Member>| CollabError::Members(m.len()))?;
+        let mut collab = Collaboration::new(&self.name, members)?;
+        for SignatureSection { member, signature } in self.signature {
+            collab.add_signature(&member, signature)?;
+        }
+        Ok(collab)
+    }
+}
+
+impl From<MemberSection> for Member {
+    fn from(section: MemberSection) -> Self {
+        let MemberSection { name, id, address, may_query, may_receive } = section;
+        Self { name, id, address, may_query, may_receive }
+    }
+}

@@ -1,0 +1,127 @@
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::document::signature_section;
+use super::*;
+
+/// A signed collaboration named `summer` between `brand` and `snowy`, and their keys in the order
+/// of [`Collaboration::members`].
+pub(crate) fn signed() -> (Collaboration, [NodeKey; 2]) {
+    let mut keys = [NodeKey::generate().unwrap(), NodeKey::generate().unwrap()];
+    keys.sort_by_key(NodeKey::id);
+    let mut collab = unsigned("summer", &keys);
+    for key in &keys {
+        let name = collab.member_by_id(&key.id()).unwrap().name.clone();
+        let signature = collab.sign(key).unwrap();
+        collab.add_signature(&name, signature).unwrap();
+    }
+    (collab, keys)
+}
+
+/// An unsigned collaboration between `brand` (the first key) and `snowy`.
+pub(crate) fn unsigned(name: &str, keys: &[NodeKey; 2]) -> Collaboration {
+    let member = |name: &str, key: &NodeKey, port| Member {
+        name: name.into(),
+        id: key.id(),
+        address: SocketAddr::from(([127, 0, 0, 1], port)),
+        may_query: true,
+        may_receive: true,
+    };
+    Collaboration::new(name, [member("brand", &keys[0], 7402), member("snowy", &keys[1], 7401)])
+        .unwrap()
+}
+
+fn parse(text: &str) -> Result<Collaboration, UserError> {
+    Collaboration::parse(text, Path::new("summer.toml"))
+}
+
+#[test]
+fn a_signed_document_survives_its_text_and_verifies() {
+    let (collab, _) = signed();
+    let again = parse(&collab.to_toml()).unwrap();
+    assert_eq!(again, collab);
+    assert_eq!(again.verify(), Ok(()));
+}
+
+#[test]
+fn any_change_of_what_it_says_makes_the_signatures_invalid() {
+    let (collab, _) = signed();
+    let text = collab.to_toml();
+    for (old, new) in [
+        ("name = \"summer\"", "name = \"winter\""),
+        ("127.0.0.1:7401", "127.0.0.1:7403"),
+        ("may_query = true", "may_query = false"),
+        ("may_receive = true", "may_receive = false"),
+    ] {
+        let changed = parse(&text.replacen(old, new, 1)).unwrap();
+        assert!(matches!(changed.verify(), Err(CollabError::SignatureInvalid(_))), "{old}");
+        assert_ne!(changed.id(), collab.id(), "{old}");
+    }
+}
+
+#[test]
+fn comments_and_the_order_of_members_do_not_change_the_id() {
+    let keys = [NodeKey::generate().unwrap(), NodeKey::generate().unwrap()];
+    let collab = unsigned("summer", &keys);
+    let [a, b] = collab.members().clone();
+    let swapped = Collaboration::new("summer", [b, a]).unwrap();
+    assert_eq!(swapped.id(), collab.id());
+    let commented = parse(&format!("# ours\n{}", collab.to_toml())).unwrap();
+    assert_eq!(commented.id(), collab.id());
+}
+
+#[test]
+fn a_missing_signature_is_named() {
+    let (collab, keys) = signed();
+    let half = unsigned("summer", &keys);
+    assert_eq!(half.id(), collab.id());
+    let brand = half.sign(&keys[0]).unwrap();
+    let text = half.to_toml() + &signature_section("brand", &brand);
+    let half = parse(&text).unwrap();
+    assert_eq!(half.verify_present(), Ok(()));
+    assert_eq!(half.verify(), Err(CollabError::Unsigned("snowy".into())));
+}
+
+#[test]
+fn a_signature_under_the_other_members_name_is_invalid() {
+    let keys = [NodeKey::generate().unwrap(), NodeKey::generate().unwrap()];
+    let collab = unsigned("summer", &keys);
+    let brand = collab.sign(&keys[0]).unwrap();
+    let text = collab.to_toml() + &signature_section("snowy", &brand);
+    let error = parse(&text).unwrap().verify().unwrap_err();
+    assert_eq!(error, CollabError::SignatureInvalid("snowy".into()));
+    assert!(collab.sign(&NodeKey::generate().unwrap()).is_none());
+}
+
+#[test]
+fn documents_that_name_no_two_nodes_are_refused() {
+    let (collab, _) = signed();
+    let text = collab.to_toml();
+    let id = collab.members()[0].id.to_string();
+    let other = collab.members()[1].id.to_string();
+    let stranger = signature_section("carol", &[1; 64]);
+    let twice = signature_section("brand", &[1; 64]);
+    for (changed, expected) in [
+        (text.replace(&other, &id), "the same id"),
+        (text.replace("snowy", "brand"), "the same name"),
+        (text.replace("7401", "7402"), "the same address"),
+        (text.replace("name = \"snowy\"", "name = \"Snowy\""), "is not a name"),
+        (text.clone() + &stranger, "not a member"),
+        (text.clone() + &twice, "signed twice"),
+        (text.replace("may_query = true", "may_qurey = true"), "unknown field"),
+        (text.replace(&other, "12"), "64 hexadecimal digits"),
+        (text.replace("127.0.0.1:7401", "nowhere"), "summer.toml:"),
+        ("name = \"summer\"\nmember = []\n".into(), "exactly two members"),
+    ] {
+        let error = parse(&changed).unwrap_err();
+        assert!(error.what.contains(expected), "{expected}: {}", error.what);
+    }
+}
+
+proptest! {
+    #[test]
+    fn parsing_never_panics(text in "(name|member|signature|\\[|\\]|=|\"|[a-z0-9 \\n])*") {
+        let _ = parse(&text);
+    }
+}

@@ -1,0 +1,141 @@
+//! Receipt logs outside the state: the file that members give to auditors (Spec 07 §5).
+//!
+//! JSON Lines. The first line holds the signed collaboration document, each further line one entry,
+//! the last one the exporting node's signature over how many entries there are. Every entry stands
+//! twice on its line: as the hexadecimal bytes that both members signed, and as fields for people;
+//! verification makes the fields from the bytes again and compares.
+
+pub mod export;
+pub mod verify;
+
+use psi_core::receipt::{Body, Entry};
+use psi_core::spec::{CountKind, JobSpec, Party, Recipients};
+use serde_json::{Value, json};
+
+use crate::collab::{CollabId, Collaboration};
+use crate::state::StoredEntry;
+
+/// Names the format in the first line.
+pub const FORMAT: &str = "glovebox-receipts-1";
+
+/// The first line.
+#[must_use]
+pub fn collaboration_line(collab: &Collaboration) -> Value {
+    json!({
+        "type": "collaboration",
+        "format": FORMAT,
+        "id": hex::encode(collab.id()),
+        "document": collab.to_toml(),
+    })
+}
+
+/// The line of one entry. Shown by `receipts show` too.
+#[must_use]
+pub fn entry_line(collab: &Collaboration, stored: &StoredEntry, entry: &Entry) -> Value {
+    let signatures = collab.members().iter().zip(&stored.signatures);
+    let signatures: serde_json::Map<String, Value> = signatures
+        .map(|(member, signature)| (member.name.clone(), json!(signature.map(hex::encode))))
+        .collect();
+    json!({
+        "type": "entry",
+        "seq": entry.seq,
+        "entry": hex::encode(&stored.entry),
+        "hash": hex::encode(stored.hash),
+        "signatures": signatures,
+        "says": says(collab, entry),
+    })
+}
+
+/// The last line: `member` attests that its log has this many entries and ends in this one.
+#[must_use]
+pub fn end_line(member: &str, entries: u64, head: &[u8; 64], signature: &[u8; 64]) -> Value {
+    json!({
+        "type": "end",
+        "entries": entries,
+        "head": hex::encode(head),
+        "member": member,
+        "signature": hex::encode(signature),
+    })
+}
+
+/// What the last line's signature covers: `"psi/v1/export" || collaboration id || number of entries
+/// || hash of the last entry` (zero if there is none).
+#[must_use]
+pub fn end_text(collab_id: &CollabId, entries: u64, head: &[u8; 64]) -> Vec<u8> {
+    [b"psi/v1/export".as_slice(), collab_id, &entries.to_be_bytes(), head].concat()
+}
+
+/// What an entry says, as fields for people. Made from the signed bytes alone.
+#[must_use]
+pub fn says(collab: &Collaboration, entry: &Entry) -> Value {
+    let previous = hex::encode(entry.previous);
+    match &entry.body {
+        Body::Opened { spec, commitments } => json!({
+            "kind": "opened",
+            "previous": previous,
+            // An entry that decoded holds a specification that decodes.
+            "job": JobSpec::decode(spec).ok().map(|spec| job(&spec)),
+            "commitments": {
+                "requester": hex::encode(commitments[0]),
+                "responder": hex::encode(commitments[1]),
+            },
+        }),
+        Body::Closed { job_id, status, code, output_commitment, transcripts } => json!({
+            "kind": "closed",
+            "previous": previous,
+            "job_id": hex::encode(job_id),
+            "status": status.as_str(),
+            "code": code.map(|code| code.as_str()),
+            "output_commitment": output_commitment.map(hex::encode),
+            "transcripts": transcripts.as_ref().map(transcript_fields),
+        }),
+        Body::Statement { node_id, text } => {
+            let author = collab.members().iter().find(|member| member.id.0 == *node_id);
+            json!({
+                "kind": "statement",
+                "previous": previous,
+                "by": author.map(|member| member.name.as_str()),
+                "text": text,
+            })
+        }
+    }
+}
+
+fn job(spec: &JobSpec) -> Value {
+    let half = |party| {
+        let half = spec.half(party);
+        let facts = &half.facts;
+        json!({
+            "member": facts.member,
+            "node_id": hex::encode(half.node_id),
+            "table": facts.table,
+            "key": facts.key_columns,
+            "kinds": facts.key_kinds.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "unique": facts.key_unique,
+            "identities": facts.identities,
+            "minimum": facts.minimum,
+        })
+    };
+    json!({
+        "job_id": hex::encode(spec.job_id()),
+        "query": spec.query,
+        "hidden_literals": spec.hidden.len(),
+        "counts": match spec.count {
+            CountKind::Rows => "rows",
+            CountKind::Identities => "identities",
+        },
+        "recipients": match spec.recipients {
+            Recipients::Requester => "requester",
+            Recipients::Both => "both",
+        },
+        "receiver": match spec.receiver {
+            Party::Requester => "requester",
+            Party::Responder => "responder",
+        },
+        "minimum": spec.minimum,
+        "receiver_size": spec.receiver_size(),
+        "sender_size": spec.sender_size,
+        "requester": half(Party::Requester),
+        "responder": half(Party::Responder),
+    })
+}

@@ -1,0 +1,207 @@
+//! Durable state: jobs, collaborations, receipts, the ledger and the node's own log (Spec 07 §1).
+//!
+//! One SQLite file, `state.sqlite`, in write-ahead mode with every commit synced to disk; a method
+//! that returned has happened, whatever the machine does next. The daemon and commands open it at
+//! the same time. No seed, no scalar and no row of any table is ever written here.
+//!
+//! Methods are synchronous. Statements about one thing live in the module named for it.
+
+mod collabs;
+mod jobs;
+mod ledger;
+mod local_log;
+mod receipts;
+mod schema;
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::error::UserError;
+use crate::exit::Exit;
+
+pub use collabs::Joined;
+pub use jobs::{JobRecord, JobRole, JobState};
+pub use ledger::Debit;
+pub use local_log::{LocalEntry, first_wrong as local_first_wrong};
+pub use receipts::StoredEntry;
+
+/// The file in the state folder.
+pub const STATE_FILE: &str = "state.sqlite";
+/// How long a method waits while another process writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why durable state could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The database failed.
+    #[error("the state database failed: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The folder or file could not be made.
+    #[error("cannot open the state in {place}: {source}")]
+    Folder {
+        /// The folder.
+        place: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A later version of this program wrote it.
+    #[error("the state in {place} has version {found}, and this program knows versions up to {known}")]
+    Newer {
+        /// The folder.
+        place: String,
+        /// Its version.
+        found: i64,
+        /// The latest version this program knows.
+        known: i64,
+    },
+    /// It holds what this program never writes.
+    #[error("the state database is damaged: {0}")]
+    Damaged(String),
+    /// The machine's clock or randomness failed.
+    #[error("{0}")]
+    Machine(String),
+    /// Another collaboration has the name.
+    #[error("another collaboration named `{0}` was joined before")]
+    NameTaken(String),
+    /// No such collaboration.
+    #[error("this node has not joined that collaboration")]
+    UnknownCollab,
+    /// No such job.
+    #[error("there is no job `{0}`")]
+    UnknownJob(String),
+    /// More than one job begins with these digits.
+    #[error("more than one job begins with `{0}`")]
+    AmbiguousJob(String),
+    /// An entry that does not continue the log.
+    #[error("a receipt entry does not continue the log: {0}")]
+    OutOfPlace(&'static str),
+    /// The job was opened before.
+    #[error("this job was opened before; a job is opened once")]
+    JobReused,
+    /// The entry closes a job that is not open.
+    #[error("the receipt entry closes a job that is not open")]
+    NotOpen,
+}
+
+impl From<StateError> for UserError {
+    fn from(error: StateError) -> Self {
+        let what = error.to_string();
+        let (exit, remedy) = match &error {
+            StateError::Database(_) | StateError::Folder { .. } | StateError::Machine(_) => {
+                (Exit::Internal, "check the disk, the permissions of the state folder and free space")
+            }
+            StateError::Newer { .. } => {
+                (Exit::BadInput, "use the newer program; going back needs a copy of the older state")
+            }
+            StateError::Damaged(_) => (
+                Exit::Internal,
+                "restore the state folder from a backup, then run `psi-node receipts repair` for \
+                 each collaboration",
+            ),
+            StateError::NameTaken(_) => (
+                Exit::BadInput,
+                "see it with `psi-node collab show`; make the new collaboration under another name",
+            ),
+            StateError::UnknownCollab => (
+                Exit::BadInput,
+                "list them with `psi-node collab list`; join one with `psi-node collab join`",
+            ),
+            StateError::UnknownJob(_) => {
+                (Exit::BadInput, "list the jobs with `psi-node jobs list`")
+            }
+            StateError::AmbiguousJob(_) => (Exit::BadInput, "give more digits"),
+            StateError::OutOfPlace(_) | StateError::JobReused | StateError::NotOpen => {
+                (Exit::ReceiptsWrong, "compare both members' exported logs")
+            }
+        };
+        Self::new(exit, what, remedy)
+    }
+}
+
+/// A handle on a node's durable state. Clones share one connection.
+#[derive(Clone)]
+pub struct State {
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl State {
+    /// Opens the state in a folder, which is made (mode 0700) if it does not exist, and brings
+    /// it to this program's version.
+    ///
+    /// # Errors
+    /// [`StateError::Folder`], [`StateError::Newer`], [`StateError::Damaged`] or
+    /// [`StateError::Database`], as a [`UserError`].
+    pub fn open(state_dir: &Path) -> Result<Self, UserError> {
+        Ok(Self::open_or_explain(state_dir)?)
+    }
+
+    fn open_or_explain(state_dir: &Path) -> Result<Self, StateError> {
+        let place = state_dir.display().to_string();
+        let folder = |source| StateError::Folder { place: place.clone(), source };
+        if !state_dir.is_dir() {
+            DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(folder)?;
+        }
+        let file = state_dir.join(STATE_FILE);
+        // Made here with its mode; SQLite gives its side files the mode of the database.
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&file)
+            .map_err(folder)?;
+        sync_folder(state_dir).map_err(folder)?;
+        let mut connection = Connection::open(&file)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "secure_delete", "ON")?;
+        connection.pragma_update(None, "foreign_keys", "ON")?;
+        connection.pragma_update(None, "trusted_schema", "OFF")?;
+        schema::migrate(&mut connection, &place)?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic while the lock was held rolled its transaction back; the connection is sound.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `work` in one transaction that takes the write lock at once, so that what it read
+    /// still holds when it writes. Synced to disk when this returns `Ok`.
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        let mut connection = self.lock();
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = work(&transaction)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+}
+
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}
+
+/// Seconds since 1970; 0 if the clock stands before that.
+pub(crate) fn now_unix() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Reads a column of exactly `N` bytes.
+fn bytes<const N: usize>(blob: &[u8], what: &str) -> Result<[u8; N], StateError> {
+    blob.try_into().map_err(|_| StateError::Damaged(format!("{what} has the wrong length")))
+}
+
+#[cfg(test)]
+mod tests;

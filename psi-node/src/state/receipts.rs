@@ -1,0 +1,324 @@
+//! The receipt logs, one hash chain per collaboration.
+//!
+//! What may be appended is decided by the job runner; what must never happen whatever it decides
+//! (a gap, a second opening of a job, a closing without an opening) is refused here, inside the
+//! transaction that would write it.
+
+use psi_core::receipt::{Body, Entry, entry_hash};
+use psi_core::spec::JobSpec;
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+use super::{Debit, State, StateError, bytes, ledger};
+use crate::collab::CollabId;
+
+/// One entry as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// Its number, from 0.
+    pub seq: u64,
+    /// The canonical bytes of a [`psi_core::receipt::Entry`].
+    pub entry: Vec<u8>,
+    /// Their hash.
+    pub hash: [u8; 64],
+    /// The members' signatures, that of the smaller node id first.
+    pub signatures: [Option<[u8; 64]>; 2],
+}
+
+const COLUMNS: &str = "seq, entry, hash, signature_0, signature_1";
+
+impl State {
+    /// The last entry of a log.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] if it cannot be read.
+    pub fn chain_head(&self, collab_id: &CollabId) -> Result<Option<StoredEntry>, StateError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM entries WHERE collab_id = ?1 ORDER BY seq DESC LIMIT 1"
+        );
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([collab_id])?;
+        rows.next()?.map(read).transpose()
+    }
+
+    /// The entry with this number.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] if it cannot be read.
+    pub fn entry(&self, collab_id: &CollabId, seq: u64) -> Result<Option<StoredEntry>, StateError> {
+        Ok(self.entries(collab_id, seq, 1)?.into_iter().find(|entry| entry.seq == seq))
+    }
+
+    /// At most `limit` entries from number `from_seq` on, in order.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] if one cannot be read.
+    pub fn entries(
+        &self,
+        collab_id: &CollabId,
+        from_seq: u64,
+        limit: u32,
+    ) -> Result<Vec<StoredEntry>, StateError> {
+        let Ok(from_seq) = i64::try_from(from_seq) else { return Ok(Vec::new()) };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM entries WHERE collab_id = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3"
+        );
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params![collab_id, from_seq, limit])?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next()? {
+            entries.push(read(row)?);
+        }
+        Ok(entries)
+    }
+
+    /// Appends an entry and, in the same transaction, what follows from it: an opening is charged
+    /// and its job taken for good, a closing marks its job closed. On disk when this returns.
+    ///
+    /// # Errors
+    /// [`StateError::OutOfPlace`] if it does not continue the log, or a debit comes without an
+    /// opening; [`StateError::JobReused`]; [`StateError::NotOpen`]; [`StateError::UnknownCollab`].
+    pub fn entry_append(
+        &self,
+        collab_id: &CollabId,
+        stored: &StoredEntry,
+        debit: Option<Debit>,
+    ) -> Result<(), StateError> {
+        let entry = Entry::decode(&stored.entry)
+            .map_err(|_| StateError::OutOfPlace("it is not a well-formed entry"))?;
+        if entry_hash(&stored.entry) != stored.hash || entry.seq != stored.seq {
+            return Err(StateError::OutOfPlace("its bytes are not what is said of them"));
+        }
+        if entry.collab_id != *collab_id {
+            return Err(StateError::OutOfPlace("it belongs to another collaboration"));
+        }
+        self.write(|transaction| {
+            let known = "SELECT EXISTS (SELECT 1 FROM collabs WHERE id = ?1)";
+            if !transaction.query_row(known, [collab_id], |row| row.get::<_, bool>(0))? {
+                return Err(StateError::UnknownCollab);
+            }
+            check_continues(transaction, &entry)?;
+            let seq = number(stored.seq)?;
+            transaction.execute(
+                "INSERT INTO entries (collab_id, seq, entry, hash, signature_0, signature_1) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    collab_id,
+                    seq,
+                    stored.entry,
+                    stored.hash,
+                    stored.signatures[0],
+                    stored.signatures[1]
+                ],
+            )?;
+            apply(transaction, collab_id, seq, &entry.body, debit)
+        })
+    }
+
+    /// Adds a member's signature (0: the smaller node id) to a stored entry. The caller has
+    /// verified it. The signature that is there already stays, if it is the same.
+    ///
+    /// # Errors
+    /// [`StateError::OutOfPlace`] if there is no such entry, or another signature.
+    pub fn entry_countersign(
+        &self,
+        collab_id: &CollabId,
+        seq: u64,
+        member: usize,
+        signature: &[u8; 64],
+    ) -> Result<(), StateError> {
+        let column = match member {
+            0 => "signature_0",
+            1 => "signature_1",
+            _ => return Err(StateError::OutOfPlace("a collaboration has two members")),
+        };
+        let seq = number(seq)?;
+        self.write(|transaction| {
+            let changed = transaction.execute(
+                &format!(
+                    "UPDATE entries SET {column} = ?3 WHERE collab_id = ?1 AND seq = ?2 \
+                     AND ({column} IS NULL OR {column} = ?3)"
+                ),
+                params![collab_id, seq, signature],
+            )?;
+            match changed {
+                0 => Err(StateError::OutOfPlace("no entry waits for this signature")),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Jobs that were opened and not closed, in the order of their openings.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] if one cannot be read.
+    pub fn open_jobs(&self, collab_id: &CollabId) -> Result<Vec<[u8; 64]>, StateError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT job_id FROM opened_jobs WHERE collab_id = ?1 AND closed_seq IS NULL \
+             ORDER BY opened_seq",
+        )?;
+        let rows = statement.query_map([collab_id], |row| row.get::<_, Vec<u8>>(0))?;
+        rows.map(|row| bytes(&row?, "a job id")).collect()
+    }
+
+    /// Records why a log cannot be continued; the first reason stays.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownCollab`].
+    pub fn chain_set_broken(&self, collab_id: &CollabId, why: &str) -> Result<(), StateError> {
+        self.set_status(
+            "INSERT INTO chain_status (collab_id, broken) VALUES (?1, ?2) \
+             ON CONFLICT (collab_id) DO UPDATE SET broken = COALESCE(broken, excluded.broken)",
+            collab_id,
+            why,
+        )
+    }
+
+    /// Why a log cannot be continued, if that was found.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn chain_broken(&self, collab_id: &CollabId) -> Result<Option<String>, StateError> {
+        self.status(collab_id, "broken")
+    }
+
+    /// Records the owner's statement; the next settlement with the peer fetches what is missing and
+    /// puts the statement on the log.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownCollab`].
+    pub fn chain_repair(&self, collab_id: &CollabId, statement: &str) -> Result<(), StateError> {
+        self.set_status(
+            "INSERT INTO chain_status (collab_id, repair) VALUES (?1, ?2) \
+             ON CONFLICT (collab_id) DO UPDATE SET repair = excluded.repair",
+            collab_id,
+            statement,
+        )
+    }
+
+    /// The owner's statement that is not on the log yet.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn chain_repair_requested(
+        &self,
+        collab_id: &CollabId,
+    ) -> Result<Option<String>, StateError> {
+        self.status(collab_id, "repair")
+    }
+
+    /// The statement is on the log, and the log is sound again.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn chain_repair_done(&self, collab_id: &CollabId) -> Result<(), StateError> {
+        self.write(|transaction| {
+            let sql = "DELETE FROM chain_status WHERE collab_id = ?1";
+            transaction.execute(sql, [collab_id])?;
+            Ok(())
+        })
+    }
+
+    fn set_status(&self, sql: &str, collab_id: &CollabId, text: &str) -> Result<(), StateError> {
+        self.write(|transaction| {
+            transaction.execute(sql, params![collab_id, text]).map_err(|error| {
+                let code = error.sqlite_error_code();
+                if code == Some(rusqlite::ErrorCode::ConstraintViolation) {
+                    StateError::UnknownCollab
+                } else {
+                    error.into()
+                }
+            })?;
+            Ok(())
+        })
+    }
+
+    fn status(&self, collab_id: &CollabId, column: &str) -> Result<Option<String>, StateError> {
+        let sql = format!("SELECT {column} FROM chain_status WHERE collab_id = ?1");
+        let found = self.lock().query_row(&sql, [collab_id], |row| row.get(0)).optional()?;
+        Ok(found.flatten())
+    }
+}
+
+fn check_continues(transaction: &Transaction<'_>, entry: &Entry) -> Result<(), StateError> {
+    let head: Option<(i64, Vec<u8>)> = transaction
+        .query_row(
+            "SELECT seq, hash FROM entries WHERE collab_id = ?1 ORDER BY seq DESC LIMIT 1",
+            [&entry.collab_id],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    let (next, previous) = match head {
+        Some((seq, hash)) => (seq.saturating_add(1), bytes(&hash, "the hash of an entry")?),
+        None => (0, [0; 64]),
+    };
+    if number(entry.seq)? != next {
+        return Err(StateError::OutOfPlace("its number is not the next"));
+    }
+    if entry.previous != previous {
+        return Err(StateError::OutOfPlace("it continues another entry than the last"));
+    }
+    Ok(())
+}
+
+/// Writes what follows from an entry.
+fn apply(
+    transaction: &Transaction<'_>,
+    collab_id: &CollabId,
+    seq: i64,
+    body: &Body,
+    debit: Option<Debit>,
+) -> Result<(), StateError> {
+    match body {
+        Body::Opened { spec, .. } => {
+            let job_id = JobSpec::decode(spec)
+                .map_err(|_| StateError::OutOfPlace("its job specification is malformed"))?
+                .job_id();
+            let debit = debit.filter(|debit| debit.job_id == job_id);
+            let debit = debit.ok_or(StateError::OutOfPlace("a job is opened without its debit"))?;
+            let inserted = transaction.execute(
+                "INSERT INTO opened_jobs (job_id, collab_id, opened_seq) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (job_id) DO NOTHING",
+                params![job_id, collab_id, seq],
+            )?;
+            if inserted == 0 {
+                return Err(StateError::JobReused);
+            }
+            ledger::write(transaction, collab_id, &debit)
+        }
+        Body::Closed { .. } | Body::Statement { .. } if debit.is_some() => {
+            Err(StateError::OutOfPlace("only the opening of a job is charged"))
+        }
+        Body::Closed { job_id, .. } => {
+            let closed = transaction.execute(
+                "UPDATE opened_jobs SET closed_seq = ?3 \
+                 WHERE job_id = ?1 AND collab_id = ?2 AND closed_seq IS NULL",
+                params![job_id, collab_id, seq],
+            )?;
+            if closed == 0 { Err(StateError::NotOpen) } else { Ok(()) }
+        }
+        Body::Statement { .. } => Ok(()),
+    }
+}
+
+fn number(seq: u64) -> Result<i64, StateError> {
+    i64::try_from(seq).map_err(|_| StateError::OutOfPlace("its number is beyond any log"))
+}
+
+fn read(row: &Row<'_>) -> Result<StoredEntry, StateError> {
+    let hash: Vec<u8> = row.get("hash")?;
+    let seq: i64 = row.get("seq")?;
+    let signature = |column| -> Result<Option<[u8; 64]>, StateError> {
+        let blob: Option<Vec<u8>> = row.get(column)?;
+        blob.map(|blob| bytes(&blob, "a signature")).transpose()
+    };
+    Ok(StoredEntry {
+        seq: u64::try_from(seq)
+            .map_err(|_| StateError::Damaged("an entry has a negative number".into()))?,
+        entry: row.get("entry")?,
+        hash: bytes(&hash, "the hash of an entry")?,
+        signatures: [signature("signature_0")?, signature("signature_1")?],
+    })
+}

@@ -1,0 +1,113 @@
+//! The tables, and how a state of an older version becomes one of this version.
+//!
+//! The version is SQLite's `user_version`. A migration is never changed once released; a new one
+//! is appended.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StateError;
+
+const MIGRATIONS: &[&str] = &[FIRST];
+
+const FIRST: &str = "
+CREATE TABLE collabs (
+    id          BLOB PRIMARY KEY CHECK (length(id) = 32),
+    name        TEXT NOT NULL UNIQUE,
+    document    TEXT NOT NULL,
+    joined_unix INTEGER NOT NULL
+) STRICT;
+
+-- What the owner must know about a log before new jobs: why it is broken, and the statement that
+-- repairs it.
+CREATE TABLE chain_status (
+    collab_id BLOB PRIMARY KEY REFERENCES collabs(id),
+    broken    TEXT,
+    repair    TEXT
+) STRICT;
+
+-- signature_0 is that of the member with the smaller node id.
+CREATE TABLE entries (
+    collab_id   BLOB NOT NULL REFERENCES collabs(id),
+    seq         INTEGER NOT NULL CHECK (seq >= 0),
+    entry       BLOB NOT NULL,
+    hash        BLOB NOT NULL CHECK (length(hash) = 64),
+    signature_0 BLOB CHECK (length(signature_0) = 64),
+    signature_1 BLOB CHECK (length(signature_1) = 64),
+    PRIMARY KEY (collab_id, seq)
+) STRICT;
+
+-- A job is opened once: that is what this primary key enforces.
+CREATE TABLE opened_jobs (
+    job_id     BLOB PRIMARY KEY CHECK (length(job_id) = 64),
+    collab_id  BLOB NOT NULL,
+    opened_seq INTEGER NOT NULL,
+    closed_seq INTEGER,
+    FOREIGN KEY (collab_id, opened_seq) REFERENCES entries(collab_id, seq),
+    FOREIGN KEY (collab_id, closed_seq) REFERENCES entries(collab_id, seq)
+) STRICT;
+CREATE INDEX opened_jobs_open ON opened_jobs(collab_id, opened_seq) WHERE closed_seq IS NULL;
+
+CREATE TABLE ledger (
+    job_id    BLOB PRIMARY KEY REFERENCES opened_jobs(job_id),
+    collab_id BLOB NOT NULL REFERENCES collabs(id),
+    jobs      INTEGER NOT NULL CHECK (jobs >= 0)
+) STRICT;
+CREATE INDEX ledger_collab ON ledger(collab_id);
+
+CREATE TABLE jobs (
+    id            TEXT PRIMARY KEY,
+    job_id        BLOB CHECK (length(job_id) = 64),
+    collab_id     BLOB NOT NULL CHECK (length(collab_id) = 32),
+    collab        TEXT NOT NULL,
+    role          TEXT NOT NULL,
+    query         TEXT NOT NULL,
+    state         TEXT NOT NULL,
+    reason        TEXT,
+    detail        TEXT,
+    result        TEXT,
+    created_unix  INTEGER NOT NULL,
+    finished_unix INTEGER
+) STRICT;
+CREATE INDEX jobs_created ON jobs(created_unix);
+
+CREATE TABLE local_log (
+    seq       INTEGER PRIMARY KEY,
+    previous  BLOB NOT NULL CHECK (length(previous) = 64),
+    unix      INTEGER NOT NULL,
+    kind      TEXT NOT NULL,
+    text      TEXT NOT NULL,
+    signature BLOB NOT NULL CHECK (length(signature) = 64)
+) STRICT;
+";
+
+/// The version this program writes.
+pub(super) const VERSION: i64 = 1;
+
+/// Brings the database to [`VERSION`].
+pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), StateError> {
+    // The write lock makes a second process wait and then find the work done.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > VERSION {
+        let place = place.to_owned();
+        return Err(StateError::Newer { place, found, known: VERSION });
+    }
+    let done = usize::try_from(found)
+        .map_err(|_| StateError::Damaged(format!("its version is {found}")))?;
+    for migration in MIGRATIONS.iter().skip(done) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MIGRATIONS, VERSION};
+
+    #[test]
+    fn the_version_counts_the_migrations() {
+        assert_eq!(usize::try_from(VERSION).unwrap(), MIGRATIONS.len());
+    }
+}

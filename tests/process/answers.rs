@@ -1,0 +1,151 @@
+//! The count that two processes find is that of a plain join, for either requester.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::json;
+
+use crate::harness::{COUNT, World, people, people_csv, people_table};
+
+#[test]
+fn either_side_asks_and_both_hold_the_same_countersigned_log() {
+    let mut world = World::with_people(&people(0..300), &people(200..700), 10);
+    world.serve();
+    for node in [&world.a, &world.b] {
+        let document = node.query(COUNT).expect(0).json();
+        assert_eq!(document["status"], "released");
+        assert_eq!(document["mode"], "exact");
+        assert_eq!(document["rows"], json!([[100]]));
+        assert_eq!(document["columns"].as_array().map(Vec::len), Some(1));
+        assert_eq!(document["job_id"].as_str().map(str::len), Some(128));
+        let stats = &document["stats"];
+        // 300 identities and as many canaries; the other list as it is registered.
+        assert_eq!(stats["receiver_size"], 600);
+        assert_eq!(stats["sender_size"], 500);
+        assert!(stats["bytes_sent"].as_u64() > Some(0) && stats["bytes_received"].as_u64() > Some(0));
+    }
+    // Two jobs, each opened and closed.
+    let log = world.agreed_log();
+    assert_eq!(log.lines().filter(|line| line.contains("\"opened\"")).count(), 2, "{log}");
+    assert_eq!(log.lines().filter(|line| line.contains("\"completed\"")).count(), 2, "{log}");
+}
+
+#[test]
+fn a_count_below_the_minimum_is_neither_shown_nor_written_anywhere() {
+    // 4,321 shared people of a minimum of 5,000: a number that nothing else here produces.
+    let mut world = World::with_people(&people(0..6000), &people(1679..7679), 5000);
+    world.serve();
+    let ran = world.a.query(COUNT).expect(3);
+    let document = ran.json();
+    assert_eq!(document["status"], "suppressed");
+    assert_eq!(document["rows"], json!([]));
+    let table = world.a.run(&["query", "--collab", "test", COUNT]).expect(3);
+    assert!(table.stdout.contains("suppressed"), "{}", table.stdout);
+    for (name, text) in [("query", &ran.stdout), ("log a", &world.a.log()), ("log b", &world.b.log())]
+    {
+        assert!(!text.contains("4321"), "{name} shows the count: {text}");
+    }
+    let log = world.agreed_log();
+    assert!(!log.contains("suppressed"), "the receipt tells an auditor what came out: {log}");
+}
+
+#[test]
+fn filters_on_both_sides_and_composite_keys_count_like_a_join() {
+    let table = |unique| {
+        format!(
+            "[table.visits]\nsource = \"visits.csv\"\nminimum = 1\nfilter = [\"day\", \"spent\"]\n\
+             row_filter = \"consent = 'yes'\"\n[[table.visits.key]]\ncolumns = [\"mail\", \"shop\"]\n\
+             kinds = [\"email\", \"int\"]\nunique = {unique}\nidentities = 400\n"
+        )
+    };
+    let mut world = World::new(&table(true), &table(false));
+    let mut a = String::from("mail,shop,day,spent,consent\n");
+    let mut b = a.clone();
+    let mut expected = 0;
+    for n in 0..300u32 {
+        let (spent_a, spent_b) = (n % 50, n % 7);
+        let (day_a, day_b) = (1 + n % 28, 1 + (n * 5) % 28);
+        let consent = if n % 11 == 0 { "no" } else { "yes" };
+        a += &format!("P{n}@Shop.example,{:03},2025-02-{day_a:02},{spent_a},yes\n", n % 9);
+        // The same key twice on one side still counts once.
+        for _ in 0..2 {
+            let row = format!("\" p{n}@shop.example\",{},2025-02-{day_b:02}", n % 9);
+            b += &format!("{row},{spent_b},{consent}\n");
+        }
+        let passes = spent_a >= 10 && (day_b > 14 || spent_b == 3) && consent == "yes";
+        expected += u32::from(passes);
+    }
+    world.a.write("visits.csv", &a);
+    world.b.write("visits.csv", &b);
+    world.serve();
+    let sql = "SELECT COUNT(DISTINCT a.mail) AS shared FROM anna.visits a JOIN bert.visits b \
+               ON a.mail = b.mail AND a.shop = b.shop \
+               WHERE a.spent >= 10 AND (b.day > '2025-02-14' OR b.spent = 3)";
+    for node in [&world.a, &world.b] {
+        let ran = node.query(sql);
+        if ran.code == 2 {
+            // COUNT(DISTINCT) of a composite key names both columns.
+            panic!("{}", ran.stdout);
+        }
+        let document = ran.expect(0).json();
+        assert_eq!(document["rows"], json!([[expected]]));
+        assert_eq!(document["columns"], json!(["shared"]));
+    }
+}
+
+#[test]
+fn tables_that_change_between_jobs_are_read_again() {
+    let table = people_table("text", 80, 1, "");
+    let mut world = World::new(&table, &table);
+    world.a.write("people.csv", &people_csv(&people(0..50)));
+    world.b.write("people.csv", &people_csv(&people(0..50)));
+    world.serve();
+    // A small property test in which every case is a real job between two processes.
+    let sets = prop::collection::btree_set(0u32..60, 0..60);
+    let mut runner = TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });
+    let world = &world;
+    runner
+        .run(&(sets.clone(), sets), |(a, b)| {
+            let names = |set: &BTreeSet<u32>| -> Vec<String> {
+                set.iter().map(|n| format!("person-{n}")).collect()
+            };
+            world.a.write("people.csv", &people_csv(&names(&a)));
+            world.b.write("people.csv", &people_csv(&names(&b)));
+            let plain = a.intersection(&b).count();
+            let ran = world.a.query(COUNT);
+            let document = ran.json();
+            if plain == 0 {
+                prop_assert_eq!(&document["status"], "suppressed", "{}", ran.stderr);
+            } else {
+                prop_assert_eq!(&document["rows"], &json!([[plain]]), "{}", ran.stdout);
+            }
+            Ok(())
+        })
+        .unwrap();
+    world.agreed_log();
+}
+
+#[test]
+fn start_order_does_not_matter() {
+    let mut world = World::with_people(&people(0..30), &people(0..30), 1);
+    world.a.serve();
+    let waiting = world.a.query_in_background(COUNT);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    world.b.serve();
+    assert_eq!(waiting.wait().expect(0).json()["rows"], json!([[30]]));
+}
+
+#[test]
+fn several_jobs_at_once_all_end_with_the_right_count() {
+    let mut world = World::with_people(&people(0..2000), &people(1000..3000), 1);
+    world.serve();
+    let jobs: Vec<_> = (0..3)
+        .map(|n| if n % 2 == 0 { &world.a } else { &world.b })
+        .map(|node| node.query_in_background(COUNT))
+        .collect();
+    for job in jobs {
+        assert_eq!(job.wait().expect(0).json()["rows"], json!([[1000]]));
+    }
+    world.agreed_log();
+}

@@ -1,0 +1,309 @@
+//! Two nodes as real processes over real QUIC on loopback, each with its own folder.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_glovebox-node-under-test");
+
+/// Far more than any step needs; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    fn from(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Fails the test unless the command ended with `code`.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Standard output as one JSON document.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
+    }
+}
+
+/// Runs a command of the node's binary to its end.
+pub fn psi_node(arguments: &[&str]) -> Ran {
+    let output = Command::new(BINARY).args(arguments).output().expect("the binary starts");
+    Ran::from(&output)
+}
+
+/// A loopback address that was free a moment ago.
+pub fn free_address() -> String {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has free ports");
+    socket.local_addr().expect("a bound socket has an address").to_string()
+}
+
+/// One node: a folder, and a daemon if it runs.
+pub struct Node {
+    pub name: String,
+    pub dir: PathBuf,
+    pub address: String,
+    daemon: Option<Child>,
+}
+
+impl Node {
+    /// Makes the folder, the key and a configuration with `tables`.
+    pub fn init(parent: &Path, name: &str, tables: &str) -> Self {
+        let dir = parent.join(name);
+        let address = free_address();
+        let path = dir.to_str().expect("temporary folders have UTF-8 names");
+        psi_node(&["init", path, "--name", name, "--listen", &address]).expect(0);
+        let node = Self { name: name.into(), dir, address, daemon: None };
+        node.configure("peer_timeout_s = 10\nconnect_timeout_s = 20\n", tables);
+        node
+    }
+
+    /// Replaces the configuration.
+    pub fn configure(&self, settings: &str, tables: &str) {
+        let mut text = String::new();
+        writeln!(text, "name = \"{}\"\nlisten = \"{}\"", self.name, self.address).unwrap();
+        writeln!(text, "state_dir = \"state\"\n{settings}\n{tables}").unwrap();
+        fs::write(self.dir.join("node.toml"), text).unwrap();
+    }
+
+    pub fn write(&self, file: &str, contents: &str) {
+        fs::write(self.dir.join(file), contents).unwrap();
+    }
+
+    pub fn config(&self) -> String {
+        self.dir.join("node.toml").to_str().unwrap().to_owned()
+    }
+
+    pub fn id(&self) -> String {
+        psi_node(&["id", "--config", &self.config()]).expect(0).stdout.trim().to_owned()
+    }
+
+    /// Runs a command about this node.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        let config = self.config();
+        let mut all = arguments.to_vec();
+        all.extend(["--config", &config]);
+        psi_node(&all)
+    }
+
+    /// Starts the daemon and waits until it listens.
+    pub fn serve(&mut self) {
+        assert!(self.daemon.is_none(), "the daemon runs already");
+        let mut child = Command::new(BINARY)
+            .args(["serve", "--config", &self.config()])
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(self.log_path(self.starts())).unwrap())
+            .spawn()
+            .expect("the binary starts");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let (ready, wait) = mpsc::channel();
+        std::thread::spawn(move || {
+            // Reads to the end, so that the daemon never blocks on a full pipe.
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if line.contains("listening on") {
+                    let _ = ready.send(());
+                }
+            }
+        });
+        self.daemon = Some(child);
+        if wait.recv_timeout(PATIENCE).is_err() {
+            panic!("{} did not start: {}", self.name, self.log());
+        }
+    }
+
+    fn starts(&self) -> usize {
+        (0..).find(|&n| !self.log_path(n).exists()).expect("numbers do not end")
+    }
+
+    fn log_path(&self, start: usize) -> PathBuf {
+        self.dir.join(format!("serve-{start}.log"))
+    }
+
+    /// Everything the daemon wrote to standard error, over all its starts.
+    pub fn log(&self) -> String {
+        (0..self.starts()).map(|n| fs::read_to_string(self.log_path(n)).unwrap()).collect()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        let mut daemon = self.daemon.take().expect("the daemon runs");
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.daemon.as_mut().is_some_and(|daemon| daemon.try_wait().unwrap().is_none())
+    }
+
+    /// Runs a query and returns its result document.
+    pub fn query(&self, sql: &str) -> Ran {
+        self.run(&["query", "--collab", "test", "--format", "json", sql])
+    }
+
+    /// Starts a query without waiting for it.
+    pub fn query_in_background(&self, sql: &str) -> Background {
+        let child = Command::new(BINARY)
+            .args(["query", "--collab", "test", "--format", "json", sql])
+            .args(["--config", &self.config()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        Background(child)
+    }
+
+    /// The newest job of this node.
+    pub fn newest_job(&self) -> Option<Value> {
+        let ran = self.run(&["jobs", "list", "--format", "json"]).expect(0);
+        let jobs = ran.json();
+        let list = jobs.as_array().or_else(|| jobs["jobs"].as_array()).cloned();
+        list.unwrap_or_default().into_iter().next()
+    }
+
+    /// The exported receipt log.
+    pub fn export(&self) -> String {
+        let file = self.dir.join("export.jsonl");
+        let _ = fs::remove_file(&file);
+        self.run(&["receipts", "export", "--collab", "test", "-o", file.to_str().unwrap()])
+            .expect(0);
+        fs::read_to_string(file).unwrap()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(mut daemon) = self.daemon.take() {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+    }
+}
+
+/// A query that is running.
+pub struct Background(Child);
+
+impl Background {
+    pub fn wait(self) -> Ran {
+        Ran::from(&self.0.wait_with_output().unwrap())
+    }
+}
+
+/// Waits until `condition` holds.
+#[track_caller]
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Two nodes that have joined the collaboration `test`. Neither runs yet.
+pub struct World {
+    pub a: Node,
+    pub b: Node,
+    pub dir: TempDir,
+}
+
+/// A table `people` in `people.csv` with the key `name`.
+pub fn people_table(kind: &str, identities: u64, minimum: u64, more: &str) -> String {
+    format!(
+        "[table.people]\nsource = \"people.csv\"\nminimum = {minimum}\n{more}\n\
+         [[table.people.key]]\ncolumns = [\"name\"]\nkinds = [\"{kind}\"]\nunique = true\n\
+         identities = {identities}\n"
+    )
+}
+
+impl World {
+    /// Nodes `anna` and `bert` with these tables.
+    pub fn new(tables_a: &str, tables_b: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        let a = Node::init(dir.path(), "anna", tables_a);
+        let b = Node::init(dir.path(), "bert", tables_b);
+        let world = Self { a, b, dir };
+        world.collaborate(&[]);
+        world
+    }
+
+    /// Makes, signs and joins the collaboration; `more` are further arguments of `collab new`.
+    pub fn collaborate(&self, more: &[&str]) {
+        let file = self.collab_file();
+        let member = |node: &Node| format!("{}={}@{}", node.name, node.id(), node.address);
+        let (a, b) = (member(&self.a), member(&self.b));
+        let mut arguments = vec!["collab", "new", "--name", "test", "--member", &a];
+        arguments.extend(["--member", &b, "-o", &file]);
+        arguments.extend(more);
+        psi_node(&arguments).expect(0);
+        for node in [&self.b, &self.a] {
+            node.run(&["collab", "sign", &file]).expect(0);
+        }
+        for node in [&self.a, &self.b] {
+            node.run(&["collab", "join", &file]).expect(0);
+        }
+    }
+
+    pub fn collab_file(&self) -> String {
+        self.dir.path().join("test.toml").to_str().unwrap().to_owned()
+    }
+
+    /// Two nodes with a table `people` each, over these names.
+    pub fn with_people(a: &[String], b: &[String], minimum: u64) -> Self {
+        let table = |people: &[String], minimum| {
+            people_table("text", (people.len() as u64).max(1), minimum, "")
+        };
+        let world = Self::new(&table(a, 1), &table(b, minimum));
+        world.a.write("people.csv", &people_csv(a));
+        world.b.write("people.csv", &people_csv(b));
+        world
+    }
+
+    pub fn serve(&mut self) {
+        self.a.serve();
+        self.b.serve();
+    }
+
+    /// Both exported logs, which verify and agree.
+    #[track_caller]
+    pub fn agreed_log(&self) -> String {
+        let (a, b) = (self.a.export(), self.b.export());
+        assert_eq!(a, b, "the two logs differ");
+        let file = self.a.dir.join("export.jsonl");
+        psi_node(&["receipts", "verify", file.to_str().unwrap()]).expect(0);
+        a
+    }
+}
+
+pub fn people_csv(people: &[String]) -> String {
+    people.iter().fold(String::from("name\n"), |text, person| text + person + "\n")
+}
+
+/// `person-<n>` for every n of the range.
+pub fn people(numbers: std::ops::Range<u32>) -> Vec<String> {
+    numbers.map(|n| format!("person-{n}")).collect()
+}
+
+pub const COUNT: &str =
+    "SELECT COUNT(*) FROM anna.people AS a JOIN bert.people AS b ON a.name = b.name";
