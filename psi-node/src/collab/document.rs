@@ -42,7 +42,7 @@ struct MemberSection {
 #[serde(deny_unknown_fields)]
 struct SignatureSection {
     member: String,
-    #[serde(deserialize_with = "crate::hex_field::array")]
+    #[serde(with = "hex::serde")]
     signature: [u8; 64],
 }
 

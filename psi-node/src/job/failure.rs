@@ -85,7 +85,7 @@ impl Failure {
 
     /// The exit code of the command that waited for the job.
     #[must_use]
-    pub fn exit(&self) -> Exit {
+    pub const fn exit(&self) -> Exit {
         match self {
             Self::Input { .. } | Self::OwnData(_) => Exit::BadInput,
             Self::OwnRefusal(_) => Exit::RefusedByPolicy,
