@@ -100,7 +100,12 @@ impl IntoResponse for Failed {
 
 impl From<StateError> for Failed {
     fn from(error: StateError) -> Self {
-        Self(StatusCode::INTERNAL_SERVER_ERROR, error.into())
+        let status = match &error {
+            StateError::UnknownJob(_) => StatusCode::NOT_FOUND,
+            StateError::AmbiguousJob(_) => StatusCode::BAD_REQUEST,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self(status, error.into())
     }
 }
 
@@ -199,11 +204,7 @@ async fn job(Injected(ctx): Context, Path(id): Path<String>) -> Result<Response,
 }
 
 fn find(ctx: &JobContext, id: &str) -> Result<JobRecord, Failed> {
-    ctx.state.job(id)?.ok_or_else(|| {
-        let what = format!("there is no job `{id}` here");
-        let remedy = "list the jobs with `psi-node jobs list`";
-        Failed(StatusCode::NOT_FOUND, UserError::bad_input(what, remedy))
-    })
+    Ok(ctx.state.job(id)?)
 }
 
 fn job_info(ctx: &JobContext, record: JobRecord) -> JobInfo {
@@ -213,10 +214,7 @@ fn job_info(ctx: &JobContext, record: JobRecord) -> JobInfo {
         progress: view.map(|view| view.snapshot()),
         job_id: record.job_id.map(hex::encode),
         collab: record.collab,
-        role: match record.role {
-            JobRole::Requester => "requester".into(),
-            JobRole::Responder => "responder".into(),
-        },
+        role: record.role.as_str().into(),
         query: record.query,
         state: record.state.as_str().into(),
         reason: record.reason,

@@ -3,6 +3,9 @@
 //! Says on standard output what it serves and, last, `listening on ADDRESS`; from then on the
 //! local commands work. Everything after that is log, on standard error.
 
+use std::fmt::Write as _;
+
+use aggregator::LoadReport;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -109,7 +112,7 @@ fn start_log(level: Option<&str>) -> Result<(), UserError> {
 }
 
 fn announce(ready: &Ready, config: &str) -> Result<(), UserError> {
-    let mut text = super::check::render(&ready.report);
+    let mut text = describe(&ready.report);
     if ready.report.tables.is_empty() {
         text.push_str(&format!("No table is served: describe one in {config}.\n"));
     }
@@ -120,4 +123,39 @@ fn announce(ready: &Ready, config: &str) -> Result<(), UserError> {
         ready.listen
     ));
     output::print(&text)
+}
+
+/// What is served and with which public sizes, and what is not served and why.
+fn describe(report: &LoadReport) -> String {
+    let mut text = String::new();
+    for table in &report.tables {
+        // Writing into a String cannot fail.
+        if !table.is_served() {
+            let _ = writeln!(text, "table {}: NOT SERVED", table.name);
+            for problem in &table.problems {
+                let _ = writeln!(text, "  {}: {}\n    help: {}", problem.place, problem.what, problem.remedy);
+            }
+            continue;
+        }
+        let _ = writeln!(text, "table {}: {} rows in {} files", table.name, table.rows, table.files.len());
+        for key in &table.keys {
+            let origin = if key.derived {
+                "derived from the data; fix it with `identities`"
+            } else {
+                "configured"
+            };
+            let _ = writeln!(
+                text,
+                "  key ({}): {} identities registered ({origin}), {} in the data, {} rows without",
+                key.columns.join(", "),
+                key.identities,
+                key.distinct,
+                key.nulls
+            );
+        }
+        for note in &table.notes {
+            let _ = writeln!(text, "  note: {note}");
+        }
+    }
+    output::printable(&text)
 }
