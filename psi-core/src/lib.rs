@@ -15,6 +15,8 @@ pub mod digest;
 pub mod error;
 pub mod facts;
 pub mod filler;
+#[cfg(test)]
+mod fixture;
 pub mod group;
 pub mod identifier;
 pub mod kernel;

@@ -11,6 +11,7 @@ pub mod id;
 pub mod init;
 pub mod jobs;
 pub mod output;
+pub mod progress;
 pub mod query;
 pub mod receipts;
 pub mod serve;

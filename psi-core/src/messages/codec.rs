@@ -19,6 +19,9 @@ const CONFIG: Configuration<BigEndian, Fixint, Limit<{ limits::CONTROL_BYTES_MAX
         .with_limit::<{ limits::CONTROL_BYTES_MAX }>();
 
 /// The canonical bytes of a value.
+///
+/// # Panics
+/// Never for the plain data that messages, specifications and entries are made of.
 #[must_use]
 pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
     // INVARIANT: encoding into a Vec fails only for types that refuse to be encoded (a RefCell

@@ -7,10 +7,6 @@ use crate::spec::{Half, JobId, Recipients};
 
 /// A control message.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "control messages are few and short-lived"
-)]
 pub enum Control {
     /// Requester: a query and its half of the specification. Opens a job stream.
     Propose(Proposal),

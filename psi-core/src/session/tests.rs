@@ -3,6 +3,7 @@
 mod answers;
 mod barrier;
 mod equal_work;
+mod hostile;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,11 +1,17 @@
 //! `psi-node query`: one question over both members' tables, through the daemon.
 
 use clap::{Args, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
 
+use super::output::{self, ErrorStyle};
+use super::progress::Bars;
 use super::ConfigArg;
-use super::output::ErrorStyle;
+use crate::api::client::Client;
+use crate::api::types::{Event, NewJob};
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::job::registry::Ended;
+use crate::job::result::ResultDocument;
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -50,7 +56,166 @@ impl QueryArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// [`UserError`] if the question could not be put to the daemon.
-pub fn run(_args: QueryArgs) -> Result<Exit, UserError> {
-    Err(UserError::internal("not built yet"))
+/// [`UserError`] if the question could not be put to the daemon, or the answer not printed.
+pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
+    let config = args.config.load()?;
+    let client = Client::new(&config.socket_path());
+    let job = NewJob { collab: args.collab, sql: args.sql };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    let ended = runtime.block_on(ask(&client, &job))?;
+    let exit = Exit::from_number(ended.exit).unwrap_or(Exit::Internal);
+    print_result(&ended.document, args.format, exit)?;
+    Ok(exit)
+}
+
+/// Puts the question and waits for the end of the job, showing progress. Ctrl-C cancels the job;
+/// its end is still awaited, a second Ctrl-C is not.
+///
+/// # Errors
+/// [`UserError`] from the daemon, or with [`Exit::Interrupted`].
+pub async fn ask(client: &Client, job: &NewJob) -> Result<Ended, UserError> {
+    let mut interrupt = signal(SignalKind::interrupt())
+        .map_err(|e| UserError::machine("cannot watch for signals", e))?;
+    let id = client.new_job(job).await?.id;
+    let mut events = client.events(&id).await?;
+    let mut bars = Bars::new();
+    let mut cancelled = false;
+    let result = loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Ok(Some(Event::Progress(snapshot))) => bars.show(&snapshot),
+                Ok(Some(Event::Ended(ended))) => break Ok(*ended),
+                Ok(None) => break Err(broke_off(&id)),
+                Err(error) => break Err(error),
+            },
+            _ = interrupt.recv() => {
+                if cancelled {
+                    break Err(interrupted(&id));
+                }
+                cancelled = true;
+                // It may have ended in this moment; then its end is on the way.
+                let _ = client.cancel(&id).await;
+            }
+        }
+    };
+    bars.clear();
+    match result {
+        Ok(ended) if cancelled && ended.document.status == "aborted" => {
+            Ok(Ended { exit: Exit::Interrupted.number(), ..ended })
+        }
+        other => other,
+    }
+}
+
+fn broke_off(id: &str) -> UserError {
+    UserError::new(
+        Exit::Interrupted,
+        "the daemon stopped while the job was running",
+        format!("start it again and see how the job ended with `psi-node jobs show {id}`"),
+    )
+}
+
+fn interrupted(id: &str) -> UserError {
+    UserError::new(
+        Exit::Interrupted,
+        "interrupted; the job has been asked to stop",
+        format!("see how it ended with `psi-node jobs show {id}`"),
+    )
+}
+
+/// Prints the document on standard output, and beside a table what happened on standard error.
+fn print_result(
+    document: &ResultDocument,
+    format: QueryFormat,
+    exit: Exit,
+) -> Result<(), UserError> {
+    if format == QueryFormat::Json {
+        return output::print_json(document);
+    }
+    if let Some(detail) = &document.detail {
+        let error = UserError::new(
+            exit,
+            detail.as_str(),
+            document.remedy.as_deref().unwrap_or("see `psi-node jobs show`"),
+        );
+        output::print_error(&error, ErrorStyle::Text);
+        return Ok(());
+    }
+    output::print(&render(document, format))
+}
+
+/// The rows as text. A suppressed result is one row that says so in every column.
+fn render(document: &ResultDocument, format: QueryFormat) -> String {
+    let rows: Vec<Vec<String>> = if document.status == "suppressed" {
+        vec![document.columns.iter().map(|_| "suppressed".to_owned()).collect()]
+    } else {
+        let rows = document.rows.iter();
+        rows.map(|row| row.iter().map(|value| cell(value, format)).collect()).collect()
+    };
+    if format == QueryFormat::Csv {
+        let header = document.columns.iter().map(|name| csv_field(name)).collect();
+        let lines = std::iter::once(header).chain(rows);
+        return lines.fold(String::new(), |text, line: Vec<String>| text + &line.join(",") + "\n");
+    }
+    let header: Vec<&str> = document.columns.iter().map(String::as_str).collect();
+    let mut table = output::Table::new(&header);
+    for row in rows {
+        table.row(row);
+    }
+    table.render()
+}
+
+fn cell(value: &serde_json::Value, format: QueryFormat) -> String {
+    let text = match value {
+        serde_json::Value::Null if format == QueryFormat::Csv => String::new(),
+        serde_json::Value::Null => "NULL".into(),
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    if format == QueryFormat::Csv { csv_field(&text) } else { text }
+}
+
+/// Quoted as RFC 4180 asks, where it must be.
+fn csv_field(text: &str) -> String {
+    if text.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{QueryFormat, ResultDocument, render};
+
+    fn document(status: &str, rows: Vec<Vec<serde_json::Value>>) -> ResultDocument {
+        let mut document = ResultDocument::new("exact");
+        document.status = status.into();
+        document.columns = vec!["COUNT(*)".into()];
+        document.rows = rows;
+        document
+    }
+
+    #[test]
+    fn a_released_count_is_a_table_or_a_csv_of_one_row() {
+        let released = document("released", vec![vec![318.into()]]);
+        assert_eq!(render(&released, QueryFormat::Table), "COUNT(*)\n318\n");
+        assert_eq!(render(&released, QueryFormat::Csv), "COUNT(*)\n318\n");
+    }
+
+    #[test]
+    fn a_suppressed_result_is_shown_as_suppressed() {
+        let suppressed = document("suppressed", Vec::new());
+        assert_eq!(render(&suppressed, QueryFormat::Table), "COUNT(*)\nsuppressed\n");
+        assert_eq!(render(&suppressed, QueryFormat::Csv), "COUNT(*)\nsuppressed\n");
+    }
+
+    #[test]
+    fn csv_fields_are_quoted_where_they_must_be() {
+        let odd = document("released", vec![vec!["a,\"b\"".into()]]);
+        assert_eq!(render(&odd, QueryFormat::Csv), "COUNT(*)\n\"a,\"\"b\"\"\"\n");
+    }
 }

@@ -1,10 +1,24 @@
 //! `psi-node serve`: the daemon.
+//!
+//! Says on standard output what it serves and, last, `listening on ADDRESS`; from then on the
+//! local commands work. Everything after that is log, on standard error.
 
+use std::fmt::Write as _;
+
+use aggregator::LoadReport;
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
-use super::ConfigArg;
+use super::{ConfigArg, output};
+use crate::daemon::{self, Ready};
 use crate::error::UserError;
 use crate::exit::Exit;
+
+/// What is logged unless asked otherwise: this program's events, and others' troubles.
+const LOG_DEFAULT: &str = "warn,psi_node=info,aggregator=info";
+/// The environment variable that says otherwise.
+const LOG_VARIABLE: &str = "RUST_LOG";
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -12,12 +26,136 @@ pub struct ServeArgs {
     /// The node.
     #[command(flatten)]
     pub config: ConfigArg,
+    /// What to log on standard error: error, warn, info, debug, trace, or a filter such as
+    /// `warn,psi_node=debug` (the environment's RUST_LOG if left out)
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// Stop when standard input is closed, so that the node never outlives the one who started it
+    #[arg(long, hide = true)]
+    pub until_stdin_closes: bool,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// [`UserError`] if the node cannot start.
-pub fn run(_args: ServeArgs) -> Result<Exit, UserError> {
-    Err(UserError::internal("not built yet"))
+pub fn run(args: ServeArgs) -> Result<Exit, UserError> {
+    start_log(args.log_level.as_deref())?;
+    let config = args.config.load()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    let place = args.config.config.display().to_string();
+    let result = runtime.block_on(async {
+        let stop = stop_signal(args.until_stdin_closes)?;
+        daemon::run(config, |ready| announce(ready, &place), stop).await
+    });
+    // Arithmetic of a job that was cut off is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+/// Resolves at SIGTERM or SIGINT, or at the end of standard input if that is asked for. The
+/// handlers are in place when this returns.
+fn stop_signal(until_stdin_closes: bool) -> Result<impl Future<Output = ()>, UserError> {
+    let handler = |kind| {
+        signal(kind).map_err(|e| UserError::machine("cannot watch for signals", e))
+    };
+    let (mut terminate, mut interrupt) =
+        (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    let (closed, stdin_closed) = tokio::sync::oneshot::channel();
+    if until_stdin_closes {
+        // A thread of its own: reading standard input cannot be cancelled.
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            let _ = closed.send(());
+        });
+    } else {
+        // Never resolves, also not by being dropped.
+        std::mem::forget(closed);
+    }
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = stdin_closed => {}
+        }
+    })
+}
+
+/// Sends log events to standard error, without colours unless that is a terminal.
+fn start_log(level: Option<&str>) -> Result<(), UserError> {
+    let from_environment = std::env::var(LOG_VARIABLE).ok().filter(|text| !text.is_empty());
+    let (text, place) = match (level, &from_environment) {
+        (Some(level @ ("error" | "warn" | "info" | "debug" | "trace")), _) => {
+            (format!("warn,psi_node={level},aggregator={level}"), "--log-level")
+        }
+        (Some(filter), _) => (filter.to_owned(), "--log-level"),
+        (None, Some(filter)) => (filter.clone(), LOG_VARIABLE),
+        (None, None) => (LOG_DEFAULT.to_owned(), LOG_VARIABLE),
+    };
+    let filter = EnvFilter::try_new(&text).map_err(|e| {
+        UserError::bad_input(
+            format!("{place}: `{text}` is no log filter: {e}"),
+            "use error, warn, info, debug or trace",
+        )
+    })?;
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_target(false)
+        .init();
+    Ok(())
+}
+
+fn announce(ready: &Ready, config: &str) -> Result<(), UserError> {
+    let mut text = describe(&ready.report);
+    if ready.report.tables.is_empty() {
+        text.push_str(&format!("No table is served: describe one in {config}.\n"));
+    }
+    text.push_str(&format!(
+        "node id {}\nlocal API {}\nlistening on {}\n",
+        ready.id,
+        ready.socket.display(),
+        ready.listen
+    ));
+    output::print(&text)
+}
+
+/// What is served and with which public sizes, and what is not served and why.
+fn describe(report: &LoadReport) -> String {
+    let mut text = String::new();
+    for table in &report.tables {
+        // Writing into a String cannot fail.
+        if !table.is_served() {
+            let _ = writeln!(text, "table {}: NOT SERVED", table.name);
+            for problem in &table.problems {
+                let _ = writeln!(text, "  {}: {}\n    help: {}", problem.place, problem.what, problem.remedy);
+            }
+            continue;
+        }
+        let _ = writeln!(text, "table {}: {} rows in {} files", table.name, table.rows, table.files.len());
+        for key in &table.keys {
+            let origin = if key.derived {
+                "derived from the data; fix it with `identities`"
+            } else {
+                "configured"
+            };
+            let _ = writeln!(
+                text,
+                "  key ({}): {} identities registered ({origin}), {} in the data, {} rows without",
+                key.columns.join(", "),
+                key.identities,
+                key.distinct,
+                key.nulls
+            );
+        }
+        for note in &table.notes {
+            let _ = writeln!(text, "  note: {note}");
+        }
+    }
+    output::printable(&text)
 }

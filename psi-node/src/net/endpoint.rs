@@ -1,6 +1,6 @@
 //! The one QUIC endpoint of a node: it dials and it listens.
 //!
-//! Spec 07 §2. Inbound: attempts are bounded in rate, handshakes in number, connections per peer;
+//! Spec 08 §2. Inbound: attempts are bounded in rate, handshakes in number, connections per peer;
 //! whatever exceeds a bound is refused before it costs a signature. Outbound: a peer that is not up
 //! yet is dialled again until a deadline, so that start order does not matter.
 //!
@@ -45,7 +45,7 @@ pub enum ConnectError {
     #[error("nobody answered at {address} ({last})")]
     Unreachable {
         /// The address that was dialled.
-        address: String,
+        address: SocketAddr,
         /// What the last attempt ran into.
         last: String,
     },
@@ -53,7 +53,7 @@ pub enum ConnectError {
     #[error("the node at {address} is not {expected}")]
     WrongPeer {
         /// The address that was dialled.
-        address: String,
+        address: SocketAddr,
         /// The node that the collaboration names.
         expected: NodeId,
     },
@@ -61,13 +61,13 @@ pub enum ConnectError {
     #[error("the node at {address} refused this node's key")]
     KeyRefused {
         /// The address that was dialled.
-        address: String,
+        address: SocketAddr,
     },
     /// The peer speaks another protocol, or another version of this one.
     #[error("the node at {address} does not speak this version of the protocol")]
     OtherProtocol {
         /// The address that was dialled.
-        address: String,
+        address: SocketAddr,
     },
     /// This node could not even try.
     #[error("cannot dial: {0}")]
@@ -132,16 +132,17 @@ impl Endpoint {
         self.accepted.lock().await.recv().await
     }
 
-    /// Connects to the node `expected` at `address`, again and again until `deadline`.
+    /// Connects to the node `expected` at `address`, again and again for as long as `patience`.
     ///
     /// # Errors
     /// [`ConnectError`]; everything but [`ConnectError::Unreachable`] ends the attempts at once.
     pub async fn connect(
         &self,
-        address: &str,
+        address: SocketAddr,
         expected: NodeId,
-        deadline: Instant,
+        patience: Duration,
     ) -> Result<PeerConnection, ConnectError> {
+        let deadline = Instant::now() + patience;
         let crypto = tls::client_config(&self.key, expected)
             .map_err(|error| ConnectError::Local(error.to_string()))?;
         let mut config = quinn::ClientConfig::new(Arc::new(crypto));
@@ -150,18 +151,18 @@ impl Endpoint {
         let mut pause = RETRY_PAUSE_MIN;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let patience = self.limits.handshake_timeout.min(left);
+            let longest = self.limits.handshake_timeout.min(left);
             let attempt = self.attempt(&config, address, expected);
-            let last = match tokio::time::timeout(patience, attempt).await {
+            let last = match tokio::time::timeout(longest, attempt).await {
                 Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(Attempt::Final(error))) => return Err(error),
                 Ok(Err(Attempt::Again(last))) => last,
                 Err(_elapsed) => "no answer".to_owned(),
             };
             if Instant::now() + pause >= deadline {
-                return Err(ConnectError::Unreachable { address: address.to_owned(), last });
+                return Err(ConnectError::Unreachable { address, last });
             }
-            tracing::debug!(address, %last, "peer not reached yet");
+            tracing::debug!(%address, %last, "peer not reached yet");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RETRY_PAUSE_MAX);
         }
@@ -180,13 +181,12 @@ impl Endpoint {
     async fn attempt(
         &self,
         config: &quinn::ClientConfig,
-        address: &str,
+        address: SocketAddr,
         expected: NodeId,
     ) -> Result<PeerConnection, Attempt> {
-        let target = self.resolve(address).await?;
         let connecting = self
             .quic
-            .connect_with(config.clone(), target, SERVER_NAME)
+            .connect_with(config.clone(), address, SERVER_NAME)
             .map_err(|error| Attempt::Final(ConnectError::Local(error.to_string())))?;
         let failed = |error: &ConnectionError| Attempt::of(error, address, expected);
         let quic = connecting.await.map_err(|error| failed(&error))?;
@@ -197,7 +197,7 @@ impl Endpoint {
                 quinn::ReadToEndError::Read(quinn::ReadError::ConnectionLost(error)) => {
                     failed(&error)
                 }
-                _ => Attempt::Final(ConnectError::OtherProtocol { address: address.to_owned() }),
+                _ => Attempt::Final(ConnectError::OtherProtocol { address }),
             });
         }
         Ok(PeerConnection {
@@ -206,17 +206,6 @@ impl Endpoint {
             limits: Arc::clone(&self.limits),
             _admission: None,
         })
-    }
-
-    /// The first address of a name that this endpoint's socket can reach.
-    async fn resolve(&self, address: &str) -> Result<SocketAddr, Attempt> {
-        let own = self.quic.local_addr().map_err(|error| Attempt::Again(error.to_string()))?;
-        let mut found = tokio::net::lookup_host(address)
-            .await
-            .map_err(|error| Attempt::Again(format!("the name does not resolve: {error}")))?;
-        found
-            .find(|candidate| own.is_ipv6() || candidate.is_ipv4())
-            .ok_or_else(|| Attempt::Again("the name has no address of this family".to_owned()))
     }
 }
 
@@ -227,8 +216,7 @@ enum Attempt {
 }
 
 impl Attempt {
-    fn of(error: &ConnectionError, address: &str, expected: NodeId) -> Self {
-        let address = address.to_owned();
+    fn of(error: &ConnectionError, address: SocketAddr, expected: NodeId) -> Self {
         match error {
             // The own verifier refused the listener's key.
             ConnectionError::TransportError(own)
@@ -261,13 +249,14 @@ impl Attempt {
     }
 }
 
-/// A connection with a peer whose key is proven.
+/// A connection with a peer whose key is proven. Clones share it; it ends when the last is dropped.
+#[derive(Clone)]
 pub struct PeerConnection {
     /// The peer's node id.
     pub peer: NodeId,
     quic: quinn::Connection,
     limits: Arc<NetLimits>,
-    _admission: Option<Admission>,
+    _admission: Option<Arc<Admission>>,
 }
 
 impl PeerConnection {
@@ -383,7 +372,7 @@ async fn admit(
     };
     let mut greeting = quic.open_uni().await?;
     let _ = greeting.finish();
-    Ok(PeerConnection { peer, quic, limits, _admission: Some(admission) })
+    Ok(PeerConnection { peer, quic, limits, _admission: Some(Arc::new(admission)) })
 }
 
 /// Open inbound connections of each peer.

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use psi_core::Code;
 use psi_core::limits::ROWS_BYTES_MAX;
@@ -31,12 +31,12 @@ fn bind(key: &Arc<NodeKey>, pinned: &[NodeId], limits: NetLimits) -> Endpoint {
     Endpoint::bind(LOOPBACK, key, Arc::new(move |id| pinned.contains(id)), limits).unwrap()
 }
 
-fn address(endpoint: &Endpoint) -> String {
-    endpoint.local_addr().unwrap().to_string()
+fn address(endpoint: &Endpoint) -> SocketAddr {
+    endpoint.local_addr().unwrap()
 }
 
-fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(30)
+fn soon() -> Duration {
+    Duration::from_secs(30)
 }
 
 /// Two endpoints that pin each other, and one connection between them: the dialer's and the
@@ -47,7 +47,7 @@ async fn pair(limits: NetLimits) -> (Endpoint, Endpoint, PeerConnection, PeerCon
     let listener = bind(&b, &[a.id()], limits);
     let there = address(&listener);
     let (out, inbound) =
-        tokio::join!(dialer.connect(&there, b.id(), soon()), listener.accept());
+        tokio::join!(dialer.connect(there, b.id(), soon()), listener.accept());
     let (out, inbound) = (out.unwrap(), inbound.unwrap());
     assert_eq!(out.peer, b.id());
     assert_eq!(inbound.peer, a.id());
@@ -92,7 +92,7 @@ async fn a_dialer_whose_key_is_not_pinned_is_refused_and_told_so() {
     let (a, b) = (key(), key());
     let dialer = bind(&a, &[b.id()], limits());
     let listener = bind(&b, &[key().id()], limits());
-    let error = dialer.connect(&address(&listener), b.id(), soon()).await.err();
+    let error = dialer.connect(address(&listener), b.id(), soon()).await.err();
     assert!(matches!(error, Some(ConnectError::KeyRefused { .. })), "{error:?}");
     let admitted = tokio::time::timeout(Duration::from_millis(200), listener.accept()).await;
     assert!(admitted.is_err(), "the listener handed out a connection of an unpinned key");
@@ -103,7 +103,7 @@ async fn a_listener_with_another_key_than_the_expected_one_is_refused() {
     let (a, b, expected) = (key(), key(), key());
     let dialer = bind(&a, &[b.id(), expected.id()], limits());
     let listener = bind(&b, &[a.id()], limits());
-    let error = dialer.connect(&address(&listener), expected.id(), soon()).await.err();
+    let error = dialer.connect(address(&listener), expected.id(), soon()).await.err();
     assert!(matches!(error, Some(ConnectError::WrongPeer { .. })), "{error:?}");
 }
 
@@ -138,8 +138,7 @@ async fn a_peer_that_starts_late_is_reached() {
         let pinned = a.id();
         Endpoint::bind(there, &b, Arc::new(move |id| *id == pinned), limits()).unwrap()
     };
-    let (connection, listener) =
-        tokio::join!(dialer.connect(&there.to_string(), b.id(), soon()), late);
+    let (connection, listener) = tokio::join!(dialer.connect(there, b.id(), soon()), late);
     assert_eq!(connection.unwrap().peer, b.id());
     drop(listener);
 }
@@ -149,9 +148,9 @@ async fn nobody_listening_ends_as_unreachable_at_the_deadline() {
     let (a, b) = (key(), key());
     let dialer = bind(&a, &[b.id()], limits());
     let silent = std::net::UdpSocket::bind(LOOPBACK).unwrap();
-    let there = silent.local_addr().unwrap().to_string();
-    let deadline = Instant::now() + Duration::from_millis(300);
-    let error = dialer.connect(&there, b.id(), deadline).await.err();
+    let there = silent.local_addr().unwrap();
+    let patience = Duration::from_millis(300);
+    let error = dialer.connect(there, b.id(), patience).await.err();
     assert!(matches!(error, Some(ConnectError::Unreachable { .. })), "{error:?}");
 }
 
@@ -244,15 +243,15 @@ async fn a_peer_has_no_more_connections_than_its_share() {
     let there = address(&listener);
     let mut open = Vec::new();
     for _ in 0..2 {
-        let pair = tokio::join!(dialer.connect(&there, b.id(), soon()), listener.accept());
+        let pair = tokio::join!(dialer.connect(there, b.id(), soon()), listener.accept());
         open.push((pair.0.unwrap(), pair.1.unwrap()));
     }
-    let deadline = Instant::now() + Duration::from_millis(500);
-    let third = dialer.connect(&there, b.id(), deadline).await;
+    let patience = Duration::from_millis(500);
+    let third = dialer.connect(there, b.id(), patience).await;
     assert!(matches!(third, Err(ConnectError::Unreachable { .. })));
     // A place becomes free when both ends of a connection are dropped.
     drop(open.pop());
-    let pair = tokio::join!(dialer.connect(&there, b.id(), soon()), listener.accept());
+    let pair = tokio::join!(dialer.connect(there, b.id(), soon()), listener.accept());
     assert!(pair.0.is_ok() && pair.1.is_some());
 }
 

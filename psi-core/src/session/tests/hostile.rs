@@ -1,0 +1,301 @@
+//! Hostile peers as files: `testdata/hostile/*.hex`, each the frames that a peer sends, with one
+//! defect that its name states.
+//!
+//! The victims are sessions between two small fixed sides. `victim` feeds them as a node does;
+//! `to_receiver`, `to_sender` and `framing` make the files.
+
+mod framing;
+mod to_receiver;
+mod to_sender;
+mod victim;
+
+use std::sync::{Arc, OnceLock};
+
+use super::super::{receiver, sender};
+use super::{ListId, MatchSetup, Portable, Side, frames, rows, spec_of, tools};
+use crate::canary::Canaries;
+use crate::error::Code;
+use crate::fixture::{self, Fixture};
+use crate::group::{Element, SecretScalar};
+use crate::messages::{Control, Outcome, codec};
+use crate::seed::{JobSeed, Purpose};
+use crate::session::Awaiting;
+use crate::spec::Recipients;
+
+const RECEIVER_SEED: [u8; 32] = [11; 32];
+const SENDER_SEED: [u8; 32] = [22; 32];
+
+fn receiver_side() -> Side {
+    Side::of(0..4, 4, 2)
+}
+
+fn sender_side() -> Side {
+    Side::of(1..5, 4, 2)
+}
+
+fn setup(recipients: Recipients) -> MatchSetup {
+    MatchSetup::new(&spec_of(&receiver_side(), &sender_side(), recipients)).unwrap()
+}
+
+/// What two honest sides send each other: three of four people are shared.
+struct Honest {
+    blinded: Vec<[u8; 32]>,
+    key: [u8; 32],
+    tags: Vec<Vec<u8>>,
+    reply: Vec<[u8; 32]>,
+    outcome: Outcome,
+    /// What the canaries of `blinded` are in `reply`.
+    canaries: Vec<[u8; 32]>,
+}
+
+fn honest() -> &'static Honest {
+    static HONEST: OnceLock<Honest> = OnceLock::new();
+    HONEST.get_or_init(|| {
+        let setup = setup(Recipients::Both);
+        let receiver_seed = JobSeed::new(RECEIVER_SEED);
+        let sender_seed = JobSeed::new(SENDER_SEED);
+        let tools = tools(Arc::new(Portable));
+        let list = receiver_side().list();
+        let blind =
+            receiver::blind(setup.clone(), &receiver_seed, list.as_ref(), tools.clone()).unwrap();
+        let list = sender_side().list();
+        let encrypted = sender::encrypt(setup.clone(), &sender_seed, list.as_ref(), tools).unwrap();
+        let blinded = frames(&blind.message, usize::MAX).concat();
+        let tags = frames(&encrypted.message, usize::MAX).concat();
+        let Ok(Awaiting::Done(evaluated)) = encrypted.state.handle(rows(ListId::Blinded), &blinded)
+        else {
+            panic!("an honest list is accepted");
+        };
+        let reply = frames(&evaluated.message, usize::MAX).concat();
+        let expect_tags = blind.state.handle(0, &encrypted.key).unwrap();
+        let Ok(Awaiting::Done(expect_reply)) = expect_tags.handle(rows(ListId::Tags), &tags) else {
+            panic!("honest tags are accepted");
+        };
+        let Ok(Awaiting::Done(matched)) = expect_reply.handle(rows(ListId::Evaluated), &reply)
+        else {
+            panic!("an honest reply is accepted");
+        };
+        let mut stream = receiver_seed.stream(Purpose::Canaries, 0, 0);
+        let canaries = Canaries::draw(&mut stream, setup.part.canaries, &Portable);
+        let b = sender_seed.stream(Purpose::SenderScalar, 0, 0).scalar();
+        Honest {
+            blinded: blinded.as_chunks().0.to_vec(),
+            key: encrypted.key,
+            tags: tags.chunks(setup.tag_bytes).map(<[u8]>::to_vec).collect(),
+            reply: reply.as_chunks().0.to_vec(),
+            outcome: matched.release().message,
+            canaries: times(canaries.points(), &b),
+        }
+    })
+}
+
+fn times(points: &[[u8; 32]], k: &SecretScalar) -> Vec<[u8; 32]> {
+    let times = |point| Element::decode(point).unwrap().mul(k).encode();
+    points.iter().map(times).collect()
+}
+
+/// A point that no side of the match ever makes.
+fn stranger(number: u64) -> [u8; 32] {
+    let mut wide = [0x5a; 64];
+    wide[..8].copy_from_slice(&number.to_be_bytes());
+    Element::from_uniform_bytes(&wide).encode()
+}
+
+/// `points` with the one at `place` replaced by `point`, in order again.
+fn with(points: &[[u8; 32]], place: usize, point: [u8; 32]) -> Vec<[u8; 32]> {
+    let mut points = points.to_vec();
+    points[place] = point;
+    points.sort_unstable();
+    points
+}
+
+/// Who is attacked.
+#[derive(Clone, Copy)]
+enum Victim {
+    Receiver,
+    Sender,
+    /// A Sender whose side does not get the result.
+    SenderWithoutResult,
+}
+
+impl Victim {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Receiver => "receiver",
+            Self::Sender => "sender",
+            Self::SenderWithoutResult => "sender without result",
+        }
+    }
+
+    fn from_name(name: &str) -> Self {
+        [Self::Receiver, Self::Sender, Self::SenderWithoutResult]
+            .into_iter()
+            .find(|victim| victim.name() == name)
+            .unwrap()
+    }
+}
+
+/// One file.
+struct Case {
+    name: &'static str,
+    what: &'static str,
+    victim: Victim,
+    /// The state in which the victim notices.
+    state: &'static str,
+    expected: Code,
+    frames: Vec<(String, Vec<u8>)>,
+}
+
+impl Case {
+    fn new(
+        victim: Victim,
+        state: &'static str,
+        expected: Code,
+        name: &'static str,
+        what: &'static str,
+    ) -> Self {
+        let frames = Vec::new();
+        Self {
+            name,
+            what,
+            victim,
+            state,
+            expected,
+            frames,
+        }
+    }
+
+    /// Bytes as they are, whether or not they are a frame.
+    fn raw(mut self, label: &str, bytes: impl AsRef<[u8]>) -> Self {
+        self.frames.push((label.into(), bytes.as_ref().to_vec()));
+        self
+    }
+
+    fn frame(self, kind: u8, label: &str, body: &[u8]) -> Self {
+        let length = u32::try_from(body.len()).unwrap().to_be_bytes();
+        let header = [&[kind], length.as_slice()].concat();
+        let kind = if kind == 1 { "control" } else { "rows" };
+        self.raw(&format!("frame: {kind}, {} bytes", body.len()), header)
+            .raw(label, body)
+    }
+
+    fn control(self, message: &Control) -> Self {
+        let text = format!("{message:?}");
+        let name: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
+        self.frame(1, &name, &codec::encode(message))
+    }
+
+    /// A rows frame with any header: list, match, part.
+    fn rows(self, header: [u8; 4], records: impl AsRef<[u8]>) -> Self {
+        let records = records.as_ref();
+        let length = u32::try_from(4 + records.len()).unwrap().to_be_bytes();
+        let [list, match_index, high, low] = header;
+        let part = u16::from_be_bytes([high, low]);
+        self.raw(
+            &format!("frame: rows, {} bytes", 4 + records.len()),
+            [&[2], length.as_slice()].concat(),
+        )
+        .raw(
+            &format!("list {list}, match {match_index}, part {part}"),
+            header,
+        )
+        .raw("records", records)
+    }
+
+    fn blinded(self, points: &[[u8; 32]]) -> Self {
+        self.rows([1, 0, 0, 0], points.as_flattened())
+    }
+
+    fn key(self, point: [u8; 32]) -> Self {
+        self.control(&Control::SenderKey {
+            match_index: 0,
+            point,
+        })
+    }
+
+    fn tags(self, tags: &[Vec<u8>]) -> Self {
+        self.rows([2, 0, 0, 0], tags.concat())
+    }
+
+    fn reply(self, points: &[[u8; 32]]) -> Self {
+        self.rows([3, 0, 0, 0], points.as_flattened())
+    }
+
+    fn render(&self) -> String {
+        let mut fixture = Fixture::new([
+            format!("{}.", self.what),
+            format!("victim: {}", self.victim.name()),
+            format!("state: {}", self.state),
+            format!("expected: {}", self.expected),
+        ]);
+        for (label, bytes) in &self.frames {
+            fixture.piece(label, bytes);
+        }
+        fixture.render()
+    }
+}
+
+#[test]
+fn every_hostile_file_ends_in_the_code_it_names() {
+    let files = fixture::read_all("hostile");
+    assert!(files.len() > 60, "only {} files", files.len());
+    for (name, text) in files {
+        let field =
+            |field| fixture::field(&text, field).unwrap_or_else(|| panic!("{name}: {field}"));
+        let victim = Victim::from_name(field("victim"));
+        let Err((state, error)) = victim::feed(victim::start(victim), &fixture::parse(&text))
+        else {
+            panic!("{name}: the defect went unnoticed");
+        };
+        assert_eq!(error.code().as_str(), field("expected"), "{name}");
+        assert_eq!(state, field("state"), "{name}");
+        assert!(error.code().is_violation(), "{name}");
+        assert!(
+            matches!(error, crate::Error::PeerMisbehaved { .. }),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_hostile_files_are_what_the_generator_makes() {
+    let cases = [to_sender::cases(), to_receiver::cases(), framing::cases()];
+    let files = cases.iter().flatten();
+    let files = files.map(|case| (case.name.to_owned(), case.render()));
+    fixture::check_folder("hostile", files.collect());
+}
+
+#[test]
+fn the_same_victims_accept_honest_peers() {
+    let honest = honest();
+    let case = Case::new(Victim::Sender, "", Code::WrongCount, "", "")
+        .blinded(&honest.blinded)
+        .control(&Control::Outcome(honest.outcome));
+    assert_eq!(case.end(), "ExpectEntry");
+    let case = Case::new(Victim::SenderWithoutResult, "", Code::WrongCount, "", "")
+        .blinded(&honest.blinded[..1])
+        .blinded(&honest.blinded[1..])
+        .control(&Control::Outcome(Outcome {
+            opening: None,
+            ..honest.outcome
+        }));
+    assert_eq!(case.end(), "ExpectEntry");
+    let case = Case::new(Victim::Receiver, "", Code::WrongCount, "", "")
+        .key(honest.key)
+        .control(&Control::Working)
+        .tags(&honest.tags[..2])
+        .tags(&honest.tags[2..])
+        .reply(&honest.reply);
+    assert_eq!(case.end(), "ExpectEntry");
+    let shown = honest.outcome.opening.unwrap();
+    assert_eq!((shown.released, shown.count), (true, 3));
+}
+
+impl Case {
+    /// The state in which an honest case leaves its victim.
+    fn end(&self) -> &'static str {
+        let bytes = fixture::parse(&self.render());
+        let state = victim::feed(victim::start(self.victim), &bytes);
+        state.map_err(|(_, error)| error).unwrap().name()
+    }
+}

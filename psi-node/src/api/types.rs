@@ -1,0 +1,184 @@
+//! The JSON of the local API. Field names are stable; fields may be added.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::UserError;
+use crate::exit::Exit;
+use crate::job::registry::{Ended, Snapshot};
+
+/// `POST /v1/jobs`: what an analyst asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewJob {
+    /// The name of a joined collaboration.
+    pub collab: String,
+    /// The query.
+    pub sql: String,
+}
+
+/// The answer to a job that was begun or cancelled: its local id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRef {
+    /// 16 hexadecimal digits.
+    pub id: String,
+}
+
+/// `GET /v1/jobs`: the newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobList {
+    /// The jobs.
+    pub jobs: Vec<JobInfo>,
+}
+
+/// A job of this node, requested here or by the peer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobInfo {
+    /// The local id.
+    pub id: String,
+    /// The name in both members' receipts, once there is one.
+    pub job_id: Option<String>,
+    /// The collaboration's name.
+    pub collab: String,
+    /// `requester` or `responder`.
+    pub role: String,
+    /// The query as this node received it.
+    pub query: String,
+    /// `running`, or how the job ended.
+    pub state: String,
+    /// Why it ended without a result, as a stable text.
+    pub reason: Option<String>,
+    /// The same for the owner of this node.
+    pub detail: Option<String>,
+    /// When it began, in seconds since 1970.
+    pub created_unix: i64,
+    /// When it ended.
+    pub finished_unix: Option<i64>,
+    /// The result document of a job that was requested here and has ended.
+    pub result: Option<serde_json::Value>,
+    /// How far it is, while it runs in this process.
+    pub progress: Option<Snapshot>,
+}
+
+/// One line of `GET /v1/jobs/{id}/events`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum Event {
+    /// How far the job is. Sent when something changed, a few times a second at most.
+    Progress(Snapshot),
+    /// How the job ended. The last line.
+    Ended(Box<Ended>),
+}
+
+/// `GET /v1/node`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeInfo {
+    /// The member's name.
+    pub name: String,
+    /// The node id.
+    pub id: String,
+    /// The program's version.
+    pub version: String,
+    /// Where peers connect.
+    pub listen: String,
+    /// Jobs that are running.
+    pub jobs_running: usize,
+    /// Jobs that may run at once.
+    pub jobs_max: usize,
+    /// The tables that queries may use.
+    pub tables: Vec<TableInfo>,
+}
+
+/// A table of this node, as its own owner may see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableInfo {
+    /// Its name.
+    pub name: String,
+    /// The fewest distinct identities that an output row may rest on.
+    pub minimum: u64,
+    /// Columns that a WHERE clause may use.
+    pub filter: Vec<String>,
+    /// Its join keys.
+    pub keys: Vec<KeyInfo>,
+}
+
+/// A join key of a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyInfo {
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// The identifier kind of each column.
+    pub kinds: Vec<String>,
+    /// Whether it is declared unique.
+    pub unique: bool,
+    /// The registered, public number of identities.
+    pub identities: u64,
+}
+
+/// `GET /v1/collaborations`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CollabList {
+    /// The joined collaborations.
+    pub collaborations: Vec<CollabInfo>,
+}
+
+/// A joined collaboration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CollabInfo {
+    /// Its name.
+    pub name: String,
+    /// Its id, in hexadecimal.
+    pub id: String,
+    /// Its members.
+    pub members: Vec<MemberInfo>,
+    /// Jobs that were opened and therefore charged.
+    pub jobs_debited: u64,
+    /// Why its receipt log cannot be continued, if it cannot.
+    pub broken: Option<String>,
+}
+
+/// A member of a collaboration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemberInfo {
+    /// Its name.
+    pub name: String,
+    /// Its node id.
+    pub id: String,
+    /// Where its node is reached.
+    pub address: String,
+    /// Whether it may ask questions.
+    pub may_query: bool,
+    /// Whether it may receive results.
+    pub may_receive: bool,
+}
+
+/// Every answer that is no success.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// What went wrong.
+    pub error: ErrorInfo,
+}
+
+/// What went wrong, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorInfo {
+    /// A stable text: the name of an exit code.
+    pub code: String,
+    /// What happened.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl From<&UserError> for ErrorBody {
+    fn from(error: &UserError) -> Self {
+        let (what, remedy) = (error.what.clone(), error.remedy.clone());
+        Self { error: ErrorInfo { code: error.exit.as_str().into(), what, remedy } }
+    }
+}
+
+impl From<ErrorInfo> for UserError {
+    fn from(error: ErrorInfo) -> Self {
+        let exit = Exit::ALL.iter().find(|exit| exit.as_str() == error.code);
+        Self::new(exit.copied().unwrap_or(Exit::Internal), error.what, error.remedy)
+    }
+}

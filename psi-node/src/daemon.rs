@@ -1,0 +1,236 @@
+//! The daemon: wires configuration, state, tables, network and local API, and stops them again.
+//!
+//! Start: take the state folder's lock; end what a crash left running; load the tables; listen;
+//! settle receipts. Stop (SIGTERM, SIGINT): take no new work, end running jobs, tell the peers.
+//! Called by `psi-node serve` alone; decides nothing about jobs.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aggregator::{Catalog, EngineOptions, LoadReport};
+use psi_core::Code;
+use psi_core::kernel::portable::Portable;
+use rustix::fs::FlockOperation;
+use tokio::sync::watch;
+
+use crate::api;
+use crate::config::NodeConfig;
+use crate::error::UserError;
+use crate::exit::Exit;
+use crate::identity::{NodeId, NodeKey};
+use crate::job::registry::Registry;
+use crate::job::{self, ChainLocks, JobContext, LiveJobs};
+use crate::net::{Endpoint, NetLimits, Pins};
+use crate::state::State;
+
+/// The file that a running daemon keeps locked.
+const LOCK_FILE: &str = "daemon.lock";
+/// The folder of lists that jobs put on disk.
+const JOBS_FOLDER: &str = "jobs";
+/// How long a stopping node waits for its jobs to end by themselves.
+const JOBS_GOODBYE_MAX: Duration = Duration::from_secs(10);
+/// How long it waits until the peers have taken note.
+const PEERS_GOODBYE_MAX: Duration = Duration::from_secs(2);
+/// Inbound connections that are served at the same time, all peers together.
+const CONNECTIONS_MAX: usize = 64;
+
+/// What a daemon that is up tells.
+#[derive(Debug)]
+pub struct Ready {
+    /// The node's id.
+    pub id: NodeId,
+    /// Where peers connect; the real port if the configuration says 0.
+    pub listen: SocketAddr,
+    /// The local API's socket.
+    pub socket: PathBuf,
+    /// What was found in the tables.
+    pub report: LoadReport,
+}
+
+/// Runs the node until `stop` is done.
+///
+/// # Errors
+/// [`UserError`] if the node cannot start. Once it runs, failures of single jobs are logged.
+pub async fn run(
+    config: NodeConfig,
+    ready: impl FnOnce(&Ready) -> Result<(), UserError>,
+    stop: impl Future<Output = ()>,
+) -> Result<Exit, UserError> {
+    let config = Arc::new(config);
+    let key = Arc::new(NodeKey::load(&config.key_path())?);
+    let state_dir = config.state_dir();
+    let state = State::open(&state_dir)?;
+    let _lock = lock(&state_dir)?;
+    recover(&state, &state_dir)?;
+    let (catalog, report) = load(&config).await?;
+
+    let limits = NetLimits::with_peer_timeout(config.peer_timeout());
+    let endpoint = Endpoint::bind(config.listen, &key, pins(&state), limits).map_err(|e| {
+        UserError::new(
+            Exit::BadInput,
+            format!("cannot listen on {} (UDP): {e}", config.listen),
+            "choose another `listen` in node.toml, or stop the program that uses this one",
+        )
+    })?;
+    let listen = endpoint
+        .local_addr()
+        .map_err(|e| UserError::machine("cannot tell the address listened on", e))?;
+    let socket = config.socket_path();
+    let listener = api::server::bind(&socket)?;
+    let ctx = Arc::new(JobContext {
+        registry: Registry::new(config.jobs_max),
+        config,
+        key,
+        state,
+        catalog,
+        endpoint,
+        kernel: Arc::new(Portable),
+        chains: Arc::new(ChainLocks::default()),
+        live: LiveJobs::default(),
+    });
+    job::settle_all(&ctx)
+        .map_err(|e| UserError::machine("cannot read the receipts to settle", e))?;
+
+    let (stopping, stopped) = watch::channel(false);
+    let api = tokio::spawn(api::server::serve(listener, Arc::clone(&ctx), until(stopped)));
+    let accepting = tokio::spawn(accept(Arc::clone(&ctx)));
+    ready(&Ready { id: ctx.key.id(), listen, socket: socket.clone(), report })?;
+
+    stop.await;
+    tracing::info!("stopping");
+    ctx.registry.cancel_all();
+    jobs_ended(&ctx.registry).await;
+    stopping.send_replace(true);
+    accepting.abort();
+    ctx.endpoint.close(Code::Interrupted);
+    let _ = tokio::time::timeout(PEERS_GOODBYE_MAX, ctx.endpoint.wait_idle()).await;
+    let _ = tokio::time::timeout(PEERS_GOODBYE_MAX, api).await;
+    // A socket that stays is recognised as stale at the next start.
+    let _ = std::fs::remove_file(&socket);
+    Ok(Exit::Released)
+}
+
+/// Waits for running jobs to record their end; a job that does not is recorded at the next start.
+async fn jobs_ended(registry: &Registry) {
+    let all = async {
+        while registry.running() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(JOBS_GOODBYE_MAX, all).await.is_err() {
+        tracing::warn!(jobs = registry.running(), "jobs did not end in time");
+    }
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that the daemon is gone, which is a stop too.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn accept(ctx: Arc<JobContext>) {
+    let places = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
+    while let Some(connection) = ctx.endpoint.accept().await {
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            tracing::warn!(peer = %connection.peer, "too many connections, one is turned away");
+            connection.close(Code::TooManyJobs);
+            continue;
+        };
+        tracing::debug!(peer = %connection.peer, from = %connection.remote_address(), "connected");
+        let ctx = Arc::clone(&ctx);
+        tokio::spawn(async move {
+            job::serve_connection(ctx, connection).await;
+            drop(place);
+        });
+    }
+}
+
+/// Admits the members of joined collaborations. Asked anew for every handshake, so that `collab
+/// join` takes effect while the daemon runs.
+fn pins(state: &State) -> Pins {
+    let state = state.clone();
+    Arc::new(move |id| match state.collabs() {
+        Ok(collabs) => collabs.iter().any(|collab| collab.member_by_id(id).is_some()),
+        Err(error) => {
+            tracing::error!(%error, "the state cannot be read, so nobody is admitted");
+            false
+        }
+    })
+}
+
+/// Takes the state folder for this process until the file is closed.
+fn lock(state_dir: &Path) -> Result<File, UserError> {
+    let path = state_dir.join(LOCK_FILE);
+    let failed = |e: std::io::Error| {
+        UserError::machine(format!("cannot lock {}", path.display()), e)
+    };
+    let mut file = File::options()
+        .create(true)
+        .read(true)
+        .write(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(failed)?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let who = std::fs::read_to_string(&path).unwrap_or_default();
+            let who = who.trim().parse::<u32>().map_or_else(
+                |_| "another daemon".to_owned(),
+                |process| format!("another daemon (process {process})"),
+            );
+            return Err(UserError::bad_input(
+                format!("{who} already runs on the state folder {}", state_dir.display()),
+                "use that one, or stop it first; a state folder belongs to one daemon",
+            ));
+        }
+        Err(error) => return Err(failed(error.into())),
+    }
+    // For the message above only; the lock itself is what counts.
+    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+    Ok(file)
+}
+
+/// Ends what a crash left running: jobs without an end, and lists on disk.
+fn recover(state: &State, state_dir: &Path) -> Result<(), UserError> {
+    let detail = "the node stopped while the job was running";
+    for job in state.jobs_abort_running(Code::Interrupted.as_str(), detail)? {
+        tracing::warn!(job = job.id, "a job was left running and is now aborted");
+    }
+    let jobs = state_dir.join(JOBS_FOLDER);
+    match std::fs::remove_dir_all(&jobs) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(UserError::machine(format!("cannot remove {}", jobs.display()), e))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn load(config: &NodeConfig) -> Result<(Catalog, LoadReport), UserError> {
+    let engine = EngineOptions {
+        memory_bytes: config.engine_memory_mb.saturating_mul(1 << 20),
+        threads: config.engine_threads(),
+    };
+    Catalog::load(&config.name, &config.base_dir, &config.table, &engine)
+        .await
+        .map_err(|e| UserError::bad_input(format!("{}: {}", e.place, e.what), e.remedy))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lock;
+
+    #[test]
+    fn a_second_daemon_on_the_same_state_is_refused_and_told_who_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = lock(folder.path()).unwrap();
+        let error = lock(folder.path()).err().unwrap();
+        let process = std::process::id().to_string();
+        assert!(error.what.contains(&process), "{}", error.what);
+        drop(first);
+        assert!(lock(folder.path()).is_ok());
+    }
+}
