@@ -209,7 +209,11 @@ fn recover(state: &State, state_dir: &Path) -> Result<(), UserError> {
     }
 }
 
-async fn load(config: &NodeConfig) -> Result<(Catalog, LoadReport), UserError> {
+/// Loads and checks the configured tables.
+///
+/// # Errors
+/// [`UserError`] if a configured value makes no sense whatever the data.
+pub(crate) async fn load(config: &NodeConfig) -> Result<(Catalog, LoadReport), UserError> {
     let engine = EngineOptions {
         memory_bytes: config.engine_memory_mb.saturating_mul(1 << 20),
         threads: config.engine_threads(),

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::ConfigArg;
 use super::output::{self, Format, Table};
+use crate::api::client::Client;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::state::{JobRecord, State};
@@ -122,13 +123,21 @@ fn show(args: &JobArgs) -> Result<Exit, UserError> {
     Ok(Exit::Released)
 }
 
-/// The daemon knows which jobs run; without one, none does.
-fn cancel(_args: &JobArgs) -> Result<Exit, UserError> {
-    Err(UserError::new(
-        Exit::NoDaemon,
-        "no daemon answers",
-        "start it with `psi-node serve`; jobs run only while it does",
-    ))
+/// Only the daemon knows what runs, so the request goes through its local API.
+fn cancel(args: &JobArgs) -> Result<Exit, UserError> {
+    let client = Client::new(&args.config.load()?.socket_path());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    let id = runtime.block_on(client.cancel(&args.job))?.id;
+    match args.format {
+        Format::Json => output::print_json(&json!({"id": id, "cancelling": true}))?,
+        Format::Table => output::print(&format!(
+            "Job {id} was asked to stop; `psi-node jobs show {id}` shows how it ended.\n"
+        ))?,
+    }
+    Ok(Exit::Released)
 }
 
 fn document(job: &JobRecord) -> Value {
