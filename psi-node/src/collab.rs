@@ -1,4 +1,4 @@
-//! A collaboration: who works with whom, signed by both (Spec 05 §2).
+//! A collaboration: who works with whom, signed by both (Spec 01 §6).
 //!
 //! The document is TOML that people read before they sign. What is signed is not the text but the
 //! canonical bytes of what it says, so comments and the order of fields do not matter. A node runs

@@ -1,4 +1,4 @@
-//! Receipt logs outside the state: the file that members give to auditors (Spec 07 §5).
+//! Receipt logs outside the state: the file that members give to auditors (Spec 07 §9).
 //!
 //! JSON Lines. The first line holds the signed collaboration document, each further line one entry,
 //! the last one the exporting node's signature over how many entries there are. Every entry stands

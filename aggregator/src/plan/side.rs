@@ -180,13 +180,13 @@ pub(super) fn no_column(column: &ColumnRef, reason: NoColumn) -> QueryError {
 
 /// What the SELECT list asks for.
 pub(super) fn output(query: &Query) -> OutputPlan {
-    let mut aggregate = CountKind::Star;
+    let mut aggregate = CountKind::Rows;
     let mut columns = Vec::with_capacity(query.outputs.len());
     // The reader accepts exactly one output.
     for output in &query.outputs {
         aggregate = match output.aggregate {
-            Aggregate::CountRows => CountKind::Star,
-            Aggregate::CountDistinctKey(_) => CountKind::DistinctKey,
+            Aggregate::CountRows => CountKind::Rows,
+            Aggregate::CountDistinctKey(_) => CountKind::Identities,
         };
         let name = output.alias.as_ref().map_or("count", |alias| &alias.0);
         columns.push(name.to_owned());

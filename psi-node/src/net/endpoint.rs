@@ -1,6 +1,6 @@
 //! The one QUIC endpoint of a node: it dials and it listens.
 //!
-//! Spec 07 §2. Inbound: attempts are bounded in rate, handshakes in number, connections per peer;
+//! Spec 08 §2. Inbound: attempts are bounded in rate, handshakes in number, connections per peer;
 //! whatever exceeds a bound is refused before it costs a signature. Outbound: a peer that is not up
 //! yet is dialled again until a deadline, so that start order does not matter.
 //!

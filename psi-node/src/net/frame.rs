@@ -1,6 +1,6 @@
 //! A QUIC stream as a sequence of frames.
 //!
-//! Spec 06 §1, Spec 07 §3. The two halves are separate values, so that a list can be sent while
+//! Spec 06 §1, Spec 08 §3. The two halves are separate values, so that a list can be sent while
 //! another one arrives. The receiving half reads a header before it takes memory for a body, and
 //! refuses what [`psi_core::messages`] refuses. Called by the job runner; never looks into rows.
 
