@@ -22,6 +22,7 @@ pub mod daemon;
 pub mod durable_file;
 pub mod error;
 pub mod exit;
+pub mod hex_field;
 pub mod identity;
 pub mod job;
 pub mod net;
