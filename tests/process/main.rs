@@ -3,7 +3,6 @@
 mod answers;
 mod crash;
 mod harness;
-mod hostile;
 mod receipts;
 mod refusals;
 mod walkthrough;
