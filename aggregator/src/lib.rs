@@ -1,0 +1,40 @@
+//! SQL, data sources and rules of a Glovebox node: what may be asked, and which rows answer it.
+//!
+//! The crate turns a query over two members' tables into this side's half of a job (a canonical
+//! text, a plan, public facts), asks the owner's policy, and freezes the rows that the plan
+//! selects into a sorted list of identity digests. `DataFusion` scans files and evaluates
+//! expressions; sorting and distinct are done by `psi_core::store` (see Spec 10).
+//!
+//! It never speaks to a peer, never blinds anything, writes no file, and never hands a peer's
+//! text to the engine: peer text becomes a small typed tree first, and expressions are built from
+//! that tree.
+
+#![forbid(unsafe_code)]
+
+pub mod catalog;
+pub mod config;
+pub mod error;
+pub mod freeze;
+pub mod plan;
+pub mod policy;
+pub mod report;
+
+mod engine;
+mod keys;
+mod scan;
+mod source;
+mod sql;
+
+pub use catalog::Catalog;
+pub use config::{EngineOptions, KeyConfig, TableConfig, TableConfigs};
+pub use error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
+pub use freeze::Frozen;
+pub use plan::{CountKind, HiddenLiteral, OutputPlan, RequestPlan, ResponsePlan, SidePlan};
+pub use report::{
+    ColumnReport, KeyReport, LoadReport, Problem, ServedKey, ServedTable, TableReport,
+};
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ pub mod id;
 pub mod init;
 pub mod jobs;
 pub mod output;
+pub mod progress;
 pub mod query;
 pub mod receipts;
 pub mod serve;
@@ -97,7 +98,7 @@ impl Command {
             Self::Id(args) => id::run(&args),
             Self::Collab(command) => collab::run(command),
             Self::Check(args) => check::run(&args),
-            Self::Serve(args) => serve::run(args),
+            Self::Serve(args) => serve::run(&args),
             Self::Query(args) => query::run(args),
             Self::Jobs(command) => jobs::run(command),
             Self::Receipts(command) => receipts::run(command),

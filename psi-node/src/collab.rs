@@ -1,4 +1,4 @@
-//! A collaboration: who works with whom, signed by both (Spec 05 §2).
+//! A collaboration: who works with whom, signed by both (Spec 01 §6).
 //!
 //! The document is TOML that people read before they sign. What is signed is not the text but the
 //! canonical bytes of what it says, so comments and the order of fields do not matter. A node runs
@@ -16,6 +16,7 @@ use crate::error::UserError;
 use crate::identity::{NodeId, NodeKey};
 
 pub use document::DOCUMENT_BYTES_MAX;
+pub(crate) use document::signature_section;
 
 /// The hash that names a collaboration.
 pub type CollabId = [u8; 32];
@@ -193,6 +194,13 @@ impl Collaboration {
     pub fn sign(&self, key: &NodeKey) -> Option<[u8; 64]> {
         self.member_by_id(&key.id())?;
         Some(key.sign(&self.signing_text()))
+    }
+
+    /// Whether the member with this name has a signature in the document.
+    #[must_use]
+    pub fn has_signed(&self, name: &str) -> bool {
+        let mut pairs = self.members.iter().zip(&self.signatures);
+        pairs.any(|(member, signature)| member.name == name && signature.is_some())
     }
 
     /// Checks that every signature that is there fits.

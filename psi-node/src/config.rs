@@ -9,14 +9,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use aggregator::TableConfigs;
 use serde::Deserialize;
 
 use crate::durable_file;
 use crate::error::UserError;
 use crate::identity::KEY_FILE;
-
-/// Tables by their names, as the data engine reads them.
-pub type TableConfigs = std::collections::BTreeMap<String, toml::Table>;
 
 /// Larger than any configuration made by hand.
 const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! Who a node is: an ed25519 key pair whose public half is the node id (Spec 05 §1).
+//! Who a node is: an ed25519 key pair whose public half is the node id (Spec 01 §6).
 //!
 //! The key lives in `node.key` beside `node.toml`, for its owner alone. It authenticates
 //! connections (raw public keys in TLS), signs collaborations, jobs and receipts. It never leaves

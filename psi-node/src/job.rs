@@ -34,7 +34,7 @@ use self::chain::Chain;
 use self::link::Link;
 use self::registry::Registry;
 use self::settle::Settlement;
-use crate::collab::Collaboration;
+use crate::collab::{Collaboration, Member};
 use crate::config::NodeConfig;
 use crate::identity::{NodeId, NodeKey};
 use crate::net::{Endpoint, PeerConnection};
@@ -71,6 +71,12 @@ pub struct JobContext {
 impl JobContext {
     fn chain(&self, collab: &Collaboration, peer: NodeId) -> Chain {
         Chain::new(&self.state, &self.key, &self.chains, collab, peer)
+    }
+
+    /// Connects to a member; waits for one that is not up yet.
+    async fn connect(&self, member: &Member) -> Result<PeerConnection, Failure> {
+        let patience = self.config.connect_timeout();
+        Ok(self.endpoint.connect(member.address, member.id, patience).await?)
     }
 
     /// Settles with the peer over an existing connection.
@@ -113,8 +119,7 @@ impl JobContext {
         if !unsettled(&chain)? {
             return Ok(());
         }
-        let deadline = self.config.connect_timeout();
-        let conn = self.endpoint.connect(peer.address, peer.id, deadline).await?;
+        let conn = self.connect(peer).await?;
         let result = self.settle_over(&conn, collab).await;
         conn.close(Code::Interrupted);
         result

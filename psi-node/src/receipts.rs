@@ -1,4 +1,4 @@
-//! Receipt logs outside the state: the file that members give to auditors (Spec 07 §5).
+//! Receipt logs outside the state: the file that members give to auditors (Spec 07 §9).
 //!
 //! JSON Lines. The first line holds the signed collaboration document, each further line one entry,
 //! the last one the exporting node's signature over how many entries there are. Every entry stands
@@ -70,11 +70,15 @@ pub fn end_text(collab_id: &CollabId, entries: u64, head: &[u8; 64]) -> Vec<u8> 
 pub fn says(collab: &Collaboration, entry: &Entry) -> Value {
     let previous = hex::encode(entry.previous);
     match &entry.body {
-        Body::Opened { spec, commitments } => json!({
+        Body::Opened { spec, agreements, commitments } => json!({
             "kind": "opened",
             "previous": previous,
             // An entry that decoded holds a specification that decodes.
             "job": JobSpec::decode(spec).ok().map(|spec| job(&spec)),
+            "agreements": {
+                "requester": hex::encode(agreements[0]),
+                "responder": hex::encode(agreements[1]),
+            },
             "commitments": {
                 "requester": hex::encode(commitments[0]),
                 "responder": hex::encode(commitments[1]),
@@ -87,7 +91,10 @@ pub fn says(collab: &Collaboration, entry: &Entry) -> Value {
             "status": status.as_str(),
             "code": code.map(|code| code.as_str()),
             "output_commitment": output_commitment.map(hex::encode),
-            "transcripts": transcripts.as_ref().map(transcript_fields),
+            "transcripts": transcripts.as_ref().map(|transcripts| json!({
+                "to_sender": hex::encode(transcripts.to_sender),
+                "to_receiver": hex::encode(transcripts.to_receiver),
+            })),
         }),
         Body::Statement { node_id, text } => {
             let author = collab.members().iter().find(|member| member.id.0 == *node_id);
@@ -139,3 +146,6 @@ fn job(spec: &JobSpec) -> Value {
         "responder": half(Party::Responder),
     })
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

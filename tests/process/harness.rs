@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_glovebox-node-under-test");
+pub const BINARY: &str = env!("CARGO_BIN_EXE_glovebox-node-under-test");
 
 /// Far more than any step needs; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -130,6 +130,8 @@ mod tests {
             })
             .fold(String::new(), |all, line| all + line + "\n");
         let config = NodeConfig::parse(&uncommented, path).unwrap();
-        assert_eq!(config.table.len(), 1);
+        let table = &config.table["customers"];
+        assert_eq!((table.minimum, table.key.len()), (10, 1));
+        assert!(table.key[0].unique);
     }
 }

@@ -42,7 +42,7 @@ struct MemberSection {
 #[serde(deny_unknown_fields)]
 struct SignatureSection {
     member: String,
-    #[serde(with = "hex::serde")]
+    #[serde(deserialize_with = "crate::hex_field::array")]
     signature: [u8; 64],
 }
 

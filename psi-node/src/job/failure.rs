@@ -85,7 +85,7 @@ impl Failure {
 
     /// The exit code of the command that waited for the job.
     #[must_use]
-    pub const fn exit(&self) -> Exit {
+    pub fn exit(&self) -> Exit {
         match self {
             Self::Input { .. } | Self::OwnData(_) => Exit::BadInput,
             Self::OwnRefusal(_) => Exit::RefusedByPolicy,
@@ -93,9 +93,7 @@ impl Failure {
             Self::Connect(_) => Exit::PeerUnreachable,
             Self::Receipts(_) => Exit::ReceiptsWrong,
             Self::State(_) | Self::Internal(_) => Exit::Internal,
-            Self::Protocol(psi_core::Error::Store(_) | psi_core::Error::ApiMisuse(_)) => {
-                Exit::Internal
-            }
+            Self::Protocol(psi_core::Error::Store(_) | psi_core::Error::ApiMisuse(_)) => Exit::Internal,
             Self::Protocol(psi_core::Error::Limit { .. }) => Exit::BadInput,
             Self::Protocol(_) | Self::Net(_) | Self::PeerAborted(_) | Self::Cancelled => {
                 if self.code().is_violation() {
@@ -152,7 +150,10 @@ impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::Refused(refusal) => Self::OwnRefusal(refusal),
-            other => Self::Input { what: other.to_string(), remedy: other.remedy() },
+            other => {
+                let (what, remedy) = other.parts();
+                Self::Input { what, remedy }
+            }
         }
     }
 }
@@ -166,7 +167,8 @@ impl From<Unavailable> for Failure {
 impl From<FreezeError> for Failure {
     fn from(error: FreezeError) -> Self {
         match error {
-            FreezeError::Cancelled => Self::Cancelled,
+            FreezeError::Core(psi_core::Error::Cancelled) => Self::Cancelled,
+            FreezeError::Core(error) => Self::Protocol(error),
             other => Self::OwnData(other.to_string()),
         }
     }

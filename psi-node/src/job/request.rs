@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use aggregator::{OutputPlan, RequestPlan};
+use aggregator::{HiddenLiteral, OutputPlan, RequestPlan};
 use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
 use psi_core::receipt::{Cell, agreement_text, signature_holds};
+use psi_core::seed::{JobSeed, Purpose};
 use psi_core::spec::{Agreement, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
 
 use super::failure::Failure;
@@ -107,9 +108,8 @@ async fn run_request(
     if ctx.state.chain_repair_requested(&collab.id())?.is_none() {
         chain.check_sound()?;
     }
-    let deadline = ctx.config.connect_timeout();
     let conn = tokio::select! {
-        conn = ctx.endpoint.connect(peer.address, peer.id, deadline) => conn?,
+        conn = ctx.connect(&peer) => conn?,
         () = job.cancelled() => return Err(Failure::Cancelled),
     };
     ctx.settle_over(&conn, &collab).await?;
@@ -232,15 +232,10 @@ async fn agree(
     plan: RequestPlan,
     document: &mut ResultDocument,
 ) -> Result<Agreed, Failure> {
-    let mut nonce = [0; 32];
-    let mut salts = vec![[0; 32]; plan.hidden.len()];
-    for bytes in salts.iter_mut().chain([&mut nonce]) {
-        getrandom::fill(bytes)
-            .map_err(|error| Failure::Internal(format!("no randomness: {error}")))?;
-    }
-    let hidden: Vec<[u8; 64]> =
-        plan.hidden.iter().zip(&salts).map(|(literal, salt)| literal.commitment(salt)).collect();
-    let half = Half { node_id: ctx.key.id().0, nonce, facts: plan.facts.clone() };
+    let seed = run::fresh_seed()?;
+    let hidden = commit_to_literals(&plan, &seed);
+    let half =
+        Half { node_id: ctx.key.id().0, nonce: run::nonce(&seed), facts: plan.facts.clone() };
     let proposal = Proposal {
         version: PROTOCOL_VERSION,
         collab_id: collab.id(),
@@ -275,7 +270,19 @@ async fn agree(
         agreements: [own, signature],
         own: Party::Requester,
         side: plan.side,
+        seed,
     })
+}
+
+/// One commitment per hidden literal, each with a salt of its own.
+fn commit_to_literals(plan: &RequestPlan, seed: &JobSeed) -> Vec<[u8; 64]> {
+    let mut salts = seed.stream(Purpose::LiteralSalts, 0, 0);
+    let commit = |literal: &HiddenLiteral| {
+        let mut salt = [0; 32];
+        salts.fill(&mut salt);
+        literal.commitment(&salt)
+    };
+    plan.hidden.iter().map(commit).collect()
 }
 
 /// The responder's half must be about the table and the key that the query names.

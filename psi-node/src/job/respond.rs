@@ -137,10 +137,9 @@ async fn agree(
 ) -> Result<Agreed, Failure> {
     let plan = plan(ctx, conn, collab, &proposal, link).await?;
     check_half(&proposal.half, conn, collab, &plan)?;
-    let mut nonce = [0; 32];
-    getrandom::fill(&mut nonce)
-        .map_err(|error| Failure::Internal(format!("no randomness: {error}")))?;
-    let own_half = Half { node_id: ctx.key.id().0, nonce, facts: plan.facts.clone() };
+    let seed = run::fresh_seed()?;
+    let own_half =
+        Half { node_id: ctx.key.id().0, nonce: run::nonce(&seed), facts: plan.facts.clone() };
     let Proposal { query, hidden, half: their_half, .. } = proposal;
     let agreement = agreement(collab, &query, hidden, &plan.output, &conn.peer)?;
     let spec = JobSpec::assemble(agreement, their_half, own_half.clone()).map_err(incompatible)?;
@@ -161,6 +160,7 @@ async fn agree(
         agreements: [signature, own],
         own: Party::Responder,
         side: plan.side,
+        seed,
     })
 }
 

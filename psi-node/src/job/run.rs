@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use psi_core::messages::Control;
 use psi_core::receipt::{Body, Cell, ClosedStatus, opening_commitment};
-use psi_core::seed::JobSeed;
+use psi_core::seed::{JobSeed, Purpose};
 use psi_core::session::{BATCH_RECORDS, MatchSetup, SharedList, Tools};
 use psi_core::spec::{JobSpec, Party};
 use psi_core::store::{MemoryStore, StoreError};
@@ -33,6 +33,7 @@ pub(super) struct Agreed {
     pub(super) agreements: [[u8; 64]; 2],
     pub(super) own: Party,
     pub(super) side: aggregator::SidePlan,
+    pub(super) seed: Arc<JobSeed>,
 }
 
 /// How a job ended for this side.
@@ -41,8 +42,7 @@ pub(super) struct Finished {
     pub(super) opened: Option<(Cell, [u8; 32])>,
 }
 
-/// Runs an agreed job to its closing entry. `mark` is told the live job, so that a settlement can
-/// end it.
+/// Runs an agreed job to its closing entry. Meanwhile a settlement can end it.
 pub(super) async fn run(
     ctx: &JobContext,
     job: &JobHandle,
@@ -69,7 +69,7 @@ async fn run_live(
     agreed: &Agreed,
 ) -> Result<Finished, Failure> {
     let job_id = agreed.spec.job_id();
-    let seed = Arc::new(fresh_seed()?);
+    let seed = Arc::clone(&agreed.seed);
     let tools = Tools {
         kernel: Arc::clone(&ctx.kernel),
         store: Arc::new(MemoryStore),
@@ -103,11 +103,18 @@ async fn run_live(
 
 /// The job's seed: the one value from which all randomness of this side's half is derived. It
 /// stays in memory.
-fn fresh_seed() -> Result<JobSeed, Failure> {
+pub(super) fn fresh_seed() -> Result<Arc<JobSeed>, Failure> {
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(bytes.as_mut())
         .map_err(|error| Failure::Internal(format!("no randomness from the system: {error}")))?;
-    Ok(JobSeed::new(*bytes))
+    Ok(Arc::new(JobSeed::new(*bytes)))
+}
+
+/// The own nonce of the job specification.
+pub(super) fn nonce(seed: &JobSeed) -> [u8; 32] {
+    let mut nonce = [0; 32];
+    seed.stream(Purpose::Nonce, 0, 0).fill(&mut nonce);
+    nonce
 }
 
 async fn freeze(

@@ -1,0 +1,206 @@
+//! The tables of this node: loaded, checked, and asked.
+//!
+//! Spec 10 §2. psi-node holds one [`Catalog`] and calls it for planning, for the recheck of files
+//! when a job is proposed, and to freeze inputs. A table that fails a check is not served, and
+//! only its owner learns why.
+
+mod load;
+mod row_filter;
+pub(crate) mod table;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use psi_core::progress::Progress;
+use psi_core::store::{MemoryStore, RecordStore};
+use tokio::sync::Mutex;
+
+use self::table::{Lookup, TableState, Tables};
+use crate::config::{self, EngineOptions, TableConfigs};
+use crate::error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
+use crate::freeze::{self, Frozen};
+use crate::plan::{self, RequestPlan, ResponsePlan, SidePlan};
+use crate::report::{LoadReport, ServedTable};
+use crate::source::files::FileSet;
+
+/// The tables of one node. Clones share them.
+#[derive(Clone)]
+pub struct Catalog {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    base_dir: PathBuf,
+    options: EngineOptions,
+    store: Arc<dyn RecordStore>,
+    tables: RwLock<Tables>,
+    /// One reload at a time: a second proposal waits for the first one's.
+    reloading: Mutex<()>,
+}
+
+impl Catalog {
+    /// Loads and checks the tables of `member`; sources are relative to `base_dir`.
+    ///
+    /// A table with a problem stands in the report and is not served; the others are.
+    ///
+    /// # Errors
+    /// [`SetupError`] if a configured value makes no sense whatever the data.
+    pub async fn load(
+        member: &str,
+        base_dir: &Path,
+        tables: &TableConfigs,
+        engine: &EngineOptions,
+    ) -> Result<(Self, LoadReport), SetupError> {
+        Self::load_with_store(member, base_dir, tables, engine, Arc::new(MemoryStore)).await
+    }
+
+    /// Like [`Self::load`], with a place for the lists from which distinct identities are counted.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub async fn load_with_store(
+        member: &str,
+        base_dir: &Path,
+        tables: &TableConfigs,
+        engine: &EngineOptions,
+        store: Arc<dyn RecordStore>,
+    ) -> Result<(Self, LoadReport), SetupError> {
+        config::validate(tables)?;
+        let mut loaded = Tables::default();
+        let mut report = LoadReport::default();
+        for (name, table) in tables {
+            let (found, state) = load::load(name, base_dir, table, engine, &*store).await;
+            for problem in &found.problems {
+                tracing::warn!(member, table = name, %problem, "table is not served");
+            }
+            report.tables.push(found);
+            loaded.insert(name, table.clone(), state);
+        }
+        let inner = Inner {
+            base_dir: base_dir.to_owned(),
+            options: *engine,
+            store,
+            tables: RwLock::new(loaded),
+            reloading: Mutex::new(()),
+        };
+        Ok((
+            Self {
+                inner: Arc::new(inner),
+            },
+            report,
+        ))
+    }
+
+    /// The tables that are served, in the order of their names.
+    pub fn tables(&self) -> Vec<ServedTable> {
+        self.read().served()
+    }
+
+    /// Plans the analyst's query over a table of this node and one of the peer's.
+    ///
+    /// `members` are the names of this side and of the peer in the collaboration.
+    ///
+    /// # Errors
+    /// [`QueryError`]: the text is not accepted, a name or value does not fit, or the own policy
+    /// refuses.
+    pub fn plan_request(
+        &self,
+        sql: &str,
+        members: (&str, &str),
+    ) -> Result<RequestPlan, QueryError> {
+        plan::request(&self.read(), sql, members)
+    }
+
+    /// Plans the peer's canonical text, in which `hidden_literals` of its literals are hidden.
+    ///
+    /// # Errors
+    /// [`Refusal`] with the code for the peer; [`psi_core::Code::QueryNotAccepted`] if the text is
+    /// not exactly what this crate would print.
+    ///
+    /// # Security
+    /// The text is bounded before it is parsed and never reaches the data engine. The verdict
+    /// depends on it and on the configuration alone.
+    pub fn plan_response(
+        &self,
+        canonical: &str,
+        members: (&str, &str),
+        hidden_literals: usize,
+    ) -> Result<ResponsePlan, Refusal> {
+        plan::response(&self.read(), canonical, members, hidden_literals)
+    }
+
+    /// Looks at the files of `table`, and loads and checks it again if they changed.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the table is not served then, for the owner's log only.
+    pub async fn refresh(&self, table: &str) -> Result<(), Unavailable> {
+        let _one_at_a_time = self.inner.reloading.lock().await;
+        let (name, config, seen) = self.read().to_refresh(table)?;
+        let path = self.inner.base_dir.join(&config.source);
+        let now = tokio::task::spawn_blocking(move || FileSet::observe(&path).ok())
+            .await
+            .unwrap_or_default();
+        if now.is_none() || now != seen {
+            let options = &self.inner.options;
+            let store = &*self.inner.store;
+            let (report, state) =
+                load::load(&name, &self.inner.base_dir, &config, options, store).await;
+            tracing::info!(
+                table = name,
+                served = report.is_served(),
+                "files changed, reloaded"
+            );
+            let mut tables = self
+                .inner
+                .tables
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            tables.insert(&name, config, state);
+        }
+        match self.read().lookup(&name) {
+            Lookup::Served(_) => Ok(()),
+            Lookup::NotServed(reason) => Err(reason),
+            Lookup::Unknown => Err(Unavailable::unknown(table)),
+        }
+    }
+
+    /// Freezes the input of a job: the distinct identities of the rows that `side` selects.
+    ///
+    /// # Errors
+    /// [`FreezeError`] if the files changed since they were checked, cannot be read, the list
+    /// cannot be kept, or `progress` asks to stop.
+    pub async fn freeze(
+        &self,
+        side: &SidePlan,
+        store: &dyn RecordStore,
+        progress: &dyn Progress,
+    ) -> Result<Frozen, FreezeError> {
+        let table = match self.read().lookup(&side.table) {
+            Lookup::Served(state) => Arc::clone(state.table),
+            Lookup::NotServed(reason) => return Err(reason.into()),
+            Lookup::Unknown => return Err(Unavailable::unknown(&side.table).into()),
+        };
+        freeze::freeze(&table, side, &self.inner.options, store, progress).await
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Tables> {
+        // A panic while the lock was held leaves whole entries: inserting is one step.
+        self.inner
+            .tables
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Unavailable {
+    pub(crate) fn unknown(table: &str) -> Self {
+        Self {
+            table: table.to_owned(),
+            what: "it is not configured".to_owned(),
+            remedy: "add a [table.…] section to node.toml".to_owned(),
+        }
+    }
+}
+
+/// What a load leaves behind.
+type Loaded = TableState;

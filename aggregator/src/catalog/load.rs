@@ -1,0 +1,383 @@
+//! Loading one table: open, check, count.
+//!
+//! Spec 10 §2. Everything that acceptance depends on is checked here on the whole table, so that
+//! no job is refused later for a reason that lies in the data. One pass digests the keys of all
+//! rows; distinct identities are counted by sorting the digests.
+//!
+//! # Discussion
+//! Checks look at the whole table, not at the rows that `row_filter` allows: what is unique as a
+//! whole is unique in part, and registered sizes then do not tell how many rows are allowed.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use datafusion::logical_expr::Expr;
+use psi_core::limits;
+use psi_core::store::{RecordStore, RecordWriter};
+
+use super::Loaded;
+use super::row_filter;
+use super::table::{LoadedKey, LoadedTable, TableState};
+use crate::config::{EngineOptions, KeyConfig, TableConfig};
+use crate::engine;
+use crate::error::FreezeError;
+use crate::freeze::{DIGEST_BYTES, finish_distinct};
+use crate::report::{ColumnReport, KeyReport, Problem, TableReport};
+use crate::scan::{self, Keep, ScanKey};
+use crate::source::files::FileSet;
+use crate::source::{NoColumn, Source, SourceError};
+
+/// Loads and checks one table. Never fails: what is wrong stands in the report.
+pub(crate) async fn load(
+    name: &str,
+    base_dir: &Path,
+    config: &TableConfig,
+    options: &EngineOptions,
+    store: &dyn RecordStore,
+) -> (TableReport, Loaded) {
+    let mut report = TableReport {
+        name: name.to_owned(),
+        ..TableReport::default()
+    };
+    let path = base_dir.join(&config.source);
+    let mut loader = Loader {
+        name,
+        config,
+        options,
+        report: &mut report,
+        files: None,
+    };
+    match loader.run(path, store).await {
+        Ok(table) => (report, TableState::Served(std::sync::Arc::new(table))),
+        Err(problems) => {
+            let files = loader.files.take();
+            report.problems.clone_from(&problems);
+            (report, TableState::NotServed { problems, files })
+        }
+    }
+}
+
+struct Loader<'a> {
+    name: &'a str,
+    config: &'a TableConfig,
+    options: &'a EngineOptions,
+    report: &'a mut TableReport,
+    files: Option<FileSet>,
+}
+
+/// What the pass over the rows found.
+struct Counted {
+    rows: u64,
+    allowed: u64,
+    /// For each key: distinct identities, and rows without one.
+    keys: Vec<(u64, u64)>,
+}
+
+impl Loader<'_> {
+    async fn run(
+        &mut self,
+        path: PathBuf,
+        store: &dyn RecordStore,
+    ) -> Result<LoadedTable, Vec<Problem>> {
+        let source = self
+            .open(path.clone())
+            .await
+            .map_err(|problem| vec![problem])?;
+        let row_filter = self.check_columns(&source)?;
+        let counted = self
+            .count(&source, row_filter.clone(), store)
+            .await
+            .map_err(|err| vec![self.pass_problem(&err)])?;
+        self.report.rows = counted.rows;
+        self.report.rows_allowed = counted.allowed;
+        let keys = self.check_keys(&counted)?;
+        if FileSet::observe(&path).ok().as_ref() != Some(&source.files) {
+            // Not remembered as seen: the next refresh looks again.
+            self.files = None;
+            return Err(vec![Problem::new(
+                self.place("source"),
+                "the files changed while they were read",
+                "replace files by renaming complete ones into place",
+            )]);
+        }
+        Ok(LoadedTable {
+            source,
+            source_path: path,
+            row_filter,
+            rows: counted.rows,
+            keys,
+            columns: self.report.columns.clone(),
+        })
+    }
+
+    async fn open(&mut self, path: PathBuf) -> Result<Source, Problem> {
+        self.files = FileSet::observe(&path).ok();
+        let null_words = self.config.null.clone();
+        let opened = tokio::task::spawn_blocking(move || Source::open(&path, &null_words)).await;
+        let source = match opened {
+            Ok(Ok(source)) => source,
+            Ok(Err(SourceError { what, remedy })) => {
+                return Err(Problem::new(self.place("source"), what, remedy));
+            }
+            Err(_) => {
+                return Err(Problem::new(
+                    self.place("source"),
+                    "reading it stopped unexpectedly",
+                    "check the file",
+                ));
+            }
+        };
+        self.report.files = source
+            .files
+            .files
+            .iter()
+            .map(|file| file.path.clone())
+            .collect();
+        Ok(source)
+    }
+
+    /// Checks that configured columns exist and fit, and parses the row filter.
+    fn check_columns(&mut self, source: &Source) -> Result<Option<Expr>, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut filters = BTreeSet::new();
+        for column in &self.config.filter {
+            match source.column(column) {
+                Ok(found) if found.typed().is_some() => {
+                    filters.insert(found.name.clone());
+                }
+                Ok(found) => problems.push(Problem::new(
+                    self.place("filter"),
+                    format!("{column:?} is {}", found.describe()),
+                    "take it off the list",
+                )),
+                Err(reason) => problems.push(self.no_column("filter", column, reason)),
+            }
+        }
+        if self.config.key.is_empty() {
+            problems.push(Problem::new(
+                self.place("key"),
+                "no join key is listed, so no query can use the table",
+                format!("add a [[table.{}.key]] section", self.name),
+            ));
+        }
+        for (i, key) in self.config.key.iter().enumerate() {
+            let setting = format!("key[{}]", i + 1);
+            for (column, kind) in key.columns.iter().zip(&key.kinds) {
+                match source.column(column) {
+                    Ok(found) => problems.extend(found.key_problem(*kind).map(|what| {
+                        Problem::new(
+                            self.place(&setting),
+                            format!("{column:?}: {what}"),
+                            "choose another kind, or store the column as text or whole numbers",
+                        )
+                    })),
+                    Err(reason) => problems.push(self.no_column(&setting, column, reason)),
+                }
+            }
+        }
+        self.report.columns = source
+            .columns
+            .iter()
+            .map(|column| ColumnReport {
+                name: column.name.clone(),
+                kind: column.describe(),
+                filter: filters.contains(&column.name),
+            })
+            .collect();
+        let row_filter = match &self.config.row_filter {
+            None => None,
+            Some(text) => match self.row_filter(text, source) {
+                Ok(expr) => Some(expr),
+                Err(problem) => {
+                    problems.push(problem);
+                    None
+                }
+            },
+        };
+        if problems.is_empty() {
+            Ok(row_filter)
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn row_filter(&self, text: &str, source: &Source) -> Result<Expr, Problem> {
+        let context = engine::context(self.options).map_err(|err| {
+            Problem::new(
+                self.place("row_filter"),
+                err.strip_backtrace(),
+                "report this",
+            )
+        })?;
+        row_filter::parse(self.name, text, source, &context)
+    }
+
+    async fn count(
+        &self,
+        source: &Source,
+        row_filter: Option<Expr>,
+        store: &dyn RecordStore,
+    ) -> Result<Counted, FreezeError> {
+        let keys = self
+            .config
+            .key
+            .iter()
+            .map(|key| scan_key(key, source))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| FreezeError::Engine("a key column is gone".to_owned()))?;
+        let mut writers = keys
+            .iter()
+            .map(|_| store.unsorted(DIGEST_BYTES))
+            .collect::<Result<Vec<Box<dyn RecordWriter>>, _>>()?;
+        let mut counted = Counted {
+            rows: 0,
+            allowed: 0,
+            keys: vec![(0, 0); keys.len()],
+        };
+        let mut take = |chunk: &scan::Chunk| {
+            counted.rows += chunk.rows;
+            counted.allowed += chunk.selected;
+            for (i, writer) in writers.iter_mut().enumerate() {
+                writer.push(&chunk.digests[i])?;
+                counted.keys[i].1 += chunk.nulls[i];
+            }
+            Ok(())
+        };
+        scan::scan(
+            self.options,
+            source,
+            row_filter,
+            &keys,
+            Keep::All,
+            &mut take,
+        )
+        .await?;
+        for (writer, (distinct, _)) in writers.into_iter().zip(&mut counted.keys) {
+            *distinct = finish_distinct(writer).await?.len();
+        }
+        Ok(counted)
+    }
+
+    fn check_keys(&mut self, counted: &Counted) -> Result<Vec<LoadedKey>, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut keys = Vec::with_capacity(self.config.key.len());
+        for (i, (key, &(distinct, nulls))) in self.config.key.iter().zip(&counted.keys).enumerate()
+        {
+            let setting = format!("key[{}]", i + 1);
+            let repeats = (counted.rows - nulls).saturating_sub(distinct);
+            if key.unique && repeats > 0 {
+                problems.push(Problem::new(
+                    self.place(&format!("{setting}.unique")),
+                    format!("{repeats} rows repeat a key value that an earlier row has"),
+                    "remove the repeated rows, or write unique = false",
+                ));
+            }
+            let identities = key.identities.unwrap_or_else(|| round_up(distinct));
+            if distinct > identities || identities > limits::IDENTITIES_MAX {
+                problems.push(Problem::new(
+                    self.place(&format!("{setting}.identities")),
+                    format!("{distinct} distinct identities, but {identities} are registered"),
+                    "register a larger number, or remove rows",
+                ));
+            }
+            if nulls == counted.rows && nulls > 0 {
+                self.report.notes.push(format!(
+                    "{}: no value is an identifier of its kind, so nothing can match",
+                    self.place(&setting)
+                ));
+            }
+            self.report.keys.push(KeyReport {
+                columns: key.columns.clone(),
+                kinds: key.kinds.clone(),
+                unique: key.unique,
+                distinct,
+                nulls,
+                identities,
+                derived: key.identities.is_none(),
+            });
+            keys.push(LoadedKey { identities });
+        }
+        if problems.is_empty() {
+            Ok(keys)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// A failed pass: the row filter if there is one and the reader does not sound like a file.
+    fn pass_problem(&self, err: &FreezeError) -> Problem {
+        let (setting, remedy) = match self.config.row_filter {
+            Some(_) => (
+                "source",
+                "check the files, and that row_filter can be computed for every row",
+            ),
+            None => ("source", "check the files"),
+        };
+        Problem::new(self.place(setting), err.to_string(), remedy)
+    }
+
+    fn no_column(&self, setting: &str, column: &str, reason: NoColumn) -> Problem {
+        let what = match reason {
+            NoColumn::Unknown => format!("there is no column {column:?}"),
+            NoColumn::Ambiguous => {
+                format!("{column:?} may be several columns that differ in upper and lower case")
+            }
+        };
+        Problem::new(
+            self.place(setting),
+            what,
+            "write the name as it stands in the file",
+        )
+    }
+
+    fn place(&self, setting: &str) -> String {
+        format!("table.{}.{setting}", self.name)
+    }
+}
+
+fn scan_key<'a>(key: &'a KeyConfig, source: &'a Source) -> Option<ScanKey<'a>> {
+    let columns = key
+        .columns
+        .iter()
+        .map(|name| source.column(name).ok())
+        .collect::<Option<Vec<_>>>()?;
+    Some(ScanKey {
+        columns,
+        kinds: &key.kinds,
+    })
+}
+
+/// Rounds up to two significant digits, and to at least 1.
+fn round_up(distinct: u64) -> u64 {
+    let mut step = 1_u64;
+    while distinct.div_ceil(step) >= 100 {
+        step = step.saturating_mul(10);
+    }
+    distinct.div_ceil(step).saturating_mul(step).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::round_up;
+
+    #[test]
+    fn derived_sizes_have_two_significant_digits_and_are_never_too_small() {
+        for (distinct, size) in [
+            (0, 1),
+            (1, 1),
+            (7, 7),
+            (99, 99),
+            (100, 100),
+            (101, 110),
+            (991, 1000),
+            (999, 1000),
+            (3322, 3400),
+            (4043, 4100),
+            (5000, 5000),
+            (5001, 5100),
+            (1_048_576, 1_100_000),
+        ] {
+            assert_eq!(round_up(distinct), size, "{distinct}");
+        }
+    }
+}

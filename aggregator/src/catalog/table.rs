@@ -1,0 +1,179 @@
+//! Loaded tables and how they are looked up.
+//!
+//! Spec 10 §2.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::logical_expr::Expr;
+
+use crate::config::TableConfig;
+use crate::error::Unavailable;
+use crate::report::{ColumnReport, Problem, ServedKey, ServedTable};
+use crate::source::Source;
+use crate::source::files::FileSet;
+
+/// A table that passed its checks.
+pub(crate) struct LoadedTable {
+    pub(crate) source: Source,
+    pub(crate) source_path: std::path::PathBuf,
+    /// The owner's predicate over the raw columns.
+    pub(crate) row_filter: Option<Expr>,
+    /// Rows of the whole table.
+    pub(crate) rows: u64,
+    /// One entry per configured key, in the same order.
+    pub(crate) keys: Vec<LoadedKey>,
+    pub(crate) columns: Vec<ColumnReport>,
+}
+
+/// What the checks found about a key.
+pub(crate) struct LoadedKey {
+    /// The registered number of identities, configured or derived.
+    pub(crate) identities: u64,
+}
+
+impl LoadedTable {
+    /// Checks that the files are those that were loaded.
+    pub(crate) fn check_files(&self, name: &str) -> Result<(), Unavailable> {
+        let now = FileSet::observe(&self.source_path).ok();
+        if now.as_ref() == Some(&self.source.files) {
+            return Ok(());
+        }
+        Err(Unavailable {
+            table: name.to_owned(),
+            what: "its files changed since they were checked".to_owned(),
+            remedy: "replace files by renaming complete ones into place, then ask again".to_owned(),
+        })
+    }
+}
+
+/// The state of a configured table.
+pub(crate) enum TableState {
+    Served(Arc<LoadedTable>),
+    NotServed {
+        problems: Vec<Problem>,
+        /// The files as they were seen, so that they are not read again before they change.
+        files: Option<FileSet>,
+    },
+}
+
+/// All configured tables.
+#[derive(Default)]
+pub(crate) struct Tables {
+    /// By lower-case name.
+    entries: BTreeMap<String, Entry>,
+}
+
+struct Entry {
+    name: String,
+    config: TableConfig,
+    state: TableState,
+}
+
+/// The answer to a look-up.
+pub(crate) enum Lookup<'a> {
+    Served(ServedState<'a>),
+    NotServed(Unavailable),
+    Unknown,
+}
+
+/// A served table with its rules.
+#[derive(Clone, Copy)]
+pub(crate) struct ServedState<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) config: &'a TableConfig,
+    pub(crate) table: &'a Arc<LoadedTable>,
+}
+
+impl Tables {
+    pub(crate) fn insert(&mut self, name: &str, config: TableConfig, state: TableState) {
+        let entry = Entry {
+            name: name.to_owned(),
+            config,
+            state,
+        };
+        self.entries.insert(name.to_lowercase(), entry);
+    }
+
+    /// The table of this name, upper and lower case aside.
+    pub(crate) fn lookup(&self, name: &str) -> Lookup<'_> {
+        let Some(entry) = self.entries.get(&name.to_lowercase()) else {
+            return Lookup::Unknown;
+        };
+        match &entry.state {
+            TableState::Served(table) => Lookup::Served(ServedState {
+                name: &entry.name,
+                config: &entry.config,
+                table,
+            }),
+            TableState::NotServed { problems, .. } => Lookup::NotServed(entry.reason(problems)),
+        }
+    }
+
+    /// What a refresh needs: the name, the configuration, and the files as they were seen.
+    pub(crate) fn to_refresh(
+        &self,
+        name: &str,
+    ) -> Result<(String, TableConfig, Option<FileSet>), Unavailable> {
+        let entry = self
+            .entries
+            .get(&name.to_lowercase())
+            .ok_or_else(|| Unavailable::unknown(name))?;
+        let files = match &entry.state {
+            TableState::Served(table) => Some(table.source.files.clone()),
+            TableState::NotServed { files, .. } => files.clone(),
+        };
+        Ok((entry.name.clone(), entry.config.clone(), files))
+    }
+
+    pub(crate) fn served(&self) -> Vec<ServedTable> {
+        self.entries
+            .values()
+            .filter_map(|entry| match &entry.state {
+                TableState::Served(table) => Some(entry.served(table)),
+                TableState::NotServed { .. } => None,
+            })
+            .collect()
+    }
+}
+
+impl Entry {
+    fn served(&self, table: &LoadedTable) -> ServedTable {
+        let keys = self
+            .config
+            .key
+            .iter()
+            .zip(&table.keys)
+            .map(|(key, loaded)| ServedKey {
+                columns: key.columns.clone(),
+                kinds: key.kinds.clone(),
+                unique: key.unique,
+                identities: loaded.identities,
+            });
+        ServedTable {
+            name: self.name.clone(),
+            columns: table.columns.clone(),
+            keys: keys.collect(),
+            minimum: self.config.minimum,
+            prefer_receiver: self.config.prefer_receiver,
+        }
+    }
+
+    fn reason(&self, problems: &[Problem]) -> Unavailable {
+        let (what, remedy) = match problems.first() {
+            Some(problem) => (
+                format!("{}: {}", problem.place, problem.what),
+                problem.remedy.clone(),
+            ),
+            None => (
+                "it failed its checks".to_owned(),
+                "run `psi-node check`".to_owned(),
+            ),
+        };
+        Unavailable {
+            table: self.name.clone(),
+            what,
+            remedy,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The table section of `node.toml`, as types.
+//!
+//! Spec 10 §1. Called by psi-node, which parses the file (errors then carry line and column), and
+//! by [`crate::Catalog::load`]. Holds values only; whether they fit the data is checked at load.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use psi_core::identifier::IdentifierKind;
+use psi_core::limits;
+use serde::{Deserialize, Deserializer, de};
+
+use crate::error::SetupError;
+
+/// All tables of one node, by name.
+pub type TableConfigs = BTreeMap<String, TableConfig>;
+
+/// One `[table.NAME]` section. Whatever it does not list is not allowed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableConfig {
+    /// A `.csv` or `.parquet` file, or a folder of one of the two, relative to `node.toml`.
+    pub source: String,
+    /// Columns that a WHERE clause may use.
+    #[serde(default)]
+    pub filter: Vec<String>,
+    /// The owner's own SQL predicate; rows for which it is not true take part in no job.
+    #[serde(default)]
+    pub row_filter: Option<String>,
+    /// The fewest distinct identities that an output row may rest on.
+    #[serde(default = "default_minimum")]
+    pub minimum: u64,
+    /// Whether this side asks for the Receiver role where the choice is free.
+    #[serde(default)]
+    pub prefer_receiver: bool,
+    /// CSV only: values that mean NULL.
+    #[serde(default = "default_null_words")]
+    pub null: Vec<String>,
+    /// The allowed join keys.
+    #[serde(default)]
+    pub key: Vec<KeyConfig>,
+}
+
+/// One `[[table.NAME.key]]` section: a join key that queries may use.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyConfig {
+    /// The columns; several make a composite key.
+    pub columns: Vec<String>,
+    /// The identifier kind of each column.
+    #[serde(deserialize_with = "kinds_from_text")]
+    pub kinds: Vec<IdentifierKind>,
+    /// Whether no value repeats in the whole table.
+    #[serde(default)]
+    pub unique: bool,
+    /// The registered, public number of distinct identities; derived from the table if left out.
+    #[serde(default)]
+    pub identities: Option<u64>,
+}
+
+/// What the data engine may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// Bytes of the engine's memory pool. The engine never spills: it only scans and evaluates.
+    pub memory_bytes: usize,
+    /// Files or row groups that are scanned at the same time.
+    pub threads: usize,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 96 * 1024 * 1024,
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        }
+    }
+}
+
+fn default_minimum() -> u64 {
+    10
+}
+
+fn default_null_words() -> Vec<String> {
+    vec![String::new()]
+}
+
+fn kinds_from_text<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<IdentifierKind>, D::Error> {
+    Vec::<String>::deserialize(d)?
+        .iter()
+        .map(|text| {
+            text.parse().map_err(|_| {
+                de::Error::unknown_variant(
+                    text,
+                    &["text", "trim", "lower", "email", "phone", "hex", "int"],
+                )
+            })
+        })
+        .collect()
+}
+
+/// Checks the values that can be judged without looking at any data.
+///
+/// # Errors
+/// [`SetupError`] names the setting and what to write instead.
+pub(crate) fn validate(tables: &TableConfigs) -> Result<(), SetupError> {
+    let mut folded = BTreeSet::new();
+    for (name, table) in tables {
+        check_name(name, &format!("table.{name}"), "table")?;
+        if !folded.insert(name.to_lowercase()) {
+            return Err(SetupError::new(
+                format!("table.{name}"),
+                "two tables have this name up to upper and lower case",
+                "SQL does not tell them apart: rename one of them",
+            ));
+        }
+        check_table(name, table)?;
+    }
+    Ok(())
+}
+
+fn check_table(name: &str, table: &TableConfig) -> Result<(), SetupError> {
+    let place = |setting: &str| format!("table.{name}.{setting}");
+    if table.source.is_empty() {
+        return Err(SetupError::new(
+            place("source"),
+            "the source is empty",
+            "name a .csv or .parquet file, or a folder of them",
+        ));
+    }
+    if table.minimum == 0 || table.minimum > limits::IDENTITIES_MAX {
+        return Err(SetupError::new(
+            place("minimum"),
+            format!("the minimum is {}", table.minimum),
+            format!("write a number from 1 to {}", limits::IDENTITIES_MAX),
+        ));
+    }
+    for column in &table.filter {
+        check_name(column, &place("filter"), "column")?;
+    }
+    let mut seen: BTreeSet<BTreeSet<String>> = BTreeSet::new();
+    for (i, key) in table.key.iter().enumerate() {
+        let place = format!("table.{name}.key[{}]", i + 1);
+        check_key(&place, key)?;
+        if !seen.insert(key.columns.iter().map(|c| c.to_lowercase()).collect()) {
+            return Err(SetupError::new(
+                place,
+                "another key has the same columns",
+                "keep one of the two",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_key(place: &str, key: &KeyConfig) -> Result<(), SetupError> {
+    let columns = key.columns.len();
+    if columns == 0 || columns > limits::KEY_COLUMNS_MAX {
+        return Err(SetupError::new(
+            format!("{place}.columns"),
+            format!("the key has {columns} columns"),
+            format!("name 1 to {} columns", limits::KEY_COLUMNS_MAX),
+        ));
+    }
+    let mut folded = BTreeSet::new();
+    for column in &key.columns {
+        check_name(column, &format!("{place}.columns"), "column")?;
+        if !folded.insert(column.to_lowercase()) {
+            return Err(SetupError::new(
+                format!("{place}.columns"),
+                format!("the column {column:?} appears twice"),
+                "name each column once",
+            ));
+        }
+    }
+    if key.kinds.len() != columns {
+        return Err(SetupError::new(
+            format!("{place}.kinds"),
+            format!("{} kinds for {columns} columns", key.kinds.len()),
+            "write one kind for each column, in the same order",
+        ));
+    }
+    match key.identities {
+        Some(n) if n == 0 || n > limits::IDENTITIES_MAX => Err(SetupError::new(
+            format!("{place}.identities"),
+            format!("the registered size is {n}"),
+            format!("write a number from 1 to {}", limits::IDENTITIES_MAX),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_name(name: &str, place: &str, what: &str) -> Result<(), SetupError> {
+    if name.is_empty() || name.len() > limits::NAME_BYTES_MAX || name.chars().any(char::is_control)
+    {
+        return Err(SetupError::new(
+            place,
+            format!("{name:?} is no name for a {what}"),
+            format!(
+                "use 1 to {} bytes without control characters",
+                limits::NAME_BYTES_MAX
+            ),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

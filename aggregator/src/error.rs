@@ -1,0 +1,227 @@
+//! What can go wrong, as pairs of what happened and what to do.
+//!
+//! Spec 09 and 10. Sentences are for the owner of this node only. Of a [`Refusal`] or a
+//! [`FreezeError`] the peer sees the [`Code`] and nothing else.
+
+use std::fmt;
+
+use psi_core::Code;
+
+/// The configuration makes no sense, whatever the data.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {what}; {remedy}")]
+pub struct SetupError {
+    /// The setting, for example `table.customers.minimum`.
+    pub place: String,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl SetupError {
+    pub(crate) fn new(
+        place: impl Into<String>,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self {
+            place: place.into(),
+            what: what.into(),
+            remedy: remedy.into(),
+        }
+    }
+}
+
+/// Why a policy, this side's or the peer's reading of a text, said no.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence} [{code}, rule {rule}]; {remedy}")]
+pub struct Refusal {
+    /// What the peer is told.
+    pub code: Code,
+    /// The deciding rule, for example `table.customers.filter`.
+    pub rule: String,
+    /// What happened, for the owner's log.
+    pub sentence: String,
+    /// What the owner can do, if the answer should be another one.
+    pub remedy: String,
+}
+
+/// A place in a query text, both counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line.
+    pub line: u64,
+    /// The column, in characters.
+    pub column: u64,
+}
+
+impl Position {
+    /// Where a text begins.
+    pub const START: Self = Self { line: 1, column: 1 };
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// Why a requester's query did not become a job.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// The text is not SQL.
+    #[error("line {line}, column {column}: {message}; {remedy}")]
+    Syntax {
+        /// Line, from 1.
+        line: u64,
+        /// Column, from 1.
+        column: u64,
+        /// What the parser said.
+        message: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// SQL, but outside the accepted subset.
+    #[error("line {line}, column {column}: {what} is not in the accepted SQL subset; {remedy}")]
+    NotInSubset {
+        /// Line, from 1.
+        line: u64,
+        /// Column, from 1.
+        column: u64,
+        /// The construct, by name.
+        what: String,
+        /// What to write instead.
+        remedy: String,
+    },
+    /// A name stands for nothing, or a value does not fit its column.
+    #[error("line {line}, column {column}: {message}; {remedy}")]
+    Meaning {
+        /// Line, from 1.
+        line: u64,
+        /// Column, from 1.
+        column: u64,
+        /// What does not fit.
+        message: String,
+        /// What to write instead.
+        remedy: String,
+    },
+    /// This side's own policy says no.
+    #[error("refused by the own policy: {0}")]
+    Refused(Refusal),
+}
+
+impl QueryError {
+    pub(crate) fn syntax(
+        at: Position,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::Syntax {
+            line: at.line,
+            column: at.column,
+            message: message.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    pub(crate) fn subset(at: Position, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::NotInSubset {
+            line: at.line,
+            column: at.column,
+            what: what.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    pub(crate) fn meaning(
+        at: Position,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::Meaning {
+            line: at.line,
+            column: at.column,
+            message: message.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// What happened, with its place, and what to do: the two sentences a user sees.
+    #[must_use]
+    pub fn parts(&self) -> (String, String) {
+        match self {
+            Self::Syntax { line, column, message, remedy }
+            | Self::Meaning { line, column, message, remedy } => {
+                (format!("line {line}, column {column}: {message}"), remedy.clone())
+            }
+            Self::NotInSubset { line, column, what, remedy } => (
+                format!("line {line}, column {column}: {what} is not in the accepted SQL subset"),
+                remedy.clone(),
+            ),
+            Self::Refused(refusal) => (refusal.sentence.clone(), refusal.remedy.clone()),
+        }
+    }
+
+    /// Where in the query text the reason stands, if it is about a place.
+    #[must_use]
+    pub const fn position(&self) -> Option<Position> {
+        match *self {
+            Self::Syntax { line, column, .. }
+            | Self::NotInSubset { line, column, .. }
+            | Self::Meaning { line, column, .. } => Some(Position { line, column }),
+            Self::Refused(_) => None,
+        }
+    }
+}
+
+impl From<Refusal> for QueryError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// A table cannot be served now. For the owner's log only.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("table {table:?} is not served: {what}; {remedy}")]
+pub struct Unavailable {
+    /// The table's name in the configuration.
+    pub table: String,
+    /// Why.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// Why the input of a job could not be frozen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FreezeError {
+    /// The table is not served, or its files changed since it was checked.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The data engine failed, for example because a file could not be read.
+    #[error("the table could not be read: {0}; run `psi-node check` and look at the files")]
+    Engine(String),
+    /// The list could not be kept, or the job was cancelled.
+    #[error(transparent)]
+    Core(#[from] psi_core::Error),
+}
+
+impl FreezeError {
+    /// The code a peer may see for this error.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Unavailable(_) | Self::Engine(_) => Code::Unavailable,
+            Self::Core(error) => error.code(),
+        }
+    }
+}
+
+impl From<psi_core::store::StoreError> for FreezeError {
+    fn from(error: psi_core::store::StoreError) -> Self {
+        Self::Core(error.into())
+    }
+}

@@ -1,0 +1,218 @@
+//! Planning a request from the analyst's text, and a response from the peer's.
+//!
+//! Spec 10 §3.3 and §5.
+
+use psi_core::{Code, limits};
+
+use super::side::{self, Planned, SideError};
+use super::{HiddenLiteral, RequestPlan, ResponsePlan};
+use crate::catalog::table::{Lookup, Tables};
+use crate::error::{QueryError, Refusal, Unavailable};
+use crate::policy::{self, Question};
+use crate::sql::ast::{LiteralValue, Query, Side};
+use crate::sql::canonical::{self, typed_literal};
+use crate::sql::subset::{self, Author};
+
+/// Plans the analyst's query. `members` are the names of this side and of the peer.
+pub(crate) fn request(
+    tables: &Tables,
+    sql: &str,
+    members: (&str, &str),
+) -> Result<RequestPlan, QueryError> {
+    let query = subset::read(sql, Author::Own)?;
+    let (own, peer) = sides(&query, members)?;
+    let (canonical, hidden) = canonical::print(&query, own);
+    check_size(&canonical, hidden.len(), &query)?;
+    check_names(tables, &query, own)?;
+    let planned = plan_side(tables, &query, own, members.0).map_err(|err| match err {
+        SideError::Refused(refusal) => QueryError::Refused(refusal),
+        SideError::Query(error) => error,
+    })?;
+    let hidden = hidden
+        .into_iter()
+        .map(|literal| HiddenLiteral::new(typed_literal(&literal.value)))
+        .collect();
+    let (peer_table, peer_key_columns) = peer_half(&query, peer);
+    let Planned { side, facts } = planned;
+    let output = side::output(&query);
+    Ok(RequestPlan {
+        canonical,
+        hidden,
+        side,
+        facts,
+        output,
+        peer_table,
+        peer_key_columns,
+    })
+}
+
+/// Plans the peer's canonical text, in which `hidden_literals` are hidden.
+pub(crate) fn response(
+    tables: &Tables,
+    text: &str,
+    members: (&str, &str),
+    hidden_literals: usize,
+) -> Result<ResponsePlan, Refusal> {
+    let query = subset::read(text, Author::Peer)
+        .map_err(|err| not_accepted(format!("the peer's text was not accepted: {err}")))?;
+    let (own, peer) = sides(&query, members)
+        .map_err(|err| not_accepted(format!("the peer's text was not accepted: {err}")))?;
+    check_hidden(&query, own)?;
+    let (canonical, hidden) = canonical::print(&query, peer);
+    if canonical != text {
+        return Err(not_accepted(
+            "the peer's text is not in canonical form".to_owned(),
+        ));
+    }
+    if hidden.len() != hidden_literals || hidden.len() > limits::HIDDEN_LITERALS_MAX {
+        return Err(not_accepted(format!(
+            "the peer's text hides {} literals and its message speaks of {hidden_literals}",
+            hidden.len()
+        )));
+    }
+    let planned = plan_side(tables, &query, own, members.0).map_err(|err| match err {
+        SideError::Refused(refusal) => refusal,
+        SideError::Query(error) => not_accepted(format!("the peer's text does not fit: {error}")),
+    })?;
+    let (peer_table, peer_key_columns) = peer_half(&query, peer);
+    let Planned { side, facts } = planned;
+    let output = side::output(&query);
+    Ok(ResponsePlan {
+        side,
+        facts,
+        output,
+        peer_table,
+        peer_key_columns,
+    })
+}
+
+/// Which of the two tables is this side's, and which the peer's.
+fn sides(query: &Query, (own, peer): (&str, &str)) -> Result<(Side, Side), QueryError> {
+    for table in &query.tables {
+        if !table.member.is(own) && !table.member.is(peer) {
+            return Err(QueryError::meaning(
+                table.at,
+                format!(
+                    "there is no member {} in this collaboration",
+                    table.member.0
+                ),
+                format!("the members are {own} and {peer}"),
+            ));
+        }
+    }
+    let [first, second] = &query.tables;
+    if first.member.is(own) && second.member.is(peer) {
+        Ok((Side::First, Side::Second))
+    } else if first.member.is(peer) && second.member.is(own) {
+        Ok((Side::Second, Side::First))
+    } else {
+        Err(QueryError::subset(
+            second.at,
+            "a join of two tables of one member",
+            format!("join a table of {own} with a table of {peer}"),
+        ))
+    }
+}
+
+fn check_size(canonical: &str, hidden: usize, query: &Query) -> Result<(), QueryError> {
+    let at = query.tables[0].at;
+    if canonical.len() > limits::QUERY_BYTES_MAX {
+        return Err(QueryError::subset(
+            at,
+            format!("a query of {} bytes in canonical form", canonical.len()),
+            format!("stay within {} bytes", limits::QUERY_BYTES_MAX),
+        ));
+    }
+    if hidden > limits::HIDDEN_LITERALS_MAX {
+        return Err(QueryError::subset(
+            at,
+            format!("a query with {hidden} constants on the own side"),
+            format!("use at most {}", limits::HIDDEN_LITERALS_MAX),
+        ));
+    }
+    Ok(())
+}
+
+/// Tells the analyst about names that do not exist in the own table, which a peer never learns.
+fn check_names(tables: &Tables, query: &Query, own: Side) -> Result<(), QueryError> {
+    let Lookup::Served(state) = tables.lookup(&query.tables[own.index()].table.0) else {
+        return Ok(());
+    };
+    let (key, filters) = side::columns_used(query, own);
+    for column in key.into_iter().chain(filters) {
+        if let Err(reason) = state.table.source.column(&column.name.0) {
+            return Err(side::no_column(column, reason));
+        }
+    }
+    Ok(())
+}
+
+fn plan_side(
+    tables: &Tables,
+    query: &Query,
+    own: Side,
+    member: &str,
+) -> Result<Planned, SideError> {
+    let name = &query.tables[own.index()].table.0;
+    match tables.lookup(name) {
+        Lookup::Served(state) => side::plan(query, own, member, &state),
+        Lookup::NotServed(reason) => Err(SideError::Refused(unavailable(&reason))),
+        Lookup::Unknown => {
+            let question = Question {
+                table: name.clone(),
+                key_columns: Vec::new(),
+                filter_columns: Vec::new(),
+            };
+            match policy::evaluate(&question, None) {
+                Err(refusal) => Err(SideError::Refused(refusal)),
+                // The policy refuses every table that it does not list.
+                Ok(_) => Err(SideError::Refused(not_accepted("no such table".to_owned()))),
+            }
+        }
+    }
+}
+
+fn peer_half(query: &Query, peer: Side) -> (String, Vec<String>) {
+    let (key, _) = side::columns_used(query, peer);
+    let columns = key
+        .into_iter()
+        .map(|column| column.name.0.clone())
+        .collect();
+    (query.tables[peer.index()].table.0.clone(), columns)
+}
+
+/// Placeholders stand for all of the requester's literals and for none of this side's.
+fn check_hidden(query: &Query, own: Side) -> Result<(), Refusal> {
+    let mut fits = true;
+    for conjunct in &query.conjuncts {
+        let hidden_side = conjunct.side != own;
+        conjunct.predicate.literals(&mut |literal| {
+            fits &= (literal.value == LiteralValue::Hidden) == hidden_side
+        });
+    }
+    if fits {
+        return Ok(());
+    }
+    Err(not_accepted(
+        "a literal is hidden or shown on the wrong side".to_owned(),
+    ))
+}
+
+fn unavailable(reason: &Unavailable) -> Refusal {
+    Refusal {
+        code: Code::Unavailable,
+        rule: format!("table.{}", reason.table),
+        sentence: format!("the table {} is not served: {}", reason.table, reason.what),
+        remedy: reason.remedy.clone(),
+    }
+}
+
+fn not_accepted(sentence: String) -> Refusal {
+    Refusal {
+        code: Code::QueryNotAccepted,
+        rule: "sql".to_owned(),
+        sentence,
+        remedy: "see docs/sql for what a query may look like; both nodes need the same version"
+            .to_owned(),
+    }
+}

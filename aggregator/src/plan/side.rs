@@ -1,0 +1,195 @@
+//! One side of a query against one served table: policy, types, facts.
+//!
+//! Spec 10 §5.
+
+use std::collections::BTreeSet;
+
+use datafusion::logical_expr::{Expr, Operator};
+use psi_core::facts::TableFacts;
+use psi_core::identifier::IdentifierKind;
+
+use super::{CountKind, OutputPlan, SidePlan};
+use crate::catalog::table::ServedState;
+use crate::error::{QueryError, Refusal};
+use crate::policy::{self, Question};
+use crate::source::{NoColumn, Source};
+use crate::sql::ast::{Aggregate, ColumnRef, Predicate, Query, Side};
+use crate::sql::predicate::{self, TypedColumn};
+
+/// This side's plan and facts.
+pub(super) struct Planned {
+    pub(super) side: SidePlan,
+    pub(super) facts: TableFacts,
+}
+
+/// Why a side cannot be planned.
+pub(super) enum SideError {
+    /// The policy says no.
+    Refused(Refusal),
+    /// A literal does not fit its column, or a column does not exist.
+    Query(QueryError),
+}
+
+impl From<QueryError> for SideError {
+    fn from(error: QueryError) -> Self {
+        Self::Query(error)
+    }
+}
+
+impl From<Refusal> for SideError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// The columns that `query` uses of `side`: its key in the order of ON, and those of WHERE.
+pub(super) fn columns_used(query: &Query, side: Side) -> (Vec<&ColumnRef>, Vec<&ColumnRef>) {
+    let key = query.on.iter().map(|pair| &pair[side.index()]).collect();
+    let mut filters = Vec::new();
+    for conjunct in query
+        .conjuncts
+        .iter()
+        .filter(|conjunct| conjunct.side == side)
+    {
+        conjunct
+            .predicate
+            .columns(&mut |column| filters.push(column));
+    }
+    (key, filters)
+}
+
+/// Plans `side` of `query` over a served table.
+pub(super) fn plan(
+    query: &Query,
+    side: Side,
+    member: &str,
+    state: &ServedState<'_>,
+) -> Result<Planned, SideError> {
+    let ServedState {
+        name,
+        config,
+        table,
+    } = *state;
+    let source = &table.source;
+    let (key, filters) = columns_used(query, side);
+    // A name that is no column stays as it is, and so is on no list.
+    let listed = |column: &ColumnRef| {
+        source
+            .column(&column.name.0)
+            .map_or_else(|_| column.name.0.clone(), |c| c.name.clone())
+    };
+    let question = Question {
+        table: name.to_owned(),
+        key_columns: key.iter().map(|column| listed(column)).collect(),
+        filter_columns: filters
+            .iter()
+            .map(|column| listed(column))
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
+    };
+    let allowed = policy::evaluate(&question, Some((name, config)))?;
+    let configured = &config.key[allowed.key];
+    let loaded = &table.keys[allowed.key];
+    let key_kinds = question
+        .key_columns
+        .iter()
+        .filter_map(|column| kind_of(&configured.columns, &configured.kinds, column))
+        .collect::<Vec<_>>();
+    let predicates: Vec<Predicate> = query
+        .conjuncts
+        .iter()
+        .filter(|conjunct| conjunct.side == side)
+        .map(|conjunct| conjunct.predicate.clone())
+        .collect();
+    condition(source, &predicates)?;
+    let facts = TableFacts {
+        member: member.to_owned(),
+        table: query.tables[side.index()].table.0.clone(),
+        key_columns: key.iter().map(|column| column.name.0.clone()).collect(),
+        key_kinds: key_kinds.clone(),
+        key_unique: configured.unique,
+        identities: loaded.identities,
+        minimum: config.minimum,
+        prefer_receiver: config.prefer_receiver,
+    };
+    let side = SidePlan {
+        table: name.to_owned(),
+        key_columns: question.key_columns,
+        key_kinds,
+        predicates,
+        rules: allowed.rules,
+    };
+    Ok(Planned { side, facts })
+}
+
+fn kind_of(columns: &[String], kinds: &[IdentifierKind], column: &str) -> Option<IdentifierKind> {
+    columns
+        .iter()
+        .zip(kinds)
+        .find(|(name, _)| name.to_lowercase() == column.to_lowercase())
+        .map(|(_, kind)| *kind)
+}
+
+/// The ANDed conditions as one expression over the source's raw columns; `None` if there is none.
+pub(crate) fn condition(
+    source: &Source,
+    predicates: &[Predicate],
+) -> Result<Option<Expr>, QueryError> {
+    let resolve = |column: &ColumnRef| resolve(source, column);
+    let parts = predicates
+        .iter()
+        .map(|predicate| predicate::lower(predicate, &resolve))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(predicate::balanced(parts, Operator::And))
+}
+
+fn resolve(source: &Source, column: &ColumnRef) -> Result<TypedColumn, QueryError> {
+    let found = source
+        .column(&column.name.0)
+        .map_err(|reason| no_column(column, reason))?;
+    found.typed().ok_or_else(|| {
+        QueryError::meaning(
+            column.at,
+            format!(
+                "filters cannot use {}, which is {}",
+                column.name.0,
+                found.describe()
+            ),
+            "filter by another column",
+        )
+    })
+}
+
+/// The message for a name that is no column.
+pub(super) fn no_column(column: &ColumnRef, reason: NoColumn) -> QueryError {
+    let name = &column.name.0;
+    match reason {
+        NoColumn::Unknown => QueryError::meaning(
+            column.at,
+            format!("there is no column {name} in this table"),
+            "`psi-node check` lists the columns",
+        ),
+        NoColumn::Ambiguous => QueryError::meaning(
+            column.at,
+            format!("{name} may be several columns that differ in upper and lower case"),
+            "write the name in double quotes, exactly as in the file",
+        ),
+    }
+}
+
+/// What the SELECT list asks for.
+pub(super) fn output(query: &Query) -> OutputPlan {
+    let mut aggregate = CountKind::Rows;
+    let mut columns = Vec::with_capacity(query.outputs.len());
+    // The reader accepts exactly one output.
+    for output in &query.outputs {
+        aggregate = match output.aggregate {
+            Aggregate::CountRows => CountKind::Rows,
+            Aggregate::CountDistinctKey(_) => CountKind::Identities,
+        };
+        let name = output.alias.as_ref().map_or("count", |alias| &alias.0);
+        columns.push(name.to_owned());
+    }
+    OutputPlan { columns, aggregate }
+}

@@ -1,0 +1,260 @@
+//! ISO dates and timestamps in literals, as nanoseconds.
+//!
+//! Spec 10 §3.4. Strict: `2025-01-31`, then optionally `T` or a blank and `12:00`, `12:00:00` or
+//! `12:00:00.123456789`, then optionally `Z` or an offset such as `+01:00`. Years 0001 to 9999.
+//! A literal without offset is read in the zone of the column it is compared with; a column
+//! without zone is read as it stands.
+
+use datafusion::arrow::array::timezone::Tz;
+use datafusion::arrow::compute::kernels::cast_utils::string_to_datetime;
+
+/// Digits (and point) of a number literal; decimals have at most 38 digits.
+pub(crate) const NUMBER_DIGITS_MAX: usize = 39;
+
+pub(crate) const NANOS_PER_DAY: i128 = 86_400 * NANOS_PER_SECOND;
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
+
+/// A literal's moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    year: u16,
+    month: u8,
+    day: u8,
+    nanos_of_day: i128,
+    has_time: bool,
+    offset_seconds: Option<i32>,
+}
+
+impl Moment {
+    /// Whether the literal names a day, without time.
+    pub(crate) const fn is_date(&self) -> bool {
+        !self.has_time
+    }
+
+    /// Whether the literal names an instant, wherever it is read.
+    pub(crate) const fn has_offset(&self) -> bool {
+        self.offset_seconds.is_some()
+    }
+
+    /// Nanoseconds since 1970-01-01T00:00:00, after removing the offset if there is one.
+    pub(crate) fn nanos(&self) -> i128 {
+        let local = i128::from(days_since_epoch(self.year, self.month, self.day)) * NANOS_PER_DAY
+            + self.nanos_of_day;
+        local - i128::from(self.offset_seconds.unwrap_or(0)) * NANOS_PER_SECOND
+    }
+
+    /// Nanoseconds since 1970-01-01T00:00:00Z, read in `zone` unless the literal has an offset.
+    /// `None` if the zone is unknown or the local time does not exist there, or exists twice.
+    pub(crate) fn nanos_in_zone(&self, zone: &str) -> Option<i128> {
+        if self.has_offset() || ["UTC", "Z", "+00:00", "Etc/UTC", "GMT"].contains(&zone) {
+            return Some(self.nanos());
+        }
+        let zone: Tz = zone.parse().ok()?;
+        let seconds = self.nanos_of_day / NANOS_PER_SECOND;
+        let text = format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
+            self.year,
+            self.month,
+            self.day,
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60
+        );
+        let instant = string_to_datetime(&zone, &text).ok()?;
+        let fraction = self.nanos_of_day % NANOS_PER_SECOND;
+        Some(i128::from(instant.timestamp()) * NANOS_PER_SECOND + fraction)
+    }
+}
+
+/// Parses a literal, or says that it is not one.
+pub(crate) fn parse(text: &str) -> Option<Moment> {
+    let mut rest = Cursor(text.as_bytes());
+    let year = u16::try_from(rest.digits(4)?).ok()?;
+    rest.sign(b"-")?;
+    let month = u8::try_from(rest.digits(2)?).ok()?;
+    rest.sign(b"-")?;
+    let day = u8::try_from(rest.digits(2)?).ok()?;
+    if year == 0 || !(1..=12).contains(&month) || day == 0 || day > days_in_month(year, month) {
+        return None;
+    }
+    let date = Moment {
+        year,
+        month,
+        day,
+        nanos_of_day: 0,
+        has_time: false,
+        offset_seconds: None,
+    };
+    if rest.is_empty() {
+        return Some(date);
+    }
+    rest.sign(b"T ")?;
+    let (hour, minute) = rest.hour_and_minute()?;
+    let mut nanos = i128::from(hour * 3600 + minute * 60) * NANOS_PER_SECOND;
+    if rest.sign(b":").is_some() {
+        let second = rest.digits(2).filter(|s| *s < 60)?;
+        nanos += i128::from(second) * NANOS_PER_SECOND;
+        if rest.sign(b".").is_some() {
+            nanos += rest.fraction()?;
+        }
+    }
+    let offset_seconds = rest.offset()?;
+    rest.is_empty().then_some(Moment {
+        nanos_of_day: nanos,
+        has_time: true,
+        offset_seconds,
+        ..date
+    })
+}
+
+struct Cursor<'a>(&'a [u8]);
+
+impl Cursor<'_> {
+    const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn sign(&mut self, allowed: &[u8]) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        if !allowed.contains(first) {
+            return None;
+        }
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn digits(&mut self, count: usize) -> Option<u32> {
+        let (head, rest) = self.0.split_at_checked(count)?;
+        if !head.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        self.0 = rest;
+        Some(head.iter().fold(0, |n, b| n * 10 + u32::from(b - b'0')))
+    }
+
+    fn hour_and_minute(&mut self) -> Option<(u32, u32)> {
+        let hour = self.digits(2).filter(|h| *h < 24)?;
+        self.sign(b":")?;
+        let minute = self.digits(2).filter(|m| *m < 60)?;
+        Some((hour, minute))
+    }
+
+    /// One to nine digits after the point, as nanoseconds.
+    fn fraction(&mut self) -> Option<i128> {
+        let count = self.0.iter().take_while(|b| b.is_ascii_digit()).count();
+        if !(1..=9).contains(&count) {
+            return None;
+        }
+        let digits = self.digits(count)?;
+        let scale = 10_i128.pow(u32::try_from(9 - count).ok()?);
+        Some(i128::from(digits) * scale)
+    }
+
+    /// Nothing, `Z`, or a sign with hours and minutes.
+    fn offset(&mut self) -> Option<Option<i32>> {
+        if self.is_empty() {
+            return Some(None);
+        }
+        let sign = match self.sign(b"Z+-")? {
+            b'Z' => return Some(Some(0)),
+            b'-' => -1,
+            _ => 1,
+        };
+        let (hour, minute) = self.hour_and_minute()?;
+        let seconds = i32::try_from(hour * 3600 + minute * 60).ok()?;
+        Some(Some(sign * seconds))
+    }
+}
+
+const fn days_in_month(year: u16, month: u8) -> u8 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if is_leap(year) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+const fn is_leap(year: u16) -> bool {
+    (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400)
+}
+
+/// Days from 1970-01-01 in the proleptic Gregorian calendar.
+fn days_since_epoch(year: u16, month: u8, day: u8) -> i64 {
+    // Years and days are counted from 0000-03-01, so that a leap day is a year's last day.
+    let shifted = i64::from(month) + if month <= 2 { 9 } else { -3 };
+    let year = i64::from(year) - i64::from(month <= 2);
+    let day_of_year = (153 * shifted + 2) / 5 + i64::from(day) - 1;
+    let days = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    days + day_of_year - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn dates_and_times_are_counted_from_1970() {
+        for (text, seconds) in [
+            ("1970-01-01", 0_i128),
+            ("1969-12-31", -86_400),
+            ("2000-02-29", 951_782_400),
+            ("2025-01-01", 1_735_689_600),
+            ("2025-01-01T00:00:01", 1_735_689_601),
+            ("2025-01-01 01:00+01:00", 1_735_689_600),
+            ("0001-01-01", -62_135_596_800),
+            ("9999-12-31 23:59:59Z", 253_402_300_799),
+        ] {
+            assert_eq!(
+                parse(text).unwrap().nanos(),
+                seconds * 1_000_000_000,
+                "{text}"
+            );
+        }
+        assert_eq!(parse("1970-01-01 00:00:00.000000001").unwrap().nanos(), 1);
+        assert_eq!(parse("1970-01-01 00:00:00.5").unwrap().nanos(), 500_000_000);
+    }
+
+    #[test]
+    fn what_is_not_iso_is_refused() {
+        for text in [
+            "",
+            "2025",
+            "2025-1-1",
+            "2025-02-29",
+            "2025-13-01",
+            "0000-01-01",
+            "01/02/2025",
+            "2025-01-01T",
+            "2025-01-01 24:00",
+            "2025-01-01 12",
+            "2025-01-01 12:00:60",
+            "2025-01-01 12:00:00.",
+            "2025-01-01 12:00:00.0000000001",
+            "2025-01-01 12:00 ",
+            "2025-01-01 12:00+1",
+            "2025-01-01Z",
+            " 2025-01-01",
+            "20250101",
+            "٢٠٢٥-01-01",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_literal_without_offset_is_read_in_the_zone_of_the_column() {
+        let noon = parse("2025-07-01 12:00:00.25").unwrap();
+        assert_eq!(noon.nanos_in_zone("UTC"), Some(noon.nanos()));
+        let hours =
+            |zone: &str| (noon.nanos() - noon.nanos_in_zone(zone).unwrap()) / 3_600_000_000_000;
+        assert_eq!(hours("+02:00"), 2);
+        assert_eq!(hours("America/New_York"), -4);
+        let fixed = parse("2025-07-01 12:00:00Z").unwrap();
+        assert_eq!(fixed.nanos_in_zone("America/New_York"), Some(fixed.nanos()));
+        // The clock jumps over this time in New York.
+        let skipped = parse("2025-03-09 02:30:00").unwrap();
+        assert_eq!(skipped.nanos_in_zone("America/New_York"), None);
+        assert_eq!(noon.nanos_in_zone("Nowhere/Here"), None);
+    }
+}
