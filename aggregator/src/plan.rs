@@ -10,6 +10,7 @@ mod side;
 
 use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
+pub use psi_core::spec::CountKind;
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
@@ -57,15 +58,6 @@ pub struct OutputPlan {
     pub columns: Vec<String>,
     /// What is counted.
     pub aggregate: CountKind,
-}
-
-/// What a count counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CountKind {
-    /// `COUNT(*)`: joined rows. Both keys have to be declared unique.
-    Star,
-    /// `COUNT(DISTINCT key)`: identities on both sides.
-    DistinctKey,
 }
 
 /// Which rows of one table answer, and by which key.

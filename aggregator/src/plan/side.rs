@@ -131,7 +131,7 @@ fn kind_of(columns: &[String], kinds: &[IdentifierKind], column: &str) -> Option
         .map(|(_, kind)| *kind)
 }
 
-/// The ANDed conditions as one expression over the source's raw columns; `None` if there is none.
+/// The conditions, joined by AND, as one expression over the source's raw columns; `None` if there is none.
 pub(crate) fn condition(
     source: &Source,
     predicates: &[Predicate],
@@ -180,16 +180,22 @@ pub(super) fn no_column(column: &ColumnRef, reason: NoColumn) -> QueryError {
 
 /// What the SELECT list asks for.
 pub(super) fn output(query: &Query) -> OutputPlan {
-    let mut aggregate = CountKind::Star;
+    let mut aggregate = CountKind::Rows;
     let mut columns = Vec::with_capacity(query.outputs.len());
     // The reader accepts exactly one output.
     for output in &query.outputs {
-        aggregate = match output.aggregate {
-            Aggregate::CountRows => CountKind::Star,
-            Aggregate::CountDistinctKey(_) => CountKind::DistinctKey,
+        let name = match &output.aggregate {
+            Aggregate::CountRows => {
+                aggregate = CountKind::Rows;
+                "count(*)".to_owned()
+            }
+            Aggregate::CountDistinctKey(key) => {
+                aggregate = CountKind::Identities;
+                let key: Vec<&str> = key.iter().map(|column| column.name.0.as_str()).collect();
+                format!("count(distinct {})", key.join(", "))
+            }
         };
-        let name = output.alias.as_ref().map_or("count", |alias| &alias.0);
-        columns.push(name.to_owned());
+        columns.push(output.alias.as_ref().map_or(name, |alias| alias.0.clone()));
     }
     OutputPlan { columns, aggregate }
 }
