@@ -3,6 +3,7 @@
 mod answers;
 mod crash;
 mod harness;
+mod hostile;
 mod receipts;
 mod refusals;
 mod walkthrough;
