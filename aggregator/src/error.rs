@@ -159,22 +159,6 @@ impl QueryError {
         }
     }
 
-    /// What happened, with its place, and what to do: the two sentences a user sees.
-    #[must_use]
-    pub fn parts(&self) -> (String, String) {
-        match self {
-            Self::Syntax { line, column, message, remedy }
-            | Self::Meaning { line, column, message, remedy } => {
-                (format!("line {line}, column {column}: {message}"), remedy.clone())
-            }
-            Self::NotInSubset { line, column, what, remedy } => (
-                format!("line {line}, column {column}: {what} is not in the accepted SQL subset"),
-                remedy.clone(),
-            ),
-            Self::Refused(refusal) => (refusal.sentence.clone(), refusal.remedy.clone()),
-        }
-    }
-
     /// Where in the query text the reason stands, if it is about a place.
     #[must_use]
     pub const fn position(&self) -> Option<Position> {

@@ -161,10 +161,7 @@ impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::Refused(refusal) => Self::OwnRefusal(refusal),
-            other => {
-                let (what, remedy) = other.parts();
-                Self::Input { what, remedy }
-            }
+            other => Self::Input { what: other.to_string(), remedy: other.remedy() },
         }
     }
 }
