@@ -132,7 +132,7 @@ pub fn entries(log: &str) -> Vec<Entry> {
         .collect()
 }
 
-fn files_below(folder: &Path) -> Vec<PathBuf> {
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().map_while(Result::ok) {
         let path = entry.path();

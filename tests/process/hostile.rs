@@ -7,13 +7,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use psi_core::identifier::IdentifierKind;
-use psi_core::facts::TableFacts;
-use psi_core::messages::frame::{ListId, RowsHeader};
-use psi_core::messages::{Control, EntryMessage, Proposal};
-use psi_core::receipt::{Body, Entry, agreement_text, entry_hash, signing_text};
-use psi_core::spec::{Agreement, CountKind, Half, JobSpec, Party, PROTOCOL_VERSION, Recipients};
 use psi_core::Code;
+use psi_core::facts::TableFacts;
+use psi_core::identifier::IdentifierKind;
+use psi_core::kernel::Kernel as _;
+use psi_core::kernel::portable::Portable;
+use psi_core::messages::frame::{ListId, RowsHeader};
+use psi_core::messages::{Control, EntryMessage, Proposal, SettleState};
+use psi_core::receipt::{Body, Entry, agreement_text, entry_hash, signing_text};
+use psi_core::seed::{JobSeed, Purpose};
+use psi_core::spec::{Agreement, CountKind, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
 use psi_node::identity::{NodeId, NodeKey};
 use psi_node::net::{
     ConnectError, Endpoint, Frame, FrameReceiver, FrameSender, NetError, NetLimits, PeerConnection,
@@ -22,18 +25,18 @@ use serde_json::json;
 
 use crate::harness::{COUNT, Node, World, free_address, people, people_csv, people_table, psi_node};
 
-const PEOPLE: u64 = 100;
+pub const PEOPLE: u64 = 100;
 
 /// The world of one test: anna is the victim, bert's daemon never runs because the test plays him,
 /// carl is an honest third.
-struct Stage {
-    world: World,
+pub struct Stage {
+    pub world: World,
     carl: Node,
-    runtime: tokio::runtime::Runtime,
+    pub runtime: tokio::runtime::Runtime,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let table = people_table("text", PEOPLE, 1, "");
         let mut world = World::new(&table, &table);
         let mut carl = Node::init(world.dir.path(), "carl", &table);
@@ -72,13 +75,13 @@ impl Stage {
         self.world.a.id().parse().unwrap()
     }
 
-    fn endpoint(&self, key: &Arc<NodeKey>, listen: &str) -> Endpoint {
+    pub fn endpoint(&self, key: &Arc<NodeKey>, listen: &str) -> Endpoint {
         let _runtime = self.runtime.enter();
         let limits = NetLimits::with_peer_timeout(Duration::from_secs(20));
         Endpoint::bind(listen.parse().unwrap(), key, Arc::new(|_| true), limits).unwrap()
     }
 
-    fn bert(&self) -> Bert {
+    pub fn bert(&self) -> Bert {
         let key = Arc::new(NodeKey::load(&self.world.b.dir.join("node.key")).unwrap());
         let endpoint = self.endpoint(&key, &free_address());
         let address = self.world.a.address.parse().unwrap();
@@ -92,7 +95,7 @@ impl Stage {
 }
 
 /// A member that speaks the protocol by hand.
-struct Bert {
+pub struct Bert {
     key: Arc<NodeKey>,
     conn: PeerConnection,
     collab_id: [u8; 32],
@@ -100,10 +103,10 @@ struct Bert {
     _endpoint: Endpoint,
 }
 
-type Wire = (FrameSender, FrameReceiver);
+pub type Wire = (FrameSender, FrameReceiver);
 
 impl Bert {
-    async fn open(&self) -> Wire {
+    pub async fn open(&self) -> Wire {
         self.conn.open_stream().await.unwrap().split()
     }
 
@@ -155,30 +158,16 @@ impl Bert {
     }
 
     /// Goes on honestly until the opened entry bears both signatures.
-    async fn open_job(&self, wire: &mut Wire) -> JobSpec {
+    pub async fn open_job(&self, wire: &mut Wire) -> JobSpec {
         let (spec, agreements) = self.agree(wire).await;
         let (send, receive) = wire;
         send.control(&Control::Commitment([3; 64])).await.unwrap();
         let Control::Commitment(theirs) = control(receive).await.unwrap() else {
             panic!("no commitment");
         };
-        if self.key.id().0 < self.victim.0 {
-            let commitments = [[3; 64], theirs];
-            let body = Body::Opened { spec: spec.encode(), agreements, commitments };
-            let entry =
-                Entry { collab_id: self.collab_id, seq: 0, previous: [0; 64], body }.encode();
-            let signature = self.key.sign(&signing_text(&entry_hash(&entry)));
-            let signatures = [Some(signature), None];
-            send.control(&Control::Entry(EntryMessage { entry, signatures })).await.unwrap();
-            let answer = control(receive).await.unwrap();
-            assert!(matches!(answer, Control::Countersign { .. }), "{answer:?}");
-        } else {
-            let Control::Entry(message) = control(receive).await.unwrap() else {
-                panic!("no entry");
-            };
-            let signature = self.key.sign(&signing_text(&entry_hash(&message.entry)));
-            send.control(&Control::Countersign { signature }).await.unwrap();
-        }
+        let commitments = [[3; 64], theirs];
+        let body = Body::Opened { spec: spec.encode(), agreements, commitments };
+        first_entry((send, receive), &self.key, self.victim, self.collab_id, body).await;
         spec
     }
 }
@@ -186,7 +175,7 @@ impl Bert {
 const QUERY: &str =
     "SELECT COUNT(*) FROM bert.people JOIN anna.people ON bert.people.name = anna.people.name";
 
-async fn control(receive: &mut FrameReceiver) -> Result<Control, NetError> {
+pub async fn control(receive: &mut FrameReceiver) -> Result<Control, NetError> {
     loop {
         if let Frame::Control(message) = receive.next().await? {
             return Ok(message);
@@ -384,23 +373,54 @@ fn a_responder_that_drops_a_canary_is_found_out_by_the_requester() {
 
 /// Answers one job as Sender: all right but for the reply, which is of points of its own.
 async fn answer_badly(endpoint: &Endpoint, key: &NodeKey) -> Code {
+    let ((mut send, mut receive), spec) = answer_until_match(endpoint, key).await;
+    let (key, tags, points) = own_lists(&spec);
+    send.control(&Control::SenderKey { match_index: 0, point: key }).await.unwrap();
+    let header = |list| RowsHeader { list, match_index: 0, part: 0 };
+    send.rows(header(ListId::Tags), &tags).await.unwrap();
+    send.rows(header(ListId::Evaluated), &points).await.unwrap();
+    ending(&mut receive).await
+}
+
+/// A valid key, ascending tags, and as many valid points as the reply has: no canary is among
+/// them.
+fn own_lists(spec: &JobSpec) -> ([u8; 32], Vec<u8>, Vec<u8>) {
+    let mut stream = JobSeed::new([6; 32]).stream(Purpose::Filler, 0, 0);
+    let scalars: Vec<_> = (0..=spec.receiver_size()).map(|_| stream.scalar()).collect();
+    let mut points = vec![[0; 32]; scalars.len()];
+    Portable.base_mul_encode(&scalars, &mut points);
+    let key = points.pop().unwrap();
+    points.sort_unstable();
+    let width = usize::from(spec.tag_bytes);
+    let tags = (0..u32::try_from(spec.sender_size).unwrap()).flat_map(|n| {
+        let mut tag = vec![0; width];
+        tag[width - 4..].copy_from_slice(&n.to_be_bytes());
+        tag
+    });
+    (key, tags.collect(), points.as_flattened().to_vec())
+}
+
+/// Accepts anna's connection, settles two empty logs, and answers her job honestly until it is
+/// opened on both sides.
+pub async fn answer_until_match(endpoint: &Endpoint, key: &NodeKey) -> (Wire, JobSpec) {
     let conn = endpoint.accept().await.unwrap();
-    let mut next_entry = (0, [0; 64]);
     loop {
         let (mut send, mut receive) = conn.accept_stream().await.unwrap().split();
         match control(&mut receive).await.unwrap() {
             Control::Propose(proposal) => {
-                let wire = &mut (send, receive);
-                return answer_job(wire, key, conn.peer, proposal, &mut next_entry).await;
+                let mut wire = (send, receive);
+                let spec = answer_job(&mut wire, key, conn.peer, proposal).await;
+                // The connection stays open for as long as the test needs it.
+                std::mem::forget(conn);
+                return (wire, spec);
             }
-            // Both logs are empty, whoever begins.
             Control::Settle(mut state) => {
                 state.live.clear();
                 send.control(&Control::Settle(state)).await.unwrap();
                 assert_eq!(control(&mut receive).await.unwrap(), Control::Settled);
             }
             Control::SettleRequest { collab_id } => {
-                let state = psi_core::messages::SettleState {
+                let state = SettleState {
                     collab_id,
                     entries: 0,
                     head: [0; 64],
@@ -424,16 +444,10 @@ async fn answer_job(
     key: &NodeKey,
     peer: NodeId,
     proposal: Proposal,
-    next_entry: &mut (u64, [u8; 64]),
-) -> Code {
-    use psi_core::kernel::Kernel as _;
-    use psi_core::kernel::portable::Portable;
-    use psi_core::seed::{JobSeed, Purpose};
-
+) -> JobSpec {
     let mut half = proposal.half.clone();
     half.node_id = key.id().0;
     half.facts.member = "bert".into();
-    half.facts.prefer_receiver = false;
     let agreement = Agreement {
         collab_id: proposal.collab_id,
         query: proposal.query,
@@ -448,43 +462,34 @@ async fn answer_job(
     let own = key.sign(&agreement_text(&spec.job_id()));
     send.control(&Control::Accept { half, signature: own }).await.unwrap();
     let Control::Agree { signature } = control(receive).await.unwrap() else { panic!("no Agree") };
-    let Control::Commitment(theirs) = control(receive).await.unwrap() else { panic!("no commitment") };
+    let Control::Commitment(theirs) = control(receive).await.unwrap() else {
+        panic!("no commitment")
+    };
     send.control(&Control::Commitment([4; 64])).await.unwrap();
+    let agreements = [signature, own];
+    let body = Body::Opened { spec: spec.encode(), agreements, commitments: [theirs, [4; 64]] };
+    first_entry((send, receive), key, peer, spec.collab_id, body).await;
+    spec
+}
+
+/// Puts the first entry on both logs, whichever side sequences.
+async fn first_entry(
+    (send, receive): (&mut FrameSender, &mut FrameReceiver),
+    key: &NodeKey,
+    peer: NodeId,
+    collab_id: [u8; 32],
+    body: Body,
+) {
+    let sign = |entry: &[u8]| key.sign(&signing_text(&entry_hash(entry)));
     if key.id().0 < peer.0 {
-        let body = Body::Opened {
-            spec: spec.encode(),
-            agreements: [signature, own],
-            commitments: [theirs, [4; 64]],
-        };
-        let (seq, previous) = *next_entry;
-        let entry = Entry { collab_id: spec.collab_id, seq, previous, body }.encode();
-        let signatures = [Some(key.sign(&signing_text(&entry_hash(&entry)))), None];
+        let entry = Entry { collab_id, seq: 0, previous: [0; 64], body }.encode();
+        let signatures = [Some(sign(&entry)), None];
         send.control(&Control::Entry(EntryMessage { entry, signatures })).await.unwrap();
-        control(receive).await.unwrap();
+        let answer = control(receive).await.unwrap();
+        assert!(matches!(answer, Control::Countersign { .. }), "{answer:?}");
     } else {
         let Control::Entry(message) = control(receive).await.unwrap() else { panic!("no entry") };
-        let signature = key.sign(&signing_text(&entry_hash(&message.entry)));
+        let signature = sign(&message.entry);
         send.control(&Control::Countersign { signature }).await.unwrap();
     }
-    // A valid key, ascending tags, and as many valid points as the reply has: the canaries are not
-    // among them.
-    let mut stream = JobSeed::new([6; 32]).stream(Purpose::Filler, 0, 0);
-    let scalars: Vec<_> = (0..=spec.receiver_size()).map(|_| stream.scalar()).collect();
-    let mut points = vec![[0; 32]; scalars.len()];
-    Portable.base_mul_encode(&scalars, &mut points);
-    let point = points.pop().unwrap();
-    points.sort_unstable();
-    send.control(&Control::SenderKey { match_index: 0, point }).await.unwrap();
-    let width = usize::from(spec.tag_bytes);
-    let tags: Vec<u8> = (0..spec.sender_size)
-        .flat_map(|n| {
-            let mut tag = vec![0; width];
-            tag[width - 4..].copy_from_slice(&u32::try_from(n).unwrap().to_be_bytes());
-            tag
-        })
-        .collect();
-    let header = |list| RowsHeader { list, match_index: 0, part: 0 };
-    send.rows(header(ListId::Tags), &tags).await.unwrap();
-    send.rows(header(ListId::Evaluated), points.as_flattened()).await.unwrap();
-    ending(receive).await
 }
