@@ -9,7 +9,7 @@ use psi_core::Code;
 
 /// The configuration makes no sense, whatever the data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {what}; {remedy}")]
+#[error("{place}: {what}")]
 pub struct SetupError {
     /// The setting, for example `table.customers.minimum`.
     pub place: String,
@@ -35,7 +35,7 @@ impl SetupError {
 
 /// Why a policy, this side's or the peer's reading of a text, said no.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{sentence} [{code}, rule {rule}]; {remedy}")]
+#[error("{sentence} ({code}, rule {rule})")]
 pub struct Refusal {
     /// What the peer is told.
     pub code: Code,
@@ -72,7 +72,7 @@ impl fmt::Display for Position {
 #[non_exhaustive]
 pub enum QueryError {
     /// The text is not SQL.
-    #[error("line {line}, column {column}: {message}; {remedy}")]
+    #[error("line {line}, column {column}: {message}")]
     Syntax {
         /// Line, from 1.
         line: u64,
@@ -84,7 +84,7 @@ pub enum QueryError {
         remedy: String,
     },
     /// SQL, but outside the accepted subset.
-    #[error("line {line}, column {column}: {what} is not in the accepted SQL subset; {remedy}")]
+    #[error("line {line}, column {column}: {what} is not in the accepted SQL subset")]
     NotInSubset {
         /// Line, from 1.
         line: u64,
@@ -96,7 +96,7 @@ pub enum QueryError {
         remedy: String,
     },
     /// A name stands for nothing, or a value does not fit its column.
-    #[error("line {line}, column {column}: {message}; {remedy}")]
+    #[error("line {line}, column {column}: {message}")]
     Meaning {
         /// Line, from 1.
         line: u64,
@@ -148,19 +148,14 @@ impl QueryError {
         }
     }
 
-    /// What happened, with its place, and what to do: the two sentences a user sees.
+    /// What the analyst can do.
     #[must_use]
-    pub fn parts(&self) -> (String, String) {
+    pub fn remedy(&self) -> String {
         match self {
-            Self::Syntax { line, column, message, remedy }
-            | Self::Meaning { line, column, message, remedy } => {
-                (format!("line {line}, column {column}: {message}"), remedy.clone())
-            }
-            Self::NotInSubset { line, column, what, remedy } => (
-                format!("line {line}, column {column}: {what} is not in the accepted SQL subset"),
-                remedy.clone(),
-            ),
-            Self::Refused(refusal) => (refusal.sentence.clone(), refusal.remedy.clone()),
+            Self::Syntax { remedy, .. }
+            | Self::NotInSubset { remedy, .. }
+            | Self::Meaning { remedy, .. } => remedy.clone(),
+            Self::Refused(refusal) => refusal.remedy.clone(),
         }
     }
 
@@ -204,9 +199,12 @@ pub enum FreezeError {
     /// The data engine failed, for example because a file could not be read.
     #[error("the table could not be read: {0}; run `psi-node check` and look at the files")]
     Engine(String),
-    /// The list could not be kept, or the job was cancelled.
+    /// The owner or the operator asked to stop.
+    #[error("the job was cancelled")]
+    Cancelled,
+    /// The list could not be kept.
     #[error(transparent)]
-    Core(#[from] psi_core::Error),
+    Core(psi_core::Error),
 }
 
 impl FreezeError {
@@ -215,7 +213,17 @@ impl FreezeError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Unavailable(_) | Self::Engine(_) => Code::Unavailable,
+            Self::Cancelled => Code::Cancelled,
             Self::Core(error) => error.code(),
+        }
+    }
+}
+
+impl From<psi_core::Error> for FreezeError {
+    fn from(error: psi_core::Error) -> Self {
+        match error {
+            psi_core::Error::Cancelled => Self::Cancelled,
+            other => Self::Core(other),
         }
     }
 }

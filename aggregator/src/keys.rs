@@ -76,10 +76,10 @@ impl TextColumn {
             Self::Utf8(array) => array.is_valid(row).then(|| array.value(row)),
             Self::Large(array) => array.is_valid(row).then(|| array.value(row)),
             Self::View(array) => array.is_valid(row).then(|| array.value(row)),
-            Self::Bytes(array) => match array.is_valid(row) {
-                true => std::str::from_utf8(array.value(row)).ok(),
-                false => None,
-            },
+            Self::Bytes(array) => {
+                let bytes = array.is_valid(row).then(|| array.value(row));
+                bytes.and_then(|bytes| std::str::from_utf8(bytes).ok())
+            }
         }
     }
 }

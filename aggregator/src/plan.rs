@@ -8,9 +8,9 @@
 mod own;
 mod side;
 
-pub use psi_core::spec::CountKind;
 use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
+pub use psi_core::spec::CountKind;
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 

@@ -1,1 +1,135 @@
+//! What tests share: a folder with data files, a catalog over it, and the digests it freezes.
 
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::data_type::{ByteArray, ByteArrayType, Int96, Int96Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use psi_core::identifier::{IdentifierKind, IdentityHasher};
+use psi_core::progress::Silent;
+use psi_core::store::MemoryStore;
+
+use crate::error::FreezeError;
+use crate::{Catalog, EngineOptions, Frozen, LoadReport, SetupError, TableConfigs};
+
+/// The member names of this side and the peer in all tests.
+pub(crate) const MEMBERS: (&str, &str) = ("brand", "snowy");
+
+pub(crate) struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    }
+
+    pub(crate) fn write(&self, name: &str, content: &str) {
+        std::fs::write(self.path(name), content).unwrap();
+    }
+
+    pub(crate) fn parquet(&self, name: &str, columns: &[(&str, ArrayRef)]) {
+        let columns = columns.iter().map(|(n, array)| (*n, Arc::clone(array), true));
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+        let file = File::create(self.path(name)).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+    }
+
+    /// A file as old writers make it: INT96 timestamps in column `t`, and text without annotation
+    /// in column `id`.
+    pub(crate) fn int96(&self, name: &str, rows: &[(&str, Int96)]) {
+        let schema = "message old { REQUIRED BYTE_ARRAY id; REQUIRED INT96 t; }";
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let file = File::create(self.path(name)).unwrap();
+        let properties = Arc::new(WriterProperties::builder().build());
+        let mut writer = SerializedFileWriter::new(file, schema, properties).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let ids: Vec<ByteArray> = rows.iter().map(|(id, _)| ByteArray::from(*id)).collect();
+        let times: Vec<Int96> = rows.iter().map(|(_, time)| *time).collect();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&ids, None, None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int96Type>().write_batch(&times, None, None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+        writer.close().unwrap();
+    }
+
+    pub(crate) async fn try_load(&self, toml: &str) -> Result<(Catalog, LoadReport), SetupError> {
+        load(self.0.path(), toml).await
+    }
+
+    /// Loads tables that have to be served.
+    pub(crate) async fn load(&self, toml: &str) -> Catalog {
+        let (catalog, report) = self.try_load(toml).await.unwrap();
+        assert!(report.is_clean(), "{report:#?}");
+        catalog
+    }
+}
+
+pub(crate) async fn load(
+    folder: &Path,
+    toml: &str,
+) -> Result<(Catalog, LoadReport), SetupError> {
+    #[derive(serde::Deserialize)]
+    struct Config {
+        table: TableConfigs,
+    }
+    let config: Config = toml::from_str(toml).unwrap();
+    let engine = EngineOptions { threads: 2, ..EngineOptions::default() };
+    Catalog::load(MEMBERS.0, folder, &config.table, &engine).await
+}
+
+/// A query of `brand` over its table `t` with the condition, keys called `id`.
+pub(crate) fn query(condition: &str) -> String {
+    let clause = if condition.is_empty() { "" } else { " WHERE " };
+    format!(
+        "SELECT COUNT(DISTINCT b.id) FROM snowy.p AS s JOIN brand.t AS b ON s.id = b.id\
+         {clause}{condition}"
+    )
+}
+
+pub(crate) async fn freeze(catalog: &Catalog, sql: &str) -> Result<Frozen, FreezeError> {
+    let plan = catalog
+        .plan_request(sql, MEMBERS)
+        .unwrap_or_else(|err| panic!("{sql}: {err}; {}", err.remedy()));
+    catalog.freeze(&plan.side, &MemoryStore, &Silent).await
+}
+
+/// The digests that `condition` selects.
+pub(crate) async fn digests(catalog: &Catalog, condition: &str) -> Vec<[u8; 32]> {
+    digests_of(catalog, "t", condition).await
+}
+
+/// The digests that `condition` selects of another table than `t`.
+pub(crate) async fn digests_of(catalog: &Catalog, table: &str, condition: &str) -> Vec<[u8; 32]> {
+    let sql = query(condition).replace("brand.t", &format!("brand.{table}"));
+    let frozen = freeze(catalog, &sql).await.unwrap();
+    let mut records = Vec::new();
+    let mut reader = frozen.identities.reader().unwrap();
+    reader.next_batch(&mut records, 1_000_000).unwrap();
+    records.chunks(32).map(|record| record.try_into().unwrap()).collect()
+}
+
+/// The digests of values, ascending and distinct.
+pub(crate) fn expected<S: AsRef<str>>(kind: IdentifierKind, values: &[S]) -> Vec<[u8; 32]> {
+    let mut hasher = IdentityHasher::new(&[kind]);
+    let mut digests: Vec<[u8; 32]> =
+        values.iter().map(|value| hasher.digest([Some(value.as_ref())]).unwrap()).collect();
+    digests.sort_unstable();
+    digests.dedup();
+    digests
+}

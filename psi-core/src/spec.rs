@@ -161,11 +161,15 @@ impl JobSpec {
     ///
     /// # Errors
     /// [`Error::PeerIncompatible`] with [`Code::KindsDiffer`], [`Code::KeyNotUnique`] or
-    /// [`Code::RecipientNotAllowed`]; [`Code::MalformedMessage`] or [`Code::SizeNotServed`] if a
+    /// [`Code::RecipientNotAllowed`]; [`Code::SpecMismatch`] if both halves are of one node;
+    /// [`Code::MalformedMessage`] or [`Code::SizeNotServed`] if a
     /// half or the query is out of bounds.
     pub fn assemble(agreement: Agreement, requester: Half, responder: Half) -> Result<Self, Error> {
         requester.facts.validate()?;
         responder.facts.validate()?;
+        if requester.node_id == responder.node_id {
+            return Err(Error::misbehaved(Code::SpecMismatch, "a job of one node with itself"));
+        }
         check_query(&agreement)?;
         check_fit(&agreement, &requester.facts, &responder.facts)?;
         let receiver = choose_receiver(&agreement, &requester.facts, &responder.facts);

@@ -98,7 +98,7 @@ impl Command {
             Self::Id(args) => id::run(&args),
             Self::Collab(command) => collab::run(command),
             Self::Check(args) => check::run(&args),
-            Self::Serve(args) => serve::run(args),
+            Self::Serve(args) => serve::run(&args),
             Self::Query(args) => query::run(args),
             Self::Jobs(command) => jobs::run(command),
             Self::Receipts(command) => receipts::run(command),

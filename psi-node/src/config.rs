@@ -41,6 +41,10 @@ pub struct NodeConfig {
     /// Seconds to keep trying a peer that is not up yet.
     #[serde(default = "default_timeout_s")]
     pub connect_timeout_s: u64,
+    /// The most identities that either side of a job may register. Lists are kept in memory, about
+    /// 150 bytes for each identity of both sides together.
+    #[serde(default = "default_identities_max")]
+    pub identities_max: u64,
     /// Memory for the data engine, in MiB.
     #[serde(default = "default_engine_memory_mb")]
     pub engine_memory_mb: usize,
@@ -63,6 +67,9 @@ const fn default_jobs_max() -> usize {
 }
 const fn default_timeout_s() -> u64 {
     60
+}
+const fn default_identities_max() -> u64 {
+    20_000_000
 }
 const fn default_engine_memory_mb() -> usize {
     256
@@ -106,6 +113,7 @@ impl NodeConfig {
             .map_err(|what| UserError::bad_input(format!("{place}: name: {what}"), NAME_REMEDY))?;
         let ranges = [
             ("jobs_max", self.jobs_max as u64, 1, 64),
+            ("identities_max", self.identities_max, 1, psi_core::limits::IDENTITIES_MAX),
             ("peer_timeout_s", self.peer_timeout_s, 1, 86_400),
             ("connect_timeout_s", self.connect_timeout_s, 1, 86_400),
             (

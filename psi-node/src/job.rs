@@ -20,10 +20,11 @@ mod stats;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregator::Catalog;
+use aggregator::{Catalog, Refusal};
 use psi_core::Code;
 use psi_core::kernel::Kernel;
 use psi_core::messages::Control;
+use psi_core::spec::JobSpec;
 
 pub use chain::ChainLocks;
 pub use failure::Failure;
@@ -71,6 +72,24 @@ pub struct JobContext {
 impl JobContext {
     fn chain(&self, collab: &Collaboration, peer: NodeId) -> Chain {
         Chain::new(&self.state, &self.key, &self.chains, collab, peer)
+    }
+
+    /// Refuses a job whose lists this node does not want to hold, by its registered sizes.
+    fn check_sizes(&self, spec: &JobSpec) -> Result<(), Failure> {
+        let limit = self.config.identities_max;
+        let sides = [&spec.requester.facts, &spec.responder.facts];
+        match sides.into_iter().find(|facts| facts.identities > limit) {
+            None => Ok(()),
+            Some(facts) => Err(Failure::OwnRefusal(Refusal {
+                code: Code::SizeNotServed,
+                rule: "identities_max".into(),
+                sentence: format!(
+                    "`{}.{}` registers {} identities, and this node serves at most {limit}",
+                    facts.member, facts.table, facts.identities
+                ),
+                remedy: "raise `identities_max` in node.toml if memory allows".into(),
+            })),
+        }
     }
 
     /// Connects to a member; waits for one that is not up yet.

@@ -57,7 +57,7 @@ pub struct NetLimits {
 
 impl Default for NetLimits {
     fn default() -> Self {
-        Self::with_peer_timeout(Duration::from_secs(60))
+        Self::with_peer_timeout(Duration::from_mins(1))
     }
 }
 

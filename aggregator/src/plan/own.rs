@@ -187,7 +187,7 @@ fn check_hidden(query: &Query, own: Side) -> Result<(), Refusal> {
     for conjunct in &query.conjuncts {
         let hidden_side = conjunct.side != own;
         conjunct.predicate.literals(&mut |literal| {
-            fits &= (literal.value == LiteralValue::Hidden) == hidden_side
+            fits &= (literal.value == LiteralValue::Hidden) == hidden_side;
         });
     }
     if fits {

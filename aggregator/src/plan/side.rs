@@ -131,7 +131,7 @@ fn kind_of(columns: &[String], kinds: &[IdentifierKind], column: &str) -> Option
         .map(|(_, kind)| *kind)
 }
 
-/// The ANDed conditions as one expression over the source's raw columns; `None` if there is none.
+/// The conditions, joined by AND, as one expression over the source's raw columns; `None` if there is none.
 pub(crate) fn condition(
     source: &Source,
     predicates: &[Predicate],
@@ -184,12 +184,18 @@ pub(super) fn output(query: &Query) -> OutputPlan {
     let mut columns = Vec::with_capacity(query.outputs.len());
     // The reader accepts exactly one output.
     for output in &query.outputs {
-        aggregate = match output.aggregate {
-            Aggregate::CountRows => CountKind::Rows,
-            Aggregate::CountDistinctKey(_) => CountKind::Identities,
+        let name = match &output.aggregate {
+            Aggregate::CountRows => {
+                aggregate = CountKind::Rows;
+                "count(*)".to_owned()
+            }
+            Aggregate::CountDistinctKey(key) => {
+                aggregate = CountKind::Identities;
+                let key: Vec<&str> = key.iter().map(|column| column.name.0.as_str()).collect();
+                format!("count(distinct {})", key.join(", "))
+            }
         };
-        let name = output.alias.as_ref().map_or("count", |alias| &alias.0);
-        columns.push(name.to_owned());
+        columns.push(output.alias.as_ref().map_or(name, |alias| alias.0.clone()));
     }
     OutputPlan { columns, aggregate }
 }

@@ -151,6 +151,7 @@ fn null_pattern(words: &[String]) -> String {
 
 /// What the values of one column have been so far.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one question about the values")]
 struct Seen {
     any: bool,
     blanks: bool,
@@ -193,13 +194,12 @@ impl Seen {
         self.boolean = self.boolean
             && (trimmed.eq_ignore_ascii_case("true") || trimmed.eq_ignore_ascii_case("false"));
         if self.moment {
-            match temporal::parse(trimmed) {
-                Some(moment) => {
-                    self.date = self.date && moment.is_date();
-                    self.with_offset |= moment.has_offset();
-                    self.without_offset |= !moment.has_offset();
-                }
-                None => (self.date, self.moment) = (false, false),
+            if let Some(moment) = temporal::parse(trimmed) {
+                self.date = self.date && moment.is_date();
+                self.with_offset |= moment.has_offset();
+                self.without_offset |= !moment.has_offset();
+            } else {
+                (self.date, self.moment) = (false, false);
             }
         }
     }
@@ -251,9 +251,8 @@ fn is_number(value: &str) -> bool {
 fn has_plain_whole_part(value: &str) -> bool {
     let digits = value.strip_prefix('-').unwrap_or(value).as_bytes();
     match digits {
-        [b'0', b'0'..=b'9', ..] => false,
+        [] | [b'0', b'0'..=b'9', ..] => false,
         [first, ..] => first.is_ascii_digit(),
-        [] => false,
     }
 }
 
@@ -263,7 +262,9 @@ mod tests {
 
     fn view(values: &[&str]) -> View {
         let mut seen = Seen::default();
-        values.iter().for_each(|value| seen.value(value));
+        for value in values {
+            seen.value(value);
+        }
         seen.view()
     }
 
@@ -306,7 +307,7 @@ mod tests {
     #[test]
     fn null_words_are_taken_literally() {
         assert_eq!(
-            null_pattern(&["".into(), "N.A".into()]),
+            null_pattern(&[String::new(), "N.A".into()]),
             r"^(?:|\x{4e}\x{2e}\x{41})$"
         );
     }

@@ -59,7 +59,7 @@ pub(crate) struct Query {
     pub(crate) tables: [TableName; 2],
     /// The column pairs of the join, first table's column first, in the order of the ON clause.
     pub(crate) on: Vec<[ColumnRef; 2]>,
-    /// The ANDed conditions of the WHERE clause.
+    /// The conditions of the WHERE clause, joined by AND.
     pub(crate) conjuncts: Vec<Conjunct>,
 }
 

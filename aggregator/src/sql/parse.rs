@@ -1,7 +1,7 @@
 //! Runs the SQL grammar under bounds.
 //!
 //! Spec 10 §3.1. Called with the owner's text and with text from a peer. The grammar is
-//! `sqlparser`'s, PostgreSQL dialect.
+//! `sqlparser`'s, in the dialect of `PostgreSQL`.
 //!
 //! # Discussion
 //! The parser limits its own recursion, but chains such as `a AND a AND …` become trees as deep

@@ -220,11 +220,12 @@ fn compare_columns(
     }
     // A day is compared with a moment as its midnight, in microseconds: nanoseconds end in 2262.
     let moment = DataType::Timestamp(TimeUnit::Microsecond, None);
-    let as_moment = |side: &TypedColumn, other: &TypedColumn| match side.class == ColumnClass::Date
-        && other.class != ColumnClass::Date
-    {
-        true => cast(side.expr.clone(), moment.clone()),
-        false => side.expr.clone(),
+    let as_moment = |side: &TypedColumn, other: &TypedColumn| {
+        if side.class == ColumnClass::Date && other.class != ColumnClass::Date {
+            cast(side.expr.clone(), moment.clone())
+        } else {
+            side.expr.clone()
+        }
     };
     Ok(binary_expr(
         as_moment(&left, &right),

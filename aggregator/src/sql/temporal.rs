@@ -98,7 +98,7 @@ pub(crate) fn parse(text: &str) -> Option<Moment> {
             nanos += rest.fraction()?;
         }
     }
-    let offset_seconds = rest.offset()?;
+    let offset_seconds = if rest.is_empty() { None } else { Some(rest.offset()?) };
     rest.is_empty().then_some(Moment {
         nanos_of_day: nanos,
         has_time: true,
@@ -150,19 +150,16 @@ impl Cursor<'_> {
         Some(i128::from(digits) * scale)
     }
 
-    /// Nothing, `Z`, or a sign with hours and minutes.
-    fn offset(&mut self) -> Option<Option<i32>> {
-        if self.is_empty() {
-            return Some(None);
-        }
+    /// `Z`, or a sign with hours and minutes, in seconds.
+    fn offset(&mut self) -> Option<i32> {
         let sign = match self.sign(b"Z+-")? {
-            b'Z' => return Some(Some(0)),
+            b'Z' => return Some(0),
             b'-' => -1,
             _ => 1,
         };
         let (hour, minute) = self.hour_and_minute()?;
         let seconds = i32::try_from(hour * 3600 + minute * 60).ok()?;
-        Some(Some(sign * seconds))
+        Some(sign * seconds)
     }
 }
 

@@ -1,7 +1,5 @@
 //! Receipt logs: what a verifier accepts, and which entry it names when it does not.
 
-mod bytes;
-
 use ed25519_dalek::{Signer as _, SigningKey};
 
 use super::{
@@ -201,6 +199,9 @@ macro_rules! assert_wrong {
     };
 }
 
+mod bytes;
+mod jobs;
+
 /// The log with entry `number` changed and signed anew by both; what follows is as it was.
 fn resigned(mut log: Log, number: usize, change: impl FnOnce(&mut Entry)) -> Log {
     let mut entry = Entry::decode(&log[number].0).unwrap();
@@ -393,73 +394,4 @@ fn two_logs_that_fork_are_each_accepted_and_cannot_be_joined() {
     assert!(verify(&other).is_ok());
     let joined = [&one[..3], &other[3..]].concat();
     assert_wrong!(joined, 3, ChainError::Previous);
-}
-
-#[test]
-fn a_job_opened_twice_is_refused_even_after_its_end() {
-    let log = log([opened(1), completed(1), opened(1)]);
-    assert_wrong!(log, 2, ChainError::Reopened);
-}
-
-#[test]
-fn a_job_closes_once_and_only_after_it_was_opened() {
-    assert_wrong!(log([completed(1)]), 0, ChainError::NotOpen);
-    assert_wrong!(log([opened(1), completed(2)]), 1, ChainError::NotOpen);
-    assert_wrong!(
-        log([opened(1), completed(1), completed(1)]),
-        2,
-        ChainError::NotOpen
-    );
-    assert_wrong!(
-        log([opened(1), aborted(1), completed(1)]),
-        2,
-        ChainError::NotOpen
-    );
-}
-
-#[test]
-fn a_log_of_another_collaboration_is_refused() {
-    let log = resigned(honest_log(), 4, |entry| entry.collab_id[0] ^= 1);
-    assert_wrong!(log, 4, ChainError::OtherCollaboration);
-}
-
-#[test]
-fn a_job_between_nodes_that_are_not_the_members_is_refused() {
-    let keys = keys();
-    for (requester, responder) in [
-        (&keys.first, &keys.stranger),
-        (&keys.stranger, &keys.second),
-        (&keys.first, &keys.first),
-    ] {
-        let spec = spec_between(1, COLLAB, requester, responder);
-        let log = log([opened_by(&spec, requester, responder)]);
-        assert_wrong!(log, 0, ChainError::OtherNodes);
-    }
-    let log = log([statement(node_id(&keys.stranger))]);
-    assert_wrong!(log, 0, ChainError::OtherNodes);
-}
-
-#[test]
-fn a_job_that_one_side_did_not_agree_to_is_refused() {
-    let keys = keys();
-    for (requester, responder) in [
-        (&keys.stranger, &keys.first),
-        (&keys.second, &keys.stranger),
-        (&keys.first, &keys.second),
-    ] {
-        let log = log([opened(2), opened_by(&job(1), requester, responder)]);
-        assert_wrong!(
-            log,
-            1,
-            ChainError::Malformed(why) if why.code() == Code::SignatureInvalid
-        );
-    }
-}
-
-#[test]
-fn either_member_may_ask() {
-    let keys = keys();
-    let spec = spec_between(1, COLLAB, &keys.first, &keys.second);
-    let summary = verify(&log([opened_by(&spec, &keys.first, &keys.second)])).unwrap();
-    assert_eq!(summary.opened, 1);
 }

@@ -289,10 +289,10 @@ fn what_is_out_of_bounds_is_malformed() {
         ("no member", |_, asking, _| asking.member.clear()),
         ("no table", |_, _, asked| asked.table.clear()),
         ("a long table", |_, asking, _| {
-            asking.table = "t".repeat(limits::NAME_BYTES_MAX + 1)
+            asking.table = "t".repeat(limits::NAME_BYTES_MAX + 1);
         }),
         ("no column's name", |_, asking, _| {
-            asking.key_columns[0].clear()
+            asking.key_columns[0].clear();
         }),
         ("a long column", |_, _, asked| {
             asked.key_columns[0] = "c".repeat(limits::NAME_BYTES_MAX + 1);
@@ -310,7 +310,7 @@ fn what_is_out_of_bounds_is_malformed() {
             }
         }),
         ("columns without kinds", |_, asking, _| {
-            asking.key_columns.push("c".into())
+            asking.key_columns.push("c".into());
         }),
     ];
     for (what, change) in changes {

@@ -73,7 +73,9 @@ pub async fn serve(
     ctx: Arc<JobContext>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(ctx)).with_graceful_shutdown(stop).await
+    axum::serve(listener, router(ctx))
+        .with_graceful_shutdown(stop)
+        .await
 }
 
 fn router(ctx: Arc<JobContext>) -> Router {
@@ -133,7 +135,12 @@ async fn node(Injected(ctx): Context) -> Result<Response, Failed> {
     let tables = ctx.catalog.tables().into_iter().map(|table| TableInfo {
         name: table.name,
         minimum: table.minimum,
-        filter: table.columns.into_iter().filter(|c| c.filter).map(|c| c.name).collect(),
+        filter: table
+            .columns
+            .into_iter()
+            .filter(|c| c.filter)
+            .map(|c| c.name)
+            .collect(),
         keys: table
             .keys
             .into_iter()
@@ -195,7 +202,10 @@ async fn jobs(
     let query = query.map_err(|error| bad(error.body_text(), "limit is a number"))?;
     let limit = query.limit.unwrap_or(JOBS_DEFAULT).min(JOBS_MAX);
     let records = ctx.state.jobs(limit)?;
-    let jobs = records.into_iter().map(|record| job_info(&ctx, record)).collect();
+    let jobs = records
+        .into_iter()
+        .map(|record| job_info(&ctx, record))
+        .collect();
     Ok(json(StatusCode::OK, &JobList { jobs }))
 }
 
@@ -209,7 +219,11 @@ fn find(ctx: &JobContext, id: &str) -> Result<JobRecord, Failed> {
 
 fn job_info(ctx: &JobContext, record: JobRecord) -> JobInfo {
     let running = record.state == JobState::Running;
-    let view = if running { ctx.registry.get(&record.id) } else { None };
+    let view = if running {
+        ctx.registry.get(&record.id)
+    } else {
+        None
+    };
     JobInfo {
         progress: view.map(|view| view.snapshot()),
         job_id: record.job_id.map(hex::encode),
@@ -221,7 +235,9 @@ fn job_info(ctx: &JobContext, record: JobRecord) -> JobInfo {
         detail: record.detail,
         created_unix: record.created_unix,
         finished_unix: record.finished_unix,
-        result: record.result.and_then(|text| serde_json::from_str(&text).ok()),
+        result: record
+            .result
+            .and_then(|text| serde_json::from_str(&text).ok()),
         id: record.id,
     }
 }
@@ -232,10 +248,16 @@ async fn new_job(
 ) -> Result<Response, Failed> {
     let body = body.map_err(|error| {
         let remedy = format!("send one JSON object of at most {BODY_BYTES_MAX} bytes");
-        Failed(error.status(), UserError::bad_input(error.body_text(), remedy))
+        Failed(
+            error.status(),
+            UserError::bad_input(error.body_text(), remedy),
+        )
     })?;
     let NewJob { collab, sql } = serde_json::from_slice(&body).map_err(|error| {
-        bad(format!("the body is no job: {error}"), "send {\"collab\": \"…\", \"sql\": \"…\"}")
+        bad(
+            format!("the body is no job: {error}"),
+            "send {\"collab\": \"…\", \"sql\": \"…\"}",
+        )
     })?;
     let handle = ctx.registry.begin(JobRole::Requester).map_err(|error| {
         let remedy = "wait for one to end, cancel one, or raise `jobs_max`";
@@ -283,10 +305,16 @@ async fn cancel(Injected(ctx): Context, Path(id): Path<String>) -> Result<Respon
 }
 
 async fn events(Injected(ctx): Context, Path(id): Path<String>) -> Result<Response, Failed> {
-    let view = ctx.registry.get(&id).filter(|view| view.role() == JobRole::Requester);
+    let view = ctx
+        .registry
+        .get(&id)
+        .filter(|view| view.role() == JobRole::Requester);
     let Some(view) = view else {
         let record = find(&ctx, &id)?;
-        let what = format!("job `{}` was not requested here, or ended long ago", record.id);
+        let what = format!(
+            "job `{}` was not requested here, or ended long ago",
+            record.id
+        );
         let error = UserError::bad_input(what, "see it with `psi-node jobs show`");
         return Err(Failed(StatusCode::CONFLICT, error));
     };
@@ -308,7 +336,9 @@ impl hyper::body::Body for Lines {
         mut self: Pin<&mut Self>,
         cx: &mut task::Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(cx).map(|line| line.map(|line| Ok(Frame::data(line))))
+        self.0
+            .poll_recv(cx)
+            .map(|line| line.map(|line| Ok(Frame::data(line))))
     }
 }
 
@@ -336,7 +366,9 @@ async fn follow(view: JobView, lines: mpsc::Sender<Bytes>) {
 
 /// Returns whether somebody still reads.
 async fn send(lines: &mpsc::Sender<Bytes>, event: &Event) -> bool {
-    let Ok(mut line) = serde_json::to_vec(event) else { return false };
+    let Ok(mut line) = serde_json::to_vec(event) else {
+        return false;
+    };
     line.push(b'\n');
     lines.send(Bytes::from(line)).await.is_ok()
 }

@@ -74,6 +74,17 @@ impl Failure {
         }
     }
 
+    /// The stable text that says why there is no result: a code, or what only this side knows.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Input { .. } => "bad_input",
+            Self::Connect(_) => "peer_unreachable",
+            Self::State(_) | Self::Internal(_) => "internal",
+            other => other.code().as_str(),
+        }
+    }
+
     /// How the job ended for this node.
     #[must_use]
     pub const fn state(&self) -> JobState {
@@ -150,10 +161,7 @@ impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::Refused(refusal) => Self::OwnRefusal(refusal),
-            other => {
-                let (what, remedy) = other.parts();
-                Self::Input { what, remedy }
-            }
+            other => Self::Input { what: other.to_string(), remedy: other.remedy() },
         }
     }
 }

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::registry::JobHandle;
 use super::result::ResultDocument;
-use super::run::{self, Agreed};
+use super::run::{self, Agreed, incompatible};
 use super::stats::{Stopwatch, peak_rss_bytes};
 use super::{JobContext, NodeId};
 use crate::collab::{Collaboration, Member};
@@ -52,7 +52,7 @@ pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) 
     let (state, exit) = match result {
         Ok(released) => released,
         Err(failure) => {
-            document.reason = Some(failure.code().as_str().into());
+            document.reason = Some(failure.reason().into());
             document.detail = Some(failure.to_string());
             document.remedy = Some(failure.remedy());
             note_locally(&ctx, &failure);
@@ -252,7 +252,8 @@ async fn agree(
     };
     check_half(&theirs, peer, collab, &plan)?;
     let agreement = agreement(collab, &plan.canonical, hidden, &plan.output, &ctx.key.id())?;
-    let spec = JobSpec::assemble(agreement, half, theirs)?;
+    let spec = JobSpec::assemble(agreement, half, theirs).map_err(incompatible)?;
+    ctx.check_sizes(&spec)?;
     let text = agreement_text(&spec.job_id());
     if !signature_holds(&peer.0, &text, &signature) {
         return Err(violation(Code::SignatureInvalid, "the signature of an accepted job"));

@@ -12,8 +12,8 @@ use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::registry::JobHandle;
 use super::request::agreement;
-use super::run::{self, Agreed};
-use super::{JobContext, joined_with};
+use super::run::{self, Agreed, incompatible};
+use super::{JobContext, joined_with, unsettled};
 use crate::collab::Collaboration;
 use crate::net::PeerConnection;
 use crate::state::{JobRecord, JobRole, JobState};
@@ -41,21 +41,25 @@ pub(super) async fn respond(
         () = job.cancelled() => Err(Failure::Cancelled),
     };
     let (state, failure) = match result {
-        Ok(_) => {
-            link.sender.finish();
-            link.sender.delivered().await;
-            (JobState::Completed, None)
-        }
+        Ok(_) => (JobState::Completed, None),
         Err(failure) => {
             tracing::warn!(job = job.id, %failure, "job ended without a result");
-            end_badly(ctx, conn, link, &collab, &job, &failure).await;
             (failure.state(), Some(failure))
         }
     };
-    let reason = failure.as_ref().map(|failure| failure.code().as_str());
+    let reason = failure.as_ref().map(Failure::reason);
     let detail = failure.as_ref().map(ToString::to_string);
     if let Err(error) = ctx.state.job_finish(&job.id, state, reason, detail.as_deref(), None) {
         tracing::error!(%error, job = job.id, "the end of the job could not be recorded");
+    }
+    // The job's place is free before the peer is waited for.
+    drop(job);
+    match failure {
+        None => {
+            link.sender.finish();
+            link.sender.delivered().await;
+        }
+        Some(failure) => end_badly(ctx, conn, link, &collab, &failure).await,
     }
 }
 
@@ -64,21 +68,22 @@ async fn end_badly(
     conn: &PeerConnection,
     link: Link,
     collab: &Collaboration,
-    job: &JobHandle,
     failure: &Failure,
 ) {
     match failure {
         Failure::OwnRefusal(refusal) => {
             let text = format!("{}: {}", refusal.rule, refusal.sentence);
             if let Err(error) = ctx.state.local_append(&ctx.key, "refused", &text) {
-                tracing::error!(%error, job = job.id, "the local log could not be written");
+                tracing::error!(%error, "the local log could not be written");
             }
             link.end(&Control::Refuse(refusal.code)).await;
         }
         Failure::PeerAborted(_) => {}
         other => link.end(&Control::Abort(other.code())).await,
     }
-    if ctx.settle_over(conn, collab).await.is_err() {
+    // A job that was never opened leaves nothing to settle.
+    let open = unsettled(&ctx.chain(collab, conn.peer)).unwrap_or(true);
+    if open && ctx.settle_over(conn, collab).await.is_err() {
         ctx.settle_later(collab.clone());
     }
 }
@@ -143,6 +148,7 @@ async fn agree(
     let Proposal { query, hidden, half: their_half, .. } = proposal;
     let agreement = agreement(collab, &query, hidden, &plan.output, &conn.peer)?;
     let spec = JobSpec::assemble(agreement, their_half, own_half.clone()).map_err(incompatible)?;
+    ctx.check_sizes(&spec)?;
     let text = agreement_text(&spec.job_id());
     let own = ctx.key.sign(&text);
     link.send(&Control::Accept { half: own_half, signature: own }).await?;
@@ -162,19 +168,6 @@ async fn agree(
         side: plan.side,
         seed,
     })
-}
-
-/// Two sides that do not fit together are a refusal, not a broken protocol.
-fn incompatible(error: psi_core::Error) -> Failure {
-    match error {
-        psi_core::Error::PeerIncompatible { code, detail } => Failure::OwnRefusal(Refusal {
-            code,
-            rule: "job specification".into(),
-            sentence: detail.into(),
-            remedy: String::new(),
-        }),
-        other => Failure::Protocol(other),
-    }
 }
 
 async fn plan(

@@ -36,6 +36,19 @@ pub(super) struct Agreed {
     pub(super) seed: Arc<JobSeed>,
 }
 
+/// Two sides that do not fit together are a refusal, not a broken protocol.
+pub(super) fn incompatible(error: psi_core::Error) -> Failure {
+    match error {
+        psi_core::Error::PeerIncompatible { code, detail } => Failure::OwnRefusal(aggregator::Refusal {
+            code,
+            rule: "job specification".into(),
+            sentence: detail.into(),
+            remedy: "compare both sides' table sections: kinds, `unique`, who may receive".into(),
+        }),
+        other => Failure::Protocol(other),
+    }
+}
+
 /// How a job ended for this side.
 pub(super) struct Finished {
     /// The cell and the salt of its commitment, if this side is a recipient.

@@ -1,4 +1,4 @@
-//! WHERE: ANDed conditions, each on one side's columns.
+//! WHERE: conditions joined by AND, each on one side's columns.
 //!
 //! Spec 10 §3.2.
 

@@ -1,4 +1,4 @@
-//! FROM and JOIN: two members' tables, inner join on ANDed equalities.
+//! FROM and JOIN: two members' tables, inner join on equalities joined by AND.
 //!
 //! Spec 10 §3.2.
 
@@ -358,10 +358,7 @@ impl Reader<'_> {
 
     pub(super) fn unsupported(&self, expr: &Expr, fallback: Position) -> QueryError {
         let star = matches!(expr, Expr::Wildcard(_) | Expr::QualifiedWildcard(..));
-        let fallback = match star {
-            true => self.tokens.find_token(&Token::Mul).unwrap_or(fallback),
-            false => fallback,
-        };
+        let fallback = if star { self.tokens.find_token(&Token::Mul).unwrap_or(fallback) } else { fallback };
         QueryError::subset(
             self.at(expr.span(), fallback),
             describe(expr),

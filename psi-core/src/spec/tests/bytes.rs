@@ -29,7 +29,7 @@ fn changes() -> Vec<(&'static str, Change)> {
         ("facts.member", |spec| spec.requester.facts.member.push('x')),
         ("facts.table", |spec| spec.responder.facts.table.push('x')),
         ("facts.key_columns", |spec| {
-            spec.responder.facts.key_columns[0].push('x')
+            spec.responder.facts.key_columns[0].push('x');
         }),
         ("facts.key_kinds", |spec| {
             spec.requester.facts.key_kinds[0] = IdentifierKind::Text;
@@ -40,14 +40,14 @@ fn changes() -> Vec<(&'static str, Change)> {
             spec.requester.facts.key_unique = false;
         }),
         ("facts.identities", |spec| {
-            spec.requester.facts.identities += 1
+            spec.requester.facts.identities += 1;
         }),
         ("facts.minimum", |spec| spec.responder.facts.minimum -= 1),
         ("facts.prefer_receiver", |spec| {
-            spec.requester.facts.prefer_receiver = true
+            spec.requester.facts.prefer_receiver = true;
         }),
         ("sides", |spec| {
-            std::mem::swap(&mut spec.requester, &mut spec.responder)
+            std::mem::swap(&mut spec.requester, &mut spec.responder);
         }),
     ]
 }
@@ -122,16 +122,16 @@ fn a_derived_field_that_does_not_follow_is_refused() {
 fn a_reader_holds_the_bounds_that_a_node_holds() {
     let cases: [(&str, Code, Change); 6] = [
         ("no query", Code::MalformedMessage, |spec| {
-            spec.query.clear()
+            spec.query.clear();
         }),
         ("no member", Code::MalformedMessage, |spec| {
-            spec.requester.facts.member.clear()
+            spec.requester.facts.member.clear();
         }),
         ("no identities", Code::SizeNotServed, |spec| {
-            spec.responder.facts.identities = 0
+            spec.responder.facts.identities = 0;
         }),
         ("no minimum", Code::SizeNotServed, |spec| {
-            spec.responder.facts.minimum = 0
+            spec.responder.facts.minimum = 0;
         }),
         ("kinds differ", Code::KindsDiffer, |spec| {
             spec.responder.facts.key_kinds[0] = IdentifierKind::Int;
