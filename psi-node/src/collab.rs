@@ -119,7 +119,11 @@ impl Collaboration {
             }
         }
         members.sort_by_key(|member| member.id);
-        Ok(Self { name: name.to_owned(), members, signatures: [None; 2] })
+        Ok(Self {
+            name: name.to_owned(),
+            members,
+            signatures: [None; 2],
+        })
     }
 
     /// The collaboration's name.
@@ -223,7 +227,12 @@ impl Collaboration {
     /// [`CollabError::SignatureInvalid`] or [`CollabError::Unsigned`].
     pub fn verify(&self) -> Result<(), CollabError> {
         self.verify_present()?;
-        match self.members.iter().zip(&self.signatures).find(|(_, s)| s.is_none()) {
+        match self
+            .members
+            .iter()
+            .zip(&self.signatures)
+            .find(|(_, s)| s.is_none())
+        {
             Some((member, _)) => Err(CollabError::Unsigned(member.name.clone())),
             None => Ok(()),
         }

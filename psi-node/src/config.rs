@@ -95,7 +95,12 @@ impl NodeConfig {
     /// [`UserError`] with file, line and column.
     pub fn parse(text: &str, path: &Path) -> Result<Self, UserError> {
         let mut config: Self = toml::from_str(text).map_err(|e| {
-            toml_error(path, text, &e, "correct the file; docs/operating lists every field")
+            toml_error(
+                path,
+                text,
+                &e,
+                "correct the file; docs/operating lists every field",
+            )
         })?;
         config.base_dir = durable_file::folder_of(path).to_path_buf();
         config.validate(path)?;
@@ -104,15 +109,19 @@ impl NodeConfig {
 
     fn validate(&self, path: &Path) -> Result<(), UserError> {
         let place = path.display();
-        check_name(&self.name).map_err(|what| {
-            UserError::bad_input(format!("{place}: name: {what}"), NAME_REMEDY)
-        })?;
+        check_name(&self.name)
+            .map_err(|what| UserError::bad_input(format!("{place}: name: {what}"), NAME_REMEDY))?;
         let ranges = [
             ("jobs_max", self.jobs_max as u64, 1, 64),
             ("identities_max", self.identities_max, 1, psi_core::limits::IDENTITIES_MAX),
             ("peer_timeout_s", self.peer_timeout_s, 1, 86_400),
             ("connect_timeout_s", self.connect_timeout_s, 1, 86_400),
-            ("engine_memory_mb", self.engine_memory_mb as u64, 32, 1 << 20),
+            (
+                "engine_memory_mb",
+                self.engine_memory_mb as u64,
+                32,
+                1 << 20,
+            ),
             ("engine_threads", self.engine_threads as u64, 0, 1024),
         ];
         for (field, value, low, high) in ranges {
@@ -210,7 +219,10 @@ pub fn read_text(
     };
     match fs::metadata(path) {
         Ok(metadata) if metadata.len() > bytes_max => Err(UserError::bad_input(
-            format!("{place} has {} bytes, more than the limit of {bytes_max}", metadata.len()),
+            format!(
+                "{place} has {} bytes, more than the limit of {bytes_max}",
+                metadata.len()
+            ),
             "check that this is the right file",
         )),
         Ok(_) => fs::read_to_string(path).map_err(unreadable),
@@ -250,7 +262,14 @@ mod tests {
     #[test]
     fn defaults_hold_and_paths_start_at_the_file() {
         let config = parse("name = \"brand\"\nlisten = \"127.0.0.1:7402\"\n").unwrap();
-        assert_eq!((config.jobs_max, config.peer_timeout_s, config.connect_timeout_s), (4, 60, 60));
+        assert_eq!(
+            (
+                config.jobs_max,
+                config.peer_timeout_s,
+                config.connect_timeout_s
+            ),
+            (4, 60, 60)
+        );
         assert_eq!(config.state_dir(), Path::new("/somewhere/state"));
         assert_eq!(config.key_path(), Path::new("/somewhere/node.key"));
         assert!(config.table.is_empty());
@@ -259,16 +278,34 @@ mod tests {
     #[test]
     fn errors_name_the_line_and_the_column() {
         let error = parse("name = \"brand\"\nlisten = \"nowhere\"\n").unwrap_err();
-        assert!(error.what.starts_with("/somewhere/node.toml:2:10: "), "{}", error.what);
+        assert!(
+            error.what.starts_with("/somewhere/node.toml:2:10: "),
+            "{}",
+            error.what
+        );
         let error = parse("name = \"b\"\nlisten = \"127.0.0.1:1\"\njob_max = 3\n").unwrap_err();
-        assert!(error.what.starts_with("/somewhere/node.toml:3:1: unknown field"), "{}", error.what);
+        assert!(
+            error
+                .what
+                .starts_with("/somewhere/node.toml:3:1: unknown field"),
+            "{}",
+            error.what
+        );
         let error = parse("name = \"brand\"\n").unwrap_err();
-        assert!(error.what.contains("missing field `listen`"), "{}", error.what);
+        assert!(
+            error.what.contains("missing field `listen`"),
+            "{}",
+            error.what
+        );
     }
 
     #[test]
     fn values_out_of_range_are_refused_with_the_range() {
-        for line in ["jobs_max = 0", "peer_timeout_s = 0", "connect_timeout_s = 99999999"] {
+        for line in [
+            "jobs_max = 0",
+            "peer_timeout_s = 0",
+            "connect_timeout_s = 99999999",
+        ] {
             let text = format!("name = \"b\"\nlisten = \"127.0.0.1:1\"\n{line}\n");
             assert!(parse(&text).unwrap_err().remedy.contains(" to "), "{line}");
         }
@@ -280,7 +317,17 @@ mod tests {
             assert_eq!(check_name(good), Ok(()));
         }
         let long = "a".repeat(65);
-        for bad in ["", "Brand", "2shop", "_x", "a-b", "a b", "é", "a.b", long.as_str()] {
+        for bad in [
+            "",
+            "Brand",
+            "2shop",
+            "_x",
+            "a-b",
+            "a b",
+            "é",
+            "a.b",
+            long.as_str(),
+        ] {
             assert!(check_name(bad).is_err(), "{bad}");
         }
     }

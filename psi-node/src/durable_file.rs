@@ -21,10 +21,15 @@ pub const PRIVATE: u32 = 0o600;
 /// [`io::ErrorKind::AlreadyExists`] if it does; any error of the file system.
 pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     // A link fails if the name is taken, where a rename would replace the file.
-    write_then(path, mode, |file| file.write_all(bytes), |temporary| {
-        fs::hard_link(temporary, path)?;
-        fs::remove_file(temporary)
-    })
+    write_then(
+        path,
+        mode,
+        |file| file.write_all(bytes),
+        |temporary| {
+            fs::hard_link(temporary, path)?;
+            fs::remove_file(temporary)
+        },
+    )
 }
 
 /// Writes a file, replacing the one of that name.
@@ -54,8 +59,8 @@ fn write_then<E: From<io::Error>>(
     publish: impl FnOnce(&Path) -> io::Result<()>,
 ) -> Result<(), E> {
     let temporary = temporary_name(path)?;
-    let written = write_synced(&temporary, mode, fill)
-        .and_then(|()| publish(&temporary).map_err(E::from));
+    let written =
+        write_synced(&temporary, mode, fill).and_then(|()| publish(&temporary).map_err(E::from));
     if written.is_err() {
         // The first error is the one to report; a file left behind has a name that says so.
         let _ = fs::remove_file(&temporary);
@@ -69,7 +74,11 @@ fn write_synced<E: From<io::Error>>(
     mode: u32,
     fill: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)?;
     let mut file = BufWriter::new(file);
     fill(&mut file)?;
     let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -111,7 +120,10 @@ mod tests {
         let error = create(&path, b"second", PRIVATE).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&path).unwrap(), b"first");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            PRIVATE
+        );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -62,7 +62,13 @@ pub fn end_line(member: &str, entries: u64, head: &[u8; 64], signature: &[u8; 64
 /// || hash of the last entry` (zero if there is none).
 #[must_use]
 pub fn end_text(collab_id: &CollabId, entries: u64, head: &[u8; 64]) -> Vec<u8> {
-    [b"psi/v1/export".as_slice(), collab_id, &entries.to_be_bytes(), head].concat()
+    [
+        b"psi/v1/export".as_slice(),
+        collab_id,
+        &entries.to_be_bytes(),
+        head,
+    ]
+    .concat()
 }
 
 /// What an entry says, as fields for people. Made from the signed bytes alone.
@@ -70,7 +76,11 @@ pub fn end_text(collab_id: &CollabId, entries: u64, head: &[u8; 64]) -> Vec<u8> 
 pub fn says(collab: &Collaboration, entry: &Entry) -> Value {
     let previous = hex::encode(entry.previous);
     match &entry.body {
-        Body::Opened { spec, agreements, commitments } => json!({
+        Body::Opened {
+            spec,
+            agreements,
+            commitments,
+        } => json!({
             "kind": "opened",
             "previous": previous,
             // An entry that decoded holds a specification that decodes.
@@ -84,7 +94,13 @@ pub fn says(collab: &Collaboration, entry: &Entry) -> Value {
                 "responder": hex::encode(commitments[1]),
             },
         }),
-        Body::Closed { job_id, status, code, output_commitment, transcripts } => json!({
+        Body::Closed {
+            job_id,
+            status,
+            code,
+            output_commitment,
+            transcripts,
+        } => json!({
             "kind": "closed",
             "previous": previous,
             "job_id": hex::encode(job_id),
@@ -97,7 +113,10 @@ pub fn says(collab: &Collaboration, entry: &Entry) -> Value {
             })),
         }),
         Body::Statement { node_id, text } => {
-            let author = collab.members().iter().find(|member| member.id.0 == *node_id);
+            let author = collab
+                .members()
+                .iter()
+                .find(|member| member.id.0 == *node_id);
             json!({
                 "kind": "statement",
                 "previous": previous,

@@ -44,25 +44,44 @@ pub fn run(args: &CheckArgs) -> Result<Exit, UserError> {
         Format::Json => output::print_json(&document(&config, id, &report))?,
         Format::Table => output::print(&text(&config, id, &report))?,
     }
-    Ok(if report.is_clean() { Exit::Released } else { Exit::BadInput })
+    Ok(if report.is_clean() {
+        Exit::Released
+    } else {
+        Exit::BadInput
+    })
 }
 
 fn text(config: &NodeConfig, id: NodeId, report: &LoadReport) -> String {
-    let mut text = format!("Node {} ({id}), listening on {}\n", config.name, config.listen);
+    let mut text = format!(
+        "Node {} ({id}), listening on {}\n",
+        config.name, config.listen
+    );
     if report.tables.is_empty() {
         text.push_str("No table is configured: this node can serve nothing and ask nothing.\n");
     }
     for table in &report.tables {
         table_text(&mut text, table);
     }
-    let served = report.tables.iter().filter(|table| table.is_served()).count();
+    let served = report
+        .tables
+        .iter()
+        .filter(|table| table.is_served())
+        .count();
     // Writing into a String cannot fail, here and below.
-    let _ = writeln!(text, "\n{served} of {} tables would be served.", report.tables.len());
+    let _ = writeln!(
+        text,
+        "\n{served} of {} tables would be served.",
+        report.tables.len()
+    );
     output::printable(&text)
 }
 
 fn table_text(text: &mut String, table: &TableReport) {
-    let served = if table.is_served() { "served" } else { "NOT SERVED" };
+    let served = if table.is_served() {
+        "served"
+    } else {
+        "NOT SERVED"
+    };
     let _ = writeln!(text, "\nTable {}: {served}", table.name);
     let _ = writeln!(
         text,
@@ -115,9 +134,10 @@ fn document(config: &NodeConfig, id: NodeId, report: &LoadReport) -> Value {
 }
 
 fn table_document(table: &TableReport) -> Value {
-    let columns = table.columns.iter().map(|column| {
-        json!({"name": column.name, "type": column.kind, "filter": column.filter})
-    });
+    let columns = table
+        .columns
+        .iter()
+        .map(|column| json!({"name": column.name, "type": column.kind, "filter": column.filter}));
     let keys = table.keys.iter().map(|key| {
         json!({
             "columns": key.columns,
@@ -129,9 +149,9 @@ fn table_document(table: &TableReport) -> Value {
             "derived": key.derived,
         })
     });
-    let problems = table.problems.iter().map(|problem| {
-        json!({"place": problem.place, "what": problem.what, "remedy": problem.remedy})
-    });
+    let problems = table.problems.iter().map(
+        |problem| json!({"place": problem.place, "what": problem.what, "remedy": problem.remedy}),
+    );
     json!({
         "name": table.name,
         "served": table.is_served(),

@@ -130,22 +130,25 @@ fn new(args: &NewArgs) -> Result<(), UserError> {
     }
     let members: [Member; 2] = members.try_into().map_err(|members: Vec<Member>| {
         UserError::bad_input(
-            format!("a collaboration has two members, and --member was given {} times", members.len()),
+            format!(
+                "a collaboration has two members, and --member was given {} times",
+                members.len()
+            ),
             MEMBER_REMEDY,
         )
     })?;
     let collab = Collaboration::new(&args.name, members)
         .map_err(|e| UserError::bad_input(e.to_string(), e.remedy()))?;
     let path = &args.output;
-    durable_file::create(path, collab.to_toml().as_bytes(), durable_file::PUBLIC).map_err(
-        |e| match e.kind() {
+    durable_file::create(path, collab.to_toml().as_bytes(), durable_file::PUBLIC).map_err(|e| {
+        match e.kind() {
             io::ErrorKind::AlreadyExists => UserError::bad_input(
                 format!("{} exists already", path.display()),
                 "choose another file, or remove that one first; nothing was changed",
             ),
             _ => UserError::machine(format!("cannot write {}", path.display()), e),
-        },
-    )?;
+        }
+    })?;
     output::print(&format!(
         "Wrote {file}\n  id  {id}\nNext: each member runs `psi-node collab sign {file}`, then both \
          run `psi-node collab join {file}`.\n",
@@ -158,15 +161,20 @@ const MEMBER_REMEDY: &str = "give two members as --member NAME=ID@IP:PORT; `psi-
                              node's ID";
 
 fn parse_member(text: &str) -> Result<Member, UserError> {
-    let wrong = |what: &str| {
-        UserError::bad_input(format!("--member {text}: {what}"), MEMBER_REMEDY)
-    };
-    let (name, rest) = text.split_once('=').ok_or_else(|| wrong("there is no `=`"))?;
-    let (id, address) = rest.split_once('@').ok_or_else(|| wrong("there is no `@`"))?;
+    let wrong =
+        |what: &str| UserError::bad_input(format!("--member {text}: {what}"), MEMBER_REMEDY);
+    let (name, rest) = text
+        .split_once('=')
+        .ok_or_else(|| wrong("there is no `=`"))?;
+    let (id, address) = rest
+        .split_once('@')
+        .ok_or_else(|| wrong("there is no `@`"))?;
     Ok(Member {
         name: name.to_owned(),
         id: id.parse().map_err(|e: NodeIdError| wrong(&e.to_string()))?,
-        address: address.parse().map_err(|_| wrong("the address is not IP:PORT"))?,
+        address: address
+            .parse()
+            .map_err(|_| wrong("the address is not IP:PORT"))?,
         may_query: true,
         may_receive: true,
     })
@@ -202,7 +210,11 @@ fn sign(args: &FileArgs) -> Result<(), UserError> {
         Ok(()) => "both signatures are there: both members run `psi-node collab join`".to_owned(),
         Err(error) => error.remedy(),
     };
-    output::print(&format!("Signed {} as {}.\nNext: {next}.\n", path.display(), member.name))
+    output::print(&format!(
+        "Signed {} as {}.\nNext: {next}.\n",
+        path.display(),
+        member.name
+    ))
 }
 
 fn join(args: &FileArgs) -> Result<(), UserError> {
@@ -238,7 +250,11 @@ fn own_member<'a>(
 ) -> Result<&'a Member, UserError> {
     collab.member_by_id(&key.id()).ok_or_else(|| {
         UserError::bad_input(
-            format!("{}: this node (id {}) is not a member", path.display(), key.id()),
+            format!(
+                "{}: this node (id {}) is not a member",
+                path.display(),
+                key.id()
+            ),
             "check --config; a node that was made anew has a new id and needs a new collaboration",
         )
     })
@@ -257,7 +273,11 @@ fn list(args: &ListArgs) -> Result<(), UserError> {
             for collab in &collabs {
                 let members = collab.members().iter().map(|m| m.name.as_str());
                 let head = state.chain_head(&collab.id())?;
-                let log = if state.chain_broken(&collab.id())?.is_some() { "broken" } else { "ok" };
+                let log = if state.chain_broken(&collab.id())?.is_some() {
+                    "broken"
+                } else {
+                    "ok"
+                };
                 table.row([
                     collab.name(),
                     &members.collect::<Vec<_>>().join(", "),
@@ -273,7 +293,9 @@ fn list(args: &ListArgs) -> Result<(), UserError> {
 
 fn show(args: &ShowArgs) -> Result<(), UserError> {
     let state = State::open(&args.config.load()?.state_dir())?;
-    let collab = state.collab_by_name(&args.name)?.ok_or(StateError::UnknownCollab)?;
+    let collab = state
+        .collab_by_name(&args.name)?
+        .ok_or(StateError::UnknownCollab)?;
     match args.format {
         Format::Json => output::print_json(&document(&state, &collab)?),
         Format::Table => {

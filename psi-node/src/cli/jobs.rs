@@ -77,8 +77,9 @@ fn list(args: &ListArgs) -> Result<Exit, UserError> {
     match args.format {
         Format::Json => output::print_json(&jobs.iter().map(document).collect::<Vec<_>>())?,
         Format::Table => {
-            let mut table =
-                Table::new(&["JOB", "STARTED", "COLLAB", "ROLE", "STATE", "REASON", "QUERY"]);
+            let mut table = Table::new(&[
+                "JOB", "STARTED", "COLLAB", "ROLE", "STATE", "REASON", "QUERY",
+            ]);
             for job in &jobs {
                 table.row([
                     &job.id,
@@ -102,12 +103,18 @@ fn show(args: &JobArgs) -> Result<Exit, UserError> {
         Format::Json => output::print_json(&document(&job))?,
         Format::Table => {
             let mut table = Table::new(&["JOB", &job.id]);
-            table.row(["job id", &job.job_id.map_or_else(|| "-".into(), hex::encode)]);
+            table.row([
+                "job id",
+                &job.job_id.map_or_else(|| "-".into(), hex::encode),
+            ]);
             table.row(["collaboration", &job.collab]);
             table.row(["role", job.role.as_str()]);
             table.row(["state", job.state.as_str()]);
             table.row(["started", &output::utc(job.created_unix)]);
-            table.row(["ended", &job.finished_unix.map_or_else(|| "-".into(), output::utc)]);
+            table.row([
+                "ended",
+                &job.finished_unix.map_or_else(|| "-".into(), output::utc),
+            ]);
             table.row(["query", &job.query]);
             for (name, value) in [("reason", &job.reason), ("detail", &job.detail)] {
                 if let Some(value) = value {

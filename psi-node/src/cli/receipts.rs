@@ -1,22 +1,22 @@
 //! `psi-node receipts`: show, export, verify and repair the logs that both members countersign.
 
+mod show;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use psi_core::limits::STATEMENT_BYTES_MAX;
-use psi_core::receipt::{Body, Entry};
 use serde_json::{Value, json};
 
 use super::ConfigArg;
-use super::output::{self, Format, Table};
+use super::output::{self, Format};
 use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::NodeKey;
 use crate::receipts::export::export;
 use crate::receipts::verify::{compare, verify};
-use crate::receipts;
-use crate::state::{LocalEntry, State, StateError, StoredEntry, local_first_wrong};
+use crate::state::{State, StateError};
 
 /// The commands of `receipts`.
 #[derive(Debug, Subcommand)]
@@ -131,9 +131,9 @@ impl ReceiptsCommand {
 /// [`UserError`] by command.
 pub fn run(command: ReceiptsCommand) -> Result<Exit, UserError> {
     match command {
-        ReceiptsCommand::List(args) if args.local => list_local(&args),
-        ReceiptsCommand::List(args) => list(&args),
-        ReceiptsCommand::Show(args) => show(&args),
+        ReceiptsCommand::List(args) if args.local => show::list_local(&args),
+        ReceiptsCommand::List(args) => show::list(&args),
+        ReceiptsCommand::Show(args) => show::show(&args),
         ReceiptsCommand::Export(args) => export_log(&args),
         ReceiptsCommand::Verify(args) => verify_file(&args),
         ReceiptsCommand::Repair(args) => repair(&args),
@@ -144,7 +144,9 @@ pub fn run(command: ReceiptsCommand) -> Result<Exit, UserError> {
 /// The named collaboration, or the only one.
 fn find_collab(state: &State, name: Option<&str>) -> Result<Collaboration, UserError> {
     if let Some(name) = name {
-        return Ok(state.collab_by_name(name)?.ok_or(StateError::UnknownCollab)?);
+        return Ok(state
+            .collab_by_name(name)?
+            .ok_or(StateError::UnknownCollab)?);
     }
     let mut collabs = state.collabs()?.into_iter();
     match (collabs.next(), collabs.next()) {
@@ -157,140 +159,6 @@ fn find_collab(state: &State, name: Option<&str>) -> Result<Collaboration, UserE
             "this node has joined several collaborations",
             "name one with --collab; `psi-node collab list` lists them",
         )),
-    }
-}
-
-/// All entries with their lines, oldest first.
-fn all_lines(state: &State, collab: &Collaboration) -> Result<Vec<(Entry, Value)>, UserError> {
-    let mut lines = Vec::new();
-    loop {
-        let batch = state.entries(&collab.id(), lines.len() as u64, 256)?;
-        if batch.is_empty() {
-            return Ok(lines);
-        }
-        for stored in &batch {
-            let entry = decode(stored)?;
-            let line = receipts::entry_line(collab, stored, &entry);
-            lines.push((entry, line));
-        }
-    }
-}
-
-fn decode(stored: &StoredEntry) -> Result<Entry, StateError> {
-    Entry::decode(&stored.entry)
-        .map_err(|_| StateError::Damaged(format!("receipt entry {} is not well-formed", stored.seq)))
-}
-
-fn list(args: &ListArgs) -> Result<(), UserError> {
-    let state = State::open(&args.config.load()?.state_dir())?;
-    let collab = find_collab(&state, args.collab.as_deref())?;
-    let lines = all_lines(&state, &collab)?;
-    if args.format == Format::Json {
-        return output::print_json(&lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>());
-    }
-    let mut table = Table::new(&["SEQ", "KIND", "JOB", "SIGNED BY", "DETAIL"]);
-    for (entry, line) in &lines {
-        let signed = line["signatures"].as_object().into_iter().flatten();
-        let signed: Vec<&str> =
-            signed.filter(|(_, s)| !s.is_null()).map(|(name, _)| name.as_str()).collect();
-        let (kind, job, detail) = summary(entry, &line["says"]);
-        table.row([&entry.seq.to_string(), kind, &job, &signed.join(", "), &detail]);
-    }
-    output::print(&table.render())?;
-    if let Some(why) = state.chain_broken(&collab.id())? {
-        output::print(&format!("The log cannot be continued: {why}\n"))?;
-    }
-    Ok(())
-}
-
-fn summary(entry: &Entry, says: &Value) -> (&'static str, String, String) {
-    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    let job = |value: &Value| text(value).chars().take(16).collect::<String>();
-    match &entry.body {
-        Body::Opened { .. } => ("opened", job(&says["job"]["job_id"]), text(&says["job"]["query"])),
-        Body::Closed { status, code, .. } => {
-            let why = code.map_or(String::new(), |code| format!(": {code}"));
-            ("closed", job(&says["job_id"]), format!("{}{why}", status.as_str()))
-        }
-        Body::Statement { text: words, .. } => {
-            ("statement", "-".into(), format!("{}: {words}", text(&says["by"])))
-        }
-    }
-}
-
-fn list_local(args: &ListArgs) -> Result<(), UserError> {
-    let config = args.config.load()?;
-    let id = NodeKey::load(&config.key_path())?.id();
-    let entries = State::open(&config.state_dir())?.local_entries()?;
-    match args.format {
-        Format::Json => {
-            let line = |entry: &LocalEntry| {
-                json!({
-                    "seq": entry.seq,
-                    "unix": entry.unix,
-                    "kind": entry.kind,
-                    "text": entry.text,
-                    "hash": hex::encode(entry.hash()),
-                    "signature": hex::encode(entry.signature),
-                })
-            };
-            output::print_json(&entries.iter().map(line).collect::<Vec<_>>())?;
-        }
-        Format::Table => {
-            let mut table = Table::new(&["SEQ", "TIME", "KIND", "TEXT"]);
-            for entry in &entries {
-                table.row([
-                    &entry.seq.to_string(),
-                    &output::utc(entry.unix),
-                    &entry.kind,
-                    &entry.text,
-                ]);
-            }
-            output::print(&table.render())?;
-        }
-    }
-    match local_first_wrong(&entries, &id) {
-        None => Ok(()),
-        Some(seq) => Err(UserError::new(
-            Exit::ReceiptsWrong,
-            format!("entry {seq} of the node's own log is not what this node signed there"),
-            "the state was edited or its end was lost; restore it from a backup",
-        )),
-    }
-}
-
-fn show(args: &ShowArgs) -> Result<(), UserError> {
-    let state = State::open(&args.config.load()?.state_dir())?;
-    let collab = find_collab(&state, args.collab.as_deref())?;
-    let stored = state.entry(&collab.id(), args.seq)?.ok_or_else(|| {
-        UserError::bad_input(
-            format!("the log of {} has no entry {}", collab.name(), args.seq),
-            "list the entries with `psi-node receipts list`",
-        )
-    })?;
-    let line = receipts::entry_line(&collab, &stored, &decode(&stored)?);
-    match args.format {
-        Format::Json => output::print_json(&line),
-        Format::Table => {
-            let mut table = Table::new(&["FIELD", "VALUE"]);
-            flatten(&mut table, "", &line);
-            output::print(&table.render())
-        }
-    }
-}
-
-/// One row per leaf of a document, its path written with dots.
-fn flatten(table: &mut Table, path: &str, value: &Value) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                flatten(table, &path, value);
-            }
-        }
-        Value::String(text) => table.row([path, text]),
-        Value::Null => table.row([path, "-"]),
-        other => table.row([path, &other.to_string()]),
     }
 }
 

@@ -74,9 +74,10 @@ pub fn export(
     match written {
         Ok(()) => Ok(entries),
         Err(ExportError::State(error)) => Err(error.into()),
-        Err(ExportError::Io(e)) => {
-            Err(UserError::machine(format!("cannot write {}", path.display()), e))
-        }
+        Err(ExportError::Io(e)) => Err(UserError::machine(
+            format!("cannot write {}", path.display()),
+            e,
+        )),
     }
 }
 
@@ -97,7 +98,8 @@ fn refuse_other_files(path: &Path) -> Result<(), UserError> {
         Ok(file) => file,
     };
     let mut first = Vec::new();
-    let read = BufReader::new(file.take(super::verify::LINE_BYTES_MAX)).read_until(b'\n', &mut first);
+    let read =
+        BufReader::new(file.take(super::verify::LINE_BYTES_MAX)).read_until(b'\n', &mut first);
     let earlier = read.is_ok()
         && serde_json::from_slice::<Value>(&first).is_ok_and(|line| line["format"] == FORMAT);
     if earlier {

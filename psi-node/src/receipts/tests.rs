@@ -31,7 +31,12 @@ impl Fixture {
         let state = State::open(&folder.path().join("state")).unwrap();
         let (collab, keys) = signed();
         state.collab_join(&collab).unwrap();
-        Self { folder, state, collab, keys }
+        Self {
+            folder,
+            state,
+            collab,
+            keys,
+        }
     }
 
     fn half(&self, side: usize, nonce: u8) -> Half {
@@ -80,17 +85,33 @@ impl Fixture {
         let head = self.state.chain_head(&self.collab.id()).unwrap();
         let seq = head.as_ref().map_or(0, |head| head.seq + 1);
         let previous = head.map_or([0; 64], |head| head.hash);
-        let entry = Entry { collab_id: self.collab.id(), seq, previous, body }.encode();
+        let entry = Entry {
+            collab_id: self.collab.id(),
+            seq,
+            previous,
+            body,
+        }
+        .encode();
         let hash = entry_hash(&entry);
         let text = signing_text(&hash);
-        let signatures = [Some(self.keys[0].sign(&text)), Some(self.keys[1].sign(&text))];
-        StoredEntry { seq, entry, hash, signatures }
+        let signatures = [
+            Some(self.keys[0].sign(&text)),
+            Some(self.keys[1].sign(&text)),
+        ];
+        StoredEntry {
+            seq,
+            entry,
+            hash,
+            signatures,
+        }
     }
 
     pub(crate) fn append(&self, body: Body) -> StoredEntry {
         let stored = self.next(body);
         let debit = debit(&stored);
-        self.state.entry_append(&self.collab.id(), &stored, debit).unwrap();
+        self.state
+            .entry_append(&self.collab.id(), &stored, debit)
+            .unwrap();
         stored
     }
 
@@ -103,7 +124,10 @@ impl Fixture {
         fixture.append(fixture.opened(&second));
         fixture.append(aborted(&second));
         let node_id = fixture.keys[0].id().0;
-        fixture.append(Body::Statement { node_id, text: "restored from a backup".into() });
+        fixture.append(Body::Statement {
+            node_id,
+            text: "restored from a backup".into(),
+        });
         fixture
     }
 
@@ -116,9 +140,10 @@ impl Fixture {
 
 pub(crate) fn debit(stored: &StoredEntry) -> Option<Debit> {
     match Entry::decode(&stored.entry).unwrap().body {
-        Body::Opened { spec, .. } => {
-            Some(Debit { job_id: JobSpec::decode(&spec).unwrap().job_id(), jobs: 1 })
-        }
+        Body::Opened { spec, .. } => Some(Debit {
+            job_id: JobSpec::decode(&spec).unwrap().job_id(),
+            jobs: 1,
+        }),
         _ => None,
     }
 }
@@ -129,7 +154,10 @@ pub(crate) fn completed(job: &JobSpec) -> Body {
         status: ClosedStatus::Completed,
         code: None,
         output_commitment: Some([3; 64]),
-        transcripts: Some(Transcripts { to_sender: [4; 64], to_receiver: [5; 64] }),
+        transcripts: Some(Transcripts {
+            to_sender: [4; 64],
+            to_receiver: [5; 64],
+        }),
     }
 }
 
@@ -148,8 +176,11 @@ fn verify_edited(
     path: &Path,
     edit: impl FnOnce(&mut Vec<String>),
 ) -> Result<VerifiedLog, UserError> {
-    let mut lines: Vec<String> =
-        fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect();
+    let mut lines: Vec<String> = fs::read_to_string(path)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
     edit(&mut lines);
     let edited = path.with_extension("edited");
     fs::write(&edited, lines.join("\n") + "\n").unwrap();
@@ -160,14 +191,24 @@ fn verify_edited(
 fn assert_wrong(result: Result<VerifiedLog, UserError>, place: &str, how: &str) {
     let error = result.expect_err("the log was accepted");
     assert_eq!(error.exit, Exit::ReceiptsWrong, "{}", error.what);
-    assert!(error.what.contains(place) && error.what.contains(how), "{}", error.what);
+    assert!(
+        error.what.contains(place) && error.what.contains(how),
+        "{}",
+        error.what
+    );
 }
 
 #[test]
 fn an_exported_log_verifies_with_its_counts() {
     let fixture = Fixture::with_entries();
     let log = verify(&fixture.export(0), Some(&fixture.collab)).unwrap();
-    let ChainSummary { entries, opened, completed, aborted, unsigned } = log.summary;
+    let ChainSummary {
+        entries,
+        opened,
+        completed,
+        aborted,
+        unsigned,
+    } = log.summary;
     assert_eq!((entries, opened, completed, aborted), (5, 2, 1, 1));
     assert!(unsigned.is_empty());
     assert_eq!(log.member, fixture.collab.members()[0].name);
@@ -183,7 +224,10 @@ fn an_empty_log_verifies() {
 fn an_export_replaces_an_earlier_one_and_no_other_file() {
     let fixture = Fixture::with_entries();
     let path = fixture.export(0);
-    assert_eq!(export(&fixture.state, &fixture.collab, &fixture.keys[0], &path), Ok(5));
+    assert_eq!(
+        export(&fixture.state, &fixture.collab, &fixture.keys[0], &path),
+        Ok(5)
+    );
     fs::write(&path, "listen = 1").unwrap();
     let error = export(&fixture.state, &fixture.collab, &fixture.keys[0], &path).unwrap_err();
     assert!(error.what.contains("no exported log"), "{}", error.what);
@@ -197,14 +241,20 @@ fn edited_bytes_and_edited_fields_are_found_on_their_line() {
     // The last byte of the signed bytes of entry 4 is text of the statement.
     let statement = hex::encode("restored from a backup");
     let other = hex::encode("restored from a bakcup");
-    let result = verify_edited(&path, |lines| lines[5] = lines[5].replace(&statement, &other));
+    let result = verify_edited(&path, |lines| {
+        lines[5] = lines[5].replace(&statement, &other)
+    });
     assert_wrong(result, "line 6 (entry 4)", "the signature of");
     // The same words as a field for people only.
-    let result = verify_edited(&path, |lines| lines[5] = lines[5].replace("a backup", "a bakcup"));
+    let result = verify_edited(&path, |lines| {
+        lines[5] = lines[5].replace("a backup", "a bakcup")
+    });
     assert_wrong(result, "line 6 (entry 4)", "the fields do not say");
     let result = verify_edited(&path, |lines| lines[1] = lines[1].replace("5000", "5001"));
     assert_wrong(result, "line 2 (entry 0)", "the fields do not say");
-    let result = verify_edited(&path, |lines| lines[3] = lines[3].replace("\"seq\":2", "\"seq\":3"));
+    let result = verify_edited(&path, |lines| {
+        lines[3] = lines[3].replace("\"seq\":2", "\"seq\":3")
+    });
     assert_wrong(result, "line 4 (entry 2)", "the fields do not say");
 }
 
@@ -248,7 +298,11 @@ fn a_missing_signature_is_reported_on_the_last_entry_and_wrong_before_it() {
     let log = verify_edited(&path, |lines| remove(&mut lines[5])).unwrap();
     assert_eq!(log.summary.unsigned, ["snowy"]);
     let result = verify_edited(&path, |lines| remove(&mut lines[3]));
-    assert_wrong(result, "line 4 (entry 2)", "the signature of snowy is missing");
+    assert_wrong(
+        result,
+        "line 4 (entry 2)",
+        "the signature of snowy is missing",
+    );
 }
 
 #[test]
@@ -257,12 +311,19 @@ fn an_entry_signed_anew_by_somebody_else_is_found() {
     let path = fixture.export(0);
     let result = verify_edited(&path, |lines| {
         let mut value: Value = serde_json::from_str(&lines[5]).unwrap();
-        let hash = hex::decode(value["hash"].as_str().unwrap()).unwrap().try_into().unwrap();
+        let hash = hex::decode(value["hash"].as_str().unwrap())
+            .unwrap()
+            .try_into()
+            .unwrap();
         let stranger = NodeKey::generate().unwrap();
         value["signatures"]["brand"] = json!(hex::encode(stranger.sign(&signing_text(&hash))));
         lines[5] = value.to_string();
     });
-    assert_wrong(result, "line 6 (entry 4)", "the signature of brand does not verify");
+    assert_wrong(
+        result,
+        "line 6 (entry 4)",
+        "the signature of brand does not verify",
+    );
 }
 
 #[test]
@@ -272,14 +333,21 @@ fn a_changed_collaboration_document_is_found() {
     let result = verify_edited(&path, |lines| lines[0] = lines[0].replace("7401", "7403"));
     assert_wrong(result, "line 1", "does not fit the document");
     let (other, _) = signed();
-    assert_wrong(verify(&path, Some(&other)), "line 1", "another collaboration");
+    assert_wrong(
+        verify(&path, Some(&other)),
+        "line 1",
+        "another collaboration",
+    );
 }
 
 #[test]
 fn a_job_opened_twice_or_closed_unopened_is_found_even_if_both_members_signed() {
     let fixture = Fixture::with_entries();
     for (body, how) in [
-        (fixture.opened(&fixture.job(1)), "that an earlier entry opened"),
+        (
+            fixture.opened(&fixture.job(1)),
+            "that an earlier entry opened",
+        ),
         (completed(&fixture.job(1)), "closes a job that is not open"),
         (completed(&fixture.job(9)), "closes a job that is not open"),
     ] {
@@ -305,7 +373,11 @@ fn two_members_logs_agree_until_one_is_rolled_back_or_forked() {
     fixture.append(fixture.opened(&third));
     let longer = verify(&fixture.export(1), None).unwrap();
     let error = compare(&one, &longer).unwrap_err();
-    assert!(error.what.contains("ends after 5 entries"), "{}", error.what);
+    assert!(
+        error.what.contains("ends after 5 entries"),
+        "{}",
+        error.what
+    );
     assert_eq!(error.exit, Exit::ReceiptsWrong);
     assert_eq!(before.seq, 5);
 
@@ -319,16 +391,35 @@ fn two_members_logs_agree_until_one_is_rolled_back_or_forked() {
     fork.append(fork.opened(&fork.job(7)));
     let forked = verify(&fork.export(0), None).unwrap();
     let error = compare(&longer, &forked).unwrap_err();
-    assert!(error.what.contains("different entries number 0"), "{}", error.what);
+    assert!(
+        error.what.contains("different entries number 0"),
+        "{}",
+        error.what
+    );
 }
 
 #[test]
 fn files_that_are_no_logs_are_bad_input() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x");
-    for text in ["{}\n", "name = 1\n", "\n", "[1,2]\n", "\"glovebox-receipts-1\"\n"] {
+    for text in [
+        "{}\n",
+        "name = 1\n",
+        "\n",
+        "[1,2]\n",
+        "\"glovebox-receipts-1\"\n",
+    ] {
         fs::write(&path, text).unwrap();
-        assert_eq!(verify(&path, None).unwrap_err().exit, Exit::BadInput, "{text}");
+        assert_eq!(
+            verify(&path, None).unwrap_err().exit,
+            Exit::BadInput,
+            "{text}"
+        );
     }
-    assert_eq!(verify(&folder.path().join("missing"), None).unwrap_err().exit, Exit::BadInput);
+    assert_eq!(
+        verify(&folder.path().join("missing"), None)
+            .unwrap_err()
+            .exit,
+        Exit::BadInput
+    );
 }

@@ -74,7 +74,10 @@ pub fn verify(path: &Path, expected: Option<&Collaboration>) -> Result<VerifiedL
     if expected.is_some_and(|expected| expected.id() != collab.id()) {
         return Err(lines.wrong("the log belongs to another collaboration than the given document"));
     }
-    let members = collab.members().clone().map(|member| (member.id.0, member.name));
+    let members = collab
+        .members()
+        .clone()
+        .map(|member| (member.id.0, member.name));
     let mut chain = ChainVerifier::new(collab.id(), members);
     let mut hashes: Vec<[u8; 64]> = Vec::new();
     while let Some(text) = lines.next_line()? {
@@ -93,7 +96,13 @@ pub fn verify(path: &Path, expected: Option<&Collaboration>) -> Result<VerifiedL
                 }
                 let summary = chain.finish();
                 let (path, member) = (path.to_owned(), line.member);
-                return Ok(VerifiedLog { path, collab, member, summary, hashes });
+                return Ok(VerifiedLog {
+                    path,
+                    collab,
+                    member,
+                    summary,
+                    hashes,
+                });
             }
         }
     }
@@ -118,17 +127,26 @@ pub fn compare(one: &VerifiedLog, other: &VerifiedLog) -> Result<(), UserError> 
             "compare the two members' exports of the same collaboration",
         );
     }
-    let differs = one.hashes.iter().zip(&other.hashes).position(|(x, y)| x != y);
+    let differs = one
+        .hashes
+        .iter()
+        .zip(&other.hashes)
+        .position(|(x, y)| x != y);
     if let Some(seq) = differs {
         return disagree(
-            format!("{a} and {b} hold different entries number {seq}, and both are signed: the \
-                     log was forked"),
+            format!(
+                "{a} and {b} hold different entries number {seq}, and both are signed: the \
+                     log was forked"
+            ),
             "ask both members how this entry came about; at least one of them signed two entries \
              with the same number",
         );
     }
-    let (short, long) =
-        if one.hashes.len() < other.hashes.len() { (one, other) } else { (other, one) };
+    let (short, long) = if one.hashes.len() < other.hashes.len() {
+        (one, other)
+    } else {
+        (other, one)
+    };
     if short.hashes.len() < long.hashes.len() {
         return disagree(
             format!(
@@ -153,9 +171,15 @@ fn read_collaboration(lines: &Lines<'_>, text: &str) -> Result<Collaboration, Us
         return Err(lines.bad_file());
     }
     let document = line["document"].as_str().unwrap_or_default();
-    let collab = Collaboration::parse(document, lines.path)
-        .map_err(|e| lines.wrong(&format!("the collaboration document is malformed: {}", e.what)))?;
-    collab.verify().map_err(|e| lines.wrong(&format!("the collaboration document: {e}")))?;
+    let collab = Collaboration::parse(document, lines.path).map_err(|e| {
+        lines.wrong(&format!(
+            "the collaboration document is malformed: {}",
+            e.what
+        ))
+    })?;
+    collab
+        .verify()
+        .map_err(|e| lines.wrong(&format!("the collaboration document: {e}")))?;
     if collaboration_line(&collab).to_string() != text {
         return Err(lines.wrong("the line does not say what the signed document says"));
     }
@@ -175,21 +199,31 @@ fn check_entry(
         *slot = match line.signatures.get(&member.name) {
             None | Some(Value::Null) => None,
             Some(value) => Some(read_signature(value).ok_or_else(|| {
-                lines.wrong_entry(seq, &format!("the signature of {} is malformed", member.name))
+                lines.wrong_entry(
+                    seq,
+                    &format!("the signature of {} is malformed", member.name),
+                )
             })?),
         };
     }
-    let entry = chain.check(&line.entry, &signatures).map_err(|error| match error {
-        // Only the last entry of a log may lack a signature; the one before this line does.
-        ChainError::Unsigned(name) => lines.wrong_at(
-            lines.number.saturating_sub(1),
-            seq.saturating_sub(1),
-            &format!("the signature of {name} is missing, though the log goes on after it"),
-        ),
-        other => lines.wrong_entry(seq, &other.to_string()),
-    })?;
+    let entry = chain
+        .check(&line.entry, &signatures)
+        .map_err(|error| match error {
+            // Only the last entry of a log may lack a signature; the one before this line does.
+            ChainError::Unsigned(name) => lines.wrong_at(
+                lines.number.saturating_sub(1),
+                seq.saturating_sub(1),
+                &format!("the signature of {name} is missing, though the log goes on after it"),
+            ),
+            other => lines.wrong_entry(seq, &other.to_string()),
+        })?;
     let hash = entry_hash(&line.entry);
-    let stored = StoredEntry { seq, entry: line.entry, hash, signatures };
+    let stored = StoredEntry {
+        seq,
+        entry: line.entry,
+        hash,
+        signatures,
+    };
     if entry_line(collab, &stored, &entry).to_string() != text {
         let what = "the fields do not say what the signed bytes say";
         return Err(lines.wrong_entry(seq, what));
@@ -210,7 +244,10 @@ fn check_end(
     };
     let covered = end_text(&collab.id(), line.entries, &line.head);
     if !signature_holds(&member.id.0, &covered, &line.signature) {
-        let what = format!("the signature of {} on the closing line does not verify", line.member);
+        let what = format!(
+            "the signature of {} on the closing line does not verify",
+            line.member
+        );
         return Err(lines.wrong(&what));
     }
     if line.entries != entries || line.head != *head {
@@ -242,7 +279,11 @@ struct Lines<'a> {
 impl<'a> Lines<'a> {
     fn open(path: &'a Path) -> Result<Self, UserError> {
         let file = File::open(path).map_err(|e| unreadable(path, &e))?;
-        Ok(Self { path, reader: BufReader::new(file), number: 0 })
+        Ok(Self {
+            path,
+            reader: BufReader::new(file),
+            number: 0,
+        })
     }
 
     fn next_line(&mut self) -> Result<Option<String>, UserError> {
@@ -266,7 +307,11 @@ impl<'a> Lines<'a> {
     }
 
     fn wrong(&self, what: &str) -> UserError {
-        let what = format!("{}: line {}: {what}", self.path.display(), self.number.max(1));
+        let what = format!(
+            "{}: line {}: {what}",
+            self.path.display(),
+            self.number.max(1)
+        );
         UserError::new(Exit::ReceiptsWrong, what, REMEDY)
     }
 

@@ -43,7 +43,8 @@ fn commits_are_synced_and_deleted_content_is_overwritten() {
     let get = |pragma: &str| -> String {
         connection
             .pragma_query_value(None, pragma, |row| {
-                row.get::<_, rusqlite::types::Value>(0).map(|value| format!("{value:?}"))
+                row.get::<_, rusqlite::types::Value>(0)
+                    .map(|value| format!("{value:?}"))
             })
             .unwrap()
     };
@@ -58,11 +59,20 @@ fn a_newer_state_is_left_alone_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     drop(State::open(folder.path()).unwrap());
     let raw = Connection::open(folder.path().join(STATE_FILE)).unwrap();
-    raw.pragma_update(None, "user_version", schema::VERSION + 1).unwrap();
-    let Err(error) = State::open(folder.path()) else { panic!("a newer state was opened") };
-    assert!(error.what.contains("knows versions up to"), "{}", error.what);
+    raw.pragma_update(None, "user_version", schema::VERSION + 1)
+        .unwrap();
+    let Err(error) = State::open(folder.path()) else {
+        panic!("a newer state was opened")
+    };
+    assert!(
+        error.what.contains("knows versions up to"),
+        "{}",
+        error.what
+    );
     assert!(error.remedy.contains("newer program"), "{}", error.remedy);
-    let version: i64 = raw.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    let version: i64 = raw
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
     assert_eq!(version, schema::VERSION + 1);
 }
 
@@ -70,8 +80,14 @@ fn a_newer_state_is_left_alone_with_a_remedy() {
 fn a_file_that_is_no_database_is_an_error_and_stays() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(STATE_FILE), "x".repeat(5000)).unwrap();
-    assert!(State::open(folder.path()).is_err());
-    assert_eq!(fs::read(folder.path().join(STATE_FILE)).unwrap(), "x".repeat(5000).as_bytes());
+    let Err(error) = State::open(folder.path()) else {
+        panic!("a text was opened as a state")
+    };
+    assert!(error.remedy.contains("backup"), "{}", error.remedy);
+    assert_eq!(
+        fs::read(folder.path().join(STATE_FILE)).unwrap(),
+        "x".repeat(5000).as_bytes()
+    );
 }
 
 #[test]
@@ -81,8 +97,10 @@ fn what_was_appended_is_there_after_a_crash_and_what_failed_is_not() {
     let opened = fixture.append(fixture.opened(&job));
     // A second opening of the job fails inside the transaction: nothing of it may stay.
     let again = fixture.next(fixture.opened(&job));
-    let error =
-        fixture.state.entry_append(&fixture.collab.id(), &again, debit(&again)).unwrap_err();
+    let error = fixture
+        .state
+        .entry_append(&fixture.collab.id(), &again, debit(&again))
+        .unwrap_err();
     assert!(matches!(error, StateError::JobReused), "{error}");
     // The first handle is still open, as after kill -9: its lock and its cache are not flushed.
     let after = reopened(&fixture);
@@ -132,27 +150,52 @@ fn an_entry_is_appended_only_where_it_continues_the_log() {
         let mut entry = Entry::decode(&good.entry).unwrap();
         change(&mut entry);
         let (seq, hash) = (entry.seq, entry.hash());
-        StoredEntry { seq, entry: entry.encode(), hash, signatures: good.signatures }
+        StoredEntry {
+            seq,
+            entry: entry.encode(),
+            hash,
+            signatures: good.signatures,
+        }
     };
     let wrong = [
         change(&|entry| entry.seq += 1),
         change(&|entry| entry.seq = 0),
         change(&|entry| entry.previous[0] ^= 1),
         change(&|entry| entry.seq = u64::MAX),
-        StoredEntry { seq: 7, ..good.clone() },
-        StoredEntry { hash: [0; 64], ..good.clone() },
-        StoredEntry { entry: vec![1, 2, 3], ..good.clone() },
+        StoredEntry {
+            seq: 7,
+            ..good.clone()
+        },
+        StoredEntry {
+            hash: [0; 64],
+            ..good.clone()
+        },
+        StoredEntry {
+            entry: vec![1, 2, 3],
+            ..good.clone()
+        },
     ];
     for stored in &wrong {
         let error = append(stored, charged).unwrap_err();
         assert!(matches!(error, StateError::OutOfPlace(_)), "{error}");
     }
-    assert!(matches!(append(&good, None), Err(StateError::OutOfPlace(_))), "no debit");
+    assert!(
+        matches!(append(&good, None), Err(StateError::OutOfPlace(_))),
+        "no debit"
+    );
     let closing = fixture.next(completed(&fixture.job(3)));
     assert!(matches!(append(&closing, None), Err(StateError::NotOpen)));
-    assert!(fixture.state.entry_append(&[9; 32], &good, charged).is_err());
+    assert!(
+        fixture
+            .state
+            .entry_append(&[9; 32], &good, charged)
+            .is_err()
+    );
     append(&good, charged).unwrap();
-    assert!(matches!(append(&good, charged), Err(StateError::OutOfPlace(_))), "twice");
+    assert!(
+        matches!(append(&good, charged), Err(StateError::OutOfPlace(_))),
+        "twice"
+    );
     assert_eq!(fixture.state.jobs_debited(&id).unwrap(), 3);
 }
 
@@ -161,7 +204,13 @@ fn entries_are_read_back_in_order_and_in_pages() {
     let fixture = Fixture::with_entries();
     let id = fixture.collab.id();
     let seqs = |from, limit| -> Vec<u64> {
-        fixture.state.entries(&id, from, limit).unwrap().iter().map(|entry| entry.seq).collect()
+        fixture
+            .state
+            .entries(&id, from, limit)
+            .unwrap()
+            .iter()
+            .map(|entry| entry.seq)
+            .collect()
     };
     assert_eq!(seqs(0, 100), [0, 1, 2, 3, 4]);
     assert_eq!(seqs(3, 1), [3]);
@@ -177,7 +226,10 @@ fn a_countersignature_fills_the_gap_and_changes_nothing_else() {
     let id = fixture.collab.id();
     let mut stored = fixture.next(fixture.opened(&fixture.job(1)));
     let theirs = stored.signatures[1].take().unwrap();
-    fixture.state.entry_append(&id, &stored, debit(&stored)).unwrap();
+    fixture
+        .state
+        .entry_append(&id, &stored, debit(&stored))
+        .unwrap();
     let sign = |member, signature| fixture.state.entry_countersign(&id, 0, member, signature);
     sign(1, &theirs).unwrap();
     sign(1, &theirs).unwrap();
@@ -196,12 +248,21 @@ fn a_broken_log_stays_broken_until_its_statement_is_recorded() {
     state.chain_set_broken(&id, "second reason").unwrap();
     state.chain_repair(&id, "restored from a backup").unwrap();
     let after = reopened(&fixture);
-    assert_eq!(after.chain_broken(&id).unwrap().as_deref(), Some("first reason"));
-    assert_eq!(after.chain_repair_requested(&id).unwrap().as_deref(), Some("restored from a backup"));
+    assert_eq!(
+        after.chain_broken(&id).unwrap().as_deref(),
+        Some("first reason")
+    );
+    assert_eq!(
+        after.chain_repair_requested(&id).unwrap().as_deref(),
+        Some("restored from a backup")
+    );
     after.chain_repair_done(&id).unwrap();
     assert_eq!(state.chain_broken(&id).unwrap(), None);
     assert_eq!(state.chain_repair_requested(&id).unwrap(), None);
-    assert!(matches!(state.chain_set_broken(&[9; 32], "x"), Err(StateError::UnknownCollab)));
+    assert!(matches!(
+        state.chain_set_broken(&[9; 32], "x"),
+        Err(StateError::UnknownCollab)
+    ));
 }
 
 #[test]
@@ -212,10 +273,19 @@ fn joining_again_changes_nothing_and_a_name_is_taken_once() {
     assert_eq!(state.collab_join(&collab).unwrap(), Joined::New);
     assert_eq!(state.collab_join(&collab).unwrap(), Joined::Already);
     let (other, _) = signed();
-    assert!(matches!(state.collab_join(&other), Err(StateError::NameTaken(_))));
-    assert!(state.collab_join(&unsigned("winter", &keys)).is_err(), "it is not signed");
+    assert!(matches!(
+        state.collab_join(&other),
+        Err(StateError::NameTaken(_))
+    ));
+    assert!(
+        state.collab_join(&unsigned("winter", &keys)).is_err(),
+        "it is not signed"
+    );
     assert_eq!(state.collabs().unwrap(), [collab.clone()]);
-    assert_eq!(state.collab_by_name("summer").unwrap(), Some(collab.clone()));
+    assert_eq!(
+        state.collab_by_name("summer").unwrap(),
+        Some(collab.clone())
+    );
     assert_eq!(state.collab_by_id(&collab.id()).unwrap(), Some(collab));
     assert_eq!(state.collab_by_name("winter").unwrap(), None);
 }
@@ -225,7 +295,10 @@ fn a_stored_document_that_was_edited_is_not_served() {
     let fixture = Fixture::new();
     let sql = "UPDATE collabs SET document = replace(document, '7401', '7409')";
     fixture.state.lock().execute(sql, []).unwrap();
-    assert!(matches!(fixture.state.collabs(), Err(StateError::Damaged(_))));
+    assert!(matches!(
+        fixture.state.collabs(),
+        Err(StateError::Damaged(_))
+    ));
 }
 
 #[test]
@@ -233,7 +306,12 @@ fn jobs_are_found_by_either_id_and_listed_newest_first() {
     let folder = tempfile::tempdir().unwrap();
     let state = State::open(folder.path()).unwrap();
     for (id, created) in [("00aa", 1), ("00ab", 2), ("11ff", 2)] {
-        state.job_insert(&JobRecord { created_unix: created, ..record(id) }).unwrap();
+        state
+            .job_insert(&JobRecord {
+                created_unix: created,
+                ..record(id)
+            })
+            .unwrap();
     }
     state.job_set_job_id("11ff", &[0xee; 64]).unwrap();
     assert_eq!(state.job("00aa").unwrap().id, "00aa");
@@ -241,9 +319,17 @@ fn jobs_are_found_by_either_id_and_listed_newest_first() {
     assert_eq!(state.job("EEEE").unwrap().id, "11ff");
     assert!(matches!(state.job("00a"), Err(StateError::AmbiguousJob(_))));
     for missing in ["2", "", "%", "'", "00aa0"] {
-        assert!(matches!(state.job(missing), Err(StateError::UnknownJob(_))), "{missing}");
+        assert!(
+            matches!(state.job(missing), Err(StateError::UnknownJob(_))),
+            "{missing}"
+        );
     }
-    let listed: Vec<String> = state.jobs(2).unwrap().into_iter().map(|job| job.id).collect();
+    let listed: Vec<String> = state
+        .jobs(2)
+        .unwrap()
+        .into_iter()
+        .map(|job| job.id)
+        .collect();
     assert_eq!(listed, ["11ff", "00ab"]);
     assert!(state.job_insert(&record("00aa")).is_err());
 }
@@ -255,17 +341,33 @@ fn jobs_left_running_are_aborted_at_start_and_ended_ones_stay() {
     for id in ["0a", "0b"] {
         state.job_insert(&record(id)).unwrap();
     }
-    state.job_finish("0a", JobState::Released, None, None, Some("{}")).unwrap();
+    state
+        .job_finish("0a", JobState::Released, None, None, Some("{}"))
+        .unwrap();
     let ended = state.job("0a").unwrap();
     let after = State::open(folder.path()).unwrap();
-    let left = after.jobs_abort_running("interrupted", "the node stopped").unwrap();
-    assert_eq!(left.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), ["0b"]);
+    let left = after
+        .jobs_abort_running("interrupted", "the node stopped")
+        .unwrap();
+    assert_eq!(
+        left.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(),
+        ["0b"]
+    );
     let job = after.job("0b").unwrap();
-    assert_eq!((job.state, job.reason.as_deref()), (JobState::Aborted, Some("interrupted")));
+    assert_eq!(
+        (job.state, job.reason.as_deref()),
+        (JobState::Aborted, Some("interrupted"))
+    );
     assert!(job.finished_unix.is_some());
-    after.job_finish("0a", JobState::Aborted, Some("late"), None, None).unwrap();
+    after
+        .job_finish("0a", JobState::Aborted, Some("late"), None, None)
+        .unwrap();
     assert_eq!(after.job("0a").unwrap(), ended);
-    assert!(after.job_finish("0c", JobState::Aborted, None, None, None).is_err());
+    assert!(
+        after
+            .job_finish("0c", JobState::Aborted, None, None, None)
+            .is_err()
+    );
 }
 
 #[test]
@@ -281,7 +383,9 @@ fn two_handles_append_to_one_log_without_gaps_or_double_openings() {
                 for nonce in 0..20 {
                     let stored = fixture.next(fixture.opened(&fixture.job(nonce)));
                     let _ = state.entry_append(&id, &stored, debit(&stored));
-                    state.local_append(&fixture.keys[0], "refused", "text").unwrap();
+                    state
+                        .local_append(&fixture.keys[0], "refused", "text")
+                        .unwrap();
                 }
             });
         }
@@ -314,7 +418,10 @@ fn an_edit_of_the_local_log_is_found() {
     let mut removed = log.clone();
     removed.remove(1);
     assert_eq!(local_first_wrong(&removed, &key.id()), Some(1));
-    assert_eq!(local_first_wrong(&log, &NodeKey::generate().unwrap().id()), Some(0));
+    assert_eq!(
+        local_first_wrong(&log, &NodeKey::generate().unwrap().id()),
+        Some(0)
+    );
 }
 
 #[test]
@@ -328,5 +435,8 @@ fn closing_ends_an_open_job_and_keeps_its_charge() {
     assert!(fixture.state.open_jobs(&id).unwrap().is_empty());
     assert_eq!(fixture.state.jobs_debited(&id).unwrap(), 1);
     let text = "nothing".to_owned();
-    fixture.append(Body::Statement { node_id: fixture.keys[1].id().0, text });
+    fixture.append(Body::Statement {
+        node_id: fixture.keys[1].id().0,
+        text,
+    });
 }
