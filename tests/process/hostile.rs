@@ -23,7 +23,9 @@ use psi_node::net::{
 };
 use serde_json::json;
 
-use crate::harness::{COUNT, Node, World, free_address, people, people_csv, people_table, psi_node};
+use crate::harness::{
+    COUNT, Node, World, free_address, people, people_csv, people_table, psi_node,
+};
 
 pub const PEOPLE: u64 = 100;
 
@@ -47,7 +49,9 @@ impl Stage {
         let file = file.to_str().unwrap();
         let member = |node: &Node| format!("{}={}@{}", node.name, node.id(), node.address);
         let (anna, third) = (member(&world.a), member(&carl));
-        let new = ["collab", "new", "--name", "other", "--member", &anna, "--member", &third];
+        let new = [
+            "collab", "new", "--name", "other", "--member", &anna, "--member", &third,
+        ];
         psi_node(&[&new[..], &["-o", file]].concat()).expect(0);
         for step in ["sign", "join"] {
             for node in [&world.a, &carl] {
@@ -57,7 +61,11 @@ impl Stage {
         world.a.serve();
         carl.serve();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        Self { world, carl, runtime }
+        Self {
+            world,
+            carl,
+            runtime,
+        }
     }
 
     /// Anna answers carl as if nothing had happened.
@@ -65,7 +73,9 @@ impl Stage {
     fn anna_is_well(&mut self) {
         assert!(self.world.a.is_running(), "{}", self.world.a.log());
         let sql = "SELECT COUNT(*) FROM carl.people c JOIN anna.people a ON c.name = a.name";
-        let ran = self.carl.run(&["query", "--collab", "other", "--format", "json", sql]);
+        let ran = self
+            .carl
+            .run(&["query", "--collab", "other", "--format", "json", sql]);
         assert_eq!(ran.expect(0).json()["rows"], json!([[PEOPLE]]));
         let log = self.world.a.log();
         assert!(!log.contains("panicked"), "{log}");
@@ -90,7 +100,13 @@ impl Stage {
         let file = self.world.collab_file();
         let (collab, _) =
             psi_node::collab::Collaboration::read(std::path::Path::new(&file)).unwrap();
-        Bert { key, conn, collab_id: collab.id(), victim: self.victim(), _endpoint: endpoint }
+        Bert {
+            key,
+            conn,
+            collab_id: collab.id(),
+            victim: self.victim(),
+            _endpoint: endpoint,
+        }
     }
 }
 
@@ -121,7 +137,11 @@ impl Bert {
             minimum: 1,
             prefer_receiver: true,
         };
-        Half { node_id: self.key.id().0, nonce: [9; 32], facts }
+        Half {
+            node_id: self.key.id().0,
+            nonce: [9; 32],
+            facts,
+        }
     }
 
     fn proposal(&self) -> Proposal {
@@ -137,7 +157,9 @@ impl Bert {
 
     /// Proposes honestly and derives the specification from anna's answer.
     async fn agree(&self, (send, receive): &mut Wire) -> (JobSpec, [[u8; 64]; 2]) {
-        send.control(&Control::Propose(self.proposal())).await.unwrap();
+        send.control(&Control::Propose(self.proposal()))
+            .await
+            .unwrap();
         let Control::Accept { half, signature } = control(receive).await.unwrap() else {
             panic!("anna does not accept");
         };
@@ -153,7 +175,9 @@ impl Bert {
         let spec = JobSpec::assemble(agreement, self.half(), half).unwrap();
         assert_eq!(spec.receiver, Party::Requester);
         let own = self.key.sign(&agreement_text(&spec.job_id()));
-        send.control(&Control::Agree { signature: own }).await.unwrap();
+        send.control(&Control::Agree { signature: own })
+            .await
+            .unwrap();
         (spec, [own, signature])
     }
 
@@ -166,8 +190,19 @@ impl Bert {
             panic!("no commitment");
         };
         let commitments = [[3; 64], theirs];
-        let body = Body::Opened { spec: spec.encode(), agreements, commitments };
-        first_entry((send, receive), &self.key, self.victim, self.collab_id, body).await;
+        let body = Body::Opened {
+            spec: spec.encode(),
+            agreements,
+            commitments,
+        };
+        first_entry(
+            (send, receive),
+            &self.key,
+            self.victim,
+            self.collab_id,
+            body,
+        )
+        .await;
         spec
     }
 }
@@ -195,7 +230,11 @@ async fn ending(receive: &mut FrameReceiver) -> Code {
 }
 
 const fn blinded() -> RowsHeader {
-    RowsHeader { list: ListId::Blinded, match_index: 0, part: 0 }
+    RowsHeader {
+        list: ListId::Blinded,
+        match_index: 0,
+        part: 0,
+    }
 }
 
 #[test]
@@ -204,19 +243,55 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
     let bert = stage.bert();
     let tamper: Vec<(Code, Box<dyn Fn(&mut Proposal)>)> = vec![
         (Code::VersionUnsupported, Box::new(|p| p.version = 2)),
-        (Code::UnknownCollaboration, Box::new(|p| p.collab_id = [8; 32])),
-        (Code::RecipientNotAllowed, Box::new(|p| p.recipients = Recipients::Both)),
-        (Code::QueryNotAccepted, Box::new(|p| p.query = "SELECT 1".into())),
-        (Code::QueryNotAccepted, Box::new(|p| p.query = QUERY.to_lowercase())),
-        (Code::QueryNotAccepted, Box::new(|p| p.query = "(".repeat(16_000))),
-        (Code::QueryNotAccepted, Box::new(|p| p.hidden = vec![[0; 64]])),
+        (
+            Code::UnknownCollaboration,
+            Box::new(|p| p.collab_id = [8; 32]),
+        ),
+        (
+            Code::RecipientNotAllowed,
+            Box::new(|p| p.recipients = Recipients::Both),
+        ),
+        (
+            Code::QueryNotAccepted,
+            Box::new(|p| p.query = "SELECT 1".into()),
+        ),
+        (
+            Code::QueryNotAccepted,
+            Box::new(|p| p.query = QUERY.to_lowercase()),
+        ),
+        (
+            Code::QueryNotAccepted,
+            Box::new(|p| p.query = "(".repeat(16_000)),
+        ),
+        (
+            Code::QueryNotAccepted,
+            Box::new(|p| p.hidden = vec![[0; 64]]),
+        ),
         (Code::SpecMismatch, Box::new(|p| p.half.node_id = [1; 32])),
-        (Code::SpecMismatch, Box::new(|p| p.half.facts.table = "staff".into())),
-        (Code::SpecMismatch, Box::new(|p| p.half.facts.member = "anna".into())),
-        (Code::KindsDiffer, Box::new(|p| p.half.facts.key_kinds = vec![IdentifierKind::Email])),
-        (Code::KeyNotUnique, Box::new(|p| p.half.facts.key_unique = false)),
-        (Code::SizeNotServed, Box::new(|p| p.half.facts.identities = 1 << 40)),
-        (Code::SizeNotServed, Box::new(|p| p.half.facts.identities = 1 << 36)),
+        (
+            Code::SpecMismatch,
+            Box::new(|p| p.half.facts.table = "staff".into()),
+        ),
+        (
+            Code::SpecMismatch,
+            Box::new(|p| p.half.facts.member = "anna".into()),
+        ),
+        (
+            Code::KindsDiffer,
+            Box::new(|p| p.half.facts.key_kinds = vec![IdentifierKind::Email]),
+        ),
+        (
+            Code::KeyNotUnique,
+            Box::new(|p| p.half.facts.key_unique = false),
+        ),
+        (
+            Code::SizeNotServed,
+            Box::new(|p| p.half.facts.identities = 1 << 40),
+        ),
+        (
+            Code::SizeNotServed,
+            Box::new(|p| p.half.facts.identities = 1 << 36),
+        ),
     ];
     stage.runtime.block_on(async {
         for (n, (code, tamper)) in tamper.iter().enumerate() {
@@ -230,7 +305,10 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
             Control::Working,
             Control::Settled,
             Control::Commitment([0; 64]),
-            Control::SenderKey { match_index: 0, point: [1; 32] },
+            Control::SenderKey {
+                match_index: 0,
+                point: [1; 32],
+            },
         ]
         .iter()
         .enumerate()
@@ -238,13 +316,23 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
             let (mut send, mut receive) = bert.open().await;
             send.control(message).await.unwrap();
             if matches!(message, Control::Working) {
-                send.control(&Control::Countersign { signature: [0; 64] }).await.unwrap();
+                send.control(&Control::Countersign { signature: [0; 64] })
+                    .await
+                    .unwrap();
             }
-            assert_eq!(ending(&mut receive).await, Code::UnexpectedMessage, "message {n}");
+            assert_eq!(
+                ending(&mut receive).await,
+                Code::UnexpectedMessage,
+                "message {n}"
+            );
         }
         let (mut send, mut receive) = bert.open().await;
         send.rows(blinded(), &[1; 32]).await.unwrap();
-        assert_eq!(ending(&mut receive).await, Code::UnexpectedMessage, "rows first");
+        assert_eq!(
+            ending(&mut receive).await,
+            Code::UnexpectedMessage,
+            "rows first"
+        );
     });
     stage.anna_is_well();
 }
@@ -255,9 +343,13 @@ fn a_wrong_signature_over_the_job_ends_it_before_anything_is_opened() {
     let bert = stage.bert();
     stage.runtime.block_on(async {
         let (mut send, mut receive) = bert.open().await;
-        send.control(&Control::Propose(bert.proposal())).await.unwrap();
+        send.control(&Control::Propose(bert.proposal()))
+            .await
+            .unwrap();
         control(&mut receive).await.unwrap();
-        send.control(&Control::Agree { signature: [5; 64] }).await.unwrap();
+        send.control(&Control::Agree { signature: [5; 64] })
+            .await
+            .unwrap();
         assert_eq!(ending(&mut receive).await, Code::SignatureInvalid);
     });
     stage.anna_is_well();
@@ -283,7 +375,12 @@ fn blinded_list_ends_in(code: Code, frames: impl FnOnce(&JobSpec) -> Vec<Vec<u8>
     assert_eq!(ended, code);
     stage.anna_is_well();
     crate::harness::eventually("anna reports the job aborted", || {
-        let jobs = stage.world.a.run(&["jobs", "list", "--format", "json"]).expect(0).stdout;
+        let jobs = stage
+            .world
+            .a
+            .run(&["jobs", "list", "--format", "json"])
+            .expect(0)
+            .stdout;
         jobs.contains(code.as_str())
     });
 }
@@ -347,10 +444,14 @@ fn a_key_that_no_collaboration_names_gets_no_connection() {
     let endpoint = stage.endpoint(&key, &free_address());
     let address = stage.world.a.address.parse().unwrap();
     let victim = stage.victim();
-    let result =
-        stage.runtime.block_on(endpoint.connect(address, victim, Duration::from_secs(5)));
+    let result = stage
+        .runtime
+        .block_on(endpoint.connect(address, victim, Duration::from_secs(5)));
     let error = result.err().expect("a stranger is not admitted");
-    assert!(!matches!(error, ConnectError::Unreachable { .. }), "{error}");
+    assert!(
+        !matches!(error, ConnectError::Unreachable { .. }),
+        "{error}"
+    );
     stage.anna_is_well();
 }
 
@@ -363,7 +464,12 @@ fn a_responder_that_drops_a_canary_is_found_out_by_the_requester() {
     let bert = std::thread::scope(|scope| {
         let answering = scope.spawn(|| stage.runtime.block_on(answer_badly(&endpoint, &key)));
         let ran = stage.world.a.query(COUNT).expect(7);
-        assert_eq!(ran.json()["reason"], json!("canary_missing"), "{}", ran.stdout);
+        assert_eq!(
+            ran.json()["reason"],
+            json!("canary_missing"),
+            "{}",
+            ran.stdout
+        );
         answering.join().unwrap()
     });
     assert_eq!(bert, Code::CanaryMissing);
@@ -375,8 +481,17 @@ fn a_responder_that_drops_a_canary_is_found_out_by_the_requester() {
 async fn answer_badly(endpoint: &Endpoint, key: &NodeKey) -> Code {
     let ((mut send, mut receive), spec) = answer_until_match(endpoint, key).await;
     let (key, tags, points) = own_lists(&spec);
-    send.control(&Control::SenderKey { match_index: 0, point: key }).await.unwrap();
-    let header = |list| RowsHeader { list, match_index: 0, part: 0 };
+    send.control(&Control::SenderKey {
+        match_index: 0,
+        point: key,
+    })
+    .await
+    .unwrap();
+    let header = |list| RowsHeader {
+        list,
+        match_index: 0,
+        part: 0,
+    };
     send.rows(header(ListId::Tags), &tags).await.unwrap();
     send.rows(header(ListId::Evaluated), &points).await.unwrap();
     ending(&mut receive).await
@@ -386,7 +501,9 @@ async fn answer_badly(endpoint: &Endpoint, key: &NodeKey) -> Code {
 /// them.
 fn own_lists(spec: &JobSpec) -> ([u8; 32], Vec<u8>, Vec<u8>) {
     let mut stream = JobSeed::new([6; 32]).stream(Purpose::Filler, 0, 0);
-    let scalars: Vec<_> = (0..=spec.receiver_size()).map(|_| stream.scalar()).collect();
+    let scalars: Vec<_> = (0..=spec.receiver_size())
+        .map(|_| stream.scalar())
+        .collect();
     let mut points = vec![[0; 32]; scalars.len()];
     Portable.base_mul_encode(&scalars, &mut points);
     let key = points.pop().unwrap();
@@ -460,14 +577,25 @@ async fn answer_job(
     let spec = JobSpec::assemble(agreement, proposal.half, half.clone()).unwrap();
     assert_eq!(spec.receiver, Party::Requester);
     let own = key.sign(&agreement_text(&spec.job_id()));
-    send.control(&Control::Accept { half, signature: own }).await.unwrap();
-    let Control::Agree { signature } = control(receive).await.unwrap() else { panic!("no Agree") };
+    send.control(&Control::Accept {
+        half,
+        signature: own,
+    })
+    .await
+    .unwrap();
+    let Control::Agree { signature } = control(receive).await.unwrap() else {
+        panic!("no Agree")
+    };
     let Control::Commitment(theirs) = control(receive).await.unwrap() else {
         panic!("no commitment")
     };
     send.control(&Control::Commitment([4; 64])).await.unwrap();
     let agreements = [signature, own];
-    let body = Body::Opened { spec: spec.encode(), agreements, commitments: [theirs, [4; 64]] };
+    let body = Body::Opened {
+        spec: spec.encode(),
+        agreements,
+        commitments: [theirs, [4; 64]],
+    };
     first_entry((send, receive), key, peer, spec.collab_id, body).await;
     spec
 }
@@ -482,14 +610,26 @@ async fn first_entry(
 ) {
     let sign = |entry: &[u8]| key.sign(&signing_text(&entry_hash(entry)));
     if key.id().0 < peer.0 {
-        let entry = Entry { collab_id, seq: 0, previous: [0; 64], body }.encode();
+        let entry = Entry {
+            collab_id,
+            seq: 0,
+            previous: [0; 64],
+            body,
+        }
+        .encode();
         let signatures = [Some(sign(&entry)), None];
-        send.control(&Control::Entry(EntryMessage { entry, signatures })).await.unwrap();
+        send.control(&Control::Entry(EntryMessage { entry, signatures }))
+            .await
+            .unwrap();
         let answer = control(receive).await.unwrap();
         assert!(matches!(answer, Control::Countersign { .. }), "{answer:?}");
     } else {
-        let Control::Entry(message) = control(receive).await.unwrap() else { panic!("no entry") };
+        let Control::Entry(message) = control(receive).await.unwrap() else {
+            panic!("no entry")
+        };
         let signature = sign(&message.entry);
-        send.control(&Control::Countersign { signature }).await.unwrap();
+        send.control(&Control::Countersign { signature })
+            .await
+            .unwrap();
     }
 }

@@ -36,7 +36,11 @@ fn search(folder: &Path, is_secret: impl Fn(&SecretScalar) -> bool) -> Option<Pa
             }
         }
     }
-    assert!(tried.len() > 100, "only {} windows: nothing was searched", tried.len());
+    assert!(
+        tried.len() > 100,
+        "only {} windows: nothing was searched",
+        tried.len()
+    );
     None
 }
 
@@ -52,7 +56,9 @@ fn the_search_finds_a_scalar_that_is_there() {
     let key = Element::base_mul(&scalar).encode();
     let file = folder.path().join("some.file");
     fs::write(&file, [&[7; 99][..], &bytes, &[9; 50]].concat()).unwrap();
-    let found = search(folder.path(), |scalar| Element::base_mul(scalar).encode() == key);
+    let found = search(folder.path(), |scalar| {
+        Element::base_mul(scalar).encode() == key
+    });
     assert_eq!(found, Some(file));
 }
 
@@ -70,7 +76,10 @@ fn no_sender_scalar_is_on_disk_after_a_kill() {
     });
     stage.world.a.kill();
     let state = stage.world.a.dir.join("state");
-    assert_eq!(search(&state, |scalar| Element::base_mul(scalar).encode() == key), None);
+    assert_eq!(
+        search(&state, |scalar| Element::base_mul(scalar).encode() == key),
+        None
+    );
 }
 
 #[test]
@@ -93,9 +102,13 @@ fn no_blinding_scalar_is_on_disk_after_a_kill() {
     asking.wait();
     let kinds = [IdentifierKind::Text];
     let person = people(0..1).remove(0);
-    let digest = IdentityHasher::new(&kinds).digest([Some(person.as_str())]).unwrap();
+    let digest = IdentityHasher::new(&kinds)
+        .digest([Some(person.as_str())])
+        .unwrap();
     let element = hash_to_group(&domain_tag(&kinds), &digest);
     let state = stage.world.a.dir.join("state");
-    let found = search(&state, |scalar| points.contains(&element.mul(scalar).encode()));
+    let found = search(&state, |scalar| {
+        points.contains(&element.mul(scalar).encode())
+    });
     assert_eq!(found, None);
 }
