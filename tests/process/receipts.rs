@@ -23,7 +23,7 @@ fn an_edited_shortened_or_reordered_log_does_not_verify_and_the_entry_is_named()
     let log = world.agreed_log();
     verify(&world, &log).expect(0);
     let lines: Vec<&str> = log.lines().collect();
-    assert_eq!(lines.len(), 5, "a header and four entries: {log}");
+    assert_eq!(lines.len(), 6, "a header, four entries and an end: {log}");
 
     // One hex digit of entry 1 (line 3).
     let at = lines[2].find("\"entry\"").unwrap() + 400;
@@ -33,7 +33,7 @@ fn an_edited_shortened_or_reordered_log_does_not_verify_and_the_entry_is_named()
         "0"
     };
     let edited = format!("{}{digit}{}", &lines[2][..at], &lines[2][at + 1..]);
-    let changed = [lines[0], lines[1], &edited, lines[3], lines[4]].join("\n");
+    let changed = [lines[0], lines[1], &edited, lines[3], lines[4], lines[5]].join("\n");
     let ran = verify(&world, &changed).expect(10);
     assert!(
         (ran.stdout.clone() + &ran.stderr).contains("line 3"),
@@ -42,8 +42,13 @@ fn an_edited_shortened_or_reordered_log_does_not_verify_and_the_entry_is_named()
         ran.stderr
     );
 
-    // An entry cut out of the middle, and two exchanged.
-    for order in [vec![0, 1, 3, 4], vec![0, 2, 1, 3, 4]] {
+    // An entry cut out of the middle, two exchanged, the last ones cut off.
+    for order in [
+        vec![0, 1, 3, 4, 5],
+        vec![0, 2, 1, 3, 4, 5],
+        vec![0, 1, 2, 5],
+        vec![0, 1, 2],
+    ] {
         let changed: Vec<&str> = order.iter().map(|&n| lines[n]).collect();
         verify(&world, &changed.join("\n")).expect(10);
     }
