@@ -19,6 +19,9 @@ pub const PRIVATE: u32 = 0o600;
 ///
 /// # Errors
 /// [`io::ErrorKind::AlreadyExists`] if it does; any error of the file system.
+///
+/// # Security
+/// The bytes are not copied in memory, so a caller that zeroizes a key leaves none behind.
 pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     // A link fails if the name is taken, where a rename would replace the file.
     write_then(
@@ -43,24 +46,33 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 /// Writes a file piece by piece, replacing the one of that name.
 ///
 /// # Errors
-/// Those of `fill`, and any error of the file system; the old file is then untouched.
+/// Those of `contents`, and any error of the file system; the old file is then untouched.
 pub fn replace_with<E: From<io::Error>>(
     path: &Path,
     mode: u32,
-    fill: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
+    contents: impl FnOnce(&mut BufWriter<&mut File>) -> Result<(), E>,
 ) -> Result<(), E> {
-    write_then(path, mode, fill, |temporary| fs::rename(temporary, path))
+    write_then(
+        path,
+        mode,
+        |file| {
+            let mut buffered = BufWriter::new(file);
+            contents(&mut buffered)?;
+            Ok(buffered.flush()?)
+        },
+        |temporary| fs::rename(temporary, path),
+    )
 }
 
 fn write_then<E: From<io::Error>>(
     path: &Path,
     mode: u32,
-    fill: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
+    contents: impl FnOnce(&mut File) -> Result<(), E>,
     publish: impl FnOnce(&Path) -> io::Result<()>,
 ) -> Result<(), E> {
     let temporary = temporary_name(path)?;
-    let written =
-        write_synced(&temporary, mode, fill).and_then(|()| publish(&temporary).map_err(E::from));
+    let written = write_synced(&temporary, mode, contents)
+        .and_then(|()| publish(&temporary).map_err(E::from));
     if written.is_err() {
         // The first error is the one to report; a file left behind has a name that says so.
         let _ = fs::remove_file(&temporary);
@@ -72,16 +84,14 @@ fn write_then<E: From<io::Error>>(
 fn write_synced<E: From<io::Error>>(
     path: &Path,
     mode: u32,
-    fill: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
+    contents: impl FnOnce(&mut File) -> Result<(), E>,
 ) -> Result<(), E> {
-    let file = OpenOptions::new()
+    let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(mode)
         .open(path)?;
-    let mut file = BufWriter::new(file);
-    fill(&mut file)?;
-    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    contents(&mut file)?;
     Ok(file.sync_all()?)
 }
 

@@ -23,7 +23,7 @@ pub const KEY_FILE: &str = "node.key";
 /// The first word of the key file, so that another file is not taken for one.
 const KEY_FILE_WORD: &str = "glovebox-node-key-1";
 /// Longer than any key file.
-const KEY_FILE_BYTES_MAX: u64 = 256;
+const KEY_FILE_BYTES_MAX: usize = 256;
 /// DER of a PKCS #8 `PrivateKeyInfo` for Ed25519 up to the 32 bytes of the key (RFC 8410 §7).
 const PKCS8_PREFIX: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
@@ -131,13 +131,11 @@ impl NodeKey {
     /// # Errors
     /// [`UserError`] if the file exists or cannot be written.
     pub fn create(&self, path: &Path) -> Result<(), UserError> {
-        let mut digits = Zeroizing::new([0_u8; 64]);
-        // INVARIANT: 32 bytes are 64 hexadecimal digits.
-        hex::encode_to_slice(self.key.as_bytes(), &mut *digits).expect("64 digits fit");
+        let digits = Zeroizing::new(hex::encode(self.key.as_bytes()));
         let mut text = Zeroizing::new(Vec::with_capacity(KEY_FILE_WORD.len() + 66));
         text.extend_from_slice(KEY_FILE_WORD.as_bytes());
         text.push(b' ');
-        text.extend_from_slice(&*digits);
+        text.extend_from_slice(digits.as_bytes());
         text.push(b'\n');
         durable_file::create(path, &text, durable_file::PRIVATE).map_err(|e| match e.kind() {
             io::ErrorKind::AlreadyExists => UserError::bad_input(
@@ -183,12 +181,12 @@ impl NodeKey {
                 "restore the file that `psi-node init` wrote, from a backup",
             )
         };
-        if !metadata.is_file() || metadata.size() > KEY_FILE_BYTES_MAX {
+        if !metadata.is_file() || metadata.size() > KEY_FILE_BYTES_MAX as u64 {
             return Err(not_a_key());
         }
-        let mut text = Zeroizing::new(Vec::with_capacity(KEY_FILE_BYTES_MAX as usize + 1));
+        let mut text = Zeroizing::new(Vec::with_capacity(KEY_FILE_BYTES_MAX + 1));
         (&mut file)
-            .take(KEY_FILE_BYTES_MAX)
+            .take(KEY_FILE_BYTES_MAX as u64)
             .read_to_end(&mut text)
             .map_err(|e| UserError::machine(format!("cannot read {place}"), e))?;
         let digits = text

@@ -105,7 +105,7 @@ pub fn says(collab: &Collaboration, entry: &Entry) -> Value {
             "previous": previous,
             "job_id": hex::encode(job_id),
             "status": status.as_str(),
-            "code": code.map(|code| code.as_str()),
+            "code": code.map(psi_core::Code::as_str),
             "output_commitment": output_commitment.map(hex::encode),
             "transcripts": transcripts.as_ref().map(|transcripts| json!({
                 "to_sender": hex::encode(transcripts.to_sender),

@@ -1,6 +1,6 @@
 //! Durable state: jobs, collaborations, receipts, the ledger and the node's own log (Spec 07 §2).
 //!
-//! One SQLite file, `state.sqlite`, in write-ahead mode with every commit synced to disk; a method
+//! One `SQLite` file, `state.sqlite`, in write-ahead mode with every commit synced to disk; a method
 //! that returned has happened, whatever the machine does next. The daemon and commands open it at
 //! the same time. No seed, no scalar and no row of any table is ever written here.
 //!

@@ -1,5 +1,6 @@
 //! `psi-node collab`: make, sign and join collaborations.
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -312,9 +313,10 @@ fn show(args: &ShowArgs) -> Result<(), UserError> {
             }
             text.push_str(&table.render());
             let jobs = state.jobs_debited(&collab.id())?;
-            text.push_str(&format!("Jobs opened so far: {jobs}\n"));
+            // Writing into a String cannot fail.
+            let _ = writeln!(text, "Jobs opened so far: {jobs}");
             if let Some(why) = state.chain_broken(&collab.id())? {
-                text.push_str(&format!("The receipt log cannot be continued: {why}\n"));
+                let _ = writeln!(text, "The receipt log cannot be continued: {why}");
             }
             output::print(&text)
         }

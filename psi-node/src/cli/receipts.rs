@@ -2,6 +2,7 @@
 
 mod show;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -220,12 +221,14 @@ fn verify_file(args: &VerifyArgs) -> Result<(), UserError> {
         log.member,
     );
     for member in collab.members() {
-        text.push_str(&format!("  {}  {}\n", member.id, member.name));
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "  {}  {}", member.id, member.name);
     }
     for name in &summary.unsigned {
-        text.push_str(&format!(
-            "The last entry lacks the signature of {name}; it is added when the nodes next connect.\n"
-        ));
+        let _ = writeln!(
+            text,
+            "The last entry lacks the signature of {name}; it is added when the nodes next connect."
+        );
     }
     if args.against.is_some() {
         text.push_str("Both logs hold the same entries.\n");

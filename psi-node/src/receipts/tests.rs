@@ -242,18 +242,18 @@ fn edited_bytes_and_edited_fields_are_found_on_their_line() {
     let statement = hex::encode("restored from a backup");
     let other = hex::encode("restored from a bakcup");
     let result = verify_edited(&path, |lines| {
-        lines[5] = lines[5].replace(&statement, &other)
+        lines[5] = lines[5].replace(&statement, &other);
     });
     assert_wrong(result, "line 6 (entry 4)", "the signature of");
     // The same words as a field for people only.
     let result = verify_edited(&path, |lines| {
-        lines[5] = lines[5].replace("a backup", "a bakcup")
+        lines[5] = lines[5].replace("a backup", "a bakcup");
     });
     assert_wrong(result, "line 6 (entry 4)", "the fields do not say");
     let result = verify_edited(&path, |lines| lines[1] = lines[1].replace("5000", "5001"));
     assert_wrong(result, "line 2 (entry 0)", "the fields do not say");
     let result = verify_edited(&path, |lines| {
-        lines[3] = lines[3].replace("\"seq\":2", "\"seq\":3")
+        lines[3] = lines[3].replace("\"seq\":2", "\"seq\":3");
     });
     assert_wrong(result, "line 4 (entry 2)", "the fields do not say");
 }

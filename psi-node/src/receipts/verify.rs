@@ -180,7 +180,7 @@ fn read_collaboration(lines: &Lines<'_>, text: &str) -> Result<Collaboration, Us
     collab
         .verify()
         .map_err(|e| lines.wrong(&format!("the collaboration document: {e}")))?;
-    if collaboration_line(&collab).to_string() != text {
+    if !says(text, &collaboration_line(&collab)) {
         return Err(lines.wrong("the line does not say what the signed document says"));
     }
     Ok(collab)
@@ -224,7 +224,7 @@ fn check_entry(
         hash,
         signatures,
     };
-    if entry_line(collab, &stored, &entry).to_string() != text {
+    if !says(text, &entry_line(collab, &stored, &entry)) {
         let what = "the fields do not say what the signed bytes say";
         return Err(lines.wrong_entry(seq, what));
     }
@@ -257,10 +257,19 @@ fn check_end(
             line.member, line.entries
         )));
     }
-    if end_line(&line.member, entries, head, &line.signature).to_string() != text {
+    if !says(
+        text,
+        &end_line(&line.member, entries, head, &line.signature),
+    ) {
         return Err(lines.wrong("the closing line holds more than it should"));
     }
     Ok(())
+}
+
+/// Whether a line is, byte by byte, what an export writes for `expected`.
+fn says(line: &str, expected: &Value) -> bool {
+    let expected = expected.to_string();
+    line == expected
 }
 
 fn read_signature(value: &Value) -> Option<[u8; 64]> {

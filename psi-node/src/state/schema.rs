@@ -1,6 +1,6 @@
 //! The tables, and how a state of an older version becomes one of this version.
 //!
-//! The version is SQLite's `user_version`. A migration is never changed once released; a new one
+//! The version is `SQLite`'s `user_version`. A migration is never changed once released; a new one
 //! is appended.
 
 use rusqlite::{Connection, TransactionBehavior};

@@ -281,7 +281,7 @@ fn joining_again_changes_nothing_and_a_name_is_taken_once() {
         state.collab_join(&unsigned("winter", &keys)).is_err(),
         "it is not signed"
     );
-    assert_eq!(state.collabs().unwrap(), [collab.clone()]);
+    assert_eq!(state.collabs().unwrap(), std::slice::from_ref(&collab));
     assert_eq!(
         state.collab_by_name("summer").unwrap(),
         Some(collab.clone())
