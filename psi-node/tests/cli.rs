@@ -2,6 +2,11 @@
 //!
 //! No daemon runs here; commands that need one are tested with two nodes in the package psi-tests.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, and says where"
+)]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

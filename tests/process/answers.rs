@@ -1,6 +1,7 @@
 //! The count that two processes find is that of a plain join, for either requester.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -87,14 +88,16 @@ fn filters_on_both_sides_and_composite_keys_count_like_a_join() {
         let (spent_a, spent_b) = (n % 50, n % 7);
         let (day_a, day_b) = (1 + n % 28, 1 + (n * 5) % 28);
         let consent = if n % 11 == 0 { "no" } else { "yes" };
-        a += &format!(
-            "P{n}@Shop.example,{:03},2025-02-{day_a:02},{spent_a},yes\n",
-            n % 9
-        );
+        let shop = n % 9;
+        writeln!(
+            a,
+            "P{n}@Shop.example,{shop:03},2025-02-{day_a:02},{spent_a},yes"
+        )
+        .unwrap();
         // The same key twice on one side still counts once.
         for _ in 0..2 {
             let row = format!("\" p{n}@shop.example\",{},2025-02-{day_b:02}", n % 9);
-            b += &format!("{row},{spent_b},{consent}\n");
+            writeln!(b, "{row},{spent_b},{consent}").unwrap();
         }
         let passes = spent_a >= 10 && (day_b > 14 || spent_b == 3) && consent == "yes";
         expected += u32::from(passes);

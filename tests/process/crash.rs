@@ -159,7 +159,7 @@ fn input_digest(people: &[String]) -> [u8; 64] {
 }
 
 /// The entries of an exported log.
-pub fn entries(log: &str) -> Vec<Entry> {
+pub(crate) fn entries(log: &str) -> Vec<Entry> {
     log.lines()
         .filter_map(|line| {
             serde_json::from_str::<serde_json::Value>(line).unwrap()["entry"]
@@ -169,7 +169,7 @@ pub fn entries(log: &str) -> Vec<Entry> {
         .collect()
 }
 
-pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)
         .into_iter()
@@ -178,9 +178,9 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     {
         let path = entry.path();
         if path.is_dir() {
-            files.extend(files_below(&path))
+            files.extend(files_below(&path));
         } else {
-            files.push(path)
+            files.push(path);
         }
     }
     files

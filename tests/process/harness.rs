@@ -12,17 +12,17 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_glovebox-node-under-test");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_glovebox-node-under-test");
 
 /// Far more than any step needs; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What a command printed, and how it ended.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
@@ -36,7 +36,7 @@ impl Ran {
 
     /// Fails the test unless the command ended with `code`.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(
             self.code, code,
             "stdout: {}\nstderr: {}",
@@ -47,14 +47,14 @@ impl Ran {
 
     /// Standard output as one JSON document.
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout, self.stderr))
     }
 }
 
 /// Runs a command of the node's binary to its end.
-pub fn psi_node(arguments: &[&str]) -> Ran {
+pub(crate) fn psi_node(arguments: &[&str]) -> Ran {
     let output = Command::new(BINARY)
         .args(arguments)
         .output()
@@ -63,7 +63,7 @@ pub fn psi_node(arguments: &[&str]) -> Ran {
 }
 
 /// A loopback address that was free a moment ago.
-pub fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has free ports");
     socket
         .local_addr()
@@ -72,16 +72,16 @@ pub fn free_address() -> String {
 }
 
 /// One node: a folder, and a daemon if it runs.
-pub struct Node {
-    pub name: String,
-    pub dir: PathBuf,
-    pub address: String,
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) dir: PathBuf,
+    pub(crate) address: String,
     daemon: Option<Child>,
 }
 
 impl Node {
     /// Makes the folder, the key and a configuration with `tables`.
-    pub fn init(parent: &Path, name: &str, tables: &str) -> Self {
+    pub(crate) fn init(parent: &Path, name: &str, tables: &str) -> Self {
         let dir = parent.join(name);
         let address = free_address();
         let path = dir.to_str().expect("temporary folders have UTF-8 names");
@@ -97,7 +97,7 @@ impl Node {
     }
 
     /// Replaces the configuration.
-    pub fn configure(&self, settings: &str, tables: &str) {
+    pub(crate) fn configure(&self, settings: &str, tables: &str) {
         let mut text = String::new();
         writeln!(
             text,
@@ -109,15 +109,15 @@ impl Node {
         fs::write(self.dir.join("node.toml"), text).unwrap();
     }
 
-    pub fn write(&self, file: &str, contents: &str) {
+    pub(crate) fn write(&self, file: &str, contents: &str) {
         fs::write(self.dir.join(file), contents).unwrap();
     }
 
-    pub fn config(&self) -> String {
+    pub(crate) fn config(&self) -> String {
         self.dir.join("node.toml").to_str().unwrap().to_owned()
     }
 
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         psi_node(&["id", "--config", &self.config()])
             .expect(0)
             .stdout
@@ -126,7 +126,7 @@ impl Node {
     }
 
     /// Runs a command about this node.
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         let config = self.config();
         let mut all = arguments.to_vec();
         all.extend(["--config", &config]);
@@ -134,7 +134,7 @@ impl Node {
     }
 
     /// Starts the daemon and waits until it listens.
-    pub fn serve(&mut self) {
+    pub(crate) fn serve(&mut self) {
         assert!(self.daemon.is_none(), "the daemon runs already");
         let mut child = Command::new(BINARY)
             .args(["serve", "--config", &self.config()])
@@ -153,15 +153,16 @@ impl Node {
             }
         });
         self.daemon = Some(child);
-        if wait.recv_timeout(PATIENCE).is_err() {
-            panic!("{} did not start: {}", self.name, self.log());
-        }
+        let started = wait.recv_timeout(PATIENCE).is_ok();
+        assert!(started, "{} did not start: {}", self.name, self.log());
     }
 
     fn starts(&self) -> usize {
-        (0..)
-            .find(|&n| !self.log_path(n).exists())
-            .expect("numbers do not end")
+        let mut starts = 0;
+        while self.log_path(starts).exists() {
+            starts += 1;
+        }
+        starts
     }
 
     fn log_path(&self, start: usize) -> PathBuf {
@@ -169,32 +170,32 @@ impl Node {
     }
 
     /// Everything the daemon wrote to standard error, over all its starts.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         (0..self.starts())
             .map(|n| fs::read_to_string(self.log_path(n)).unwrap())
             .collect()
     }
 
     /// `kill -9`.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let mut daemon = self.daemon.take().expect("the daemon runs");
         daemon.kill().unwrap();
         daemon.wait().unwrap();
     }
 
-    pub fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.daemon
             .as_mut()
             .is_some_and(|daemon| daemon.try_wait().unwrap().is_none())
     }
 
     /// Runs a query and returns its result document.
-    pub fn query(&self, sql: &str) -> Ran {
+    pub(crate) fn query(&self, sql: &str) -> Ran {
         self.run(&["query", "--collab", "test", "--format", "json", sql])
     }
 
     /// Starts a query without waiting for it.
-    pub fn query_in_background(&self, sql: &str) -> Background {
+    pub(crate) fn query_in_background(&self, sql: &str) -> Background {
         let child = Command::new(BINARY)
             .args(["query", "--collab", "test", "--format", "json", sql])
             .args(["--config", &self.config()])
@@ -206,7 +207,7 @@ impl Node {
     }
 
     /// The newest job of this node.
-    pub fn newest_job(&self) -> Option<Value> {
+    pub(crate) fn newest_job(&self) -> Option<Value> {
         let ran = self.run(&["jobs", "list", "--format", "json"]).expect(0);
         let jobs = ran.json();
         let list = jobs.as_array().or_else(|| jobs["jobs"].as_array()).cloned();
@@ -214,7 +215,7 @@ impl Node {
     }
 
     /// The exported receipt log.
-    pub fn export(&self) -> String {
+    pub(crate) fn export(&self) -> String {
         let file = self.dir.join("export.jsonl");
         let _ = fs::remove_file(&file);
         self.run(&[
@@ -240,17 +241,17 @@ impl Drop for Node {
 }
 
 /// A query that is running.
-pub struct Background(Child);
+pub(crate) struct Background(Child);
 
 impl Background {
-    pub fn wait(self) -> Ran {
+    pub(crate) fn wait(self) -> Ran {
         Ran::from(&self.0.wait_with_output().unwrap())
     }
 }
 
 /// Waits until `condition` holds.
 #[track_caller]
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
@@ -259,14 +260,14 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Two nodes that have joined the collaboration `test`. Neither runs yet.
-pub struct World {
-    pub a: Node,
-    pub b: Node,
-    pub dir: TempDir,
+pub(crate) struct World {
+    pub(crate) a: Node,
+    pub(crate) b: Node,
+    pub(crate) dir: TempDir,
 }
 
 /// A table `people` in `people.csv` with the key `name`.
-pub fn people_table(kind: &str, identities: u64, minimum: u64, more: &str) -> String {
+pub(crate) fn people_table(kind: &str, identities: u64, minimum: u64, more: &str) -> String {
     format!(
         "[table.people]\nsource = \"people.csv\"\nminimum = {minimum}\n{more}\n\
          [[table.people.key]]\ncolumns = [\"name\"]\nkinds = [\"{kind}\"]\nunique = true\n\
@@ -276,7 +277,7 @@ pub fn people_table(kind: &str, identities: u64, minimum: u64, more: &str) -> St
 
 impl World {
     /// Nodes `anna` and `bert` with these tables.
-    pub fn new(tables_a: &str, tables_b: &str) -> Self {
+    pub(crate) fn new(tables_a: &str, tables_b: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let a = Node::init(dir.path(), "anna", tables_a);
         let b = Node::init(dir.path(), "bert", tables_b);
@@ -286,7 +287,7 @@ impl World {
     }
 
     /// Makes, signs and joins the collaboration; `more` are further arguments of `collab new`.
-    pub fn collaborate(&self, more: &[&str]) {
+    pub(crate) fn collaborate(&self, more: &[&str]) {
         let file = self.collab_file();
         let member = |node: &Node| format!("{}={}@{}", node.name, node.id(), node.address);
         let (a, b) = (member(&self.a), member(&self.b));
@@ -302,7 +303,7 @@ impl World {
         }
     }
 
-    pub fn collab_file(&self) -> String {
+    pub(crate) fn collab_file(&self) -> String {
         self.dir
             .path()
             .join("test.toml")
@@ -312,7 +313,7 @@ impl World {
     }
 
     /// Two nodes with a table `people` each, over these names.
-    pub fn with_people(a: &[String], b: &[String], minimum: u64) -> Self {
+    pub(crate) fn with_people(a: &[String], b: &[String], minimum: u64) -> Self {
         let table = |people: &[String], minimum| {
             people_table("text", (people.len() as u64).max(1), minimum, "")
         };
@@ -322,14 +323,14 @@ impl World {
         world
     }
 
-    pub fn serve(&mut self) {
+    pub(crate) fn serve(&mut self) {
         self.a.serve();
         self.b.serve();
     }
 
     /// Anna's exported log, after both logs verified and agreed in every entry.
     #[track_caller]
-    pub fn agreed_log(&self) -> String {
+    pub(crate) fn agreed_log(&self) -> String {
         // First and last line say who exported. The sequencer may still be storing the signature
         // that the other has sent.
         let entries = |log: &str| {
@@ -356,16 +357,16 @@ impl World {
     }
 }
 
-pub fn people_csv(people: &[String]) -> String {
+pub(crate) fn people_csv(people: &[String]) -> String {
     people
         .iter()
         .fold(String::from("name\n"), |text, person| text + person + "\n")
 }
 
 /// `person-<n>` for every n of the range.
-pub fn people(numbers: std::ops::Range<u32>) -> Vec<String> {
+pub(crate) fn people(numbers: std::ops::Range<u32>) -> Vec<String> {
     numbers.map(|n| format!("person-{n}")).collect()
 }
 
-pub const COUNT: &str =
+pub(crate) const COUNT: &str =
     "SELECT COUNT(*) FROM anna.people AS a JOIN bert.people AS b ON a.name = b.name";

@@ -27,18 +27,18 @@ use crate::harness::{
     COUNT, Node, World, free_address, people, people_csv, people_table, psi_node,
 };
 
-pub const PEOPLE: u64 = 100;
+pub(crate) const PEOPLE: u64 = 100;
 
 /// The world of one test: anna is the victim, bert's daemon never runs because the test plays him,
 /// carl is an honest third.
-pub struct Stage {
-    pub world: World,
+pub(crate) struct Stage {
+    pub(crate) world: World,
     carl: Node,
-    pub runtime: tokio::runtime::Runtime,
+    pub(crate) runtime: tokio::runtime::Runtime,
 }
 
 impl Stage {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let table = people_table("text", PEOPLE, 1, "");
         let mut world = World::new(&table, &table);
         let mut carl = Node::init(world.dir.path(), "carl", &table);
@@ -85,13 +85,13 @@ impl Stage {
         self.world.a.id().parse().unwrap()
     }
 
-    pub fn endpoint(&self, key: &Arc<NodeKey>, listen: &str) -> Endpoint {
+    pub(crate) fn endpoint(&self, key: &Arc<NodeKey>, listen: &str) -> Endpoint {
         let _runtime = self.runtime.enter();
         let limits = NetLimits::with_peer_timeout(Duration::from_secs(20));
         Endpoint::bind(listen.parse().unwrap(), key, Arc::new(|_| true), limits).unwrap()
     }
 
-    pub fn bert(&self) -> Bert {
+    pub(crate) fn bert(&self) -> Bert {
         let key = Arc::new(NodeKey::load(&self.world.b.dir.join("node.key")).unwrap());
         let endpoint = self.endpoint(&key, &free_address());
         let address = self.world.a.address.parse().unwrap();
@@ -111,7 +111,7 @@ impl Stage {
 }
 
 /// A member that speaks the protocol by hand.
-pub struct Bert {
+pub(crate) struct Bert {
     key: Arc<NodeKey>,
     conn: PeerConnection,
     collab_id: [u8; 32],
@@ -119,10 +119,10 @@ pub struct Bert {
     _endpoint: Endpoint,
 }
 
-pub type Wire = (FrameSender, FrameReceiver);
+pub(crate) type Wire = (FrameSender, FrameReceiver);
 
 impl Bert {
-    pub async fn open(&self) -> Wire {
+    pub(crate) async fn open(&self) -> Wire {
         self.conn.open_stream().await.unwrap().split()
     }
 
@@ -182,7 +182,7 @@ impl Bert {
     }
 
     /// Goes on honestly until the opened entry bears both signatures.
-    pub async fn open_job(&self, wire: &mut Wire) -> JobSpec {
+    pub(crate) async fn open_job(&self, wire: &mut Wire) -> JobSpec {
         let (spec, agreements) = self.agree(wire).await;
         let (send, receive) = wire;
         send.control(&Control::Commitment([3; 64])).await.unwrap();
@@ -210,7 +210,7 @@ impl Bert {
 const QUERY: &str =
     "SELECT COUNT(*) FROM bert.people JOIN anna.people ON bert.people.name = anna.people.name";
 
-pub async fn control(receive: &mut FrameReceiver) -> Result<Control, NetError> {
+pub(crate) async fn control(receive: &mut FrameReceiver) -> Result<Control, NetError> {
     loop {
         if let Frame::Control(message) = receive.next().await? {
             return Ok(message);
@@ -237,11 +237,14 @@ const fn blinded() -> RowsHeader {
     }
 }
 
+/// What a peer changes in an honest proposal.
+type Tamper = Box<dyn Fn(&mut Proposal)>;
+
 #[test]
 fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
     let mut stage = Stage::new();
     let bert = stage.bert();
-    let tamper: Vec<(Code, Box<dyn Fn(&mut Proposal)>)> = vec![
+    let tamper: Vec<(Code, Tamper)> = vec![
         (Code::VersionUnsupported, Box::new(|p| p.version = 2)),
         (
             Code::UnknownCollaboration,
@@ -519,7 +522,7 @@ fn own_lists(spec: &JobSpec) -> ([u8; 32], Vec<u8>, Vec<u8>) {
 
 /// Accepts anna's connection, settles two empty logs, and answers her job honestly until it is
 /// opened on both sides.
-pub async fn answer_until_match(endpoint: &Endpoint, key: &NodeKey) -> (Wire, JobSpec) {
+pub(crate) async fn answer_until_match(endpoint: &Endpoint, key: &NodeKey) -> (Wire, JobSpec) {
     let conn = endpoint.accept().await.unwrap();
     loop {
         let (mut send, mut receive) = conn.accept_stream().await.unwrap().split();

@@ -1,5 +1,10 @@
 //! Whole nodes as processes: start-up, queries, refusals, crashes, hostile peers.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, and says where"
+)]
+
 mod answers;
 mod crash;
 mod harness;

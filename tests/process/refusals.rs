@@ -14,8 +14,11 @@ fn own_and_peer_policy_refuse_with_their_own_exit_codes() {
                  [[table.people.key]]\ncolumns = [\"name\"]\nkinds = [\"text\"]\nidentities = 60\n";
     let mut world = World::new(table, table);
     for node in [&world.a, &world.b] {
-        let rows: String = (0..50).map(|n| format!("person-{n},{n},x\n")).collect();
-        node.write("people.csv", &format!("name,age,mail\n{rows}"));
+        let rows = (0..50).map(|n| format!("person-{n},{n},x"));
+        let lines: Vec<String> = std::iter::once("name,age,mail".to_owned())
+            .chain(rows)
+            .collect();
+        node.write("people.csv", &lines.join("\n"));
     }
     world.serve();
     let from = "FROM anna.people a JOIN bert.people b";

@@ -26,7 +26,7 @@ fn search(folder: &Path, is_secret: impl Fn(&SecretScalar) -> bool) -> Option<Pa
     for file in files_below(folder) {
         for window in fs::read(&file).unwrap_or_default().windows(32) {
             let bytes: [u8; 32] = window.try_into().unwrap();
-            let zeros = bytes.iter().filter(|byte| **byte == 0).count();
+            let zeros: u32 = bytes.iter().map(|byte| u32::from(*byte == 0)).sum();
             if zeros > 16 || !tried.insert(bytes) {
                 continue;
             }
@@ -75,9 +75,9 @@ fn no_sender_scalar_is_on_disk_after_a_kill() {
         point
     });
     stage.world.a.kill();
-    let state = stage.world.a.dir.join("state");
+    let folder = stage.world.a.dir.join("state");
     assert_eq!(
-        search(&state, |scalar| Element::base_mul(scalar).encode() == key),
+        search(&folder, |scalar| Element::base_mul(scalar).encode() == key),
         None
     );
 }
@@ -106,8 +106,8 @@ fn no_blinding_scalar_is_on_disk_after_a_kill() {
         .digest([Some(person.as_str())])
         .unwrap();
     let element = hash_to_group(&domain_tag(&kinds), &digest);
-    let state = stage.world.a.dir.join("state");
-    let found = search(&state, |scalar| {
+    let folder = stage.world.a.dir.join("state");
+    let found = search(&folder, |scalar| {
         points.contains(&element.mul(scalar).encode())
     });
     assert_eq!(found, None);

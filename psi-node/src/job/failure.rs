@@ -98,7 +98,9 @@ impl Failure {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Input { .. } | Self::OwnData(_) => Exit::BadInput,
+            Self::Input { .. }
+            | Self::OwnData(_)
+            | Self::Protocol(psi_core::Error::Limit { .. }) => Exit::BadInput,
             Self::OwnRefusal(_) => Exit::RefusedByPolicy,
             Self::PeerRefusal(_) => Exit::RefusedByPeer,
             Self::Connect(_) => Exit::PeerUnreachable,
@@ -107,7 +109,6 @@ impl Failure {
             Self::Protocol(psi_core::Error::Store(_) | psi_core::Error::ApiMisuse(_)) => {
                 Exit::Internal
             }
-            Self::Protocol(psi_core::Error::Limit { .. }) => Exit::BadInput,
             Self::Protocol(_) | Self::Net(_) | Self::PeerAborted(_) | Self::Cancelled => {
                 if self.code().is_violation() {
                     Exit::ProtocolViolation

@@ -221,17 +221,12 @@ async fn over_link(
 
 fn show(cell: Cell, output: &OutputPlan, document: &mut ResultDocument) -> (JobState, Exit) {
     let width = output.columns.len().max(1);
-    match cell {
-        Some(count) => {
-            document.rows = vec![vec![serde_json::Value::from(count); width]];
-            (JobState::Released, Exit::Released)
-        }
-        None => {
-            document.rows = Vec::new();
-            document.reason = Some("below_minimum".into());
-            (JobState::Suppressed, Exit::Suppressed)
-        }
-    }
+    let Some(count) = cell else {
+        document.reason = Some("below_minimum".into());
+        return (JobState::Suppressed, Exit::Suppressed);
+    };
+    document.rows = vec![vec![serde_json::Value::from(count); width]];
+    (JobState::Released, Exit::Released)
 }
 
 /// Steps 0 of the protocol: proposes, checks the other half, and signs what follows from both.
@@ -266,7 +261,7 @@ async fn agree(
         _ => return Err(unexpected("something else than an answer to the proposal")),
     };
     check_half(&theirs, peer, collab, &plan)?;
-    let agreement = agreement(collab, &plan.canonical, hidden, &plan.output, &ctx.key.id())?;
+    let agreement = agreement(collab, &plan.canonical, hidden, &plan.output, &ctx.key.id());
     let spec = JobSpec::assemble(agreement, half, theirs).map_err(incompatible)?;
     ctx.check_sizes(&spec)?;
     let text = agreement_text(&spec.job_id());
@@ -336,9 +331,9 @@ pub(super) fn agreement(
     hidden: Vec<[u8; 64]>,
     output: &OutputPlan,
     requester: &NodeId,
-) -> Result<Agreement, Failure> {
+) -> Agreement {
     let may_receive = |member: Option<&Member>| member.is_some_and(|member| member.may_receive);
-    Ok(Agreement {
+    Agreement {
         collab_id: collab.id(),
         query: query.to_owned(),
         hidden,
@@ -346,5 +341,5 @@ pub(super) fn agreement(
         recipients: Recipients::Requester,
         requester_may_receive: may_receive(collab.member_by_id(requester)),
         responder_may_receive: may_receive(collab.peer_of(requester)),
-    })
+    }
 }

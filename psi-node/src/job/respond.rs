@@ -157,7 +157,7 @@ async fn agree(
         half: their_half,
         ..
     } = proposal;
-    let agreement = agreement(collab, &query, hidden, &plan.output, &conn.peer)?;
+    let agreement = agreement(collab, &query, hidden, &plan.output, &conn.peer);
     let spec = JobSpec::assemble(agreement, their_half, own_half.clone()).map_err(incompatible)?;
     ctx.check_sizes(&spec)?;
     let text = agreement_text(&spec.job_id());
