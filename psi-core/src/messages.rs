@@ -9,3 +9,6 @@ mod control;
 pub mod frame;
 
 pub use control::{Control, EntryMessage, Opening, Outcome, Proposal, SettleState};
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,10 @@ pub enum Purpose {
     Filler,
     /// The salt of the commitment to the outputs.
     ResultSalt,
+    /// The own nonce in the job specification.
+    Nonce,
+    /// The salts of the commitments to hidden literals, in order of appearance.
+    LiteralSalts,
 }
 
 impl Purpose {
@@ -48,6 +52,8 @@ impl Purpose {
             Self::Canaries => "canaries",
             Self::Filler => "filler",
             Self::ResultSalt => "result-salt",
+            Self::Nonce => "nonce",
+            Self::LiteralSalts => "literal-salts",
         }
     }
 }

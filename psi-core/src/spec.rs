@@ -161,11 +161,18 @@ impl JobSpec {
     ///
     /// # Errors
     /// [`Error::PeerIncompatible`] with [`Code::KindsDiffer`], [`Code::KeyNotUnique`] or
-    /// [`Code::RecipientNotAllowed`]; [`Code::MalformedMessage`] or [`Code::SizeNotServed`] if a
+    /// [`Code::RecipientNotAllowed`]; [`Code::SpecMismatch`] if both halves are of one node;
+    /// [`Code::MalformedMessage`] or [`Code::SizeNotServed`] if a
     /// half or the query is out of bounds.
     pub fn assemble(agreement: Agreement, requester: Half, responder: Half) -> Result<Self, Error> {
         requester.facts.validate()?;
         responder.facts.validate()?;
+        if requester.node_id == responder.node_id {
+            return Err(Error::misbehaved(
+                Code::SpecMismatch,
+                "a job of one node with itself",
+            ));
+        }
         check_query(&agreement)?;
         check_fit(&agreement, &requester.facts, &responder.facts)?;
         let receiver = choose_receiver(&agreement, &requester.facts, &responder.facts);
@@ -205,13 +212,14 @@ impl JobSpec {
     /// halves, so that an auditor accepts only what a node could have agreed to.
     ///
     /// # Errors
-    /// [`Code::MalformedMessage`] if the bytes do not decode or are not canonical;
+    /// [`Code::MalformedMessage`] if the bytes do not decode or are not canonical; those of
+    /// [`Self::assemble`] for halves that do not fit together or are out of bounds;
     /// [`Code::SpecMismatch`] if a derived field is not what [`Self::assemble`] derives.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let spec: Self = codec::decode(bytes)?;
         // Who may receive stands in the collaboration, not here: accept what some collaboration
         // allows. The requester always may, or the job would have been refused.
-        let arises = |responder_may_receive| {
+        let derive = |responder_may_receive| {
             let agreement = Agreement {
                 collab_id: spec.collab_id,
                 query: spec.query.clone(),
@@ -222,9 +230,9 @@ impl JobSpec {
                 responder_may_receive,
             };
             Self::assemble(agreement, spec.requester.clone(), spec.responder.clone())
-                .is_ok_and(|derived| derived == spec)
         };
-        if arises(true) || arises(false) {
+        // With both permissions `assemble` refuses only what no node may agree to.
+        if derive(true)? == spec || derive(false).is_ok_and(|derived| derived == spec) {
             return Ok(spec);
         }
         Err(Error::misbehaved(

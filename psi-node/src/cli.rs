@@ -11,6 +11,7 @@ pub mod id;
 pub mod init;
 pub mod jobs;
 pub mod output;
+pub mod progress;
 pub mod query;
 pub mod receipts;
 pub mod serve;
@@ -97,7 +98,7 @@ impl Command {
             Self::Id(args) => id::run(&args),
             Self::Collab(command) => collab::run(command),
             Self::Check(args) => check::run(&args),
-            Self::Serve(args) => serve::run(args),
+            Self::Serve(args) => serve::run(&args),
             Self::Query(args) => query::run(args),
             Self::Jobs(command) => jobs::run(command),
             Self::Receipts(command) => receipts::run(command),
@@ -129,7 +130,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(message) => {
             // Nothing is left to tell anyone if the message itself cannot be printed.
             let _ = message.print();
-            return if message.use_stderr() { Exit::BadInput } else { Exit::Released }.into();
+            return if message.use_stderr() {
+                Exit::BadInput
+            } else {
+                Exit::Released
+            }
+            .into();
         }
     };
     let style = cli.command.error_style();

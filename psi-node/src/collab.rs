@@ -1,4 +1,4 @@
-//! A collaboration: who works with whom, signed by both (Spec 05 §2).
+//! A collaboration: who works with whom, signed by both (Spec 01 §6).
 //!
 //! The document is TOML that people read before they sign. What is signed is not the text but the
 //! canonical bytes of what it says, so comments and the order of fields do not matter. A node runs
@@ -16,6 +16,7 @@ use crate::error::UserError;
 use crate::identity::{NodeId, NodeKey};
 
 pub use document::DOCUMENT_BYTES_MAX;
+pub(crate) use document::signature_section;
 
 /// The hash that names a collaboration.
 pub type CollabId = [u8; 32];
@@ -118,7 +119,11 @@ impl Collaboration {
             }
         }
         members.sort_by_key(|member| member.id);
-        Ok(Self { name: name.to_owned(), members, signatures: [None; 2] })
+        Ok(Self {
+            name: name.to_owned(),
+            members,
+            signatures: [None; 2],
+        })
     }
 
     /// The collaboration's name.
@@ -195,6 +200,13 @@ impl Collaboration {
         Some(key.sign(&self.signing_text()))
     }
 
+    /// Whether the member with this name has a signature in the document.
+    #[must_use]
+    pub fn has_signed(&self, name: &str) -> bool {
+        let mut pairs = self.members.iter().zip(&self.signatures);
+        pairs.any(|(member, signature)| member.name == name && signature.is_some())
+    }
+
     /// Checks that every signature that is there fits.
     ///
     /// # Errors
@@ -215,7 +227,12 @@ impl Collaboration {
     /// [`CollabError::SignatureInvalid`] or [`CollabError::Unsigned`].
     pub fn verify(&self) -> Result<(), CollabError> {
         self.verify_present()?;
-        match self.members.iter().zip(&self.signatures).find(|(_, s)| s.is_none()) {
+        match self
+            .members
+            .iter()
+            .zip(&self.signatures)
+            .find(|(_, s)| s.is_none())
+        {
             Some((member, _)) => Err(CollabError::Unsigned(member.name.clone())),
             None => Ok(()),
         }

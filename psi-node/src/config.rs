@@ -9,14 +9,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use aggregator::TableConfigs;
 use serde::Deserialize;
 
 use crate::durable_file;
 use crate::error::UserError;
 use crate::identity::KEY_FILE;
-
-/// Tables by their names, as the data engine reads them.
-pub type TableConfigs = std::collections::BTreeMap<String, toml::Table>;
 
 /// Larger than any configuration made by hand.
 const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -43,6 +41,10 @@ pub struct NodeConfig {
     /// Seconds to keep trying a peer that is not up yet.
     #[serde(default = "default_timeout_s")]
     pub connect_timeout_s: u64,
+    /// The most identities that either side of a job may register. Lists are kept in memory, about
+    /// 150 bytes for each identity of both sides together.
+    #[serde(default = "default_identities_max")]
+    pub identities_max: u64,
     /// Memory for the data engine, in MiB.
     #[serde(default = "default_engine_memory_mb")]
     pub engine_memory_mb: usize,
@@ -65,6 +67,9 @@ const fn default_jobs_max() -> usize {
 }
 const fn default_timeout_s() -> u64 {
     60
+}
+const fn default_identities_max() -> u64 {
+    20_000_000
 }
 const fn default_engine_memory_mb() -> usize {
     256
@@ -90,7 +95,12 @@ impl NodeConfig {
     /// [`UserError`] with file, line and column.
     pub fn parse(text: &str, path: &Path) -> Result<Self, UserError> {
         let mut config: Self = toml::from_str(text).map_err(|e| {
-            toml_error(path, text, &e, "correct the file; docs/operating lists every field")
+            toml_error(
+                path,
+                text,
+                &e,
+                "correct the file; docs/operating lists every field",
+            )
         })?;
         config.base_dir = durable_file::folder_of(path).to_path_buf();
         config.validate(path)?;
@@ -99,14 +109,24 @@ impl NodeConfig {
 
     fn validate(&self, path: &Path) -> Result<(), UserError> {
         let place = path.display();
-        check_name(&self.name).map_err(|what| {
-            UserError::bad_input(format!("{place}: name: {what}"), NAME_REMEDY)
-        })?;
+        check_name(&self.name)
+            .map_err(|what| UserError::bad_input(format!("{place}: name: {what}"), NAME_REMEDY))?;
         let ranges = [
             ("jobs_max", self.jobs_max as u64, 1, 64),
+            (
+                "identities_max",
+                self.identities_max,
+                1,
+                psi_core::limits::IDENTITIES_MAX,
+            ),
             ("peer_timeout_s", self.peer_timeout_s, 1, 86_400),
             ("connect_timeout_s", self.connect_timeout_s, 1, 86_400),
-            ("engine_memory_mb", self.engine_memory_mb as u64, 32, 1 << 20),
+            (
+                "engine_memory_mb",
+                self.engine_memory_mb as u64,
+                32,
+                1 << 20,
+            ),
             ("engine_threads", self.engine_threads as u64, 0, 1024),
         ];
         for (field, value, low, high) in ranges {
@@ -204,7 +224,10 @@ pub fn read_text(
     };
     match fs::metadata(path) {
         Ok(metadata) if metadata.len() > bytes_max => Err(UserError::bad_input(
-            format!("{place} has {} bytes, more than the limit of {bytes_max}", metadata.len()),
+            format!(
+                "{place} has {} bytes, more than the limit of {bytes_max}",
+                metadata.len()
+            ),
             "check that this is the right file",
         )),
         Ok(_) => fs::read_to_string(path).map_err(unreadable),
@@ -244,7 +267,14 @@ mod tests {
     #[test]
     fn defaults_hold_and_paths_start_at_the_file() {
         let config = parse("name = \"brand\"\nlisten = \"127.0.0.1:7402\"\n").unwrap();
-        assert_eq!((config.jobs_max, config.peer_timeout_s, config.connect_timeout_s), (4, 60, 60));
+        assert_eq!(
+            (
+                config.jobs_max,
+                config.peer_timeout_s,
+                config.connect_timeout_s
+            ),
+            (4, 60, 60)
+        );
         assert_eq!(config.state_dir(), Path::new("/somewhere/state"));
         assert_eq!(config.key_path(), Path::new("/somewhere/node.key"));
         assert!(config.table.is_empty());
@@ -253,16 +283,34 @@ mod tests {
     #[test]
     fn errors_name_the_line_and_the_column() {
         let error = parse("name = \"brand\"\nlisten = \"nowhere\"\n").unwrap_err();
-        assert!(error.what.starts_with("/somewhere/node.toml:2:10: "), "{}", error.what);
+        assert!(
+            error.what.starts_with("/somewhere/node.toml:2:10: "),
+            "{}",
+            error.what
+        );
         let error = parse("name = \"b\"\nlisten = \"127.0.0.1:1\"\njob_max = 3\n").unwrap_err();
-        assert!(error.what.starts_with("/somewhere/node.toml:3:1: unknown field"), "{}", error.what);
+        assert!(
+            error
+                .what
+                .starts_with("/somewhere/node.toml:3:1: unknown field"),
+            "{}",
+            error.what
+        );
         let error = parse("name = \"brand\"\n").unwrap_err();
-        assert!(error.what.contains("missing field `listen`"), "{}", error.what);
+        assert!(
+            error.what.contains("missing field `listen`"),
+            "{}",
+            error.what
+        );
     }
 
     #[test]
     fn values_out_of_range_are_refused_with_the_range() {
-        for line in ["jobs_max = 0", "peer_timeout_s = 0", "connect_timeout_s = 99999999"] {
+        for line in [
+            "jobs_max = 0",
+            "peer_timeout_s = 0",
+            "connect_timeout_s = 99999999",
+        ] {
             let text = format!("name = \"b\"\nlisten = \"127.0.0.1:1\"\n{line}\n");
             assert!(parse(&text).unwrap_err().remedy.contains(" to "), "{line}");
         }
@@ -274,7 +322,17 @@ mod tests {
             assert_eq!(check_name(good), Ok(()));
         }
         let long = "a".repeat(65);
-        for bad in ["", "Brand", "2shop", "_x", "a-b", "a b", "é", "a.b", long.as_str()] {
+        for bad in [
+            "",
+            "Brand",
+            "2shop",
+            "_x",
+            "a-b",
+            "a b",
+            "é",
+            "a.b",
+            long.as_str(),
+        ] {
             assert!(check_name(bad).is_err(), "{bad}");
         }
     }

@@ -96,9 +96,18 @@ pub async fn run(
         .map_err(|e| UserError::machine("cannot read the receipts to settle", e))?;
 
     let (stopping, stopped) = watch::channel(false);
-    let api = tokio::spawn(api::server::serve(listener, Arc::clone(&ctx), until(stopped)));
+    let api = tokio::spawn(api::server::serve(
+        listener,
+        Arc::clone(&ctx),
+        until(stopped),
+    ));
     let accepting = tokio::spawn(accept(Arc::clone(&ctx)));
-    ready(&Ready { id: ctx.key.id(), listen, socket: socket.clone(), report })?;
+    ready(&Ready {
+        id: ctx.key.id(),
+        listen,
+        socket: socket.clone(),
+        report,
+    })?;
 
     stop.await;
     tracing::info!("stopping");
@@ -153,7 +162,9 @@ async fn accept(ctx: Arc<JobContext>) {
 fn pins(state: &State) -> Pins {
     let state = state.clone();
     Arc::new(move |id| match state.collabs() {
-        Ok(collabs) => collabs.iter().any(|collab| collab.member_by_id(id).is_some()),
+        Ok(collabs) => collabs
+            .iter()
+            .any(|collab| collab.member_by_id(id).is_some()),
         Err(error) => {
             tracing::error!(%error, "the state cannot be read, so nobody is admitted");
             false
@@ -164,9 +175,8 @@ fn pins(state: &State) -> Pins {
 /// Takes the state folder for this process until the file is closed.
 fn lock(state_dir: &Path) -> Result<File, UserError> {
     let path = state_dir.join(LOCK_FILE);
-    let failed = |e: std::io::Error| {
-        UserError::machine(format!("cannot lock {}", path.display()), e)
-    };
+    let failed =
+        |e: std::io::Error| UserError::machine(format!("cannot lock {}", path.display()), e);
     let mut file = File::options()
         .create(true)
         .read(true)
@@ -183,14 +193,19 @@ fn lock(state_dir: &Path) -> Result<File, UserError> {
                 |process| format!("another daemon (process {process})"),
             );
             return Err(UserError::bad_input(
-                format!("{who} already runs on the state folder {}", state_dir.display()),
+                format!(
+                    "{who} already runs on the state folder {}",
+                    state_dir.display()
+                ),
                 "use that one, or stop it first; a state folder belongs to one daemon",
             ));
         }
         Err(error) => return Err(failed(error.into())),
     }
     // For the message above only; the lock itself is what counts.
-    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+    file.set_len(0)
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .map_err(failed)?;
     Ok(file)
 }
 
@@ -202,14 +217,19 @@ fn recover(state: &State, state_dir: &Path) -> Result<(), UserError> {
     }
     let jobs = state_dir.join(JOBS_FOLDER);
     match std::fs::remove_dir_all(&jobs) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(UserError::machine(format!("cannot remove {}", jobs.display()), e))
-        }
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(UserError::machine(
+            format!("cannot remove {}", jobs.display()),
+            e,
+        )),
         _ => Ok(()),
     }
 }
 
-async fn load(config: &NodeConfig) -> Result<(Catalog, LoadReport), UserError> {
+/// Loads and checks the configured tables.
+///
+/// # Errors
+/// [`UserError`] if a configured value makes no sense whatever the data.
+pub(crate) async fn load(config: &NodeConfig) -> Result<(Catalog, LoadReport), UserError> {
     let engine = EngineOptions {
         memory_bytes: config.engine_memory_mb.saturating_mul(1 << 20),
         threads: config.engine_threads(),

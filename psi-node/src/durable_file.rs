@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -21,10 +21,15 @@ pub const PRIVATE: u32 = 0o600;
 /// [`io::ErrorKind::AlreadyExists`] if it does; any error of the file system.
 pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     // A link fails if the name is taken, where a rename would replace the file.
-    write_then(path, bytes, mode, |temporary| {
-        fs::hard_link(temporary, path)?;
-        fs::remove_file(temporary)
-    })
+    write_then(
+        path,
+        mode,
+        |file| file.write_all(bytes),
+        |temporary| {
+            fs::hard_link(temporary, path)?;
+            fs::remove_file(temporary)
+        },
+    )
 }
 
 /// Writes a file, replacing the one of that name.
@@ -32,29 +37,52 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 /// # Errors
 /// Any error of the file system; the old file is then untouched.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    write_then(path, bytes, mode, |temporary| fs::rename(temporary, path))
+    replace_with(path, mode, |file| file.write_all(bytes))
 }
 
-fn write_then(
+/// Writes a file piece by piece, replacing the one of that name.
+///
+/// # Errors
+/// Those of `fill`, and any error of the file system; the old file is then untouched.
+pub fn replace_with<E: From<io::Error>>(
     path: &Path,
-    bytes: &[u8],
     mode: u32,
+    fill: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
+) -> Result<(), E> {
+    write_then(path, mode, fill, |temporary| fs::rename(temporary, path))
+}
+
+fn write_then<E: From<io::Error>>(
+    path: &Path,
+    mode: u32,
+    fill: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
     publish: impl FnOnce(&Path) -> io::Result<()>,
-) -> io::Result<()> {
+) -> Result<(), E> {
     let temporary = temporary_name(path)?;
-    let written = write_synced(&temporary, bytes, mode).and_then(|()| publish(&temporary));
+    let written =
+        write_synced(&temporary, mode, fill).and_then(|()| publish(&temporary).map_err(E::from));
     if written.is_err() {
         // The first error is the one to report; a file left behind has a name that says so.
         let _ = fs::remove_file(&temporary);
     }
     written?;
-    File::open(folder_of(path))?.sync_all()
+    Ok(File::open(folder_of(path))?.sync_all()?)
 }
 
-fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+fn write_synced<E: From<io::Error>>(
+    path: &Path,
+    mode: u32,
+    fill: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
+) -> Result<(), E> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)?;
+    let mut file = BufWriter::new(file);
+    fill(&mut file)?;
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    Ok(file.sync_all()?)
 }
 
 fn temporary_name(path: &Path) -> io::Result<PathBuf> {
@@ -92,7 +120,10 @@ mod tests {
         let error = create(&path, b"second", PRIVATE).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&path).unwrap(), b"first");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            PRIVATE
+        );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -22,7 +22,11 @@ pub struct UserError {
 impl UserError {
     /// An error with its remedy and exit code.
     pub fn new(exit: Exit, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { what: what.into(), remedy: remedy.into(), exit }
+        Self {
+            what: what.into(),
+            remedy: remedy.into(),
+            exit,
+        }
     }
 
     /// Bad usage, configuration, SQL or file.
@@ -33,12 +37,20 @@ impl UserError {
     /// The machine failed: a file cannot be written, a disk is full.
     pub fn machine(what: impl Into<String>, source: impl Display) -> Self {
         let what = format!("{}: {source}", what.into());
-        Self::new(Exit::Internal, what, "check permissions and free space, then try again")
+        Self::new(
+            Exit::Internal,
+            what,
+            "check permissions and free space, then try again",
+        )
     }
 
     /// A broken invariant of this program.
     pub fn internal(what: impl Into<String>) -> Self {
         let what = format!("internal error: {}", what.into());
-        Self::new(Exit::Internal, what, "this is a bug: please report it with the command you ran")
+        Self::new(
+            Exit::Internal,
+            what,
+            "this is a bug: please report it with the command you ran",
+        )
     }
 }

@@ -69,7 +69,10 @@ impl Exit {
     /// The code with this number.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.iter().copied().find(|exit| exit.number() == number)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|exit| exit.number() == number)
     }
 }
 
@@ -94,7 +97,11 @@ mod tests {
         for (i, exit) in Exit::ALL.iter().enumerate() {
             assert_eq!(usize::from(exit.number()), i);
             assert_eq!(Exit::from_number(exit.number()), Some(*exit));
-            assert!(Exit::ALL[i + 1..].iter().all(|other| other.as_str() != exit.as_str()));
+            assert!(
+                Exit::ALL[i + 1..]
+                    .iter()
+                    .all(|other| other.as_str() != exit.as_str())
+            );
         }
     }
 }

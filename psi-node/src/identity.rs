@@ -1,4 +1,4 @@
-//! Who a node is: an ed25519 key pair whose public half is the node id (Spec 05 §1).
+//! Who a node is: an ed25519 key pair whose public half is the node id (Spec 01 §6).
 //!
 //! The key lives in `node.key` beside `node.toml`, for its owner alone. It authenticates
 //! connections (raw public keys in TLS), signs collaborations, jobs and receipts. It never leaves
@@ -25,8 +25,9 @@ const KEY_FILE_WORD: &str = "glovebox-node-key-1";
 /// Longer than any key file.
 const KEY_FILE_BYTES_MAX: u64 = 256;
 /// DER of a PKCS #8 `PrivateKeyInfo` for Ed25519 up to the 32 bytes of the key (RFC 8410 §7).
-const PKCS8_PREFIX: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const PKCS8_PREFIX: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 
 /// The public key of a node, written as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,7 +77,9 @@ impl Serialize for NodeId {
 
 impl<'de> Deserialize<'de> for NodeId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -97,7 +100,9 @@ impl NodeKey {
         let mut seed = Zeroizing::new([0_u8; 32]);
         getrandom::fill(&mut *seed)
             .map_err(|e| UserError::machine("the operating system gave no randomness", e))?;
-        Ok(Self { key: SigningKey::from_bytes(&seed) })
+        Ok(Self {
+            key: SigningKey::from_bytes(&seed),
+        })
     }
 
     /// The public half.
@@ -196,7 +201,9 @@ impl NodeKey {
             seed.zeroize();
             not_a_key()
         })?;
-        Ok(Self { key: SigningKey::from_bytes(&seed) })
+        Ok(Self {
+            key: SigningKey::from_bytes(&seed),
+        })
     }
 
     /// Loads the key that lies beside a configuration in `folder`.
@@ -225,11 +232,19 @@ mod tests {
         let path = folder.path().join(KEY_FILE);
         let key = NodeKey::generate().unwrap();
         key.create(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         let loaded = NodeKey::load(&path).unwrap();
         assert_eq!(loaded.id(), key.id());
         assert_eq!(loaded.sign(b"text"), key.sign(b"text"));
-        assert!(key.create(&path).unwrap_err().what.contains("exists already"));
+        assert!(
+            key.create(&path)
+                .unwrap_err()
+                .what
+                .contains("exists already")
+        );
     }
 
     #[test]
@@ -239,7 +254,9 @@ mod tests {
         NodeKey::generate().unwrap().create(&path).unwrap();
         for mode in [0o640, 0o604, 0o620, 0o666] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let Err(error) = NodeKey::load(&path) else { panic!("mode {mode:o} was accepted") };
+            let Err(error) = NodeKey::load(&path) else {
+                panic!("mode {mode:o} was accepted")
+            };
             assert!(error.remedy.contains("chmod 600"), "{}", error.remedy);
         }
     }
@@ -259,7 +276,9 @@ mod tests {
         ] {
             let _ = fs::remove_file(&path);
             durable_file::create(&path, text.as_bytes(), durable_file::PRIVATE).unwrap();
-            let Err(error) = NodeKey::load(&path) else { panic!("{text} was accepted") };
+            let Err(error) = NodeKey::load(&path) else {
+                panic!("{text} was accepted")
+            };
             assert!(!error.what.contains("abab"), "{}", error.what);
         }
     }
@@ -282,6 +301,9 @@ mod tests {
         assert_eq!(der.len(), 48);
         assert_eq!(usize::from(der[1]), der.len() - 2);
         let seed: [u8; 32] = der[16..].try_into().unwrap();
-        assert_eq!(SigningKey::from_bytes(&seed).verifying_key().to_bytes(), key.id().0);
+        assert_eq!(
+            SigningKey::from_bytes(&seed).verifying_key().to_bytes(),
+            key.id().0
+        );
     }
 }

@@ -20,10 +20,11 @@ mod stats;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregator::Catalog;
+use aggregator::{Catalog, Refusal};
 use psi_core::Code;
 use psi_core::kernel::Kernel;
 use psi_core::messages::Control;
+use psi_core::spec::JobSpec;
 
 pub use chain::ChainLocks;
 pub use failure::Failure;
@@ -34,7 +35,7 @@ use self::chain::Chain;
 use self::link::Link;
 use self::registry::Registry;
 use self::settle::Settlement;
-use crate::collab::Collaboration;
+use crate::collab::{Collaboration, Member};
 use crate::config::NodeConfig;
 use crate::identity::{NodeId, NodeKey};
 use crate::net::{Endpoint, PeerConnection};
@@ -73,6 +74,33 @@ impl JobContext {
         Chain::new(&self.state, &self.key, &self.chains, collab, peer)
     }
 
+    /// Refuses a job whose lists this node does not want to hold, by its registered sizes.
+    fn check_sizes(&self, spec: &JobSpec) -> Result<(), Failure> {
+        let limit = self.config.identities_max;
+        let sides = [&spec.requester.facts, &spec.responder.facts];
+        match sides.into_iter().find(|facts| facts.identities > limit) {
+            None => Ok(()),
+            Some(facts) => Err(Failure::OwnRefusal(Refusal {
+                code: Code::SizeNotServed,
+                rule: "identities_max".into(),
+                sentence: format!(
+                    "`{}.{}` registers {} identities, and this node serves at most {limit}",
+                    facts.member, facts.table, facts.identities
+                ),
+                remedy: "raise `identities_max` in node.toml if memory allows".into(),
+            })),
+        }
+    }
+
+    /// Connects to a member; waits for one that is not up yet.
+    async fn connect(&self, member: &Member) -> Result<PeerConnection, Failure> {
+        let patience = self.config.connect_timeout();
+        Ok(self
+            .endpoint
+            .connect(member.address, member.id, patience)
+            .await?)
+    }
+
     /// Settles with the peer over an existing connection.
     async fn settle_over(
         &self,
@@ -81,7 +109,12 @@ impl JobContext {
     ) -> Result<(), Failure> {
         let chain = self.chain(collab, conn.peer);
         let link = Link::new(conn.open_stream().await?);
-        Settlement { chain: &chain, live: &self.live }.start(link).await
+        Settlement {
+            chain: &chain,
+            live: &self.live,
+        }
+        .start(link)
+        .await
     }
 
     /// Settles in the background, with patience, if a job or a signature is left open.
@@ -113,8 +146,7 @@ impl JobContext {
         if !unsettled(&chain)? {
             return Ok(());
         }
-        let deadline = self.config.connect_timeout();
-        let conn = self.endpoint.connect(peer.address, peer.id, deadline).await?;
+        let conn = self.connect(peer).await?;
         let result = self.settle_over(&conn, collab).await;
         conn.close(Code::Interrupted);
         result
@@ -127,7 +159,10 @@ fn unsettled(chain: &Chain) -> Result<bool, Failure> {
     let half_signed = head.is_some_and(|head| head.signatures.iter().any(Option::is_none));
     Ok(half_signed
         || !chain.state.open_jobs(&chain.collab_id)?.is_empty()
-        || chain.state.chain_repair_requested(&chain.collab_id)?.is_some())
+        || chain
+            .state
+            .chain_repair_requested(&chain.collab_id)?
+            .is_some())
 }
 
 /// Settles every collaboration in which something is left open, in the background. Called at
@@ -185,7 +220,10 @@ async fn answer_settlement(ctx: &JobContext, peer: NodeId, link: Link, first: Co
         }
     };
     let chain = ctx.chain(&collab, peer);
-    let settlement = Settlement { chain: &chain, live: &ctx.live };
+    let settlement = Settlement {
+        chain: &chain,
+        live: &ctx.live,
+    };
     if let Err(failure) = settlement.answer(link, first).await {
         tracing::warn!(collab = collab.name(), %failure, "settlement failed");
     }

@@ -9,15 +9,23 @@
 //! | [`cli`] | the command line: one module per command |
 //! | [`config`], [`identity`], [`collab`] | what a node is, who it is, whom it works with |
 //! | [`state`], [`receipts`] | what survives a crash, and how others check it |
+//! | [`net`] | connections with pinned peers, and frames on streams |
+//! | [`job`] | what a job does, from query to receipt |
+//! | [`api`], [`daemon`] | the local API, and the process that serves it and the peers |
 //! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
 
+pub mod api;
 pub mod cli;
 pub mod collab;
 pub mod config;
+pub mod daemon;
 pub mod durable_file;
 pub mod error;
 pub mod exit;
+pub mod hex_field;
 pub mod identity;
+pub mod job;
+pub mod net;
 pub mod receipts;
 pub mod state;
 

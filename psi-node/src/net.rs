@@ -1,6 +1,6 @@
 //! How two nodes talk: one QUIC endpoint, pinned keys on both sides, frames on streams.
 //!
-//! Spec 07. [`tls`] decides who may connect, [`endpoint`] makes and accepts connections within
+//! Spec 08. [`tls`] decides who may connect, [`endpoint`] makes and accepts connections within
 //! fixed limits, [`frame`] turns a stream into the frames of [`psi_core::messages`]. The daemon
 //! binds the endpoint, the job runner uses connections. Nothing here knows what a message means;
 //! the one exception is [`Control::Working`](psi_core::messages::Control::Working), which only says
@@ -57,7 +57,7 @@ pub struct NetLimits {
 
 impl Default for NetLimits {
     fn default() -> Self {
-        Self::with_peer_timeout(Duration::from_secs(60))
+        Self::with_peer_timeout(Duration::from_mins(1))
     }
 }
 

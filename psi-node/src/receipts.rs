@@ -1,4 +1,4 @@
-//! Receipt logs outside the state: the file that members give to auditors (Spec 07 §5).
+//! Receipt logs outside the state: the file that members give to auditors (Spec 07 §9).
 //!
 //! JSON Lines. The first line holds the signed collaboration document, each further line one entry,
 //! the last one the exporting node's signature over how many entries there are. Every entry stands
@@ -62,7 +62,13 @@ pub fn end_line(member: &str, entries: u64, head: &[u8; 64], signature: &[u8; 64
 /// || hash of the last entry` (zero if there is none).
 #[must_use]
 pub fn end_text(collab_id: &CollabId, entries: u64, head: &[u8; 64]) -> Vec<u8> {
-    [b"psi/v1/export".as_slice(), collab_id, &entries.to_be_bytes(), head].concat()
+    [
+        b"psi/v1/export".as_slice(),
+        collab_id,
+        &entries.to_be_bytes(),
+        head,
+    ]
+    .concat()
 }
 
 /// What an entry says, as fields for people. Made from the signed bytes alone.
@@ -70,27 +76,47 @@ pub fn end_text(collab_id: &CollabId, entries: u64, head: &[u8; 64]) -> Vec<u8> 
 pub fn says(collab: &Collaboration, entry: &Entry) -> Value {
     let previous = hex::encode(entry.previous);
     match &entry.body {
-        Body::Opened { spec, commitments } => json!({
+        Body::Opened {
+            spec,
+            agreements,
+            commitments,
+        } => json!({
             "kind": "opened",
             "previous": previous,
             // An entry that decoded holds a specification that decodes.
             "job": JobSpec::decode(spec).ok().map(|spec| job(&spec)),
+            "agreements": {
+                "requester": hex::encode(agreements[0]),
+                "responder": hex::encode(agreements[1]),
+            },
             "commitments": {
                 "requester": hex::encode(commitments[0]),
                 "responder": hex::encode(commitments[1]),
             },
         }),
-        Body::Closed { job_id, status, code, output_commitment, transcripts } => json!({
+        Body::Closed {
+            job_id,
+            status,
+            code,
+            output_commitment,
+            transcripts,
+        } => json!({
             "kind": "closed",
             "previous": previous,
             "job_id": hex::encode(job_id),
             "status": status.as_str(),
             "code": code.map(|code| code.as_str()),
             "output_commitment": output_commitment.map(hex::encode),
-            "transcripts": transcripts.as_ref().map(transcript_fields),
+            "transcripts": transcripts.as_ref().map(|transcripts| json!({
+                "to_sender": hex::encode(transcripts.to_sender),
+                "to_receiver": hex::encode(transcripts.to_receiver),
+            })),
         }),
         Body::Statement { node_id, text } => {
-            let author = collab.members().iter().find(|member| member.id.0 == *node_id);
+            let author = collab
+                .members()
+                .iter()
+                .find(|member| member.id.0 == *node_id);
             json!({
                 "kind": "statement",
                 "previous": previous,
@@ -139,3 +165,6 @@ fn job(spec: &JobSpec) -> Value {
         "responder": half(Party::Responder),
     })
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

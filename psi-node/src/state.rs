@@ -1,4 +1,4 @@
-//! Durable state: jobs, collaborations, receipts, the ledger and the node's own log (Spec 07 §1).
+//! Durable state: jobs, collaborations, receipts, the ledger and the node's own log (Spec 07 §2).
 //!
 //! One SQLite file, `state.sqlite`, in write-ahead mode with every commit synced to disk; a method
 //! that returned has happened, whatever the machine does next. The daemon and commands open it at
@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -52,7 +52,9 @@ pub enum StateError {
         source: std::io::Error,
     },
     /// A later version of this program wrote it.
-    #[error("the state in {place} has version {found}, and this program knows versions up to {known}")]
+    #[error(
+        "the state in {place} has version {found}, and this program knows versions up to {known}"
+    )]
     Newer {
         /// The folder.
         place: String,
@@ -90,21 +92,38 @@ pub enum StateError {
     NotOpen,
 }
 
+const RESTORE: &str = "restore the state folder from a backup and start the node; where it then \
+                       says that logs disagree, run `psi-node receipts repair`";
+
 impl From<StateError> for UserError {
     fn from(error: StateError) -> Self {
         let what = error.to_string();
+        let sqlite = match &error {
+            StateError::Database(source) => source.sqlite_error_code(),
+            _ => None,
+        };
         let (exit, remedy) = match &error {
-            StateError::Database(_) | StateError::Folder { .. } | StateError::Machine(_) => {
-                (Exit::Internal, "check the disk, the permissions of the state folder and free space")
-            }
-            StateError::Newer { .. } => {
-                (Exit::BadInput, "use the newer program; going back needs a copy of the older state")
-            }
-            StateError::Damaged(_) => (
+            StateError::Database(_) if sqlite == Some(ErrorCode::DatabaseBusy) => (
                 Exit::Internal,
-                "restore the state folder from a backup, then run `psi-node receipts repair` for \
-                 each collaboration",
+                "another process is writing to the state; try again when it is done",
             ),
+            StateError::Database(_)
+                if matches!(
+                    sqlite,
+                    Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
+                ) =>
+            {
+                (Exit::Internal, RESTORE)
+            }
+            StateError::Database(_) | StateError::Folder { .. } | StateError::Machine(_) => (
+                Exit::Internal,
+                "check the disk, the permissions of the state folder and free space",
+            ),
+            StateError::Newer { .. } => (
+                Exit::BadInput,
+                "use the newer program; going back needs a copy of the older state",
+            ),
+            StateError::Damaged(_) => (Exit::Internal, RESTORE),
             StateError::NameTaken(_) => (
                 Exit::BadInput,
                 "see it with `psi-node collab show`; make the new collaboration under another name",
@@ -144,9 +163,16 @@ impl State {
 
     fn open_or_explain(state_dir: &Path) -> Result<Self, StateError> {
         let place = state_dir.display().to_string();
-        let folder = |source| StateError::Folder { place: place.clone(), source };
+        let folder = |source| StateError::Folder {
+            place: place.clone(),
+            source,
+        };
         if !state_dir.is_dir() {
-            DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(folder)?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(state_dir)
+                .map_err(folder)?;
         }
         let file = state_dir.join(STATE_FILE);
         // Made here with its mode; SQLite gives its side files the mode of the database.
@@ -165,12 +191,16 @@ impl State {
         connection.pragma_update(None, "foreign_keys", "ON")?;
         connection.pragma_update(None, "trusted_schema", "OFF")?;
         schema::migrate(&mut connection, &place)?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A panic while the lock was held rolled its transaction back; the connection is sound.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `work` in one transaction that takes the write lock at once, so that what it read
@@ -180,8 +210,7 @@ impl State {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
         let mut connection = self.lock();
-        let transaction =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = work(&transaction)?;
         transaction.commit()?;
         Ok(value)
@@ -194,13 +223,16 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
 
 /// Seconds since 1970; 0 if the clock stands before that.
 pub(crate) fn now_unix() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Reads a column of exactly `N` bytes.
 fn bytes<const N: usize>(blob: &[u8], what: &str) -> Result<[u8; N], StateError> {
-    blob.try_into().map_err(|_| StateError::Damaged(format!("{what} has the wrong length")))
+    blob.try_into()
+        .map_err(|_| StateError::Damaged(format!("{what} has the wrong length")))
 }
 
 #[cfg(test)]

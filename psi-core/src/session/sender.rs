@@ -109,7 +109,7 @@ fn own_tags(
     for _ in 0..REDRAWS_MAX {
         let missing = setup.sender_size - tags.len();
         if missing == 0 {
-            return Ok(tags);
+            break;
         }
         let mut again = tools.store.unsorted(width)?;
         copy(tags.as_ref(), again.as_mut())?;
@@ -120,7 +120,11 @@ fn own_tags(
         }
         tags = again.finish_distinct()?;
     }
-    Err(Error::ApiMisuse("tags keep colliding"))
+    if tags.len() == setup.sender_size {
+        Ok(tags)
+    } else {
+        Err(Error::ApiMisuse("tags keep colliding"))
+    }
 }
 
 fn copy(from: &dyn RecordList, to: &mut dyn RecordWriter) -> Result<(), Error> {

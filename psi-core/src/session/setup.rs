@@ -12,6 +12,7 @@ use crate::spec::{JobId, JobSpec, PartSize, Party};
 use crate::store::RecordList;
 
 use rayon::prelude::*;
+use zeroize::Zeroizing;
 
 /// What both roles need to know about one match.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +85,7 @@ impl MatchSetup {
         let real = (identities.len() >= self.minimum).then_some(identities);
         let padded = Padded::new(real, total, filler, tools.store.as_ref())?;
         let mut reader = padded.reader()?;
-        let mut digests = Vec::new();
+        let mut digests = Zeroizing::new(Vec::with_capacity(BATCH_RECORDS));
         let mut done = 0;
         loop {
             reader.next_batch(&mut digests, BATCH_RECORDS)?;
@@ -105,10 +106,13 @@ impl MatchSetup {
         k: &SecretScalar,
         tools: &Tools,
     ) -> Vec<[u8; 32]> {
-        let uniform: Vec<[u8; 64]> = digests
-            .par_iter()
-            .map(|digest| hash_to_uniform(&self.domain_tag, digest))
-            .collect();
+        // Whoever holds these can test guesses of identifiers, as with the digests themselves.
+        let uniform: Zeroizing<Vec<[u8; 64]>> = Zeroizing::new(
+            digests
+                .par_iter()
+                .map(|digest| hash_to_uniform(&self.domain_tag, digest))
+                .collect(),
+        );
         let mut points = vec![[0; 32]; digests.len()];
         batch::map_mul_encode(tools.kernel.as_ref(), &uniform, k, &mut points);
         points

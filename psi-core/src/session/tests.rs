@@ -2,6 +2,7 @@
 
 mod answers;
 mod barrier;
+mod collisions;
 mod equal_work;
 mod hostile;
 
@@ -55,7 +56,7 @@ impl Side {
             prefer_receiver: false,
         };
         Half {
-            node_id: [member.len() as u8; 32],
+            node_id: [u8::try_from(member.len()).unwrap(); 32],
             nonce: [7; 32],
             facts,
         }

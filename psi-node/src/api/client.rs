@@ -35,7 +35,9 @@ impl Client {
     /// A client of the daemon behind `socket`. Nothing is opened yet.
     #[must_use]
     pub fn new(socket: &Path) -> Self {
-        Self { socket: socket.to_path_buf() }
+        Self {
+            socket: socket.to_path_buf(),
+        }
     }
 
     /// Begins a job.
@@ -75,7 +77,8 @@ impl Client {
     /// # Errors
     /// As [`Self::new_job`].
     pub async fn collaborations(&self) -> Result<CollabList, UserError> {
-        self.call(Method::GET, "/v1/collaborations", None::<&()>).await
+        self.call(Method::GET, "/v1/collaborations", None::<&()>)
+            .await
     }
 
     /// Follows a job that was requested here.
@@ -86,7 +89,10 @@ impl Client {
         let path = format!("{}/events", job_path(id)?);
         let response = self.send(Method::GET, &path, None::<&()>).await?;
         let body = success(response).await?;
-        Ok(Events { body, buffer: Vec::new() })
+        Ok(Events {
+            body,
+            buffer: Vec::new(),
+        })
     }
 
     async fn call<T: DeserializeOwned>(
@@ -107,8 +113,9 @@ impl Client {
         body: Option<&impl Serialize>,
     ) -> Result<Response<Incoming>, UserError> {
         let stream = self.connect().await?;
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|error| lost(&error))?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| lost(&error))?;
         // Ends when the answer has been read or dropped.
         tokio::spawn(connection);
         let bytes = match body {
@@ -123,12 +130,17 @@ impl Client {
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(bytes)))
             .map_err(|e| UserError::internal(format!("a request cannot be made: {e}")))?;
-        sender.send_request(request).await.map_err(|error| lost(&error))
+        sender
+            .send_request(request)
+            .await
+            .map_err(|error| lost(&error))
     }
 
     async fn connect(&self) -> Result<UnixStream, UserError> {
         let path = SocketPath::of(&self.socket).map_err(|error| self.no_daemon(&error))?;
-        UnixStream::connect(path.as_path()).await.map_err(|error| self.no_daemon(&error))
+        UnixStream::connect(path.as_path())
+            .await
+            .map_err(|error| self.no_daemon(&error))
     }
 
     fn no_daemon(&self, error: &std::io::Error) -> UserError {
@@ -169,7 +181,9 @@ impl Events {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.buffer.drain(..=end).collect();
                 let event = serde_json::from_slice(&line);
-                return event.map(Some).map_err(|error| not_understood(&error.to_string()));
+                return event
+                    .map(Some)
+                    .map_err(|error| not_understood(&error.to_string()));
             }
             if self.buffer.len() > EVENT_BYTES_MAX {
                 return Err(not_understood("an event is too long"));
@@ -214,15 +228,25 @@ async fn success(response: Response<Incoming>) -> Result<Incoming, UserError> {
 
 async fn collect(body: Incoming) -> Result<Bytes, UserError> {
     let collected = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-    collected.map(http_body_util::Collected::to_bytes).map_err(|error| {
-        UserError::new(Exit::NoDaemon, format!("the daemon's answer broke off: {error}"), RESTARTED)
-    })
+    collected
+        .map(http_body_util::Collected::to_bytes)
+        .map_err(|error| {
+            UserError::new(
+                Exit::NoDaemon,
+                format!("the daemon's answer broke off: {error}"),
+                RESTARTED,
+            )
+        })
 }
 
 const RESTARTED: &str = "see whether the daemon still runs; if it does, look into its log";
 
 fn lost(error: &hyper::Error) -> UserError {
-    UserError::new(Exit::NoDaemon, format!("the daemon went away: {error}"), RESTARTED)
+    UserError::new(
+        Exit::NoDaemon,
+        format!("the daemon went away: {error}"),
+        RESTARTED,
+    )
 }
 
 fn not_understood(detail: &str) -> UserError {

@@ -73,7 +73,9 @@ pub async fn serve(
     ctx: Arc<JobContext>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(ctx)).with_graceful_shutdown(stop).await
+    axum::serve(listener, router(ctx))
+        .with_graceful_shutdown(stop)
+        .await
 }
 
 fn router(ctx: Arc<JobContext>) -> Router {
@@ -100,7 +102,12 @@ impl IntoResponse for Failed {
 
 impl From<StateError> for Failed {
     fn from(error: StateError) -> Self {
-        Self(StatusCode::INTERNAL_SERVER_ERROR, error.into())
+        let status = match &error {
+            StateError::UnknownJob(_) => StatusCode::NOT_FOUND,
+            StateError::AmbiguousJob(_) => StatusCode::BAD_REQUEST,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self(status, error.into())
     }
 }
 
@@ -128,7 +135,12 @@ async fn node(Injected(ctx): Context) -> Result<Response, Failed> {
     let tables = ctx.catalog.tables().into_iter().map(|table| TableInfo {
         name: table.name,
         minimum: table.minimum,
-        filter: table.columns.into_iter().filter(|c| c.filter).map(|c| c.name).collect(),
+        filter: table
+            .columns
+            .into_iter()
+            .filter(|c| c.filter)
+            .map(|c| c.name)
+            .collect(),
         keys: table
             .keys
             .into_iter()
@@ -190,7 +202,10 @@ async fn jobs(
     let query = query.map_err(|error| bad(error.body_text(), "limit is a number"))?;
     let limit = query.limit.unwrap_or(JOBS_DEFAULT).min(JOBS_MAX);
     let records = ctx.state.jobs(limit)?;
-    let jobs = records.into_iter().map(|record| job_info(&ctx, record)).collect();
+    let jobs = records
+        .into_iter()
+        .map(|record| job_info(&ctx, record))
+        .collect();
     Ok(json(StatusCode::OK, &JobList { jobs }))
 }
 
@@ -199,31 +214,30 @@ async fn job(Injected(ctx): Context, Path(id): Path<String>) -> Result<Response,
 }
 
 fn find(ctx: &JobContext, id: &str) -> Result<JobRecord, Failed> {
-    ctx.state.job(id)?.ok_or_else(|| {
-        let what = format!("there is no job `{id}` here");
-        let remedy = "list the jobs with `psi-node jobs list`";
-        Failed(StatusCode::NOT_FOUND, UserError::bad_input(what, remedy))
-    })
+    Ok(ctx.state.job(id)?)
 }
 
 fn job_info(ctx: &JobContext, record: JobRecord) -> JobInfo {
     let running = record.state == JobState::Running;
-    let view = if running { ctx.registry.get(&record.id) } else { None };
+    let view = if running {
+        ctx.registry.get(&record.id)
+    } else {
+        None
+    };
     JobInfo {
         progress: view.map(|view| view.snapshot()),
         job_id: record.job_id.map(hex::encode),
         collab: record.collab,
-        role: match record.role {
-            JobRole::Requester => "requester".into(),
-            JobRole::Responder => "responder".into(),
-        },
+        role: record.role.as_str().into(),
         query: record.query,
         state: record.state.as_str().into(),
         reason: record.reason,
         detail: record.detail,
         created_unix: record.created_unix,
         finished_unix: record.finished_unix,
-        result: record.result.and_then(|text| serde_json::from_str(&text).ok()),
+        result: record
+            .result
+            .and_then(|text| serde_json::from_str(&text).ok()),
         id: record.id,
     }
 }
@@ -234,10 +248,16 @@ async fn new_job(
 ) -> Result<Response, Failed> {
     let body = body.map_err(|error| {
         let remedy = format!("send one JSON object of at most {BODY_BYTES_MAX} bytes");
-        Failed(error.status(), UserError::bad_input(error.body_text(), remedy))
+        Failed(
+            error.status(),
+            UserError::bad_input(error.body_text(), remedy),
+        )
     })?;
     let NewJob { collab, sql } = serde_json::from_slice(&body).map_err(|error| {
-        bad(format!("the body is no job: {error}"), "send {\"collab\": \"…\", \"sql\": \"…\"}")
+        bad(
+            format!("the body is no job: {error}"),
+            "send {\"collab\": \"…\", \"sql\": \"…\"}",
+        )
     })?;
     let handle = ctx.registry.begin(JobRole::Requester).map_err(|error| {
         let remedy = "wait for one to end, cancel one, or raise `jobs_max`";
@@ -285,10 +305,16 @@ async fn cancel(Injected(ctx): Context, Path(id): Path<String>) -> Result<Respon
 }
 
 async fn events(Injected(ctx): Context, Path(id): Path<String>) -> Result<Response, Failed> {
-    let view = ctx.registry.get(&id).filter(|view| view.role() == JobRole::Requester);
+    let view = ctx
+        .registry
+        .get(&id)
+        .filter(|view| view.role() == JobRole::Requester);
     let Some(view) = view else {
         let record = find(&ctx, &id)?;
-        let what = format!("job `{}` was not requested here, or ended long ago", record.id);
+        let what = format!(
+            "job `{}` was not requested here, or ended long ago",
+            record.id
+        );
         let error = UserError::bad_input(what, "see it with `psi-node jobs show`");
         return Err(Failed(StatusCode::CONFLICT, error));
     };
@@ -310,7 +336,9 @@ impl hyper::body::Body for Lines {
         mut self: Pin<&mut Self>,
         cx: &mut task::Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(cx).map(|line| line.map(|line| Ok(Frame::data(line))))
+        self.0
+            .poll_recv(cx)
+            .map(|line| line.map(|line| Ok(Frame::data(line))))
     }
 }
 
@@ -338,7 +366,9 @@ async fn follow(view: JobView, lines: mpsc::Sender<Bytes>) {
 
 /// Returns whether somebody still reads.
 async fn send(lines: &mpsc::Sender<Bytes>, event: &Event) -> bool {
-    let Ok(mut line) = serde_json::to_vec(event) else { return false };
+    let Ok(mut line) = serde_json::to_vec(event) else {
+        return false;
+    };
     line.push(b'\n');
     lines.send(Bytes::from(line)).await.is_ok()
 }

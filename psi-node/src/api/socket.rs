@@ -20,15 +20,23 @@ impl SocketPath {
     /// The short way to `socket`, whose folder must exist.
     pub(super) fn of(socket: &Path) -> io::Result<Self> {
         if socket.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
-            return Ok(Self { path: socket.to_path_buf(), _folder: None });
+            return Ok(Self {
+                path: socket.to_path_buf(),
+                _folder: None,
+            });
         }
         let (Some(folder), Some(name)) = (socket.parent(), socket.file_name()) else {
             return Err(io::Error::other("the socket's path has no folder"));
         };
         let folder = File::open(folder)?;
         let number = std::os::fd::AsRawFd::as_raw_fd(&folder);
-        let path = Path::new("/proc/self/fd").join(number.to_string()).join(name);
-        Ok(Self { path, _folder: Some(folder) })
+        let path = Path::new("/proc/self/fd")
+            .join(number.to_string())
+            .join(name);
+        Ok(Self {
+            path,
+            _folder: Some(folder),
+        })
     }
 
     pub(super) fn as_path(&self) -> &Path {
@@ -57,7 +65,12 @@ mod tests {
         stream.write_all(b"x").unwrap();
         drop(stream);
         let mut text = String::new();
-        listener.accept().unwrap().0.read_to_string(&mut text).unwrap();
+        listener
+            .accept()
+            .unwrap()
+            .0
+            .read_to_string(&mut text)
+            .unwrap();
         assert_eq!(text, "x");
     }
 }

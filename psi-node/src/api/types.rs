@@ -172,13 +172,23 @@ pub struct ErrorInfo {
 impl From<&UserError> for ErrorBody {
     fn from(error: &UserError) -> Self {
         let (what, remedy) = (error.what.clone(), error.remedy.clone());
-        Self { error: ErrorInfo { code: error.exit.as_str().into(), what, remedy } }
+        Self {
+            error: ErrorInfo {
+                code: error.exit.as_str().into(),
+                what,
+                remedy,
+            },
+        }
     }
 }
 
 impl From<ErrorInfo> for UserError {
     fn from(error: ErrorInfo) -> Self {
         let exit = Exit::ALL.iter().find(|exit| exit.as_str() == error.code);
-        Self::new(exit.copied().unwrap_or(Exit::Internal), error.what, error.remedy)
+        Self::new(
+            exit.copied().unwrap_or(Exit::Internal),
+            error.what,
+            error.remedy,
+        )
     }
 }

@@ -1,11 +1,21 @@
 //! `psi-node check`: the configuration and the data against each other, without a peer.
+//!
+//! Loads every table the way the daemon does and prints what it found, for the owner's eyes: row
+//! counts and distinct identities are not for the peer. Exit code 2 if a table would not be served.
 
+use std::fmt::Write as _;
+
+use aggregator::{KeyReport, LoadReport, TableReport};
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::ConfigArg;
-use super::output::Format;
+use super::output::{self, Format, Table};
+use crate::config::NodeConfig;
+use crate::daemon;
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::identity::{NodeId, NodeKey};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -21,7 +31,140 @@ pub struct CheckArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// [`UserError`] if the configuration makes no sense.
-pub fn run(_args: &CheckArgs) -> Result<Exit, UserError> {
-    Err(UserError::internal("not built yet"))
+/// [`UserError`] if the configuration makes no sense or the key cannot be used.
+pub fn run(args: &CheckArgs) -> Result<Exit, UserError> {
+    let config = args.config.load()?;
+    let id = NodeKey::load(&config.key_path())?.id();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    let (_, report) = runtime.block_on(daemon::load(&config))?;
+    match args.format {
+        Format::Json => output::print_json(&document(&config, id, &report))?,
+        Format::Table => output::print(&text(&config, id, &report))?,
+    }
+    Ok(if report.is_clean() {
+        Exit::Released
+    } else {
+        Exit::BadInput
+    })
+}
+
+fn text(config: &NodeConfig, id: NodeId, report: &LoadReport) -> String {
+    let mut text = format!(
+        "Node {} ({id}), listening on {}\n",
+        config.name, config.listen
+    );
+    if report.tables.is_empty() {
+        text.push_str("No table is configured: this node can serve nothing and ask nothing.\n");
+    }
+    for table in &report.tables {
+        table_text(&mut text, table);
+    }
+    let served = report
+        .tables
+        .iter()
+        .filter(|table| table.is_served())
+        .count();
+    // Writing into a String cannot fail, here and below.
+    let _ = writeln!(
+        text,
+        "\n{served} of {} tables would be served.",
+        report.tables.len()
+    );
+    output::printable(&text)
+}
+
+fn table_text(text: &mut String, table: &TableReport) {
+    let served = if table.is_served() {
+        "served"
+    } else {
+        "NOT SERVED"
+    };
+    let _ = writeln!(text, "\nTable {}: {served}", table.name);
+    let _ = writeln!(
+        text,
+        "  {} files, {} rows, {} of them allowed by row_filter",
+        table.files.len(),
+        table.rows,
+        table.rows_allowed
+    );
+    for problem in &table.problems {
+        let _ = writeln!(
+            text,
+            "  problem: {}: {}\n  help: {}",
+            problem.place, problem.what, problem.remedy
+        );
+    }
+    for note in &table.notes {
+        let _ = writeln!(text, "  note: {note}");
+    }
+    let mut keys = Table::new(&["KEY", "KINDS", "UNIQUE", "DISTINCT", "NULL", "IDENTITIES"]);
+    for key in &table.keys {
+        let derived = if key.derived { " (derived)" } else { "" };
+        keys.row([
+            key.columns.join(", "),
+            kinds(key).join(", "),
+            if key.unique { "yes" } else { "no" }.to_owned(),
+            key.distinct.to_string(),
+            key.nulls.to_string(),
+            format!("{}{derived}", key.identities),
+        ]);
+    }
+    let mut columns = Table::new(&["COLUMN", "TYPE", "FILTER"]);
+    for column in &table.columns {
+        let filter = if column.filter { "yes" } else { "-" };
+        columns.row([column.name.as_str(), &column.kind, filter]);
+    }
+    for table in [keys, columns].iter().filter(|table| !table.is_empty()) {
+        for line in table.render().lines() {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+}
+
+fn document(config: &NodeConfig, id: NodeId, report: &LoadReport) -> Value {
+    json!({
+        "name": config.name,
+        "id": id,
+        "listen": config.listen,
+        "tables": report.tables.iter().map(table_document).collect::<Vec<_>>(),
+    })
+}
+
+fn table_document(table: &TableReport) -> Value {
+    let columns = table
+        .columns
+        .iter()
+        .map(|column| json!({"name": column.name, "type": column.kind, "filter": column.filter}));
+    let keys = table.keys.iter().map(|key| {
+        json!({
+            "columns": key.columns,
+            "kinds": kinds(key),
+            "unique": key.unique,
+            "distinct": key.distinct,
+            "nulls": key.nulls,
+            "identities": key.identities,
+            "derived": key.derived,
+        })
+    });
+    let problems = table.problems.iter().map(
+        |problem| json!({"place": problem.place, "what": problem.what, "remedy": problem.remedy}),
+    );
+    json!({
+        "name": table.name,
+        "served": table.is_served(),
+        "files": table.files,
+        "rows": table.rows,
+        "rows_allowed": table.rows_allowed,
+        "columns": columns.collect::<Vec<_>>(),
+        "keys": keys.collect::<Vec<_>>(),
+        "notes": table.notes,
+        "problems": problems.collect::<Vec<_>>(),
+    })
+}
+
+fn kinds(key: &KeyReport) -> Vec<String> {
+    key.kinds.iter().map(ToString::to_string).collect()
 }

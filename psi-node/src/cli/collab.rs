@@ -1,13 +1,19 @@
 //! `psi-node collab`: make, sign and join collaborations.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use super::ConfigArg;
-use super::output::Format;
+use super::output::{self, Format, Table};
+use crate::collab::{Collaboration, Member, signature_section};
+use crate::durable_file;
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::identity::{NodeIdError, NodeKey};
+use crate::state::{Joined, State, StateError};
 
 /// The commands of `collab`.
 #[derive(Debug, Subcommand)]
@@ -30,7 +36,7 @@ pub struct NewArgs {
     /// The collaboration's name
     #[arg(long)]
     pub name: String,
-    /// A member; give two. ADDRESS is where its node is reached (IP:PORT or HOST:PORT)
+    /// A member; give two. ADDRESS is where its node is reached (IP:PORT)
     #[arg(long = "member", value_name = "NAME=ID@ADDRESS", required = true)]
     pub members: Vec<String>,
     /// A member that may not ask questions (repeatable)
@@ -95,6 +101,248 @@ impl CollabCommand {
 ///
 /// # Errors
 /// [`UserError`] by command.
-pub fn run(_command: CollabCommand) -> Result<Exit, UserError> {
-    Err(UserError::internal("not built yet"))
+pub fn run(command: CollabCommand) -> Result<Exit, UserError> {
+    match command {
+        CollabCommand::New(args) => new(&args),
+        CollabCommand::Sign(args) => sign(&args),
+        CollabCommand::Join(args) => join(&args),
+        CollabCommand::List(args) => list(&args),
+        CollabCommand::Show(args) => show(&args),
+    }?;
+    Ok(Exit::Released)
+}
+
+fn new(args: &NewArgs) -> Result<(), UserError> {
+    let mut members = Vec::new();
+    for text in &args.members {
+        let mut member = parse_member(text)?;
+        member.may_query = !args.no_query.contains(&member.name);
+        member.may_receive = !args.no_receive.contains(&member.name);
+        members.push(member);
+    }
+    for name in args.no_query.iter().chain(&args.no_receive) {
+        if members.iter().all(|member| member.name != *name) {
+            return Err(UserError::bad_input(
+                format!("{name:?} is not the name of a --member"),
+                "spell it as in --member",
+            ));
+        }
+    }
+    let members: [Member; 2] = members.try_into().map_err(|members: Vec<Member>| {
+        UserError::bad_input(
+            format!(
+                "a collaboration has two members, and --member was given {} times",
+                members.len()
+            ),
+            MEMBER_REMEDY,
+        )
+    })?;
+    let collab = Collaboration::new(&args.name, members)
+        .map_err(|e| UserError::bad_input(e.to_string(), e.remedy()))?;
+    let path = &args.output;
+    durable_file::create(path, collab.to_toml().as_bytes(), durable_file::PUBLIC).map_err(|e| {
+        match e.kind() {
+            io::ErrorKind::AlreadyExists => UserError::bad_input(
+                format!("{} exists already", path.display()),
+                "choose another file, or remove that one first; nothing was changed",
+            ),
+            _ => UserError::machine(format!("cannot write {}", path.display()), e),
+        }
+    })?;
+    output::print(&format!(
+        "Wrote {file}\n  id  {id}\nNext: each member runs `psi-node collab sign {file}`, then both \
+         run `psi-node collab join {file}`.\n",
+        file = path.display(),
+        id = hex::encode(collab.id()),
+    ))
+}
+
+const MEMBER_REMEDY: &str = "give two members as --member NAME=ID@IP:PORT; `psi-node id` prints a \
+                             node's ID";
+
+fn parse_member(text: &str) -> Result<Member, UserError> {
+    let wrong =
+        |what: &str| UserError::bad_input(format!("--member {text}: {what}"), MEMBER_REMEDY);
+    let (name, rest) = text
+        .split_once('=')
+        .ok_or_else(|| wrong("there is no `=`"))?;
+    let (id, address) = rest
+        .split_once('@')
+        .ok_or_else(|| wrong("there is no `@`"))?;
+    Ok(Member {
+        name: name.to_owned(),
+        id: id.parse().map_err(|e: NodeIdError| wrong(&e.to_string()))?,
+        address: address
+            .parse()
+            .map_err(|_| wrong("the address is not IP:PORT"))?,
+        may_query: true,
+        may_receive: true,
+    })
+}
+
+fn sign(args: &FileArgs) -> Result<(), UserError> {
+    let key = NodeKey::load(&args.config.load()?.key_path())?;
+    let path = &args.file;
+    let (collab, text) = Collaboration::read(path)?;
+    let member = own_member(&collab, &key, path)?.clone();
+    collab.verify_present().map_err(|e| e.at(path))?;
+    if collab.has_signed(&member.name) {
+        return output::print(&format!(
+            "{} bears the signature of {} already.\n",
+            path.display(),
+            member.name
+        ));
+    }
+    let signature = collab
+        .sign(&key)
+        .ok_or_else(|| UserError::internal("a member that may not sign"))?;
+    // Appended, so that comments by the members stay.
+    let mut signed = text;
+    if !signed.ends_with('\n') {
+        signed.push('\n');
+    }
+    signed.push_str(&signature_section(&member.name, &signature));
+    let again = Collaboration::parse(&signed, path)?;
+    again.verify_present().map_err(|e| e.at(path))?;
+    durable_file::replace(path, signed.as_bytes(), durable_file::PUBLIC)
+        .map_err(|e| UserError::machine(format!("cannot write {}", path.display()), e))?;
+    let next = match again.verify() {
+        Ok(()) => "both signatures are there: both members run `psi-node collab join`".to_owned(),
+        Err(error) => error.remedy(),
+    };
+    output::print(&format!(
+        "Signed {} as {}.\nNext: {next}.\n",
+        path.display(),
+        member.name
+    ))
+}
+
+fn join(args: &FileArgs) -> Result<(), UserError> {
+    let config = args.config.load()?;
+    let key = NodeKey::load(&config.key_path())?;
+    let path = &args.file;
+    let (collab, _) = Collaboration::read(path)?;
+    collab.verify().map_err(|e| e.at(path))?;
+    let member = own_member(&collab, &key, path)?;
+    if member.name != config.name {
+        return Err(UserError::bad_input(
+            format!(
+                "{} calls this node {:?}, and its configuration {:?}",
+                path.display(),
+                member.name,
+                config.name
+            ),
+            "use the same name in both, because queries name tables by it",
+        ));
+    }
+    let joined = State::open(&config.state_dir())?.collab_join(&collab)?;
+    let (name, id) = (collab.name(), hex::encode(collab.id()));
+    output::print(&match joined {
+        Joined::New => format!("Joined {name} as {}\n  id  {id}\n", member.name),
+        Joined::Already => format!("This node joined {name} before; nothing was changed.\n"),
+    })
+}
+
+fn own_member<'a>(
+    collab: &'a Collaboration,
+    key: &NodeKey,
+    path: &Path,
+) -> Result<&'a Member, UserError> {
+    collab.member_by_id(&key.id()).ok_or_else(|| {
+        UserError::bad_input(
+            format!(
+                "{}: this node (id {}) is not a member",
+                path.display(),
+                key.id()
+            ),
+            "check --config; a node that was made anew has a new id and needs a new collaboration",
+        )
+    })
+}
+
+fn list(args: &ListArgs) -> Result<(), UserError> {
+    let state = State::open(&args.config.load()?.state_dir())?;
+    let collabs = state.collabs()?;
+    match args.format {
+        Format::Json => {
+            let all: Result<Vec<_>, _> = collabs.iter().map(|c| document(&state, c)).collect();
+            output::print_json(&all?)
+        }
+        Format::Table => {
+            let mut table = Table::new(&["NAME", "MEMBERS", "ENTRIES", "LOG", "ID"]);
+            for collab in &collabs {
+                let members = collab.members().iter().map(|m| m.name.as_str());
+                let head = state.chain_head(&collab.id())?;
+                let log = if state.chain_broken(&collab.id())?.is_some() {
+                    "broken"
+                } else {
+                    "ok"
+                };
+                table.row([
+                    collab.name(),
+                    &members.collect::<Vec<_>>().join(", "),
+                    &head.map_or(0, |head| head.seq + 1).to_string(),
+                    log,
+                    &hex::encode(collab.id()),
+                ]);
+            }
+            output::print(&table.render())
+        }
+    }
+}
+
+fn show(args: &ShowArgs) -> Result<(), UserError> {
+    let state = State::open(&args.config.load()?.state_dir())?;
+    let collab = state
+        .collab_by_name(&args.name)?
+        .ok_or(StateError::UnknownCollab)?;
+    match args.format {
+        Format::Json => output::print_json(&document(&state, &collab)?),
+        Format::Table => {
+            let mut text = format!("{}  {}\n", collab.name(), hex::encode(collab.id()));
+            let mut table = Table::new(&["MEMBER", "ADDRESS", "MAY QUERY", "MAY RECEIVE", "ID"]);
+            for member in collab.members() {
+                table.row([
+                    member.name.as_str(),
+                    &member.address.to_string(),
+                    if member.may_query { "yes" } else { "no" },
+                    if member.may_receive { "yes" } else { "no" },
+                    &member.id.to_string(),
+                ]);
+            }
+            text.push_str(&table.render());
+            let jobs = state.jobs_debited(&collab.id())?;
+            text.push_str(&format!("Jobs opened so far: {jobs}\n"));
+            if let Some(why) = state.chain_broken(&collab.id())? {
+                text.push_str(&format!("The receipt log cannot be continued: {why}\n"));
+            }
+            output::print(&text)
+        }
+    }
+}
+
+fn document(state: &State, collab: &Collaboration) -> Result<Value, UserError> {
+    let members: Vec<Value> = collab
+        .members()
+        .iter()
+        .map(|member| {
+            json!({
+                "name": member.name,
+                "id": member.id,
+                "address": member.address,
+                "may_query": member.may_query,
+                "may_receive": member.may_receive,
+            })
+        })
+        .collect();
+    let head = state.chain_head(&collab.id())?;
+    Ok(json!({
+        "name": collab.name(),
+        "id": hex::encode(collab.id()),
+        "members": members,
+        "entries": head.map_or(0, |head| head.seq + 1),
+        "jobs_opened": state.jobs_debited(&collab.id())?,
+        "broken": state.chain_broken(&collab.id())?,
+        "repair_requested": state.chain_repair_requested(&collab.id())?,
+    }))
 }

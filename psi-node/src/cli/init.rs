@@ -89,6 +89,7 @@ listen = "{listen}"      # where peers connect (UDP)
 state_dir = "state"              # jobs, receipts, the local API's socket
 
 # jobs_max = 4                   # jobs at the same time
+# identities_max = 20000000    # identities that either side of a job may register
 # peer_timeout_s = 60            # how long a peer may be silent during a job
 # connect_timeout_s = 60         # how long to keep trying a peer that is not up yet
 # engine_memory_mb = 256         # memory of the data engine
@@ -130,6 +131,8 @@ mod tests {
             })
             .fold(String::new(), |all, line| all + line + "\n");
         let config = NodeConfig::parse(&uncommented, path).unwrap();
-        assert_eq!(config.table.len(), 1);
+        let table = &config.table["customers"];
+        assert_eq!((table.minimum, table.key.len()), (10, 1));
+        assert!(table.key[0].unique);
     }
 }

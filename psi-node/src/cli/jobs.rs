@@ -1,11 +1,14 @@
 //! `psi-node jobs`: what this node was asked and asked itself.
 
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use super::ConfigArg;
-use super::output::Format;
+use super::output::{self, Format, Table};
+use crate::api::client::Client;
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::state::{JobRecord, State};
 
 /// The commands of `jobs`.
 #[derive(Debug, Subcommand)]
@@ -61,6 +64,115 @@ impl JobsCommand {
 ///
 /// # Errors
 /// [`UserError`] by command.
-pub fn run(_command: JobsCommand) -> Result<Exit, UserError> {
-    Err(UserError::internal("not built yet"))
+pub fn run(command: JobsCommand) -> Result<Exit, UserError> {
+    match command {
+        JobsCommand::List(args) => list(&args),
+        JobsCommand::Show(args) => show(&args),
+        JobsCommand::Cancel(args) => cancel(&args),
+    }
+}
+
+fn list(args: &ListArgs) -> Result<Exit, UserError> {
+    let jobs = State::open(&args.config.load()?.state_dir())?.jobs(args.limit)?;
+    match args.format {
+        Format::Json => output::print_json(&jobs.iter().map(document).collect::<Vec<_>>())?,
+        Format::Table => {
+            let mut table = Table::new(&[
+                "JOB", "STARTED", "COLLAB", "ROLE", "STATE", "REASON", "QUERY",
+            ]);
+            for job in &jobs {
+                table.row([
+                    &job.id,
+                    &output::utc(job.created_unix),
+                    &job.collab,
+                    job.role.as_str(),
+                    job.state.as_str(),
+                    job.reason.as_deref().unwrap_or("-"),
+                    &shortened(&job.query),
+                ]);
+            }
+            output::print(&table.render())?;
+        }
+    }
+    Ok(Exit::Released)
+}
+
+fn show(args: &JobArgs) -> Result<Exit, UserError> {
+    let job = State::open(&args.config.load()?.state_dir())?.job(&args.job)?;
+    match args.format {
+        Format::Json => output::print_json(&document(&job))?,
+        Format::Table => {
+            let mut table = Table::new(&["JOB", &job.id]);
+            table.row([
+                "job id",
+                &job.job_id.map_or_else(|| "-".into(), hex::encode),
+            ]);
+            table.row(["collaboration", &job.collab]);
+            table.row(["role", job.role.as_str()]);
+            table.row(["state", job.state.as_str()]);
+            table.row(["started", &output::utc(job.created_unix)]);
+            table.row([
+                "ended",
+                &job.finished_unix.map_or_else(|| "-".into(), output::utc),
+            ]);
+            table.row(["query", &job.query]);
+            for (name, value) in [("reason", &job.reason), ("detail", &job.detail)] {
+                if let Some(value) = value {
+                    table.row([name, value]);
+                }
+            }
+            if let Some(rows) = result_of(&job).get("rows") {
+                table.row(["rows", &rows.to_string()]);
+            }
+            output::print(&table.render())?;
+        }
+    }
+    Ok(Exit::Released)
+}
+
+/// Only the daemon knows what runs, so the request goes through its local API.
+fn cancel(args: &JobArgs) -> Result<Exit, UserError> {
+    let client = Client::new(&args.config.load()?.socket_path());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    let id = runtime.block_on(client.cancel(&args.job))?.id;
+    match args.format {
+        Format::Json => output::print_json(&json!({"id": id, "cancelling": true}))?,
+        Format::Table => output::print(&format!(
+            "Job {id} was asked to stop; `psi-node jobs show {id}` shows how it ended.\n"
+        ))?,
+    }
+    Ok(Exit::Released)
+}
+
+fn document(job: &JobRecord) -> Value {
+    json!({
+        "id": job.id,
+        "job_id": job.job_id.map(hex::encode),
+        "collab": job.collab,
+        "collab_id": hex::encode(job.collab_id),
+        "role": job.role.as_str(),
+        "state": job.state.as_str(),
+        "query": job.query,
+        "reason": job.reason,
+        "detail": job.detail,
+        "result": result_of(job),
+        "created_unix": job.created_unix,
+        "finished_unix": job.finished_unix,
+    })
+}
+
+fn result_of(job: &JobRecord) -> Value {
+    let result = job.result.as_deref().map(serde_json::from_str);
+    result.and_then(Result::ok).unwrap_or(Value::Null)
+}
+
+fn shortened(query: &str) -> String {
+    let line = query.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
 }

@@ -25,7 +25,11 @@ impl Bars {
         let waiting = all.add(ProgressBar::new_spinner());
         waiting.set_message("waiting for the other node");
         waiting.enable_steady_tick(Duration::from_millis(120));
-        Self { all, waiting, stages: HashMap::new() }
+        Self {
+            all,
+            waiting,
+            stages: HashMap::new(),
+        }
     }
 
     /// Shows how far the job is.
@@ -94,12 +98,21 @@ fn message(stage: &StageProgress) -> String {
     if left == 0 {
         return rate;
     }
-    let seconds = left as f64 / stage.rate;
-    if seconds < 3600.0 * 100.0 {
-        format!("{rate}, {} left", duration(seconds as u64))
-    } else {
-        rate
+    // Beyond a hundred hours, and for whatever is no duration, the rate alone is shown.
+    match Duration::try_from_secs_f64(seconds(left, stage.rate)) {
+        Ok(time) if time < Duration::from_hours(100) => {
+            format!("{rate}, {} left", duration(time.as_secs()))
+        }
+        _ => rate,
     }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "shown to a person, in whole seconds"
+)]
+fn seconds(records: u64, rate: f64) -> f64 {
+    records as f64 / rate
 }
 
 fn duration(seconds: u64) -> String {
@@ -117,7 +130,12 @@ mod tests {
 
     #[test]
     fn the_remaining_time_follows_from_the_rate() {
-        let stage = |done, rate| StageProgress { stage: "blind".into(), done, total: 1000, rate };
+        let stage = |done, rate| StageProgress {
+            stage: "blind".into(),
+            done,
+            total: 1000,
+            rate,
+        };
         assert_eq!(message(&stage(0, 0.0)), "");
         assert_eq!(message(&stage(400, 10.0)), "10/s, 1 min 00 s left");
         assert_eq!(message(&stage(1000, 10.0)), "10/s");

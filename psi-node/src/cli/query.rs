@@ -3,9 +3,9 @@
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::ConfigArg;
 use super::output::{self, ErrorStyle};
 use super::progress::Bars;
-use super::ConfigArg;
 use crate::api::client::Client;
 use crate::api::types::{Event, NewJob};
 use crate::error::UserError;
@@ -60,7 +60,10 @@ impl QueryArgs {
 pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
     let config = args.config.load()?;
     let client = Client::new(&config.socket_path());
-    let job = NewJob { collab: args.collab, sql: args.sql };
+    let job = NewJob {
+        collab: args.collab,
+        sql: args.sql,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -103,9 +106,10 @@ pub async fn ask(client: &Client, job: &NewJob) -> Result<Ended, UserError> {
     };
     bars.clear();
     match result {
-        Ok(ended) if cancelled && ended.document.status == "aborted" => {
-            Ok(Ended { exit: Exit::Interrupted.number(), ..ended })
-        }
+        Ok(ended) if cancelled && ended.document.status == "aborted" => Ok(Ended {
+            exit: Exit::Interrupted.number(),
+            ..ended
+        }),
         other => other,
     }
 }
@@ -139,7 +143,10 @@ fn print_result(
         let error = UserError::new(
             exit,
             detail.as_str(),
-            document.remedy.as_deref().unwrap_or("see `psi-node jobs show`"),
+            document
+                .remedy
+                .as_deref()
+                .unwrap_or("see `psi-node jobs show`"),
         );
         output::print_error(&error, ErrorStyle::Text);
         return Ok(());
@@ -148,17 +155,31 @@ fn print_result(
 }
 
 /// The rows as text. A suppressed result is one row that says so in every column.
-fn render(document: &ResultDocument, format: QueryFormat) -> String {
+#[must_use]
+pub fn render(document: &ResultDocument, format: QueryFormat) -> String {
     let rows: Vec<Vec<String>> = if document.status == "suppressed" {
-        vec![document.columns.iter().map(|_| "suppressed".to_owned()).collect()]
+        vec![
+            document
+                .columns
+                .iter()
+                .map(|_| "suppressed".to_owned())
+                .collect(),
+        ]
     } else {
         let rows = document.rows.iter();
-        rows.map(|row| row.iter().map(|value| cell(value, format)).collect()).collect()
+        rows.map(|row| row.iter().map(|value| cell(value, format)).collect())
+            .collect()
     };
     if format == QueryFormat::Csv {
-        let header = document.columns.iter().map(|name| csv_field(name)).collect();
+        let header = document
+            .columns
+            .iter()
+            .map(|name| csv_field(name))
+            .collect();
         let lines = std::iter::once(header).chain(rows);
-        return lines.fold(String::new(), |text, line: Vec<String>| text + &line.join(",") + "\n");
+        return lines.fold(String::new(), |text, line: Vec<String>| {
+            text + &line.join(",") + "\n"
+        });
     }
     let header: Vec<&str> = document.columns.iter().map(String::as_str).collect();
     let mut table = output::Table::new(&header);
@@ -175,7 +196,11 @@ fn cell(value: &serde_json::Value, format: QueryFormat) -> String {
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    if format == QueryFormat::Csv { csv_field(&text) } else { text }
+    if format == QueryFormat::Csv {
+        csv_field(&text)
+    } else {
+        text
+    }
 }
 
 /// Quoted as RFC 4180 asks, where it must be.
@@ -209,13 +234,22 @@ mod tests {
     #[test]
     fn a_suppressed_result_is_shown_as_suppressed() {
         let suppressed = document("suppressed", Vec::new());
-        assert_eq!(render(&suppressed, QueryFormat::Table), "COUNT(*)\nsuppressed\n");
-        assert_eq!(render(&suppressed, QueryFormat::Csv), "COUNT(*)\nsuppressed\n");
+        assert_eq!(
+            render(&suppressed, QueryFormat::Table),
+            "COUNT(*)\nsuppressed\n"
+        );
+        assert_eq!(
+            render(&suppressed, QueryFormat::Csv),
+            "COUNT(*)\nsuppressed\n"
+        );
     }
 
     #[test]
     fn csv_fields_are_quoted_where_they_must_be() {
         let odd = document("released", vec![vec!["a,\"b\"".into()]]);
-        assert_eq!(render(&odd, QueryFormat::Csv), "COUNT(*)\n\"a,\"\"b\"\"\"\n");
+        assert_eq!(
+            render(&odd, QueryFormat::Csv),
+            "COUNT(*)\n\"a,\"\"b\"\"\"\n"
+        );
     }
 }

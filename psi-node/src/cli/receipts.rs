@@ -1,13 +1,22 @@
 //! `psi-node receipts`: show, export, verify and repair the logs that both members countersign.
 
+mod show;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use psi_core::limits::STATEMENT_BYTES_MAX;
+use serde_json::{Value, json};
 
 use super::ConfigArg;
-use super::output::Format;
+use super::output::{self, Format};
+use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::identity::NodeKey;
+use crate::receipts::export::export;
+use crate::receipts::verify::{compare, verify};
+use crate::state::{State, StateError};
 
 /// The commands of `receipts`.
 #[derive(Debug, Subcommand)]
@@ -120,6 +129,131 @@ impl ReceiptsCommand {
 ///
 /// # Errors
 /// [`UserError`] by command.
-pub fn run(_command: ReceiptsCommand) -> Result<Exit, UserError> {
-    Err(UserError::internal("not built yet"))
+pub fn run(command: ReceiptsCommand) -> Result<Exit, UserError> {
+    match command {
+        ReceiptsCommand::List(args) if args.local => show::list_local(&args),
+        ReceiptsCommand::List(args) => show::list(&args),
+        ReceiptsCommand::Show(args) => show::show(&args),
+        ReceiptsCommand::Export(args) => export_log(&args),
+        ReceiptsCommand::Verify(args) => verify_file(&args),
+        ReceiptsCommand::Repair(args) => repair(&args),
+    }?;
+    Ok(Exit::Released)
+}
+
+/// The named collaboration, or the only one.
+fn find_collab(state: &State, name: Option<&str>) -> Result<Collaboration, UserError> {
+    if let Some(name) = name {
+        return Ok(state
+            .collab_by_name(name)?
+            .ok_or(StateError::UnknownCollab)?);
+    }
+    let mut collabs = state.collabs()?.into_iter();
+    match (collabs.next(), collabs.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) => Err(UserError::bad_input(
+            "this node has not joined any collaboration",
+            "join one with `psi-node collab join`",
+        )),
+        (Some(_), Some(_)) => Err(UserError::bad_input(
+            "this node has joined several collaborations",
+            "name one with --collab; `psi-node collab list` lists them",
+        )),
+    }
+}
+
+fn export_log(args: &ExportArgs) -> Result<(), UserError> {
+    let config = args.config.load()?;
+    let key = NodeKey::load(&config.key_path())?;
+    let state = State::open(&config.state_dir())?;
+    let collab = find_collab(&state, args.collab.as_deref())?;
+    let entries = export(&state, &collab, &key, &args.output)?;
+    output::print(&format!(
+        "Wrote {entries} entries of {} to {}.\n",
+        collab.name(),
+        args.output.display()
+    ))
+}
+
+fn verify_file(args: &VerifyArgs) -> Result<(), UserError> {
+    let expected = match &args.collab_file {
+        None => None,
+        Some(path) => {
+            let (collab, _) = Collaboration::read(path)?;
+            collab.verify().map_err(|e| e.at(path))?;
+            Some(collab)
+        }
+    };
+    let log = verify(&args.file, expected.as_ref())?;
+    if let Some(other) = &args.against {
+        compare(&log, &verify(other, expected.as_ref())?)?;
+    }
+    let (collab, summary) = (&log.collab, &log.summary);
+    if args.format == Format::Json {
+        let members: Vec<Value> = collab
+            .members()
+            .iter()
+            .map(|member| json!({"name": member.name, "id": member.id}))
+            .collect();
+        return output::print_json(&json!({
+            "verified": true,
+            "compared": args.against.is_some(),
+            "collab": collab.name(),
+            "collab_id": hex::encode(collab.id()),
+            "members": members,
+            "exported_by": log.member,
+            "entries": summary.entries,
+            "opened": summary.opened,
+            "completed": summary.completed,
+            "aborted": summary.aborted,
+            "unsigned": summary.unsigned,
+        }));
+    }
+    let mut text = format!(
+        "The log of {} verifies: {} entries; {} jobs opened, {} completed, {} aborted.\n\
+         Exported by {}. Compare these ids with the members':\n",
+        collab.name(),
+        summary.entries,
+        summary.opened,
+        summary.completed,
+        summary.aborted,
+        log.member,
+    );
+    for member in collab.members() {
+        text.push_str(&format!("  {}  {}\n", member.id, member.name));
+    }
+    for name in &summary.unsigned {
+        text.push_str(&format!(
+            "The last entry lacks the signature of {name}; it is added when the nodes next connect.\n"
+        ));
+    }
+    if args.against.is_some() {
+        text.push_str("Both logs hold the same entries.\n");
+    }
+    output::print(&text)
+}
+
+fn repair(args: &RepairArgs) -> Result<(), UserError> {
+    let statement = args.statement.trim();
+    if statement.is_empty() || statement.len() > STATEMENT_BYTES_MAX {
+        return Err(UserError::bad_input(
+            format!("the statement has {} bytes", statement.len()),
+            format!("say in 1 to {STATEMENT_BYTES_MAX} bytes what happened to the log"),
+        ));
+    }
+    let state = State::open(&args.config.load()?.state_dir())?;
+    let collab = find_collab(&state, args.collab.as_deref())?;
+    let Some(why) = state.chain_broken(&collab.id())? else {
+        return Err(UserError::bad_input(
+            format!("the log of {} is not known to need repair", collab.name()),
+            "nothing to do; a log that does not agree with the peer's is noticed when they connect",
+        ));
+    };
+    state.chain_repair(&collab.id(), statement)?;
+    output::print(&format!(
+        "The log of {} could not be continued: {why}\nYour statement is recorded. When the nodes \
+         next connect, missing entries are fetched from the other member and the statement is put \
+         on both logs.\n",
+        collab.name()
+    ))
 }

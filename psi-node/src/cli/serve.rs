@@ -3,6 +3,9 @@
 //! Says on standard output what it serves and, last, `listening on ADDRESS`; from then on the
 //! local commands work. Everything after that is log, on standard error.
 
+use std::fmt::Write as _;
+
+use aggregator::LoadReport;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -24,7 +27,7 @@ pub struct ServeArgs {
     #[command(flatten)]
     pub config: ConfigArg,
     /// What to log on standard error: error, warn, info, debug, trace, or a filter such as
-    /// `warn,psi_node=debug` (the environment's RUST_LOG if left out)
+    /// `warn,psi_node=debug` (the variable `RUST_LOG` if left out)
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,
     /// Stop when standard input is closed, so that the node never outlives the one who started it
@@ -36,7 +39,7 @@ pub struct ServeArgs {
 ///
 /// # Errors
 /// [`UserError`] if the node cannot start.
-pub fn run(args: ServeArgs) -> Result<Exit, UserError> {
+pub fn run(args: &ServeArgs) -> Result<Exit, UserError> {
     start_log(args.log_level.as_deref())?;
     let config = args.config.load()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -56,11 +59,12 @@ pub fn run(args: ServeArgs) -> Result<Exit, UserError> {
 /// Resolves at SIGTERM or SIGINT, or at the end of standard input if that is asked for. The
 /// handlers are in place when this returns.
 fn stop_signal(until_stdin_closes: bool) -> Result<impl Future<Output = ()>, UserError> {
-    let handler = |kind| {
-        signal(kind).map_err(|e| UserError::machine("cannot watch for signals", e))
-    };
-    let (mut terminate, mut interrupt) =
-        (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    let handler =
+        |kind| signal(kind).map_err(|e| UserError::machine("cannot watch for signals", e));
+    let (mut terminate, mut interrupt) = (
+        handler(SignalKind::terminate())?,
+        handler(SignalKind::interrupt())?,
+    );
     let (closed, stdin_closed) = tokio::sync::oneshot::channel();
     if until_stdin_closes {
         // A thread of its own: reading standard input cannot be cancelled.
@@ -83,11 +87,14 @@ fn stop_signal(until_stdin_closes: bool) -> Result<impl Future<Output = ()>, Use
 
 /// Sends log events to standard error, without colours unless that is a terminal.
 fn start_log(level: Option<&str>) -> Result<(), UserError> {
-    let from_environment = std::env::var(LOG_VARIABLE).ok().filter(|text| !text.is_empty());
+    let from_environment = std::env::var(LOG_VARIABLE)
+        .ok()
+        .filter(|text| !text.is_empty());
     let (text, place) = match (level, &from_environment) {
-        (Some(level @ ("error" | "warn" | "info" | "debug" | "trace")), _) => {
-            (format!("warn,psi_node={level},aggregator={level}"), "--log-level")
-        }
+        (Some(level @ ("error" | "warn" | "info" | "debug" | "trace")), _) => (
+            format!("warn,psi_node={level},aggregator={level}"),
+            "--log-level",
+        ),
         (Some(filter), _) => (filter.to_owned(), "--log-level"),
         (None, Some(filter)) => (filter.clone(), LOG_VARIABLE),
         (None, None) => (LOG_DEFAULT.to_owned(), LOG_VARIABLE),
@@ -109,15 +116,60 @@ fn start_log(level: Option<&str>) -> Result<(), UserError> {
 }
 
 fn announce(ready: &Ready, config: &str) -> Result<(), UserError> {
-    let mut text = super::check::render(&ready.report);
+    let mut text = describe(&ready.report);
+    // Writing into a String cannot fail.
     if ready.report.tables.is_empty() {
-        text.push_str(&format!("No table is served: describe one in {config}.\n"));
+        let _ = writeln!(text, "no table is served: describe one in {config}");
     }
-    text.push_str(&format!(
-        "node id {}\nlocal API {}\nlistening on {}\n",
-        ready.id,
-        ready.socket.display(),
-        ready.listen
-    ));
+    let (id, socket, listen) = (ready.id, ready.socket.display(), ready.listen);
+    let _ = writeln!(
+        text,
+        "node id {id}\nlocal API {socket}\nlistening on {listen}"
+    );
     output::print(&text)
+}
+
+/// What is served and with which public sizes, and what is not served and why.
+fn describe(report: &LoadReport) -> String {
+    let mut text = String::new();
+    for table in &report.tables {
+        // Writing into a String cannot fail.
+        if !table.is_served() {
+            let _ = writeln!(text, "table {}: NOT SERVED", table.name);
+            for problem in &table.problems {
+                let _ = writeln!(
+                    text,
+                    "  {}: {}\n    help: {}",
+                    problem.place, problem.what, problem.remedy
+                );
+            }
+            continue;
+        }
+        let _ = writeln!(
+            text,
+            "table {}: {} rows in {} files",
+            table.name,
+            table.rows,
+            table.files.len()
+        );
+        for key in &table.keys {
+            let origin = if key.derived {
+                "derived from the data; fix it with `identities`"
+            } else {
+                "configured"
+            };
+            let _ = writeln!(
+                text,
+                "  key ({}): {} identities registered ({origin}), {} in the data, {} rows without",
+                key.columns.join(", "),
+                key.identities,
+                key.distinct,
+                key.nulls
+            );
+        }
+        for note in &table.notes {
+            let _ = writeln!(text, "  note: {note}");
+        }
+    }
+    output::printable(&text)
 }

@@ -42,7 +42,7 @@ struct MemberSection {
 #[serde(deny_unknown_fields)]
 struct SignatureSection {
     member: String,
-    #[serde(with = "hex::serde")]
+    #[serde(deserialize_with = "crate::hex_field::array")]
     signature: [u8; 64],
 }
 
@@ -86,7 +86,14 @@ impl Collaboration {
              # change after that makes signatures invalid.\n\nname = \"{}\"\n",
             self.name()
         );
-        for Member { name, id, address, may_query, may_receive } in self.members() {
+        for Member {
+            name,
+            id,
+            address,
+            may_query,
+            may_receive,
+        } in self.members()
+        {
             // Writing into a String cannot fail. Names hold no character that needs escaping.
             let _ = write!(
                 text,
@@ -112,7 +119,9 @@ pub(crate) fn signature_section(member: &str, signature: &[u8; 64]) -> String {
 impl Document {
     fn check(self) -> Result<Collaboration, CollabError> {
         let members: Vec<Member> = self.member.into_iter().map(Member::from).collect();
-        let members = members.try_into().map_err(|m: Vec<Member>| CollabError::Members(m.len()))?;
+        let members = members
+            .try_into()
+            .map_err(|m: Vec<Member>| CollabError::Members(m.len()))?;
         let mut collab = Collaboration::new(&self.name, members)?;
         for SignatureSection { member, signature } in self.signature {
             collab.add_signature(&member, signature)?;
@@ -123,7 +132,19 @@ impl Document {
 
 impl From<MemberSection> for Member {
     fn from(section: MemberSection) -> Self {
-        let MemberSection { name, id, address, may_query, may_receive } = section;
-        Self { name, id, address, may_query, may_receive }
+        let MemberSection {
+            name,
+            id,
+            address,
+            may_query,
+            may_receive,
+        } = section;
+        Self {
+            name,
+            id,
+            address,
+            may_query,
+            may_receive,
+        }
     }
 }

@@ -28,8 +28,14 @@ pub(crate) fn unsigned(name: &str, keys: &[NodeKey; 2]) -> Collaboration {
         may_query: true,
         may_receive: true,
     };
-    Collaboration::new(name, [member("brand", &keys[0], 7402), member("snowy", &keys[1], 7401)])
-        .unwrap()
+    Collaboration::new(
+        name,
+        [
+            member("brand", &keys[0], 7402),
+            member("snowy", &keys[1], 7401),
+        ],
+    )
+    .unwrap()
 }
 
 fn parse(text: &str) -> Result<Collaboration, UserError> {
@@ -55,7 +61,10 @@ fn any_change_of_what_it_says_makes_the_signatures_invalid() {
         ("may_receive = true", "may_receive = false"),
     ] {
         let changed = parse(&text.replacen(old, new, 1)).unwrap();
-        assert!(matches!(changed.verify(), Err(CollabError::SignatureInvalid(_))), "{old}");
+        assert!(
+            matches!(changed.verify(), Err(CollabError::SignatureInvalid(_))),
+            "{old}"
+        );
         assert_ne!(changed.id(), collab.id(), "{old}");
     }
 }
@@ -106,13 +115,22 @@ fn documents_that_name_no_two_nodes_are_refused() {
         (text.replace(&other, &id), "the same id"),
         (text.replace("snowy", "brand"), "the same name"),
         (text.replace("7401", "7402"), "the same address"),
-        (text.replace("name = \"snowy\"", "name = \"Snowy\""), "is not a name"),
+        (
+            text.replace("name = \"snowy\"", "name = \"Snowy\""),
+            "is not a name",
+        ),
         (text.clone() + &stranger, "not a member"),
         (text.clone() + &twice, "signed twice"),
-        (text.replace("may_query = true", "may_qurey = true"), "unknown field"),
+        (
+            text.replace("may_query = true", "may_qurey = true"),
+            "unknown field",
+        ),
         (text.replace(&other, "12"), "64 hexadecimal digits"),
         (text.replace("127.0.0.1:7401", "nowhere"), "summer.toml:"),
-        ("name = \"summer\"\nmember = []\n".into(), "exactly two members"),
+        (
+            "name = \"summer\"\nmember = []\n".into(),
+            "exactly two members",
+        ),
     ] {
         let error = parse(&changed).unwrap_err();
         assert!(error.what.contains(expected), "{expected}: {}", error.what);

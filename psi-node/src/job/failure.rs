@@ -74,6 +74,17 @@ impl Failure {
         }
     }
 
+    /// The stable text that says why there is no result: a code, or what only this side knows.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Input { .. } => "bad_input",
+            Self::Connect(_) => "peer_unreachable",
+            Self::State(_) | Self::Internal(_) => "internal",
+            other => other.code().as_str(),
+        }
+    }
+
     /// How the job ended for this node.
     #[must_use]
     pub const fn state(&self) -> JobState {
@@ -85,7 +96,7 @@ impl Failure {
 
     /// The exit code of the command that waited for the job.
     #[must_use]
-    pub const fn exit(&self) -> Exit {
+    pub fn exit(&self) -> Exit {
         match self {
             Self::Input { .. } | Self::OwnData(_) => Exit::BadInput,
             Self::OwnRefusal(_) => Exit::RefusedByPolicy,
@@ -152,7 +163,10 @@ impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::Refused(refusal) => Self::OwnRefusal(refusal),
-            other => Self::Input { what: other.to_string(), remedy: other.remedy() },
+            other => Self::Input {
+                what: other.to_string(),
+                remedy: other.remedy(),
+            },
         }
     }
 }
@@ -166,7 +180,8 @@ impl From<Unavailable> for Failure {
 impl From<FreezeError> for Failure {
     fn from(error: FreezeError) -> Self {
         match error {
-            FreezeError::Cancelled => Self::Cancelled,
+            FreezeError::Core(psi_core::Error::Cancelled) => Self::Cancelled,
+            FreezeError::Core(error) => Self::Protocol(error),
             other => Self::OwnData(other.to_string()),
         }
     }

@@ -24,8 +24,14 @@ use crate::state::JobRole;
 const ENDED_MAX: usize = 64;
 
 /// The stages in the order in which they are shown.
-const STAGES: [Stage; 6] =
-    [Stage::Freeze, Stage::Blind, Stage::Send, Stage::Receive, Stage::Evaluate, Stage::Match];
+const STAGES: [Stage; 6] = [
+    Stage::Freeze,
+    Stage::Blind,
+    Stage::Send,
+    Stage::Receive,
+    Stage::Evaluate,
+    Stage::Match,
+];
 
 /// Running jobs and the last ended ones. Clones share them.
 #[derive(Clone)]
@@ -78,7 +84,11 @@ impl Ended {
     /// An end with this exit code.
     #[must_use]
     pub fn new(exit: Exit, document: ResultDocument) -> Self {
-        Self { exit: exit.number(), exit_name: exit.as_str().into(), document }
+        Self {
+            exit: exit.number(),
+            exit_name: exit.as_str().into(),
+            document,
+        }
     }
 }
 
@@ -119,7 +129,10 @@ impl Registry {
     /// An empty registry that admits `jobs_max` running jobs.
     #[must_use]
     pub fn new(jobs_max: usize) -> Self {
-        Self(Arc::new(Shared { jobs_max, jobs: Mutex::default() }))
+        Self(Arc::new(Shared {
+            jobs_max,
+            jobs: Mutex::default(),
+        }))
     }
 
     /// Begins a job under a fresh local id. It ends when the handle is dropped.
@@ -144,7 +157,11 @@ impl Registry {
         });
         jobs.running.insert(id.clone(), Arc::clone(&job));
         drop(jobs);
-        Ok(JobHandle { id, job, shared: Arc::clone(&self.0) })
+        Ok(JobHandle {
+            id,
+            job,
+            shared: Arc::clone(&self.0),
+        })
     }
 
     /// The job with this local id, if it runs or ended lately.
@@ -175,7 +192,13 @@ impl Registry {
     /// The running jobs.
     #[must_use]
     pub fn list(&self) -> Vec<JobView> {
-        self.0.lock().running.values().cloned().map(JobView).collect()
+        self.0
+            .lock()
+            .running
+            .values()
+            .cloned()
+            .map(JobView)
+            .collect()
     }
 
     /// The number of running jobs.
@@ -248,24 +271,34 @@ struct Reporter(Arc<Job>);
 
 impl Progress for Reporter {
     fn report(&self, stage: Stage, done: u64, total: u64) -> Result<(), Error> {
-        if let Some(counters) =
-            STAGES.iter().position(|known| *known == stage).and_then(|at| self.0.stages.get(at))
+        if let Some(counters) = STAGES
+            .iter()
+            .position(|known| *known == stage)
+            .and_then(|at| self.0.stages.get(at))
         {
             let now = self.0.millis();
-            let _ = counters.began.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+            let _ = counters
+                .began
+                .compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
             counters.total.store(total, Ordering::Relaxed);
             // Batches may report out of order; progress never runs backwards.
             counters.done.fetch_max(done, Ordering::Relaxed);
             counters.last.store(now, Ordering::Relaxed);
         }
-        if *self.0.cancelled.borrow() { Err(Error::Cancelled) } else { Ok(()) }
+        if *self.0.cancelled.borrow() {
+            Err(Error::Cancelled)
+        } else {
+            Ok(())
+        }
     }
 }
 
 impl Job {
     /// Milliseconds since the start, plus one.
     fn millis(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+        u64::try_from(self.started.elapsed().as_millis())
+            .unwrap_or(u64::MAX)
+            .saturating_add(1)
     }
 }
 
@@ -289,21 +322,31 @@ impl JobView {
     /// How far the job is now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let stages = STAGES.iter().zip(&self.0.stages).filter_map(|(stage, counters)| {
-            let began = counters.began.load(Ordering::Relaxed);
-            if began == 0 {
-                return None;
-            }
-            let done = counters.done.load(Ordering::Relaxed);
-            let total = counters.total.load(Ordering::Relaxed);
-            // A finished stage keeps the rate it had; a running one slows down while it waits.
-            let last = counters.last.load(Ordering::Relaxed);
-            let until = if done >= total { last } else { self.0.millis() };
-            let seconds = seconds(until.saturating_sub(began).max(1));
-            let rate = done as f64 / seconds;
-            Some(StageProgress { stage: stage.as_str().into(), done, total, rate })
-        });
-        Snapshot { seconds: self.0.started.elapsed().as_secs_f64(), stages: stages.collect() }
+        let stages = STAGES
+            .iter()
+            .zip(&self.0.stages)
+            .filter_map(|(stage, counters)| {
+                let began = counters.began.load(Ordering::Relaxed);
+                if began == 0 {
+                    return None;
+                }
+                let done = counters.done.load(Ordering::Relaxed);
+                let total = counters.total.load(Ordering::Relaxed);
+                // A finished stage keeps the rate it had; a running one slows down while it waits.
+                let last = counters.last.load(Ordering::Relaxed);
+                let until = if done >= total { last } else { self.0.millis() };
+                let rate = rate(done, until.saturating_sub(began));
+                Some(StageProgress {
+                    stage: stage.as_str().into(),
+                    done,
+                    total,
+                    rate,
+                })
+            });
+        Snapshot {
+            seconds: self.0.started.elapsed().as_secs_f64(),
+            stages: stages.collect(),
+        }
     }
 
     /// How the job ended, if it was requested here and has ended.
@@ -325,8 +368,10 @@ impl JobView {
     }
 }
 
-fn seconds(millis: u64) -> f64 {
-    millis as f64 / 1000.0
+/// Records per second; a stage that took no measurable time took a millisecond.
+#[expect(clippy::cast_precision_loss, reason = "a rate is shown to a person")]
+fn rate(done: u64, millis: u64) -> f64 {
+    done as f64 * 1000.0 / millis.max(1) as f64
 }
 
 #[cfg(test)]
@@ -364,7 +409,10 @@ mod tests {
         assert!(registry.cancel(&job.id));
         job.cancelled().await;
         assert!(job.is_cancelled());
-        assert!(matches!(progress.report(Stage::Blind, 2, 2), Err(Error::Cancelled)));
+        assert!(matches!(
+            progress.report(Stage::Blind, 2, 2),
+            Err(Error::Cancelled)
+        ));
         assert!(!other.is_cancelled());
         let id = job.id.clone();
         drop(job);
@@ -381,8 +429,11 @@ mod tests {
         progress.report(Stage::Freeze, 10, 10).unwrap();
         progress.report(Stage::Receive, 5, 10).unwrap();
         let snapshot = job.view().snapshot();
-        let seen: Vec<_> =
-            snapshot.stages.iter().map(|s| (s.stage.as_str(), s.done, s.total)).collect();
+        let seen: Vec<_> = snapshot
+            .stages
+            .iter()
+            .map(|s| (s.stage.as_str(), s.done, s.total))
+            .collect();
         assert_eq!(seen, [("freeze", 10, 10), ("receive", 7, 10)]);
     }
 

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use aggregator::{OutputPlan, RequestPlan};
+use aggregator::{HiddenLiteral, OutputPlan, RequestPlan};
 use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
 use psi_core::receipt::{Cell, agreement_text, signature_holds};
+use psi_core::seed::{JobSeed, Purpose};
 use psi_core::spec::{Agreement, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
 
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::registry::JobHandle;
 use super::result::ResultDocument;
-use super::run::{self, Agreed};
+use super::run::{self, Agreed, incompatible};
 use super::stats::{Stopwatch, peak_rss_bytes};
 use super::{JobContext, NodeId};
 use crate::collab::{Collaboration, Member};
@@ -51,7 +52,7 @@ pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) 
     let (state, exit) = match result {
         Ok(released) => released,
         Err(failure) => {
-            document.reason = Some(failure.code().as_str().into());
+            document.reason = Some(failure.reason().into());
             document.detail = Some(failure.to_string());
             document.remedy = Some(failure.remedy());
             note_locally(&ctx, &failure);
@@ -69,7 +70,11 @@ pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) 
     if let Err(error) = finished {
         tracing::error!(%error, job = job.id, "the end of the job could not be recorded");
     }
-    JobOutcome { state, exit, document }
+    JobOutcome {
+        state,
+        exit,
+        document,
+    }
 }
 
 /// Own refusals and unreachable peers leave no countersigned entry; the local log keeps them.
@@ -107,9 +112,8 @@ async fn run_request(
     if ctx.state.chain_repair_requested(&collab.id())?.is_none() {
         chain.check_sound()?;
     }
-    let deadline = ctx.config.connect_timeout();
     let conn = tokio::select! {
-        conn = ctx.endpoint.connect(peer.address, peer.id, deadline) => conn?,
+        conn = ctx.connect(&peer) => conn?,
         () = job.cancelled() => return Err(Failure::Cancelled),
     };
     ctx.settle_over(&conn, &collab).await?;
@@ -121,11 +125,13 @@ async fn run_request(
 }
 
 fn find_collab(ctx: &JobContext, name: &str) -> Result<Collaboration, Failure> {
-    ctx.state.collab_by_name(name)?.ok_or_else(|| Failure::Input {
-        what: format!("this node has not joined a collaboration named `{name}`"),
-        remedy: "list them with `psi-node collab list`; join one with `psi-node collab join`"
-            .into(),
-    })
+    ctx.state
+        .collab_by_name(name)?
+        .ok_or_else(|| Failure::Input {
+            what: format!("this node has not joined a collaboration named `{name}`"),
+            remedy: "list them with `psi-node collab list`; join one with `psi-node collab join`"
+                .into(),
+        })
 }
 
 /// This node's own entry and the peer's in the collaboration, if this node may ask.
@@ -140,7 +146,11 @@ fn members(ctx: &JobContext, collab: &Collaboration) -> Result<(Member, Member),
     };
     for (allowed, code, verb) in [
         (own.may_query, Code::RequesterNotAllowed, "query"),
-        (own.may_receive, Code::RecipientNotAllowed, "receive results"),
+        (
+            own.may_receive,
+            Code::RecipientNotAllowed,
+            "receive results",
+        ),
     ] {
         if !allowed {
             return Err(Failure::OwnRefusal(aggregator::Refusal {
@@ -191,7 +201,9 @@ async fn over_link(
             link.sender.finish();
             link.sender.delivered().await;
             let Some((cell, _)) = finished.opened else {
-                return Err(Failure::Internal("the requester is always a recipient".into()));
+                return Err(Failure::Internal(
+                    "the requester is always a recipient".into(),
+                ));
             };
             Ok(show(cell, &output, document))
         }
@@ -232,15 +244,13 @@ async fn agree(
     plan: RequestPlan,
     document: &mut ResultDocument,
 ) -> Result<Agreed, Failure> {
-    let mut nonce = [0; 32];
-    let mut salts = vec![[0; 32]; plan.hidden.len()];
-    for bytes in salts.iter_mut().chain([&mut nonce]) {
-        getrandom::fill(bytes)
-            .map_err(|error| Failure::Internal(format!("no randomness: {error}")))?;
-    }
-    let hidden: Vec<[u8; 64]> =
-        plan.hidden.iter().zip(&salts).map(|(literal, salt)| literal.commitment(salt)).collect();
-    let half = Half { node_id: ctx.key.id().0, nonce, facts: plan.facts.clone() };
+    let seed = run::fresh_seed()?;
+    let hidden = commit_to_literals(&plan, &seed);
+    let half = Half {
+        node_id: ctx.key.id().0,
+        nonce: run::nonce(&seed),
+        facts: plan.facts.clone(),
+    };
     let proposal = Proposal {
         version: PROTOCOL_VERSION,
         collab_id: collab.id(),
@@ -257,10 +267,14 @@ async fn agree(
     };
     check_half(&theirs, peer, collab, &plan)?;
     let agreement = agreement(collab, &plan.canonical, hidden, &plan.output, &ctx.key.id())?;
-    let spec = JobSpec::assemble(agreement, half, theirs)?;
+    let spec = JobSpec::assemble(agreement, half, theirs).map_err(incompatible)?;
+    ctx.check_sizes(&spec)?;
     let text = agreement_text(&spec.job_id());
     if !signature_holds(&peer.0, &text, &signature) {
-        return Err(violation(Code::SignatureInvalid, "the signature of an accepted job"));
+        return Err(violation(
+            Code::SignatureInvalid,
+            "the signature of an accepted job",
+        ));
     }
     let own = ctx.key.sign(&text);
     link.send(&Control::Agree { signature: own }).await?;
@@ -275,7 +289,19 @@ async fn agree(
         agreements: [own, signature],
         own: Party::Requester,
         side: plan.side,
+        seed,
     })
+}
+
+/// One commitment per hidden literal, each with a salt of its own.
+fn commit_to_literals(plan: &RequestPlan, seed: &JobSeed) -> Vec<[u8; 64]> {
+    let mut salts = seed.stream(Purpose::LiteralSalts, 0, 0);
+    let commit = |literal: &HiddenLiteral| {
+        let mut salt = [0; 32];
+        salts.fill(&mut salt);
+        literal.commitment(&salt)
+    };
+    plan.hidden.iter().map(commit).collect()
 }
 
 /// The responder's half must be about the table and the key that the query names.
@@ -285,7 +311,9 @@ fn check_half(
     collab: &Collaboration,
     plan: &RequestPlan,
 ) -> Result<(), Failure> {
-    let member = collab.member_by_id(&peer).map(|member| member.name.as_str());
+    let member = collab
+        .member_by_id(&peer)
+        .map(|member| member.name.as_str());
     let facts = &half.facts;
     let fits = half.node_id == peer.0
         && member == Some(facts.member.as_str())
@@ -294,7 +322,10 @@ fn check_half(
     if fits {
         Ok(())
     } else {
-        Err(violation(Code::SpecMismatch, "the other half is about something else"))
+        Err(violation(
+            Code::SpecMismatch,
+            "the other half is about something else",
+        ))
     }
 }
 

@@ -12,8 +12,8 @@ use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::registry::JobHandle;
 use super::request::agreement;
-use super::run::{self, Agreed};
-use super::{JobContext, joined_with};
+use super::run::{self, Agreed, incompatible};
+use super::{JobContext, joined_with, unsettled};
 use crate::collab::Collaboration;
 use crate::net::PeerConnection;
 use crate::state::{JobRecord, JobRole, JobState};
@@ -41,21 +41,28 @@ pub(super) async fn respond(
         () = job.cancelled() => Err(Failure::Cancelled),
     };
     let (state, failure) = match result {
-        Ok(_) => {
-            link.sender.finish();
-            link.sender.delivered().await;
-            (JobState::Completed, None)
-        }
+        Ok(_) => (JobState::Completed, None),
         Err(failure) => {
             tracing::warn!(job = job.id, %failure, "job ended without a result");
-            end_badly(ctx, conn, link, &collab, &job, &failure).await;
             (failure.state(), Some(failure))
         }
     };
-    let reason = failure.as_ref().map(|failure| failure.code().as_str());
+    let reason = failure.as_ref().map(Failure::reason);
     let detail = failure.as_ref().map(ToString::to_string);
-    if let Err(error) = ctx.state.job_finish(&job.id, state, reason, detail.as_deref(), None) {
+    if let Err(error) = ctx
+        .state
+        .job_finish(&job.id, state, reason, detail.as_deref(), None)
+    {
         tracing::error!(%error, job = job.id, "the end of the job could not be recorded");
+    }
+    // The job's place is free before the peer is waited for.
+    drop(job);
+    match failure {
+        None => {
+            link.sender.finish();
+            link.sender.delivered().await;
+        }
+        Some(failure) => end_badly(ctx, conn, link, &collab, &failure).await,
     }
 }
 
@@ -64,21 +71,22 @@ async fn end_badly(
     conn: &PeerConnection,
     link: Link,
     collab: &Collaboration,
-    job: &JobHandle,
     failure: &Failure,
 ) {
     match failure {
         Failure::OwnRefusal(refusal) => {
             let text = format!("{}: {}", refusal.rule, refusal.sentence);
             if let Err(error) = ctx.state.local_append(&ctx.key, "refused", &text) {
-                tracing::error!(%error, job = job.id, "the local log could not be written");
+                tracing::error!(%error, "the local log could not be written");
             }
             link.end(&Control::Refuse(refusal.code)).await;
         }
         Failure::PeerAborted(_) => {}
         other => link.end(&Control::Abort(other.code())).await,
     }
-    if ctx.settle_over(conn, collab).await.is_err() {
+    // A job that was never opened leaves nothing to settle.
+    let open = unsettled(&ctx.chain(collab, conn.peer)).unwrap_or(true);
+    if open && ctx.settle_over(conn, collab).await.is_err() {
         ctx.settle_later(collab.clone());
     }
 }
@@ -137,21 +145,36 @@ async fn agree(
 ) -> Result<Agreed, Failure> {
     let plan = plan(ctx, conn, collab, &proposal, link).await?;
     check_half(&proposal.half, conn, collab, &plan)?;
-    let mut nonce = [0; 32];
-    getrandom::fill(&mut nonce)
-        .map_err(|error| Failure::Internal(format!("no randomness: {error}")))?;
-    let own_half = Half { node_id: ctx.key.id().0, nonce, facts: plan.facts.clone() };
-    let Proposal { query, hidden, half: their_half, .. } = proposal;
+    let seed = run::fresh_seed()?;
+    let own_half = Half {
+        node_id: ctx.key.id().0,
+        nonce: run::nonce(&seed),
+        facts: plan.facts.clone(),
+    };
+    let Proposal {
+        query,
+        hidden,
+        half: their_half,
+        ..
+    } = proposal;
     let agreement = agreement(collab, &query, hidden, &plan.output, &conn.peer)?;
     let spec = JobSpec::assemble(agreement, their_half, own_half.clone()).map_err(incompatible)?;
+    ctx.check_sizes(&spec)?;
     let text = agreement_text(&spec.job_id());
     let own = ctx.key.sign(&text);
-    link.send(&Control::Accept { half: own_half, signature: own }).await?;
+    link.send(&Control::Accept {
+        half: own_half,
+        signature: own,
+    })
+    .await?;
     let Control::Agree { signature } = link.control().await? else {
         return Err(unexpected("something else than the requester's signature"));
     };
     if !signature_holds(&conn.peer.0, &text, &signature) {
-        return Err(violation(Code::SignatureInvalid, "the requester's signature"));
+        return Err(violation(
+            Code::SignatureInvalid,
+            "the requester's signature",
+        ));
     }
     ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
     Ok(Agreed {
@@ -161,20 +184,8 @@ async fn agree(
         agreements: [signature, own],
         own: Party::Responder,
         side: plan.side,
+        seed,
     })
-}
-
-/// Two sides that do not fit together are a refusal, not a broken protocol.
-fn incompatible(error: psi_core::Error) -> Failure {
-    match error {
-        psi_core::Error::PeerIncompatible { code, detail } => Failure::OwnRefusal(Refusal {
-            code,
-            rule: "job specification".into(),
-            sentence: detail.into(),
-            remedy: String::new(),
-        }),
-        other => Failure::Protocol(other),
-    }
 }
 
 async fn plan(
@@ -192,18 +203,22 @@ async fn plan(
     let hidden = proposal.hidden.len();
     let plan_now = || {
         let members = (own.as_str(), peer.as_str());
-        ctx.catalog.plan_response(&proposal.query, members, hidden).map_err(Failure::OwnRefusal)
+        ctx.catalog
+            .plan_response(&proposal.query, members, hidden)
+            .map_err(Failure::OwnRefusal)
     };
     let plan = plan_now()?;
-    link.working_while(ctx.catalog.refresh(&plan.facts.table)).await?.map_err(|why| {
-        // The peer learns that the table is unavailable; why is for this log alone.
-        Failure::OwnRefusal(Refusal {
-            code: Code::Unavailable,
-            rule: format!("table.{}", plan.facts.table),
-            sentence: why.to_string(),
-            remedy: "run `psi-node check` and mend what it reports".into(),
-        })
-    })?;
+    link.working_while(ctx.catalog.refresh(&plan.facts.table))
+        .await?
+        .map_err(|why| {
+            // The peer learns that the table is unavailable; why is for this log alone.
+            Failure::OwnRefusal(Refusal {
+                code: Code::Unavailable,
+                rule: format!("table.{}", plan.facts.table),
+                sentence: why.to_string(),
+                remedy: "run `psi-node check` and mend what it reports".into(),
+            })
+        })?;
     plan_now()
 }
 
@@ -215,7 +230,9 @@ fn check_half(
     plan: &ResponsePlan,
 ) -> Result<(), Failure> {
     half.facts.validate()?;
-    let member = collab.member_by_id(&conn.peer).map(|member| member.name.as_str());
+    let member = collab
+        .member_by_id(&conn.peer)
+        .map(|member| member.name.as_str());
     let facts = &half.facts;
     let fits = half.node_id == conn.peer.0
         && member == Some(facts.member.as_str())
@@ -224,6 +241,9 @@ fn check_half(
     if fits {
         Ok(())
     } else {
-        Err(violation(Code::SpecMismatch, "the requester's half is about something else"))
+        Err(violation(
+            Code::SpecMismatch,
+            "the requester's half is about something else",
+        ))
     }
 }

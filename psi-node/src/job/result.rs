@@ -88,6 +88,9 @@ mod tests {
              \"bytes_received\":0,\"cpu_seconds\":0.0,\"wall_seconds\":0.0,\
              \"peak_rss_bytes\":null}}"
         );
-        assert_eq!(serde_json::from_str::<ResultDocument>(&text).unwrap(), document);
+        assert_eq!(
+            serde_json::from_str::<ResultDocument>(&text).unwrap(),
+            document
+        );
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use psi_core::messages::Control;
 use psi_core::receipt::{Body, Cell, ClosedStatus, opening_commitment};
-use psi_core::seed::JobSeed;
+use psi_core::seed::{JobSeed, Purpose};
 use psi_core::session::{BATCH_RECORDS, MatchSetup, SharedList, Tools};
 use psi_core::spec::{JobSpec, Party};
 use psi_core::store::{MemoryStore, StoreError};
@@ -33,6 +33,23 @@ pub(super) struct Agreed {
     pub(super) agreements: [[u8; 64]; 2],
     pub(super) own: Party,
     pub(super) side: aggregator::SidePlan,
+    pub(super) seed: Arc<JobSeed>,
+}
+
+/// Two sides that do not fit together are a refusal, not a broken protocol.
+pub(super) fn incompatible(error: psi_core::Error) -> Failure {
+    match error {
+        psi_core::Error::PeerIncompatible { code, detail } => {
+            Failure::OwnRefusal(aggregator::Refusal {
+                code,
+                rule: "job specification".into(),
+                sentence: detail.into(),
+                remedy: "compare both sides' table sections: kinds, `unique`, who may receive"
+                    .into(),
+            })
+        }
+        other => Failure::Protocol(other),
+    }
 }
 
 /// How a job ended for this side.
@@ -41,8 +58,7 @@ pub(super) struct Finished {
     pub(super) opened: Option<(Cell, [u8; 32])>,
 }
 
-/// Runs an agreed job to its closing entry. `mark` is told the live job, so that a settlement can
-/// end it.
+/// Runs an agreed job to its closing entry. Meanwhile a settlement can end it.
 pub(super) async fn run(
     ctx: &JobContext,
     job: &JobHandle,
@@ -69,7 +85,7 @@ async fn run_live(
     agreed: &Agreed,
 ) -> Result<Finished, Failure> {
     let job_id = agreed.spec.job_id();
-    let seed = Arc::new(fresh_seed()?);
+    let seed = Arc::clone(&agreed.seed);
     let tools = Tools {
         kernel: Arc::clone(&ctx.kernel),
         store: Arc::new(MemoryStore),
@@ -103,11 +119,18 @@ async fn run_live(
 
 /// The job's seed: the one value from which all randomness of this side's half is derived. It
 /// stays in memory.
-fn fresh_seed() -> Result<JobSeed, Failure> {
+pub(super) fn fresh_seed() -> Result<Arc<JobSeed>, Failure> {
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(bytes.as_mut())
         .map_err(|error| Failure::Internal(format!("no randomness from the system: {error}")))?;
-    Ok(JobSeed::new(*bytes))
+    Ok(Arc::new(JobSeed::new(*bytes)))
+}
+
+/// The own nonce of the job specification.
+pub(super) fn nonce(seed: &JobSeed) -> [u8; 32] {
+    let mut nonce = [0; 32];
+    seed.stream(Purpose::Nonce, 0, 0).fill(&mut nonce);
+    nonce
 }
 
 async fn freeze(
@@ -119,7 +142,9 @@ async fn freeze(
     let (catalog, side, tools) = (ctx.catalog.clone(), agreed.side.clone(), tools.clone());
     // A task of its own, so that a table scan never keeps this job from saying `Working`.
     let scan = tokio::spawn(async move {
-        catalog.freeze(&side, tools.store.as_ref(), tools.progress.as_ref()).await
+        catalog
+            .freeze(&side, tools.store.as_ref(), tools.progress.as_ref())
+            .await
     });
     let frozen = link.working_while(scan).await?;
     let frozen = frozen.map_err(|error| Failure::Internal(error.to_string()))??;

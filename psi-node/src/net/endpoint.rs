@@ -1,6 +1,6 @@
 //! The one QUIC endpoint of a node: it dials and it listens.
 //!
-//! Spec 07 §2. Inbound: attempts are bounded in rate, handshakes in number, connections per peer;
+//! Spec 08 §2. Inbound: attempts are bounded in rate, handshakes in number, connections per peer;
 //! whatever exceeds a bound is refused before it costs a signature. Outbound: a peer that is not up
 //! yet is dialled again until a deadline, so that start order does not matter.
 //!
@@ -368,11 +368,18 @@ async fn admit(
         .ok_or_else(|| NetError::Lost("the peer presented no node key".to_owned()))?;
     let Some(admission) = PeerCounts::admit(&peers, peer, limits.connections_per_peer) else {
         quic.close(var_int(Code::TooManyJobs), b"");
-        return Err(NetError::Lost(format!("{peer} has too many connections open")));
+        return Err(NetError::Lost(format!(
+            "{peer} has too many connections open"
+        )));
     };
     let mut greeting = quic.open_uni().await?;
     let _ = greeting.finish();
-    Ok(PeerConnection { peer, quic, limits, _admission: Some(Arc::new(admission)) })
+    Ok(PeerConnection {
+        peer,
+        quic,
+        limits,
+        _admission: Some(Arc::new(admission)),
+    })
 }
 
 /// Open inbound connections of each peer.
@@ -387,12 +394,17 @@ impl PeerCounts {
             return None;
         }
         *open += 1;
-        Some(Admission { counts: Arc::clone(counts), peer })
+        Some(Admission {
+            counts: Arc::clone(counts),
+            peer,
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<NodeId, usize>> {
         // Counting cannot leave the map half-changed, so a poisoned lock is as good as any.
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -453,8 +465,11 @@ mod tests {
 
     #[test]
     fn attempts_beyond_the_burst_wait_for_the_rate() {
-        let limits =
-            NetLimits { attempts_per_second: 10, attempts_burst: 3, ..NetLimits::default() };
+        let limits = NetLimits {
+            attempts_per_second: 10,
+            attempts_burst: 3,
+            ..NetLimits::default()
+        };
         let start = Instant::now();
         let mut rate = RateBound::new(&limits, start);
         let admitted = (0..5).filter(|_| rate.admit(start)).count();

@@ -1,6 +1,6 @@
 //! A QUIC stream as a sequence of frames.
 //!
-//! Spec 06 §1, Spec 07 §3. The two halves are separate values, so that a list can be sent while
+//! Spec 06 §1, Spec 08 §3. The two halves are separate values, so that a list can be sent while
 //! another one arrives. The receiving half reads a header before it takes memory for a body, and
 //! refuses what [`psi_core::messages`] refuses. Called by the job runner; never looks into rows.
 
@@ -18,6 +18,10 @@ use super::{NetError, NetLimits, code_of, var_int};
 
 /// One frame.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a frame is handled as soon as it is read"
+)]
 pub enum Frame {
     /// A control message.
     Control(Control),
@@ -245,7 +249,9 @@ impl FrameReceiver {
                 while body.filled < body.bytes.len() {
                     let room = body.bytes.get_mut(body.filled..).unwrap_or_default();
                     let read = self.stream.read(room).await.map_err(read_error)?;
-                    let Some(read) = read else { return Err(truncated()) };
+                    let Some(read) = read else {
+                        return Err(truncated());
+                    };
                     body.filled += read;
                     self.bytes = self.bytes.saturating_add(read as u64);
                 }
@@ -254,7 +260,10 @@ impl FrameReceiver {
                 }
             }
             while self.header_filled < FRAME_HEADER_BYTES {
-                let room = self.header.get_mut(self.header_filled..).unwrap_or_default();
+                let room = self
+                    .header
+                    .get_mut(self.header_filled..)
+                    .unwrap_or_default();
                 match self.stream.read(room).await.map_err(read_error)? {
                     Some(read) => {
                         self.header_filled += read;
@@ -266,7 +275,11 @@ impl FrameReceiver {
             }
             let (kind, length) = frame::decode_header(self.header)?;
             self.header_filled = 0;
-            self.body = Some(Body { kind, bytes: vec![0; length], filled: 0 });
+            self.body = Some(Body {
+                kind,
+                bytes: vec![0; length],
+                filled: 0,
+            });
         }
     }
 }

@@ -28,7 +28,13 @@ fn limits() -> NetLimits {
 
 fn bind(key: &Arc<NodeKey>, pinned: &[NodeId], limits: NetLimits) -> Endpoint {
     let pinned = pinned.to_vec();
-    Endpoint::bind(LOOPBACK, key, Arc::new(move |id| pinned.contains(id)), limits).unwrap()
+    Endpoint::bind(
+        LOOPBACK,
+        key,
+        Arc::new(move |id| pinned.contains(id)),
+        limits,
+    )
+    .unwrap()
 }
 
 fn address(endpoint: &Endpoint) -> SocketAddr {
@@ -46,8 +52,7 @@ async fn pair(limits: NetLimits) -> (Endpoint, Endpoint, PeerConnection, PeerCon
     let dialer = bind(&a, &[b.id()], limits.clone());
     let listener = bind(&b, &[a.id()], limits);
     let there = address(&listener);
-    let (out, inbound) =
-        tokio::join!(dialer.connect(there, b.id(), soon()), listener.accept());
+    let (out, inbound) = tokio::join!(dialer.connect(there, b.id(), soon()), listener.accept());
     let (out, inbound) = (out.unwrap(), inbound.unwrap());
     assert_eq!(out.peer, b.id());
     assert_eq!(inbound.peer, a.id());
@@ -62,7 +67,10 @@ async fn stream(
     let (mut send, recv) = out.open_stream().await.unwrap().split();
     send.control(&Control::Settled).await.unwrap();
     let (other_send, mut other_recv) = inbound.accept_stream().await.unwrap().split();
-    assert!(matches!(other_recv.next().await, Ok(Frame::Control(Control::Settled))));
+    assert!(matches!(
+        other_recv.next().await,
+        Ok(Frame::Control(Control::Settled))
+    ));
     ((send, recv), (other_send, other_recv))
 }
 
@@ -70,19 +78,30 @@ async fn stream(
 async fn two_nodes_that_pin_each_other_exchange_frames_and_count_the_same_bytes() {
     let (_a, _b, out, inbound) = pair(limits()).await;
     let ((mut send, _), (_answer, mut recv)) = stream(&out, &inbound).await;
-    let header = RowsHeader { list: ListId::Blinded, match_index: 0, part: 0 };
+    let header = RowsHeader {
+        list: ListId::Blinded,
+        match_index: 0,
+        part: 0,
+    };
     let records = vec![7u8; ROWS_BYTES_MAX];
     for _ in 0..3 {
         send.rows(header, &records).await.unwrap();
     }
-    send.control(&Control::Abort(Code::Cancelled)).await.unwrap();
+    send.control(&Control::Abort(Code::Cancelled))
+        .await
+        .unwrap();
     send.finish();
     for _ in 0..3 {
-        let Ok(Frame::Rows(got, bytes)) = recv.next().await else { panic!("no rows") };
+        let Ok(Frame::Rows(got, bytes)) = recv.next().await else {
+            panic!("no rows")
+        };
         assert_eq!(got, header);
         assert_eq!(bytes, records);
     }
-    assert!(matches!(recv.next().await, Ok(Frame::Control(Control::Abort(Code::Cancelled)))));
+    assert!(matches!(
+        recv.next().await,
+        Ok(Frame::Control(Control::Abort(Code::Cancelled)))
+    ));
     assert!(matches!(recv.next().await, Err(NetError::Ended)));
     assert_eq!(send.bytes_sent(), recv.bytes_received());
 }
@@ -92,10 +111,19 @@ async fn a_dialer_whose_key_is_not_pinned_is_refused_and_told_so() {
     let (a, b) = (key(), key());
     let dialer = bind(&a, &[b.id()], limits());
     let listener = bind(&b, &[key().id()], limits());
-    let error = dialer.connect(address(&listener), b.id(), soon()).await.err();
-    assert!(matches!(error, Some(ConnectError::KeyRefused { .. })), "{error:?}");
+    let error = dialer
+        .connect(address(&listener), b.id(), soon())
+        .await
+        .err();
+    assert!(
+        matches!(error, Some(ConnectError::KeyRefused { .. })),
+        "{error:?}"
+    );
     let admitted = tokio::time::timeout(Duration::from_millis(200), listener.accept()).await;
-    assert!(admitted.is_err(), "the listener handed out a connection of an unpinned key");
+    assert!(
+        admitted.is_err(),
+        "the listener handed out a connection of an unpinned key"
+    );
 }
 
 #[tokio::test]
@@ -103,8 +131,14 @@ async fn a_listener_with_another_key_than_the_expected_one_is_refused() {
     let (a, b, expected) = (key(), key(), key());
     let dialer = bind(&a, &[b.id(), expected.id()], limits());
     let listener = bind(&b, &[a.id()], limits());
-    let error = dialer.connect(address(&listener), expected.id(), soon()).await.err();
-    assert!(matches!(error, Some(ConnectError::WrongPeer { .. })), "{error:?}");
+    let error = dialer
+        .connect(address(&listener), expected.id(), soon())
+        .await
+        .err();
+    assert!(
+        matches!(error, Some(ConnectError::WrongPeer { .. })),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -115,12 +149,18 @@ async fn presenting_a_pinned_public_key_without_its_secret_is_refused() {
     let crypto = tls::client_config_presenting(a.id(), &thief, b.id()).unwrap();
     let mut quic = quinn::Endpoint::client(LOOPBACK).unwrap();
     quic.set_default_client_config(quinn::ClientConfig::new(Arc::new(crypto)));
-    let connection = quic.connect(listener.local_addr().unwrap(), "psi-node").unwrap().await;
+    let connection = quic
+        .connect(listener.local_addr().unwrap(), "psi-node")
+        .unwrap()
+        .await;
     let closed = match connection {
         Ok(connection) => connection.closed().await,
         Err(error) => error,
     };
-    assert!(matches!(closed, quinn::ConnectionError::ConnectionClosed(_)), "{closed:?}");
+    assert!(
+        matches!(closed, quinn::ConnectionError::ConnectionClosed(_)),
+        "{closed:?}"
+    );
     let admitted = tokio::time::timeout(Duration::from_millis(200), listener.accept()).await;
     assert!(admitted.is_err());
 }
@@ -151,7 +191,10 @@ async fn nobody_listening_ends_as_unreachable_at_the_deadline() {
     let there = silent.local_addr().unwrap();
     let patience = Duration::from_millis(300);
     let error = dialer.connect(there, b.id(), patience).await.err();
-    assert!(matches!(error, Some(ConnectError::Unreachable { .. })), "{error:?}");
+    assert!(
+        matches!(error, Some(ConnectError::Unreachable { .. })),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -161,11 +204,16 @@ async fn a_silent_peer_times_out_and_a_working_one_does_not() {
     let ((mut send, _r), (_s, mut recv)) = stream(&out, &inbound).await;
     let busy = async {
         // Several times the patience of the other side.
-        send.working_while(tokio::time::sleep(patience * 4)).await.unwrap();
+        send.working_while(tokio::time::sleep(patience * 4))
+            .await
+            .unwrap();
         send.control(&Control::Settled).await.unwrap();
     };
     let (frame, ()) = tokio::join!(recv.next(), busy);
-    assert!(matches!(frame, Ok(Frame::Control(Control::Settled))), "{frame:?}");
+    assert!(
+        matches!(frame, Ok(Frame::Control(Control::Settled))),
+        "{frame:?}"
+    );
     let silence = recv.next().await;
     assert!(matches!(silence, Err(NetError::TimedOut(_))), "{silence:?}");
 }
@@ -175,20 +223,33 @@ async fn a_dropped_sender_reads_as_interrupted_not_as_the_end() {
     let (_a, _b, out, inbound) = pair(limits()).await;
     let ((send, _r), (_s, mut recv)) = stream(&out, &inbound).await;
     drop(send);
-    assert!(matches!(recv.next().await, Err(NetError::Reset(Code::Interrupted))));
+    assert!(matches!(
+        recv.next().await,
+        Err(NetError::Reset(Code::Interrupted))
+    ));
 }
 
 #[tokio::test]
 async fn a_frame_longer_than_its_kind_allows_is_refused_at_both_ends() {
     let (_a, _b, out, inbound) = pair(limits()).await;
     let ((mut send, _r), (_s, mut recv)) = stream(&out, &inbound).await;
-    let header = RowsHeader { list: ListId::Blinded, match_index: 0, part: 0 };
+    let header = RowsHeader {
+        list: ListId::Blinded,
+        match_index: 0,
+        part: 0,
+    };
     let too_long = vec![0u8; ROWS_BYTES_MAX + 1];
-    assert!(matches!(send.rows(header, &too_long).await, Err(NetError::Frame(_))));
+    assert!(matches!(
+        send.rows(header, &too_long).await,
+        Err(NetError::Frame(_))
+    ));
     // The same from a peer that does not check: the header alone is enough to be refused.
     send.raw(&[2, 0xff, 0xff, 0xff, 0xff]).await.unwrap();
     let refused = recv.next().await;
-    assert_eq!(refused.err().map(|e| e.code()), Some(Code::MalformedMessage));
+    assert_eq!(
+        refused.err().map(|e| e.code()),
+        Some(Code::MalformedMessage)
+    );
 }
 
 #[tokio::test]
@@ -198,14 +259,21 @@ async fn a_frame_that_is_cut_off_is_malformed() {
     send.raw(&[1, 0, 0, 0, 9, 0, 0]).await.unwrap();
     send.finish();
     let refused = recv.next().await;
-    assert_eq!(refused.err().map(|e| e.code()), Some(Code::MalformedMessage));
+    assert_eq!(
+        refused.err().map(|e| e.code()),
+        Some(Code::MalformedMessage)
+    );
 }
 
 #[tokio::test]
 async fn a_receiver_that_is_dropped_in_the_middle_of_a_frame_loses_nothing() {
     let (_a, _b, out, inbound) = pair(limits()).await;
     let ((mut send, _r), (_s, mut recv)) = stream(&out, &inbound).await;
-    let header = RowsHeader { list: ListId::Tags, match_index: 0, part: 0 };
+    let header = RowsHeader {
+        list: ListId::Tags,
+        match_index: 0,
+        part: 0,
+    };
     let records: Vec<u8> = (0..=255).cycle().take(1000).collect();
     let body_bytes = u32::try_from(records.len() + 4).unwrap().to_be_bytes();
     let mut bytes = vec![2];
@@ -216,12 +284,16 @@ async fn a_receiver_that_is_dropped_in_the_middle_of_a_frame_loses_nothing() {
         send.raw(piece).await.unwrap();
         let early = tokio::time::timeout(Duration::from_millis(30), recv.next()).await;
         if let Ok(frame) = early {
-            let Ok(Frame::Rows(_, got)) = frame else { panic!("{frame:?}") };
+            let Ok(Frame::Rows(_, got)) = frame else {
+                panic!("{frame:?}")
+            };
             assert_eq!(got, records);
             return;
         }
     }
-    let Ok(Frame::Rows(_, got)) = recv.next().await else { panic!("no rows") };
+    let Ok(Frame::Rows(_, got)) = recv.next().await else {
+        panic!("no rows")
+    };
     assert_eq!(got, records);
 }
 
@@ -230,13 +302,19 @@ async fn closing_a_connection_tells_the_peer_why() {
     let (_a, _b, out, inbound) = pair(limits()).await;
     let ((_send, _r), (_s, mut recv)) = stream(&out, &inbound).await;
     out.close(Code::Cancelled);
-    assert!(matches!(recv.next().await, Err(NetError::Reset(Code::Cancelled))));
+    assert!(matches!(
+        recv.next().await,
+        Err(NetError::Reset(Code::Cancelled))
+    ));
     assert!(inbound.accept_stream().await.is_none());
 }
 
 #[tokio::test]
 async fn a_peer_has_no_more_connections_than_its_share() {
-    let few = NetLimits { connections_per_peer: 2, ..limits() };
+    let few = NetLimits {
+        connections_per_peer: 2,
+        ..limits()
+    };
     let (a, b) = (key(), key());
     let dialer = bind(&a, &[b.id()], limits());
     let listener = bind(&b, &[a.id()], few);
@@ -258,7 +336,9 @@ async fn a_peer_has_no_more_connections_than_its_share() {
 #[test]
 fn only_the_one_encoding_of_an_ed25519_key_is_a_node_id() {
     let id = key().id();
-    let mut der = vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+    let mut der = vec![
+        0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+    ];
     der.extend_from_slice(&id.0);
     assert_eq!(tls::node_id_of(&der), Some(id));
     assert_eq!(tls::node_id_of(&der[..43]), None);

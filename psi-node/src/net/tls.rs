@@ -1,6 +1,6 @@
 //! Who may connect: TLS 1.3 with pinned ed25519 keys in both directions.
 //!
-//! Spec 07 §1. There are no certificates: both sides present their node key as a raw public key
+//! Spec 08 §1. There are no certificates: both sides present their node key as a raw public key
 //! (RFC 7250), and a node id *is* that key. The listener accepts any key that is a member of a
 //! joined collaboration; the dialer accepts exactly the one it dialled. Both verify the handshake
 //! signature, so presenting somebody's public key is not enough. Only [`super::endpoint`] calls
@@ -32,8 +32,9 @@ use super::{ALPN, Pins};
 use crate::identity::{NodeId, NodeKey};
 
 /// The DER of a `SubjectPublicKeyInfo` with algorithm id-Ed25519 (RFC 8410 §4), up to the key.
-const SPKI_PREFIX: [u8; 12] =
-    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const SPKI_PREFIX: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
 
 /// The only signature scheme either side offers or accepts.
 const SCHEME: SignatureScheme = SignatureScheme::ED25519;
@@ -46,7 +47,9 @@ pub fn server_config(key: &Arc<NodeKey>, pins: Pins) -> Result<QuicServerConfig,
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(Arc::new(PinnedClients { pins }))
-        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(presented(key))));
+        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(presented(
+            key,
+        ))));
     config.alpn_protocols = vec![ALPN.to_vec()];
     // No resumption and no early data; see the head of this file.
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -86,12 +89,17 @@ pub(super) fn client_config_presenting(
     expected: NodeId,
 ) -> Result<QuicClientConfig, Error> {
     let certificate = CertificateDer::from(spki_of(&presented_id).as_ref().to_vec());
-    let key = CertifiedKey::new(vec![certificate], Arc::new(HandshakeKey(Arc::clone(signing))));
+    let key = CertifiedKey::new(
+        vec![certificate],
+        Arc::new(HandshakeKey(Arc::clone(signing))),
+    );
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(PinnedServer { expected }))
-        .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(Arc::new(key))));
+        .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(Arc::new(
+            key,
+        ))));
     config.alpn_protocols = vec![ALPN.to_vec()];
     QuicClientConfig::try_from(config).map_err(|_| Error::General("no initial suite".into()))
 }
@@ -119,7 +127,10 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
 /// The own key as rustls wants it: what to present, and who signs.
 fn presented(key: &Arc<NodeKey>) -> Arc<CertifiedKey> {
     let certificate = CertificateDer::from(spki_of(&key.id()).as_ref().to_vec());
-    Arc::new(CertifiedKey::new(vec![certificate], Arc::new(HandshakeKey(Arc::clone(key)))))
+    Arc::new(CertifiedKey::new(
+        vec![certificate],
+        Arc::new(HandshakeKey(Arc::clone(key))),
+    ))
 }
 
 /// Signs handshakes with the node key, which thereby never leaves its type.
@@ -179,7 +190,11 @@ impl ClientCertVerifier for PinnedClients {
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let id = presented_id(end_entity, intermediates)?;
-        if (self.pins)(&id) { Ok(ClientCertVerified::assertion()) } else { Err(not_pinned()) }
+        if (self.pins)(&id) {
+            Ok(ClientCertVerified::assertion())
+        } else {
+            Err(not_pinned())
+        }
     }
 
     fn verify_tls12_signature(

@@ -23,12 +23,16 @@ impl State {
     /// [`StateError::NameTaken`] if another collaboration has its name; [`StateError::Damaged`] if
     /// a signature is missing or wrong, which the caller must have checked.
     pub fn collab_join(&self, collab: &Collaboration) -> Result<Joined, StateError> {
-        collab.verify().map_err(|e| StateError::Damaged(e.to_string()))?;
+        collab
+            .verify()
+            .map_err(|e| StateError::Damaged(e.to_string()))?;
         self.write(|transaction| {
             let same_name: Option<Vec<u8>> = transaction
-                .query_row("SELECT id FROM collabs WHERE name = ?1", [collab.name()], |row| {
-                    row.get(0)
-                })
+                .query_row(
+                    "SELECT id FROM collabs WHERE name = ?1",
+                    [collab.name()],
+                    |row| row.get(0),
+                )
                 .optional()?;
             match same_name {
                 Some(id) if id == collab.id() => return Ok(Joined::Already),
@@ -77,8 +81,9 @@ impl State {
         let connection = self.lock();
         let mut statement =
             connection.prepare_cached(&format!("SELECT id, document FROM collabs {condition}"))?;
-        let rows = statement
-            .query_map(values, |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?)))?;
+        let rows = statement.query_map(values, |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?))
+        })?;
         rows.map(|row| {
             let (id, document) = row?;
             read(&id, &document)

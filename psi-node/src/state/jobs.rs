@@ -193,7 +193,9 @@ impl State {
     ) -> Result<(), StateError> {
         self.write(|transaction| {
             let known: Option<String> = transaction
-                .query_row("SELECT state FROM jobs WHERE id = ?1", [id], |row| row.get(0))
+                .query_row("SELECT state FROM jobs WHERE id = ?1", [id], |row| {
+                    row.get(0)
+                })
                 .optional()?;
             if known.is_none() {
                 return Err(StateError::UnknownJob(id.to_owned()));
@@ -278,8 +280,12 @@ fn read(row: &Row<'_>) -> Result<JobRecord, StateError> {
     let job_id: Option<Vec<u8>> = row.get("job_id")?;
     let collab_id: Vec<u8> = row.get("collab_id")?;
     let (role, state): (String, String) = (row.get("role")?, row.get("state")?);
-    let role = JobRole::ALL.into_iter().find(|known| known.as_str() == role);
-    let state = JobState::ALL.into_iter().find(|known| known.as_str() == state);
+    let role = JobRole::ALL
+        .into_iter()
+        .find(|known| known.as_str() == role);
+    let state = JobState::ALL
+        .into_iter()
+        .find(|known| known.as_str() == state);
     let unknown = |what: &str| StateError::Damaged(format!("a job has an unknown {what}"));
     Ok(JobRecord {
         id: row.get("id")?,

@@ -75,7 +75,9 @@ impl State {
     pub fn local_append(&self, key: &NodeKey, kind: &str, text: &str) -> Result<(), StateError> {
         self.write(|transaction| {
             let sql = format!("SELECT {COLUMNS} FROM local_log ORDER BY seq DESC LIMIT 1");
-            let head = transaction.query_row(&sql, [], |row| Ok(read(row))).optional()?;
+            let head = transaction
+                .query_row(&sql, [], |row| Ok(read(row)))
+                .optional()?;
             let head = head.transpose()?;
             let mut entry = LocalEntry {
                 seq: head.as_ref().map_or(0, |head| head.seq.saturating_add(1)),
@@ -91,7 +93,14 @@ impl State {
             transaction.execute(
                 "INSERT INTO local_log (seq, previous, unix, kind, text, signature) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![seq, entry.previous, entry.unix, entry.kind, entry.text, entry.signature],
+                params![
+                    seq,
+                    entry.previous,
+                    entry.unix,
+                    entry.kind,
+                    entry.text,
+                    entry.signature
+                ],
             )?;
             Ok(())
         })

@@ -32,9 +32,8 @@ impl State {
     /// # Errors
     /// [`StateError::Damaged`] if it cannot be read.
     pub fn chain_head(&self, collab_id: &CollabId) -> Result<Option<StoredEntry>, StateError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM entries WHERE collab_id = ?1 ORDER BY seq DESC LIMIT 1"
-        );
+        let sql =
+            format!("SELECT {COLUMNS} FROM entries WHERE collab_id = ?1 ORDER BY seq DESC LIMIT 1");
         let connection = self.lock();
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query([collab_id])?;
@@ -46,7 +45,10 @@ impl State {
     /// # Errors
     /// [`StateError::Damaged`] if it cannot be read.
     pub fn entry(&self, collab_id: &CollabId, seq: u64) -> Result<Option<StoredEntry>, StateError> {
-        Ok(self.entries(collab_id, seq, 1)?.into_iter().find(|entry| entry.seq == seq))
+        Ok(self
+            .entries(collab_id, seq, 1)?
+            .into_iter()
+            .find(|entry| entry.seq == seq))
     }
 
     /// At most `limit` entries from number `from_seq` on, in order.
@@ -59,7 +61,9 @@ impl State {
         from_seq: u64,
         limit: u32,
     ) -> Result<Vec<StoredEntry>, StateError> {
-        let Ok(from_seq) = i64::try_from(from_seq) else { return Ok(Vec::new()) };
+        let Ok(from_seq) = i64::try_from(from_seq) else {
+            return Ok(Vec::new());
+        };
         let sql = format!(
             "SELECT {COLUMNS} FROM entries WHERE collab_id = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3"
         );
@@ -88,10 +92,14 @@ impl State {
         let entry = Entry::decode(&stored.entry)
             .map_err(|_| StateError::OutOfPlace("it is not a well-formed entry"))?;
         if entry_hash(&stored.entry) != stored.hash || entry.seq != stored.seq {
-            return Err(StateError::OutOfPlace("its bytes are not what is said of them"));
+            return Err(StateError::OutOfPlace(
+                "its bytes are not what is said of them",
+            ));
         }
         if entry.collab_id != *collab_id {
-            return Err(StateError::OutOfPlace("it belongs to another collaboration"));
+            return Err(StateError::OutOfPlace(
+                "it belongs to another collaboration",
+            ));
         }
         self.write(|transaction| {
             let known = "SELECT EXISTS (SELECT 1 FROM collabs WHERE id = ?1)";
@@ -223,21 +231,26 @@ impl State {
 
     fn set_status(&self, sql: &str, collab_id: &CollabId, text: &str) -> Result<(), StateError> {
         self.write(|transaction| {
-            transaction.execute(sql, params![collab_id, text]).map_err(|error| {
-                let code = error.sqlite_error_code();
-                if code == Some(rusqlite::ErrorCode::ConstraintViolation) {
-                    StateError::UnknownCollab
-                } else {
-                    error.into()
-                }
-            })?;
+            transaction
+                .execute(sql, params![collab_id, text])
+                .map_err(|error| {
+                    let code = error.sqlite_error_code();
+                    if code == Some(rusqlite::ErrorCode::ConstraintViolation) {
+                        StateError::UnknownCollab
+                    } else {
+                        error.into()
+                    }
+                })?;
             Ok(())
         })
     }
 
     fn status(&self, collab_id: &CollabId, column: &str) -> Result<Option<String>, StateError> {
         let sql = format!("SELECT {column} FROM chain_status WHERE collab_id = ?1");
-        let found = self.lock().query_row(&sql, [collab_id], |row| row.get(0)).optional()?;
+        let found = self
+            .lock()
+            .query_row(&sql, [collab_id], |row| row.get(0))
+            .optional()?;
         Ok(found.flatten())
     }
 }
@@ -258,7 +271,9 @@ fn check_continues(transaction: &Transaction<'_>, entry: &Entry) -> Result<(), S
         return Err(StateError::OutOfPlace("its number is not the next"));
     }
     if entry.previous != previous {
-        return Err(StateError::OutOfPlace("it continues another entry than the last"));
+        return Err(StateError::OutOfPlace(
+            "it continues another entry than the last",
+        ));
     }
     Ok(())
 }
@@ -288,16 +303,20 @@ fn apply(
             }
             ledger::write(transaction, collab_id, &debit)
         }
-        Body::Closed { .. } | Body::Statement { .. } if debit.is_some() => {
-            Err(StateError::OutOfPlace("only the opening of a job is charged"))
-        }
+        Body::Closed { .. } | Body::Statement { .. } if debit.is_some() => Err(
+            StateError::OutOfPlace("only the opening of a job is charged"),
+        ),
         Body::Closed { job_id, .. } => {
             let closed = transaction.execute(
                 "UPDATE opened_jobs SET closed_seq = ?3 \
                  WHERE job_id = ?1 AND collab_id = ?2 AND closed_seq IS NULL",
                 params![job_id, collab_id, seq],
             )?;
-            if closed == 0 { Err(StateError::NotOpen) } else { Ok(()) }
+            if closed == 0 {
+                Err(StateError::NotOpen)
+            } else {
+                Ok(())
+            }
         }
         Body::Statement { .. } => Ok(()),
     }

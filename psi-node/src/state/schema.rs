@@ -90,7 +90,11 @@ pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), St
     let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found > VERSION {
         let place = place.to_owned();
-        return Err(StateError::Newer { place, found, known: VERSION });
+        return Err(StateError::Newer {
+            place,
+            found,
+            known: VERSION,
+        });
     }
     let done = usize::try_from(found)
         .map_err(|_| StateError::Damaged(format!("its version is {found}")))?;

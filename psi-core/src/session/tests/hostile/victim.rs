@@ -52,6 +52,10 @@ pub(super) fn feed(mut state: State, mut bytes: &[u8]) -> Result<State, (&'stati
     Ok(state)
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a test holds one frame at a time"
+)]
 enum Frame<'a> {
     Control(Control),
     Rows(RowsHeader, &'a [u8]),

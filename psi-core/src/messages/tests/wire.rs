@@ -1,0 +1,398 @@
+//! `testdata/wire/*.hex`: every control message as bytes with a comment per field.
+//!
+//! The bytes of the files are put together here field by field, without the encoder, so that they
+//! say what the format is and not what the code makes of it.
+
+use crate::error::Code;
+use crate::facts::TableFacts;
+use crate::fixture::{self, Fixture};
+use crate::identifier::IdentifierKind;
+use crate::messages::frame::{FRAME_HEADER_BYTES, FrameKind, ListId, RowsHeader, decode_header};
+use crate::messages::{Control, EntryMessage, Opening, Outcome, Proposal, SettleState, codec};
+use crate::spec::{Half, Recipients};
+
+/// Labels and bytes of the fields of a message.
+#[derive(Default)]
+pub(super) struct Fields(Vec<(String, Vec<u8>)>);
+
+impl Fields {
+    fn add(mut self, label: &str, bytes: impl AsRef<[u8]>) -> Self {
+        self.0.push((label.into(), bytes.as_ref().to_vec()));
+        self
+    }
+
+    fn message(number: u32, name: &str) -> Self {
+        Self::default().add(&format!("message {number}: {name}"), number.to_be_bytes())
+    }
+
+    fn u16(self, label: &str, value: u16) -> Self {
+        self.add(&format!("{label}: u16 = {value}"), value.to_be_bytes())
+    }
+
+    fn u32(self, label: &str, value: u32, meaning: &str) -> Self {
+        let label = format!("{label}: u32 = {value}, {meaning}");
+        self.add(&label, value.to_be_bytes())
+    }
+
+    fn u64(self, label: &str, value: u64) -> Self {
+        self.add(&format!("{label}: u64 = {value}"), value.to_be_bytes())
+    }
+
+    fn bool(self, label: &str, value: bool) -> Self {
+        self.add(&format!("{label}: bool = {value}"), [u8::from(value)])
+    }
+
+    fn bytes<const N: usize>(self, label: &str, value: [u8; N]) -> Self {
+        self.add(&format!("{label}: [{N}]"), value)
+    }
+
+    fn some(self, label: &str) -> Self {
+        self.add(&format!("{label}: present"), [1])
+    }
+
+    fn none(self, label: &str) -> Self {
+        self.add(&format!("{label}: absent"), [0])
+    }
+
+    fn text(self, label: &str, value: &str) -> Self {
+        self.u64(&format!("{label}: bytes"), value.len() as u64)
+            .add(&format!("{label}: {value:?}"), value)
+    }
+
+    fn code(self, code: Code) -> Self {
+        let number = code.number();
+        self.add(&format!("code: {code}"), number.to_be_bytes())
+    }
+
+    fn half(self, node: u8, kinds: &[(&str, u32, &str)]) -> Self {
+        let mut fields = self
+            .bytes("half.node_id", [node; 32])
+            .bytes("half.nonce", [node + 1; 32])
+            .text("half.facts.member", "snowy")
+            .text("half.facts.table", "customers")
+            .u64("half.facts.key_columns: count", kinds.len() as u64);
+        for (column, ..) in kinds {
+            fields = fields.text("half.facts.key_columns", column);
+        }
+        fields = fields.u64("half.facts.key_kinds: count", kinds.len() as u64);
+        for (_, number, kind) in kinds {
+            fields = fields.u32("half.facts.key_kinds", *number, kind);
+        }
+        fields
+            .bool("half.facts.key_unique", true)
+            .u64("half.facts.identities", 5000)
+            .u64("half.facts.minimum", 10)
+            .bool("half.facts.prefer_receiver", false)
+    }
+}
+
+fn half(node: u8, kinds: &[(&str, IdentifierKind)]) -> Half {
+    let columns = kinds.iter().map(|(column, _)| (*column).to_owned());
+    Half {
+        node_id: [node; 32],
+        nonce: [node + 1; 32],
+        facts: TableFacts {
+            member: "snowy".into(),
+            table: "customers".into(),
+            key_columns: columns.collect(),
+            key_kinds: kinds.iter().map(|(_, kind)| *kind).collect(),
+            key_unique: true,
+            identities: 5000,
+            minimum: 10,
+            prefer_receiver: false,
+        },
+    }
+}
+
+/// Name of the file, value, fields.
+pub(super) fn messages() -> Vec<(&'static str, Control, Fields)> {
+    let mut messages = agreeing();
+    messages.extend(matching());
+    messages.extend(settling());
+    messages
+}
+
+fn agreeing() -> Vec<(&'static str, Control, Fields)> {
+    let query = "SELECT COUNT(*) FROM brand.customers WHERE brand.customers.age > $1";
+    vec![
+        (
+            "propose",
+            Control::Propose(Proposal {
+                version: 1,
+                collab_id: [0xc0; 32],
+                query: query.into(),
+                hidden: vec![[0x41; 64]],
+                recipients: Recipients::Both,
+                half: half(0xa0, &[("email", IdentifierKind::Email)]),
+            }),
+            Fields::message(0, "Propose")
+                .u16("version", 1)
+                .bytes("collab_id", [0xc0; 32])
+                .text("query", query)
+                .u64("hidden: count", 1)
+                .bytes("hidden", [0x41; 64])
+                .u32("recipients", 1, "Both")
+                .half(0xa0, &[("email", 3, "email")]),
+        ),
+        (
+            "accept",
+            Control::Accept {
+                half: half(
+                    0xb0,
+                    &[("mail", IdentifierKind::Email), ("nr", IdentifierKind::Int)],
+                ),
+                signature: [0x51; 64],
+            },
+            Fields::message(1, "Accept")
+                .half(0xb0, &[("mail", 3, "email"), ("nr", 6, "int")])
+                .bytes("signature", [0x51; 64]),
+        ),
+        (
+            "refuse",
+            Control::Refuse(Code::FilterNotAllowed),
+            Fields::message(2, "Refuse").code(Code::FilterNotAllowed),
+        ),
+        (
+            "agree",
+            Control::Agree {
+                signature: [0x52; 64],
+            },
+            Fields::message(3, "Agree").bytes("signature", [0x52; 64]),
+        ),
+        (
+            "commitment",
+            Control::Commitment([0x61; 64]),
+            Fields::message(4, "Commitment").bytes("commitment", [0x61; 64]),
+        ),
+        (
+            "entry",
+            Control::Entry(EntryMessage {
+                entry: vec![1, 2, 3],
+                signatures: [Some([0x53; 64]), None],
+            }),
+            Fields::message(5, "Entry")
+                .u64("entry: bytes", 3)
+                .add(
+                    "entry: an encoded entry, here three bytes in its place",
+                    [1, 2, 3],
+                )
+                .some("signature of the smaller node id")
+                .bytes("signature", [0x53; 64])
+                .none("signature of the larger node id"),
+        ),
+        (
+            "countersign",
+            Control::Countersign {
+                signature: [0x54; 64],
+            },
+            Fields::message(6, "Countersign").bytes("signature", [0x54; 64]),
+        ),
+    ]
+}
+
+fn matching() -> Vec<(&'static str, Control, Fields)> {
+    let outcome = |released, count| {
+        let opening = Some(Opening {
+            released,
+            count,
+            salt: [0x71; 32],
+        });
+        Control::Outcome(Outcome {
+            opening,
+            output_commitment: [0x62; 64],
+        })
+    };
+    let outcome_fields = |released, count| {
+        Fields::message(8, "Outcome")
+            .some("opening")
+            .bool("opening.released", released)
+            .u64("opening.count", count)
+            .bytes("opening.salt", [0x71; 32])
+            .bytes("output_commitment", [0x62; 64])
+    };
+    vec![
+        (
+            "sender_key",
+            Control::SenderKey {
+                match_index: 0,
+                point: [0x11; 32],
+            },
+            Fields::message(7, "SenderKey")
+                .add("match_index: u8 = 0", [0])
+                .bytes("point", [0x11; 32]),
+        ),
+        (
+            "outcome_released",
+            outcome(true, 318),
+            outcome_fields(true, 318),
+        ),
+        (
+            "outcome_suppressed",
+            outcome(false, 0),
+            outcome_fields(false, 0),
+        ),
+        (
+            "outcome_without_opening",
+            Control::Outcome(Outcome {
+                opening: None,
+                output_commitment: [0x62; 64],
+            }),
+            Fields::message(8, "Outcome")
+                .none("opening")
+                .bytes("output_commitment", [0x62; 64]),
+        ),
+        ("working", Control::Working, Fields::message(9, "Working")),
+        (
+            "abort",
+            Control::Abort(Code::CanaryMissing),
+            Fields::message(10, "Abort").code(Code::CanaryMissing),
+        ),
+    ]
+}
+
+fn settling() -> Vec<(&'static str, Control, Fields)> {
+    vec![
+        (
+            "settle_request",
+            Control::SettleRequest {
+                collab_id: [0xc0; 32],
+            },
+            Fields::message(11, "SettleRequest").bytes("collab_id", [0xc0; 32]),
+        ),
+        (
+            "settle",
+            Control::Settle(SettleState {
+                collab_id: [0xc0; 32],
+                entries: 7,
+                head: [0x81; 64],
+                signature: Some([0x55; 64]),
+                live: vec![[0x91; 64], [0x92; 64]],
+                statement: Some("restored from Monday's backup".into()),
+            }),
+            Fields::message(12, "Settle")
+                .bytes("collab_id", [0xc0; 32])
+                .u64("entries", 7)
+                .bytes("head", [0x81; 64])
+                .some("signature")
+                .bytes("signature", [0x55; 64])
+                .u64("live: count", 2)
+                .bytes("live", [0x91; 64])
+                .bytes("live", [0x92; 64])
+                .some("statement")
+                .text("statement", "restored from Monday's backup"),
+        ),
+        (
+            "settle_empty_log",
+            Control::Settle(SettleState {
+                collab_id: [0xc0; 32],
+                entries: 0,
+                head: [0; 64],
+                signature: None,
+                live: Vec::new(),
+                statement: None,
+            }),
+            Fields::message(12, "Settle")
+                .bytes("collab_id", [0xc0; 32])
+                .u64("entries", 0)
+                .bytes("head", [0; 64])
+                .none("signature")
+                .u64("live: count", 0)
+                .none("statement"),
+        ),
+        ("settled", Control::Settled, Fields::message(13, "Settled")),
+    ]
+}
+
+/// A rows frame: two tags of seven bytes.
+fn rows() -> (&'static str, Fields) {
+    let fields = Fields::default()
+        .add("list: u8 = 2, Tags", [2])
+        .add("match: u8 = 0", [0])
+        .u16("part", 0)
+        .add("record", [1; 7])
+        .add("record", [2; 7]);
+    ("rows_of_tags", fields)
+}
+
+fn render(kind: u8, name: &str, fields: &Fields) -> String {
+    let length: usize = fields.0.iter().map(|(_, bytes)| bytes.len()).sum();
+    let mut fixture = Fixture::new([format!("{name}: one frame (Spec 06).")]);
+    let kind_name = if kind == 1 { "control" } else { "rows" };
+    fixture.piece(format!("kind of frame: u8 = {kind}, {kind_name}"), [kind]);
+    let length_bytes = u32::try_from(length).unwrap().to_be_bytes();
+    fixture.piece(format!("length: u32 = {length}"), length_bytes);
+    for (label, bytes) in &fields.0 {
+        fixture.piece(label, bytes);
+    }
+    fixture.render()
+}
+
+#[test]
+fn the_wire_files_are_the_fields_of_the_format() {
+    let mut files: Vec<(String, String)> = messages()
+        .iter()
+        .map(|(name, _, fields)| ((*name).to_owned(), render(1, name, fields)))
+        .collect();
+    let (name, fields) = rows();
+    files.push((name.to_owned(), render(2, name, &fields)));
+    fixture::check_folder("wire", files);
+}
+
+fn body(text: &str, kind: FrameKind) -> Vec<u8> {
+    let bytes = fixture::parse(text);
+    let (header, body) = bytes.split_first_chunk::<FRAME_HEADER_BYTES>().unwrap();
+    assert_eq!(decode_header(*header).unwrap(), (kind, body.len()));
+    body.to_vec()
+}
+
+#[test]
+fn every_wire_file_decodes_to_its_value_and_encodes_to_the_same_bytes() {
+    for (name, message, fields) in messages() {
+        let body = body(&render(1, name, &fields), FrameKind::Control);
+        assert_eq!(codec::decode::<Control>(&body).unwrap(), message, "{name}");
+        assert_eq!(codec::encode(&message), body, "{name}");
+    }
+    let (name, fields) = rows();
+    let body = body(&render(2, name, &fields), FrameKind::Rows);
+    let (header, records) = RowsHeader::split(&body).unwrap();
+    let expected = RowsHeader {
+        list: ListId::Tags,
+        match_index: 0,
+        part: 0,
+    };
+    assert_eq!(header, expected);
+    assert_eq!(header.encode(), body[..4]);
+    assert_eq!(records, [[1; 7], [2; 7]].concat());
+}
+
+#[test]
+fn every_control_message_has_a_wire_file() {
+    // A new message must be added here, and so to the files.
+    let number = |message: &Control| match message {
+        Control::Propose(_) => 0,
+        Control::Accept { .. } => 1,
+        Control::Refuse(_) => 2,
+        Control::Agree { .. } => 3,
+        Control::Commitment(_) => 4,
+        Control::Entry(_) => 5,
+        Control::Countersign { .. } => 6,
+        Control::SenderKey { .. } => 7,
+        Control::Outcome(_) => 8,
+        Control::Working => 9,
+        Control::Abort(_) => 10,
+        Control::SettleRequest { .. } => 11,
+        Control::Settle(_) => 12,
+        Control::Settled => 13,
+    };
+    let mut seen = [false; 14];
+    for (name, message, _) in messages() {
+        let number: u8 = number(&message);
+        seen[usize::from(number)] = true;
+        assert_eq!(
+            codec::encode(&message)[..4],
+            u32::from(number).to_be_bytes(),
+            "{name}"
+        );
+    }
+    assert_eq!(seen, [true; 14]);
+}

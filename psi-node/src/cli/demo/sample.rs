@@ -1,0 +1,184 @@
+//! Sample data of two shops: invented customers, the same on every machine.
+//!
+//! Customers have numbers. Each shop knows a range of them and the ranges overlap; a customer's
+//! e-mail address is invented from the number, and every date follows from a hash of the number and
+//! the shop. Nothing here knows how many customers any query finds; [`plain_count`] counts them the
+//! ordinary way.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+
+/// The label all dates are drawn under. Another label gives other dates and other answers.
+const DATES: &str = "glovebox sample dates 47";
+/// 2023-01-01 as days since 1970, and the days of the three years from there.
+const FIRST_DAY: u64 = 19_358;
+const DAYS: u64 = 1_096;
+/// Of a thousand customers, those who never gave an e-mail address.
+const WITHOUT_EMAIL_PER_MILLE: u64 = 5;
+
+/// One shop's customers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Shop {
+    /// The member's name.
+    pub(super) name: &'static str,
+    /// The first customer it knows, and how many.
+    pub(super) first: u64,
+    /// How many customers it knows.
+    pub(super) customers: u64,
+}
+
+/// The shop that asks in the demo, `snowy`, and the one that answers, `brand`, with about
+/// `customers` each, a quarter of them in common.
+pub(super) fn shops(customers: u64) -> [Shop; 2] {
+    let asking = customers * 9 / 10;
+    let shared = customers / 4;
+    [
+        Shop {
+            name: "snowy",
+            first: 0,
+            customers: asking,
+        },
+        Shop {
+            name: "brand",
+            first: asking - shared,
+            customers,
+        },
+    ]
+}
+
+/// The registered number of identities: the customers, rounded up to two digits, so that the
+/// public size says little about the true one.
+pub(super) fn registered(customers: u64) -> u64 {
+    let digits = customers.max(1).ilog10();
+    let step = 10_u64.pow(digits.saturating_sub(1));
+    customers
+        .div_ceil(step)
+        .saturating_mul(step)
+        .saturating_add(step)
+}
+
+/// The shop's table as CSV.
+pub(super) fn csv(shop: &Shop) -> String {
+    let mut rows: Vec<([u8; 32], String)> = (shop.first..shop.first + shop.customers)
+        .map(|number| {
+            let order = draw("row order", shop.name, number);
+            let missing = word(&draw("e-mail", shop.name, number)) % 1000 < WITHOUT_EMAIL_PER_MILLE;
+            let hash = if missing {
+                String::new()
+            } else {
+                email_hash(number)
+            };
+            let day = word(&draw(DATES, shop.name, number)) % DAYS;
+            (order, format!("{hash},{}\n", date(FIRST_DAY + day)))
+        })
+        .collect();
+    // A shop's file is in no order that another shop's file shares.
+    rows.sort_unstable();
+    let mut text = String::from("email_hash,last_purchase\n");
+    for (_, row) in rows {
+        text.push_str(&row);
+    }
+    text
+}
+
+/// What a plain join of the two files answers: e-mail hashes in both, with a last purchase in
+/// `brand` after `after`. Needs both files in one place, which is what the nodes avoid.
+pub(super) fn plain_count(snowy: &str, brand: &str, after: &str) -> u64 {
+    let mut known: HashMap<&str, u64> = HashMap::new();
+    for (hash, _) in rows(snowy) {
+        *known.entry(hash).or_default() += 1;
+    }
+    // ISO dates are ordered like their text.
+    let matching = rows(brand).filter(|(_, last_purchase)| *last_purchase > after);
+    matching.filter_map(|(hash, _)| known.get(hash)).sum()
+}
+
+/// The rows of a sample file that have an e-mail hash.
+fn rows(csv: &str) -> impl Iterator<Item = (&str, &str)> {
+    csv.lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(','))
+        .filter(|(hash, _)| !hash.is_empty())
+}
+
+/// SHA-256, in hexadecimal, of an invented address under a name that is reserved for examples.
+fn email_hash(number: u64) -> String {
+    hex::encode(Sha256::digest(format!("customer{number}@mail.example")))
+}
+
+fn draw(purpose: &str, shop: &str, number: u64) -> [u8; 32] {
+    Sha256::digest(format!("{purpose}/{shop}/{number}")).into()
+}
+
+fn word(bytes: &[u8; 32]) -> u64 {
+    // INVARIANT: 32 bytes begin with 8.
+    u64::from_be_bytes(*bytes.first_chunk().expect("a digest is longer than a word"))
+}
+
+/// A day since 1970 as an ISO date; only for the years of the sample.
+fn date(day: u64) -> String {
+    let mut text = crate::cli::output::utc(i64::try_from(day).unwrap_or(0).saturating_mul(86_400));
+    text.truncate(10);
+    text
+}
+
+/// The section of `node.toml` that serves the sample file.
+pub(super) fn table_section(shop: &Shop) -> String {
+    let mut text = String::new();
+    // Writing into a String cannot fail.
+    let _ = write!(
+        text,
+        r#"
+[table.customers]
+source = "customers.csv"
+filter = ["last_purchase"]
+minimum = 10
+
+[[table.customers.key]]
+columns = ["email_hash"]
+kinds = ["hex"]
+unique = true
+identities = {}
+"#,
+        registered(shop.customers)
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_answers_the_query_of_the_readme_as_documented() {
+        let [snowy, brand] = shops(super::super::CUSTOMERS_DEFAULT);
+        assert_eq!(plain_count(&csv(&snowy), &csv(&brand), "2025-01-01"), 318);
+    }
+
+    #[test]
+    fn the_files_are_the_same_each_time_and_identifiers_do_not_repeat() {
+        let [snowy, _] = shops(1000);
+        let text = csv(&snowy);
+        assert_eq!(text, csv(&snowy));
+        let mut hashes: Vec<_> = rows(&text).map(|(hash, _)| hash).collect();
+        let all = hashes.len();
+        assert!(all < 900, "some customers have no e-mail address");
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), all);
+        assert!(rows(&text).all(|(_, date)| date.len() == 10 && date.starts_with("202")));
+    }
+
+    #[test]
+    fn a_registered_size_holds_all_customers() {
+        for customers in [10, 99, 100, 3600, 4000, 1_000_000] {
+            let size = registered(customers);
+            assert!(
+                size > customers && size <= customers * 2,
+                "{customers}: {size}"
+            );
+        }
+    }
+}

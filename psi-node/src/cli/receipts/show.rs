@@ -1,0 +1,170 @@
+//! `psi-node receipts list` and `show`: the logs as they stand in this node's state.
+
+use psi_core::receipt::{Body, Entry};
+use serde_json::{Value, json};
+
+use super::{ListArgs, ShowArgs, find_collab};
+use crate::cli::output::{self, Format, Table};
+use crate::collab::Collaboration;
+use crate::error::UserError;
+use crate::exit::Exit;
+use crate::identity::NodeKey;
+use crate::receipts;
+use crate::state::{LocalEntry, State, StateError, StoredEntry, local_first_wrong};
+
+/// All entries with their lines, oldest first.
+fn all_lines(state: &State, collab: &Collaboration) -> Result<Vec<(Entry, Value)>, UserError> {
+    let mut lines = Vec::new();
+    loop {
+        let batch = state.entries(&collab.id(), lines.len() as u64, 256)?;
+        if batch.is_empty() {
+            return Ok(lines);
+        }
+        for stored in &batch {
+            let entry = decode(stored)?;
+            let line = receipts::entry_line(collab, stored, &entry);
+            lines.push((entry, line));
+        }
+    }
+}
+
+fn decode(stored: &StoredEntry) -> Result<Entry, StateError> {
+    Entry::decode(&stored.entry).map_err(|_| {
+        StateError::Damaged(format!("receipt entry {} is not well-formed", stored.seq))
+    })
+}
+
+pub(super) fn list(args: &ListArgs) -> Result<(), UserError> {
+    let state = State::open(&args.config.load()?.state_dir())?;
+    let collab = find_collab(&state, args.collab.as_deref())?;
+    let lines = all_lines(&state, &collab)?;
+    if args.format == Format::Json {
+        return output::print_json(&lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>());
+    }
+    let mut table = Table::new(&["SEQ", "KIND", "JOB", "SIGNED BY", "DETAIL"]);
+    for (entry, line) in &lines {
+        let signed = line["signatures"].as_object().into_iter().flatten();
+        let signed: Vec<&str> = signed
+            .filter(|(_, s)| !s.is_null())
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let (kind, job, detail) = summary(entry, &line["says"]);
+        table.row([
+            &entry.seq.to_string(),
+            kind,
+            &job,
+            &signed.join(", "),
+            &detail,
+        ]);
+    }
+    output::print(&table.render())?;
+    if let Some(why) = state.chain_broken(&collab.id())? {
+        output::print(&format!("The log cannot be continued: {why}\n"))?;
+    }
+    Ok(())
+}
+
+fn summary(entry: &Entry, says: &Value) -> (&'static str, String, String) {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let job = |value: &Value| text(value).chars().take(16).collect::<String>();
+    match &entry.body {
+        Body::Opened { .. } => (
+            "opened",
+            job(&says["job"]["job_id"]),
+            text(&says["job"]["query"]),
+        ),
+        Body::Closed { status, code, .. } => {
+            let why = code.map_or(String::new(), |code| format!(": {code}"));
+            (
+                "closed",
+                job(&says["job_id"]),
+                format!("{}{why}", status.as_str()),
+            )
+        }
+        Body::Statement { text: words, .. } => (
+            "statement",
+            "-".into(),
+            format!("{}: {words}", text(&says["by"])),
+        ),
+    }
+}
+
+pub(super) fn list_local(args: &ListArgs) -> Result<(), UserError> {
+    let config = args.config.load()?;
+    let id = NodeKey::load(&config.key_path())?.id();
+    let entries = State::open(&config.state_dir())?.local_entries()?;
+    match args.format {
+        Format::Json => {
+            let line = |entry: &LocalEntry| {
+                json!({
+                    "seq": entry.seq,
+                    "unix": entry.unix,
+                    "kind": entry.kind,
+                    "text": entry.text,
+                    "hash": hex::encode(entry.hash()),
+                    "signature": hex::encode(entry.signature),
+                })
+            };
+            output::print_json(&entries.iter().map(line).collect::<Vec<_>>())?;
+        }
+        Format::Table => {
+            let mut table = Table::new(&["SEQ", "TIME", "KIND", "TEXT"]);
+            for entry in &entries {
+                table.row([
+                    &entry.seq.to_string(),
+                    &output::utc(entry.unix),
+                    &entry.kind,
+                    &entry.text,
+                ]);
+            }
+            output::print(&table.render())?;
+        }
+    }
+    match local_first_wrong(&entries, &id) {
+        None => Ok(()),
+        Some(seq) => Err(UserError::new(
+            Exit::ReceiptsWrong,
+            format!("entry {seq} of the node's own log is not what this node signed there"),
+            "the state was edited or its end was lost; restore it from a backup",
+        )),
+    }
+}
+
+pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
+    let state = State::open(&args.config.load()?.state_dir())?;
+    let collab = find_collab(&state, args.collab.as_deref())?;
+    let stored = state.entry(&collab.id(), args.seq)?.ok_or_else(|| {
+        UserError::bad_input(
+            format!("the log of {} has no entry {}", collab.name(), args.seq),
+            "list the entries with `psi-node receipts list`",
+        )
+    })?;
+    let line = receipts::entry_line(&collab, &stored, &decode(&stored)?);
+    match args.format {
+        Format::Json => output::print_json(&line),
+        Format::Table => {
+            let mut table = Table::new(&["FIELD", "VALUE"]);
+            flatten(&mut table, "", &line);
+            output::print(&table.render())
+        }
+    }
+}
+
+/// One row per leaf of a document, its path written with dots.
+fn flatten(table: &mut Table, path: &str, value: &Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                flatten(table, &path, value);
+            }
+        }
+        Value::String(text) => table.row([path, text]),
+        Value::Null => table.row([path, "-"]),
+        other => table.row([path, &other.to_string()]),
+    }
+}

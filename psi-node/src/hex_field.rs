@@ -1,0 +1,24 @@
+//! Hexadecimal fields of the documents this node reads, for `#[serde(deserialize_with)]`.
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+/// Reads exactly `N` bytes.
+///
+/// # Errors
+/// The deserializer's, if there are more or fewer digits or other characters.
+pub fn array<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<[u8; N], D::Error> {
+    let text = String::deserialize(from)?;
+    let mut bytes = [0; N];
+    hex::decode_to_slice(&text, &mut bytes)
+        .map_err(|_| D::Error::custom(format!("expected {} hexadecimal digits", 2 * N)))?;
+    Ok(bytes)
+}
+
+/// Reads any number of bytes.
+///
+/// # Errors
+/// The deserializer's, if the text is not an even number of hexadecimal digits.
+pub fn vec<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+    hex::decode(String::deserialize(from)?)
+        .map_err(|_| D::Error::custom("expected an even number of hexadecimal digits"))
+}

@@ -1,0 +1,343 @@
+//! Verifying an exported log: offline, without data, from public keys alone.
+//!
+//! The arithmetic is [`ChainVerifier`]'s; this module reads the file line by line, finds that each
+//! line says what the signed bytes say, and names the line and the entry that is wrong.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use psi_core::receipt::{ChainError, ChainSummary, ChainVerifier, entry_hash, signature_holds};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{FORMAT, collaboration_line, end_line, end_text, entry_line};
+use crate::collab::Collaboration;
+use crate::error::UserError;
+use crate::exit::Exit;
+use crate::state::StoredEntry;
+
+/// Bytes of one line; the longest hold an entry's bytes in hexadecimal and its fields.
+pub(super) const LINE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// A log that verified.
+#[derive(Debug)]
+pub struct VerifiedLog {
+    /// The file.
+    pub path: PathBuf,
+    /// The collaboration, whose signatures were verified too.
+    pub collab: Collaboration,
+    /// The name of the member who exported the log.
+    pub member: String,
+    /// What the log holds.
+    pub summary: ChainSummary,
+    hashes: Vec<[u8; 64]>,
+}
+
+/// Lines of the file after the first.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Line {
+    Entry(EntryLine),
+    End(EndLine),
+}
+
+#[derive(Deserialize)]
+struct EntryLine {
+    #[serde(deserialize_with = "crate::hex_field::vec")]
+    entry: Vec<u8>,
+    signatures: serde_json::Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct EndLine {
+    entries: u64,
+    #[serde(deserialize_with = "crate::hex_field::array")]
+    head: [u8; 64],
+    member: String,
+    #[serde(deserialize_with = "crate::hex_field::array")]
+    signature: [u8; 64],
+}
+
+/// Verifies an exported log. With `expected`, the log must be that collaboration's; otherwise the
+/// document in the first line is taken, and the caller shows its node ids for comparison.
+///
+/// # Errors
+/// [`UserError`] with [`Exit::ReceiptsWrong`] that names the line, the entry and what is wrong
+/// with it; [`Exit::BadInput`] if the file cannot be read.
+pub fn verify(path: &Path, expected: Option<&Collaboration>) -> Result<VerifiedLog, UserError> {
+    let mut lines = Lines::open(path)?;
+    let Some(first) = lines.next_line()? else {
+        return Err(lines.wrong("the file is empty"));
+    };
+    let collab = read_collaboration(&lines, &first)?;
+    if expected.is_some_and(|expected| expected.id() != collab.id()) {
+        return Err(lines.wrong("the log belongs to another collaboration than the given document"));
+    }
+    let members = collab
+        .members()
+        .clone()
+        .map(|member| (member.id.0, member.name));
+    let mut chain = ChainVerifier::new(collab.id(), members);
+    let mut hashes: Vec<[u8; 64]> = Vec::new();
+    while let Some(text) = lines.next_line()? {
+        let seq = hashes.len() as u64;
+        let line = serde_json::from_str(&text)
+            .map_err(|e| lines.wrong_entry(seq, &format!("the line cannot be read: {e}")))?;
+        match line {
+            Line::Entry(line) => {
+                hashes.push(check_entry(&lines, &collab, &mut chain, seq, &text, line)?);
+            }
+            Line::End(line) => {
+                let head = hashes.last().copied().unwrap_or([0; 64]);
+                check_end(&lines, &collab, &text, &line, seq, &head)?;
+                if lines.next_line()?.is_some() {
+                    return Err(lines.wrong("lines follow after the closing line"));
+                }
+                let summary = chain.finish();
+                let (path, member) = (path.to_owned(), line.member);
+                return Ok(VerifiedLog {
+                    path,
+                    collab,
+                    member,
+                    summary,
+                    hashes,
+                });
+            }
+        }
+    }
+    let entries = hashes.len();
+    Err(lines.wrong(&format!(
+        "the file ends after {entries} entries, without its closing line: it was cut off"
+    )))
+}
+
+/// Compares two verified logs of the same collaboration.
+///
+/// # Errors
+/// [`UserError`] with [`Exit::ReceiptsWrong`] that names the first entry that differs or is missing.
+pub fn compare(one: &VerifiedLog, other: &VerifiedLog) -> Result<(), UserError> {
+    let disagree = |what: String, remedy: &str| {
+        Err(UserError::new(Exit::ReceiptsWrong, what, remedy.to_owned()))
+    };
+    let (a, b) = (one.path.display(), other.path.display());
+    if one.collab.id() != other.collab.id() {
+        return disagree(
+            format!("{a} and {b} are logs of different collaborations"),
+            "compare the two members' exports of the same collaboration",
+        );
+    }
+    let differs = one
+        .hashes
+        .iter()
+        .zip(&other.hashes)
+        .position(|(x, y)| x != y);
+    if let Some(seq) = differs {
+        return disagree(
+            format!(
+                "{a} and {b} hold different entries number {seq}, and both are signed: the \
+                     log was forked"
+            ),
+            "ask both members how this entry came about; at least one of them signed two entries \
+             with the same number",
+        );
+    }
+    let (short, long) = if one.hashes.len() < other.hashes.len() {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    if short.hashes.len() < long.hashes.len() {
+        return disagree(
+            format!(
+                "{} (exported by {}) ends after {} entries and {} (exported by {}) after {}",
+                short.path.display(),
+                short.member,
+                short.hashes.len(),
+                long.path.display(),
+                long.member,
+                long.hashes.len()
+            ),
+            "export both again with no job running; if the difference stays, the shorter log was \
+             rolled back: see `psi-node receipts repair`",
+        );
+    }
+    Ok(())
+}
+
+fn read_collaboration(lines: &Lines<'_>, text: &str) -> Result<Collaboration, UserError> {
+    let line: Value = serde_json::from_str(text).unwrap_or(Value::Null);
+    if line["format"] != FORMAT {
+        return Err(lines.bad_file());
+    }
+    let document = line["document"].as_str().unwrap_or_default();
+    let collab = Collaboration::parse(document, lines.path).map_err(|e| {
+        lines.wrong(&format!(
+            "the collaboration document is malformed: {}",
+            e.what
+        ))
+    })?;
+    collab
+        .verify()
+        .map_err(|e| lines.wrong(&format!("the collaboration document: {e}")))?;
+    if collaboration_line(&collab).to_string() != text {
+        return Err(lines.wrong("the line does not say what the signed document says"));
+    }
+    Ok(collab)
+}
+
+fn check_entry(
+    lines: &Lines<'_>,
+    collab: &Collaboration,
+    chain: &mut ChainVerifier,
+    seq: u64,
+    text: &str,
+    line: EntryLine,
+) -> Result<[u8; 64], UserError> {
+    let mut signatures = [None; 2];
+    for (member, slot) in collab.members().iter().zip(&mut signatures) {
+        *slot = match line.signatures.get(&member.name) {
+            None | Some(Value::Null) => None,
+            Some(value) => Some(read_signature(value).ok_or_else(|| {
+                lines.wrong_entry(
+                    seq,
+                    &format!("the signature of {} is malformed", member.name),
+                )
+            })?),
+        };
+    }
+    let entry = chain
+        .check(&line.entry, &signatures)
+        .map_err(|error| match error {
+            // Only the last entry of a log may lack a signature; the one before this line does.
+            ChainError::Unsigned(name) => lines.wrong_at(
+                lines.number.saturating_sub(1),
+                seq.saturating_sub(1),
+                &format!("the signature of {name} is missing, though the log goes on after it"),
+            ),
+            other => lines.wrong_entry(seq, &other.to_string()),
+        })?;
+    let hash = entry_hash(&line.entry);
+    let stored = StoredEntry {
+        seq,
+        entry: line.entry,
+        hash,
+        signatures,
+    };
+    if entry_line(collab, &stored, &entry).to_string() != text {
+        let what = "the fields do not say what the signed bytes say";
+        return Err(lines.wrong_entry(seq, what));
+    }
+    Ok(hash)
+}
+
+fn check_end(
+    lines: &Lines<'_>,
+    collab: &Collaboration,
+    text: &str,
+    line: &EndLine,
+    entries: u64,
+    head: &[u8; 64],
+) -> Result<(), UserError> {
+    let Some(member) = collab.member_by_name(&line.member) else {
+        return Err(lines.wrong("the closing line is signed by nobody of the collaboration"));
+    };
+    let covered = end_text(&collab.id(), line.entries, &line.head);
+    if !signature_holds(&member.id.0, &covered, &line.signature) {
+        let what = format!(
+            "the signature of {} on the closing line does not verify",
+            line.member
+        );
+        return Err(lines.wrong(&what));
+    }
+    if line.entries != entries || line.head != *head {
+        return Err(lines.wrong(&format!(
+            "{} exported {} entries, and the file holds {entries}: entries were removed or added \
+             at the end",
+            line.member, line.entries
+        )));
+    }
+    if end_line(&line.member, entries, head, &line.signature).to_string() != text {
+        return Err(lines.wrong("the closing line holds more than it should"));
+    }
+    Ok(())
+}
+
+fn read_signature(value: &Value) -> Option<[u8; 64]> {
+    let mut signature = [0; 64];
+    hex::decode_to_slice(value.as_str()?, &mut signature).ok()?;
+    Some(signature)
+}
+
+/// The lines of a file, with the number of the last one read.
+struct Lines<'a> {
+    path: &'a Path,
+    reader: BufReader<File>,
+    number: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn open(path: &'a Path) -> Result<Self, UserError> {
+        let file = File::open(path).map_err(|e| unreadable(path, &e))?;
+        Ok(Self {
+            path,
+            reader: BufReader::new(file),
+            number: 0,
+        })
+    }
+
+    fn next_line(&mut self) -> Result<Option<String>, UserError> {
+        let mut line = Vec::new();
+        self.reader
+            .by_ref()
+            .take(LINE_BYTES_MAX)
+            .read_until(b'\n', &mut line)
+            .map_err(|e| unreadable(self.path, &e))?;
+        if line.is_empty() {
+            return Ok(None);
+        }
+        self.number += 1;
+        if line.pop() != Some(b'\n') {
+            return Err(self.wrong("the line has no end: the file was cut off"));
+        }
+        match String::from_utf8(line) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(self.wrong("the line is not text")),
+        }
+    }
+
+    fn wrong(&self, what: &str) -> UserError {
+        let what = format!(
+            "{}: line {}: {what}",
+            self.path.display(),
+            self.number.max(1)
+        );
+        UserError::new(Exit::ReceiptsWrong, what, REMEDY)
+    }
+
+    fn wrong_entry(&self, seq: u64, what: &str) -> UserError {
+        self.wrong_at(self.number, seq, what)
+    }
+
+    fn wrong_at(&self, line: u64, seq: u64, what: &str) -> UserError {
+        let what = format!("{}: line {line} (entry {seq}): {what}", self.path.display());
+        UserError::new(Exit::ReceiptsWrong, what, REMEDY)
+    }
+
+    fn bad_file(&self) -> UserError {
+        UserError::bad_input(
+            format!("{} is no exported log", self.path.display()),
+            "name a file that `psi-node receipts export` wrote",
+        )
+    }
+}
+
+const REMEDY: &str = "do not rely on this file; ask each member for a fresh export and compare the \
+                      two with --against";
+
+fn unreadable(path: &Path, error: &io::Error) -> UserError {
+    UserError::bad_input(
+        format!("cannot read {}: {error}", path.display()),
+        "check the path and its permissions",
+    )
+}
