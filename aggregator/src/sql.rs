@@ -2,12 +2,13 @@
 //!
 //! Spec 10 §3. [`parse`] reads the accepted grammar and refuses the rest by name, [`ast`] is what
 //! remains, [`canonical`] prints it, [`typing`] and [`predicate`] turn one side's conjuncts into
-//! expressions of the data engine.
+//! expressions of the data engine, comparing exactly by [`placing`] and [`axis`].
 
 pub(crate) mod ast;
 pub(crate) mod axis;
 pub(crate) mod canonical;
 pub(crate) mod parse;
+mod placing;
 pub(crate) mod predicate;
 pub(crate) mod temporal;
 pub(crate) mod typing;

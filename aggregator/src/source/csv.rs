@@ -1,7 +1,8 @@
 //! CSV files: names from the header, types from all values.
 //!
 //! Spec 10 §2.2. Everything is read as text. A column whose values are all of one type is shown
-//! to filters as that type. A value with leading zeros is text, not a number: `0800` is a postcode.
+//! to filters as that type, as plain SQL engines do: `0800` is the number 800. Join keys are
+//! always text, so there the zeros stay.
 //!
 //! A value counts as a type only if the engine reads it as that type, so that no filter meets a
 //! value that silently became NULL.
@@ -222,12 +223,12 @@ impl Seen {
     }
 }
 
-/// Digits without leading zeros, perhaps with a minus sign, that fit 64 bits.
+/// Digits, perhaps with a minus sign, that fit 64 bits.
 fn is_integer(value: &str) -> bool {
-    has_plain_whole_part(value) && Int64Type::parse(value).is_some()
+    begins_with_digit(value) && Int64Type::parse(value).is_some()
 }
 
-/// Digits with at most one point, and perhaps an exponent; no leading zeros, no words.
+/// Digits with at most one point, and perhaps an exponent; no words.
 fn is_number(value: &str) -> bool {
     let decimal = value
         .bytes()
@@ -235,8 +236,8 @@ fn is_number(value: &str) -> bool {
     // A whole number beyond 64 bits is an identifier, which a double would round.
     let whole = value.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     decimal
-        && has_plain_whole_part(value)
-        && (!whole || value.parse::<i64>().is_ok())
+        && begins_with_digit(value)
+        && (!whole || is_integer(value))
         && Float64Type::parse(value).is_some_and(f64::is_finite)
 }
 
@@ -251,12 +252,9 @@ fn moment(value: &str) -> Option<temporal::Moment> {
     readable.then_some(moment)
 }
 
-fn has_plain_whole_part(value: &str) -> bool {
+fn begins_with_digit(value: &str) -> bool {
     let digits = value.strip_prefix('-').unwrap_or(value).as_bytes();
-    match digits {
-        [] | [b'0', b'0'..=b'9', ..] => false,
-        [first, ..] => first.is_ascii_digit(),
-    }
+    digits.first().is_some_and(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
@@ -274,7 +272,7 @@ mod tests {
     #[test]
     fn a_column_gets_the_type_that_all_its_values_have() {
         let parse = |to| View::Parse { to, trim: false };
-        assert_eq!(view(&["1", "-20", "0"]), parse(DataType::Int64));
+        assert_eq!(view(&["1", "-20", "0", "0800"]), parse(DataType::Int64));
         assert_eq!(view(&["1", "2.5", "1e3"]), parse(DataType::Float64));
         assert_eq!(view(&["true", "FALSE"]), parse(DataType::Boolean));
         assert_eq!(view(&["2025-01-01"]), parse(DataType::Date32));
@@ -294,8 +292,7 @@ mod tests {
     #[test]
     fn a_column_stays_text_if_reading_it_otherwise_would_lose_something() {
         for values in [
-            &["0800", "1234"][..],
-            &["12345678901234567890"],
+            &["12345678901234567890"][..],
             &["1", "x"],
             &["nan"],
             &["2025-01-01 10:00:00Z", "2025-01-01"],

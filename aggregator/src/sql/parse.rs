@@ -13,6 +13,7 @@
 
 mod condition;
 mod from;
+mod literal;
 mod names;
 mod outputs;
 
@@ -125,7 +126,7 @@ impl Reader {
             Vec::new()
         };
         self.end()?;
-        let outputs = self.resolve_outputs(select, &scope, &on)?;
+        let outputs = outputs::resolve(select, &scope, &on)?;
         Ok(Query {
             outputs,
             tables: scope.into_tables(),

@@ -6,12 +6,9 @@
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::from::Scope;
-use super::{Author, Reader, names};
+use super::{Reader, names};
 use crate::error::{Position, QueryError};
-use crate::sql::ast::{
-    ColumnRef, CompareOp, Conjunct, Literal, LiteralValue, Operand, Predicate, Side,
-};
-use crate::sql::temporal;
+use crate::sql::ast::{ColumnRef, CompareOp, Conjunct, Operand, Predicate, Side};
 
 /// What was read between two keywords.
 enum Node {
@@ -121,7 +118,13 @@ impl Reader {
             Some(word @ ("ILIKE" | "SIMILAR" | "RLIKE" | "REGEXP" | "GLOB" | "OVERLAPS")) => {
                 return Err(QueryError::subset(self.at(), word, names::CONDITION));
             }
-            _ => return Ok(Node::Operand(left, at)),
+            _ => {
+                let other = self.peek().filter(|token| **token != Token::Comma);
+                return match other.and_then(names::operator) {
+                    Some(what) => Err(QueryError::subset(self.at(), what, names::CONDITION)),
+                    None => Ok(Node::Operand(left, at)),
+                };
+            }
         }
         let column = only_column(left, at)?;
         if negated {
@@ -164,27 +167,6 @@ impl Reader {
         let operand = self.nested(|reader| reader.right_operand(scope))?;
         self.expect(&Token::RParen)?;
         Ok(operand)
-    }
-
-    fn literal(&mut self) -> Result<Literal, QueryError> {
-        let at = self.at();
-        if self.is_plain_name() {
-            return Err(QueryError::subset(
-                at,
-                "a column in this place",
-                "write a literal; two columns compare with =, <>, <, <=, >, >=",
-            ));
-        }
-        if self.peek() == Some(&Token::LParen) {
-            if matches!(self.keyword_at(1).as_deref(), Some("SELECT" | "WITH")) {
-                return Err(QueryError::subset(at, "a subquery", names::CONDITION));
-            }
-            self.advance();
-            let literal = self.nested(Self::literal)?;
-            self.expect(&Token::RParen)?;
-            return Ok(literal);
-        }
-        self.constant()
     }
 
     fn between(&mut self, column: ColumnRef, negated: bool) -> Result<Predicate, QueryError> {
@@ -259,7 +241,7 @@ impl Reader {
     }
 
     /// Whether the next token is a name and nothing that begins a literal or an expression.
-    fn is_plain_name(&self) -> bool {
+    pub(super) fn is_plain_name(&self) -> bool {
         let Some(Token::Word(_)) = self.peek() else {
             return false;
         };
@@ -295,87 +277,6 @@ impl Reader {
             return scope.column(&path, at).map(Operand::Column);
         }
         self.constant().map(Operand::Literal)
-    }
-
-    /// A literal without parentheses.
-    fn constant(&mut self) -> Result<Literal, QueryError> {
-        let at = self.at();
-        let value = match self.peek() {
-            Some(Token::Number(digits, false)) => number(digits, false, at)?,
-            Some(Token::SingleQuotedString(text)) => LiteralValue::Text(text.clone()),
-            Some(Token::Placeholder(_)) if self.author == Author::Peer => LiteralValue::Hidden,
-            Some(Token::Placeholder(name)) => {
-                return Err(QueryError::subset(
-                    at,
-                    format!("the placeholder {name}"),
-                    "write the value itself; the peer does not see your own side's constants",
-                ));
-            }
-            Some(sign @ (Token::Minus | Token::Plus)) => {
-                let negative = *sign == Token::Minus;
-                match self.peek_at(1) {
-                    Some(Token::Number(digits, false)) => {
-                        let value = number(digits, negative, at)?;
-                        self.advance();
-                        value
-                    }
-                    _ => return Err(self.no_operand()),
-                }
-            }
-            Some(Token::Word(_)) => match (self.keyword().as_deref(), self.peek_at(1)) {
-                (Some("DATE"), Some(Token::SingleQuotedString(text))) => {
-                    let value = date(text, at)?;
-                    self.advance();
-                    value
-                }
-                (Some("TIMESTAMP"), Some(Token::SingleQuotedString(text))) => {
-                    let value = timestamp(text, at)?;
-                    self.advance();
-                    value
-                }
-                (Some("TRUE"), _) => LiteralValue::Boolean(true),
-                (Some("FALSE"), _) => LiteralValue::Boolean(false),
-                (Some("NULL"), _) => LiteralValue::Null,
-                _ => return Err(self.no_operand()),
-            },
-            _ => return Err(self.no_operand()),
-        };
-        self.advance();
-        Ok(Literal { value, at })
-    }
-
-    /// Names what stands where a column or a literal was expected.
-    fn no_operand(&self) -> QueryError {
-        let at = self.at();
-        let what = match self.peek() {
-            Some(Token::Word(word)) if self.is_function() => names::function(&word.value),
-            Some(Token::LParen) => "a subquery".to_owned(),
-            Some(Token::Word(word)) => {
-                match self
-                    .keyword()
-                    .and_then(|keyword| names::expression(&keyword))
-                {
-                    Some(what) => what.to_owned(),
-                    None => format!("{} in this place", word.value),
-                }
-            }
-            Some(
-                Token::EscapedStringLiteral(_)
-                | Token::UnicodeStringLiteral(_)
-                | Token::NationalStringLiteral(_)
-                | Token::HexStringLiteral(_)
-                | Token::SingleQuotedByteStringLiteral(_)
-                | Token::DollarQuotedString(_),
-            ) => {
-                return QueryError::subset(
-                    at,
-                    "this kind of literal",
-                    "write numbers plainly and text in single quotes",
-                );
-            }
-            _ => return self.unexpected("a column or a literal"),
-        };
-        QueryError::subset(at, what, names::CONDITION)
     }
 }
 
@@ -464,61 +365,4 @@ fn one_side(predicate: &Predicate, at: Position) -> Result<Side, QueryError> {
         ));
     };
     Ok(side)
-}
-
-/// A number with a canonical spelling: no leading zeros, no sign before zero, no exponent.
-fn number(digits: &str, negative: bool, at: Position) -> Result<LiteralValue, QueryError> {
-    let (whole, fraction) = match digits.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (digits, None),
-    };
-    let decimal = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    let fraction_fits = fraction.is_none_or(|f| !f.is_empty() && decimal(f));
-    if !decimal(whole) || !fraction_fits || digits.len() > temporal::NUMBER_DIGITS_MAX {
-        return Err(QueryError::subset(
-            at,
-            "this spelling of a number",
-            format!(
-                "write at most {} digits, with a point but without exponent or separators",
-                temporal::NUMBER_DIGITS_MAX
-            ),
-        ));
-    }
-    let whole = match whole.trim_start_matches('0') {
-        "" => "0",
-        digits => digits,
-    };
-    let zero = whole == "0" && fraction.is_none_or(|f| f.bytes().all(|b| b == b'0'));
-    let mut text = String::new();
-    if negative && !zero {
-        text.push('-');
-    }
-    text.push_str(whole);
-    if let Some(fraction) = fraction {
-        text.push('.');
-        text.push_str(fraction);
-    }
-    Ok(LiteralValue::Number(text))
-}
-
-fn date(text: &str, at: Position) -> Result<LiteralValue, QueryError> {
-    match temporal::parse(text) {
-        Some(moment) if moment.is_date() => Ok(LiteralValue::Date(text.to_owned())),
-        _ => Err(QueryError::meaning(
-            at,
-            "the literal is not a date of the form DATE '2025-01-31'",
-            "write year, month and day so",
-        )),
-    }
-}
-
-fn timestamp(text: &str, at: Position) -> Result<LiteralValue, QueryError> {
-    match temporal::parse(text) {
-        Some(_) => Ok(LiteralValue::Timestamp(text.to_owned())),
-        None => Err(QueryError::meaning(
-            at,
-            "the literal is not of the form TIMESTAMP '2025-01-31 12:00:00'",
-            "write it so",
-        )),
-    }
 }

@@ -252,18 +252,17 @@ impl Reader {
             Some(Token::Word(word)) if self.is_function() => {
                 format!("{} in ON", names::function(&word.value))
             }
-            Some(Token::Word(_)) => match self.keyword().as_deref() {
-                Some(keyword @ ("NOT" | "TRUE" | "FALSE" | "NULL" | "EXISTS" | "SELECT")) => {
-                    format!("{keyword} in ON")
-                }
-                _ => {
+            Some(Token::Word(_)) => {
+                let keyword = self.keyword().unwrap_or_default();
+                if !["NOT", "TRUE", "FALSE", "NULL", "EXISTS", "SELECT"].contains(&&*keyword) {
                     let path = self.path()?;
                     if open {
                         self.expect(&Token::RParen)?;
                     }
                     return scope.column(&path, at);
                 }
-            },
+                format!("{keyword} in ON")
+            }
             Some(_) => "a constant in ON".to_owned(),
             None => return Err(self.unexpected("a column")),
         };

@@ -99,8 +99,7 @@ pub(super) fn function(name: &str) -> String {
     let name = name.to_uppercase();
     match name.as_str() {
         "CAST" | "TRY_CAST" | "SAFE_CAST" | "CONVERT" => "CAST".to_owned(),
-        "EXISTS" | "EXTRACT" => name,
-        "ANY" | "SOME" | "ALL" | "ROW" | "ARRAY" | "UNNEST" => name,
+        "EXISTS" | "EXTRACT" | "ANY" | "SOME" | "ALL" | "ROW" | "ARRAY" | "UNNEST" => name,
         "SUM" | "AVG" | "MIN" | "MAX" | "VAR" | "VAR_SAMP" | "VAR_POP" | "STDDEV"
         | "STDDEV_SAMP" | "STDDEV_POP" | "MEDIAN" => format!("the aggregate {name}"),
         _ => format!("the function {name}"),

@@ -9,11 +9,14 @@ use super::{Reader, from::Scope};
 use crate::error::{Position, QueryError};
 use crate::sql::ast::{Aggregate, ColumnRef, Name, Output};
 
+/// A path and where it begins.
+type PlacedPath = (Vec<Name>, Position);
+
 /// An output whose columns are not resolved yet: FROM comes after it.
 pub(super) struct Unresolved {
     at: Position,
     /// The paths in `COUNT(DISTINCT …)`, each with its place; `None` for `COUNT(*)`.
-    distinct: Option<Vec<(Vec<Name>, Position)>>,
+    distinct: Option<Vec<PlacedPath>>,
     alias: Option<Name>,
 }
 
@@ -58,10 +61,7 @@ impl Reader {
         })
     }
 
-    fn count_argument(
-        &mut self,
-        at: Position,
-    ) -> Result<Option<Vec<(Vec<Name>, Position)>>, QueryError> {
+    fn count_argument(&mut self, at: Position) -> Result<Option<Vec<PlacedPath>>, QueryError> {
         if self.take(&Token::Mul) {
             self.expect(&Token::RParen)?;
             return Ok(None);
@@ -153,46 +153,45 @@ impl Reader {
             _ => Ok(None),
         }
     }
+}
 
-    /// Resolves the columns of the SELECT list: exactly one side's join key.
-    pub(super) fn resolve_outputs(
-        &self,
-        output: Unresolved,
-        scope: &Scope,
-        on: &[[ColumnRef; 2]],
-    ) -> Result<Vec<Output>, QueryError> {
-        let Unresolved {
-            at,
-            distinct,
+/// Resolves the columns of the SELECT list: exactly one side's join key.
+pub(super) fn resolve(
+    output: Unresolved,
+    scope: &Scope,
+    on: &[[ColumnRef; 2]],
+) -> Result<Vec<Output>, QueryError> {
+    let Unresolved {
+        at,
+        distinct,
+        alias,
+    } = output;
+    let Some(paths) = distinct else {
+        return Ok(vec![Output {
+            aggregate: Aggregate::CountRows,
             alias,
-        } = output;
-        let Some(paths) = distinct else {
-            return Ok(vec![Output {
-                aggregate: Aggregate::CountRows,
-                alias,
-            }]);
-        };
-        let columns = paths
-            .iter()
-            .map(|(path, at)| scope.column(path, *at))
-            .collect::<Result<Vec<ColumnRef>, _>>()?;
-        let whole_key = columns.len() == on.len()
-            && columns.windows(2).all(|two| two[0].side == two[1].side)
-            && on.iter().all(|pair| {
-                columns
-                    .iter()
-                    .any(|column| pair[column.side.index()].name == column.name)
-            });
-        if !whole_key {
-            return Err(QueryError::subset(
-                columns.first().map_or(at, |column| column.at),
-                "COUNT(DISTINCT …) of anything but the join key",
-                "name all columns that ON compares, of one of the two tables",
-            ));
-        }
-        Ok(vec![Output {
-            aggregate: Aggregate::CountDistinctKey(columns),
-            alias,
-        }])
+        }]);
+    };
+    let columns = paths
+        .iter()
+        .map(|(path, at)| scope.column(path, *at))
+        .collect::<Result<Vec<ColumnRef>, _>>()?;
+    let whole_key = columns.len() == on.len()
+        && columns.windows(2).all(|two| two[0].side == two[1].side)
+        && on.iter().all(|pair| {
+            columns
+                .iter()
+                .any(|column| pair[column.side.index()].name == column.name)
+        });
+    if !whole_key {
+        return Err(QueryError::subset(
+            columns.first().map_or(at, |column| column.at),
+            "COUNT(DISTINCT …) of anything but the join key",
+            "name all columns that ON compares, of one of the two tables",
+        ));
     }
+    Ok(vec![Output {
+        aggregate: Aggregate::CountDistinctKey(columns),
+        alias,
+    }])
 }
