@@ -46,11 +46,7 @@ fn provider(context: &SessionContext, source: &Source) -> Result<Arc<dyn TablePr
                 .with_has_header(true)
                 // A quoted value may hold line ends, so a file cannot be cut in the middle.
                 .with_newlines_in_values(true);
-            Arc::new(
-                CsvFormat::default()
-                    .with_options(options)
-                    .with_null_regex(source.null_pattern.clone()),
-            )
+            Arc::new(CsvFormat::default().with_options(options))
         }
         Format::Parquet => {
             let options = context.copied_table_options().parquet;

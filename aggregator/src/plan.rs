@@ -96,7 +96,7 @@ impl HiddenLiteral {
         Self(Zeroizing::new(typed))
     }
 
-    /// `SHA-512(salt || typed literal)` (Spec 03 §3). The typed literal is its SQL text, which
+    /// `SHA-512(salt || typed literal)` (Spec 10 §3.3). The typed literal is its SQL text, which
     /// says its type: `5`, `'5'`, `DATE '2025-01-31'`.
     ///
     /// # Security

@@ -10,11 +10,13 @@ pub(crate) mod files;
 mod parquet;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Column;
+use datafusion::functions::core::expr_fn::{coalesce, nullif};
 use datafusion::functions::string::expr_fn::btrim;
-use datafusion::logical_expr::{Expr, try_cast};
+use datafusion::logical_expr::{Expr, lit, try_cast};
 
 use self::files::FileSet;
 use crate::keys;
@@ -36,8 +38,6 @@ pub(crate) struct Source {
     pub(crate) raw: SchemaRef,
     /// The columns, in the order of `raw`.
     pub(crate) columns: Vec<SourceColumn>,
-    /// CSV: a pattern that matches whole values that mean NULL.
-    pub(crate) null_pattern: Option<String>,
 }
 
 /// One column of a source.
@@ -47,6 +47,8 @@ pub(crate) struct SourceColumn {
     pub(crate) name: String,
     raw: DataType,
     view: View,
+    /// CSV: the values that mean NULL.
+    null_words: Option<Arc<[String]>>,
 }
 
 /// How the view's column is made from the raw one.
@@ -137,7 +139,12 @@ impl Source {
 
 impl SourceColumn {
     fn new(name: String, raw: DataType, view: View) -> Self {
-        Self { name, raw, view }
+        Self {
+            name,
+            raw,
+            view,
+            null_words: None,
+        }
     }
 
     /// The column as filters see it.
@@ -153,7 +160,19 @@ impl SourceColumn {
 
     /// The column as join keys see it.
     pub(crate) fn raw_expr(&self) -> Expr {
-        Expr::Column(Column::new_unqualified(self.name.clone()))
+        let column = Expr::Column(Column::new_unqualified(self.name.clone()));
+        let Some(words) = &self.null_words else {
+            return column;
+        };
+        // The CSV reader gives NULL for empty values and for nothing else.
+        let empty_is_null = words.iter().any(String::is_empty);
+        let column = if empty_is_null {
+            column
+        } else {
+            coalesce(vec![column, lit("")])
+        };
+        let words = words.iter().filter(|word| !word.is_empty());
+        words.fold(column, |column, word| nullif(column, lit(word.as_str())))
     }
 
     /// The type of [`Self::view_expr`].

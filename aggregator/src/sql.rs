@@ -1,15 +1,15 @@
 //! The accepted SQL subset: from text to a small typed tree, and back to canonical text.
 //!
-//! Spec 10 §3. [`parse`] runs the grammar under bounds, [`subset`] refuses by name what is not
-//! accepted, [`ast`] is what remains, [`canonical`] prints it, [`typing`] and [`predicate`] turn
-//! one side's conjuncts into expressions of the data engine.
+//! Spec 10 §3. [`parse`] reads the accepted grammar and refuses the rest by name, [`ast`] is what
+//! remains, [`canonical`] prints it, [`typing`] and [`predicate`] turn one side's conjuncts into
+//! expressions of the data engine, comparing exactly by [`placing`] and [`axis`].
 
 pub(crate) mod ast;
 pub(crate) mod axis;
 pub(crate) mod canonical;
 pub(crate) mod parse;
+mod placing;
 pub(crate) mod predicate;
-pub(crate) mod subset;
 pub(crate) mod temporal;
 pub(crate) mod typing;
 

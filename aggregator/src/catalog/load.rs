@@ -1,6 +1,6 @@
 //! Loading one table: open, check, count.
 //!
-//! Spec 10 §2. Everything that acceptance depends on is checked here on the whole table, so that
+//! Spec 10 §2.7. Everything that acceptance depends on is checked here on the whole table, so that
 //! no job is refused later for a reason that lies in the data. One pass digests the keys of all
 //! rows; distinct identities are counted by sorting the digests.
 //!

@@ -11,7 +11,7 @@ use crate::error::{QueryError, Refusal, Unavailable};
 use crate::policy::{self, Question};
 use crate::sql::ast::{LiteralValue, Query, Side};
 use crate::sql::canonical::{self, typed_literal};
-use crate::sql::subset::{self, Author};
+use crate::sql::parse::{self, Author};
 
 /// Plans the analyst's query. `members` are the names of this side and of the peer.
 pub(crate) fn request(
@@ -19,7 +19,7 @@ pub(crate) fn request(
     sql: &str,
     members: (&str, &str),
 ) -> Result<RequestPlan, QueryError> {
-    let query = subset::read(sql, Author::Own)?;
+    let query = parse::read(sql, Author::Own)?;
     let (own, peer) = sides(&query, members)?;
     let (canonical, hidden) = canonical::print(&query, own);
     check_size(&canonical, hidden.len(), &query)?;
@@ -53,7 +53,7 @@ pub(crate) fn response(
     members: (&str, &str),
     hidden_literals: usize,
 ) -> Result<ResponsePlan, Refusal> {
-    let query = subset::read(text, Author::Peer)
+    let query = parse::read(text, Author::Peer)
         .map_err(|err| not_accepted(format!("the peer's text was not accepted: {err}")))?;
     let (own, peer) = sides(&query, members)
         .map_err(|err| not_accepted(format!("the peer's text was not accepted: {err}")))?;

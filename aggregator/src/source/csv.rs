@@ -1,7 +1,11 @@
 //! CSV files: names from the header, types from all values.
 //!
 //! Spec 10 §2.2. Everything is read as text. A column whose values are all of one type is shown
-//! to filters as that type. A value with leading zeros is text, not a number: `0800` is a postcode.
+//! to filters as that type, as plain SQL engines do: `0800` is the number 800. Join keys are
+//! always text, so there the zeros stay.
+//!
+//! A value counts as a type only if the engine reads it as that type, so that no filter meets a
+//! value that silently became NULL.
 //!
 //! Cost: one pass over the files at load.
 
@@ -9,10 +13,14 @@ use std::fs::File;
 use std::io::BufReader;
 use std::sync::Arc;
 
+use datafusion::arrow::array::timezone::Tz;
 use datafusion::arrow::array::{Array as _, AsArray as _};
+use datafusion::arrow::compute::kernels::cast_utils::{Parser as _, string_to_datetime};
 use datafusion::arrow::csv::ReaderBuilder;
 use datafusion::arrow::csv::reader::Format as CsvReading;
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{
+    DataType, Date32Type, Field, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit,
+};
 
 use super::files::{FileSet, FileStamp};
 use super::{Source, SourceColumn, SourceError, View};
@@ -47,16 +55,20 @@ pub(super) fn open(files: FileSet, null_words: &[String]) -> Result<Source, Sour
     for file in &files.files {
         look_at_values(file, &raw, null_words, &mut seen)?;
     }
+    let null_words: Arc<[String]> = null_words.into();
     let columns = names
         .into_iter()
         .zip(seen)
-        .map(|(name, seen)| SourceColumn::new(name, DataType::Utf8, seen.view()))
+        .map(|(name, seen)| {
+            let mut column = SourceColumn::new(name, DataType::Utf8, seen.view());
+            column.null_words = Some(Arc::clone(&null_words));
+            column
+        })
         .collect();
     Ok(Source {
         files,
         raw,
         columns,
-        null_pattern: Some(null_pattern(null_words)),
     })
 }
 
@@ -127,28 +139,6 @@ fn unreadable(file: &FileStamp, err: &dyn std::fmt::Display) -> SourceError {
     )
 }
 
-/// A pattern that matches exactly the null words.
-fn null_pattern(words: &[String]) -> String {
-    use std::fmt::Write as _;
-    let mut pattern = String::from("^(?:");
-    for (i, word) in words.iter().enumerate() {
-        if i > 0 {
-            pattern.push('|');
-        }
-        for c in word.chars() {
-            // Writing into a String cannot fail.
-            let _ = write!(pattern, "\\x{{{:x}}}", u32::from(c));
-        }
-    }
-    // Without words nothing is NULL: a pattern that matches no text at all.
-    pattern.push_str(if words.is_empty() {
-        "[^\\s\\S])$"
-    } else {
-        ")$"
-    });
-    pattern
-}
-
 /// What the values of one column have been so far.
 #[derive(Clone, Debug)]
 #[expect(
@@ -197,7 +187,7 @@ impl Seen {
         self.boolean = self.boolean
             && (trimmed.eq_ignore_ascii_case("true") || trimmed.eq_ignore_ascii_case("false"));
         if self.moment {
-            if let Some(moment) = temporal::parse(trimmed) {
+            if let Some(moment) = moment(trimmed) {
                 self.date = self.date && moment.is_date();
                 self.with_offset |= moment.has_offset();
                 self.without_offset |= !moment.has_offset();
@@ -233,12 +223,12 @@ impl Seen {
     }
 }
 
-/// Digits without leading zeros, perhaps with a minus sign, that fit 64 bits.
+/// Digits, perhaps with a minus sign, that fit 64 bits.
 fn is_integer(value: &str) -> bool {
-    has_plain_whole_part(value) && value.parse::<i64>().is_ok()
+    begins_with_digit(value) && Int64Type::parse(value).is_some()
 }
 
-/// Digits with at most one point, and perhaps an exponent; no leading zeros, no words.
+/// Digits with at most one point, and perhaps an exponent; no words.
 fn is_number(value: &str) -> bool {
     let decimal = value
         .bytes()
@@ -246,22 +236,30 @@ fn is_number(value: &str) -> bool {
     // A whole number beyond 64 bits is an identifier, which a double would round.
     let whole = value.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     decimal
-        && has_plain_whole_part(value)
-        && (!whole || value.parse::<i64>().is_ok())
-        && value.parse::<f64>().is_ok_and(f64::is_finite)
+        && begins_with_digit(value)
+        && (!whole || is_integer(value))
+        && Float64Type::parse(value).is_some_and(f64::is_finite)
 }
 
-fn has_plain_whole_part(value: &str) -> bool {
+/// A moment that the engine reads too: it wants seconds where there is a time.
+fn moment(value: &str) -> Option<temporal::Moment> {
+    let moment = temporal::parse(value)?;
+    let readable = if moment.is_date() {
+        Date32Type::parse(value).is_some()
+    } else {
+        string_to_datetime(&"+00:00".parse::<Tz>().ok()?, value).is_ok()
+    };
+    readable.then_some(moment)
+}
+
+fn begins_with_digit(value: &str) -> bool {
     let digits = value.strip_prefix('-').unwrap_or(value).as_bytes();
-    match digits {
-        [] | [b'0', b'0'..=b'9', ..] => false,
-        [first, ..] => first.is_ascii_digit(),
-    }
+    digits.first().is_some_and(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{DataType, Seen, TimeUnit, View, null_pattern};
+    use super::{DataType, Seen, TimeUnit, View};
 
     fn view(values: &[&str]) -> View {
         let mut seen = Seen::default();
@@ -274,7 +272,7 @@ mod tests {
     #[test]
     fn a_column_gets_the_type_that_all_its_values_have() {
         let parse = |to| View::Parse { to, trim: false };
-        assert_eq!(view(&["1", "-20", "0"]), parse(DataType::Int64));
+        assert_eq!(view(&["1", "-20", "0", "0800"]), parse(DataType::Int64));
         assert_eq!(view(&["1", "2.5", "1e3"]), parse(DataType::Float64));
         assert_eq!(view(&["true", "FALSE"]), parse(DataType::Boolean));
         assert_eq!(view(&["2025-01-01"]), parse(DataType::Date32));
@@ -294,24 +292,16 @@ mod tests {
     #[test]
     fn a_column_stays_text_if_reading_it_otherwise_would_lose_something() {
         for values in [
-            &["0800", "1234"][..],
-            &["12345678901234567890"],
+            &["12345678901234567890"][..],
             &["1", "x"],
             &["nan"],
             &["2025-01-01 10:00:00Z", "2025-01-01"],
             &["1", "2025-01-01"],
+            &["2025-01-01 10:00"],
             &[""],
             &[],
         ] {
             assert_eq!(view(values), View::AsIs, "{values:?}");
         }
-    }
-
-    #[test]
-    fn null_words_are_taken_literally() {
-        assert_eq!(
-            null_pattern(&[String::new(), "N.A".into()]),
-            r"^(?:|\x{4e}\x{2e}\x{41})$"
-        );
     }
 }

@@ -35,7 +35,6 @@ pub(super) fn open(files: FileSet) -> Result<Source, SourceError> {
         files,
         raw: Arc::new(Schema::new(fields)),
         columns,
-        null_pattern: None,
     })
 }
 

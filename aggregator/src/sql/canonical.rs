@@ -9,8 +9,6 @@
 
 use std::fmt::Write as _;
 
-use datafusion::sql::sqlparser::keywords::ALL_KEYWORDS;
-
 use super::ast::{
     Aggregate, ColumnRef, Literal, LiteralValue, Name, Operand, Predicate, Query, Side, TableName,
 };
@@ -54,7 +52,7 @@ impl<'a> Printer<'a> {
             }
             if let Some(alias) = &output.alias {
                 self.out.push_str(" AS ");
-                self.out.push_str(&leading_name(alias));
+                self.out.push_str(&plain(alias));
             }
         }
         self.out.push_str(" FROM ");
@@ -162,7 +160,7 @@ impl<'a> Printer<'a> {
         let table = &self.query.tables[column.side.index()];
         self.out.push_str(&table_name(table));
         self.out.push('.');
-        self.out.push_str(&following_name(&column.name));
+        self.out.push_str(&plain(&column.name));
     }
 
     fn literal(&mut self, side: Side, literal: &'a Literal) {
@@ -198,33 +196,18 @@ pub(crate) fn typed_literal(value: &LiteralValue) -> String {
 }
 
 fn table_name(table: &TableName) -> String {
-    format!(
-        "{}.{}",
-        leading_name(&table.member),
-        following_name(&table.table)
-    )
+    format!("{}.{}", plain(&table.member), plain(&table.table))
 }
 
-/// A name where the grammar could take it for a keyword.
-fn leading_name(name: &Name) -> String {
-    let keyword = ALL_KEYWORDS
-        .iter()
-        .any(|keyword| name.0.eq_ignore_ascii_case(keyword));
-    if keyword {
-        quote(name)
-    } else {
-        following_name(name)
-    }
-}
-
-/// A name after a period, where every word is a name.
-fn following_name(name: &Name) -> String {
+/// A name, in quotes unless it is lower-case letters, digits and underscores. Keywords need none:
+/// a period or AS beside it says that it is a name.
+fn plain(name: &Name) -> String {
     let mut chars = name.0.chars();
-    let plain = chars
+    let simple = chars
         .next()
         .is_some_and(|c| c == '_' || c.is_ascii_lowercase())
         && chars.all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit());
-    if plain { name.0.clone() } else { quote(name) }
+    if simple { name.0.clone() } else { quote(name) }
 }
 
 fn quote(name: &Name) -> String {

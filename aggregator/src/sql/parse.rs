@@ -1,83 +1,65 @@
-//! Runs the SQL grammar under bounds.
+//! From text to the tree of an accepted query; everything else is refused by name and place.
 //!
-//! Spec 10 §3.1. Called with the owner's text and with text from a peer. The grammar is
-//! `sqlparser`'s, in the dialect of `PostgreSQL`.
+//! Spec 10 §3.1 and §3.2. Called with the analyst's text and with text from a peer. Tokens come
+//! from `sqlparser`; the grammar is ours, by recursive descent.
+//!
+//! Cost: one pass, linear in the text; recursion is bounded by [`NESTING_MAX`].
 //!
 //! # Discussion
-//! The parser limits its own recursion, but chains such as `a AND a AND …` become trees as deep
-//! as the chain is long without recursion, and are walked and freed recursively. So the text's
-//! length and the number of tokens are bounded first, and the tree lives and dies on a thread
-//! whose stack is sized for the longest chain that fits. A panic in the parser ends that thread
-//! and becomes an error.
+//! The parser of `sqlparser` knows all of SQL, but tries alternatives by going back: twelve
+//! times `NOT (` without the closing parentheses took it 15 seconds, and each more triples that.
+//! A peer could stop a node with a line of text. A small grammar that never goes back cannot be
+//! stopped, and knows the place of everything that it refuses. See `docs/decisions`.
 
-use std::sync::Arc;
+mod condition;
+mod from;
+mod literal;
+mod names;
+mod outputs;
 
-use datafusion::sql::sqlparser::ast::Statement;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer, Word};
 use psi_core::limits;
 
+use super::ast::{Name, Query};
 use crate::error::{Position, QueryError};
 
-/// Tokens of one query. The longest accepted chain of conditions stays far below.
+/// Words and signs of one query.
 const TOKENS_MAX: usize = 6 * 1024;
 
-/// Nested parentheses and the like.
+/// Nested parentheses and NOTs.
 const NESTING_MAX: usize = 48;
 
-/// Stack of the parsing thread. A tree is at most `TOKENS_MAX` deep, and a level of walking or
-/// freeing it takes some kilobytes in an unoptimised build. Pages are only used when touched.
-const STACK_BYTES: usize = 64 * 1024 * 1024;
-
-/// The tokens of a text, to find where a keyword stands that the tree has no position for.
-pub(crate) struct Tokens(Vec<TokenWithSpan>);
-
-impl Tokens {
-    /// Where the first of `keywords` stands that is not a column name after a period.
-    pub(crate) fn find(&self, keywords: &[&str]) -> Option<Position> {
-        let mut after_period = false;
-        for token in &self.0 {
-            match &token.token {
-                Token::Word(word)
-                    if word.quote_style.is_none()
-                        && !after_period
-                        && keywords.iter().any(|k| word.value.eq_ignore_ascii_case(k)) =>
-                {
-                    return Some(position(token));
-                }
-                Token::Whitespace(_) => continue,
-                _ => {}
-            }
-            after_period = token.token == Token::Period;
-        }
-        None
-    }
-
-    /// Where the first token of `kind` stands.
-    pub(crate) fn find_token(&self, kind: &Token) -> Option<Position> {
-        self.0
-            .iter()
-            .find(|token| token.token == *kind)
-            .map(position)
-    }
+/// Who wrote the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Author {
+    /// The analyst of this node: placeholders are refused.
+    Own,
+    /// The peer's node: placeholders stand for hidden literals.
+    Peer,
 }
 
-fn position(token: &TokenWithSpan) -> Position {
-    Position {
-        line: token.span.start.line,
-        column: token.span.start.column,
-    }
-}
-
-/// Parses `text` as one statement and hands it to `read` on a thread of its own.
+/// Parses `text` into the tree of an accepted query.
 ///
 /// # Errors
-/// [`QueryError::Syntax`] or [`QueryError::NotInSubset`] with the place; what `read` returns.
-pub(crate) fn with_statement<T: Send>(
-    text: &str,
-    read: impl FnOnce(Statement, &Tokens) -> Result<T, QueryError> + Send,
-) -> Result<T, QueryError> {
+/// [`QueryError`] with line and column, and what to write instead.
+pub(crate) fn read(text: &str, author: Author) -> Result<Query, QueryError> {
+    let tokens = tokenize(text)?;
+    Reader {
+        tokens,
+        next: 0,
+        author,
+        nesting: 0,
+    }
+    .statement()
+}
+
+struct Placed {
+    token: Token,
+    at: Position,
+}
+
+fn tokenize(text: &str) -> Result<Vec<Placed>, QueryError> {
     if text.len() > limits::QUERY_BYTES_MAX {
         return Err(QueryError::subset(
             Position::START,
@@ -85,113 +67,266 @@ pub(crate) fn with_statement<T: Send>(
             format!("stay within {} bytes", limits::QUERY_BYTES_MAX),
         ));
     }
-    let broken = || {
-        QueryError::syntax(
-            Position::START,
-            "the query could not be parsed",
-            "check its syntax; a simpler form may help",
-        )
-    };
-    std::thread::scope(|scope| {
-        std::thread::Builder::new()
-            .name("sql".to_owned())
-            .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, || {
-                let (statement, tokens) = parse_one(text)?;
-                read(statement, &tokens)
-            })
-            .map_err(|_| broken())?
-            .join()
-            .unwrap_or_else(|_| Err(broken()))
-    })
-}
-
-fn parse_one(text: &str) -> Result<(Statement, Arc<Tokens>), QueryError> {
-    const REMEDY: &str = "see docs/sql for what a query may look like";
-    let dialect = PostgreSqlDialect {};
-    let tokens = Tokenizer::new(&dialect, text)
-        .tokenize_with_location()
-        .map_err(|err| {
-            let at = Position {
-                line: err.location.line,
-                column: err.location.column,
-            };
-            QueryError::syntax(at, err.message, "check quotes and special characters")
-        })?;
-    let solid = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_));
-    let Some(first) = tokens.iter().find(solid) else {
-        return Err(QueryError::syntax(
-            Position::START,
-            "the query is empty",
-            "write a query",
-        ));
-    };
-    let start = position(first);
-    if let Some(token) = tokens.iter().filter(solid).nth(TOKENS_MAX) {
-        return Err(QueryError::subset(
-            position(token),
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location();
+    let tokens = tokens.map_err(|err| {
+        let at = Position {
+            line: err.location.line,
+            column: err.location.column,
+        };
+        let at = if at.line == 0 { Position::START } else { at };
+        QueryError::syntax(at, err.message, "check quotes and special characters")
+    })?;
+    let tokens: Vec<Placed> = tokens
+        .into_iter()
+        .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
+        .map(|token| Placed {
+            at: Position {
+                line: token.span.start.line,
+                column: token.span.start.column,
+            },
+            token: token.token,
+        })
+        .collect();
+    match tokens.get(TOKENS_MAX) {
+        Some(token) => Err(QueryError::subset(
+            token.at,
             format!("a query of more than {TOKENS_MAX} words and signs"),
             "shorten it",
-        ));
-    }
-    if let Some(at) = second_statement(&tokens) {
-        return Err(QueryError::subset(
-            at,
-            "more than one statement",
-            "send one SELECT statement at a time",
-        ));
-    }
-    let mut parser = Parser::new(&dialect)
-        .with_recursion_limit(NESTING_MAX)
-        .with_tokens_with_locations(tokens.clone());
-    let mut statements = parser.parse_statements().map_err(|err| match err {
-        ParserError::RecursionLimitExceeded => QueryError::subset(
-            start,
-            "deep nesting",
-            format!("nest at most {NESTING_MAX} levels"),
-        ),
-        ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
-            let (at, message) = split_location(&message);
-            QueryError::syntax(at.unwrap_or(start), message, REMEDY)
-        }
-    })?;
-    let tokens = Arc::new(Tokens(tokens));
-    match (statements.pop(), statements.is_empty()) {
-        (Some(statement), true) => Ok((statement, tokens)),
-        _ => Err(QueryError::syntax(
-            start,
-            "there is not exactly one statement",
-            REMEDY,
         )),
+        None => Ok(tokens),
     }
 }
 
-/// Where a second statement starts: a word or sign after a semicolon.
-fn second_statement(tokens: &[TokenWithSpan]) -> Option<Position> {
-    tokens
-        .iter()
-        .skip_while(|t| t.token != Token::SemiColon)
-        .find(|t| {
-            !matches!(
-                t.token,
-                Token::SemiColon | Token::Whitespace(_) | Token::EOF
-            )
-        })
-        .map(position)
+/// Reads tokens from front to back and never goes back.
+struct Reader {
+    tokens: Vec<Placed>,
+    next: usize,
+    author: Author,
+    nesting: usize,
 }
 
-/// Takes ` at Line: l, Column: c` off the end of a parser's message.
-fn split_location(message: &str) -> (Option<Position>, String) {
-    let parsed = message.rsplit_once(" at Line: ").and_then(|(text, place)| {
-        let (line, column) = place.split_once(", Column: ")?;
-        let at = Position {
-            line: line.parse().ok()?,
-            column: column.trim().parse().ok()?,
+impl Reader {
+    fn statement(mut self) -> Result<Query, QueryError> {
+        let start = self.at();
+        if self.peek().is_none() {
+            return Err(QueryError::syntax(
+                start,
+                "the query is empty",
+                "write a query",
+            ));
+        }
+        if !self.take_word("SELECT") {
+            return Err(self.not_a_select(start));
+        }
+        let select = self.outputs()?;
+        let (scope, on) = self.from()?;
+        let conjuncts = if self.take_word("WHERE") {
+            self.conjuncts(&scope)?
+        } else {
+            Vec::new()
         };
-        Some((at, text.to_owned()))
-    });
-    match parsed {
-        Some((at, text)) => (Some(at), text),
-        None => (None, message.to_owned()),
+        self.end()?;
+        let outputs = outputs::resolve(select, &scope, &on)?;
+        Ok(Query {
+            outputs,
+            tables: scope.into_tables(),
+            on,
+            conjuncts,
+        })
     }
+
+    fn not_a_select(&self, start: Position) -> QueryError {
+        match self.peek() {
+            Some(Token::LParen) => QueryError::subset(
+                start,
+                "a query in parentheses",
+                "write the SELECT statement alone",
+            ),
+            Some(Token::Word(word)) if names::is_statement(&word.value) => {
+                QueryError::subset(start, word.value.to_uppercase(), "write a SELECT statement")
+            }
+            _ => QueryError::syntax(
+                start,
+                format!("{} stands where SELECT was expected", self.describe()),
+                "write a SELECT statement",
+            ),
+        }
+    }
+
+    /// The end of the statement.
+    fn end(&mut self) -> Result<(), QueryError> {
+        let semicolon = self.take(&Token::SemiColon);
+        while self.take(&Token::SemiColon) {}
+        if self.peek().is_none() {
+            return Ok(());
+        }
+        if semicolon {
+            return Err(QueryError::subset(
+                self.at(),
+                "more than one statement",
+                "send one SELECT statement at a time",
+            ));
+        }
+        Err(self.unexpected("the end of the query"))
+    }
+
+    // Tokens.
+
+    fn peek(&self) -> Option<&Token> {
+        self.peek_at(0)
+    }
+
+    fn peek_at(&self, ahead: usize) -> Option<&Token> {
+        self.tokens
+            .get(self.next + ahead)
+            .map(|placed| &placed.token)
+    }
+
+    /// Where the next token stands; at the end, where the last one does.
+    fn at(&self) -> Position {
+        let placed = self.tokens.get(self.next).or_else(|| self.tokens.last());
+        placed.map_or(Position::START, |placed| placed.at)
+    }
+
+    fn advance(&mut self) {
+        self.next += 1;
+    }
+
+    fn take(&mut self, token: &Token) -> bool {
+        let found = self.peek() == Some(token);
+        if found {
+            self.advance();
+        }
+        found
+    }
+
+    fn expect(&mut self, token: &Token) -> Result<(), QueryError> {
+        if self.take(token) {
+            Ok(())
+        } else {
+            Err(self.unexpected(&format!("{token}")))
+        }
+    }
+
+    /// The next token as a keyword: a word without quotes that no period follows.
+    fn keyword(&self) -> Option<String> {
+        self.keyword_at(0)
+    }
+
+    fn keyword_at(&self, ahead: usize) -> Option<String> {
+        match self.peek_at(ahead) {
+            Some(Token::Word(Word {
+                value,
+                quote_style: None,
+                ..
+            })) if self.peek_at(ahead + 1) != Some(&Token::Period) => {
+                Some(value.to_ascii_uppercase())
+            }
+            _ => None,
+        }
+    }
+
+    fn is_word(&self, word: &str) -> bool {
+        self.keyword().is_some_and(|keyword| keyword == word)
+    }
+
+    fn take_word(&mut self, word: &str) -> bool {
+        let found = self.is_word(word);
+        if found {
+            self.advance();
+        }
+        found
+    }
+
+    /// A name, quoted or not, keyword or not.
+    fn name(&mut self) -> Result<Name, QueryError> {
+        let at = self.at();
+        let name = match self.peek() {
+            Some(Token::Word(Word {
+                value,
+                quote_style: None,
+                ..
+            })) => value.to_lowercase(),
+            Some(Token::Word(Word {
+                value,
+                quote_style: Some('"'),
+                ..
+            })) => value.clone(),
+            _ => return Err(self.unexpected("a name")),
+        };
+        self.advance();
+        let fits = !name.is_empty()
+            && name.len() <= limits::NAME_BYTES_MAX
+            && !name.chars().any(char::is_control);
+        if fits {
+            return Ok(Name(name));
+        }
+        Err(QueryError::subset(
+            at,
+            "a name that is empty, too long or holds control characters",
+            format!("use names of 1 to {} bytes", limits::NAME_BYTES_MAX),
+        ))
+    }
+
+    /// Names joined by periods. A star at the end is left to the caller.
+    fn path(&mut self) -> Result<Vec<Name>, QueryError> {
+        let mut path = vec![self.name()?];
+        while self.peek() == Some(&Token::Period) && self.peek_at(1) != Some(&Token::Mul) {
+            self.advance();
+            path.push(self.name()?);
+        }
+        Ok(path)
+    }
+
+    /// One level deeper, for what contains itself.
+    fn nested<T>(
+        &mut self,
+        inner: impl FnOnce(&mut Self) -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
+        if self.nesting == NESTING_MAX {
+            return Err(QueryError::subset(
+                self.at(),
+                "deep nesting",
+                format!("nest at most {NESTING_MAX} levels"),
+            ));
+        }
+        self.nesting += 1;
+        let result = inner(self);
+        self.nesting -= 1;
+        result
+    }
+
+    // Messages.
+
+    /// The next token, as the analyst wrote it.
+    fn describe(&self) -> String {
+        self.peek().map_or_else(
+            || "the end".to_owned(),
+            |token| format!("{token:?}", token = token.to_string()),
+        )
+    }
+
+    /// The next token is not what the grammar needs; says by name what it is, if it has one.
+    fn unexpected(&self, wanted: &str) -> QueryError {
+        let clause = self.keyword().and_then(|keyword| names::clause(&keyword));
+        if let Some((what, remedy)) = clause {
+            return QueryError::subset(self.at(), what, remedy);
+        }
+        if let Some(what) = self.peek().and_then(names::operator) {
+            return QueryError::subset(self.at(), what, names::CONDITION);
+        }
+        QueryError::syntax(
+            self.at(),
+            format!("{} stands where {wanted} was expected", self.describe()),
+            "see docs/sql for what a query may look like",
+        )
+    }
+}
+
+/// The names before a column's own, and the column's.
+fn written(path: &[Name]) -> String {
+    path.iter()
+        .map(|name| name.0.as_str())
+        .collect::<Vec<_>>()
+        .join(".")
 }

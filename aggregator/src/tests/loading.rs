@@ -238,8 +238,8 @@ async fn a_float_column_cannot_be_a_key() {
 #[tokio::test]
 async fn sizes_that_are_left_out_are_derived_from_the_whole_table() {
     let folder = Folder::new();
-    let rows: String = (0..1234).map(|i| format!("{},{}\n", i, i % 2)).collect();
-    folder.write("t.csv", &format!("id,x\n{rows}"));
+    let rows: Vec<String> = (0..1234).map(|i| format!("{i},{}", i % 2)).collect();
+    folder.write("t.csv", &format!("id,x\n{}\n", rows.join("\n")));
     let (_, report) = folder
         .try_load(&table("row_filter = 'x = 1'", KEY))
         .await
@@ -347,8 +347,8 @@ impl Progress for StopAfter {
 #[tokio::test]
 async fn freezing_reports_progress_and_stops_when_asked() {
     let folder = Folder::new();
-    let rows: String = (0..50_000).map(|i| format!("{i}\n")).collect();
-    folder.write("t.csv", &format!("id\n{rows}"));
+    let rows: Vec<String> = (0..50_000).map(|i| i.to_string()).collect();
+    folder.write("t.csv", &format!("id\n{}\n", rows.join("\n")));
     let catalog = folder.load(&table("", KEY)).await;
     let plan = catalog.plan_request(&query(""), MEMBERS).unwrap();
     let stop = StopAfter(AtomicU64::new(2));

@@ -112,7 +112,11 @@ fn write(folder: &Folder, rows: &[Row]) {
                 let day = DAYS[usize::try_from(halves / 2).unwrap()];
                 format!(
                     "{day}T{}",
-                    if halves % 2 == 0 { "00:00:00" } else { "12:00" }
+                    if halves % 2 == 0 {
+                        "00:00:00"
+                    } else {
+                        "12:00:00"
+                    }
                 )
             })),
             text(r.b.map(|v| v.to_string())),

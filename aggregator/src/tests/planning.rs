@@ -46,7 +46,7 @@ async fn both_sides_plan_the_same_text_and_only_the_own_literals_are_hidden() {
     let literals: Vec<&str> = request
         .hidden
         .iter()
-        .map(|literal| literal.reveal())
+        .map(crate::HiddenLiteral::reveal)
         .collect();
     assert_eq!(literals, ["1", "5", "DATE '2025-01-01'"]);
     let salt = [7; 32];
