@@ -181,7 +181,7 @@ impl From<Unavailable> for Failure {
 impl From<FreezeError> for Failure {
     fn from(error: FreezeError) -> Self {
         match error {
-            FreezeError::Core(psi_core::Error::Cancelled) => Self::Cancelled,
+            FreezeError::Cancelled => Self::Cancelled,
             FreezeError::Core(error) => Self::Protocol(error),
             other => Self::OwnData(other.to_string()),
         }
