@@ -2,6 +2,8 @@
 //!
 //! No daemon runs here; commands that need one are tested with two nodes in the package psi-tests.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
