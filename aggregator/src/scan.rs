@@ -132,7 +132,10 @@ fn columns_of(keys: &[ScanKey<'_>]) -> Vec<(usize, Vec<IdentifierKind>)> {
         .collect()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err wants"
+)]
 fn engine_error(error: DataFusionError) -> FreezeError {
     FreezeError::Engine(error.strip_backtrace())
 }

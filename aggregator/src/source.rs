@@ -144,7 +144,9 @@ impl SourceColumn {
     pub(crate) fn view_expr(&self) -> Expr {
         match &self.view {
             View::AsIs => self.raw_expr(),
-            View::Cast(to) | View::Parse { to, trim: false } => try_cast(self.raw_expr(), to.clone()),
+            View::Cast(to) | View::Parse { to, trim: false } => {
+                try_cast(self.raw_expr(), to.clone())
+            }
             View::Parse { to, trim: true } => try_cast(btrim(vec![self.raw_expr()]), to.clone()),
         }
     }

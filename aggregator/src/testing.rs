@@ -39,7 +39,9 @@ impl Folder {
     }
 
     pub(crate) fn parquet(&self, name: &str, columns: &[(&str, ArrayRef)]) {
-        let columns = columns.iter().map(|(n, array)| (*n, Arc::clone(array), true));
+        let columns = columns
+            .iter()
+            .map(|(n, array)| (*n, Arc::clone(array), true));
         let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
         let file = File::create(self.path(name)).unwrap();
         let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
@@ -59,10 +61,16 @@ impl Folder {
         let ids: Vec<ByteArray> = rows.iter().map(|(id, _)| ByteArray::from(*id)).collect();
         let times: Vec<Int96> = rows.iter().map(|(_, time)| *time).collect();
         let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<ByteArrayType>().write_batch(&ids, None, None).unwrap();
+        column
+            .typed::<ByteArrayType>()
+            .write_batch(&ids, None, None)
+            .unwrap();
         column.close().unwrap();
         let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<Int96Type>().write_batch(&times, None, None).unwrap();
+        column
+            .typed::<Int96Type>()
+            .write_batch(&times, None, None)
+            .unwrap();
         column.close().unwrap();
         group.close().unwrap();
         writer.close().unwrap();
@@ -80,16 +88,16 @@ impl Folder {
     }
 }
 
-pub(crate) async fn load(
-    folder: &Path,
-    toml: &str,
-) -> Result<(Catalog, LoadReport), SetupError> {
+pub(crate) async fn load(folder: &Path, toml: &str) -> Result<(Catalog, LoadReport), SetupError> {
     #[derive(serde::Deserialize)]
     struct Config {
         table: TableConfigs,
     }
     let config: Config = toml::from_str(toml).unwrap();
-    let engine = EngineOptions { threads: 2, ..EngineOptions::default() };
+    let engine = EngineOptions {
+        threads: 2,
+        ..EngineOptions::default()
+    };
     Catalog::load(MEMBERS.0, folder, &config.table, &engine).await
 }
 
@@ -121,14 +129,19 @@ pub(crate) async fn digests_of(catalog: &Catalog, table: &str, condition: &str) 
     let mut records = Vec::new();
     let mut reader = frozen.identities.reader().unwrap();
     reader.next_batch(&mut records, 1_000_000).unwrap();
-    records.chunks(32).map(|record| record.try_into().unwrap()).collect()
+    records
+        .chunks(32)
+        .map(|record| record.try_into().unwrap())
+        .collect()
 }
 
 /// The digests of values, ascending and distinct.
 pub(crate) fn expected<S: AsRef<str>>(kind: IdentifierKind, values: &[S]) -> Vec<[u8; 32]> {
     let mut hasher = IdentityHasher::new(&[kind]);
-    let mut digests: Vec<[u8; 32]> =
-        values.iter().map(|value| hasher.digest([Some(value.as_ref())]).unwrap()).collect();
+    let mut digests: Vec<[u8; 32]> = values
+        .iter()
+        .map(|value| hasher.digest([Some(value.as_ref())]).unwrap())
+        .collect();
     digests.sort_unstable();
     digests.dedup();
     digests

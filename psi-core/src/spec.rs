@@ -168,7 +168,10 @@ impl JobSpec {
         requester.facts.validate()?;
         responder.facts.validate()?;
         if requester.node_id == responder.node_id {
-            return Err(Error::misbehaved(Code::SpecMismatch, "a job of one node with itself"));
+            return Err(Error::misbehaved(
+                Code::SpecMismatch,
+                "a job of one node with itself",
+            ));
         }
         check_query(&agreement)?;
         check_fit(&agreement, &requester.facts, &responder.facts)?;

@@ -130,7 +130,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(message) => {
             // Nothing is left to tell anyone if the message itself cannot be printed.
             let _ = message.print();
-            return if message.use_stderr() { Exit::BadInput } else { Exit::Released }.into();
+            return if message.use_stderr() {
+                Exit::BadInput
+            } else {
+                Exit::Released
+            }
+            .into();
         }
     };
     let style = cli.command.error_style();

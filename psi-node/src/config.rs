@@ -113,7 +113,12 @@ impl NodeConfig {
             .map_err(|what| UserError::bad_input(format!("{place}: name: {what}"), NAME_REMEDY))?;
         let ranges = [
             ("jobs_max", self.jobs_max as u64, 1, 64),
-            ("identities_max", self.identities_max, 1, psi_core::limits::IDENTITIES_MAX),
+            (
+                "identities_max",
+                self.identities_max,
+                1,
+                psi_core::limits::IDENTITIES_MAX,
+            ),
             ("peer_timeout_s", self.peer_timeout_s, 1, 86_400),
             ("connect_timeout_s", self.connect_timeout_s, 1, 86_400),
             (

@@ -95,7 +95,10 @@ impl JobContext {
     /// Connects to a member; waits for one that is not up yet.
     async fn connect(&self, member: &Member) -> Result<PeerConnection, Failure> {
         let patience = self.config.connect_timeout();
-        Ok(self.endpoint.connect(member.address, member.id, patience).await?)
+        Ok(self
+            .endpoint
+            .connect(member.address, member.id, patience)
+            .await?)
     }
 
     /// Settles with the peer over an existing connection.
@@ -106,7 +109,12 @@ impl JobContext {
     ) -> Result<(), Failure> {
         let chain = self.chain(collab, conn.peer);
         let link = Link::new(conn.open_stream().await?);
-        Settlement { chain: &chain, live: &self.live }.start(link).await
+        Settlement {
+            chain: &chain,
+            live: &self.live,
+        }
+        .start(link)
+        .await
     }
 
     /// Settles in the background, with patience, if a job or a signature is left open.
@@ -151,7 +159,10 @@ fn unsettled(chain: &Chain) -> Result<bool, Failure> {
     let half_signed = head.is_some_and(|head| head.signatures.iter().any(Option::is_none));
     Ok(half_signed
         || !chain.state.open_jobs(&chain.collab_id)?.is_empty()
-        || chain.state.chain_repair_requested(&chain.collab_id)?.is_some())
+        || chain
+            .state
+            .chain_repair_requested(&chain.collab_id)?
+            .is_some())
 }
 
 /// Settles every collaboration in which something is left open, in the background. Called at
@@ -209,7 +220,10 @@ async fn answer_settlement(ctx: &JobContext, peer: NodeId, link: Link, first: Co
         }
     };
     let chain = ctx.chain(&collab, peer);
-    let settlement = Settlement { chain: &chain, live: &ctx.live };
+    let settlement = Settlement {
+        chain: &chain,
+        live: &ctx.live,
+    };
     if let Err(failure) = settlement.answer(link, first).await {
         tracing::warn!(collab = collab.name(), %failure, "settlement failed");
     }

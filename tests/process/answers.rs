@@ -23,12 +23,26 @@ fn either_side_asks_and_both_hold_the_same_countersigned_log() {
         // 300 identities and as many canaries; the other list as it is registered.
         assert_eq!(stats["receiver_size"], 600);
         assert_eq!(stats["sender_size"], 500);
-        assert!(stats["bytes_sent"].as_u64() > Some(0) && stats["bytes_received"].as_u64() > Some(0));
+        assert!(
+            stats["bytes_sent"].as_u64() > Some(0) && stats["bytes_received"].as_u64() > Some(0)
+        );
     }
     // Two jobs, each opened and closed.
     let log = world.agreed_log();
-    assert_eq!(log.lines().filter(|line| line.contains("\"opened\"")).count(), 2, "{log}");
-    assert_eq!(log.lines().filter(|line| line.contains("\"completed\"")).count(), 2, "{log}");
+    assert_eq!(
+        log.lines()
+            .filter(|line| line.contains("\"opened\""))
+            .count(),
+        2,
+        "{log}"
+    );
+    assert_eq!(
+        log.lines()
+            .filter(|line| line.contains("\"completed\""))
+            .count(),
+        2,
+        "{log}"
+    );
 }
 
 #[test]
@@ -42,12 +56,18 @@ fn a_count_below_the_minimum_is_neither_shown_nor_written_anywhere() {
     assert_eq!(document["rows"], json!([]));
     let table = world.a.run(&["query", "--collab", "test", COUNT]).expect(3);
     assert!(table.stdout.contains("suppressed"), "{}", table.stdout);
-    for (name, text) in [("query", &ran.stdout), ("log a", &world.a.log()), ("log b", &world.b.log())]
-    {
+    for (name, text) in [
+        ("query", &ran.stdout),
+        ("log a", &world.a.log()),
+        ("log b", &world.b.log()),
+    ] {
         assert!(!text.contains("4321"), "{name} shows the count: {text}");
     }
     let log = world.agreed_log();
-    assert!(!log.contains("suppressed"), "the receipt tells an auditor what came out: {log}");
+    assert!(
+        !log.contains("suppressed"),
+        "the receipt tells an auditor what came out: {log}"
+    );
 }
 
 #[test]
@@ -67,7 +87,10 @@ fn filters_on_both_sides_and_composite_keys_count_like_a_join() {
         let (spent_a, spent_b) = (n % 50, n % 7);
         let (day_a, day_b) = (1 + n % 28, 1 + (n * 5) % 28);
         let consent = if n % 11 == 0 { "no" } else { "yes" };
-        a += &format!("P{n}@Shop.example,{:03},2025-02-{day_a:02},{spent_a},yes\n", n % 9);
+        a += &format!(
+            "P{n}@Shop.example,{:03},2025-02-{day_a:02},{spent_a},yes\n",
+            n % 9
+        );
         // The same key twice on one side still counts once.
         for _ in 0..2 {
             let row = format!("\" p{n}@shop.example\",{},2025-02-{day_b:02}", n % 9);
@@ -98,7 +121,11 @@ fn tables_that_change_between_jobs_are_read_again() {
     world.serve();
     // A small property test in which every case is a real job between two processes.
     let sets = prop::collection::btree_set(0u32..60, 0..60);
-    let mut runner = TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config {
+        cases: 12,
+        failure_persistence: None,
+        ..Config::default()
+    });
     let world = &world;
     runner
         .run(&(sets.clone(), sets), |(a, b)| {

@@ -19,7 +19,11 @@ const PEOPLE: u32 = 12_000;
 fn state_of(world: &World) -> (String, String) {
     let state = |node: &crate::harness::Node| {
         node.newest_job().map_or_else(String::new, |job| {
-            job["state"].as_str().or(job["status"].as_str()).unwrap_or("").to_owned()
+            job["state"]
+                .as_str()
+                .or(job["status"].as_str())
+                .unwrap_or("")
+                .to_owned()
         })
     };
     (state(&world.a), state(&world.b))
@@ -35,11 +39,25 @@ fn kill_after(victim_is_requester: bool, after: Duration) {
         state_of(&world) == ("running".into(), "running".into())
     });
     std::thread::sleep(after);
-    let victim = if victim_is_requester { &mut world.a } else { &mut world.b };
+    let victim = if victim_is_requester {
+        &mut world.a
+    } else {
+        &mut world.b
+    };
     victim.kill();
     let ran = job.wait();
-    assert!([6, 7, 8, 9].contains(&ran.code), "code {}: {} {}", ran.code, ran.stdout, ran.stderr);
-    let victim = if victim_is_requester { &mut world.a } else { &mut world.b };
+    assert!(
+        [6, 7, 8, 9].contains(&ran.code),
+        "code {}: {} {}",
+        ran.code,
+        ran.stdout,
+        ran.stderr
+    );
+    let victim = if victim_is_requester {
+        &mut world.a
+    } else {
+        &mut world.b
+    };
     victim.serve();
     eventually("both nodes report the job aborted", || {
         state_of(&world) == ("aborted".into(), "aborted".into())
@@ -49,7 +67,11 @@ fn kill_after(victim_is_requester: bool, after: Duration) {
     let log = world.agreed_log();
     for node in [&world.a, &world.b] {
         let jobs = fs::read_dir(node.dir.join("state").join("jobs"));
-        assert!(jobs.map_or(0, Iterator::count) == 0, "{} left spill files", node.name);
+        assert!(
+            jobs.map_or(0, Iterator::count) == 0,
+            "{} left spill files",
+            node.name
+        );
     }
     no_seed_on_disk(&world, &log, &all);
 }
@@ -86,7 +108,9 @@ fn no_seed_on_disk(world: &World, log: &str, people: &[String]) {
     let opened: Vec<_> = entries(log)
         .into_iter()
         .filter_map(|entry| match entry.body {
-            Body::Opened { spec, commitments, .. } => {
+            Body::Opened {
+                spec, commitments, ..
+            } => {
                 let spec = psi_core::spec::JobSpec::decode(&spec).unwrap();
                 Some((spec.job_id(), commitments))
             }
@@ -98,12 +122,21 @@ fn no_seed_on_disk(world: &World, log: &str, people: &[String]) {
         for file in files_below(&node.dir.join("state")) {
             let bytes = fs::read(&file).unwrap_or_default();
             for (job_id, commitments) in &opened {
-                let prefix =
-                    Sha512::new().chain_update(b"psi/v1/open").chain_update(job_id);
+                let prefix = Sha512::new()
+                    .chain_update(b"psi/v1/open")
+                    .chain_update(job_id);
                 for window in bytes.windows(32) {
-                    let hash: [u8; 64] =
-                        prefix.clone().chain_update(window).chain_update(digest).finalize().into();
-                    assert!(!commitments.contains(&hash), "a seed stands in {}", file.display());
+                    let hash: [u8; 64] = prefix
+                        .clone()
+                        .chain_update(window)
+                        .chain_update(digest)
+                        .finalize()
+                        .into();
+                    assert!(
+                        !commitments.contains(&hash),
+                        "a seed stands in {}",
+                        file.display()
+                    );
                 }
             }
         }
@@ -112,8 +145,10 @@ fn no_seed_on_disk(world: &World, log: &str, people: &[String]) {
 
 fn input_digest(people: &[String]) -> [u8; 64] {
     let mut hasher = IdentityHasher::new(&[IdentifierKind::Text]);
-    let mut digests: Vec<Digest> =
-        people.iter().map(|person| hasher.digest([Some(person.as_str())]).unwrap()).collect();
+    let mut digests: Vec<Digest> = people
+        .iter()
+        .map(|person| hasher.digest([Some(person.as_str())]).unwrap())
+        .collect();
     digests.sort_unstable();
     Sha512::new()
         .chain_update(b"psi/v1/input")
@@ -126,17 +161,27 @@ fn input_digest(people: &[String]) -> [u8; 64] {
 /// The entries of an exported log.
 pub fn entries(log: &str) -> Vec<Entry> {
     log.lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["entry"]
-            .as_str()
-            .map(|entry| Entry::decode(&hex::decode(entry).unwrap()).unwrap()))
+        .filter_map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["entry"]
+                .as_str()
+                .map(|entry| Entry::decode(&hex::decode(entry).unwrap()).unwrap())
+        })
         .collect()
 }
 
-fn files_below(folder: &Path) -> Vec<PathBuf> {
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().map_while(Result::ok) {
+    for entry in fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .map_while(Result::ok)
+    {
         let path = entry.path();
-        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+        if path.is_dir() {
+            files.extend(files_below(&path))
+        } else {
+            files.push(path)
+        }
     }
     files
 }

@@ -37,7 +37,11 @@ impl Ran {
     /// Fails the test unless the command ended with `code`.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, code,
+            "stdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
         self
     }
 
@@ -51,14 +55,20 @@ impl Ran {
 
 /// Runs a command of the node's binary to its end.
 pub fn psi_node(arguments: &[&str]) -> Ran {
-    let output = Command::new(BINARY).args(arguments).output().expect("the binary starts");
+    let output = Command::new(BINARY)
+        .args(arguments)
+        .output()
+        .expect("the binary starts");
     Ran::from(&output)
 }
 
 /// A loopback address that was free a moment ago.
 pub fn free_address() -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has free ports");
-    socket.local_addr().expect("a bound socket has an address").to_string()
+    socket
+        .local_addr()
+        .expect("a bound socket has an address")
+        .to_string()
 }
 
 /// One node: a folder, and a daemon if it runs.
@@ -76,7 +86,12 @@ impl Node {
         let address = free_address();
         let path = dir.to_str().expect("temporary folders have UTF-8 names");
         psi_node(&["init", path, "--name", name, "--listen", &address]).expect(0);
-        let node = Self { name: name.into(), dir, address, daemon: None };
+        let node = Self {
+            name: name.into(),
+            dir,
+            address,
+            daemon: None,
+        };
         node.configure("peer_timeout_s = 10\nconnect_timeout_s = 20\n", tables);
         node
     }
@@ -84,7 +99,12 @@ impl Node {
     /// Replaces the configuration.
     pub fn configure(&self, settings: &str, tables: &str) {
         let mut text = String::new();
-        writeln!(text, "name = \"{}\"\nlisten = \"{}\"", self.name, self.address).unwrap();
+        writeln!(
+            text,
+            "name = \"{}\"\nlisten = \"{}\"",
+            self.name, self.address
+        )
+        .unwrap();
         writeln!(text, "state_dir = \"state\"\n{settings}\n{tables}").unwrap();
         fs::write(self.dir.join("node.toml"), text).unwrap();
     }
@@ -98,7 +118,11 @@ impl Node {
     }
 
     pub fn id(&self) -> String {
-        psi_node(&["id", "--config", &self.config()]).expect(0).stdout.trim().to_owned()
+        psi_node(&["id", "--config", &self.config()])
+            .expect(0)
+            .stdout
+            .trim()
+            .to_owned()
     }
 
     /// Runs a command about this node.
@@ -135,7 +159,9 @@ impl Node {
     }
 
     fn starts(&self) -> usize {
-        (0..).find(|&n| !self.log_path(n).exists()).expect("numbers do not end")
+        (0..)
+            .find(|&n| !self.log_path(n).exists())
+            .expect("numbers do not end")
     }
 
     fn log_path(&self, start: usize) -> PathBuf {
@@ -144,7 +170,9 @@ impl Node {
 
     /// Everything the daemon wrote to standard error, over all its starts.
     pub fn log(&self) -> String {
-        (0..self.starts()).map(|n| fs::read_to_string(self.log_path(n)).unwrap()).collect()
+        (0..self.starts())
+            .map(|n| fs::read_to_string(self.log_path(n)).unwrap())
+            .collect()
     }
 
     /// `kill -9`.
@@ -155,7 +183,9 @@ impl Node {
     }
 
     pub fn is_running(&mut self) -> bool {
-        self.daemon.as_mut().is_some_and(|daemon| daemon.try_wait().unwrap().is_none())
+        self.daemon
+            .as_mut()
+            .is_some_and(|daemon| daemon.try_wait().unwrap().is_none())
     }
 
     /// Runs a query and returns its result document.
@@ -187,8 +217,15 @@ impl Node {
     pub fn export(&self) -> String {
         let file = self.dir.join("export.jsonl");
         let _ = fs::remove_file(&file);
-        self.run(&["receipts", "export", "--collab", "test", "-o", file.to_str().unwrap()])
-            .expect(0);
+        self.run(&[
+            "receipts",
+            "export",
+            "--collab",
+            "test",
+            "-o",
+            file.to_str().unwrap(),
+        ])
+        .expect(0);
         fs::read_to_string(file).unwrap()
     }
 }
@@ -266,7 +303,12 @@ impl World {
     }
 
     pub fn collab_file(&self) -> String {
-        self.dir.path().join("test.toml").to_str().unwrap().to_owned()
+        self.dir
+            .path()
+            .join("test.toml")
+            .to_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// Two nodes with a table `people` each, over these names.
@@ -288,18 +330,36 @@ impl World {
     /// Anna's exported log, after both logs verified and agreed in every entry.
     #[track_caller]
     pub fn agreed_log(&self) -> String {
-        let (a, b) = (self.a.export(), self.b.export());
-        // The first line says who exported.
-        let entries = |log: &str| log.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(entries(&a), entries(&b), "the two logs differ");
+        // First and last line say who exported. The sequencer may still be storing the signature
+        // that the other has sent.
+        let entries = |log: &str| {
+            log.lines()
+                .filter(|line| line.contains("\"entry\""))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let mut a = String::new();
+        eventually("both logs hold the same entries", || {
+            a = self.a.export();
+            entries(&a) == entries(&self.b.export())
+        });
         let file = |node: &Node| node.dir.join("export.jsonl").to_str().unwrap().to_owned();
-        psi_node(&["receipts", "verify", &file(&self.a), "--against", &file(&self.b)]).expect(0);
+        psi_node(&[
+            "receipts",
+            "verify",
+            &file(&self.a),
+            "--against",
+            &file(&self.b),
+        ])
+        .expect(0);
         a
     }
 }
 
 pub fn people_csv(people: &[String]) -> String {
-    people.iter().fold(String::from("name\n"), |text, person| text + person + "\n")
+    people
+        .iter()
+        .fold(String::from("name\n"), |text, person| text + person + "\n")
 }
 
 /// `person-<n>` for every n of the range.

@@ -7,33 +7,38 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use psi_core::identifier::IdentifierKind;
-use psi_core::facts::TableFacts;
-use psi_core::messages::frame::{ListId, RowsHeader};
-use psi_core::messages::{Control, EntryMessage, Proposal};
-use psi_core::receipt::{Body, Entry, agreement_text, entry_hash, signing_text};
-use psi_core::spec::{Agreement, CountKind, Half, JobSpec, Party, PROTOCOL_VERSION, Recipients};
 use psi_core::Code;
+use psi_core::facts::TableFacts;
+use psi_core::identifier::IdentifierKind;
+use psi_core::kernel::Kernel as _;
+use psi_core::kernel::portable::Portable;
+use psi_core::messages::frame::{ListId, RowsHeader};
+use psi_core::messages::{Control, EntryMessage, Proposal, SettleState};
+use psi_core::receipt::{Body, Entry, agreement_text, entry_hash, signing_text};
+use psi_core::seed::{JobSeed, Purpose};
+use psi_core::spec::{Agreement, CountKind, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
 use psi_node::identity::{NodeId, NodeKey};
 use psi_node::net::{
     ConnectError, Endpoint, Frame, FrameReceiver, FrameSender, NetError, NetLimits, PeerConnection,
 };
 use serde_json::json;
 
-use crate::harness::{COUNT, Node, World, free_address, people, people_csv, people_table, psi_node};
+use crate::harness::{
+    COUNT, Node, World, free_address, people, people_csv, people_table, psi_node,
+};
 
-const PEOPLE: u64 = 100;
+pub const PEOPLE: u64 = 100;
 
 /// The world of one test: anna is the victim, bert's daemon never runs because the test plays him,
 /// carl is an honest third.
-struct Stage {
-    world: World,
+pub struct Stage {
+    pub world: World,
     carl: Node,
-    runtime: tokio::runtime::Runtime,
+    pub runtime: tokio::runtime::Runtime,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let table = people_table("text", PEOPLE, 1, "");
         let mut world = World::new(&table, &table);
         let mut carl = Node::init(world.dir.path(), "carl", &table);
@@ -44,7 +49,9 @@ impl Stage {
         let file = file.to_str().unwrap();
         let member = |node: &Node| format!("{}={}@{}", node.name, node.id(), node.address);
         let (anna, third) = (member(&world.a), member(&carl));
-        let new = ["collab", "new", "--name", "other", "--member", &anna, "--member", &third];
+        let new = [
+            "collab", "new", "--name", "other", "--member", &anna, "--member", &third,
+        ];
         psi_node(&[&new[..], &["-o", file]].concat()).expect(0);
         for step in ["sign", "join"] {
             for node in [&world.a, &carl] {
@@ -54,7 +61,11 @@ impl Stage {
         world.a.serve();
         carl.serve();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        Self { world, carl, runtime }
+        Self {
+            world,
+            carl,
+            runtime,
+        }
     }
 
     /// Anna answers carl as if nothing had happened.
@@ -62,7 +73,9 @@ impl Stage {
     fn anna_is_well(&mut self) {
         assert!(self.world.a.is_running(), "{}", self.world.a.log());
         let sql = "SELECT COUNT(*) FROM carl.people c JOIN anna.people a ON c.name = a.name";
-        let ran = self.carl.run(&["query", "--collab", "other", "--format", "json", sql]);
+        let ran = self
+            .carl
+            .run(&["query", "--collab", "other", "--format", "json", sql]);
         assert_eq!(ran.expect(0).json()["rows"], json!([[PEOPLE]]));
         let log = self.world.a.log();
         assert!(!log.contains("panicked"), "{log}");
@@ -72,13 +85,13 @@ impl Stage {
         self.world.a.id().parse().unwrap()
     }
 
-    fn endpoint(&self, key: &Arc<NodeKey>, listen: &str) -> Endpoint {
+    pub fn endpoint(&self, key: &Arc<NodeKey>, listen: &str) -> Endpoint {
         let _runtime = self.runtime.enter();
         let limits = NetLimits::with_peer_timeout(Duration::from_secs(20));
         Endpoint::bind(listen.parse().unwrap(), key, Arc::new(|_| true), limits).unwrap()
     }
 
-    fn bert(&self) -> Bert {
+    pub fn bert(&self) -> Bert {
         let key = Arc::new(NodeKey::load(&self.world.b.dir.join("node.key")).unwrap());
         let endpoint = self.endpoint(&key, &free_address());
         let address = self.world.a.address.parse().unwrap();
@@ -87,12 +100,18 @@ impl Stage {
         let file = self.world.collab_file();
         let (collab, _) =
             psi_node::collab::Collaboration::read(std::path::Path::new(&file)).unwrap();
-        Bert { key, conn, collab_id: collab.id(), victim: self.victim(), _endpoint: endpoint }
+        Bert {
+            key,
+            conn,
+            collab_id: collab.id(),
+            victim: self.victim(),
+            _endpoint: endpoint,
+        }
     }
 }
 
 /// A member that speaks the protocol by hand.
-struct Bert {
+pub struct Bert {
     key: Arc<NodeKey>,
     conn: PeerConnection,
     collab_id: [u8; 32],
@@ -100,10 +119,10 @@ struct Bert {
     _endpoint: Endpoint,
 }
 
-type Wire = (FrameSender, FrameReceiver);
+pub type Wire = (FrameSender, FrameReceiver);
 
 impl Bert {
-    async fn open(&self) -> Wire {
+    pub async fn open(&self) -> Wire {
         self.conn.open_stream().await.unwrap().split()
     }
 
@@ -118,7 +137,11 @@ impl Bert {
             minimum: 1,
             prefer_receiver: true,
         };
-        Half { node_id: self.key.id().0, nonce: [9; 32], facts }
+        Half {
+            node_id: self.key.id().0,
+            nonce: [9; 32],
+            facts,
+        }
     }
 
     fn proposal(&self) -> Proposal {
@@ -134,7 +157,9 @@ impl Bert {
 
     /// Proposes honestly and derives the specification from anna's answer.
     async fn agree(&self, (send, receive): &mut Wire) -> (JobSpec, [[u8; 64]; 2]) {
-        send.control(&Control::Propose(self.proposal())).await.unwrap();
+        send.control(&Control::Propose(self.proposal()))
+            .await
+            .unwrap();
         let Control::Accept { half, signature } = control(receive).await.unwrap() else {
             panic!("anna does not accept");
         };
@@ -150,35 +175,34 @@ impl Bert {
         let spec = JobSpec::assemble(agreement, self.half(), half).unwrap();
         assert_eq!(spec.receiver, Party::Requester);
         let own = self.key.sign(&agreement_text(&spec.job_id()));
-        send.control(&Control::Agree { signature: own }).await.unwrap();
+        send.control(&Control::Agree { signature: own })
+            .await
+            .unwrap();
         (spec, [own, signature])
     }
 
     /// Goes on honestly until the opened entry bears both signatures.
-    async fn open_job(&self, wire: &mut Wire) -> JobSpec {
+    pub async fn open_job(&self, wire: &mut Wire) -> JobSpec {
         let (spec, agreements) = self.agree(wire).await;
         let (send, receive) = wire;
         send.control(&Control::Commitment([3; 64])).await.unwrap();
         let Control::Commitment(theirs) = control(receive).await.unwrap() else {
             panic!("no commitment");
         };
-        if self.key.id().0 < self.victim.0 {
-            let commitments = [[3; 64], theirs];
-            let body = Body::Opened { spec: spec.encode(), agreements, commitments };
-            let entry =
-                Entry { collab_id: self.collab_id, seq: 0, previous: [0; 64], body }.encode();
-            let signature = self.key.sign(&signing_text(&entry_hash(&entry)));
-            let signatures = [Some(signature), None];
-            send.control(&Control::Entry(EntryMessage { entry, signatures })).await.unwrap();
-            let answer = control(receive).await.unwrap();
-            assert!(matches!(answer, Control::Countersign { .. }), "{answer:?}");
-        } else {
-            let Control::Entry(message) = control(receive).await.unwrap() else {
-                panic!("no entry");
-            };
-            let signature = self.key.sign(&signing_text(&entry_hash(&message.entry)));
-            send.control(&Control::Countersign { signature }).await.unwrap();
-        }
+        let commitments = [[3; 64], theirs];
+        let body = Body::Opened {
+            spec: spec.encode(),
+            agreements,
+            commitments,
+        };
+        first_entry(
+            (send, receive),
+            &self.key,
+            self.victim,
+            self.collab_id,
+            body,
+        )
+        .await;
         spec
     }
 }
@@ -186,7 +210,7 @@ impl Bert {
 const QUERY: &str =
     "SELECT COUNT(*) FROM bert.people JOIN anna.people ON bert.people.name = anna.people.name";
 
-async fn control(receive: &mut FrameReceiver) -> Result<Control, NetError> {
+pub async fn control(receive: &mut FrameReceiver) -> Result<Control, NetError> {
     loop {
         if let Frame::Control(message) = receive.next().await? {
             return Ok(message);
@@ -206,7 +230,11 @@ async fn ending(receive: &mut FrameReceiver) -> Code {
 }
 
 const fn blinded() -> RowsHeader {
-    RowsHeader { list: ListId::Blinded, match_index: 0, part: 0 }
+    RowsHeader {
+        list: ListId::Blinded,
+        match_index: 0,
+        part: 0,
+    }
 }
 
 #[test]
@@ -215,19 +243,55 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
     let bert = stage.bert();
     let tamper: Vec<(Code, Box<dyn Fn(&mut Proposal)>)> = vec![
         (Code::VersionUnsupported, Box::new(|p| p.version = 2)),
-        (Code::UnknownCollaboration, Box::new(|p| p.collab_id = [8; 32])),
-        (Code::RecipientNotAllowed, Box::new(|p| p.recipients = Recipients::Both)),
-        (Code::QueryNotAccepted, Box::new(|p| p.query = "SELECT 1".into())),
-        (Code::QueryNotAccepted, Box::new(|p| p.query = QUERY.to_lowercase())),
-        (Code::QueryNotAccepted, Box::new(|p| p.query = "(".repeat(16_000))),
-        (Code::QueryNotAccepted, Box::new(|p| p.hidden = vec![[0; 64]])),
+        (
+            Code::UnknownCollaboration,
+            Box::new(|p| p.collab_id = [8; 32]),
+        ),
+        (
+            Code::RecipientNotAllowed,
+            Box::new(|p| p.recipients = Recipients::Both),
+        ),
+        (
+            Code::QueryNotAccepted,
+            Box::new(|p| p.query = "SELECT 1".into()),
+        ),
+        (
+            Code::QueryNotAccepted,
+            Box::new(|p| p.query = QUERY.to_lowercase()),
+        ),
+        (
+            Code::QueryNotAccepted,
+            Box::new(|p| p.query = "(".repeat(16_000)),
+        ),
+        (
+            Code::QueryNotAccepted,
+            Box::new(|p| p.hidden = vec![[0; 64]]),
+        ),
         (Code::SpecMismatch, Box::new(|p| p.half.node_id = [1; 32])),
-        (Code::SpecMismatch, Box::new(|p| p.half.facts.table = "staff".into())),
-        (Code::SpecMismatch, Box::new(|p| p.half.facts.member = "anna".into())),
-        (Code::KindsDiffer, Box::new(|p| p.half.facts.key_kinds = vec![IdentifierKind::Email])),
-        (Code::KeyNotUnique, Box::new(|p| p.half.facts.key_unique = false)),
-        (Code::SizeNotServed, Box::new(|p| p.half.facts.identities = 1 << 40)),
-        (Code::SizeNotServed, Box::new(|p| p.half.facts.identities = 1 << 36)),
+        (
+            Code::SpecMismatch,
+            Box::new(|p| p.half.facts.table = "staff".into()),
+        ),
+        (
+            Code::SpecMismatch,
+            Box::new(|p| p.half.facts.member = "anna".into()),
+        ),
+        (
+            Code::KindsDiffer,
+            Box::new(|p| p.half.facts.key_kinds = vec![IdentifierKind::Email]),
+        ),
+        (
+            Code::KeyNotUnique,
+            Box::new(|p| p.half.facts.key_unique = false),
+        ),
+        (
+            Code::SizeNotServed,
+            Box::new(|p| p.half.facts.identities = 1 << 40),
+        ),
+        (
+            Code::SizeNotServed,
+            Box::new(|p| p.half.facts.identities = 1 << 36),
+        ),
     ];
     stage.runtime.block_on(async {
         for (n, (code, tamper)) in tamper.iter().enumerate() {
@@ -241,7 +305,10 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
             Control::Working,
             Control::Settled,
             Control::Commitment([0; 64]),
-            Control::SenderKey { match_index: 0, point: [1; 32] },
+            Control::SenderKey {
+                match_index: 0,
+                point: [1; 32],
+            },
         ]
         .iter()
         .enumerate()
@@ -249,13 +316,23 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
             let (mut send, mut receive) = bert.open().await;
             send.control(message).await.unwrap();
             if matches!(message, Control::Working) {
-                send.control(&Control::Countersign { signature: [0; 64] }).await.unwrap();
+                send.control(&Control::Countersign { signature: [0; 64] })
+                    .await
+                    .unwrap();
             }
-            assert_eq!(ending(&mut receive).await, Code::UnexpectedMessage, "message {n}");
+            assert_eq!(
+                ending(&mut receive).await,
+                Code::UnexpectedMessage,
+                "message {n}"
+            );
         }
         let (mut send, mut receive) = bert.open().await;
         send.rows(blinded(), &[1; 32]).await.unwrap();
-        assert_eq!(ending(&mut receive).await, Code::UnexpectedMessage, "rows first");
+        assert_eq!(
+            ending(&mut receive).await,
+            Code::UnexpectedMessage,
+            "rows first"
+        );
     });
     stage.anna_is_well();
 }
@@ -266,9 +343,13 @@ fn a_wrong_signature_over_the_job_ends_it_before_anything_is_opened() {
     let bert = stage.bert();
     stage.runtime.block_on(async {
         let (mut send, mut receive) = bert.open().await;
-        send.control(&Control::Propose(bert.proposal())).await.unwrap();
+        send.control(&Control::Propose(bert.proposal()))
+            .await
+            .unwrap();
         control(&mut receive).await.unwrap();
-        send.control(&Control::Agree { signature: [5; 64] }).await.unwrap();
+        send.control(&Control::Agree { signature: [5; 64] })
+            .await
+            .unwrap();
         assert_eq!(ending(&mut receive).await, Code::SignatureInvalid);
     });
     stage.anna_is_well();
@@ -294,7 +375,12 @@ fn blinded_list_ends_in(code: Code, frames: impl FnOnce(&JobSpec) -> Vec<Vec<u8>
     assert_eq!(ended, code);
     stage.anna_is_well();
     crate::harness::eventually("anna reports the job aborted", || {
-        let jobs = stage.world.a.run(&["jobs", "list", "--format", "json"]).expect(0).stdout;
+        let jobs = stage
+            .world
+            .a
+            .run(&["jobs", "list", "--format", "json"])
+            .expect(0)
+            .stdout;
         jobs.contains(code.as_str())
     });
 }
@@ -358,10 +444,14 @@ fn a_key_that_no_collaboration_names_gets_no_connection() {
     let endpoint = stage.endpoint(&key, &free_address());
     let address = stage.world.a.address.parse().unwrap();
     let victim = stage.victim();
-    let result =
-        stage.runtime.block_on(endpoint.connect(address, victim, Duration::from_secs(5)));
+    let result = stage
+        .runtime
+        .block_on(endpoint.connect(address, victim, Duration::from_secs(5)));
     let error = result.err().expect("a stranger is not admitted");
-    assert!(!matches!(error, ConnectError::Unreachable { .. }), "{error}");
+    assert!(
+        !matches!(error, ConnectError::Unreachable { .. }),
+        "{error}"
+    );
     stage.anna_is_well();
 }
 
@@ -374,7 +464,12 @@ fn a_responder_that_drops_a_canary_is_found_out_by_the_requester() {
     let bert = std::thread::scope(|scope| {
         let answering = scope.spawn(|| stage.runtime.block_on(answer_badly(&endpoint, &key)));
         let ran = stage.world.a.query(COUNT).expect(7);
-        assert_eq!(ran.json()["reason"], json!("canary_missing"), "{}", ran.stdout);
+        assert_eq!(
+            ran.json()["reason"],
+            json!("canary_missing"),
+            "{}",
+            ran.stdout
+        );
         answering.join().unwrap()
     });
     assert_eq!(bert, Code::CanaryMissing);
@@ -384,23 +479,65 @@ fn a_responder_that_drops_a_canary_is_found_out_by_the_requester() {
 
 /// Answers one job as Sender: all right but for the reply, which is of points of its own.
 async fn answer_badly(endpoint: &Endpoint, key: &NodeKey) -> Code {
+    let ((mut send, mut receive), spec) = answer_until_match(endpoint, key).await;
+    let (key, tags, points) = own_lists(&spec);
+    send.control(&Control::SenderKey {
+        match_index: 0,
+        point: key,
+    })
+    .await
+    .unwrap();
+    let header = |list| RowsHeader {
+        list,
+        match_index: 0,
+        part: 0,
+    };
+    send.rows(header(ListId::Tags), &tags).await.unwrap();
+    send.rows(header(ListId::Evaluated), &points).await.unwrap();
+    ending(&mut receive).await
+}
+
+/// A valid key, ascending tags, and as many valid points as the reply has: no canary is among
+/// them.
+fn own_lists(spec: &JobSpec) -> ([u8; 32], Vec<u8>, Vec<u8>) {
+    let mut stream = JobSeed::new([6; 32]).stream(Purpose::Filler, 0, 0);
+    let scalars: Vec<_> = (0..=spec.receiver_size())
+        .map(|_| stream.scalar())
+        .collect();
+    let mut points = vec![[0; 32]; scalars.len()];
+    Portable.base_mul_encode(&scalars, &mut points);
+    let key = points.pop().unwrap();
+    points.sort_unstable();
+    let width = usize::from(spec.tag_bytes);
+    let tags = (0..u32::try_from(spec.sender_size).unwrap()).flat_map(|n| {
+        let mut tag = vec![0; width];
+        tag[width - 4..].copy_from_slice(&n.to_be_bytes());
+        tag
+    });
+    (key, tags.collect(), points.as_flattened().to_vec())
+}
+
+/// Accepts anna's connection, settles two empty logs, and answers her job honestly until it is
+/// opened on both sides.
+pub async fn answer_until_match(endpoint: &Endpoint, key: &NodeKey) -> (Wire, JobSpec) {
     let conn = endpoint.accept().await.unwrap();
-    let mut next_entry = (0, [0; 64]);
     loop {
         let (mut send, mut receive) = conn.accept_stream().await.unwrap().split();
         match control(&mut receive).await.unwrap() {
             Control::Propose(proposal) => {
-                let wire = &mut (send, receive);
-                return answer_job(wire, key, conn.peer, proposal, &mut next_entry).await;
+                let mut wire = (send, receive);
+                let spec = answer_job(&mut wire, key, conn.peer, proposal).await;
+                // The connection stays open for as long as the test needs it.
+                std::mem::forget(conn);
+                return (wire, spec);
             }
-            // Both logs are empty, whoever begins.
             Control::Settle(mut state) => {
                 state.live.clear();
                 send.control(&Control::Settle(state)).await.unwrap();
                 assert_eq!(control(&mut receive).await.unwrap(), Control::Settled);
             }
             Control::SettleRequest { collab_id } => {
-                let state = psi_core::messages::SettleState {
+                let state = SettleState {
                     collab_id,
                     entries: 0,
                     head: [0; 64],
@@ -424,16 +561,10 @@ async fn answer_job(
     key: &NodeKey,
     peer: NodeId,
     proposal: Proposal,
-    next_entry: &mut (u64, [u8; 64]),
-) -> Code {
-    use psi_core::kernel::Kernel as _;
-    use psi_core::kernel::portable::Portable;
-    use psi_core::seed::{JobSeed, Purpose};
-
+) -> JobSpec {
     let mut half = proposal.half.clone();
     half.node_id = key.id().0;
     half.facts.member = "bert".into();
-    half.facts.prefer_receiver = false;
     let agreement = Agreement {
         collab_id: proposal.collab_id,
         query: proposal.query,
@@ -446,45 +577,59 @@ async fn answer_job(
     let spec = JobSpec::assemble(agreement, proposal.half, half.clone()).unwrap();
     assert_eq!(spec.receiver, Party::Requester);
     let own = key.sign(&agreement_text(&spec.job_id()));
-    send.control(&Control::Accept { half, signature: own }).await.unwrap();
-    let Control::Agree { signature } = control(receive).await.unwrap() else { panic!("no Agree") };
-    let Control::Commitment(theirs) = control(receive).await.unwrap() else { panic!("no commitment") };
+    send.control(&Control::Accept {
+        half,
+        signature: own,
+    })
+    .await
+    .unwrap();
+    let Control::Agree { signature } = control(receive).await.unwrap() else {
+        panic!("no Agree")
+    };
+    let Control::Commitment(theirs) = control(receive).await.unwrap() else {
+        panic!("no commitment")
+    };
     send.control(&Control::Commitment([4; 64])).await.unwrap();
+    let agreements = [signature, own];
+    let body = Body::Opened {
+        spec: spec.encode(),
+        agreements,
+        commitments: [theirs, [4; 64]],
+    };
+    first_entry((send, receive), key, peer, spec.collab_id, body).await;
+    spec
+}
+
+/// Puts the first entry on both logs, whichever side sequences.
+async fn first_entry(
+    (send, receive): (&mut FrameSender, &mut FrameReceiver),
+    key: &NodeKey,
+    peer: NodeId,
+    collab_id: [u8; 32],
+    body: Body,
+) {
+    let sign = |entry: &[u8]| key.sign(&signing_text(&entry_hash(entry)));
     if key.id().0 < peer.0 {
-        let body = Body::Opened {
-            spec: spec.encode(),
-            agreements: [signature, own],
-            commitments: [theirs, [4; 64]],
-        };
-        let (seq, previous) = *next_entry;
-        let entry = Entry { collab_id: spec.collab_id, seq, previous, body }.encode();
-        let signatures = [Some(key.sign(&signing_text(&entry_hash(&entry)))), None];
-        send.control(&Control::Entry(EntryMessage { entry, signatures })).await.unwrap();
-        control(receive).await.unwrap();
+        let entry = Entry {
+            collab_id,
+            seq: 0,
+            previous: [0; 64],
+            body,
+        }
+        .encode();
+        let signatures = [Some(sign(&entry)), None];
+        send.control(&Control::Entry(EntryMessage { entry, signatures }))
+            .await
+            .unwrap();
+        let answer = control(receive).await.unwrap();
+        assert!(matches!(answer, Control::Countersign { .. }), "{answer:?}");
     } else {
-        let Control::Entry(message) = control(receive).await.unwrap() else { panic!("no entry") };
-        let signature = key.sign(&signing_text(&entry_hash(&message.entry)));
-        send.control(&Control::Countersign { signature }).await.unwrap();
+        let Control::Entry(message) = control(receive).await.unwrap() else {
+            panic!("no entry")
+        };
+        let signature = sign(&message.entry);
+        send.control(&Control::Countersign { signature })
+            .await
+            .unwrap();
     }
-    // A valid key, ascending tags, and as many valid points as the reply has: the canaries are not
-    // among them.
-    let mut stream = JobSeed::new([6; 32]).stream(Purpose::Filler, 0, 0);
-    let scalars: Vec<_> = (0..=spec.receiver_size()).map(|_| stream.scalar()).collect();
-    let mut points = vec![[0; 32]; scalars.len()];
-    Portable.base_mul_encode(&scalars, &mut points);
-    let point = points.pop().unwrap();
-    points.sort_unstable();
-    send.control(&Control::SenderKey { match_index: 0, point }).await.unwrap();
-    let width = usize::from(spec.tag_bytes);
-    let tags: Vec<u8> = (0..spec.sender_size)
-        .flat_map(|n| {
-            let mut tag = vec![0; width];
-            tag[width - 4..].copy_from_slice(&u32::try_from(n).unwrap().to_be_bytes());
-            tag
-        })
-        .collect();
-    let header = |list| RowsHeader { list, match_index: 0, part: 0 };
-    send.rows(header(ListId::Tags), &tags).await.unwrap();
-    send.rows(header(ListId::Evaluated), points.as_flattened()).await.unwrap();
-    ending(receive).await
 }

@@ -6,4 +6,5 @@ mod harness;
 mod hostile;
 mod receipts;
 mod refusals;
+mod secrets;
 mod walkthrough;

@@ -23,18 +23,32 @@ fn an_edited_shortened_or_reordered_log_does_not_verify_and_the_entry_is_named()
     let log = world.agreed_log();
     verify(&world, &log).expect(0);
     let lines: Vec<&str> = log.lines().collect();
-    assert_eq!(lines.len(), 5, "a header and four entries: {log}");
+    assert_eq!(lines.len(), 6, "a header, four entries and an end: {log}");
 
     // One hex digit of entry 1 (line 3).
     let at = lines[2].find("\"entry\"").unwrap() + 400;
-    let digit = if lines[2].as_bytes()[at] == b'0' { "1" } else { "0" };
+    let digit = if lines[2].as_bytes()[at] == b'0' {
+        "1"
+    } else {
+        "0"
+    };
     let edited = format!("{}{digit}{}", &lines[2][..at], &lines[2][at + 1..]);
-    let changed = [lines[0], lines[1], &edited, lines[3], lines[4]].join("\n");
+    let changed = [lines[0], lines[1], &edited, lines[3], lines[4], lines[5]].join("\n");
     let ran = verify(&world, &changed).expect(10);
-    assert!((ran.stdout.clone() + &ran.stderr).contains("line 3"), "{} {}", ran.stdout, ran.stderr);
+    assert!(
+        (ran.stdout.clone() + &ran.stderr).contains("line 3"),
+        "{} {}",
+        ran.stdout,
+        ran.stderr
+    );
 
-    // An entry cut out of the middle, and two exchanged.
-    for order in [vec![0, 1, 3, 4], vec![0, 2, 1, 3, 4]] {
+    // An entry cut out of the middle, two exchanged, the last ones cut off.
+    for order in [
+        vec![0, 1, 3, 4, 5],
+        vec![0, 2, 1, 3, 4, 5],
+        vec![0, 1, 2, 5],
+        vec![0, 1, 2],
+    ] {
         let changed: Vec<&str> = order.iter().map(|&n| lines[n]).collect();
         verify(&world, &changed.join("\n")).expect(10);
     }
@@ -54,7 +68,11 @@ fn copy_state(node: &Node, to: &Path) {
 fn restore_state(node: &Node, from: &Path) {
     for entry in fs::read_dir(node.dir.join("state")).unwrap() {
         let entry = entry.unwrap();
-        if entry.file_name().to_string_lossy().starts_with("state.sqlite") {
+        if entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with("state.sqlite")
+        {
             fs::remove_file(entry.path()).unwrap();
         }
     }
@@ -72,28 +90,67 @@ fn roll_back(requester_is_rolled_back: bool) {
     world.a.kill();
     world.b.kill();
     let backup = world.dir.path().join("backup");
-    copy_state(if requester_is_rolled_back { &world.a } else { &world.b }, &backup);
+    copy_state(
+        if requester_is_rolled_back {
+            &world.a
+        } else {
+            &world.b
+        },
+        &backup,
+    );
     world.serve();
     world.a.query(COUNT).expect(0);
     world.a.kill();
     world.b.kill();
-    restore_state(if requester_is_rolled_back { &world.a } else { &world.b }, &backup);
+    restore_state(
+        if requester_is_rolled_back {
+            &world.a
+        } else {
+            &world.b
+        },
+        &backup,
+    );
     world.serve();
 
     // The rolled-back member's node refuses, as requester and as responder.
     let ran = world.a.query(COUNT);
     assert!([5, 10].contains(&ran.code), "{}: {}", ran.code, ran.stdout);
-    assert_eq!(ran.json()["reason"], json!("receipts_disagree"), "{}", ran.stdout);
+    assert_eq!(
+        ran.json()["reason"],
+        json!("receipts_disagree"),
+        "{}",
+        ran.stdout
+    );
 
-    let restored = if requester_is_rolled_back { &world.a } else { &world.b };
+    let restored = if requester_is_rolled_back {
+        &world.a
+    } else {
+        &world.b
+    };
     let statement = "the disk was replaced and the state restored from last night's backup";
     restored
-        .run(&["receipts", "repair", "--collab", "test", "--statement", statement])
+        .run(&[
+            "receipts",
+            "repair",
+            "--collab",
+            "test",
+            "--statement",
+            statement,
+        ])
         .expect(0);
     assert_eq!(world.a.query(COUNT).expect(0).json()["rows"], json!([[30]]));
     let log = world.agreed_log();
-    assert_eq!(log.lines().filter(|line| line.contains("\"opened\"")).count(), 3, "{log}");
-    assert!(log.contains("last night's backup"), "the statement is not on the log: {log}");
+    assert_eq!(
+        log.lines()
+            .filter(|line| line.contains("\"opened\""))
+            .count(),
+        3,
+        "{log}"
+    );
+    assert!(
+        log.contains("last night's backup"),
+        "the statement is not on the log: {log}"
+    );
 }
 
 #[test]

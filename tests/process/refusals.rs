@@ -19,17 +19,31 @@ fn own_and_peer_policy_refuse_with_their_own_exit_codes() {
     }
     world.serve();
     let from = "FROM anna.people a JOIN bert.people b";
-    let ask = |rest: &str| world.a.query(&format!("SELECT COUNT(DISTINCT a.name) {from} {rest}"));
+    let ask = |rest: &str| {
+        world
+            .a
+            .query(&format!("SELECT COUNT(DISTINCT a.name) {from} {rest}"))
+    };
 
     // A filter column that is not listed: by own policy, then by the peer's.
-    assert_eq!(reason(&ask("ON a.name = b.name WHERE a.mail = 'x'").expect(4)), "filter_not_allowed");
-    assert_eq!(reason(&ask("ON a.name = b.name WHERE b.mail = 'x'").expect(5)), "filter_not_allowed");
+    assert_eq!(
+        reason(&ask("ON a.name = b.name WHERE a.mail = 'x'").expect(4)),
+        "filter_not_allowed"
+    );
+    assert_eq!(
+        reason(&ask("ON a.name = b.name WHERE b.mail = 'x'").expect(5)),
+        "filter_not_allowed"
+    );
     // A key that is not listed.
-    assert_eq!(reason(&ask("ON a.name = b.mail").expect(5)), "key_not_allowed");
+    assert_eq!(
+        reason(&ask("ON a.name = b.mail").expect(5)),
+        "key_not_allowed"
+    );
     let sql = format!("SELECT COUNT(DISTINCT b.name) {from} ON a.mail = b.name");
     assert_eq!(reason(&world.a.query(&sql).expect(4)), "key_not_allowed");
     // A table that is not offered.
-    let sql = "SELECT COUNT(DISTINCT a.name) FROM anna.people a JOIN bert.staff b ON a.name = b.name";
+    let sql =
+        "SELECT COUNT(DISTINCT a.name) FROM anna.people a JOIN bert.staff b ON a.name = b.name";
     assert_eq!(reason(&world.a.query(sql).expect(5)), "table_not_offered");
     // COUNT(*) over a key that is not declared unique.
     let ran = world.a.query(COUNT);
@@ -39,8 +53,17 @@ fn own_and_peer_policy_refuse_with_their_own_exit_codes() {
     ask("ON a.name = b.name WHERE a.age < 40 AND b.age < 30").expect(0);
     // Nothing that was refused is on the countersigned log; own refusals are on the local one.
     let log = world.agreed_log();
-    assert_eq!(log.lines().filter(|line| line.contains("\"opened\"")).count(), 1, "{log}");
-    let local = world.a.run(&["receipts", "list", "--local", "--format", "json"]).expect(0);
+    assert_eq!(
+        log.lines()
+            .filter(|line| line.contains("\"opened\""))
+            .count(),
+        1,
+        "{log}"
+    );
+    let local = world
+        .a
+        .run(&["receipts", "list", "--local", "--format", "json"])
+        .expect(0);
     assert!(local.stdout.contains("refused"), "{}", local.stdout);
 }
 
@@ -50,14 +73,23 @@ fn bad_input_says_where_and_what_to_do() {
     world.serve();
     for (sql, place) in [
         ("SELEC COUNT(*)", "line 1"),
-        ("SELECT COUNT(*)\nFROM anna.people a\nLEFT JOIN bert.people b ON a.name = b.name", "line 3"),
-        ("SELECT MAX(a.name) FROM anna.people a JOIN bert.people b ON a.name = b.name", "line 1"),
+        (
+            "SELECT COUNT(*)\nFROM anna.people a\nLEFT JOIN bert.people b ON a.name = b.name",
+            "line 3",
+        ),
+        (
+            "SELECT MAX(a.name) FROM anna.people a JOIN bert.people b ON a.name = b.name",
+            "line 1",
+        ),
     ] {
         let ran = world.a.run(&["query", "--collab", "test", sql]).expect(2);
         assert!(ran.stderr.contains(place), "{sql}: {}", ran.stderr);
         assert!(ran.stderr.contains("help:"), "{sql}: {}", ran.stderr);
     }
-    let ran = world.a.run(&["query", "--collab", "nowhere", COUNT]).expect(2);
+    let ran = world
+        .a
+        .run(&["query", "--collab", "nowhere", COUNT])
+        .expect(2);
     assert!(ran.stderr.contains("nowhere"), "{}", ran.stderr);
     world.a.query(COUNT).expect(0);
 }
@@ -66,7 +98,9 @@ fn bad_input_says_where_and_what_to_do() {
 fn a_peer_that_is_not_there_and_a_daemon_that_does_not_run_have_their_codes() {
     let mut world = World::with_people(&people(0..30), &people(0..30), 1);
     world.a.query(COUNT).expect(9);
-    world.a.configure("connect_timeout_s = 2\n", &people_table("text", 30, 1, ""));
+    world
+        .a
+        .configure("connect_timeout_s = 2\n", &people_table("text", 30, 1, ""));
     world.a.serve();
     world.a.query(COUNT).expect(6);
     world.b.serve();
@@ -102,9 +136,12 @@ fn members_who_may_not_query_or_receive_are_held_to_it() {
     // A new collaboration in which bert may neither ask nor receive.
     let file = world.dir.path().join("narrow.toml");
     let file = file.to_str().unwrap();
-    let member = |node: &crate::harness::Node| format!("{}={}@{}", node.name, node.id(), node.address);
+    let member =
+        |node: &crate::harness::Node| format!("{}={}@{}", node.name, node.id(), node.address);
     let (a, b) = (member(&world.a), member(&world.b));
-    let new = ["collab", "new", "--name", "narrow", "--member", &a, "--member", &b, "-o", file];
+    let new = [
+        "collab", "new", "--name", "narrow", "--member", &a, "--member", &b, "-o", file,
+    ];
     psi_node(&[&new[..], &["--no-query", "bert", "--no-receive", "bert"]].concat()).expect(0);
     for node in [&world.a, &world.b] {
         node.run(&["collab", "sign", file]).expect(0);
@@ -129,13 +166,23 @@ fn a_table_that_breaks_its_declaration_is_not_served() {
     let mut world = World::new(&table, &table);
     world.a.write("people.csv", &people_csv(&people(0..30)));
     // A key that is declared unique and repeats.
-    world.b.write("people.csv", &(people_csv(&people(0..30)) + "person-3\n"));
+    world
+        .b
+        .write("people.csv", &(people_csv(&people(0..30)) + "person-3\n"));
     let ran = world.b.run(&["check"]).expect(2);
     assert!((ran.stdout + &ran.stderr).contains("people"));
     world.a.serve();
     world.b.serve();
     let ran = world.a.query(COUNT).expect(5);
-    assert!(["table_not_offered", "unavailable"].contains(&reason(&ran).as_str()), "{}", ran.stdout);
+    assert!(
+        ["table_not_offered", "unavailable"].contains(&reason(&ran).as_str()),
+        "{}",
+        ran.stdout
+    );
     // The peer is not told why.
-    assert!(!ran.stdout.contains("repeat") && !ran.stdout.contains("unique"), "{}", ran.stdout);
+    assert!(
+        !ran.stdout.contains("repeat") && !ran.stdout.contains("unique"),
+        "{}",
+        ran.stdout
+    );
 }

@@ -10,7 +10,10 @@ use tempfile::TempDir;
 use crate::harness::{BINARY, free_address};
 
 fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_path_buf()
 }
 
 /// A folder in which the page's commands run: the sample data, and the node's program on the path.
@@ -27,9 +30,15 @@ impl Shell {
         std::os::unix::fs::symlink(repository().join("testdata"), root.join("testdata")).unwrap();
         fs::create_dir(root.join("bin")).unwrap();
         std::os::unix::fs::symlink(BINARY, root.join("bin/psi-node")).unwrap();
-        let addresses =
-            [("127.0.0.1:7411", free_address()), ("127.0.0.1:7412", free_address())];
-        Self { dir, addresses, daemons: Vec::new() }
+        let addresses = [
+            ("127.0.0.1:7411", free_address()),
+            ("127.0.0.1:7412", free_address()),
+        ];
+        Self {
+            dir,
+            addresses,
+            daemons: Vec::new(),
+        }
     }
 
     fn command(&self, script: &str) -> Command {
@@ -37,9 +46,16 @@ impl Shell {
         for (printed, real) in &self.addresses {
             script = script.replace(printed, real);
         }
-        let path = format!("{}:{}", self.dir.path().join("bin").display(), std::env::var("PATH").unwrap_or_default());
+        let path = format!(
+            "{}:{}",
+            self.dir.path().join("bin").display(),
+            std::env::var("PATH").unwrap_or_default()
+        );
         let mut command = Command::new("bash");
-        command.args(["-c", &script]).current_dir(self.dir.path()).env("PATH", path);
+        command
+            .args(["-c", &script])
+            .current_dir(self.dir.path())
+            .env("PATH", path);
         command
     }
 
@@ -53,7 +69,10 @@ impl Shell {
     /// Starts each line of a block as a daemon.
     fn start(&mut self, script: &str) {
         for line in script.lines() {
-            let log = self.dir.path().join(format!("serve-{}.log", self.daemons.len()));
+            let log = self
+                .dir
+                .path()
+                .join(format!("serve-{}.log", self.daemons.len()));
             let daemon = self
                 .command(&format!("exec {line}"))
                 .stdout(fs::File::create(&log).unwrap())
@@ -109,20 +128,37 @@ fn the_walkthrough_does_what_it_says() {
             assert!(printed.trim_end().ends_with("done"), "{block}\n{printed}");
         }
     }
-    let [all, boeing, few] = answers.as_slice() else { panic!("three questions: {answers:?}") };
+    let [all, boeing, few] = answers.as_slice() else {
+        panic!("three questions: {answers:?}")
+    };
     assert!(all.contains("312"), "{all}");
-    assert!(boeing.replace([' ', '\n'], "").contains("[[140]]"), "{boeing}");
-    assert!(few.contains("suppressed") && few.trim_end().ends_with('3'), "{few}");
+    assert!(
+        boeing.replace([' ', '\n'], "").contains("[[140]]"),
+        "{boeing}"
+    );
+    assert!(
+        few.contains("suppressed") && few.trim_end().ends_with('3'),
+        "{few}"
+    );
 
     // Every further answer that the source of the sample data lists.
-    let source = fs::read_to_string(repository().join("testdata/planes-flights/SOURCE.md")).unwrap();
+    let source =
+        fs::read_to_string(repository().join("testdata/planes-flights/SOURCE.md")).unwrap();
     let mut asked = 0;
     for line in source.lines() {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let ["", condition, count, ""] = cells.as_slice() else { continue };
-        let Ok(count) = count.parse::<u64>() else { continue };
+        let ["", condition, count, ""] = cells.as_slice() else {
+            continue;
+        };
+        let Ok(count) = count.parse::<u64>() else {
+            continue;
+        };
         let condition = condition.trim_matches('`');
-        let filter = if condition == "(none)" { String::new() } else { format!(" WHERE {condition}") };
+        let filter = if condition == "(none)" {
+            String::new()
+        } else {
+            format!(" WHERE {condition}")
+        };
         for (asker, kind) in [("lessor", "*"), ("airline", "DISTINCT f.tailnum")] {
             let sql = format!(
                 "SELECT COUNT({kind}) FROM lessor.planes AS p JOIN airline.flights_by_aircraft AS f \
@@ -132,8 +168,11 @@ fn the_walkthrough_does_what_it_says() {
                 "psi-node query --config walk/{asker}/node.toml --collab summer --format json \"{sql}\""
             );
             let printed = shell.run(&query).replace([' ', '\n'], "");
-            let expected =
-                if count < 10 { "\"suppressed\"".to_owned() } else { format!("\"rows\":[[{count}]]") };
+            let expected = if count < 10 {
+                "\"suppressed\"".to_owned()
+            } else {
+                format!("\"rows\":[[{count}]]")
+            };
             assert!(printed.contains(&expected), "{asker}: {sql}\n{printed}");
         }
         asked += 1;

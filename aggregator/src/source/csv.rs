@@ -151,7 +151,10 @@ fn null_pattern(words: &[String]) -> String {
 
 /// What the values of one column have been so far.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one question about the values")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one question about the values"
+)]
 struct Seen {
     any: bool,
     blanks: bool,

@@ -98,7 +98,11 @@ pub(crate) fn parse(text: &str) -> Option<Moment> {
             nanos += rest.fraction()?;
         }
     }
-    let offset_seconds = if rest.is_empty() { None } else { Some(rest.offset()?) };
+    let offset_seconds = if rest.is_empty() {
+        None
+    } else {
+        Some(rest.offset()?)
+    };
     rest.is_empty().then_some(Moment {
         nanos_of_day: nanos,
         has_time: true,

@@ -18,12 +18,29 @@ fn canonical(sql: &str, hide: Side) -> (String, usize) {
 fn refused(sql: &str) -> (String, (u64, u64)) {
     match subset::read(sql, Author::Own) {
         Ok(_) => panic!("accepted: {sql}"),
-        Err(QueryError::NotInSubset { line, column, what, remedy }) => {
+        Err(QueryError::NotInSubset {
+            line,
+            column,
+            what,
+            remedy,
+        }) => {
             assert!(!remedy.is_empty());
             (what, (line, column))
         }
-        Err(QueryError::Syntax { line, column, message, remedy }
-        | QueryError::Meaning { line, column, message, remedy }) => {
+        Err(
+            QueryError::Syntax {
+                line,
+                column,
+                message,
+                remedy,
+            }
+            | QueryError::Meaning {
+                line,
+                column,
+                message,
+                remedy,
+            },
+        ) => {
             assert!(!remedy.is_empty());
             (message, (line, column))
         }
@@ -36,7 +53,10 @@ fn the_documented_query_has_the_documented_canonical_text() {
     let common = "SELECT COUNT(*) FROM snowy.customers JOIN brand.customers \
                   ON snowy.customers.email_hash = brand.customers.email_hash \
                   WHERE brand.customers.last_purchase > ";
-    assert_eq!(canonical(QUERY, Side::First), (format!("{common}'2025-01-01'"), 0));
+    assert_eq!(
+        canonical(QUERY, Side::First),
+        (format!("{common}'2025-01-01'"), 0)
+    );
     assert_eq!(canonical(QUERY, Side::Second), (format!("{common}$1"), 1));
 }
 
@@ -66,13 +86,18 @@ fn every_kind_of_condition_is_printed_and_hidden_in_order() {
          AND b.t.t < TIMESTAMP '2025-01-01 10:00:00' AND b.t.u NOT BETWEEN 'a' AND 'b'"
     );
     let (clear, _) = canonical(&sql, Side::Second);
-    assert!(clear.contains("a.t.x BETWEEN 1 AND -2.50 AND NOT (a.t.y LIKE 'it''s%'"), "{clear}");
+    assert!(
+        clear.contains("a.t.x BETWEEN 1 AND -2.50 AND NOT (a.t.y LIKE 'it''s%'"),
+        "{clear}"
+    );
 }
 
 #[test]
 fn join_columns_are_never_hidden() {
-    let (text, hidden) =
-        canonical("SELECT COUNT(*) FROM a.t JOIN b.u ON t.k = u.k", Side::First);
+    let (text, hidden) = canonical(
+        "SELECT COUNT(*) FROM a.t JOIN b.u ON t.k = u.k",
+        Side::First,
+    );
     assert_eq!(text, "SELECT COUNT(*) FROM a.t JOIN b.u ON a.t.k = b.u.k");
     assert_eq!(hidden, 0);
 }
@@ -81,22 +106,53 @@ fn join_columns_are_never_hidden() {
 fn what_is_outside_the_subset_is_refused_by_name_with_its_place() {
     let from = "FROM a.t AS a JOIN b.t AS b ON a.k = b.k";
     let count = format!("SELECT COUNT(*) {from}");
-    let on = |condition: &str| format!("SELECT COUNT(*) FROM a.t AS a JOIN b.t AS b ON {condition}");
+    let on =
+        |condition: &str| format!("SELECT COUNT(*) FROM a.t AS a JOIN b.t AS b ON {condition}");
     let filter = |condition: &str| format!("{count}\nWHERE {condition}");
     let join = |join: &str| format!("SELECT COUNT(*) FROM a.t AS a {join}");
     let list = |list: &str| format!("SELECT {list} {from}");
     for (sql, name, line, column) in [
         (join("LEFT JOIN b.t AS b ON a.k = b.k"), "LEFT JOIN", 1, 31),
-        (join("RIGHT OUTER JOIN b.t AS b ON a.k = b.k"), "RIGHT OUTER JOIN", 1, 31),
-        (join("FULL JOIN b.t AS b ON a.k = b.k"), "FULL OUTER JOIN", 1, 31),
+        (
+            join("RIGHT OUTER JOIN b.t AS b ON a.k = b.k"),
+            "RIGHT OUTER JOIN",
+            1,
+            31,
+        ),
+        (
+            join("FULL JOIN b.t AS b ON a.k = b.k"),
+            "FULL OUTER JOIN",
+            1,
+            31,
+        ),
         (join("CROSS JOIN b.t AS b"), "CROSS JOIN", 1, 31),
         (join("NATURAL JOIN b.t AS b"), "NATURAL JOIN", 1, 31),
         (join("JOIN b.t AS b USING (k)"), "USING", 1, 45),
         (join("JOIN b.t AS b"), "JOIN without ON", 1, 31),
-        (join(", b.t AS b WHERE a.k = b.k"), "a comma between tables", 1, 33),
-        (join("JOIN a.u AS b ON a.k = b.k"), "two tables of one member", 1, 36),
-        (join("JOIN b.t AS b ON a.k = b.k JOIN b.u AS c ON a.k = c.k"), "more than two tables", 1, 63),
-        (join("JOIN (SELECT 1) AS b ON a.k = b.k"), "a subquery in FROM", 1, 0),
+        (
+            join(", b.t AS b WHERE a.k = b.k"),
+            "a comma between tables",
+            1,
+            33,
+        ),
+        (
+            join("JOIN a.u AS b ON a.k = b.k"),
+            "two tables of one member",
+            1,
+            36,
+        ),
+        (
+            join("JOIN b.t AS b ON a.k = b.k JOIN b.u AS c ON a.k = c.k"),
+            "more than two tables",
+            1,
+            63,
+        ),
+        (
+            join("JOIN (SELECT 1) AS b ON a.k = b.k"),
+            "a subquery in FROM",
+            1,
+            0,
+        ),
         (join(""), "one table", 1, 22),
         (on("a.k < b.k"), "a join on <", 1, 51),
         (on("a.k = b.k OR a.l = b.l"), "OR in ON", 1, 61),
@@ -113,7 +169,12 @@ fn what_is_outside_the_subset_is_refused_by_name_with_its_place() {
         (list("UPPER(b.x)"), "the function UPPER", 1, 8),
         (list("COUNT(b.x)"), "COUNT of a column", 1, 8),
         (list("COUNT(1)"), "COUNT of an expression", 1, 8),
-        (list("COUNT(DISTINCT b.x)"), "anything but the join key", 1, 23),
+        (
+            list("COUNT(DISTINCT b.x)"),
+            "anything but the join key",
+            1,
+            23,
+        ),
         (list("COUNT(*), COUNT(*)"), "more than one output", 1, 18),
         (list("COUNT(*) OVER ()"), "a window function", 1, 17),
         (list("COUNT(*) FILTER (WHERE b.x = 1)"), "FILTER", 1, 17),
@@ -124,11 +185,21 @@ fn what_is_outside_the_subset_is_refused_by_name_with_its_place() {
         (format!("{count} LIMIT 1"), "LIMIT", 1, 57),
         (format!("{count} HAVING COUNT(*) > 1"), "HAVING", 1, 57),
         (format!("{count} UNION {count}"), "UNION", 1, 57),
-        (format!("{count}; {count}"), "more than one statement", 1, 58),
+        (
+            format!("{count}; {count}"),
+            "more than one statement",
+            1,
+            58,
+        ),
         (format!("WITH x AS (SELECT 1) {count}"), "WITH", 1, 1),
         ("INSERT INTO a.t VALUES (1)".to_owned(), "INSERT", 1, 1),
         ("DROP TABLE a.t".to_owned(), "DROP", 1, 1),
-        (filter("a.x = 1 OR b.y = 2"), "OR across the two sides", 2, 18),
+        (
+            filter("a.x = 1 OR b.y = 2"),
+            "OR across the two sides",
+            2,
+            18,
+        ),
         (filter("NOT (a.x = 1 AND b.y = 2)"), "both sides", 2, 24),
         (filter("a.x < b.y"), "between the two sides' columns", 2, 13),
         (filter("a.x = (SELECT 1)"), "a subquery", 2, 0),
@@ -147,7 +218,12 @@ fn what_is_outside_the_subset_is_refused_by_name_with_its_place() {
         (filter("1 = 1"), "two constants", 2, 7),
         (filter("a.x IS TRUE"), "IS TRUE", 2, 7),
         (filter("a.x = 1e5"), "this spelling of a number", 2, 13),
-        (filter("a.x = DATE '2025-02-30'"), "not of the form DATE", 2, 0),
+        (
+            filter("a.x = DATE '2025-02-30'"),
+            "not of the form DATE",
+            2,
+            0,
+        ),
         (filter("a.x = INTERVAL '1 day'"), "INTERVAL", 2, 0),
         (filter("x = 1"), "which table", 2, 7),
         (filter("c.x = 1"), "no table c", 2, 7),
@@ -177,7 +253,9 @@ fn long_chains_and_deep_nesting_end_in_a_message() {
     let cases = format!("b.x = {}1", "CASE WHEN ".repeat(1500));
     let arrays = format!("b.x = {}1", "ARRAY[".repeat(2000));
     let subscripts = format!("b.x{} = 1", "[1]".repeat(2000));
-    for condition in [deep, long, nots, minus, casts, nulls, plus, cases, arrays, subscripts] {
+    for condition in [
+        deep, long, nots, minus, casts, nulls, plus, cases, arrays, subscripts,
+    ] {
         refused(&where_(&condition));
         for author in [Author::Own, Author::Peer] {
             assert!(subset::read(&where_(&condition), author).is_err());
@@ -189,7 +267,10 @@ fn long_chains_and_deep_nesting_end_in_a_message() {
     refused(&unions);
     // What is long but flat is accepted.
     let flat = vec!["b.x=1"; 300].join(" OR ");
-    assert_eq!(canonical(&where_(&format!("({flat})")), Side::Second).1, 301);
+    assert_eq!(
+        canonical(&where_(&format!("({flat})")), Side::Second).1,
+        301
+    );
 }
 
 /// A name that needs quotes in all kinds of ways, or none.
@@ -198,9 +279,34 @@ fn name() -> impl Strategy<Value = String> {
         "[a-z_][a-z0-9_]{0,6}",
         "[A-Za-z0-9 .\"'$-]{1,6}",
         prop::sample::select(vec![
-            "select", "from", "table", "left", "user", "date", "timestamp", "not", "case",
-            "interval", "order", "true", "null", "end", "year", "ärger", "cast", "array", "exists",
-            "position", "count", "values", "with", "lateral", "only", "row", "extract", "trim",
+            "select",
+            "from",
+            "table",
+            "left",
+            "user",
+            "date",
+            "timestamp",
+            "not",
+            "case",
+            "interval",
+            "order",
+            "true",
+            "null",
+            "end",
+            "year",
+            "ärger",
+            "cast",
+            "array",
+            "exists",
+            "position",
+            "count",
+            "values",
+            "with",
+            "lateral",
+            "only",
+            "row",
+            "extract",
+            "trim",
         ])
         .prop_map(str::to_owned),
     ]
@@ -224,20 +330,23 @@ fn literal() -> impl Strategy<Value = String> {
 }
 
 fn condition(qualifier: &'static str) -> impl Strategy<Value = String> {
-    let column = name().prop_map(move |name| format!("{qualifier}.{}", quoted(&name))).boxed();
-    let leaf = (column.clone(), column, literal(), literal(), 0..9_u8).prop_map(
-        |(a, b, x, y, form)| match form {
-            0 => format!("{a} = {x}"),
-            1 => format!("{x} <= {a}"),
-            2 => format!("{a} != {b}"),
-            3 => format!("{a} BETWEEN {x} AND {y}"),
-            4 => format!("{a} NOT BETWEEN {x} AND {y}"),
-            5 => format!("{a} IN ({x}, {y})"),
-            6 => format!("{a} NOT LIKE {x}"),
-            7 => format!("{a} IS NOT NULL"),
-            _ => format!("{a} NOT IN ({x})"),
-        },
-    );
+    let column = name()
+        .prop_map(move |name| format!("{qualifier}.{}", quoted(&name)))
+        .boxed();
+    let leaf =
+        (column.clone(), column, literal(), literal(), 0..9_u8).prop_map(|(a, b, x, y, form)| {
+            match form {
+                0 => format!("{a} = {x}"),
+                1 => format!("{x} <= {a}"),
+                2 => format!("{a} != {b}"),
+                3 => format!("{a} BETWEEN {x} AND {y}"),
+                4 => format!("{a} NOT BETWEEN {x} AND {y}"),
+                5 => format!("{a} IN ({x}, {y})"),
+                6 => format!("{a} NOT LIKE {x}"),
+                7 => format!("{a} IS NOT NULL"),
+                _ => format!("{a} NOT IN ({x})"),
+            }
+        });
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 2..4)

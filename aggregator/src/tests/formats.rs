@@ -39,35 +39,68 @@ async fn csv_with_quotes_blanks_in_the_header_and_null_words_is_read() {
     let text = |values: &[&str]| expected(IdentifierKind::Text, values);
     assert_eq!(digests(&catalog, "").await, text(&["a,1", "b", "d"]));
     assert_eq!(digests(&catalog, "b.amount >= 10").await, text(&["a,1"]));
-    assert_eq!(digests(&catalog, "b.amount IS NULL").await, text(&["b", "d"]));
-    assert_eq!(digests(&catalog, "b.city LIKE 'New \"York\"%two'").await, text(&["a,1"]));
-    assert_eq!(digests(&catalog, "b.since < '2025-01-01'").await, text(&["d"]));
-    assert_eq!(digests(&catalog, "b.city = 'Rome' OR b.city IS NULL").await, text(&["b", "d"]));
+    assert_eq!(
+        digests(&catalog, "b.amount IS NULL").await,
+        text(&["b", "d"])
+    );
+    assert_eq!(
+        digests(&catalog, "b.city LIKE 'New \"York\"%two'").await,
+        text(&["a,1"])
+    );
+    assert_eq!(
+        digests(&catalog, "b.since < '2025-01-01'").await,
+        text(&["d"])
+    );
+    assert_eq!(
+        digests(&catalog, "b.city = 'Rome' OR b.city IS NULL").await,
+        text(&["b", "d"])
+    );
 }
 
 #[tokio::test]
 async fn leading_zeros_of_csv_keys_survive_and_the_key_can_still_be_compared_as_a_number() {
     let folder = Folder::new();
     folder.write("t.csv", "id,postcode\n007,0800\n7,1000\n12,4223\n");
-    let text = folder.load(&table("t.csv", "filter = ['postcode']", TEXT_KEY)).await;
-    assert_eq!(digests(&text, "").await, expected(IdentifierKind::Text, &["007", "7", "12"]));
+    let text = folder
+        .load(&table("t.csv", "filter = ['postcode']", TEXT_KEY))
+        .await;
+    assert_eq!(
+        digests(&text, "").await,
+        expected(IdentifierKind::Text, &["007", "7", "12"])
+    );
     assert_eq!(
         digests(&text, "b.postcode = '0800'").await,
         expected(IdentifierKind::Text, &["007"])
     );
     folder.write("u.csv", "id\n5\n70\n12\n");
-    let int = folder.load(&table("u.csv", "filter = ['id']", INT_KEY)).await;
-    assert_eq!(digests(&int, "b.id > 9").await, expected(IdentifierKind::Int, &["70", "12"]));
-    assert_eq!(digests(&int, "b.id = '70'").await, expected(IdentifierKind::Int, &["70"]));
+    let int = folder
+        .load(&table("u.csv", "filter = ['id']", INT_KEY))
+        .await;
+    assert_eq!(
+        digests(&int, "b.id > 9").await,
+        expected(IdentifierKind::Int, &["70", "12"])
+    );
+    assert_eq!(
+        digests(&int, "b.id = '70'").await,
+        expected(IdentifierKind::Int, &["70"])
+    );
 }
 
 #[tokio::test]
 async fn numbers_with_blanks_around_them_are_numbers() {
     let folder = Folder::new();
-    folder.write("t.csv", "id, birth, state\n1, 19151111, nsw\n2, , vic\n3, 19390212, \n");
-    let catalog = folder.load(&table("t.csv", "filter = ['birth', 'state']", INT_KEY)).await;
+    folder.write(
+        "t.csv",
+        "id, birth, state\n1, 19151111, nsw\n2, , vic\n3, 19390212, \n",
+    );
+    let catalog = folder
+        .load(&table("t.csv", "filter = ['birth', 'state']", INT_KEY))
+        .await;
     assert_eq!(digests(&catalog, "b.birth < 19200101").await.len(), 1);
-    assert_eq!(digests(&catalog, "b.birth IS NULL").await, expected(IdentifierKind::Int, &["2"]));
+    assert_eq!(
+        digests(&catalog, "b.birth IS NULL").await,
+        expected(IdentifierKind::Int, &["2"])
+    );
     assert_eq!(digests(&catalog, "b.state = ' nsw'").await.len(), 1);
 }
 
@@ -76,7 +109,9 @@ async fn whole_numbers_of_every_storage_type_are_the_same_identities() {
     let values = [5, 70, 12];
     let text: Vec<Option<&str>> = vec![Some("005"), Some("+70"), Some(" 12 ")];
     let dictionary: DictionaryArray<Int32Type> = vec!["5", "70", "12"].into_iter().collect();
-    let decimal = Decimal128Array::from(vec![5, 70, 12]).with_precision_and_scale(10, 0).unwrap();
+    let decimal = Decimal128Array::from(vec![5, 70, 12])
+        .with_precision_and_scale(10, 0)
+        .unwrap();
     let arrays: Vec<ArrayRef> = vec![
         Arc::new(Int16Array::from(vec![5, 70, 12])),
         Arc::new(Int32Array::from(values.to_vec())),
@@ -117,7 +152,9 @@ async fn text_filters_work_on_every_text_type() {
         let kind = array.data_type().clone();
         let id: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3]));
         folder.parquet("t.parquet", &[("id", id), ("r", array)]);
-        let catalog = folder.load(&table("t.parquet", "filter = ['r']", INT_KEY)).await;
+        let catalog = folder
+            .load(&table("t.parquet", "filter = ['r']", INT_KEY))
+            .await;
         for (condition, ids) in [
             ("b.r = 'north'", &["1"][..]),
             ("b.r LIKE 'n%'", &["1", "3"]),
@@ -126,7 +163,11 @@ async fn text_filters_work_on_every_text_type() {
             ("b.r IS NULL", &["2"]),
         ] {
             let expected = expected(IdentifierKind::Int, ids);
-            assert_eq!(digests(&catalog, condition).await, expected, "{kind} {condition}");
+            assert_eq!(
+                digests(&catalog, condition).await,
+                expected,
+                "{kind} {condition}"
+            );
         }
     }
 }
@@ -139,8 +180,10 @@ async fn dates_and_timestamps_of_every_unit_and_zone_compare_with_iso_literals()
     let scaled = |factor: i64| MOMENTS.map(|seconds| seconds * factor).to_vec();
     let days = MOMENTS.map(|seconds| i32::try_from(seconds.div_euclid(86_400)).unwrap());
     // The last moment is in the year 9999, beyond nanoseconds.
-    let nanos: Vec<Option<i64>> =
-        MOMENTS.iter().map(|seconds| seconds.checked_mul(1_000_000_000)).collect();
+    let nanos: Vec<Option<i64>> = MOMENTS
+        .iter()
+        .map(|seconds| seconds.checked_mul(1_000_000_000))
+        .collect();
     let date: ArrayRef = Arc::new(Date32Array::from(days.to_vec()));
     let mut arrays = vec![date];
     for zone in [None, Some("UTC"), Some("+00:00")] {
@@ -158,13 +201,21 @@ async fn dates_and_timestamps_of_every_unit_and_zone_compare_with_iso_literals()
         let far = !array.is_null(3);
         let id: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3, 4]));
         folder.parquet("t.parquet", &[("id", id), ("d", array)]);
-        let catalog = folder.load(&table("t.parquet", "filter = ['d']", INT_KEY)).await;
+        let catalog = folder
+            .load(&table("t.parquet", "filter = ['d']", INT_KEY))
+            .await;
         let cases: &[(&str, &[u8])] = &[
             ("b.d >= '2025-01-01'", &[2, 3, 4]),
-            ("b.d > DATE '2024-12-31'", if is_date { &[2, 3, 4] } else { &[1, 2, 3, 4] }),
+            (
+                "b.d > DATE '2024-12-31'",
+                if is_date { &[2, 3, 4] } else { &[1, 2, 3, 4] },
+            ),
             ("b.d < TIMESTAMP '2025-01-01 00:00:00'", &[1]),
             ("b.d = '2025-01-01'", if is_date { &[2, 3] } else { &[2] }),
-            ("b.d = TIMESTAMP '2025-01-01 12:00:00'", if is_date { &[] } else { &[3] }),
+            (
+                "b.d = TIMESTAMP '2025-01-01 12:00:00'",
+                if is_date { &[] } else { &[3] },
+            ),
             ("b.d BETWEEN '2025-01-01' AND '2025-12-31'", &[2, 3]),
             ("b.d > '9000-01-01'", &[4]),
             ("b.d <= '9999-12-31 23:59:59.999999999'", &[1, 2, 3, 4]),
@@ -177,7 +228,11 @@ async fn dates_and_timestamps_of_every_unit_and_zone_compare_with_iso_literals()
                 .map(ToString::to_string)
                 .collect();
             let expected = expected(IdentifierKind::Int, &ids);
-            assert_eq!(digests(&catalog, condition).await, expected, "{kind} {condition}");
+            assert_eq!(
+                digests(&catalog, condition).await,
+                expected,
+                "{kind} {condition}"
+            );
         }
     }
 }
@@ -186,10 +241,14 @@ async fn dates_and_timestamps_of_every_unit_and_zone_compare_with_iso_literals()
 async fn a_literal_finer_than_the_column_is_not_cut() {
     let folder = Folder::new();
     let id: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
-    let seconds: ArrayRef =
-        Arc::new(TimestampSecondArray::from(vec![1_735_689_600, 1_735_689_601]));
+    let seconds: ArrayRef = Arc::new(TimestampSecondArray::from(vec![
+        1_735_689_600,
+        1_735_689_601,
+    ]));
     folder.parquet("t.parquet", &[("id", id), ("d", seconds)]);
-    let catalog = folder.load(&table("t.parquet", "filter = ['d']", INT_KEY)).await;
+    let catalog = folder
+        .load(&table("t.parquet", "filter = ['d']", INT_KEY))
+        .await;
     let half = "'2025-01-01 00:00:00.5'";
     for (condition, ids) in [
         (format!("b.d > {half}"), &["2"][..]),
@@ -211,7 +270,9 @@ async fn a_column_with_a_named_zone_reads_literals_in_that_zone() {
     let times = TimestampMillisecondArray::from(vec![1_735_705_800_000, 1_735_709_400_000])
         .with_timezone("America/New_York");
     folder.parquet("t.parquet", &[("id", id), ("d", Arc::new(times))]);
-    let catalog = folder.load(&table("t.parquet", "filter = ['d']", INT_KEY)).await;
+    let catalog = folder
+        .load(&table("t.parquet", "filter = ['d']", INT_KEY))
+        .await;
     assert_eq!(
         digests(&catalog, "b.d >= '2025-01-01'").await,
         expected(IdentifierKind::Int, &["2"])
@@ -235,7 +296,9 @@ async fn int96_timestamps_and_unannotated_text_of_old_writers_are_read() {
         ("4", julian(2_932_896, 0)), // 9999-12-31, "never"
     ];
     folder.int96("t.parquet", &rows);
-    let catalog = folder.load(&table("t.parquet", "filter = ['t', 'id']", INT_KEY)).await;
+    let catalog = folder
+        .load(&table("t.parquet", "filter = ['t', 'id']", INT_KEY))
+        .await;
     for (condition, ids) in [
         ("b.t >= '2025-01-01'", &["2", "3", "4"][..]),
         ("b.t < DATE '2025-01-01'", &["1"]),
@@ -254,11 +317,20 @@ async fn numbers_compare_exactly_at_the_edges_of_their_types() {
     let folder = Folder::new();
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("id", Arc::new(Int32Array::from(vec![1, 2, 3]))),
-        ("u", Arc::new(UInt64Array::from(vec![0, u64::MAX - 1, u64::MAX]))),
-        ("i", Arc::new(Int64Array::from(vec![i64::MIN, (1 << 53) + 1, i64::MAX]))),
+        (
+            "u",
+            Arc::new(UInt64Array::from(vec![0, u64::MAX - 1, u64::MAX])),
+        ),
+        (
+            "i",
+            Arc::new(Int64Array::from(vec![i64::MIN, (1 << 53) + 1, i64::MAX])),
+        ),
         ("s", Arc::new(Int16Array::from(vec![-5, 0, 5]))),
         ("f", Arc::new(Float64Array::from(vec![-0.5, 0.25, 1e300]))),
-        ("b", Arc::new(BooleanArray::from(vec![Some(true), Some(false), None]))),
+        (
+            "b",
+            Arc::new(BooleanArray::from(vec![Some(true), Some(false), None])),
+        ),
         (
             "m",
             Arc::new(
@@ -304,7 +376,10 @@ async fn a_folder_is_one_table_and_files_that_are_not_data_are_left_out() {
     folder.write("d/.hidden.csv", "other\n1\n");
     folder.write("d/readme.txt", "hello");
     let catalog = folder.load(&table("d", "filter = ['x']", INT_KEY)).await;
-    assert_eq!(digests(&catalog, "b.x > 0.5").await, expected(IdentifierKind::Int, &["1", "2"]));
+    assert_eq!(
+        digests(&catalog, "b.x > 0.5").await,
+        expected(IdentifierKind::Int, &["1", "2"])
+    );
 
     let narrow: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
     let wide: ArrayRef = Arc::new(Int64Array::from(vec![2, 1 << 40]));

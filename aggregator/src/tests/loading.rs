@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Float64Array, StringArray,
-};
+use datafusion::arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, StringArray};
 use psi_core::Code;
 use psi_core::identifier::IdentifierKind;
 use psi_core::progress::{Progress, Silent, Stage};
@@ -24,9 +22,18 @@ fn table(settings: &str, key: &str) -> String {
 async fn the_documented_sample_loads_and_answers() {
     let folder = Folder::new();
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("email_hash", Arc::new(StringArray::from(vec!["aa", "BB", "cc", "not hex"]))),
-        ("last_purchase", Arc::new(Date32Array::from(vec![20_000, 20_200, 20_300, 20_300]))),
-        ("consent", Arc::new(BooleanArray::from(vec![true, true, false, true]))),
+        (
+            "email_hash",
+            Arc::new(StringArray::from(vec!["aa", "BB", "cc", "not hex"])),
+        ),
+        (
+            "last_purchase",
+            Arc::new(Date32Array::from(vec![20_000, 20_200, 20_300, 20_300])),
+        ),
+        (
+            "consent",
+            Arc::new(BooleanArray::from(vec![true, true, false, true])),
+        ),
     ];
     folder.parquet("customers.parquet", &columns);
     let toml = r#"
@@ -46,7 +53,10 @@ async fn the_documented_sample_loads_and_answers() {
     let found = &report.tables[0];
     assert_eq!((found.rows, found.rows_allowed), (4, 3));
     let key = &found.keys[0];
-    assert_eq!((key.distinct, key.nulls, key.identities, key.derived), (3, 1, 5000, false));
+    assert_eq!(
+        (key.distinct, key.nulls, key.identities, key.derived),
+        (3, 1, 5000, false)
+    );
     assert_eq!(catalog.tables()[0].keys[0].identities, 5000);
 
     let sql = "SELECT COUNT(*) FROM snowy.customers AS s JOIN brand.customers AS b \
@@ -54,8 +64,14 @@ async fn the_documented_sample_loads_and_answers() {
     let plan = catalog.plan_request(sql, MEMBERS).unwrap();
     assert!(plan.facts.key_unique);
     assert_eq!((plan.facts.identities, plan.facts.minimum), (5000, 10));
-    let frozen = catalog.freeze(&plan.side, &MemoryStore, &Silent).await.unwrap();
-    assert_eq!((frozen.rows_scanned, frozen.rows_selected, frozen.nulls), (4, 2, 1));
+    let frozen = catalog
+        .freeze(&plan.side, &MemoryStore, &Silent)
+        .await
+        .unwrap();
+    assert_eq!(
+        (frozen.rows_scanned, frozen.rows_selected, frozen.nulls),
+        (4, 2, 1)
+    );
     assert_eq!(frozen.identities.len(), 1);
 }
 
@@ -66,29 +82,102 @@ async fn a_table_with_a_problem_is_not_served_and_the_others_are() {
     folder.write("good.csv", "id\n1\n");
     let key = |extra: &str| format!("{KEY}{extra}\n");
     for (settings, key, place, says) in [
-        ("", key("unique = true"), "table.t.key[1].unique", "1 rows repeat"),
-        ("", key("identities = 1"), "table.t.key[1].identities", "2 distinct identities"),
-        ("filter = ['y']", key(""), "table.t.filter", "no column \"y\""),
-        ("filter = ['NAME']", key(""), "table.t.filter", "upper and lower case"),
-        ("", KEY.replace("'id'", "'idd'"), "table.t.key[1]", "no column \"idd\""),
+        (
+            "",
+            key("unique = true"),
+            "table.t.key[1].unique",
+            "1 rows repeat",
+        ),
+        (
+            "",
+            key("identities = 1"),
+            "table.t.key[1].identities",
+            "2 distinct identities",
+        ),
+        (
+            "filter = ['y']",
+            key(""),
+            "table.t.filter",
+            "no column \"y\"",
+        ),
+        (
+            "filter = ['NAME']",
+            key(""),
+            "table.t.filter",
+            "upper and lower case",
+        ),
+        (
+            "",
+            KEY.replace("'id'", "'idd'"),
+            "table.t.key[1]",
+            "no column \"idd\"",
+        ),
         ("", String::new(), "table.t.key", "no join key"),
-        ("row_filter = 'y = 1'", key(""), "table.t.row_filter", "no column y"),
-        ("row_filter = 'x'", key(""), "table.t.row_filter", "instead of true or false"),
-        ("row_filter = 'x >'", key(""), "table.t.row_filter", "not SQL"),
-        ("row_filter = 'x > 1; DROP'", key(""), "table.t.row_filter", "follows"),
-        ("row_filter = 'x > (SELECT 1)'", key(""), "table.t.row_filter", "other tables"),
-        ("row_filter = 'SUM(x) > 1'", key(""), "table.t.row_filter", "aggregate"),
-        ("row_filter = 'x > $1'", key(""), "table.t.row_filter", "placeholder"),
-        ("row_filter = \"uuid() > 'a'\"", key(""), "table.t.row_filter", "each time"),
+        (
+            "row_filter = 'y = 1'",
+            key(""),
+            "table.t.row_filter",
+            "no column y",
+        ),
+        (
+            "row_filter = 'x'",
+            key(""),
+            "table.t.row_filter",
+            "instead of true or false",
+        ),
+        (
+            "row_filter = 'x >'",
+            key(""),
+            "table.t.row_filter",
+            "not SQL",
+        ),
+        (
+            "row_filter = 'x > 1; DROP'",
+            key(""),
+            "table.t.row_filter",
+            "follows",
+        ),
+        (
+            "row_filter = 'x > (SELECT 1)'",
+            key(""),
+            "table.t.row_filter",
+            "other tables",
+        ),
+        (
+            "row_filter = 'SUM(x) > 1'",
+            key(""),
+            "table.t.row_filter",
+            "aggregate",
+        ),
+        (
+            "row_filter = 'x > $1'",
+            key(""),
+            "table.t.row_filter",
+            "placeholder",
+        ),
+        (
+            "row_filter = \"uuid() > 'a'\"",
+            key(""),
+            "table.t.row_filter",
+            "each time",
+        ),
         ("row_filter = 'x < name'", key(""), "table.t.source", ""),
-        ("row_filter = 'CAST(name AS INT) = 1'", key(""), "table.t.source", ""),
+        (
+            "row_filter = 'CAST(name AS INT) = 1'",
+            key(""),
+            "table.t.source",
+            "",
+        ),
     ] {
         let good = "[table.good]\nsource = 'good.csv'\n\
                     [[table.good.key]]\ncolumns = ['id']\nkinds = ['int']\n";
         let toml = format!("{}\n{good}", table(settings, &key));
         let (catalog, report) = folder.try_load(&toml).await.unwrap();
         let found = report.tables.iter().find(|t| t.name == "t").unwrap();
-        let problem = found.problems.first().unwrap_or_else(|| panic!("{settings} {key}: served"));
+        let problem = found
+            .problems
+            .first()
+            .unwrap_or_else(|| panic!("{settings} {key}: served"));
         assert_eq!(problem.place, place, "{problem}");
         assert!(problem.what.contains(says), "{problem}");
         assert!(!problem.remedy.is_empty());
@@ -137,7 +226,10 @@ async fn files_that_cannot_be_read_are_named() {
 #[tokio::test]
 async fn a_float_column_cannot_be_a_key() {
     let folder = Folder::new();
-    folder.parquet("t.parquet", &[("id", Arc::new(Float64Array::from(vec![1.0])) as ArrayRef)]);
+    folder.parquet(
+        "t.parquet",
+        &[("id", Arc::new(Float64Array::from(vec![1.0])) as ArrayRef)],
+    );
     let toml = table("", KEY).replace("t.csv", "t.parquet");
     let (_, report) = folder.try_load(&toml).await.unwrap();
     assert!(report.tables[0].problems[0].what.contains("Float64"));
@@ -148,9 +240,15 @@ async fn sizes_that_are_left_out_are_derived_from_the_whole_table() {
     let folder = Folder::new();
     let rows: String = (0..1234).map(|i| format!("{},{}\n", i, i % 2)).collect();
     folder.write("t.csv", &format!("id,x\n{rows}"));
-    let (_, report) = folder.try_load(&table("row_filter = 'x = 1'", KEY)).await.unwrap();
+    let (_, report) = folder
+        .try_load(&table("row_filter = 'x = 1'", KEY))
+        .await
+        .unwrap();
     let key = &report.tables[0].keys[0];
-    assert_eq!((key.distinct, key.identities, key.derived), (1234, 1300, true));
+    assert_eq!(
+        (key.distinct, key.identities, key.derived),
+        (1234, 1300, true)
+    );
     assert_eq!(report.tables[0].rows_allowed, 617);
 }
 
@@ -166,7 +264,10 @@ async fn composite_keys_are_null_if_one_part_is() {
                ON s.l = b.last AND s.f = b.first";
     let plan = catalog.plan_request(sql, MEMBERS).unwrap();
     assert_eq!(plan.facts.key_columns, ["last", "first"]);
-    assert_eq!(plan.facts.key_kinds, [IdentifierKind::Int, IdentifierKind::Lower]);
+    assert_eq!(
+        plan.facts.key_kinds,
+        [IdentifierKind::Int, IdentifierKind::Lower]
+    );
     assert_eq!(plan.peer_key_columns, ["l", "f"]);
     assert_eq!(plan.output.columns, ["count(distinct last, first)"]);
 }
@@ -175,21 +276,32 @@ async fn composite_keys_are_null_if_one_part_is() {
 async fn files_that_change_after_load_are_noticed_and_loaded_again() {
     let folder = Folder::new();
     folder.write("t.csv", "id,x\n1,1\n2,2\n");
-    let catalog = folder.load(&table("filter = ['x']", &format!("{KEY}unique = true"))).await;
+    let catalog = folder
+        .load(&table("filter = ['x']", &format!("{KEY}unique = true")))
+        .await;
     assert_eq!(digests(&catalog, "b.x > 1").await.len(), 1);
 
     // Same length, other content, and a new inode as after a rename.
-    let before = std::fs::metadata(folder.path("t.csv")).unwrap().modified().unwrap();
+    let before = std::fs::metadata(folder.path("t.csv"))
+        .unwrap()
+        .modified()
+        .unwrap();
     folder.write("new.csv", "id,x\n3,3\n4,4\n");
     std::fs::rename(folder.path("new.csv"), folder.path("t.csv")).unwrap();
-    let file = std::fs::File::options().write(true).open(folder.path("t.csv")).unwrap();
+    let file = std::fs::File::options()
+        .write(true)
+        .open(folder.path("t.csv"))
+        .unwrap();
     file.set_modified(before).unwrap();
     match freeze(&catalog, &query("")).await {
         Err(err @ FreezeError::Unavailable(_)) => assert_eq!(err.code(), Code::Unavailable),
         _ => panic!("a changed file was frozen"),
     }
     catalog.refresh("T").await.unwrap();
-    assert_eq!(digests(&catalog, "").await, expected(IdentifierKind::Int, &["3", "4"]));
+    assert_eq!(
+        digests(&catalog, "").await,
+        expected(IdentifierKind::Int, &["3", "4"])
+    );
 
     // A change that breaks a promise takes the table out of service, until it is mended.
     folder.write("t.csv", "id,x\n3,3\n3,4\n5,5\n");
@@ -198,7 +310,10 @@ async fn files_that_change_after_load_are_noticed_and_loaded_again() {
     assert!(catalog.tables().is_empty());
     folder.write("t.csv", "id,x\n3,3\n5,5\n");
     catalog.refresh("t").await.unwrap();
-    assert_eq!(digests(&catalog, "").await, expected(IdentifierKind::Int, &["3", "5"]));
+    assert_eq!(
+        digests(&catalog, "").await,
+        expected(IdentifierKind::Int, &["3", "5"])
+    );
     std::fs::remove_file(folder.path("t.csv")).unwrap();
     assert!(catalog.refresh("t").await.is_err());
     assert!(catalog.refresh("unknown").await.is_err());
@@ -242,6 +357,9 @@ async fn freezing_reports_progress_and_stops_when_asked() {
         _ => panic!("it went on"),
     }
     let patient = StopAfter(AtomicU64::new(1_000_000));
-    let frozen = catalog.freeze(&plan.side, &MemoryStore, &patient).await.unwrap();
+    let frozen = catalog
+        .freeze(&plan.side, &MemoryStore, &patient)
+        .await
+        .unwrap();
     assert_eq!(frozen.identities.len(), 50_000);
 }

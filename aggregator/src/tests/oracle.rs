@@ -43,7 +43,13 @@ struct Row {
 
 const WORDS: [&str; 6] = ["a", "ab", "b%", "B", "x_y", "\u{e9}t\u{e9}"];
 /// The days from number 20,087 on.
-const DAYS: [&str; 5] = ["2024-12-30", "2024-12-31", "2025-01-01", "2025-01-02", "2025-01-03"];
+const DAYS: [&str; 5] = [
+    "2024-12-30",
+    "2024-12-31",
+    "2025-01-01",
+    "2025-01-02",
+    "2025-01-03",
+];
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 fn row() -> impl Strategy<Value = Row> {
@@ -82,12 +88,16 @@ fn write(folder: &Folder, rows: &[Row]) {
         ("f", Arc::new(column::<Float64Array, _>(rows, |r| r.f))),
         ("s", Arc::new(column::<StringArray, _>(rows, |r| r.s))),
         ("d", Arc::new(column::<Date32Array, _>(rows, |r| r.d))),
-        ("m", Arc::new(column::<TimestampMicrosecondArray, _>(rows, |r| r.m))),
+        (
+            "m",
+            Arc::new(column::<TimestampMicrosecondArray, _>(rows, |r| r.m)),
+        ),
         ("b", Arc::new(column::<BooleanArray, _>(rows, |r| r.b))),
     ];
     folder.parquet("t.parquet", &columns);
     // The first row fixes the types, so that no column is all NULL or whole numbers only.
-    let mut csv = String::from("id,i,j,f,s,d,m,b\n,0,0,0.5,zz,2000-01-01,2000-01-01 00:00:00,true\n");
+    let mut csv =
+        String::from("id,i,j,f,s,d,m,b\n,0,0,0.5,zz,2000-01-01,2000-01-01 00:00:00,true\n");
     for r in rows {
         let text = |value: Option<String>| value.unwrap_or_default();
         let fields = [
@@ -100,7 +110,10 @@ fn write(folder: &Folder, rows: &[Row]) {
             text(r.m.map(|m| {
                 let halves = (m - 20_087 * MICROS_PER_DAY) / (MICROS_PER_DAY / 2);
                 let day = DAYS[usize::try_from(halves / 2).unwrap()];
-                format!("{day}T{}", if halves % 2 == 0 { "00:00:00" } else { "12:00" })
+                format!(
+                    "{day}T{}",
+                    if halves % 2 == 0 { "00:00:00" } else { "12:00" }
+                )
             })),
             text(r.b.map(|v| v.to_string())),
         ];
@@ -118,16 +131,28 @@ fn op() -> impl Strategy<Value = &'static str> {
 fn literal(column: char) -> BoxedStrategy<String> {
     let value = match column {
         'i' | 'j' => (-4..5_i32).prop_map(|v| v.to_string()).boxed(),
-        'f' => (-14..15_i32).prop_map(|v| format!("{:.2}", f64::from(v) / 4.0)).boxed(),
-        's' => prop::sample::select(vec!["'a'", "'b%'", "''", "'\u{e9}t\u{e9}'", "'ab'", "'it''s'"])
-            .prop_map(str::to_owned)
+        'f' => (-14..15_i32)
+            .prop_map(|v| format!("{:.2}", f64::from(v) / 4.0))
             .boxed(),
+        's' => prop::sample::select(vec![
+            "'a'",
+            "'b%'",
+            "''",
+            "'\u{e9}t\u{e9}'",
+            "'ab'",
+            "'it''s'",
+        ])
+        .prop_map(str::to_owned)
+        .boxed(),
         'd' => prop::sample::select(vec!["'2025-01-01'", "DATE '2024-12-31'", "'2025-01-02'"])
             .prop_map(str::to_owned)
             .boxed(),
         'm' => prop::sample::select(vec![
-            "'2025-01-01'", "TIMESTAMP '2024-12-31 12:00:00'", "'2025-01-01T12:00:00'",
-            "DATE '2025-01-02'", "'2025-01-01 00:00:00.000001'",
+            "'2025-01-01'",
+            "TIMESTAMP '2024-12-31 12:00:00'",
+            "'2025-01-01T12:00:00'",
+            "DATE '2025-01-02'",
+            "'2025-01-01 00:00:00.000001'",
         ])
         .prop_map(str::to_owned)
         .boxed(),
@@ -140,7 +165,14 @@ fn leaf() -> impl Strategy<Value = String> {
     let column = prop::sample::select(vec!['i', 'j', 'f', 's', 'd', 'm', 'b']);
     let pattern = prop::sample::select(vec!["'a%'", "'%b%'", "'_'", "'x\\_y'", "'%'", "'b\\%'"]);
     column.prop_flat_map(move |c| {
-        (op(), literal(c), literal(c), prop::collection::vec(literal(c), 1..5), pattern.clone(), 0..9_u8)
+        (
+            op(),
+            literal(c),
+            literal(c),
+            prop::collection::vec(literal(c), 1..5),
+            pattern.clone(),
+            0..9_u8,
+        )
             .prop_map(move |(op, x, y, list, pattern, form)| match form {
                 0 | 1 => format!("b.{c} {op} {x}"),
                 2 => format!("{x} {op} b.{c}"),
@@ -175,7 +207,13 @@ async fn plain(context: &SessionContext, condition: &str) -> Vec<String> {
     let batches = context.sql(&sql).await.unwrap().collect().await.unwrap();
     batches
         .iter()
-        .flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec())
+        .flat_map(|batch| {
+            batch
+                .column(0)
+                .as_primitive::<Int64Type>()
+                .values()
+                .to_vec()
+        })
         .map(|id| id.to_string())
         .collect()
 }

@@ -23,7 +23,10 @@ const TOML: &str = "
 ";
 
 async fn catalog(folder: &Folder) -> Catalog {
-    folder.write("t.csv", "id,Name,x,since\n1,a,1,2025-01-01\n2,b,2,2025-01-02\n");
+    folder.write(
+        "t.csv",
+        "id,Name,x,since\n1,a,1,2025-01-01\n2,b,2,2025-01-02\n",
+    );
     folder.load(TOML).await
 }
 
@@ -40,21 +43,36 @@ async fn both_sides_plan_the_same_text_and_only_the_own_literals_are_hidden() {
          ON snowy.customers.cid = brand.t.id WHERE brand.t.x IN ($1, $2) \
          AND snowy.customers.region = 'north' AND brand.t.since >= $3"
     );
-    let literals: Vec<&str> = request.hidden.iter().map(|literal| literal.reveal()).collect();
+    let literals: Vec<&str> = request
+        .hidden
+        .iter()
+        .map(|literal| literal.reveal())
+        .collect();
     assert_eq!(literals, ["1", "5", "DATE '2025-01-01'"]);
     let salt = [7; 32];
     let mut message = salt.to_vec();
     message.extend_from_slice(b"DATE '2025-01-01'");
-    assert_eq!(request.hidden[2].commitment(&salt)[..], Sha512::digest(&message)[..]);
-    assert_eq!((request.peer_table.as_str(), &request.peer_key_columns[..]),
-        ("customers", &["cid".to_owned()][..]));
+    assert_eq!(
+        request.hidden[2].commitment(&salt)[..],
+        Sha512::digest(&message)[..]
+    );
+    assert_eq!(
+        (request.peer_table.as_str(), &request.peer_key_columns[..]),
+        ("customers", &["cid".to_owned()][..])
+    );
     assert_eq!(request.output.columns, ["shared"]);
     assert_eq!(request.output.aggregate, CountKind::Rows);
     assert_eq!(request.side.table(), "t");
     assert_eq!(request.side.rules(), ["table.t.key[1]", "table.t.filter"]);
     let facts = &request.facts;
-    assert_eq!((facts.member.as_str(), facts.table.as_str()), ("brand", "t"));
-    assert_eq!((facts.minimum, facts.identities, facts.prefer_receiver), (25, 2, true));
+    assert_eq!(
+        (facts.member.as_str(), facts.table.as_str()),
+        ("brand", "t")
+    );
+    assert_eq!(
+        (facts.minimum, facts.identities, facts.prefer_receiver),
+        (25, 2, true)
+    );
     facts.validate().unwrap();
 
     // The other node sees the text alone.
@@ -63,7 +81,9 @@ async fn both_sides_plan_the_same_text_and_only_the_own_literals_are_hidden() {
     let customers = "[table.customers]\nsource = 'customers.csv'\nfilter = ['region']\n\
                      [[table.customers.key]]\ncolumns = ['cid']\nkinds = ['int']\nunique = true\n";
     let snowy = other.load(customers).await;
-    let response = snowy.plan_response(&request.canonical, ("snowy", "brand"), 3).unwrap();
+    let response = snowy
+        .plan_response(&request.canonical, ("snowy", "brand"), 3)
+        .unwrap();
     assert_eq!(response.facts.key_columns, request.peer_key_columns);
     assert_eq!(response.facts.table, request.peer_table);
     assert_eq!(response.output, request.output);
@@ -79,14 +99,21 @@ async fn a_peers_text_has_to_be_exactly_what_this_crate_prints() {
     let catalog = catalog(&folder).await;
     let with = |condition: &str| format!("{FROM} WHERE {condition}");
     assert!(catalog.plan_response(FROM, MEMBERS, 0).is_ok());
-    assert!(catalog.plan_response(&with("snowy.p.z = $1 AND brand.t.x = 1"), MEMBERS, 1).is_ok());
+    assert!(
+        catalog
+            .plan_response(&with("snowy.p.z = $1 AND brand.t.x = 1"), MEMBERS, 1)
+            .is_ok()
+    );
     for (text, hidden) in [
         (FROM.to_lowercase(), 0),
         (format!("{FROM} "), 0),
         (format!("{FROM};"), 0),
         (format!("{FROM} -- x"), 0),
         (FROM.replace("COUNT(*)", "COUNT( *)"), 0),
-        (FROM.replace("snowy.p.id = brand.t.id", "brand.t.id = snowy.p.id"), 0),
+        (
+            FROM.replace("snowy.p.id = brand.t.id", "brand.t.id = snowy.p.id"),
+            0,
+        ),
         (FROM.replace("brand.t.id", "\"brand\".t.id"), 0),
         (with("snowy.p.z = $1"), 0),
         (with("snowy.p.z = $1"), 2),
@@ -108,8 +135,16 @@ async fn a_peers_text_has_to_be_exactly_what_this_crate_prints() {
         ("DROP TABLE t".to_owned(), 0),
         (String::new(), 0),
         ("x".repeat(20_000), 0),
-        (with(&format!("snowy.p.z IN ({})", (1..=257).map(|n| format!("${n}"))
-            .collect::<Vec<_>>().join(", "))), 257),
+        (
+            with(&format!(
+                "snowy.p.z IN ({})",
+                (1..=257)
+                    .map(|n| format!("${n}"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )),
+            257,
+        ),
     ] {
         match catalog.plan_response(&text, MEMBERS, hidden) {
             Err(refusal) => assert_eq!(refusal.code, Code::QueryNotAccepted, "{text}: {refusal}"),
@@ -123,20 +158,59 @@ async fn what_the_policy_does_not_list_is_refused_with_a_code_for_the_peer() {
     let folder = Folder::new();
     let catalog = catalog(&folder).await;
     for (text, code, rule) in [
-        (FROM.replace("brand.t", "brand.u"), Code::TableNotOffered, "table"),
-        (FROM.replace("brand.t.id", "brand.t.x"), Code::KeyNotAllowed, "table.t.key"),
+        (
+            FROM.replace("brand.t", "brand.u"),
+            Code::TableNotOffered,
+            "table",
+        ),
+        (
+            FROM.replace("brand.t.id", "brand.t.x"),
+            Code::KeyNotAllowed,
+            "table.t.key",
+        ),
         // A column that does not exist looks the same as one that is not allowed.
-        (FROM.replace("brand.t.id", "brand.t.nothing"), Code::KeyNotAllowed, "table.t.key"),
-        (format!("{FROM} WHERE brand.t.id = 1"), Code::FilterNotAllowed, "table.t.filter"),
-        (format!("{FROM} WHERE brand.t.name = 'a'"), Code::FilterNotAllowed, "table.t.filter"),
-        (format!("{FROM} WHERE brand.t.nothing = 1"), Code::FilterNotAllowed, "table.t.filter"),
-        (format!("{FROM} WHERE brand.t.x = 1 OR brand.t.id = 1"), Code::FilterNotAllowed, "table.t.filter"),
-        (format!("{FROM} WHERE brand.t.x < brand.t.id"), Code::FilterNotAllowed, "table.t.filter"),
+        (
+            FROM.replace("brand.t.id", "brand.t.nothing"),
+            Code::KeyNotAllowed,
+            "table.t.key",
+        ),
+        (
+            format!("{FROM} WHERE brand.t.id = 1"),
+            Code::FilterNotAllowed,
+            "table.t.filter",
+        ),
+        (
+            format!("{FROM} WHERE brand.t.name = 'a'"),
+            Code::FilterNotAllowed,
+            "table.t.filter",
+        ),
+        (
+            format!("{FROM} WHERE brand.t.nothing = 1"),
+            Code::FilterNotAllowed,
+            "table.t.filter",
+        ),
+        (
+            format!("{FROM} WHERE brand.t.x = 1 OR brand.t.id = 1"),
+            Code::FilterNotAllowed,
+            "table.t.filter",
+        ),
+        (
+            format!("{FROM} WHERE brand.t.x < brand.t.id"),
+            Code::FilterNotAllowed,
+            "table.t.filter",
+        ),
     ] {
-        let text = text.replace("brand.t.x = 1 OR brand.t.id = 1", "(brand.t.x = 1 OR brand.t.id = 1)");
+        let text = text.replace(
+            "brand.t.x = 1 OR brand.t.id = 1",
+            "(brand.t.x = 1 OR brand.t.id = 1)",
+        );
         match catalog.plan_response(&text, MEMBERS, 0) {
             Err(refusal) => {
-                assert_eq!((refusal.code, refusal.rule.as_str()), (code, rule), "{text}");
+                assert_eq!(
+                    (refusal.code, refusal.rule.as_str()),
+                    (code, rule),
+                    "{text}"
+                );
                 assert!(!refusal.remedy.is_empty());
             }
             Ok(_) => panic!("accepted: {text}"),
@@ -147,7 +221,10 @@ async fn what_the_policy_does_not_list_is_refused_with_a_code_for_the_peer() {
     let filtered = own(format!("{FROM} WHERE brand.t.name = 'a'"));
     assert!(matches!(filtered, QueryError::Refused(r) if r.code == Code::FilterNotAllowed));
     let unknown = own(format!("{FROM} WHERE brand.t.nothing = 1"));
-    assert!(unknown.to_string().contains("no column nothing"), "{unknown}");
+    assert!(
+        unknown.to_string().contains("no column nothing"),
+        "{unknown}"
+    );
     let table = own(FROM.replace("brand.t", "brand.u"));
     assert!(matches!(table, QueryError::Refused(r) if r.code == Code::TableNotOffered));
 }
@@ -160,8 +237,14 @@ async fn literals_that_do_not_fit_their_column_are_named_with_their_place() {
         ("brand.t.x = 'one'", "does not fit x, which is integer"),
         ("brand.t.x = TRUE", "does not fit x, which is integer"),
         ("brand.t.x LIKE '1%'", "LIKE needs text"),
-        ("brand.t.since > 20250101", "does not fit since, which is date"),
-        ("brand.t.since > 'yesterday'", "does not fit since, which is date"),
+        (
+            "brand.t.since > 20250101",
+            "does not fit since, which is date",
+        ),
+        (
+            "brand.t.since > 'yesterday'",
+            "does not fit since, which is date",
+        ),
         ("brand.t.since > brand.t.x", "cannot be compared"),
     ] {
         let sql = format!("{FROM}\nWHERE {condition}");
@@ -176,7 +259,10 @@ async fn literals_that_do_not_fit_their_column_are_named_with_their_place() {
 async fn names_that_belong_to_neither_member_are_refused() {
     let folder = Folder::new();
     let catalog = catalog(&folder).await;
-    let err = catalog.plan_request(&FROM.replace("snowy", "stranger"), MEMBERS).err().unwrap();
+    let err = catalog
+        .plan_request(&FROM.replace("snowy", "stranger"), MEMBERS)
+        .err()
+        .unwrap();
     assert!(err.to_string().contains("no member stranger"), "{err}");
     assert_eq!(err.position().unwrap().column, 22);
 }
@@ -187,6 +273,13 @@ async fn the_longest_query_is_bounded_in_canonical_form_too() {
     let catalog = catalog(&folder).await;
     let items = |n: usize| (0..n).map(|i| i.to_string()).collect::<Vec<_>>().join(",");
     let sql = |n: usize| format!("{FROM} WHERE brand.t.x IN ({})", items(n));
-    assert_eq!(catalog.plan_request(&sql(256), MEMBERS).unwrap().hidden.len(), 256);
+    assert_eq!(
+        catalog
+            .plan_request(&sql(256), MEMBERS)
+            .unwrap()
+            .hidden
+            .len(),
+        256
+    );
     assert!(catalog.plan_request(&sql(257), MEMBERS).is_err());
 }

@@ -120,11 +120,22 @@ impl Chain {
         }
         let (seq, previous) = self.place()?;
         let debit = debit_of(&body)?;
-        let entry = Entry { collab_id: self.collab_id, seq, previous, body }.encode();
+        let entry = Entry {
+            collab_id: self.collab_id,
+            seq,
+            previous,
+            body,
+        }
+        .encode();
         let hash = entry_hash(&entry);
         let mut signatures = [None, None];
         signatures[self.own_index()] = Some(self.key.sign(&signing_text(&hash)));
-        let stored = StoredEntry { seq, entry, hash, signatures };
+        let stored = StoredEntry {
+            seq,
+            entry,
+            hash,
+            signatures,
+        };
         self.append(&stored, debit)?;
         self.send_entry(link, &stored).await
     }
@@ -152,7 +163,9 @@ impl Chain {
             return Err(violation(Code::SignatureInvalid, "a countersignature"));
         }
         let index = self.peer_index();
-        Ok(self.state.entry_countersign(&self.collab_id, stored.seq, index, signature)?)
+        Ok(self
+            .state
+            .entry_countersign(&self.collab_id, stored.seq, index, signature)?)
     }
 
     /// Follower, lock held: checks that the entry is the next and the awaited one, stores it with
@@ -176,12 +189,22 @@ impl Chain {
         let mut signatures = message.signatures;
         match signatures[self.peer_index()] {
             Some(signature) if signature_holds(&self.peer.0, &text, &signature) => {}
-            _ => return Err(violation(Code::SignatureInvalid, "the signature of a new entry")),
+            _ => {
+                return Err(violation(
+                    Code::SignatureInvalid,
+                    "the signature of a new entry",
+                ));
+            }
         }
         let own = self.key.sign(&text);
         signatures[self.own_index()] = Some(own);
         let debit = debit_of(&entry.body)?;
-        let stored = StoredEntry { seq, entry: message.entry.clone(), hash, signatures };
+        let stored = StoredEntry {
+            seq,
+            entry: message.entry.clone(),
+            hash,
+            signatures,
+        };
         self.append(&stored, debit)?;
         Ok(own)
     }
@@ -194,9 +217,10 @@ impl Chain {
 /// What an entry costs: an opened job counts, whatever becomes of it.
 pub(super) fn debit_of(body: &Body) -> Result<Option<Debit>, Failure> {
     Ok(match body {
-        Body::Opened { spec, .. } => {
-            Some(Debit { job_id: job_id_of(spec)?, jobs: 1 })
-        }
+        Body::Opened { spec, .. } => Some(Debit {
+            job_id: job_id_of(spec)?,
+            jobs: 1,
+        }),
         Body::Closed { .. } | Body::Statement { .. } => None,
     })
 }
@@ -206,5 +230,8 @@ fn job_id_of(spec: &[u8]) -> Result<JobId, Failure> {
 }
 
 pub(super) fn message_of(stored: &StoredEntry) -> EntryMessage {
-    EntryMessage { entry: stored.entry.clone(), signatures: stored.signatures }
+    EntryMessage {
+        entry: stored.entry.clone(),
+        signatures: stored.signatures,
+    }
 }

@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
-use psi_core::messages::frame::ListId;
 use psi_core::messages::Control;
+use psi_core::messages::frame::ListId;
+use psi_core::progress::Stage;
 use psi_core::receipt::Cell;
 use psi_core::seed::JobSeed;
 use psi_core::session::receiver::{self, Matched};
@@ -17,7 +18,7 @@ use psi_core::transcript::Transcripts;
 use tokio::sync::oneshot;
 
 use super::failure::Failure;
-use super::link::{Link, compute, rows, send_list, sender_key, unexpected};
+use super::link::{Link, Meter, compute, rows, send_list, sender_key, unexpected};
 use crate::net::{FrameReceiver, FrameSender};
 
 /// What one side knows when the match is over.
@@ -37,13 +38,23 @@ pub(super) async fn receive(
     tools: Tools,
     recipient: bool,
 ) -> Result<MatchEnd, Failure> {
+    let (points, tags) = (setup.part.points(), setup.sender_size);
+    let mut sent = Meter::new(&tools.progress, Stage::Send, points);
+    let received = Meter::new(&tools.progress, Stage::Receive, tags + points);
+    let width = setup.tag_bytes;
     let work = compute(move || receiver::blind(setup, &seed, identities.as_ref(), tools));
     let blinded = link.working_while(work).await??;
     let (finished, until_finished) = oneshot::channel::<()>();
     let message = blinded.message;
-    let sending = send_then_work(&mut link.sender, ListId::Blinded, message, until_finished);
+    let sending = send_then_work(
+        &mut link.sender,
+        ListId::Blinded,
+        message,
+        &mut sent,
+        until_finished,
+    );
     let receiving = async {
-        let matched = receive_reply(&mut link.receiver, blinded.state).await;
+        let matched = receive_reply(&mut link.receiver, blinded.state, width, received).await;
         drop(finished);
         matched
     };
@@ -60,11 +71,14 @@ pub(super) async fn receive(
 async fn receive_reply(
     from: &mut FrameReceiver,
     state: receiver::ExpectSenderKey,
+    tag_bytes: usize,
+    mut meter: Meter,
 ) -> Result<Matched, Failure> {
     let (match_index, point) = sender_key(from).await?;
     let mut state = compute(move || state.handle(match_index, &point)).await?;
     let mut state = loop {
         let (header, records) = rows(from).await?;
+        meter.add(records.len() / tag_bytes)?;
         match compute(move || state.handle(header, &records)).await? {
             Awaiting::More(same) => state = same,
             Awaiting::Done(next) => break next,
@@ -72,6 +86,7 @@ async fn receive_reply(
     };
     loop {
         let (header, records) = rows(from).await?;
+        meter.add(records.len() / 32)?;
         match compute(move || state.handle(header, &records)).await? {
             Awaiting::More(same) => state = same,
             Awaiting::Done(matched) => return Ok(matched),
@@ -88,19 +103,37 @@ pub(super) async fn send(
     tools: Tools,
 ) -> Result<MatchEnd, Failure> {
     let match_index = setup.match_index;
+    let to_send = setup.sender_size + setup.part.points();
+    let mut sent = Meter::new(&tools.progress, Stage::Send, to_send);
     let work = compute(move || sender::encrypt(setup, &seed, identities.as_ref(), tools));
     let encrypted = link.working_while(work).await??;
-    link.send(&Control::SenderKey { match_index, point: encrypted.key }).await?;
+    link.send(&Control::SenderKey {
+        match_index,
+        point: encrypted.key,
+    })
+    .await?;
     let (finished, until_finished) = oneshot::channel::<()>();
     let message = encrypted.message;
-    let sending = send_then_work(&mut link.sender, ListId::Tags, message, until_finished);
+    let sending = send_then_work(
+        &mut link.sender,
+        ListId::Tags,
+        message,
+        &mut sent,
+        until_finished,
+    );
     let receiving = async {
         let evaluated = receive_blinded(&mut link.receiver, encrypted.state).await;
         drop(finished);
         evaluated
     };
     let ((), evaluated) = tokio::try_join!(sending, receiving)?;
-    send_list(&mut link.sender, ListId::Evaluated, evaluated.message).await?;
+    send_list(
+        &mut link.sender,
+        ListId::Evaluated,
+        evaluated.message,
+        &mut sent,
+    )
+    .await?;
     let Control::Outcome(outcome) = link.control().await? else {
         return Err(unexpected("something else than the outcome"));
     };
@@ -130,9 +163,10 @@ async fn send_then_work(
     sender: &mut FrameSender,
     list: ListId,
     records: SharedList,
+    meter: &mut Meter,
     until: oneshot::Receiver<()>,
 ) -> Result<(), Failure> {
-    send_list(sender, list, records).await?;
+    send_list(sender, list, records, meter).await?;
     // An error means that the other end was dropped, which is the signal.
     let _ = sender.working_while(until).await?;
     Ok(())

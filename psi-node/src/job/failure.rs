@@ -104,7 +104,9 @@ impl Failure {
             Self::Connect(_) => Exit::PeerUnreachable,
             Self::Receipts(_) => Exit::ReceiptsWrong,
             Self::State(_) | Self::Internal(_) => Exit::Internal,
-            Self::Protocol(psi_core::Error::Store(_) | psi_core::Error::ApiMisuse(_)) => Exit::Internal,
+            Self::Protocol(psi_core::Error::Store(_) | psi_core::Error::ApiMisuse(_)) => {
+                Exit::Internal
+            }
             Self::Protocol(psi_core::Error::Limit { .. }) => Exit::BadInput,
             Self::Protocol(_) | Self::Net(_) | Self::PeerAborted(_) | Self::Cancelled => {
                 if self.code().is_violation() {
@@ -161,7 +163,10 @@ impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::Refused(refusal) => Self::OwnRefusal(refusal),
-            other => Self::Input { what: other.to_string(), remedy: other.remedy() },
+            other => Self::Input {
+                what: other.to_string(),
+                remedy: other.remedy(),
+            },
         }
     }
 }

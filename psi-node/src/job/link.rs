@@ -4,11 +4,13 @@
 //! peer why.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use psi_core::Code;
 use psi_core::messages::Control;
 use psi_core::messages::frame::{ListId, RowsHeader};
+use psi_core::progress::{Progress, Stage};
 use psi_core::session::SharedList;
 
 use super::failure::Failure;
@@ -85,21 +87,55 @@ pub(super) async fn sender_key(receiver: &mut FrameReceiver) -> Result<(u8, [u8;
     }
 }
 
+/// Counts the records that cross the wire in one direction, for the progress of the job.
+pub(super) struct Meter {
+    progress: Arc<dyn Progress>,
+    stage: Stage,
+    done: u64,
+    total: u64,
+}
+
+impl Meter {
+    pub(super) fn new(progress: &Arc<dyn Progress>, stage: Stage, total: u64) -> Self {
+        Self {
+            progress: Arc::clone(progress),
+            stage,
+            done: 0,
+            total,
+        }
+    }
+
+    pub(super) fn add(&mut self, records: usize) -> Result<(), Failure> {
+        self.done = self.done.saturating_add(records as u64);
+        Ok(self.progress.report(self.stage, self.done, self.total)?)
+    }
+}
+
 /// Sends a whole list in frames; the reading and decoding of records happens off the runtime's
 /// threads.
 pub(super) async fn send_list(
     sender: &mut FrameSender,
     list: ListId,
     records: SharedList,
+    meter: &mut Meter,
 ) -> Result<(), Failure> {
-    let header = RowsHeader { list, match_index: 0, part: 0 };
+    let width = records.width();
+    let header = RowsHeader {
+        list,
+        match_index: 0,
+        part: 0,
+    };
     // One frame is being sent while the next is being read.
     let (frames, mut next) = tokio::sync::mpsc::channel::<Result<Vec<u8>, psi_core::Error>>(1);
     let reading = tokio::task::spawn_blocking(move || read_frames(&records, &frames));
     while let Some(frame) = next.recv().await {
-        sender.rows(header, &frame?).await?;
+        let frame = frame?;
+        sender.rows(header, &frame).await?;
+        meter.add(frame.len() / width)?;
     }
-    reading.await.map_err(|error| Failure::Internal(error.to_string()))
+    reading
+        .await
+        .map_err(|error| Failure::Internal(error.to_string()))
 }
 
 fn read_frames(

@@ -35,8 +35,14 @@ impl LiveJobs {
 
     pub(super) fn begin(&self, collab_id: [u8; 32], job_id: JobId) -> LiveJob {
         let interrupted = Arc::new(Notify::new());
-        self.table().running.insert(job_id, (collab_id, Arc::clone(&interrupted)));
-        LiveJob { table: self.clone(), job_id, interrupted }
+        self.table()
+            .running
+            .insert(job_id, (collab_id, Arc::clone(&interrupted)));
+        LiveJob {
+            table: self.clone(),
+            job_id,
+            interrupted,
+        }
     }
 
     /// The jobs of one collaboration that are running here.
@@ -60,7 +66,10 @@ impl LiveJobs {
 
     /// Why a job ended; a crash leaves no note.
     pub(super) fn take_end(&self, job_id: &JobId) -> Code {
-        self.table().ended.remove(job_id).unwrap_or(Code::Interrupted)
+        self.table()
+            .ended
+            .remove(job_id)
+            .unwrap_or(Code::Interrupted)
     }
 }
 

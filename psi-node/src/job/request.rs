@@ -70,7 +70,11 @@ pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) 
     if let Err(error) = finished {
         tracing::error!(%error, job = job.id, "the end of the job could not be recorded");
     }
-    JobOutcome { state, exit, document }
+    JobOutcome {
+        state,
+        exit,
+        document,
+    }
 }
 
 /// Own refusals and unreachable peers leave no countersigned entry; the local log keeps them.
@@ -121,11 +125,13 @@ async fn run_request(
 }
 
 fn find_collab(ctx: &JobContext, name: &str) -> Result<Collaboration, Failure> {
-    ctx.state.collab_by_name(name)?.ok_or_else(|| Failure::Input {
-        what: format!("this node has not joined a collaboration named `{name}`"),
-        remedy: "list them with `psi-node collab list`; join one with `psi-node collab join`"
-            .into(),
-    })
+    ctx.state
+        .collab_by_name(name)?
+        .ok_or_else(|| Failure::Input {
+            what: format!("this node has not joined a collaboration named `{name}`"),
+            remedy: "list them with `psi-node collab list`; join one with `psi-node collab join`"
+                .into(),
+        })
 }
 
 /// This node's own entry and the peer's in the collaboration, if this node may ask.
@@ -140,7 +146,11 @@ fn members(ctx: &JobContext, collab: &Collaboration) -> Result<(Member, Member),
     };
     for (allowed, code, verb) in [
         (own.may_query, Code::RequesterNotAllowed, "query"),
-        (own.may_receive, Code::RecipientNotAllowed, "receive results"),
+        (
+            own.may_receive,
+            Code::RecipientNotAllowed,
+            "receive results",
+        ),
     ] {
         if !allowed {
             return Err(Failure::OwnRefusal(aggregator::Refusal {
@@ -191,7 +201,9 @@ async fn over_link(
             link.sender.finish();
             link.sender.delivered().await;
             let Some((cell, _)) = finished.opened else {
-                return Err(Failure::Internal("the requester is always a recipient".into()));
+                return Err(Failure::Internal(
+                    "the requester is always a recipient".into(),
+                ));
             };
             Ok(show(cell, &output, document))
         }
@@ -234,8 +246,11 @@ async fn agree(
 ) -> Result<Agreed, Failure> {
     let seed = run::fresh_seed()?;
     let hidden = commit_to_literals(&plan, &seed);
-    let half =
-        Half { node_id: ctx.key.id().0, nonce: run::nonce(&seed), facts: plan.facts.clone() };
+    let half = Half {
+        node_id: ctx.key.id().0,
+        nonce: run::nonce(&seed),
+        facts: plan.facts.clone(),
+    };
     let proposal = Proposal {
         version: PROTOCOL_VERSION,
         collab_id: collab.id(),
@@ -256,7 +271,10 @@ async fn agree(
     ctx.check_sizes(&spec)?;
     let text = agreement_text(&spec.job_id());
     if !signature_holds(&peer.0, &text, &signature) {
-        return Err(violation(Code::SignatureInvalid, "the signature of an accepted job"));
+        return Err(violation(
+            Code::SignatureInvalid,
+            "the signature of an accepted job",
+        ));
     }
     let own = ctx.key.sign(&text);
     link.send(&Control::Agree { signature: own }).await?;
@@ -293,7 +311,9 @@ fn check_half(
     collab: &Collaboration,
     plan: &RequestPlan,
 ) -> Result<(), Failure> {
-    let member = collab.member_by_id(&peer).map(|member| member.name.as_str());
+    let member = collab
+        .member_by_id(&peer)
+        .map(|member| member.name.as_str());
     let facts = &half.facts;
     let fits = half.node_id == peer.0
         && member == Some(facts.member.as_str())
@@ -302,7 +322,10 @@ fn check_half(
     if fits {
         Ok(())
     } else {
-        Err(violation(Code::SpecMismatch, "the other half is about something else"))
+        Err(violation(
+            Code::SpecMismatch,
+            "the other half is about something else",
+        ))
     }
 }
 

@@ -49,7 +49,10 @@ pub(super) async fn respond(
     };
     let reason = failure.as_ref().map(Failure::reason);
     let detail = failure.as_ref().map(ToString::to_string);
-    if let Err(error) = ctx.state.job_finish(&job.id, state, reason, detail.as_deref(), None) {
+    if let Err(error) = ctx
+        .state
+        .job_finish(&job.id, state, reason, detail.as_deref(), None)
+    {
         tracing::error!(%error, job = job.id, "the end of the job could not be recorded");
     }
     // The job's place is free before the peer is waited for.
@@ -143,20 +146,35 @@ async fn agree(
     let plan = plan(ctx, conn, collab, &proposal, link).await?;
     check_half(&proposal.half, conn, collab, &plan)?;
     let seed = run::fresh_seed()?;
-    let own_half =
-        Half { node_id: ctx.key.id().0, nonce: run::nonce(&seed), facts: plan.facts.clone() };
-    let Proposal { query, hidden, half: their_half, .. } = proposal;
+    let own_half = Half {
+        node_id: ctx.key.id().0,
+        nonce: run::nonce(&seed),
+        facts: plan.facts.clone(),
+    };
+    let Proposal {
+        query,
+        hidden,
+        half: their_half,
+        ..
+    } = proposal;
     let agreement = agreement(collab, &query, hidden, &plan.output, &conn.peer)?;
     let spec = JobSpec::assemble(agreement, their_half, own_half.clone()).map_err(incompatible)?;
     ctx.check_sizes(&spec)?;
     let text = agreement_text(&spec.job_id());
     let own = ctx.key.sign(&text);
-    link.send(&Control::Accept { half: own_half, signature: own }).await?;
+    link.send(&Control::Accept {
+        half: own_half,
+        signature: own,
+    })
+    .await?;
     let Control::Agree { signature } = link.control().await? else {
         return Err(unexpected("something else than the requester's signature"));
     };
     if !signature_holds(&conn.peer.0, &text, &signature) {
-        return Err(violation(Code::SignatureInvalid, "the requester's signature"));
+        return Err(violation(
+            Code::SignatureInvalid,
+            "the requester's signature",
+        ));
     }
     ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
     Ok(Agreed {
@@ -185,18 +203,22 @@ async fn plan(
     let hidden = proposal.hidden.len();
     let plan_now = || {
         let members = (own.as_str(), peer.as_str());
-        ctx.catalog.plan_response(&proposal.query, members, hidden).map_err(Failure::OwnRefusal)
+        ctx.catalog
+            .plan_response(&proposal.query, members, hidden)
+            .map_err(Failure::OwnRefusal)
     };
     let plan = plan_now()?;
-    link.working_while(ctx.catalog.refresh(&plan.facts.table)).await?.map_err(|why| {
-        // The peer learns that the table is unavailable; why is for this log alone.
-        Failure::OwnRefusal(Refusal {
-            code: Code::Unavailable,
-            rule: format!("table.{}", plan.facts.table),
-            sentence: why.to_string(),
-            remedy: "run `psi-node check` and mend what it reports".into(),
-        })
-    })?;
+    link.working_while(ctx.catalog.refresh(&plan.facts.table))
+        .await?
+        .map_err(|why| {
+            // The peer learns that the table is unavailable; why is for this log alone.
+            Failure::OwnRefusal(Refusal {
+                code: Code::Unavailable,
+                rule: format!("table.{}", plan.facts.table),
+                sentence: why.to_string(),
+                remedy: "run `psi-node check` and mend what it reports".into(),
+            })
+        })?;
     plan_now()
 }
 
@@ -208,7 +230,9 @@ fn check_half(
     plan: &ResponsePlan,
 ) -> Result<(), Failure> {
     half.facts.validate()?;
-    let member = collab.member_by_id(&conn.peer).map(|member| member.name.as_str());
+    let member = collab
+        .member_by_id(&conn.peer)
+        .map(|member| member.name.as_str());
     let facts = &half.facts;
     let fits = half.node_id == conn.peer.0
         && member == Some(facts.member.as_str())
@@ -217,6 +241,9 @@ fn check_half(
     if fits {
         Ok(())
     } else {
-        Err(violation(Code::SpecMismatch, "the requester's half is about something else"))
+        Err(violation(
+            Code::SpecMismatch,
+            "the requester's half is about something else",
+        ))
     }
 }

@@ -39,12 +39,15 @@ pub(super) struct Agreed {
 /// Two sides that do not fit together are a refusal, not a broken protocol.
 pub(super) fn incompatible(error: psi_core::Error) -> Failure {
     match error {
-        psi_core::Error::PeerIncompatible { code, detail } => Failure::OwnRefusal(aggregator::Refusal {
-            code,
-            rule: "job specification".into(),
-            sentence: detail.into(),
-            remedy: "compare both sides' table sections: kinds, `unique`, who may receive".into(),
-        }),
+        psi_core::Error::PeerIncompatible { code, detail } => {
+            Failure::OwnRefusal(aggregator::Refusal {
+                code,
+                rule: "job specification".into(),
+                sentence: detail.into(),
+                remedy: "compare both sides' table sections: kinds, `unique`, who may receive"
+                    .into(),
+            })
+        }
         other => Failure::Protocol(other),
     }
 }
@@ -139,7 +142,9 @@ async fn freeze(
     let (catalog, side, tools) = (ctx.catalog.clone(), agreed.side.clone(), tools.clone());
     // A task of its own, so that a table scan never keeps this job from saying `Working`.
     let scan = tokio::spawn(async move {
-        catalog.freeze(&side, tools.store.as_ref(), tools.progress.as_ref()).await
+        catalog
+            .freeze(&side, tools.store.as_ref(), tools.progress.as_ref())
+            .await
     });
     let frozen = link.working_while(scan).await?;
     let frozen = frozen.map_err(|error| Failure::Internal(error.to_string()))??;

@@ -10,9 +10,7 @@
 use psi_core::Code;
 use psi_core::limits;
 use psi_core::messages::{Control, EntryMessage, SettleState};
-use psi_core::receipt::{
-    Body, ClosedStatus, Entry, entry_hash, signature_holds, signing_text,
-};
+use psi_core::receipt::{Body, ClosedStatus, Entry, entry_hash, signature_holds, signing_text};
 
 use super::chain::{Chain, debit_of, message_of};
 use super::failure::Failure;
@@ -86,7 +84,9 @@ impl Settlement<'_> {
             collab_id: chain.collab_id,
             entries: head.as_ref().map_or(0, |head| head.seq + 1),
             head: head.as_ref().map_or([0; 64], |head| head.hash),
-            signature: head.as_ref().and_then(|head| head.signatures[chain.own_index()]),
+            signature: head
+                .as_ref()
+                .and_then(|head| head.signatures[chain.own_index()]),
             live,
             statement: chain.state.chain_repair_requested(&chain.collab_id)?,
         })
@@ -101,9 +101,8 @@ impl Settlement<'_> {
             return malformed("too many running jobs in a settlement");
         }
         let statement = state.statement.as_ref();
-        if statement.is_some_and(|text| {
-            text.is_empty() || text.len() > limits::STATEMENT_BYTES_MAX
-        }) {
+        if statement.is_some_and(|text| text.is_empty() || text.len() > limits::STATEMENT_BYTES_MAX)
+        {
             return malformed("the length of a statement");
         }
         Ok(())
@@ -111,7 +110,11 @@ impl Settlement<'_> {
 
     /// A log that was found broken stays so until its owner's statement is about to be recorded.
     fn check_sound(&self, own: &SettleState) -> Result<(), Failure> {
-        if own.statement.is_some() { Ok(()) } else { self.chain.check_sound() }
+        if own.statement.is_some() {
+            Ok(())
+        } else {
+            self.chain.check_sound()
+        }
     }
 
     /// The sequencer's half.
@@ -128,12 +131,16 @@ impl Settlement<'_> {
         self.check_sound(&own)?;
         if let Some(text) = own_statement {
             let node_id = self.chain.key.id().0;
-            self.chain.propose(link, Body::Statement { node_id, text }).await?;
+            self.chain
+                .propose(link, Body::Statement { node_id, text })
+                .await?;
             self.chain.state.chain_repair_done(&self.chain.collab_id)?;
         }
         if let Some(text) = theirs.statement.clone() {
             let node_id = self.chain.peer.0;
-            self.chain.propose(link, Body::Statement { node_id, text }).await?;
+            self.chain
+                .propose(link, Body::Statement { node_id, text })
+                .await?;
         }
         for job_id in self.chain.state.open_jobs(&self.chain.collab_id)? {
             // Asked anew: a job may have ended here since the settlement began.
@@ -194,7 +201,9 @@ impl Settlement<'_> {
         if own.entries > theirs.entries {
             for seq in theirs.entries..own.entries {
                 let Some(stored) = self.chain.state.entry(&self.chain.collab_id, seq)? else {
-                    return Err(Failure::Receipts("an entry is missing in the middle".into()));
+                    return Err(Failure::Receipts(
+                        "an entry is missing in the middle".into(),
+                    ));
                 };
                 self.send_behind(link, &stored).await?;
             }
@@ -204,7 +213,8 @@ impl Settlement<'_> {
             let Control::Entry(message) = link.control().await? else {
                 return Err(unexpected("something else than a missing entry"));
             };
-            self.take_missing(link, &message, seq, own.statement.is_some()).await?;
+            self.take_missing(link, &message, seq, own.statement.is_some())
+                .await?;
         }
         Ok(())
     }
@@ -279,7 +289,10 @@ impl Settlement<'_> {
         let entry = Entry::decode(&message.entry)?;
         let (next, previous) = chain.place()?;
         if entry.collab_id != chain.collab_id || entry.seq != seq || seq != next {
-            return Err(violation(Code::EntryMismatch, "a lost entry out of its place"));
+            return Err(violation(
+                Code::EntryMismatch,
+                "a lost entry out of its place",
+            ));
         }
         if entry.previous != previous {
             self.broken(FORKED)?;
@@ -293,7 +306,12 @@ impl Settlement<'_> {
         let own = chain.key.sign(&text);
         signatures[chain.own_index()] = Some(own);
         let debit = debit_of(&entry.body)?;
-        let stored = StoredEntry { seq, entry: message.entry.clone(), hash, signatures };
+        let stored = StoredEntry {
+            seq,
+            entry: message.entry.clone(),
+            hash,
+            signatures,
+        };
         chain.state.entry_append(&chain.collab_id, &stored, debit)?;
         Ok(own)
     }
@@ -336,7 +354,9 @@ impl Settlement<'_> {
     }
 
     fn broken<T>(&self, why: &str) -> Result<T, Failure> {
-        self.chain.state.chain_set_broken(&self.chain.collab_id, why)?;
+        self.chain
+            .state
+            .chain_set_broken(&self.chain.collab_id, why)?;
         Err(Failure::Receipts(why.into()))
     }
 }

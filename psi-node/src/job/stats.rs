@@ -13,7 +13,10 @@ pub(super) struct Stopwatch {
 
 impl Stopwatch {
     pub(super) fn start() -> Self {
-        Self { wall: Instant::now(), cpu: process_cpu() }
+        Self {
+            wall: Instant::now(),
+            cpu: process_cpu(),
+        }
     }
 
     pub(super) fn wall_seconds(&self) -> f64 {
@@ -36,7 +39,9 @@ fn process_cpu() -> Duration {
 /// such figure in `/proc`.
 pub(super) fn peak_rss_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
 }

@@ -358,7 +358,11 @@ impl Reader<'_> {
 
     pub(super) fn unsupported(&self, expr: &Expr, fallback: Position) -> QueryError {
         let star = matches!(expr, Expr::Wildcard(_) | Expr::QualifiedWildcard(..));
-        let fallback = if star { self.tokens.find_token(&Token::Mul).unwrap_or(fallback) } else { fallback };
+        let fallback = if star {
+            self.tokens.find_token(&Token::Mul).unwrap_or(fallback)
+        } else {
+            fallback
+        };
         QueryError::subset(
             self.at(expr.span(), fallback),
             describe(expr),

@@ -343,6 +343,13 @@ fn learned(document: &ResultDocument, spec: &JobSpec, snowy: &Shop, brand: &Shop
 }
 
 fn indent(text: &str) -> String {
-    let indented = |line: &str| if line.is_empty() { String::new() } else { format!("  {line}") };
-    text.lines().fold(String::new(), |all, line| all + &indented(line) + "\n")
+    let indented = |line: &str| {
+        if line.is_empty() {
+            String::new()
+        } else {
+            format!("  {line}")
+        }
+    };
+    text.lines()
+        .fold(String::new(), |all, line| all + &indented(line) + "\n")
 }
