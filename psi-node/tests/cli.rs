@@ -2,10 +2,7 @@
 //!
 //! No daemon runs here; commands that need one are tested with two nodes in the package psi-tests.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that panics has failed, and says where"
-)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

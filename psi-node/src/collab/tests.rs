@@ -114,7 +114,7 @@ fn documents_that_name_no_two_nodes_are_refused() {
     for (changed, expected) in [
         (text.replace(&other, &id), "the same id"),
         (text.replace("snowy", "brand"), "the same name"),
-        (text.replace("7401", "7402"), "the same address"),
+        (text.replace(":7401", ":7402"), "the same address"),
         (
             text.replace("name = \"snowy\"", "name = \"Snowy\""),
             "is not a name",

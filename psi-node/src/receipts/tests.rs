@@ -250,7 +250,9 @@ fn edited_bytes_and_edited_fields_are_found_on_their_line() {
         lines[5] = lines[5].replace("a backup", "a bakcup");
     });
     assert_wrong(result, "line 6 (entry 4)", "the fields do not say");
-    let result = verify_edited(&path, |lines| lines[1] = lines[1].replace("5000", "5001"));
+    let result = verify_edited(&path, |lines| {
+        lines[1] = lines[1].replace("\"identities\":5000", "\"identities\":5001");
+    });
     assert_wrong(result, "line 2 (entry 0)", "the fields do not say");
     let result = verify_edited(&path, |lines| {
         lines[3] = lines[3].replace("\"seq\":2", "\"seq\":3");
@@ -330,7 +332,7 @@ fn an_entry_signed_anew_by_somebody_else_is_found() {
 fn a_changed_collaboration_document_is_found() {
     let fixture = Fixture::with_entries();
     let path = fixture.export(0);
-    let result = verify_edited(&path, |lines| lines[0] = lines[0].replace("7401", "7403"));
+    let result = verify_edited(&path, |lines| lines[0] = lines[0].replace(":7401", ":7403"));
     assert_wrong(result, "line 1", "does not fit the document");
     let (other, _) = signed();
     assert_wrong(

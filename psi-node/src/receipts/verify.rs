@@ -215,6 +215,10 @@ fn check_entry(
                 seq.saturating_sub(1),
                 &format!("the signature of {name} is missing, though the log goes on after it"),
             ),
+            // Nobody sent this: the file is at fault, not a peer.
+            ChainError::Malformed(psi_core::Error::PeerMisbehaved { detail, .. }) => {
+                lines.wrong_entry(seq, &format!("it is not a well-formed entry: {detail}"))
+            }
             other => lines.wrong_entry(seq, &other.to_string()),
         })?;
     let hash = entry_hash(&line.entry);
