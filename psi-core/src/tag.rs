@@ -6,8 +6,6 @@
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha512};
 
-use crate::spec::JobId;
-
 /// First bytes of the hash.
 const TAG_LABEL: &[u8] = b"psi/v1/tag";
 
@@ -43,7 +41,7 @@ const fn bit_length(number: u64) -> u32 {
 /// # Panics
 /// If `tag_bytes` is 0 or above 64, which [`tag_bytes`] never gives.
 pub fn tags(
-    job_id: &JobId,
+    job_id: &[u8; 64],
     match_index: u8,
     points: &[[u8; 32]],
     tag_bytes: usize,

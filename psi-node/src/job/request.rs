@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::registry::JobHandle;
 use super::result::ResultDocument;
-use super::run::{self, Agreed, incompatible};
+use super::run::{self, Agreed, check_half, incompatible};
 use super::stats::{Stopwatch, peak_rss_bytes};
 use super::{JobContext, NodeId};
 use crate::collab::{Collaboration, Member};
@@ -260,7 +260,13 @@ async fn agree(
         Control::Refuse(code) => return Err(Failure::PeerRefusal(code)),
         _ => return Err(unexpected("something else than an answer to the proposal")),
     };
-    check_half(&theirs, peer, collab, &plan)?;
+    check_half(
+        &theirs,
+        peer,
+        collab,
+        &plan.peer_table,
+        &plan.peer_key_columns,
+    )?;
     let agreement = agreement(collab, &plan.canonical, hidden, &plan.output, &ctx.key.id());
     let spec = JobSpec::assemble(agreement, half, theirs).map_err(incompatible)?;
     ctx.check_sizes(&spec)?;
@@ -297,31 +303,6 @@ fn commit_to_literals(plan: &RequestPlan, seed: &JobSeed) -> Vec<[u8; 64]> {
         literal.commitment(&salt)
     };
     plan.hidden.iter().map(commit).collect()
-}
-
-/// The responder's half must be about the table and the key that the query names.
-fn check_half(
-    half: &Half,
-    peer: NodeId,
-    collab: &Collaboration,
-    plan: &RequestPlan,
-) -> Result<(), Failure> {
-    let member = collab
-        .member_by_id(&peer)
-        .map(|member| member.name.as_str());
-    let facts = &half.facts;
-    let fits = half.node_id == peer.0
-        && member == Some(facts.member.as_str())
-        && facts.table == plan.peer_table
-        && facts.key_columns == plan.peer_key_columns;
-    if fits {
-        Ok(())
-    } else {
-        Err(violation(
-            Code::SpecMismatch,
-            "the other half is about something else",
-        ))
-    }
 }
 
 /// What both sides know before roles and sizes follow from the halves.

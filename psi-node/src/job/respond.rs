@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::registry::JobHandle;
 use super::request::agreement;
-use super::run::{self, Agreed, incompatible};
+use super::run::{self, Agreed, check_half, incompatible};
 use super::{JobContext, joined_with, unsettled};
 use crate::collab::Collaboration;
 use crate::net::PeerConnection;
@@ -144,7 +144,8 @@ async fn agree(
     proposal: Proposal,
 ) -> Result<Agreed, Failure> {
     let plan = plan(ctx, conn, collab, &proposal, link).await?;
-    check_half(&proposal.half, conn, collab, &plan)?;
+    let (table, key_columns) = (&plan.peer_table, &plan.peer_key_columns);
+    check_half(&proposal.half, conn.peer, collab, table, key_columns)?;
     let seed = run::fresh_seed()?;
     let own_half = Half {
         node_id: ctx.key.id().0,
@@ -220,30 +221,4 @@ async fn plan(
             })
         })?;
     plan_now()
-}
-
-/// The requester's half must be its own, and about the table and the key that the query names.
-fn check_half(
-    half: &Half,
-    conn: &PeerConnection,
-    collab: &Collaboration,
-    plan: &ResponsePlan,
-) -> Result<(), Failure> {
-    half.facts.validate()?;
-    let member = collab
-        .member_by_id(&conn.peer)
-        .map(|member| member.name.as_str());
-    let facts = &half.facts;
-    let fits = half.node_id == conn.peer.0
-        && member == Some(facts.member.as_str())
-        && facts.table == plan.peer_table
-        && facts.key_columns == plan.peer_key_columns;
-    if fits {
-        Ok(())
-    } else {
-        Err(violation(
-            Code::SpecMismatch,
-            "the requester's half is about something else",
-        ))
-    }
 }

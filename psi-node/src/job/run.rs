@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
+use psi_core::Code;
 use psi_core::messages::Control;
 use psi_core::receipt::{Body, Cell, ClosedStatus, opening_commitment};
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::session::{BATCH_RECORDS, MatchSetup, SharedList, Tools};
-use psi_core::spec::{JobSpec, Party};
+use psi_core::spec::{Half, JobSpec, Party};
 use psi_core::store::{MemoryStore, StoreError};
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
@@ -18,7 +19,7 @@ use zeroize::Zeroizing;
 use super::chain::Chain;
 use super::exchange::{self, MatchEnd};
 use super::failure::Failure;
-use super::link::{Link, compute, unexpected};
+use super::link::{Link, compute, unexpected, violation};
 use super::live::LiveJob;
 use super::registry::JobHandle;
 use super::{JobContext, NodeId};
@@ -34,6 +35,32 @@ pub(super) struct Agreed {
     pub(super) own: Party,
     pub(super) side: aggregator::SidePlan,
     pub(super) seed: Arc<JobSeed>,
+}
+
+/// The peer's half must be its own, and about the table and the key that the query names.
+pub(super) fn check_half(
+    half: &Half,
+    peer: NodeId,
+    collab: &Collaboration,
+    table: &str,
+    key_columns: &[String],
+) -> Result<(), Failure> {
+    half.facts.validate()?;
+    let member = collab
+        .member_by_id(&peer)
+        .map(|member| member.name.as_str());
+    let fits = half.node_id == peer.0
+        && member == Some(half.facts.member.as_str())
+        && half.facts.table == table
+        && half.facts.key_columns == key_columns;
+    if fits {
+        Ok(())
+    } else {
+        Err(violation(
+            Code::SpecMismatch,
+            "the peer's half is about something else",
+        ))
+    }
 }
 
 /// Two sides that do not fit together are a refusal, not a broken protocol.
@@ -69,7 +96,7 @@ pub(super) async fn run(
     let live = ctx.live.begin(agreed.collab.id(), job_id);
     let result = tokio::select! {
         result = run_live(ctx, job, link, &agreed) => result,
-        () = live.interrupted() => Err(Failure::PeerAborted(psi_core::Code::Interrupted)),
+        () = live.interrupted() => Err(Failure::PeerAborted(Code::Interrupted)),
     };
     if let Err(failure) = &result {
         ctx.live.note_end(job_id, failure.code());
