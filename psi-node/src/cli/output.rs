@@ -90,7 +90,7 @@ pub fn print(text: &str) -> Result<(), UserError> {
 /// Prints a value as one JSON document.
 ///
 /// # Errors
-/// Those of [`print`].
+/// Those of [`print()`].
 pub fn print_json(value: &impl Serialize) -> Result<(), UserError> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|e| UserError::internal(format!("a document does not serialise: {e}")))?;
