@@ -202,6 +202,12 @@ fn incompatible(change: impl FnOnce(&mut Agreement, &mut TableFacts, &mut TableF
 }
 
 #[test]
+fn a_job_of_one_node_with_itself_is_refused() {
+    let error = JobSpec::assemble(agreement(), half(1, 1000), half(1, 1000)).unwrap_err();
+    assert_eq!(error.code(), Code::SpecMismatch);
+}
+
+#[test]
 fn different_kinds_do_not_fit_together() {
     assert_eq!(
         incompatible(|_, asking, _| asking.key_kinds = vec![IdentifierKind::Lower]),

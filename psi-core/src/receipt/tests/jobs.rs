@@ -40,7 +40,6 @@ fn a_job_between_nodes_that_are_not_the_members_is_refused() {
     for (requester, responder) in [
         (&keys.first, &keys.stranger),
         (&keys.stranger, &keys.second),
-        (&keys.first, &keys.first),
     ] {
         let spec = spec_between(1, COLLAB, requester, responder);
         let log = log([opened_by(&spec, requester, responder)]);
