@@ -167,13 +167,13 @@ impl JobSpec {
     pub fn assemble(agreement: Agreement, requester: Half, responder: Half) -> Result<Self, Error> {
         requester.facts.validate()?;
         responder.facts.validate()?;
+        check_query(&agreement)?;
         if requester.node_id == responder.node_id {
             return Err(Error::misbehaved(
                 Code::SpecMismatch,
                 "a job of one node with itself",
             ));
         }
-        check_query(&agreement)?;
         check_fit(&agreement, &requester.facts, &responder.facts)?;
         let receiver = choose_receiver(&agreement, &requester.facts, &responder.facts);
         let (receiver_facts, sender_facts) = match receiver {
