@@ -11,7 +11,7 @@
 //! | [`state`], [`receipts`] | what survives a crash, and how others check it |
 //! | [`net`] | connections with pinned peers, and frames on streams |
 //! | [`job`] | what a job does, from query to receipt |
-//! | [`memory`], [`threads`] | what a node may hold, and what runs beside what |
+//! | [`memory`], [`lists`], [`threads`] | what a node may hold, where it keeps lists, and what runs beside what |
 //! | [`api`], [`daemon`] | the local API, and the process that serves it and the peers |
 //! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
 
@@ -26,6 +26,7 @@ pub mod exit;
 pub mod hex_field;
 pub mod identity;
 pub mod job;
+pub mod lists;
 pub mod memory;
 pub mod net;
 pub mod receipts;
