@@ -9,6 +9,7 @@
 //! | [`cli`] | the command line: one module per command |
 //! | [`config`], [`identity`], [`collab`] | what a node is, who it is, whom it works with |
 //! | [`state`], [`receipts`] | what survives a crash, and how others check it |
+//! | [`runs`] | lists that outgrow memory, as files |
 //! | [`net`] | connections with pinned peers, and frames on streams |
 //! | [`job`] | what a job does, from query to receipt |
 //! | [`api`], [`daemon`] | the local API, and the process that serves it and the peers |
@@ -27,6 +28,7 @@ pub mod identity;
 pub mod job;
 pub mod net;
 pub mod receipts;
+pub mod runs;
 pub mod state;
 
 use std::process::ExitCode;
