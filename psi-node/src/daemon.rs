@@ -25,7 +25,9 @@ use crate::identity::{NodeId, NodeKey};
 use crate::job::registry::Registry;
 use crate::job::{self, ChainLocks, JobContext, LiveJobs};
 use crate::net::{Endpoint, NetLimits, Pins};
+use crate::memory::MemoryShares;
 use crate::state::State;
+use crate::threads::{self, EngineThreads};
 
 /// The file that a running daemon keeps locked.
 const LOCK_FILE: &str = "daemon.lock";
@@ -66,7 +68,14 @@ pub async fn run(
     let state = State::open(&state_dir)?;
     let _lock = lock(&state_dir)?;
     recover(&state, &state_dir)?;
-    let (catalog, report) = load(&config).await?;
+    threads::start_compute_pool();
+    let engine = EngineThreads::start(config.engine_threads())
+        .map_err(|e| UserError::machine("cannot start the data engine's threads", e))?;
+    let loading = Arc::clone(&config);
+    let (catalog, report) = engine
+        .run(async move { load(&loading).await })
+        .await
+        .map_err(|e| UserError::internal(format!("loading the tables stopped: {e}")))??;
 
     let limits = NetLimits::with_peer_timeout(config.peer_timeout());
     let endpoint = Endpoint::bind(config.listen, &key, pins(&state), limits).map_err(|e| {
@@ -87,6 +96,7 @@ pub async fn run(
         key,
         state,
         catalog,
+        engine,
         endpoint,
         kernel: Arc::new(Portable),
         chains: Arc::new(ChainLocks::default()),
@@ -230,8 +240,9 @@ fn recover(state: &State, state_dir: &Path) -> Result<(), UserError> {
 /// # Errors
 /// [`UserError`] if a configured value makes no sense whatever the data.
 pub(crate) async fn load(config: &NodeConfig) -> Result<(Catalog, LoadReport), UserError> {
+    let shares = MemoryShares::of(config.memory_limit);
     let engine = EngineOptions {
-        memory_bytes: config.engine_memory_mb.saturating_mul(1 << 20),
+        memory_bytes: usize::try_from(shares.engine_bytes).unwrap_or(usize::MAX),
         threads: config.engine_threads(),
     };
     Catalog::load(&config.name, &config.base_dir, &config.table, &engine)

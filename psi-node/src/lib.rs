@@ -12,6 +12,7 @@
 //! | [`runs`] | lists that outgrow memory, as files |
 //! | [`net`] | connections with pinned peers, and frames on streams |
 //! | [`job`] | what a job does, from query to receipt |
+//! | [`memory`], [`threads`] | what a node may hold, and what runs beside what |
 //! | [`api`], [`daemon`] | the local API, and the process that serves it and the peers |
 //! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
 
@@ -26,10 +27,12 @@ pub mod exit;
 pub mod hex_field;
 pub mod identity;
 pub mod job;
+pub mod memory;
 pub mod net;
 pub mod receipts;
 pub mod runs;
 pub mod state;
+pub mod threads;
 
 use std::process::ExitCode;
 

@@ -167,8 +167,7 @@ async fn freeze(
     tools: &Tools,
 ) -> Result<SharedList, Failure> {
     let (catalog, side, tools) = (ctx.catalog.clone(), agreed.side.clone(), tools.clone());
-    // A task of its own, so that a table scan never keeps this job from saying `Working`.
-    let scan = tokio::spawn(async move {
+    let scan = ctx.engine.run(async move {
         catalog
             .freeze(&side, tools.store.as_ref(), tools.progress.as_ref())
             .await

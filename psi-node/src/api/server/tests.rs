@@ -19,6 +19,7 @@ use crate::job::registry::Registry;
 use crate::job::{ChainLocks, JobContext, LiveJobs};
 use crate::net::{Endpoint, NetLimits};
 use crate::state::{JobRole, State};
+use crate::threads::EngineThreads;
 
 /// A daemon without tables and collaborations, and a client of it.
 struct Api {
@@ -58,6 +59,7 @@ async fn api() -> Api {
         key,
         state,
         catalog,
+        engine: EngineThreads::start(1).unwrap(),
         endpoint,
         kernel: Arc::new(Portable),
         chains: Arc::new(ChainLocks::default()),
