@@ -9,6 +9,7 @@
 //! | [`cli`] | the command line: one module per command |
 //! | [`config`], [`identity`], [`collab`] | what a node is, who it is, whom it works with |
 //! | [`state`], [`receipts`] | what survives a crash, and how others check it |
+//! | [`runs`] | lists that outgrow memory, as files |
 //! | [`net`] | connections with pinned peers, and frames on streams |
 //! | [`job`] | what a job does, from query to receipt |
 //! | [`memory`], [`lists`], [`threads`] | what a node may hold, where it keeps lists, and what runs beside what |
@@ -30,6 +31,7 @@ pub mod lists;
 pub mod memory;
 pub mod net;
 pub mod receipts;
+pub mod runs;
 pub mod state;
 pub mod threads;
 

@@ -1,5 +1,7 @@
 //! Writes a list that is to be sorted: fills memory, and moves it out as sorted runs.
 
+use std::cmp::Reverse;
+
 use super::Home;
 use super::buffer::Buffer;
 use super::list::RunList;
@@ -12,7 +14,8 @@ pub(super) struct SortedWriter {
     home: Home,
     width: usize,
     buffer: Buffer,
-    runs: Vec<Box<dyn Run>>,
+    /// By how often their records were merged.
+    levels: Vec<Vec<Box<dyn Run>>>,
 }
 
 impl SortedWriter {
@@ -21,7 +24,7 @@ impl SortedWriter {
             buffer: Buffer::new(home.clone(), width, sort::extra_bytes(width)),
             home,
             width,
-            runs: Vec::new(),
+            levels: Vec::new(),
         }
     }
 
@@ -33,45 +36,82 @@ impl SortedWriter {
         sort::sort_records(self.buffer.records_mut(), self.width)?;
         let mut run = self.home.storage.create()?;
         run.append(self.buffer.records())?;
-        self.runs.push(run.finish()?);
+        let run = run.finish()?;
         self.buffer.clear();
-        if self.runs.len() > self.home.tuning.list_runs_max {
-            self.merge_shortest(self.home.tuning.merge_runs_max)?;
-        }
-        Ok(())
+        self.keep(run, 0);
+        self.merge_early()
     }
 
-    /// Merges runs until one reader can merge the rest.
+    fn keep(&mut self, run: Box<dyn Run>, level: usize) {
+        if self.levels.len() <= level {
+            self.levels.resize_with(level + 1, Vec::new);
+        }
+        self.levels[level].push(run);
+    }
+
+    /// Makes one run of many if there are more than a list may have.
     ///
     /// # Discussion
-    /// The shortest first; and of those, at first, only as many as let every later merge be a full
-    /// one. So few records are written again, as in a Huffman code.
-    fn merge_down(&mut self) -> Result<(), StoreError> {
-        let most = self.home.tuning.merge_runs_max;
-        while self.runs.len() > most {
-            let surplus = self.runs.len() - most;
-            self.merge_shortest((surplus - 1) % (most - 1) + 2)?;
+    /// Only runs of one level are merged, so that a record is written once per level and levels are
+    /// as few as powers of the number merged. While every level has less runs than can be merged,
+    /// nothing is, which takes as many runs as allowed and more only with eight levels.
+    fn merge_early(&mut self) -> Result<(), StoreError> {
+        let runs: usize = self.levels.iter().map(Vec::len).sum();
+        if runs <= self.home.tuning.list_runs_max {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    fn merge_shortest(&mut self, count: usize) -> Result<(), StoreError> {
-        self.runs
-            .sort_unstable_by_key(|run| std::cmp::Reverse(run.bytes()));
-        let kept = self.runs.len() - count;
-        let one = merge::into_one(&self.home, &self.runs[kept..], self.width)?;
-        self.runs.truncate(kept);
-        self.runs.push(one);
+        let many = self.home.tuning.merge_runs_max;
+        let full = self.levels.iter().position(|level| level.len() >= many);
+        if let Some(level) = full {
+            let merged = merge_last(&self.home, &mut self.levels[level], self.width, many)?;
+            self.keep(merged, level + 1);
+        }
         Ok(())
     }
 
     /// The finished list, with the memory given back.
     fn into_runs(mut self) -> Result<RunList, StoreError> {
         self.spill()?;
-        self.buffer = Buffer::new(self.home.clone(), self.width, 0);
-        self.merge_down()?;
-        Ok(RunList::new(self.home, self.width, self.runs))
+        let Self {
+            home,
+            width,
+            buffer,
+            levels,
+        } = self;
+        drop(buffer);
+        let mut runs = levels.into_iter().flatten().collect();
+        merge_down(&home, &mut runs, width)?;
+        Ok(RunList::new(home, width, runs))
     }
+}
+
+/// Merges runs until one reader can merge the rest.
+///
+/// # Discussion
+/// The shortest first; and of those, at first, only as many as let every later merge be a full one.
+/// So few records are written again, as in a Huffman code.
+fn merge_down(home: &Home, runs: &mut Vec<Box<dyn Run>>, width: usize) -> Result<(), StoreError> {
+    let most = home.tuning.merge_runs_max;
+    while runs.len() > most {
+        let surplus = runs.len() - most;
+        runs.sort_unstable_by_key(|run| Reverse(run.bytes()));
+        let merged = merge_last(home, runs, width, (surplus - 1) % (most - 1) + 2)?;
+        runs.push(merged);
+    }
+    Ok(())
+}
+
+/// Takes the last `count` runs off the vector, and gives one of all their records.
+fn merge_last(
+    home: &Home,
+    runs: &mut Vec<Box<dyn Run>>,
+    width: usize,
+    count: usize,
+) -> Result<Box<dyn Run>, StoreError> {
+    let kept = runs.len() - count;
+    let merged = merge::into_one(home, &runs[kept..], width)?;
+    runs.truncate(kept);
+    Ok(merged)
 }
 
 impl RecordWriter for SortedWriter {
@@ -88,7 +128,7 @@ impl RecordWriter for SortedWriter {
     }
 
     fn finish(mut self: Box<Self>) -> Result<Box<dyn RecordList>, StoreError> {
-        if !self.runs.is_empty() {
+        if !self.levels.is_empty() {
             return Ok(Box::new(self.into_runs()?));
         }
         sort::sort_records(self.buffer.records_mut(), self.width)?;
@@ -96,7 +136,7 @@ impl RecordWriter for SortedWriter {
     }
 
     fn finish_distinct(mut self: Box<Self>) -> Result<Box<dyn RecordList>, StoreError> {
-        if !self.runs.is_empty() {
+        if !self.levels.is_empty() {
             return Ok(Box::new(self.into_runs()?.into_distinct()?));
         }
         sort::sort_records(self.buffer.records_mut(), self.width)?;
