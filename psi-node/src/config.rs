@@ -50,6 +50,10 @@ pub struct NodeConfig {
     /// What the whole node may hold in memory, all jobs together. See [`crate::memory`].
     #[serde(default = "default_memory_limit")]
     pub memory_limit: ByteSize,
+    /// What the lists of all jobs together may hold in memory before they go to disk; without it,
+    /// what the limit leaves them.
+    #[serde(default)]
+    pub list_memory: Option<ByteSize>,
     /// What the lists of all jobs together may take on disk; without it, what the disk has.
     #[serde(default)]
     pub disk_limit: Option<ByteSize>,
@@ -324,11 +328,7 @@ mod tests {
 
     #[test]
     fn memory_is_written_with_a_unit_and_has_a_lower_bound() {
-        let with = |line: &str| {
-            parse(&format!(
-                "name = \"b\"\nlisten = \"127.0.0.1:1\"\n{line}\n"
-            ))
-        };
+        let with = |line: &str| parse(&format!("name = \"b\"\nlisten = \"127.0.0.1:1\"\n{line}\n"));
         assert_eq!(with("").unwrap().memory_limit, ByteSize::mib(512));
         let config = with("memory_limit = \"2GiB\"\ndisk_limit = \"10 GB\"").unwrap();
         assert_eq!(config.memory_limit, ByteSize::gib(2));
