@@ -324,11 +324,7 @@ mod tests {
 
     #[test]
     fn memory_is_written_with_a_unit_and_has_a_lower_bound() {
-        let with = |line: &str| {
-            parse(&format!(
-                "name = \"b\"\nlisten = \"127.0.0.1:1\"\n{line}\n"
-            ))
-        };
+        let with = |line: &str| parse(&format!("name = \"b\"\nlisten = \"127.0.0.1:1\"\n{line}\n"));
         assert_eq!(with("").unwrap().memory_limit, ByteSize::mib(512));
         let config = with("memory_limit = \"2GiB\"\ndisk_limit = \"10 GB\"").unwrap();
         assert_eq!(config.memory_limit, ByteSize::gib(2));

@@ -24,8 +24,8 @@ use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
 use crate::job::registry::Registry;
 use crate::job::{self, ChainLocks, JobContext, LiveJobs};
-use crate::net::{Endpoint, NetLimits, Pins};
 use crate::memory::MemoryShares;
+use crate::net::{Endpoint, NetLimits, Pins};
 use crate::state::State;
 use crate::threads::{self, EngineThreads};
 
