@@ -38,6 +38,7 @@ use self::settle::Settlement;
 use crate::collab::{Collaboration, Member};
 use crate::config::NodeConfig;
 use crate::identity::{NodeId, NodeKey};
+use crate::lists::Lists;
 use crate::net::{Endpoint, PeerConnection};
 use crate::state::State;
 use crate::threads::EngineThreads;
@@ -58,6 +59,8 @@ pub struct JobContext {
     pub state: State,
     /// The tables it serves.
     pub catalog: Catalog,
+    /// Where lists are kept.
+    pub lists: Lists,
     /// Where tables are scanned.
     pub engine: EngineThreads,
     /// Where peers are reached.

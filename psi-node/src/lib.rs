@@ -12,7 +12,7 @@
 //! | [`runs`] | lists that outgrow memory, as files |
 //! | [`net`] | connections with pinned peers, and frames on streams |
 //! | [`job`] | what a job does, from query to receipt |
-//! | [`memory`], [`threads`] | what a node may hold, and what runs beside what |
+//! | [`memory`], [`lists`], [`threads`] | what a node may hold, where it keeps lists, and what runs beside what |
 //! | [`api`], [`daemon`] | the local API, and the process that serves it and the peers |
 //! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
 
@@ -27,6 +27,7 @@ pub mod exit;
 pub mod hex_field;
 pub mod identity;
 pub mod job;
+pub mod lists;
 pub mod memory;
 pub mod net;
 pub mod receipts;
