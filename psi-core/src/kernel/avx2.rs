@@ -8,10 +8,7 @@
 //! in one way: through the methods of [`Avx2`], and a value of that type exists only if
 //! [`Avx2::detect`] has found both. `Vector`, the type whose methods hold the instructions, is
 //! private to this module and is named nowhere but below those methods.
-#![allow(
-    unsafe_code,
-    reason = "vector instructions; the argument stands above"
-)]
+#![allow(unsafe_code, reason = "vector instructions; the argument stands above")]
 
 mod lanes;
 

@@ -39,16 +39,12 @@ use recode::Digits;
 /// # Panics
 /// If the lengths differ, because elements left out without notice would be a wrong answer.
 #[inline(always)]
-pub(super) fn map_mul_encode<L: Lanes>(
-    uniform: &[[u8; 64]],
-    half: &Digits,
-    out: &mut [[u8; 32]],
-) {
+pub(super) fn map_mul_encode<L: Lanes>(uniform: &[[u8; 64]], half: &Digits, out: &mut [[u8; 32]]) {
     assert_same_length(uniform.len(), out.len());
     let mut batch = Batch::<L>::new();
     for (uniform, out) in uniform.chunks(BATCH).zip(out.chunks_mut(BATCH)) {
         for four in uniform.chunks(LANES) {
-            batch.push(&map::map(fill(four)), half);
+            batch.push(&map::map(&fill(four)), half);
         }
         batch.double_and_encode(out);
     }
@@ -74,7 +70,7 @@ pub(super) fn decode_mul_encode<L: Lanes>(
         for eight in points.chunks(2 * LANES) {
             let (first, second) = eight.split_at(eight.len().min(LANES));
             let vectors = [first, if second.is_empty() { first } else { second }];
-            let decoded = decode::decode::<L, 2>(vectors.map(fill));
+            let decoded = decode::decode::<L>(&vectors.map(fill));
             for (four, (point, valid)) in [first, second].into_iter().zip(&decoded) {
                 if four.is_empty() {
                     break;

@@ -1,46 +1,78 @@
 //! Reading encoded points (RFC 9496 §4.3.1).
 
-use super::field::{Reduced, Wide, constants, sqrt_ratio};
+use super::field::{Reduced, SqrtRatio, constants, sqrt_ratio};
 use super::lanes::{LANES, Lanes};
 use super::point::Extended;
 
-/// The points of `N` vectors of encodings, and which lanes hold an encoding.
+/// The points of two vectors of encodings, and which lanes hold an encoding.
 ///
 /// All zero bytes, the identity, are an encoding here; a caller that accepts none looks for them.
 /// Which lanes are valid is public: the bytes came from outside.
 #[inline(always)]
-pub(in crate::kernel) fn decode<L: Lanes, const N: usize>(
-    bytes: [[&[u8; 32]; LANES]; N],
-) -> [(Extended<L>, [bool; LANES]); N] {
-    let one = Reduced::<L>::constant(&constants::ONE);
-    let d = Reduced::<L>::constant(&constants::D);
-    let s: [Reduced<L>; N] = std::array::from_fn(|i| Reduced::from_bytes(bytes[i]));
-    let u1: [Reduced<L>; N] =
-        std::array::from_fn(|i| one.widen().sub::<1, 2>(&s[i].square_wide()).reduce());
-    let u2: [Reduced<L>; N] =
-        std::array::from_fn(|i| one.widen().add::<1, 2>(&s[i].square_wide()).reduce());
-    let u2_squared: [Reduced<L>; N] = std::array::from_fn(|i| u2[i].square());
-    // -(d u1^2) - u2^2
-    let v: [Reduced<L>; N] = std::array::from_fn(|i| {
-        let sum: Wide<L, 2> = u1[i].square().mul_wide(&d).add(&u2_squared[i].widen());
-        sum.reduce_negated()
-    });
-    let vu: [Reduced<L>; N] = std::array::from_fn(|i| v[i].mul(&u2_squared[i]));
-    let roots = sqrt_ratio(&[one; N], &vu);
-    std::array::from_fn(|i| {
-        let den_x = roots[i].root.mul(&u2[i]);
-        let den_y = roots[i].root.mul(&den_x).mul(&v[i]);
-        let x = den_x.mul(&s[i].add(&s[i])).absolute();
-        let y = u1[i].mul(&den_y);
+pub(in crate::kernel) fn decode<L: Lanes>(
+    bytes: &[[&[u8; 32]; LANES]; 2],
+) -> [(Extended<L>, [bool; LANES]); 2] {
+    L::outline(
+        #[inline(always)]
+        || decode_inline(bytes),
+    )
+}
+
+#[inline(always)]
+fn decode_inline<L: Lanes>(bytes: &[[&[u8; 32]; LANES]; 2]) -> [(Extended<L>, [bool; LANES]); 2] {
+    let one = Reduced::constant(&constants::ONE);
+    let terms = [Terms::new(bytes[0]), Terms::new(bytes[1])];
+    let [first, second] = sqrt_ratio(&[one, one], &[terms[0].vuu, terms[1].vuu]);
+    [
+        terms[0].to_point(bytes[0], &first),
+        terms[1].to_point(bytes[1], &second),
+    ]
+}
+
+/// What is known before the square root of `1 / (v u2^2)`.
+struct Terms<L> {
+    s: Reduced<L>,
+    u1: Reduced<L>,
+    u2: Reduced<L>,
+    v: Reduced<L>,
+    vuu: Reduced<L>,
+}
+
+impl<L: Lanes> Terms<L> {
+    #[inline(always)]
+    fn new(bytes: [&[u8; 32]; LANES]) -> Self {
+        let one = Reduced::constant(&constants::ONE).widen();
+        let s = Reduced::<L>::from_bytes(bytes);
+        let ss = s.square_wide();
+        let u1 = one.sub::<1, 2>(&ss).reduce();
+        let u2 = one.add::<1, 2>(&ss).reduce();
+        let u2u2 = u2.square();
+        let d_u1u1 = u1.square().mul_wide(&Reduced::constant(&constants::D));
+        // -(d u1^2) - u2^2
+        let v = d_u1u1.add::<1, 2>(&u2u2.widen()).reduce_negated();
+        let vuu = v.mul(&u2u2);
+        Self { s, u1, u2, v, vuu }
+    }
+
+    #[inline(always)]
+    fn to_point(
+        &self,
+        bytes: [&[u8; 32]; LANES],
+        root: &SqrtRatio<L>,
+    ) -> (Extended<L>, [bool; LANES]) {
+        let den_x = root.root.mul(&self.u2);
+        let den_y = root.root.mul(&den_x).mul(&self.v);
+        let x = den_x.mul(&self.s.add(&self.s)).absolute();
+        let y = self.u1.mul(&den_y);
         let t = x.mul(&y);
-        let invalid = t.is_negative().or(y.is_zero());
-        let valid = roots[i].was_square.store();
-        let invalid = invalid.store();
+        let invalid = t.is_negative().or(y.is_zero()).store();
+        let square = root.was_square.store();
         let valid = std::array::from_fn(|lane| {
-            valid[lane] != 0 && invalid[lane] == 0 && is_canonical_and_even(bytes[i][lane])
+            square[lane] != 0 && invalid[lane] == 0 && is_canonical_and_even(bytes[lane])
         });
-        (Extended { x, y, z: one, t }, valid)
-    })
+        let z = Reduced::constant(&constants::ONE);
+        (Extended { x, y, z, t }, valid)
+    }
 }
 
 /// Whether the bytes are a number below p, and a non-negative one: an even one.

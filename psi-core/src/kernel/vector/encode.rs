@@ -54,14 +54,19 @@ impl<L: Lanes> Doubled<L> {
     /// Starts with a point; `before` is the vector that came before it in the batch, if any.
     #[inline(always)]
     pub(in crate::kernel) fn new(point: &Extended<L>, before: Option<&Self>) -> Self {
+        L::outline(
+            #[inline(always)]
+            || Self::new_inline(point, before),
+        )
+    }
+
+    #[inline(always)]
+    fn new_inline(point: &Extended<L>, before: Option<&Self>) -> Self {
         let one = Reduced::constant(&constants::ONE);
         let xx = point.x.square_wide();
         let yy = point.y.square_wide();
         let zz = point.z.square_wide();
-        let dtt = point
-            .t
-            .square()
-            .mul_wide(&Reduced::constant(&constants::D));
+        let dtt = point.t.square().mul_wide(&Reduced::constant(&constants::D));
         let xy = point.x.mul_wide(&point.y);
         let e = xy.add::<1, 2>(&xy).reduce();
         let f = zz.add::<1, 2>(&dtt).reduce();
@@ -80,7 +85,10 @@ impl<L: Lanes> Doubled<L> {
             fh,
             efgh: Reduced::select(vanishes, &one, &product),
             vanishes,
-            before: before.map_or(one, |last| last.before.mul(&last.efgh)),
+            before: match before {
+                Some(last) => last.before.mul(&last.efgh),
+                None => one,
+            },
         }
     }
 
@@ -93,10 +101,15 @@ impl<L: Lanes> Doubled<L> {
     /// The encodings of the doubled points. `inverse_of_all` is that of this vector; it becomes
     /// that of the vector before.
     #[inline(always)]
-    pub(in crate::kernel) fn encode(
-        &self,
-        inverse_of_all: &mut Reduced<L>,
-    ) -> [[u8; 32]; LANES] {
+    pub(in crate::kernel) fn encode(&self, inverse_of_all: &mut Reduced<L>) -> [[u8; 32]; LANES] {
+        L::outline(
+            #[inline(always)]
+            || self.encode_inline(inverse_of_all),
+        )
+    }
+
+    #[inline(always)]
+    fn encode_inline(&self, inverse_of_all: &mut Reduced<L>) -> [[u8; 32]; LANES] {
         let zero = Reduced::constant(&constants::ZERO);
         let inverse = inverse_of_all.mul(&self.before);
         *inverse_of_all = inverse_of_all.mul(&self.efgh);
@@ -110,11 +123,7 @@ impl<L: Lanes> Doubled<L> {
         let e = Reduced::select(turn, &self.g, &self.e);
         let g = Reduced::select(turn, &self.e.negate(), &self.g);
         let h = Reduced::select(turn, &self.f.mul(&i), &self.h);
-        let factor = Reduced::select(
-            turn,
-            &i,
-            &Reduced::constant(&constants::INVSQRT_A_MINUS_D),
-        );
+        let factor = Reduced::select(turn, &i, &Reduced::constant(&constants::INVSQRT_A_MINUS_D));
         let g = g.negate_where(h.mul(&e).mul(&z_inverse).is_negative());
         let difference: Wide<L, 2> = h.widen().sub(&g.widen());
         let s = difference.reduce().mul(&factor).mul(&g.mul(&t_inverse));

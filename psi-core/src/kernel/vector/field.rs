@@ -25,7 +25,7 @@ pub(super) mod constants;
 mod product;
 mod roots;
 
-pub(super) use roots::{inverse, sqrt_ratio};
+pub(super) use roots::{SqrtRatio, inverse, sqrt_ratio};
 
 use super::lanes::{LANES, Lanes, bits};
 
@@ -73,8 +73,15 @@ impl<L> Factor<L> for Sum<L> {
     }
 }
 
+/// `f` of every limb. `array::map` is not for vectors: it is no inlined function.
 #[inline(always)]
-fn each<L: Copy>(a: &[L; LIMBS], b: &[L; LIMBS], f: impl Fn(L, L) -> L) -> [L; LIMBS] {
+fn each<A: Copy, R>(a: &[A; LIMBS], f: impl Fn(A) -> R) -> [R; LIMBS] {
+    [f(a[0]), f(a[1]), f(a[2]), f(a[3]), f(a[4])]
+}
+
+/// `f` of every pair of limbs.
+#[inline(always)]
+fn pairs<L: Copy>(a: &[L; LIMBS], b: &[L; LIMBS], f: impl Fn(L, L) -> L) -> [L; LIMBS] {
     [
         f(a[0], b[0]),
         f(a[1], b[1]),
@@ -88,7 +95,11 @@ impl<L: Lanes> Reduced<L> {
     /// The same element in every lane.
     #[inline(always)]
     pub(super) fn constant(limbs: &[f64; LIMBS]) -> Self {
-        Self(limbs.map(|limb| L::splat(bits(limb))))
+        Self(each(
+            limbs,
+            #[inline(always)]
+            |limb| L::splat(bits(limb)),
+        ))
     }
 
     /// The 255-bit little-endian numbers; the highest bit of each is ignored.
@@ -98,7 +109,7 @@ impl<L: Lanes> Reduced<L> {
         let columns: [[u64; LANES]; LIMBS] =
             std::array::from_fn(|limb| std::array::from_fn(|lane| lanes[lane][limb]));
         // 51-bit numbers, far below the bound of a product.
-        Wide::<L, 1>(columns.map(L::load)).reduce()
+        Wide::<L, 1>(each(&columns, L::load)).reduce()
     }
 
     /// The product, before the carry.
@@ -110,7 +121,10 @@ impl<L: Lanes> Reduced<L> {
     /// The square, before the carry.
     #[inline(always)]
     pub(super) fn square_wide(&self) -> Wide<L, 1> {
-        Wide(L::outline(|| product::square(&self.0)))
+        Wide(L::outline(
+            #[inline(always)]
+            || product::square(&self.0),
+        ))
     }
 
     #[inline(always)]
@@ -125,12 +139,12 @@ impl<L: Lanes> Reduced<L> {
 
     #[inline(always)]
     pub(super) fn add(&self, other: &Self) -> Sum<L> {
-        Sum(each(&self.0, &other.0, L::add_float))
+        Sum(pairs(&self.0, &other.0, L::add_float))
     }
 
     #[inline(always)]
     pub(super) fn sub(&self, other: &Self) -> Sum<L> {
-        Sum(each(&self.0, &other.0, L::sub_float))
+        Sum(pairs(&self.0, &other.0, L::sub_float))
     }
 
     #[inline(always)]
@@ -142,20 +156,33 @@ impl<L: Lanes> Reduced<L> {
     #[inline(always)]
     pub(super) fn negate_where(&self, mask: L) -> Self {
         let sign = mask.and(L::splat(bits(-0.0)));
-        Self(self.0.map(|limb| limb.xor(sign)))
+        Self(each(
+            &self.0,
+            #[inline(always)]
+            |limb| limb.xor(sign),
+        ))
     }
 
     /// `yes` in lanes where `mask` is all ones, `no` elsewhere.
     #[inline(always)]
     pub(super) fn select(mask: L, yes: &Self, no: &Self) -> Self {
-        Self(each(&yes.0, &no.0, |yes, no| L::select(mask, yes, no)))
+        Self(pairs(
+            &yes.0,
+            &no.0,
+            #[inline(always)]
+            |yes, no| L::select(mask, yes, no),
+        ))
     }
 
     /// As columns, to be added to products.
     #[inline(always)]
     pub(super) fn widen(&self) -> Wide<L, 1> {
         let magic = L::splat(bits(TO_INTEGER));
-        Wide(self.0.map(|limb| limb.add_float(magic).sub(magic)))
+        Wide(each(
+            &self.0,
+            #[inline(always)]
+            |limb| limb.add_float(magic).sub(magic),
+        ))
     }
 
     /// The unique representatives.
@@ -195,7 +222,7 @@ impl<L: Lanes, const TERMS: usize> Wide<L, TERMS> {
         other: &Wide<L, OTHER>,
     ) -> Wide<L, SUM> {
         const { assert!(SUM == TERMS + OTHER, "the number of products adds up") };
-        Wide(each(&self.0, &other.0, L::add))
+        Wide(pairs(&self.0, &other.0, L::add))
     }
 
     /// `self - other`, which holds `SUM` products.
@@ -205,7 +232,7 @@ impl<L: Lanes, const TERMS: usize> Wide<L, TERMS> {
         other: &Wide<L, OTHER>,
     ) -> Wide<L, SUM> {
         const { assert!(SUM == TERMS + OTHER, "the number of products adds up") };
-        Wide(each(&self.0, &other.0, L::sub))
+        Wide(pairs(&self.0, &other.0, L::sub))
     }
 
     /// The carry: limbs again.
@@ -238,7 +265,7 @@ impl<L: Lanes> Canonical<L> {
     /// The little-endian bytes of each lane.
     #[inline(always)]
     pub(super) fn to_bytes(&self) -> [[u8; 32]; LANES] {
-        let limbs = self.0.map(L::store);
+        let limbs = each(&self.0, L::store);
         std::array::from_fn(|lane| bytes_of_limbs(limbs.map(|limb| limb[lane])))
     }
 }
@@ -248,12 +275,18 @@ impl<L: Lanes> Canonical<L> {
 
 #[inline(always)]
 fn mul_wide<L: Lanes>(a: &[L; LIMBS], b: &[L; LIMBS]) -> Wide<L, 1> {
-    L::outline(|| Wide(product::mul(a, b)))
+    L::outline(
+        #[inline(always)]
+        || Wide(product::mul(a, b)),
+    )
 }
 
 #[inline(always)]
 fn mul_carried<L: Lanes>(a: &[L; LIMBS], b: &[L; LIMBS]) -> Reduced<L> {
-    L::outline(|| Reduced(carry::carry(&product::mul(a, b))))
+    L::outline(
+        #[inline(always)]
+        || Reduced(carry::carry(&product::mul(a, b))),
+    )
 }
 
 /// The lowest 255 bits in limbs of 51.
@@ -274,7 +307,12 @@ fn limbs_of_bytes(bytes: &[u8; 32]) -> [u64; LIMBS] {
 #[inline(always)]
 fn bytes_of_limbs(limbs: [u64; LIMBS]) -> [u8; 32] {
     let [a, b, c, d, e] = limbs;
-    let words = [a | b << 51, b >> 13 | c << 38, c >> 26 | d << 25, d >> 39 | e << 12];
+    let words = [
+        a | b << 51,
+        b >> 13 | c << 38,
+        c >> 26 | d << 25,
+        d >> 39 | e << 12,
+    ];
     let mut bytes = [0; 32];
     for (bytes, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
         *bytes = word.to_le_bytes();

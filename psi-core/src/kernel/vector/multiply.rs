@@ -49,6 +49,14 @@ impl<L: Lanes> Table<L> {
     /// element.
     #[inline(always)]
     fn scan(&self, magnitude: u64, sign: u64) -> Addend<L> {
+        L::outline(
+            #[inline(always)]
+            || self.scan_inline(magnitude, sign),
+        )
+    }
+
+    #[inline(always)]
+    fn scan_inline(&self, magnitude: u64, sign: u64) -> Addend<L> {
         let magnitude = L::splat(magnitude).opaque();
         let sign = L::splat(sign).opaque();
         let mut found = neutral();
@@ -93,6 +101,14 @@ fn take<L: Lanes>(found: &mut [L; LIMBS], entry: &[L; LIMBS], here: L) {
 /// `k * P`, k given by its digits.
 #[inline(always)]
 pub(in crate::kernel) fn multiply<L: Lanes>(point: &Extended<L>, k: &Digits) -> Extended<L> {
+    L::outline(
+        #[inline(always)]
+        || multiply_inline(point, k),
+    )
+}
+
+#[inline(always)]
+fn multiply_inline<L: Lanes>(point: &Extended<L>, k: &Digits) -> Extended<L> {
     let table = Table::new(point);
     let mut digits = k.from_highest();
     let mut sum: Completed<L> = match digits.next() {

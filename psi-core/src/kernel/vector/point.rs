@@ -59,6 +59,14 @@ impl<L: Lanes> Projective<L> {
     /// `2 P`: four products and three squares, with the products of [`Completed`].
     #[inline(always)]
     pub(super) fn double(&self) -> Completed<L> {
+        L::outline(
+            #[inline(always)]
+            || self.double_inline(),
+        )
+    }
+
+    #[inline(always)]
+    fn double_inline(&self) -> Completed<L> {
         let xx = self.x.square_wide();
         let yy = self.y.square_wide();
         let zz = self.z.square_wide();
@@ -81,6 +89,14 @@ impl<L: Lanes> Augend<L> {
     /// The sum of two points: eight products, with those of [`Completed`].
     #[inline(always)]
     pub(super) fn add(&self, other: &Addend<L>) -> Completed<L> {
+        L::outline(
+            #[inline(always)]
+            || self.add_inline(other),
+        )
+    }
+
+    #[inline(always)]
+    fn add_inline(&self, other: &Addend<L>) -> Completed<L> {
         let a = self.minus.mul_wide(&other.minus);
         let b = self.plus.mul_wide(&other.plus);
         let c = self.t.mul_wide(&other.t2d);

@@ -16,7 +16,7 @@
 //! each, at most nine together; with the fold `9 * 20 * 2^50 = 180 * 2^50`.
 
 use super::super::lanes::{Lanes, bits};
-use super::LIMBS;
+use super::{LIMBS, each, pairs};
 
 /// `1.5 * 2^103`.
 pub(in crate::kernel) const HIGH: f64 = 15_211_807_202_738_752_817_960_438_464_512.0;
@@ -45,6 +45,15 @@ pub(in crate::kernel) const MUL_STARTS: [u64; 10] = column_starts([1, 2, 3, 4, 5
 /// Products in each column of a square whose cross products are taken once, doubled.
 pub(in crate::kernel) const SQUARE_STARTS: [u64; 10] = column_starts([1, 1, 2, 2, 3, 2, 2, 1, 1]);
 
+#[inline(always)]
+fn starts<L: Lanes>(starts: &[u64; 10]) -> [L; 10] {
+    let mut columns = [L::splat(0); 10];
+    for (column, start) in columns.iter_mut().zip(starts) {
+        *column = L::splat(*start);
+    }
+    columns
+}
+
 /// The two parts of one product, as bits that hold their constants.
 #[inline(always)]
 fn parts<L: Lanes>(a: L, b: L) -> (L, L) {
@@ -66,8 +75,18 @@ macro_rules! accumulate {
 /// `a * b` as five columns.
 #[inline(always)]
 pub(in crate::kernel) fn mul<L: Lanes>(a: &[L; LIMBS], b: &[L; LIMBS]) -> [L; LIMBS] {
-    let [mut c0, mut c1, mut c2, mut c3, mut c4, mut c5, mut c6, mut c7, mut c8, mut c9] =
-        MUL_STARTS.map(L::splat);
+    let [
+        mut c0,
+        mut c1,
+        mut c2,
+        mut c3,
+        mut c4,
+        mut c5,
+        mut c6,
+        mut c7,
+        mut c8,
+        mut c9,
+    ] = starts::<L>(&MUL_STARTS);
     accumulate!(a[0], b[0], c0, c1);
     accumulate!(a[0], b[1], c1, c2);
     accumulate!(a[0], b[2], c2, c3);
@@ -99,10 +118,23 @@ pub(in crate::kernel) fn mul<L: Lanes>(a: &[L; LIMBS], b: &[L; LIMBS]) -> [L; LI
 /// `a * a` as five columns.
 #[inline(always)]
 pub(in crate::kernel) fn square<L: Lanes>(a: &[L; LIMBS]) -> [L; LIMBS] {
-    let [mut c0, mut c1, mut c2, mut c3, mut c4, mut c5, mut c6, mut c7, mut c8, mut c9] =
-        SQUARE_STARTS.map(L::splat);
-    let twice = |limb: L| limb.add_float(limb);
-    let [d0, d1, d2, d3] = [twice(a[0]), twice(a[1]), twice(a[2]), twice(a[3])];
+    let [
+        mut c0,
+        mut c1,
+        mut c2,
+        mut c3,
+        mut c4,
+        mut c5,
+        mut c6,
+        mut c7,
+        mut c8,
+        mut c9,
+    ] = starts::<L>(&SQUARE_STARTS);
+    let [d0, d1, d2, d3, _] = each(
+        a,
+        #[inline(always)]
+        |limb| limb.add_float(limb),
+    );
     accumulate!(a[0], a[0], c0, c1);
     accumulate!(d0, a[1], c1, c2);
     accumulate!(d0, a[2], c2, c3);
@@ -124,20 +156,18 @@ pub(in crate::kernel) fn square<L: Lanes>(a: &[L; LIMBS]) -> [L; LIMBS] {
 /// `low + 19 * high`.
 #[inline(always)]
 fn fold<L: Lanes>(low: [L; LIMBS], high: [L; LIMBS]) -> [L; LIMBS] {
-    let one = |low: L, high: L| {
-        let folded = low
-            .add(high)
-            .add(high.add(high))
-            .add(high.shift_left::<4>());
-        // 180 * 2^50 is below 2^57.5.
-        folded.check_signed(58);
-        folded
-    };
-    [
-        one(low[0], high[0]),
-        one(low[1], high[1]),
-        one(low[2], high[2]),
-        one(low[3], high[3]),
-        one(low[4], high[4]),
-    ]
+    pairs(
+        &low,
+        &high,
+        #[inline(always)]
+        |low, high| {
+            let folded = low
+                .add(high)
+                .add(high.add(high))
+                .add(high.shift_left::<4>());
+            // 180 * 2^50 is below 2^57.5.
+            folded.check_signed(58);
+            folded
+        },
+    )
 }

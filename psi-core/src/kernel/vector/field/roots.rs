@@ -20,11 +20,12 @@ fn square_times<L: Lanes, const N: usize>(x: &[Reduced<L>; N], times: u32) -> [R
 }
 
 #[inline(always)]
-fn multiply<L: Lanes, const N: usize>(
-    a: &[Reduced<L>; N],
-    b: &[Reduced<L>; N],
-) -> [Reduced<L>; N] {
-    std::array::from_fn(|i| a[i].mul(&b[i]))
+fn multiply<L: Lanes, const N: usize>(a: &[Reduced<L>; N], b: &[Reduced<L>; N]) -> [Reduced<L>; N] {
+    let mut product = *a;
+    for (product, b) in product.iter_mut().zip(b) {
+        *product = product.mul(b);
+    }
+    product
 }
 
 /// `(x^(2^250 - 1), x^11)`, the common start of both powers below.
@@ -48,16 +49,26 @@ fn ladder<L: Lanes, const N: usize>(x: &[Reduced<L>; N]) -> ([Reduced<L>; N], [R
 /// `x^((p - 5) / 8) = x^(2^252 - 3)`.
 #[inline(always)]
 fn power_p58<L: Lanes, const N: usize>(x: &[Reduced<L>; N]) -> [Reduced<L>; N] {
-    let (ones_250, _) = ladder(x);
-    multiply(x, &square_times(&ones_250, 2))
+    L::outline(
+        #[inline(always)]
+        || {
+            let (ones_250, _) = ladder(x);
+            multiply(x, &square_times(&ones_250, 2))
+        },
+    )
 }
 
 /// `1 / x`; zero for zero: `x^(p - 2) = x^(2^255 - 21)`.
 #[inline(always)]
 pub(in crate::kernel::vector) fn inverse<L: Lanes>(x: &Reduced<L>) -> Reduced<L> {
-    let (ones_250, x11) = ladder(&[*x]);
-    let [inverse] = multiply(&x11, &square_times(&ones_250, 5));
-    inverse
+    L::outline(
+        #[inline(always)]
+        || {
+            let (ones_250, x11) = ladder(&[*x]);
+            let [inverse] = multiply(&x11, &square_times(&ones_250, 5));
+            inverse
+        },
+    )
 }
 
 /// What [`sqrt_ratio`] gives.
@@ -80,7 +91,11 @@ pub(in crate::kernel::vector) fn sqrt_ratio<L: Lanes, const N: usize>(
     let v7 = multiply(v, &square_times(&v3, 1));
     let uv3 = multiply(u, &v3);
     let power = power_p58(&multiply(u, &v7));
-    std::array::from_fn(|i| {
+    let mut roots = [SqrtRatio {
+        was_square: L::splat(0),
+        root: uv3[0],
+    }; N];
+    for i in 0..N {
         let root = uv3[i].mul(&power[i]);
         let check = v[i].mul(&root.square()).widen();
         let u = &u[i];
@@ -90,9 +105,10 @@ pub(in crate::kernel::vector) fn sqrt_ratio<L: Lanes, const N: usize>(
         let flipped_i = check.add::<1, 2>(&u_times_i).reduce().is_zero();
         let turned = root.mul(&sqrt_m1);
         let root = Reduced::select(flipped.or(flipped_i), &turned, &root);
-        SqrtRatio {
+        roots[i] = SqrtRatio {
             was_square: correct.or(flipped),
             root: root.absolute(),
-        }
-    })
+        };
+    }
+    roots
 }
