@@ -115,7 +115,7 @@ impl Lanes for Vector {
                 std::arch::asm!(
                     "/* {} */",
                     inout(ymm_reg) register,
-                    options(pure, nomem, nostack, preserves_flags)
+                    options(nomem, nostack, preserves_flags)
                 );
             }
             register
