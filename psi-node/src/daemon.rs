@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use aggregator::{Catalog, EngineOptions, LoadReport};
 use psi_core::Code;
-use psi_core::kernel::portable::Portable;
+use psi_core::kernel::Kernel;
 use rustix::fs::FlockOperation;
 use tokio::sync::watch;
 
@@ -53,15 +53,17 @@ pub struct Ready {
     pub report: LoadReport,
 }
 
-/// Runs the node until `stop` is done.
+/// Runs the node until `stop` is done; `kernel` does the arithmetic of all jobs.
 ///
 /// # Errors
 /// [`UserError`] if the node cannot start. Once it runs, failures of single jobs are logged.
 pub async fn run(
     config: NodeConfig,
+    kernel: Arc<dyn Kernel>,
     ready: impl FnOnce(&Ready) -> Result<(), UserError>,
     stop: impl Future<Output = ()>,
 ) -> Result<Exit, UserError> {
+    tracing::info!(kernel = kernel.name(), "starting");
     let config = Arc::new(config);
     let key = Arc::new(NodeKey::load(&config.key_path())?);
     let state_dir = config.state_dir();
@@ -100,7 +102,7 @@ pub async fn run(
         lists,
         engine,
         endpoint,
-        kernel: Arc::new(Portable),
+        kernel,
         chains: Arc::new(ChainLocks::default()),
         live: LiveJobs::default(),
     });

@@ -11,6 +11,8 @@
 #![allow(unsafe_code, reason = "vector instructions; the argument stands above")]
 
 mod lanes;
+#[cfg(test)]
+mod tests;
 
 use lanes::Vector;
 
@@ -22,15 +24,46 @@ use crate::group::SecretScalar;
 
 /// The kernel on AVX2 and FMA; a value is proof that this machine has them.
 #[derive(Clone, Copy, Debug)]
-pub struct Avx2(());
+pub(super) struct Avx2(());
 
 impl Avx2 {
     /// The kernel, if this machine can run it.
     #[must_use]
-    pub fn detect() -> Option<Self> {
+    pub(super) fn detect() -> Option<Self> {
         let has_both = std::arch::is_x86_feature_detected!("avx2")
             && std::arch::is_x86_feature_detected!("fma");
         has_both.then_some(Self(()))
+    }
+
+    /// [`Kernel::map_mul_encode`], given the digits of `k / 2`.
+    #[expect(clippy::unused_self, reason = "it is the proof that the call is sound")]
+    fn map_mul_encode_half(self, uniform: &[[u8; 64]], half: &Digits, out: &mut [[u8; 32]]) {
+        #[target_feature(enable = "avx2,fma")]
+        fn run(uniform: &[[u8; 64]], half: &Digits, out: &mut [[u8; 32]]) {
+            vector::map_mul_encode::<Vector>(uniform, half, out);
+        }
+        // SAFETY: see the head of this module.
+        unsafe { run(uniform, half, out) }
+    }
+
+    /// [`Kernel::decode_mul_encode`], given the digits of `k / 2`.
+    #[expect(clippy::unused_self, reason = "it is the proof that the call is sound")]
+    fn decode_mul_encode_half(
+        self,
+        points: &[[u8; 32]],
+        half: &Digits,
+        out: &mut [[u8; 32]],
+    ) -> Result<(), DecodeFailed> {
+        #[target_feature(enable = "avx2,fma")]
+        fn run(
+            points: &[[u8; 32]],
+            half: &Digits,
+            out: &mut [[u8; 32]],
+        ) -> Result<(), DecodeFailed> {
+            vector::decode_mul_encode::<Vector>(points, half, out)
+        }
+        // SAFETY: see the head of this module.
+        unsafe { run(points, half, out) }
     }
 }
 
@@ -40,9 +73,7 @@ impl Kernel for Avx2 {
     }
 
     fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
-        let half = Digits::of_half(k);
-        // SAFETY: see the head of this module.
-        unsafe { map_mul_encode(uniform, &half, out) }
+        self.map_mul_encode_half(uniform, &Digits::of_half(k), out);
     }
 
     fn decode_mul_encode(
@@ -51,27 +82,11 @@ impl Kernel for Avx2 {
         k: &SecretScalar,
         out: &mut [[u8; 32]],
     ) -> Result<(), DecodeFailed> {
-        let half = Digits::of_half(k);
-        // SAFETY: see the head of this module.
-        unsafe { decode_mul_encode(points, &half, out) }
+        self.decode_mul_encode_half(points, &Digits::of_half(k), out)
     }
 
     /// Few multiples of the generator are needed, and a precomputed table serves them better.
     fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]) {
         Portable.base_mul_encode(k, out);
     }
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn map_mul_encode(uniform: &[[u8; 64]], half: &Digits, out: &mut [[u8; 32]]) {
-    vector::map_mul_encode::<Vector>(uniform, half, out);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn decode_mul_encode(
-    points: &[[u8; 32]],
-    half: &Digits,
-    out: &mut [[u8; 32]],
-) -> Result<(), DecodeFailed> {
-    vector::decode_mul_encode::<Vector>(points, half, out)
 }

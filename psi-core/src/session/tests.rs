@@ -5,6 +5,7 @@ mod barrier;
 mod collisions;
 mod equal_work;
 mod hostile;
+mod kernels;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -135,10 +136,12 @@ const fn rows(list: ListId) -> RowsHeader {
     }
 }
 
-/// What both sides know after a match.
+/// What both sides know after a match, and what has crossed the wire.
 struct Ends {
     receiver: Released,
     sender: Learned,
+    /// The frames of the blinded list, of the tags and of the evaluated list.
+    wire: [Vec<Vec<u8>>; 3],
 }
 
 /// A match between two honest sides, both seeds fixed, lists in frames of `frame_bytes`.
@@ -162,32 +165,39 @@ fn run_match(
         sender_side.list().as_ref(),
         tools(Arc::clone(kernel)),
     )?;
-    let mut tags = frames(&sender.message, frame_bytes).into_iter();
+    let sent_tags = frames(&sender.message, frame_bytes);
+    let mut tags = sent_tags.iter();
     let mut state = receiver.state.handle(0, &sender.key)?;
     let mut expect_reply = loop {
-        match state.handle(rows(ListId::Tags), &tags.next().unwrap())? {
+        match state.handle(rows(ListId::Tags), tags.next().unwrap())? {
             Awaiting::More(same) => state = same,
             Awaiting::Done(next) => break next,
         }
     };
-    let mut points = frames(&receiver.message, frame_bytes).into_iter();
+    let sent_points = frames(&receiver.message, frame_bytes);
+    let mut points = sent_points.iter();
     let mut state = sender.state;
     let evaluated = loop {
-        match state.handle(rows(ListId::Blinded), &points.next().unwrap())? {
+        match state.handle(rows(ListId::Blinded), points.next().unwrap())? {
             Awaiting::More(same) => state = same,
             Awaiting::Done(evaluated) => break evaluated,
         }
     };
-    let mut reply = frames(&evaluated.message, frame_bytes).into_iter();
+    let sent_reply = frames(&evaluated.message, frame_bytes);
+    let mut reply = sent_reply.iter();
     let matched = loop {
-        match expect_reply.handle(rows(ListId::Evaluated), &reply.next().unwrap())? {
+        match expect_reply.handle(rows(ListId::Evaluated), reply.next().unwrap())? {
             Awaiting::More(same) => expect_reply = same,
             Awaiting::Done(matched) => break matched,
         }
     };
     let receiver = matched.release();
     let sender = evaluated.state.handle(&receiver.message)?;
-    Ok(Ends { receiver, sender })
+    Ok(Ends {
+        receiver,
+        sender,
+        wire: [sent_points, sent_tags, sent_reply],
+    })
 }
 
 /// Runs a count in which the first side asks, whichever side becomes Receiver.

@@ -109,7 +109,8 @@ impl Lanes for Vector {
     fn opaque(self) -> Self {
         #[inline]
         #[target_feature(enable = "avx2,fma")]
-        fn opaque(mut register: __m256i) -> __m256i {
+        fn hide(mut register: __m256i) -> __m256i {
+            // Not `pure`: then the compiler also keeps the order of such values.
             // SAFETY: no instruction at all.
             unsafe {
                 std::arch::asm!(
@@ -121,7 +122,7 @@ impl Lanes for Vector {
             register
         }
         // SAFETY: see the head of `super`.
-        Self(unsafe { opaque(self.0) })
+        Self(unsafe { hide(self.0) })
     }
 
     #[inline(always)]

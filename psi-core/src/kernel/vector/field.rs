@@ -24,6 +24,8 @@ mod carry;
 pub(super) mod constants;
 mod product;
 mod roots;
+#[cfg(test)]
+pub(in crate::kernel) mod tests;
 
 pub(super) use roots::{SqrtRatio, inverse, sqrt_ratio};
 
@@ -212,8 +214,8 @@ impl<L: Lanes> Reduced<L> {
 }
 
 impl<L: Lanes, const TERMS: usize> Wide<L, TERMS> {
-    /// Proof that columns stay below 2^60: `5 * 180.1 * 2^50 < 2^60`.
-    const IN_BOUNDS: () = assert!(TERMS <= 5, "more products than a column holds");
+    /// Proof that columns stay below 2^60.
+    const IN_BOUNDS: () = assert!(fits(TERMS), "more products than a column holds");
 
     /// `self + other`, which holds `SUM` products.
     #[inline(always)]
@@ -268,6 +270,11 @@ impl<L: Lanes> Canonical<L> {
         let limbs = each(&self.0, L::store);
         std::array::from_fn(|lane| bytes_of_limbs(limbs.map(|limb| limb[lane])))
     }
+}
+
+/// Whether columns of so many products stay below 2^60: `5 * 180.1 * 2^50` does.
+const fn fits(terms: usize) -> bool {
+    terms * 1801 < 10 << 10
 }
 
 // Products are functions of their own, and free of the type of the second factor, so that each is

@@ -14,8 +14,9 @@ pub(in crate::kernel) const LANES: usize = 4;
 
 /// A vector of [`LANES`] words.
 ///
-/// Every function must be compiled into its caller: a vector that crosses a function boundary by
-/// value goes through memory.
+/// Every function but [`Self::outline`] must be compiled into its caller, and so must all generic
+/// functions that call them, closures too (`#[inline(always)]`): only in a function that is compiled
+/// for the machine do they become single instructions.
 pub(in crate::kernel) trait Lanes: Copy + Zeroize {
     /// The same word in every lane.
     fn splat(word: u64) -> Self;
@@ -50,16 +51,18 @@ pub(in crate::kernel) trait Lanes: Copy + Zeroize {
     /// `yes` where `mask` is all ones, `no` where it is zero.
     fn select(mask: Self, yes: Self, no: Self) -> Self;
 
-    /// The same value, of which the compiler knows nothing.
+    /// The same value, of which the compiler knows nothing but that it is needed in this order.
+    ///
+    /// Keeps it from computing all parts of a product before it adds up the first ones.
     ///
     /// # Security
     /// Masks made from secrets pass through here, so that no compiler can see that they depend on
     /// one secret word and put a branch in their place.
     fn opaque(self) -> Self;
 
-    /// Runs `f` as a function of its own, compiled for this machine: what is called often is in the
+    /// Runs `f` as a function of its own, compiled for the machine: what is called often is in the
     /// program once, and stays in the instruction cache.
-    #[inline(always)]
+    #[inline(never)]
     fn outline<R>(f: impl FnOnce() -> R) -> R {
         f()
     }

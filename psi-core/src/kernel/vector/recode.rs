@@ -25,14 +25,15 @@ impl Digits {
         for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(scalar) {
             *pair = [(byte & 15).cast_signed(), (byte >> 4).cast_signed()];
         }
-        // From 0..16 to -8..8: a digit of 8 or more borrows 16 from the next.
-        let mut carry = 0;
+        // From 0..16 to -8..8: a digit of 8 or more borrows 16 from the next. Nothing overflows;
+        // `wrapping` leaves out the check, which would be a branch on a secret.
+        let mut carry: i8 = 0;
         for digit in &mut digits[..DIGITS - 1] {
-            *digit += carry;
-            carry = (*digit + 8) >> 4;
-            *digit -= carry << 4;
+            let sum = digit.wrapping_add(carry);
+            carry = sum.wrapping_add(8) >> 4;
+            *digit = sum.wrapping_sub(carry << 4);
         }
-        digits[DIGITS - 1] += carry;
+        digits[DIGITS - 1] = digits[DIGITS - 1].wrapping_add(carry);
         Self(digits)
     }
 
@@ -40,7 +41,7 @@ impl Digits {
     pub(in crate::kernel) fn from_highest(&self) -> impl Iterator<Item = (u64, u64)> {
         self.0.iter().rev().map(|digit| {
             let sign = digit >> 7;
-            let magnitude = (digit ^ sign) - sign;
+            let magnitude = (digit ^ sign).wrapping_sub(sign);
             (
                 i64::from(magnitude).cast_unsigned(),
                 i64::from(sign).cast_unsigned(),
