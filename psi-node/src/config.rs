@@ -50,6 +50,10 @@ pub struct NodeConfig {
     /// What the whole node may hold in memory, all jobs together. See [`crate::memory`].
     #[serde(default = "default_memory_limit")]
     pub memory_limit: ByteSize,
+    /// What the lists of all jobs together may hold in memory before they go to disk; without it,
+    /// what the limit leaves them.
+    #[serde(default)]
+    pub list_memory: Option<ByteSize>,
     /// What the lists of all jobs together may take on disk; without it, what the disk has.
     #[serde(default)]
     pub disk_limit: Option<ByteSize>,

@@ -24,10 +24,10 @@ use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
 use crate::job::registry::Registry;
 use crate::job::{self, ChainLocks, JobContext, LiveJobs};
-use crate::net::{Endpoint, NetLimits, Pins};
-use crate::runs;
 use crate::lists::{JOBS_FOLDER, Lists};
 use crate::memory::MemoryShares;
+use crate::net::{Endpoint, NetLimits, Pins};
+use crate::runs;
 use crate::state::State;
 use crate::threads::{self, EngineThreads};
 

@@ -28,7 +28,9 @@ impl Lists {
     /// Under the limits of a configuration. Makes nothing on disk.
     #[must_use]
     pub fn new(config: &NodeConfig) -> Self {
-        let bytes = MemoryShares::of(config.memory_limit).list_bytes;
+        let share = MemoryShares::of(config.memory_limit).list_bytes;
+        let wanted = config.list_memory.map_or(share, |wanted| wanted.as_u64());
+        let bytes = share.min(wanted);
         Self {
             budget: MemoryBudget::new(usize::try_from(bytes).unwrap_or(usize::MAX)),
             space: DiskSpace::new(config.disk_limit.map(|limit| limit.as_u64())),
