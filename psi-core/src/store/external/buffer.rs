@@ -75,7 +75,9 @@ impl Buffer {
             return Ok(true);
         }
         let next = self.capacity.saturating_mul(2).min(most);
-        if next <= self.capacity {
+        // INVARIANT: capacity <= most, because it was clipped to it or to `guaranteed`, which is less.
+        if next - self.capacity <= self.capacity / 4 {
+            // A little more room is not worth holding the records twice while they are moved.
             return Ok(false);
         }
         let Some(grant) = budget.try_take(self.bytes_for(next)) else {

@@ -118,3 +118,18 @@ fn a_list_goes_on_with_its_guaranteed_part_when_others_hold_all_memory() {
     assert!(rig.budget.peak() <= most, "{} > {most}", rig.budget.peak());
     drop(held);
 }
+
+#[test]
+fn a_list_is_not_moved_for_a_little_more_room() {
+    // The cap is one record above what doubling reaches: moving would hold the list twice.
+    let tuning = Tuning {
+        guaranteed_bytes: 32 * 32,
+        list_bytes_max: 32 * 65,
+        ..SMALL
+    };
+    let rig = rig(1 << 20, tuning);
+    let mut writer = rig.store.unsorted(32).unwrap();
+    writer.push(&random(1, 32 * 65)).unwrap();
+    assert_eq!(rig.runs.usage().made, 1);
+    assert!(rig.budget.peak() <= 32 * (32 + 64), "{}", rig.budget.peak());
+}
