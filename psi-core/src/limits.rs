@@ -41,3 +41,29 @@ pub const STATEMENT_BYTES_MAX: usize = 2 * 1024;
 
 /// Running jobs that one side may name while settling; a node never runs more at once.
 pub const LIVE_JOBS_MAX: usize = 64;
+
+/// Runs of one list that are merged at once. More would make the buffers of one reader large, fewer
+/// would make long lists be written twice sooner.
+pub const MERGE_RUNS_MAX: usize = 128;
+
+/// Runs that a list may have while it is written. Several times [`MERGE_RUNS_MAX`], so that merging
+/// early is rare; bounded, because each is a file.
+pub const LIST_RUNS_MAX: usize = 1024;
+
+/// Bytes that every list may hold in memory however full the budget is: without some, work would
+/// stand still.
+pub const LIST_BYTES_GUARANTEED: usize = 1024 * 1024;
+
+/// Bytes read at once from each of many runs; [`MERGE_RUNS_MAX`] of them are 8 MiB per reader.
+pub const READ_BUFFER_BYTES_MIN: usize = 64 * 1024;
+
+/// Bytes read at once from each of few runs.
+pub const READ_BUFFER_BYTES_MAX: usize = 256 * 1024;
+
+/// Batches that wait for the thread of one list: enough that neither side waits for the other's
+/// every step.
+pub const QUEUED_BATCHES_MAX: usize = 4;
+
+/// Bytes of one batch for the thread of a list. Large enough that handing it over costs nothing
+/// beside sorting it.
+pub const QUEUED_BATCH_BYTES: usize = 128 * 1024;

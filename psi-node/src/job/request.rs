@@ -175,7 +175,7 @@ async fn plan(
 ) -> Result<RequestPlan, Failure> {
     let names = (own.name.as_str(), peer.name.as_str());
     let plan = ctx.catalog.plan_request(&request.sql, names)?;
-    ctx.catalog.refresh(&plan.facts.table).await?;
+    ctx.refresh(&plan.facts.table).await?;
     Ok(ctx.catalog.plan_request(&request.sql, names)?)
 }
 
