@@ -33,10 +33,16 @@ fn a_small_run_checks_the_answer_and_gives_results_that_can_be_shown() {
                --json results.json";
     let output = end_to_end(&run.split_whitespace().collect::<Vec<_>>(), folder);
     let text = stdout(&output);
-    assert_eq!(fs::read_to_string(folder.join("results.json")).unwrap(), text);
+    assert_eq!(
+        fs::read_to_string(folder.join("results.json")).unwrap(),
+        text
+    );
     let report: Value = serde_json::from_str(&text).unwrap();
     let runs = report["runs"].as_array().unwrap();
-    let kernels: Vec<&str> = runs.iter().filter_map(|run| run["kernel"].as_str()).collect();
+    let kernels: Vec<&str> = runs
+        .iter()
+        .filter_map(|run| run["kernel"].as_str())
+        .collect();
     assert!(kernels.contains(&"portable"));
     for run in runs {
         let rows = run["rows"]["receiver"].as_u64().unwrap();
@@ -68,12 +74,21 @@ fn a_small_run_checks_the_answer_and_gives_results_that_can_be_shown() {
     }
 
     let table = stdout(&end_to_end(&["table", "results.json"], folder));
-    assert!(table.contains("3k x 3k") && table.contains("portable"), "{table}");
+    assert!(
+        table.contains("3k x 3k") && table.contains("portable"),
+        "{table}"
+    );
     let sizing = stdout(&end_to_end(&["sizing", "results.json"], folder));
     assert!(sizing.contains("extrapolated"), "{sizing}");
-    stdout(&end_to_end(&["plot", "results.json", "-o", "plot.svg"], folder));
+    stdout(&end_to_end(
+        &["plot", "results.json", "-o", "plot.svg"],
+        folder,
+    ));
     let plot = fs::read_to_string(folder.join("plot.svg")).unwrap();
-    assert!(plot.contains("</svg>") && plot.contains(">portable</text>"), "{plot}");
+    assert!(
+        plot.contains("</svg>") && plot.contains(">portable</text>"),
+        "{plot}"
+    );
 }
 
 #[test]
@@ -81,8 +96,22 @@ fn either_of_two_unequal_tables_can_be_the_receivers() {
     let folder = tempfile::tempdir().unwrap();
     for (receiver, sender) in [("50", "2k"), ("2k", "50")] {
         let sizes = ["--receiver-rows", receiver, "--sender-rows", sender];
-        let rest = ["--source", "csv", "--id-kind", "int", "--kernel", "portable"];
-        let brief = ["--floor-seconds", "0", "--overlap", "20", "--format", "json"];
+        let rest = [
+            "--source",
+            "csv",
+            "--id-kind",
+            "int",
+            "--kernel",
+            "portable",
+        ];
+        let brief = [
+            "--floor-seconds",
+            "0",
+            "--overlap",
+            "20",
+            "--format",
+            "json",
+        ];
         let output = end_to_end(&[&sizes[..], &rest, &brief].concat(), folder.path());
         let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
         assert_eq!(report["runs"][0]["shared"], 20);

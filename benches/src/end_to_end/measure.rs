@@ -12,7 +12,7 @@ use crate::data;
 use crate::failure::{Failure, Outcome};
 use crate::floor::{Floor, SharedKernel};
 use crate::nodes::{Node, Setup};
-use crate::proc::{cores, cpu_seconds, machine_time, peak_rss_bytes, reset_peak, written_bytes};
+use crate::proc::{FolderWatch, cores, cpu_seconds, machine_time, peak_rss_bytes, reset_peak};
 use crate::report::{Load, NodeUse, Pair, Query, Run};
 use crate::size::{float, shown};
 
@@ -112,13 +112,16 @@ fn one_query(
     for pid in pids {
         reset_peak(pid);
     }
+    let disks =
+        [&nodes.receiver, &nodes.sender].map(|node| FolderWatch::start(node.lists_folder()));
     let machine_before = machine_time()?;
     let (stats, wall) = setup.ask(&nodes.receiver, plan.shared)?;
     wait_until_idle(pids)?;
     let machine_after = machine_time()?;
+    let disks = disks.map(FolderWatch::peak_bytes);
     let nodes = Pair {
-        receiver: before[0].used_since(pids[0])?,
-        sender: before[1].used_since(pids[1])?,
+        receiver: before[0].used_since(pids[0], disks[0])?,
+        sender: before[1].used_since(pids[1], disks[1])?,
     };
     let floor_after = Floor::measure(kernel, plan.floor_seconds)?;
 
@@ -155,7 +158,6 @@ fn one_query(
 struct Counters {
     cpu_seconds: f64,
     peak_rss_bytes: u64,
-    written_bytes: u64,
 }
 
 impl Counters {
@@ -163,17 +165,16 @@ impl Counters {
         Ok(Self {
             cpu_seconds: cpu_seconds(pid)?,
             peak_rss_bytes: peak_rss_bytes(pid)?,
-            written_bytes: written_bytes(pid)?,
         })
     }
 
-    fn used_since(&self, pid: u32) -> Outcome<NodeUse> {
+    fn used_since(&self, pid: u32, peak_disk_bytes: u64) -> Outcome<NodeUse> {
         let now = Self::of(pid)?;
         Ok(NodeUse {
             cpu_seconds: now.cpu_seconds - self.cpu_seconds,
             peak_rss_bytes: now.peak_rss_bytes,
             life_peak_rss_bytes: now.peak_rss_bytes.max(self.peak_rss_bytes),
-            written_bytes: now.written_bytes.saturating_sub(self.written_bytes),
+            peak_disk_bytes,
         })
     }
 }

@@ -22,8 +22,6 @@ use crate::size::shown;
 
 /// The environment variable that makes a node use one kernel.
 const KERNEL_VARIABLE: &str = "PSI_KERNEL";
-/// The most identities that a node takes without being told otherwise.
-const IDENTITIES_DEFAULT_MAX: u64 = 20_000_000;
 
 /// What two nodes are made for.
 pub(crate) struct Setup<'a> {
@@ -63,6 +61,11 @@ impl Drop for Node {
 impl Node {
     pub(crate) fn pid(&self) -> u32 {
         self.daemon.id()
+    }
+
+    /// Where the node keeps lists that do not fit into memory.
+    pub(crate) fn lists_folder(&self) -> PathBuf {
+        self.config.with_file_name("state").join("jobs")
     }
 }
 
@@ -105,11 +108,9 @@ impl Setup<'_> {
     }
 
     fn configuration(&self, role: &str, rows: u64, listen: &str) -> String {
-        let mut text = format!("name = \"{role}\"\nlisten = \"{listen}\"\n");
+        let mut text = format!("name = \"{role}\"\nlisten = \"{listen}\"\nstate_dir = \"state\"\n");
         let Pair { receiver, sender } = self.rows;
-        if receiver.max(sender) > IDENTITIES_DEFAULT_MAX {
-            text += &format!("identities_max = {}\n", receiver.max(sender));
-        }
+        text += &format!("identities_max = {}\n", receiver.max(sender));
         if let Some(limit) = self.memory_limit {
             text += &format!("memory_limit = \"{limit}\"\n");
         }

@@ -4,7 +4,10 @@
 //! figure is at most 20 ms short.
 
 use std::fs;
-use std::thread;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +16,8 @@ use crate::size::float;
 
 /// Clock ticks per second in `/proc`; fixed at 100 for user space on Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
+/// Time between two looks at a folder.
+const FOLDER_STEP: Duration = Duration::from_millis(100);
 
 /// User and system time of all threads that a process has or had, in seconds.
 pub(crate) fn cpu_seconds(pid: u32) -> Outcome<f64> {
@@ -41,11 +46,6 @@ pub(crate) fn reset_peak(pid: u32) -> bool {
     fs::write(format!("/proc/{pid}/clear_refs"), "5").is_ok()
 }
 
-/// Bytes that the process gave to a file system to write.
-pub(crate) fn written_bytes(pid: u32) -> Outcome<u64> {
-    number_after(&format!("/proc/{pid}/io"), "write_bytes:")
-}
-
 fn number_after(file: &str, name: &str) -> Outcome<u64> {
     let text = fs::read_to_string(file)?;
     text.lines()
@@ -57,6 +57,47 @@ fn number_after(file: &str, name: &str) -> Outcome<u64> {
                 .ok()
         })
         .ok_or_else(|| Failure::other(format!("no {name} in {file}")))
+}
+
+/// The most that a folder holds between the start of this measurement and its end, looked at ten
+/// times a second.
+pub(crate) struct FolderWatch {
+    stop: Sender<()>,
+    watching: JoinHandle<u64>,
+}
+
+impl FolderWatch {
+    pub(crate) fn start(folder: PathBuf) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let mut peak = folder_bytes(&folder);
+        let watching = thread::spawn(move || {
+            while stopped.recv_timeout(FOLDER_STEP) == Err(RecvTimeoutError::Timeout) {
+                peak = peak.max(folder_bytes(&folder));
+            }
+            peak
+        });
+        Self { stop, watching }
+    }
+
+    pub(crate) fn peak_bytes(self) -> u64 {
+        drop(self.stop);
+        self.watching.join().unwrap_or(0)
+    }
+}
+
+/// Bytes of all files below a folder. Files may come and go meanwhile.
+fn folder_bytes(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return 0;
+    };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => folder_bytes(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_) => 0,
+        })
+        .sum()
 }
 
 /// Processor time of the whole machine so far, in seconds.
@@ -158,6 +199,22 @@ mod tests {
         if reset_peak(pid) {
             assert!(peak_rss_bytes(pid).unwrap() < peak);
         }
+    }
+
+    #[test]
+    fn the_largest_size_of_a_folder_is_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        fs::write(inner.join("list"), [0; 1000]).unwrap();
+        fs::write(folder.path().join("list"), [0; 234]).unwrap();
+        let watch = FolderWatch::start(folder.path().to_owned());
+        fs::remove_dir_all(inner).unwrap();
+        assert_eq!(watch.peak_bytes(), 1234);
+        assert_eq!(
+            FolderWatch::start(folder.path().join("none")).peak_bytes(),
+            0
+        );
     }
 
     #[test]

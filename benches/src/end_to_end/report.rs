@@ -106,8 +106,8 @@ pub(crate) struct NodeUse {
     pub(crate) peak_rss_bytes: u64,
     /// Since the node's start.
     pub(crate) life_peak_rss_bytes: u64,
-    /// Bytes given to the file system.
-    pub(crate) written_bytes: u64,
+    /// The most that its lists took on disk at one time.
+    pub(crate) peak_disk_bytes: u64,
 }
 
 /// Another program, on the same identifiers.
@@ -200,11 +200,6 @@ impl Run {
             .min_by(|a, b| a.cpu_us_per_element.total_cmp(&b.cpu_us_per_element))
             .expect("a run that is measured or read has a query")
     }
-
-    /// Rows of both tables.
-    pub(crate) const fn elements(&self) -> u64 {
-        self.rows.receiver + self.rows.sender
-    }
 }
 
 impl Query {
@@ -212,6 +207,12 @@ impl Query {
     pub(crate) fn peak_rss_bytes(&self) -> u64 {
         let Pair { receiver, sender } = &self.nodes;
         receiver.peak_rss_bytes.max(sender.peak_rss_bytes)
+    }
+
+    /// The larger of what both nodes' lists took on disk at one time.
+    pub(crate) fn peak_disk_bytes(&self) -> u64 {
+        let Pair { receiver, sender } = &self.nodes;
+        receiver.peak_disk_bytes.max(sender.peak_disk_bytes)
     }
 }
 
@@ -272,7 +273,7 @@ pub(crate) mod tests {
             cpu_seconds: crate::size::float(rows) * us * 1e-6,
             peak_rss_bytes: 50_000_000 + 100 * rows,
             life_peak_rss_bytes: 60_000_000 + 100 * rows,
-            written_bytes: 0,
+            peak_disk_bytes: 30 * rows,
         };
         let load = Load {
             wall_seconds: 1.0,

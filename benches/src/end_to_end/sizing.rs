@@ -9,7 +9,8 @@
 //!   the Receiver unblinds it while the Sender waits. So the wall time is three quarters of both
 //!   nodes' processor time together over one machine's processors, and over the part of them that
 //!   was kept busy when measured.
-//! * Memory grows in a straight line through the two largest measured sizes.
+//! * Memory is bounded by `memory_limit`; lists that do not fit are on disk. Disk is what the larger
+//!   side's lists took at one time, for each row; from a measured size at which lists were on disk.
 //! * Bytes grow with the rows; the time to transfer them is not hidden behind the arithmetic.
 
 use crate::failure::{Failure, Outcome};
@@ -74,9 +75,10 @@ fn of_kernel(runs: &[&Run]) -> String {
     headers.extend(
         [
             "peak memory, each",
+            "lists on disk, each",
             "on the wire",
             "transfer at 1 Gbit/s",
-            "processor time and memory are",
+            "processor time, memory and disk are",
         ]
         .map(str::to_owned),
     );
@@ -91,11 +93,15 @@ fn of_kernel(runs: &[&Run]) -> String {
         cells.extend(
             CORES.map(|cores| duration(cpu * SERIAL_SHARE / (float(cores) * best.cores_busy))),
         );
-        let memory = measured.map_or_else(
-            || memory_at(runs, rows),
-            |run| Some(float(run.best().peak_rss_bytes())),
-        );
-        cells.push(memory.map_or_else(|| "not known".to_owned(), size));
+        cells.push(measured.map_or_else(
+            || "memory_limit".to_owned(),
+            |run| size(float(run.best().peak_rss_bytes())),
+        ));
+        cells.push(match (measured, disk_bytes_per_row(largest)) {
+            (Some(run), _) => size(float(run.best().peak_disk_bytes())),
+            (None, Some(bytes)) => size(bytes * float(rows)),
+            (None, None) => "not known".to_owned(),
+        });
         cells.push(size(elements * bytes));
         cells.push(duration(elements * bytes * 8.0 / 1e9));
         let origin = if measured.is_some() {
@@ -115,16 +121,10 @@ fn of_kernel(runs: &[&Run]) -> String {
     )
 }
 
-/// Peak memory at `rows`, on the line through the two largest sizes; `None` from one size alone.
-fn memory_at(runs: &[&Run], rows: u64) -> Option<f64> {
-    let mut largest = runs.iter().rev();
-    let high = largest.next()?;
-    let low = largest.find(|run| run.rows.receiver < high.rows.receiver)?;
-    let peak = |run: &Run| float(run.best().peak_rss_bytes());
-    let between = float(high.rows.receiver) - float(low.rows.receiver);
-    let slope = (peak(high) - peak(low)) / between;
-    let beyond = float(rows) - float(high.rows.receiver);
-    Some((peak(high) + slope * beyond).max(0.0))
+/// What lists on disk take; `None` if they were in memory.
+fn disk_bytes_per_row(run: &Run) -> Option<f64> {
+    let bytes = run.best().peak_disk_bytes();
+    (bytes > 0).then(|| float(bytes) / float(run.rows.receiver))
 }
 
 fn duration(seconds: f64) -> String {
@@ -166,24 +166,32 @@ mod tests {
         };
         // 180 s of processor time on two processors, of which three quarters are serial.
         let measured = line("1M");
-        assert!(
-            measured.contains(" 0.05 ") && measured.contains(" 68 s "),
-            "{text}"
-        );
-        assert!(measured.contains(" 150 MB ") && measured.trim_end().ends_with(" measured |"));
+        for cell in ["0.05", "68 s", "150 MB", "30 MB", "measured"] {
+            assert!(measured.contains(&format!(" {cell} ")), "{cell}: {text}");
+        }
         let extrapolated = line("1G");
-        assert!(
-            extrapolated.contains(" 50.00 ") && extrapolated.contains(" 100.0 GB "),
-            "{text}"
-        );
-        assert!(extrapolated.contains(" extrapolated |"), "{text}");
+        for cell in [
+            "50.00",
+            "memory_limit",
+            "30.0 GB",
+            "80.0 GB",
+            "extrapolated",
+        ] {
+            assert!(
+                extrapolated.contains(&format!(" {cell} ")),
+                "{cell}: {text}"
+            );
+        }
     }
 
     #[test]
-    fn memory_is_not_guessed_from_one_size() {
-        let text = render(&report(vec![run("portable", 100_000, 80.0)])).unwrap();
-        assert!(text.contains("not known"), "{text}");
-        assert!(!text.contains(" measured |"), "{text}");
+    fn disk_is_not_guessed_from_lists_in_memory() {
+        let mut run = run("portable", 100_000, 80.0);
+        run.queries[0].nodes.receiver.peak_disk_bytes = 0;
+        run.queries[0].nodes.sender.peak_disk_bytes = 0;
+        let text = render(&report(vec![run])).unwrap();
+        assert_eq!(text.matches(" not known ").count(), 4, "{text}");
+        assert!(!text.contains(" measured "), "{text}");
     }
 
     #[test]

@@ -91,6 +91,7 @@ fn queries(runs: &[Run]) -> String {
         "CPU s, R / S",
         "peak MB, R / S",
         "life peak MB",
+        "disk MB, R / S",
         "stream B/element",
         "UDP B/element",
         "others CPU s",
@@ -113,6 +114,7 @@ fn queries(runs: &[Run]) -> String {
                 nodes.receiver.life_peak_rss_bytes,
                 nodes.sender.life_peak_rss_bytes,
             ),
+            megabytes(nodes.receiver.peak_disk_bytes, nodes.sender.peak_disk_bytes),
             format!("{:.1}", best.stream_bytes_per_element),
             best.udp_bytes_per_element
                 .map_or_else(|| "-".to_owned(), |bytes| format!("{bytes:.1}")),
