@@ -54,8 +54,8 @@ pub const LIST_RUNS_MAX: usize = 1024;
 /// stand still.
 pub const LIST_BYTES_GUARANTEED: usize = 1024 * 1024;
 
-/// Bytes read at once from each of many runs; [`MERGE_RUNS_MAX`] of them are 8 MiB per reader.
-pub const READ_BUFFER_BYTES_MIN: usize = 64 * 1024;
+/// Bytes read at once from each of many runs; [`MERGE_RUNS_MAX`] of them are 4 MiB per reader.
+pub const READ_BUFFER_BYTES_MIN: usize = 32 * 1024;
 
 /// Bytes read at once from each of few runs.
 pub const READ_BUFFER_BYTES_MAX: usize = 256 * 1024;

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use super::receiver::decode_failed;
 use super::{
-    Awaiting, BATCH_RECORDS, Incoming, MatchSetup, SharedList, Tools, list_transcript, opened_cell,
+    Accepted, Awaiting, BATCH_RECORDS, Incoming, MatchSetup, SharedList, Tools, list_transcript,
+    opened_cell,
 };
 use crate::error::{Code, Error};
 use crate::group::SecretScalar;
@@ -65,7 +66,7 @@ pub fn encrypt(
     key_transcript.update(&key);
     let tags_transcript = list_transcript(ListId::Tags, index, message.as_ref())?;
     let sent = vec![key_transcript.finish(), tags_transcript];
-    let incoming = Incoming::new(ListId::Blinded, index, 32, setup.part.points());
+    let incoming = Incoming::new(ListId::Blinded, index, 32, setup.part.points())?;
     let writer = tools.store.unsorted(32)?;
     let state = ExpectBlinded {
         setup,
@@ -160,13 +161,13 @@ pub struct Evaluated {
 }
 
 impl ExpectBlinded {
-    /// Takes the next points of A and multiplies them; hands out R only when all of A has come and
-    /// passed every check.
+    /// Takes the next bytes of the code of A and multiplies its points; hands out R only when all
+    /// of A has come and passed every check.
     ///
     /// # Errors
-    /// [`Code::WrongCount`], [`Code::NotIncreasing`], [`Code::UnexpectedMessage`],
-    /// [`Code::NonCanonicalElement`], [`Code::IdentityElement`]; errors of the store;
-    /// [`Error::Cancelled`].
+    /// [`Code::MalformedMessage`], [`Code::WrongCount`], [`Code::NotIncreasing`],
+    /// [`Code::UnexpectedMessage`], [`Code::NonCanonicalElement`], [`Code::IdentityElement`];
+    /// errors of the store; [`Error::Cancelled`].
     ///
     /// # Discussion
     /// Answering piece by piece would be simpler and need no store, and would tell a peer who
@@ -175,9 +176,9 @@ impl ExpectBlinded {
     pub fn handle(
         mut self,
         header: RowsHeader,
-        records: &[u8],
+        bytes: &[u8],
     ) -> Result<Awaiting<Self, Evaluated>, Error> {
-        let complete = self.incoming.accept(header, records)?;
+        let Accepted { records, complete } = self.incoming.accept(header, bytes)?;
         let (points, _) = records.as_chunks::<32>();
         let mut raised = vec![[0; 32]; points.len()];
         batch::decode_mul_encode(

@@ -11,7 +11,7 @@
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use zeroize::Zeroizing;
@@ -204,8 +204,7 @@ impl Worker {
 
     /// Waits for room in the queue. The worker comes back unless its list failed.
     fn send(self, batch: Batch) -> Result<Self, StoreError> {
-        let sent = self.queue.as_ref().map(|queue| queue.send(batch));
-        if matches!(sent, Some(Ok(()))) {
+        if self.queue.as_ref().is_some_and(|queue| sent(queue, batch)) {
             return Ok(self);
         }
         // The thread hung up, which it does before the end only with an error.
@@ -215,7 +214,7 @@ impl Worker {
 
     fn finish(mut self) -> Outcome {
         self.queue = None;
-        match self.thread.take().map(JoinHandle::join) {
+        match self.thread.take().map(joined) {
             Some(Ok(outcome)) => outcome,
             // A panic goes to the caller, as it would without a thread in between.
             Some(Err(panic)) => resume_unwind(panic),
@@ -230,9 +229,36 @@ impl Drop for Worker {
         self.queue = None;
         if let Some(thread) = self.thread.take() {
             // Nobody wants the list any more, nor why it failed.
-            drop(thread.join());
+            drop(joined(thread));
         }
     }
+}
+
+/// Waits until the batch is in the queue; false if the thread hung up.
+///
+/// # Discussion
+/// The thread sorts on rayon's threads. A caller that is one of them must not just wait: if all of
+/// them did, for lists that wait to be sorted, nothing would ever move. So it works meanwhile.
+fn sent(queue: &SyncSender<Batch>, mut batch: Batch) -> bool {
+    loop {
+        batch = match queue.try_send(batch) {
+            Ok(()) => return true,
+            Err(TrySendError::Disconnected(_)) => return false,
+            Err(TrySendError::Full(batch)) => batch,
+        };
+        if rayon::yield_now().is_none() {
+            return queue.send(batch).is_ok();
+        }
+        thread::yield_now();
+    }
+}
+
+/// Waits for the end of the thread, as [`sent`] waits for room.
+fn joined(thread: JoinHandle<Outcome>) -> thread::Result<Outcome> {
+    while !thread.is_finished() && rayon::yield_now().is_some() {
+        thread::yield_now();
+    }
+    thread.join()
 }
 
 fn write_all(

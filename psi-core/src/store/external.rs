@@ -19,8 +19,8 @@
 //!   comparisons per record.
 //! * Memory: the cap at most, beside the guaranteed part (see [`Tuning`]); then only readers'
 //!   buffers.
-//! * Bytes written: `n * w` up to [`MERGE_RUNS_MAX`] runs. Beyond, the merged part again, at most
-//!   once per power of [`MERGE_RUNS_MAX`] in `k`. Bytes read: `n * w` per reader and counting pass.
+//! * Bytes written: `n * w` up to [`MERGE_RUNS_MAX`] runs, at most about twice that up to its square,
+//!   and so on. Bytes read: as many as are written again, and `n * w` per reader and counting pass.
 //! * Bytes on disk: `n * w`, and once more the runs that are being merged into one.
 //!
 //! # Discussion
@@ -52,12 +52,13 @@ const LISTS_PER_BUDGET: usize = 4;
 
 /// How an [`ExternalStore`] divides memory. The defaults are for everybody but tests.
 ///
-/// Work goes on however little is free, because some memory is taken without asking: by every list
-/// that is being written one and a half times `guaranteed_bytes` (the half for a moment, while it
-/// grows), by every reader of a list with runs, and by every merge of runs, a buffer for each run,
-/// at most [`MERGE_RUNS_MAX`] times `read_buffer_min`. All of it is counted. What is taken stays below the
-/// budget's total and these parts, for as many lists and readers as there are at once: a match
-/// writes at most two lists and reads at most two at once.
+/// Work goes on however little is free, because some memory is taken without asking, and counted: a
+/// list that is being written takes one and a half times `guaranteed_bytes` (the half for a moment,
+/// while it grows); a reader of a list with runs, and a merge, take a buffer for each run, together
+/// at most [`MERGE_RUNS_MAX`] times [`READ_BUFFER_BYTES_MIN`], which is 4 MiB. What is taken stays
+/// below the budget's total and these parts, for as many writers and readers as there are at once. A
+/// match writes at most two lists at once, one of which may be merging, and reads at most two: 15 MiB
+/// all in all.
 #[derive(Clone, Copy, Debug)]
 pub struct Tuning {
     /// Bytes that a list may always hold in memory.

@@ -41,7 +41,6 @@ pub(super) async fn receive(
     let (points, tags) = (setup.part.points(), setup.sender_size);
     let mut sent = Meter::new(&tools.progress, Stage::Send, points);
     let received = Meter::new(&tools.progress, Stage::Receive, tags + points);
-    let width = setup.tag_bytes;
     let work = compute(move || receiver::blind(setup, &seed, identities.as_ref(), tools));
     let blinded = link.working_while(work).await??;
     let (finished, until_finished) = oneshot::channel::<()>();
@@ -54,7 +53,7 @@ pub(super) async fn receive(
         until_finished,
     );
     let receiving = async {
-        let matched = receive_reply(&mut link.receiver, blinded.state, width, received).await;
+        let matched = receive_reply(&mut link.receiver, blinded.state, tags, received).await;
         drop(finished);
         matched
     };
@@ -71,25 +70,31 @@ pub(super) async fn receive(
 async fn receive_reply(
     from: &mut FrameReceiver,
     state: receiver::ExpectSenderKey,
-    tag_bytes: usize,
+    tags: u64,
     mut meter: Meter,
 ) -> Result<Matched, Failure> {
     let (match_index, point) = sender_key(from).await?;
     let mut state = compute(move || state.handle(match_index, &point)).await?;
     let mut state = loop {
-        let (header, records) = rows(from).await?;
-        meter.add(records.len() / tag_bytes)?;
-        match compute(move || state.handle(header, &records)).await? {
-            Awaiting::More(same) => state = same,
+        let (header, bytes) = rows(from).await?;
+        match compute(move || state.handle(header, &bytes)).await? {
+            Awaiting::More(same) => {
+                meter.reach(same.received())?;
+                state = same;
+            }
             Awaiting::Done(next) => break next,
         }
     };
     loop {
-        let (header, records) = rows(from).await?;
-        meter.add(records.len() / 32)?;
-        match compute(move || state.handle(header, &records)).await? {
+        // At first, all tags and no point.
+        meter.reach(tags.saturating_add(state.received()))?;
+        let (header, bytes) = rows(from).await?;
+        match compute(move || state.handle(header, &bytes)).await? {
             Awaiting::More(same) => state = same,
-            Awaiting::Done(matched) => return Ok(matched),
+            Awaiting::Done(matched) => {
+                meter.finish()?;
+                return Ok(matched);
+            }
         }
     }
 }
@@ -150,8 +155,8 @@ async fn receive_blinded(
     mut state: ExpectBlinded,
 ) -> Result<Evaluated, Failure> {
     loop {
-        let (header, records) = rows(from).await?;
-        match compute(move || state.handle(header, &records)).await? {
+        let (header, bytes) = rows(from).await?;
+        match compute(move || state.handle(header, &bytes)).await? {
             Awaiting::More(same) => state = same,
             Awaiting::Done(evaluated) => return Ok(evaluated),
         }

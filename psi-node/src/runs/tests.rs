@@ -143,7 +143,7 @@ fn a_full_disk_is_told_from_other_failures() {
 #[test]
 fn the_limit_holds_for_all_jobs_together_and_harms_no_list_that_is_written() {
     let folder = TempDir::new().unwrap();
-    let space = DiskSpace::new(Some(70_000));
+    let space = DiskSpace::new(Some(100_000));
     let first = runs(&folder, "1", &space);
     let second = runs(&folder, "2", &space);
     let list = write(&store(&first)).unwrap();
@@ -156,8 +156,9 @@ fn the_limit_holds_for_all_jobs_together_and_harms_no_list_that_is_written() {
         }
     };
     assert_eq!(error.kind, StoreErrorKind::DiskLimit);
+    assert!(!kept.is_empty(), "the limit is too low for this test");
     assert!(remedy(error.kind).contains("disk_limit"));
-    assert!(space.peak() <= 70_000);
+    assert!(space.peak() <= 100_000);
     let mut read = Vec::new();
     list.reader().unwrap().next_batch(&mut read, 2_000).unwrap();
     assert_eq!(read.len(), 32_000);

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{BackgroundStore, MemoryBudget};
 use crate::limits::{QUEUED_BATCH_BYTES, QUEUED_BATCHES_MAX};
+use crate::store::runs::testing::MemoryRuns;
 use crate::store::{
-    MemoryStore, RecordList, RecordStore, RecordWriter, StoreError, StoreErrorKind, conformance,
+    ExternalStore, MemoryStore, RecordList, RecordStore, RecordWriter, StoreError, StoreErrorKind,
+    Tuning, conformance,
 };
 
 /// Writers that fail, or panic, at their second push; counts those that exist.
@@ -142,5 +144,32 @@ fn queued_batches_are_bounded_and_counted() {
     assert_eq!(list.len(), (40 * QUEUED_BATCH_BYTES / 32) as u64);
     // One is gathered, one is written, the queue between them, and one in the sender's hand.
     assert!(budget.peak() <= (QUEUED_BATCHES_MAX + 3) * QUEUED_BATCH_BYTES);
+    assert_eq!(budget.taken(), 0);
+}
+
+#[test]
+fn lists_written_on_all_threads_that_sort_do_not_wait_for_each_other() {
+    // Every list has to be sorted often while its writer waits, on as many of rayon's threads as
+    // there are and more.
+    let budget = MemoryBudget::new(0);
+    let tuning = Tuning {
+        guaranteed_bytes: QUEUED_BATCH_BYTES,
+        list_bytes_max: QUEUED_BATCH_BYTES,
+        ..Tuning::of(&budget)
+    };
+    let runs = Arc::new(MemoryRuns::new());
+    let lists = ExternalStore::with_tuning(runs, budget.clone(), tuning);
+    let store = BackgroundStore::new(lists, budget.clone());
+    rayon::scope(|scope| {
+        for _ in 0..4 * rayon::current_num_threads() {
+            scope.spawn(|_| {
+                let mut writer = store.unsorted(32).unwrap();
+                writer.push(&batches(QUEUED_BATCHES_MAX * 3)).unwrap();
+                let list = writer.finish().unwrap();
+                let records = QUEUED_BATCHES_MAX * 3 * QUEUED_BATCH_BYTES / 32;
+                assert_eq!(list.len(), records as u64);
+            });
+        }
+    });
     assert_eq!(budget.taken(), 0);
 }

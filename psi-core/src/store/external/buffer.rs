@@ -142,5 +142,8 @@ fn fitted(
         return (records, grant);
     };
     copy.extend_from_slice(&records);
+    // Memory goes before its grant.
+    drop(records);
+    drop(grant);
     (copy, Some(less))
 }

@@ -9,13 +9,14 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::Home;
 use super::loser_tree::LoserTree;
+use crate::limits::{MERGE_RUNS_MAX, READ_BUFFER_BYTES_MIN};
 use crate::store::budget::Grant;
 use crate::store::runs::Run;
 use crate::store::sort::prefix;
 use crate::store::{RecordReader, StoreError, buffer};
 
-/// Buffers of one merge share so many bytes, unless that leaves one less than its minimum.
-const READ_BYTES: usize = 4 * 1024 * 1024;
+/// What the buffers of one merge take together, unless that leaves one less than its minimum.
+const READ_BYTES: usize = MERGE_RUNS_MAX * READ_BUFFER_BYTES_MIN;
 
 /// A place in one run.
 struct Source<'a> {
