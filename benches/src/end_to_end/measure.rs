@@ -19,6 +19,8 @@ use crate::size::{float, shown};
 /// How long nodes may go on after an answer, delivering and storing the last messages.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
 const SETTLE_STEP: Duration = Duration::from_millis(100);
+/// What the rest of the machine may use before a measurement is called disturbed.
+const OTHERS_SHARE_MAX: f64 = 0.1;
 
 /// How often and how long to measure.
 #[derive(Clone, Copy)]
@@ -85,6 +87,7 @@ fn with_kernel(setup: &Setup, plan: Plan, kernel: &SharedKernel) -> Outcome<Run>
             "  {name}: query {number} of {}: {:.1} s, {:.2} us of processor time per element",
             plan.repeat, query.wall_seconds, query.cpu_us_per_element
         );
+        warn_of_others(&query);
         queries.push(query);
     }
     Ok(Run {
@@ -97,6 +100,18 @@ fn with_kernel(setup: &Setup, plan: Plan, kernel: &SharedKernel) -> Outcome<Run>
         load,
         queries,
     })
+}
+
+/// A busy machine makes wall time meaningless, and processor time larger.
+fn warn_of_others(query: &Query) {
+    let others = query.other_cpu_seconds + query.stolen_cpu_seconds;
+    let share = others / (query.wall_seconds * float(cores()));
+    if share > OTHERS_SHARE_MAX {
+        eprintln!(
+            "warning: others took {:.0} % of the processors meanwhile",
+            share * 100.0
+        );
+    }
 }
 
 /// One query, and the floor that was measured after it.

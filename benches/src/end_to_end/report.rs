@@ -14,6 +14,7 @@ use crate::data::{IdKind, Source};
 use crate::failure::{Failure, Outcome};
 use crate::floor::Floor;
 use crate::proc::Machine;
+use crate::size::float;
 
 /// The version of this document.
 const VERSION: u64 = 1;
@@ -203,6 +204,20 @@ impl Run {
 }
 
 impl Query {
+    /// The part of the processors that both nodes together kept busy, of what other processes and
+    /// guests left to them; 1 at most.
+    pub(crate) fn busy_of_available(&self, cores: u64) -> f64 {
+        let Pair { receiver, sender } = &self.nodes;
+        let cpu = receiver.cpu_seconds + sender.cpu_seconds;
+        let others = self.other_cpu_seconds + self.stolen_cpu_seconds;
+        let available = self.wall_seconds * float(cores) - others;
+        if available > cpu {
+            cpu / available
+        } else {
+            1.0
+        }
+    }
+
     /// The larger of both nodes' peaks during the query.
     pub(crate) fn peak_rss_bytes(&self) -> u64 {
         let Pair { receiver, sender } = &self.nodes;
@@ -270,7 +285,7 @@ pub(crate) mod tests {
     /// A run of equal tables that cost so many microseconds for each element.
     pub(crate) fn run(kernel: &str, rows: u64, us: f64) -> Run {
         let node = NodeUse {
-            cpu_seconds: crate::size::float(rows) * us * 1e-6,
+            cpu_seconds: float(rows) * us * 1e-6,
             peak_rss_bytes: 50_000_000 + 100 * rows,
             life_peak_rss_bytes: 60_000_000 + 100 * rows,
             peak_disk_bytes: 30 * rows,
@@ -351,6 +366,19 @@ pub(crate) mod tests {
         slower.cpu_us_per_element = 95.0;
         run.queries.insert(0, slower);
         assert!((run.best().cpu_us_per_element - 90.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_others_took_does_not_count_as_idle() {
+        let mut query = run("portable", 1_000_000, 90.0).queries.remove(0);
+        // 180 s of processor time in 120 s on two processors.
+        query.wall_seconds = 120.0;
+        assert!((query.busy_of_available(2) - 0.75).abs() < 1e-9);
+        query.other_cpu_seconds = 35.0;
+        query.stolen_cpu_seconds = 5.0;
+        assert!((query.busy_of_available(2) - 0.9).abs() < 1e-9);
+        query.other_cpu_seconds = 100.0;
+        assert!((query.busy_of_available(2) - 1.0).abs() < 1e-9);
     }
 
     #[test]

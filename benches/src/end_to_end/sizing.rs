@@ -8,7 +8,7 @@
 //!   at the same time; then the Sender raises the Receiver's list while the Receiver waits; then
 //!   the Receiver unblinds it while the Sender waits. So the wall time is three quarters of both
 //!   nodes' processor time together over one machine's processors, and over the part of them that
-//!   was kept busy when measured.
+//!   was kept busy when measured, of those that other processes left.
 //! * Memory is bounded by `memory_limit`; lists that do not fit are on disk. Disk is what the larger
 //!   side's lists took at one time, for each row; from a measured size at which lists were on disk.
 //! * Bytes grow with the rows; the time to transfer them is not hidden behind the arithmetic.
@@ -47,7 +47,7 @@ pub(crate) fn render(report: &Report) -> Outcome<String> {
         runs.sort_by_key(|run| run.rows.receiver);
         let limit = limit.map_or_else(String::new, |limit| format!(", memory limit {limit}"));
         text += &format!("Kernel `{kernel}`{limit}, {} profile, ", report.profile);
-        text += &of_kernel(&runs);
+        text += &of_kernel(&runs, report.machine.cores);
         text.push('\n');
     }
     Ok(text)
@@ -58,12 +58,13 @@ fn equal(runs: &[Run]) -> impl Iterator<Item = &Run> {
         .filter(|run| run.rows.receiver == run.rows.sender)
 }
 
-fn of_kernel(runs: &[&Run]) -> String {
+fn of_kernel(runs: &[&Run], cores_measured: u64) -> String {
     let Some(largest) = runs.last() else {
         return String::new();
     };
     let best = largest.best();
     let rate = best.cpu_us_per_element;
+    let busy = best.busy_of_available(cores_measured);
     let bytes = best
         .udp_bytes_per_element
         .unwrap_or(best.stream_bytes_per_element);
@@ -90,9 +91,7 @@ fn of_kernel(runs: &[&Run]) -> String {
         let elements = float(2 * rows);
         let cpu = elements * us * 1e-6;
         let mut cells = vec![shown(rows), format!("{:.2}", cpu / 3600.0)];
-        cells.extend(
-            CORES.map(|cores| duration(cpu * SERIAL_SHARE / (float(cores) * best.cores_busy))),
-        );
+        cells.extend(CORES.map(|cores| duration(cpu * SERIAL_SHARE / (float(cores) * busy))));
         cells.push(measured.map_or_else(
             || "memory_limit".to_owned(),
             |run| size(float(run.best().peak_rss_bytes())),
@@ -115,7 +114,7 @@ fn of_kernel(runs: &[&Run]) -> String {
     format!(
         "{rate:.2} us/element, {bytes:.1} bytes/element and {:.0} % of the processors busy at {} \
          rows:\n\n{}",
-        best.cores_busy * 100.0,
+        busy * 100.0,
         shown(largest.rows.receiver),
         table.to_markdown()
     )
