@@ -1,10 +1,13 @@
 //! The codec of lists on the wire, per record, on one thread.
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use std::time::Duration;
+
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use psi_core::list::{RecordCodec as _, Rice};
 use psi_core::seed::{JobSeed, Purpose};
 
-const RECORDS: usize = 100_000;
+/// Few enough that a run is short, so that the median says something on a machine that is not idle.
+const RECORDS: usize = 10_000;
 
 /// Random records in ascending order, one after the other.
 fn sorted(width: usize) -> Vec<u8> {
@@ -20,6 +23,9 @@ fn sorted(width: usize) -> Vec<u8> {
 fn codec(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rice");
     group.throughput(Throughput::Elements(RECORDS as u64));
+    group.sampling_mode(SamplingMode::Flat);
+    group.sample_size(1000);
+    group.measurement_time(Duration::from_secs(1));
     // Tags of a list of a million, and points.
     for width in [11, 32] {
         let records = sorted(width);

@@ -5,11 +5,14 @@
 //! cost as much as a third of a multiplication and can only be batched inside. Outputs of all
 //! backends are identical bytes. Calls are single-threaded; [`batch`] spreads them over rayon.
 
+#[cfg(target_arch = "x86_64")]
+pub mod avx2;
 pub mod batch;
 #[cfg(test)]
 mod conformance;
 pub mod counting;
 pub mod portable;
+mod vector;
 
 use crate::group::SecretScalar;
 

@@ -8,7 +8,7 @@
 //!
 //! The normative text is `docs/spec/`; comments cite it as `Spec 04 §2`.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod canary;
 pub mod digest;

@@ -70,6 +70,8 @@ struct Incoming {
     transcript: ListTranscript,
     /// Decoded and checked, and not handed out: less than a kernel call's worth.
     held: Vec<u8>,
+    /// Points that were handed out and wait for the arithmetic, one piece.
+    waiting: Vec<u8>,
 }
 
 /// What became of a piece of a list.
@@ -97,6 +99,7 @@ impl Incoming {
             order: OrderCheck::new(width, count),
             transcript: ListTranscript::new(list, match_index, 0, width, count),
             held: Vec::new(),
+            waiting: Vec::new(),
         })
     }
 
@@ -124,6 +127,29 @@ impl Incoming {
             self.held = records.split_off(records.len() - records.len() % call);
         }
         Ok(Accepted { records, complete })
+    }
+
+    /// [`Self::accept`] for a list of points, while the points of the piece before go through
+    /// `work`. Returns whether the list is complete and all of it went through.
+    fn accept_points(
+        &mut self,
+        header: RowsHeader,
+        bytes: &[u8],
+        mut work: impl FnMut(&[[u8; 32]]) -> Result<(), Error> + Send,
+    ) -> Result<bool, Error> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let (accepted, worked) = rayon::join(
+            || self.accept(header, bytes),
+            || work(waiting.as_chunks::<32>().0),
+        );
+        let Accepted { records, complete } = accepted?;
+        worked?;
+        if complete {
+            work(records.as_chunks::<32>().0)?;
+        } else {
+            self.waiting = records;
+        }
+        Ok(complete)
     }
 
     /// How many records have come and passed the checks.

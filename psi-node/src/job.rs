@@ -7,6 +7,7 @@
 mod chain;
 mod exchange;
 mod failure;
+mod feed;
 mod link;
 mod live;
 pub mod registry;

@@ -11,6 +11,8 @@ use crate::harness::{COUNT, Node, World, eventually, people, people_csv, people_
 /// As digests, a little more than the 1 MiB that a list may hold in any case.
 const PEOPLE: u32 = 36_000;
 const SHARED: u32 = 21_000;
+/// Enough to count identities when the table is loaded, and not for the two lists of a match.
+const ONE_LIST_AND_A_HALF: &str = "1700kB";
 
 /// Files in the folders of running jobs.
 fn runs(node: &Node) -> usize {
@@ -72,7 +74,7 @@ fn lists_that_a_crash_left_are_removed_at_the_next_start() {
 
 #[test]
 fn a_list_that_finds_no_room_ends_its_own_job_with_the_reason_and_the_way_out() {
-    let mut world = world("disk_limit = \"100kB\"\n");
+    let mut world = world(&format!("disk_limit = \"{ONE_LIST_AND_A_HALF}\"\n"));
     world.serve();
     let document = world.a.query(COUNT).expect(1).json();
     assert_eq!(document["status"], "aborted", "{document}");

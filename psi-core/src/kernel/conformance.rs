@@ -5,7 +5,9 @@ use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng as _, SeedableRng as _};
 
 use super::portable::Portable;
-use super::{DecodeFailed, Kernel, batch};
+use super::vector::lanes::model::Model;
+use super::vector::recode::Digits;
+use super::{DecodeFailed, Kernel, batch, vector};
 use crate::group::{Element, SecretScalar, hash_to_uniform, vectors};
 
 /// Lengths around the sizes at which a batched or vectorised kernel changes its path.
@@ -165,6 +167,46 @@ fn the_smallest_index_that_does_not_decode_is_reported(kernel: &dyn Kernel) {
 #[test]
 fn the_portable_kernel_keeps_the_promises_of_every_kernel() {
     check(&Portable);
+}
+
+#[test]
+fn the_avx2_kernel_keeps_the_promises_of_every_kernel() {
+    #[cfg(target_arch = "x86_64")]
+    match super::avx2::Avx2::detect() {
+        Some(avx2) => check(&avx2),
+        None => eprintln!("not tested: this machine has no AVX2 and FMA"),
+    }
+}
+
+#[test]
+fn the_model_of_the_vector_kernel_keeps_the_promises_of_every_kernel() {
+    check(&Modelled);
+}
+
+/// The vector kernel on the scalar model of the lanes, which checks every bound on the way.
+struct Modelled;
+
+impl Kernel for Modelled {
+    fn name(&self) -> &'static str {
+        "model"
+    }
+
+    fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
+        vector::map_mul_encode::<Model>(uniform, &Digits::of_half(k), out);
+    }
+
+    fn decode_mul_encode(
+        &self,
+        points: &[[u8; 32]],
+        k: &SecretScalar,
+        out: &mut [[u8; 32]],
+    ) -> Result<(), DecodeFailed> {
+        vector::decode_mul_encode::<Model>(points, &Digits::of_half(k), out)
+    }
+
+    fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]) {
+        Portable.base_mul_encode(k, out);
+    }
 }
 
 /// Runs a kernel through [`batch`], so that the same tests cover the spreading over threads.

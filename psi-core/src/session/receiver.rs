@@ -221,32 +221,21 @@ impl ExpectEvaluated {
         header: RowsHeader,
         bytes: &[u8],
     ) -> Result<Awaiting<Self, Matched>, Error> {
-        let Accepted { records, complete } = self.incoming.accept(header, bytes)?;
-        let (points, _) = records.as_chunks::<32>();
-        self.canaries.push(points)?;
-        let mut plain = vec![[0; 32]; points.len()];
-        batch::decode_mul_encode(
-            self.keep.tools.kernel.as_ref(),
-            points,
-            &self.unblind,
-            &mut plain,
-        )
-        .map_err(decode_failed)?;
-        let setup = &self.keep.setup;
-        let mut tags = Vec::new();
-        tag::tags(
-            &setup.job_id,
-            setup.match_index,
-            &plain,
-            setup.tag_bytes,
-            &mut tags,
-        );
-        self.writer.push(&tags)?;
-        self.done += points.len() as u64;
-        self.keep
-            .tools
-            .progress
-            .report(Stage::Match, self.done, setup.part.points())?;
+        let (setup, tools) = (&self.keep.setup, &self.keep.tools);
+        let complete = self.incoming.accept_points(header, bytes, |points| {
+            self.canaries.push(points)?;
+            let mut plain = vec![[0; 32]; points.len()];
+            let kernel = tools.kernel.as_ref();
+            batch::decode_mul_encode(kernel, points, &self.unblind, &mut plain)
+                .map_err(decode_failed)?;
+            let mut tags = Vec::new();
+            let (job_id, width) = (&setup.job_id, setup.tag_bytes);
+            tag::tags(job_id, setup.match_index, &plain, width, &mut tags);
+            self.writer.push(&tags)?;
+            self.done += points.len() as u64;
+            let total = setup.part.points();
+            tools.progress.report(Stage::Match, self.done, total)
+        })?;
         if complete {
             self.finish().map(Awaiting::Done)
         } else {

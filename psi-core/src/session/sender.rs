@@ -10,8 +10,7 @@ use std::sync::Arc;
 
 use super::receiver::decode_failed;
 use super::{
-    Accepted, Awaiting, BATCH_RECORDS, Incoming, MatchSetup, SharedList, Tools, list_transcript,
-    opened_cell,
+    Awaiting, BATCH_RECORDS, Incoming, MatchSetup, SharedList, Tools, list_transcript, opened_cell,
 };
 use crate::error::{Code, Error};
 use crate::group::SecretScalar;
@@ -178,21 +177,17 @@ impl ExpectBlinded {
         header: RowsHeader,
         bytes: &[u8],
     ) -> Result<Awaiting<Self, Evaluated>, Error> {
-        let Accepted { records, complete } = self.incoming.accept(header, bytes)?;
-        let (points, _) = records.as_chunks::<32>();
-        let mut raised = vec![[0; 32]; points.len()];
-        batch::decode_mul_encode(
-            self.tools.kernel.as_ref(),
-            points,
-            &self.scalar,
-            &mut raised,
-        )
-        .map_err(decode_failed)?;
-        self.writer.push(raised.as_flattened())?;
-        self.done += points.len() as u64;
-        self.tools
-            .progress
-            .report(Stage::Evaluate, self.done, self.setup.part.points())?;
+        let (setup, tools) = (&self.setup, &self.tools);
+        let complete = self.incoming.accept_points(header, bytes, |points| {
+            let mut raised = vec![[0; 32]; points.len()];
+            let kernel = tools.kernel.as_ref();
+            batch::decode_mul_encode(kernel, points, &self.scalar, &mut raised)
+                .map_err(decode_failed)?;
+            self.writer.push(raised.as_flattened())?;
+            self.done += points.len() as u64;
+            let total = setup.part.points();
+            tools.progress.report(Stage::Evaluate, self.done, total)
+        })?;
         if complete {
             self.finish().map(Awaiting::Done)
         } else {

@@ -108,19 +108,19 @@ impl Meter {
     }
 
     /// `records` more have crossed.
-    pub(super) fn add(&mut self, records: u64) -> Result<(), Failure> {
+    pub(super) fn add(&mut self, records: u64) -> Result<(), psi_core::Error> {
         self.reach(self.done.saturating_add(records))
     }
 
     /// All have crossed.
-    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+    pub(super) fn finish(&mut self) -> Result<(), psi_core::Error> {
         self.reach(self.total)
     }
 
     /// `records` have crossed, all told.
-    pub(super) fn reach(&mut self, records: u64) -> Result<(), Failure> {
+    pub(super) fn reach(&mut self, records: u64) -> Result<(), psi_core::Error> {
         self.done = records;
-        Ok(self.progress.report(self.stage, self.done, self.total)?)
+        self.progress.report(self.stage, self.done, self.total)
     }
 }
 
