@@ -120,6 +120,8 @@ async fn run_request(
 
     let link = Link::new(conn.open_stream().await?);
     let result = over_link(ctx, job, &conn, link, &collab, plan, document).await;
+    let stats = &mut document.stats;
+    (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
     conn.close(Code::Interrupted);
     result
 }
