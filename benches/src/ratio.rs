@@ -13,10 +13,10 @@ use psi_core::seed::{JobSeed, Purpose};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Points of one call: what a session asks for at a time.
-pub const POINTS: usize = psi_core::kernel::batch::BATCH;
+pub(crate) const POINTS: usize = psi_core::kernel::batch::BATCH;
 
 /// Inputs of both paths.
-pub struct Inputs {
+pub(crate) struct Inputs {
     digests: Vec<[u8; 32]>,
     points: Vec<[u8; 32]>,
     scalar: SecretScalar,
@@ -24,7 +24,7 @@ pub struct Inputs {
 
 impl Inputs {
     /// The same for every run.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let digests: Vec<[u8; 32]> = (0..POINTS)
             .map(|n| [u8::try_from(n).unwrap_or(0); 32])
             .collect();
@@ -43,7 +43,7 @@ impl Inputs {
     }
 
     /// `expand_message_xmd` alone.
-    pub fn expand(&self) -> Vec<[u8; 64]> {
+    pub(crate) fn expand(&self) -> Vec<[u8; 64]> {
         self.digests
             .iter()
             .map(|digest| hash_to_uniform(b"psi/v1/text", digest))
@@ -51,12 +51,12 @@ impl Inputs {
     }
 
     /// The path of an own identity: expand, map, multiply, encode.
-    pub fn encode(&self, kernel: &dyn Kernel, out: &mut [[u8; 32]]) {
+    pub(crate) fn encode(&self, kernel: &dyn Kernel, out: &mut [[u8; 32]]) {
         kernel.map_mul_encode(&self.expand(), &self.scalar, out);
     }
 
     /// The path of a peer's point: decode, multiply, encode.
-    pub fn evaluate(&self, kernel: &dyn Kernel, out: &mut [[u8; 32]]) {
+    pub(crate) fn evaluate(&self, kernel: &dyn Kernel, out: &mut [[u8; 32]]) {
         kernel
             .decode_mul_encode(&self.points, &self.scalar, out)
             .expect("the points were encoded by a kernel");
@@ -65,25 +65,25 @@ impl Inputs {
 
 /// Microseconds per point.
 #[derive(Clone, Copy, Debug)]
-pub struct Cost {
+pub(crate) struct Cost {
     /// Of the least disturbed run.
-    pub min: f64,
+    pub(crate) min: f64,
     /// Of the run in the middle.
-    pub median: f64,
+    pub(crate) median: f64,
 }
 
 /// What one kernel costs.
-pub struct Costs {
+pub(crate) struct Costs {
     /// The kernel's name.
-    pub kernel: &'static str,
+    pub(crate) kernel: &'static str,
     /// Of the path of an own identity.
-    pub encode: Cost,
+    pub(crate) encode: Cost,
     /// Of the path of a peer's point.
-    pub evaluate: Cost,
+    pub(crate) evaluate: Cost,
 }
 
 /// Measures every kernel of this machine, the portable one first.
-pub fn measure(runs: usize) -> Vec<Costs> {
+pub(crate) fn measure(runs: usize) -> Vec<Costs> {
     let inputs = Inputs::new();
     let kernels = available();
     let mut out = vec![[0; 32]; POINTS];
@@ -106,7 +106,7 @@ pub fn measure(runs: usize) -> Vec<Costs> {
 }
 
 /// A table of the costs, with the ratios to those of the first kernel.
-pub fn table(all: &[Costs]) -> String {
+pub(crate) fn table(all: &[Costs]) -> String {
     use std::fmt::Write as _;
     let mut text = String::from(
         "us per point      encode path              evaluate path\n\

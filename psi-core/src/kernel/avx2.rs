@@ -4,11 +4,18 @@
 //! contains `unsafe`.
 //!
 //! # Safety
-//! Every `unsafe` block here calls instructions that exist only with AVX2 and FMA. They are reached
-//! in one way: through the methods of [`Avx2`], and a value of that type exists only if
-//! [`Avx2::detect`] has found both. `Vector`, the type whose methods hold the instructions, is
-//! private to this module and is named nowhere but below those methods.
+//! Every `unsafe` block here runs instructions that exist only with AVX2 and FMA, and nothing else:
+//! no pointer is read or written. They are reached in one way: through the methods of [`Avx2`], and
+//! a value of that type exists only if [`Avx2::detect`] has found both. `Vector`, the type whose
+//! methods hold the instructions, is private to this module and is named nowhere but below those
+//! methods.
+//!
+//! # Discussion
+//! The registers of AVX-512 would hold eight elements, and its 52-bit multiply-add would replace the
+//! floats. No such kernel is here: it would be another implementation of [`vector::lanes::Lanes`]
+//! with products of its own, and [`vector::lanes::LANES`] would become part of that trait.
 #![allow(unsafe_code, reason = "vector instructions; the argument stands above")]
+#![expect(clippy::inline_always, reason = "as in `vector`")]
 
 mod lanes;
 #[cfg(test)]

@@ -15,6 +15,15 @@
 //! All of it is written once and generic over the lanes. [`super::avx2`] runs it on vector
 //! registers; the tests also run it on a scalar model of the same arithmetic that checks every
 //! bound at every step.
+#![expect(
+    clippy::inline_always,
+    reason = "see `lanes::Lanes`: outside a function that is compiled for the machine this is slow"
+)]
+#![expect(
+    clippy::many_single_char_names,
+    clippy::similar_names,
+    reason = "the names of the published formulas"
+)]
 
 mod decode;
 mod encode;

@@ -110,7 +110,7 @@ pub(in crate::kernel) fn multiply<L: Lanes>(point: &Extended<L>, k: &Digits) -> 
 #[inline(always)]
 fn multiply_inline<L: Lanes>(point: &Extended<L>, k: &Digits) -> Extended<L> {
     let table = Table::new(point);
-    let mut digits = k.from_highest();
+    let mut digits = k.downwards();
     let mut sum: Completed<L> = match digits.next() {
         Some((magnitude, sign)) => {
             let zero = Reduced::constant(&constants::ZERO);

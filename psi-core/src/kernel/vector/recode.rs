@@ -38,7 +38,7 @@ impl Digits {
     }
 
     /// Magnitude, and all ones if the digit is negative, from the highest digit to the lowest.
-    pub(in crate::kernel) fn from_highest(&self) -> impl Iterator<Item = (u64, u64)> {
+    pub(in crate::kernel) fn downwards(&self) -> impl Iterator<Item = (u64, u64)> {
         self.0.iter().rev().map(|digit| {
             let sign = digit >> 7;
             let magnitude = (digit ^ sign).wrapping_sub(sign);
@@ -65,7 +65,7 @@ mod tests {
 
     fn value(digits: &Digits) -> Scalar {
         digits
-            .from_highest()
+            .downwards()
             .fold(Scalar::ZERO, |sum, (magnitude, sign)| {
                 let digit = Scalar::from(magnitude);
                 sum * Scalar::from(16_u8) + if sign == 0 { digit } else { -digit }
@@ -81,7 +81,7 @@ mod tests {
         scalars.extend((0..200_u8).map(|i| Scalar::from_bytes_mod_order([i; 32]).invert()));
         for scalar in scalars {
             let digits = Digits::new(&scalar.to_bytes());
-            assert_eq!(digits.from_highest().count(), DIGITS);
+            assert_eq!(digits.downwards().count(), DIGITS);
             assert!(digits.0.iter().all(|digit| (-8..=8).contains(digit)));
             assert_eq!(value(&digits), scalar);
         }

@@ -57,9 +57,9 @@ impl Plain {
     fn add(self, other: Self) -> Self {
         let mut digits = [0; 16];
         let mut carry = 0;
-        for i in 0..8 {
-            let sum = u64::from(self.0[i]) + u64::from(other.0[i]) + carry;
-            digits[i] = u32::try_from(sum & 0xffff_ffff).unwrap();
+        for (digit, (a, b)) in digits.iter_mut().zip(self.0.into_iter().zip(other.0)) {
+            let sum = u64::from(a) + u64::from(b) + carry;
+            *digit = u32::try_from(sum & 0xffff_ffff).unwrap();
             carry = sum >> 32;
         }
         assert_eq!(carry, 0, "both are below 2^255");
