@@ -22,6 +22,8 @@ use crate::size::shown;
 
 /// The environment variable that makes a node use one kernel.
 const KERNEL_VARIABLE: &str = "PSI_KERNEL";
+/// What a node logs, among it the kernel that it uses.
+const LOG_VARIABLE: (&str, &str) = ("RUST_LOG", "warn,psi_node=info");
 
 /// What two nodes are made for.
 pub(crate) struct Setup<'a> {
@@ -157,6 +159,7 @@ impl Setup<'_> {
             .args(["serve", "--config"])
             .arg(&node.config)
             .env(KERNEL_VARIABLE, kernel)
+            .env(LOG_VARIABLE.0, LOG_VARIABLE.1)
             .stdout(Stdio::piped())
             .stderr(fs::File::create(&log_file)?)
             .spawn()?;
@@ -182,7 +185,7 @@ impl Setup<'_> {
         match wait.recv_timeout(self.patience) {
             Ok(Ok(())) => {}
             Ok(Err(said)) => {
-                let log = fs::read_to_string(log_file)?;
+                let log = fs::read_to_string(&log_file)?;
                 return Err(Failure::other(format!("a node did not start: {said}{log}")));
             }
             Err(_) => {
@@ -191,6 +194,13 @@ impl Setup<'_> {
                     self.patience.as_secs()
                 )));
             }
+        }
+        // A figure under the name of another kernel would be worse than none.
+        if !fs::read_to_string(log_file)?.contains(&format!("kernel=\"{kernel}\"")) {
+            return Err(Failure::other(format!(
+                "the node does not say in its log that it uses the kernel `{kernel}`; is it as \
+                 new as this program?"
+            )));
         }
         let load = Load {
             wall_seconds: started.elapsed().as_secs_f64(),
