@@ -3,6 +3,7 @@
 //! The program is the one that users run, and is used as they use it: `init`, `collab`, `serve`,
 //! `query`. The Receiver's node is also the one that asks.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::{SocketAddr, UdpSocket};
@@ -112,20 +113,26 @@ impl Setup<'_> {
     fn configuration(&self, role: &str, rows: u64, listen: &str) -> String {
         let mut text = format!("name = \"{role}\"\nlisten = \"{listen}\"\nstate_dir = \"state\"\n");
         let Pair { receiver, sender } = self.rows;
-        text += &format!("identities_max = {}\n", receiver.max(sender));
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "identities_max = {}", receiver.max(sender));
         if let Some(limit) = self.memory_limit {
-            text += &format!("memory_limit = \"{limit}\"\n");
+            let _ = writeln!(text, "memory_limit = \"{limit}\"");
         }
         let (extension, kind) = (self.source.extension(), self.id_kind.name());
-        text += &format!("\n[table.ids]\nsource = \"../{role}.{extension}\"\nminimum = 1\n");
+        let _ = writeln!(
+            text,
+            "\n[table.ids]\nsource = \"../{role}.{extension}\"\nminimum = 1"
+        );
         // Without it the smaller list would be the Receiver's.
         if role == "receiver" && receiver > sender {
             text += "prefer_receiver = true\n";
         }
-        text + &format!(
+        let _ = writeln!(
+            text,
             "\n[[table.ids.key]]\ncolumns = [\"id\"]\nkinds = [\"{kind}\"]\nunique = true\n\
-             identities = {rows}\n"
-        )
+             identities = {rows}"
+        );
+        text
     }
 
     fn collaborate(&self, members: &[(&str, &Prepared); 2]) -> Outcome<()> {

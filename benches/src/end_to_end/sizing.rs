@@ -13,6 +13,8 @@
 //!   side's lists took at one time, for each row; from a measured size at which lists were on disk.
 //! * Bytes grow with the rows; the time to transfer them is not hidden behind the arithmetic.
 
+use std::fmt::Write as _;
+
 use crate::failure::{Failure, Outcome};
 use crate::report::{Report, Run};
 use crate::size::{float, shown};
@@ -46,9 +48,13 @@ pub(crate) fn render(report: &Report) -> Outcome<String> {
             .collect();
         runs.sort_by_key(|run| run.rows.receiver);
         let limit = limit.map_or_else(String::new, |limit| format!(", memory limit {limit}"));
-        text += &format!("Kernel `{kernel}`{limit}, {} profile, ", report.profile);
-        text += &of_kernel(&runs, report.machine.cores);
-        text.push('\n');
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            text,
+            "Kernel `{kernel}`{limit}, {} profile, {}",
+            report.profile,
+            of_kernel(&runs, report.machine.cores)
+        );
     }
     Ok(text)
 }
