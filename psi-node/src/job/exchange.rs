@@ -100,10 +100,6 @@ async fn receive_reply(
 }
 
 /// What the Receiver awaits of the two lists that follow each other.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one, and it is moved once for each frame"
-)]
 enum Reply {
     Tags(ExpectTags),
     Points(ExpectEvaluated),
