@@ -1,7 +1,7 @@
 //! What hardware and time to expect for tables of other sizes, from measured rates.
 //!
 //! For each kernel the rates are those of the largest measured pair of equal tables; a size that
-//! was measured itself is marked as measured, every other as extrapolated. The model:
+//! was measured itself, within a tenth, is marked as measured, every other as extrapolated. The model:
 //!
 //! * processor time grows with the rows. (Sorting adds a logarithm; it is a small part.)
 //! * Each node has a machine of its own with so many processors. First both blind their own lists
@@ -92,7 +92,7 @@ fn of_kernel(runs: &[&Run], cores_measured: u64) -> String {
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
     let mut table = Table::new(&headers);
     for rows in ROWS {
-        let measured = runs.iter().rev().find(|run| run.rows.receiver == rows);
+        let measured = runs.iter().rev().find(|run| close(run.rows.receiver, rows));
         let us = measured.map_or(rate, |run| run.best().cpu_us_per_element);
         let elements = float(2 * rows);
         let cpu = elements * us * 1e-6;
@@ -104,17 +104,15 @@ fn of_kernel(runs: &[&Run], cores_measured: u64) -> String {
         ));
         cells.push(match (measured, disk_bytes_per_row(largest)) {
             (Some(run), _) => size(float(run.best().peak_disk_bytes())),
-            (None, Some(bytes)) => size(bytes * float(rows)),
-            (None, None) => "not known".to_owned(),
+            (None, Some(bytes)) if rows > largest.rows.receiver => size(bytes * float(rows)),
+            _ => "not known".to_owned(),
         });
         cells.push(size(elements * bytes));
         cells.push(duration(elements * bytes * 8.0 / 1e9));
-        let origin = if measured.is_some() {
-            "measured"
-        } else {
-            "extrapolated"
-        };
-        cells.push(origin.to_owned());
+        cells.push(measured.map_or_else(
+            || "extrapolated".to_owned(),
+            |run| format!("measured at {}", shown(run.rows.receiver)),
+        ));
         table.push(cells);
     }
     format!(
@@ -124,6 +122,11 @@ fn of_kernel(runs: &[&Run], cores_measured: u64) -> String {
         shown(largest.rows.receiver),
         table.to_markdown()
     )
+}
+
+/// Whether a measured size stands for another: a tenth more or less changes nothing that is shown.
+const fn close(measured: u64, rows: u64) -> bool {
+    measured.abs_diff(rows) <= rows / 10
 }
 
 /// What lists on disk take; `None` if they were in memory.

@@ -37,10 +37,11 @@ pub(super) async fn feed<S: Send + 'static, T: Send + 'static>(
             match step(state, header, &bytes)? {
                 Awaiting::More(same) => state = same,
                 Awaiting::Done(end) => {
+                    // Also waits for a piece that is on its way into the queue.
                     waiting.close();
-                    return match waiting.try_recv() {
-                        Ok(_) => Err(follows_the_last()),
-                        Err(_) => Ok(end),
+                    return match waiting.blocking_recv() {
+                        Some(_) => Err(follows_the_last()),
+                        None => Ok(end),
                     };
                 }
             }

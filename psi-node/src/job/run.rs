@@ -120,7 +120,8 @@ async fn run_live(
     };
     let identities = freeze(ctx, link, agreed, &tools).await?;
     let list = Arc::clone(&identities);
-    let digest = compute(move || Ok(input_digest(&list)?)).await?;
+    let work = compute(move || Ok(input_digest(&list)?));
+    let digest = link.working_while(work).await??;
     let own = opening_commitment(&job_id, &seed, &digest);
     link.send(&Control::Commitment(own)).await?;
     let Control::Commitment(theirs) = link.control().await? else {
@@ -189,13 +190,13 @@ fn input_digest(identities: &SharedList) -> Result<[u8; 64], StoreError> {
         .chain_update(b"psi/v1/input")
         .chain_update(identities.len().to_be_bytes());
     let mut reader = identities.reader()?;
-    let mut batch = Vec::new();
+    let mut batch = Zeroizing::new(Vec::with_capacity(BATCH_RECORDS * identities.width()));
     loop {
         reader.next_batch(&mut batch, BATCH_RECORDS)?;
         if batch.is_empty() {
             return Ok(hash.finalize().into());
         }
-        hash.update(&batch);
+        hash.update(batch.as_slice());
     }
 }
 
