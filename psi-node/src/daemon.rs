@@ -27,7 +27,6 @@ use crate::job::{self, ChainLocks, JobContext, LiveJobs};
 use crate::lists::{self, JOBS_FOLDER, Lists};
 use crate::memory::MemoryShares;
 use crate::net::{Endpoint, NetLimits, Pins};
-use crate::runs;
 use crate::state::State;
 use crate::threads::{self, EngineThreads};
 
@@ -236,8 +235,7 @@ fn recover(state: &State, state_dir: &Path) -> Result<(), UserError> {
 /// Loads and checks the configured tables. Identities are counted in lists in the folder `place`.
 ///
 /// # Errors
-/// [`UserError`] if a configured value makes no sense whatever the data, or that folder cannot be
-/// made.
+/// [`UserError`] if a configured value makes no sense whatever the data.
 pub(crate) async fn load(
     config: &NodeConfig,
     lists: &Lists,
@@ -248,9 +246,7 @@ pub(crate) async fn load(
         memory_bytes: usize::try_from(shares.engine_bytes).unwrap_or(usize::MAX),
         threads: config.engine_threads(),
     };
-    let store = lists
-        .store(place)
-        .map_err(|e| UserError::new(Exit::Internal, e.to_string(), runs::remedy(e.kind)))?;
+    let store = lists.store(place);
     let (name, tables) = (&config.name, &config.table);
     Catalog::load_with_store(name, &config.base_dir, tables, &engine, store)
         .await

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use psi_core::store::{BackgroundStore, ExternalStore, MemoryBudget, RecordStore, StoreError};
+use psi_core::store::{BackgroundStore, ExternalStore, MemoryBudget, RecordStore};
 
 use crate::config::NodeConfig;
 use crate::memory::MemoryShares;
@@ -41,14 +41,13 @@ impl Lists {
         }
     }
 
-    /// A store whose lists live in the folder `job`, which goes with the last of them.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the folder cannot be made, or exists.
-    pub fn store(&self, job: &str) -> Result<Arc<dyn RecordStore>, StoreError> {
-        let runs = DiskRuns::create(&self.jobs_dir, job, self.space.clone())?;
+    /// A store whose lists, where they outgrow memory, live in the folder `job`, which goes with
+    /// the last of them.
+    #[must_use]
+    pub fn store(&self, job: &str) -> Arc<dyn RecordStore> {
+        let runs = DiskRuns::new(&self.jobs_dir, job, self.space.clone());
         let lists = ExternalStore::new(Arc::new(runs), self.budget.clone());
-        Ok(Arc::new(BackgroundStore::new(lists, self.budget.clone())))
+        Arc::new(BackgroundStore::new(lists, self.budget.clone()))
     }
 }
 

@@ -15,8 +15,8 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use psi_core::store::{RunStorage, RunWriter, StoreError, StoreErrorKind};
 
@@ -33,26 +33,42 @@ struct JobFolder {
     space: DiskSpace,
     /// Number of the next file.
     next: AtomicU64,
+    /// Whether the folder is there. Most jobs need none.
+    made: Mutex<bool>,
 }
 
-impl DiskRuns {
-    /// Makes the folder `job` in `jobs_dir`, which is made too if it does not exist. Its files count
-    /// in `space`.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the folder cannot be made, or exists.
-    pub fn create(jobs_dir: &Path, job: &str, space: DiskSpace) -> Result<Self, StoreError> {
-        let path = jobs_dir.join(job);
-        let made = DirBuilder::new()
+impl JobFolder {
+    /// Makes the folder, once.
+    fn make(&self) -> Result<(), StoreError> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if *made {
+            return Ok(());
+        }
+        let jobs_dir = self.path.parent().unwrap_or(Path::new("."));
+        DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(jobs_dir)
-            .and_then(|()| DirBuilder::new().mode(0o700).create(&path));
-        made.map_err(|error| failed("making the folder of a job's lists", &path, error))?;
-        let next = AtomicU64::new(0);
-        Ok(Self {
-            folder: Arc::new(JobFolder { path, space, next }),
-        })
+            .and_then(|()| DirBuilder::new().mode(0o700).create(&self.path))
+            .map_err(|error| failed("making the folder of a job's lists", &self.path, error))?;
+        *made = true;
+        Ok(())
+    }
+}
+
+impl DiskRuns {
+    /// Runs in the folder `job` of `jobs_dir`; both are made when the first run is. Its files count
+    /// in `space`.
+    #[must_use]
+    pub fn new(jobs_dir: &Path, job: &str, space: DiskSpace) -> Self {
+        Self {
+            folder: Arc::new(JobFolder {
+                path: jobs_dir.join(job),
+                space,
+                next: AtomicU64::new(0),
+                made: Mutex::new(false),
+            }),
+        }
     }
 
     /// Where the files are.
@@ -64,6 +80,7 @@ impl DiskRuns {
 
 impl RunStorage for DiskRuns {
     fn create(&self) -> Result<Box<dyn RunWriter>, StoreError> {
+        self.folder.make()?;
         let number = self.folder.next.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.path.join(format!("{number:08}.run"));
         Ok(Box::new(file::FileWriter::create(
@@ -75,6 +92,10 @@ impl RunStorage for DiskRuns {
 
 impl Drop for JobFolder {
     fn drop(&mut self) {
+        // A folder that this job did not make belongs to another.
+        if !*self.made.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            return;
+        }
         match fs::remove_dir_all(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 let folder = self.path.display();

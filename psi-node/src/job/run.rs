@@ -115,7 +115,7 @@ async fn run_live(
     let seed = Arc::clone(&agreed.seed);
     let tools = Tools {
         kernel: Arc::clone(&ctx.kernel),
-        store: ctx.lists.store(&job.id).map_err(psi_core::Error::from)?,
+        store: ctx.lists.store(&job.id),
         progress: job.progress(),
     };
     let identities = freeze(ctx, link, agreed, &tools).await?;

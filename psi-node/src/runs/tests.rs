@@ -19,7 +19,7 @@ const TINY: Tuning = Tuning {
 };
 
 fn runs(folder: &TempDir, job: &str, space: &DiskSpace) -> DiskRuns {
-    DiskRuns::create(&folder.path().join("jobs"), job, space.clone()).unwrap()
+    DiskRuns::new(&folder.path().join("jobs"), job, space.clone())
 }
 
 fn store(runs: &DiskRuns) -> ExternalStore {
@@ -109,15 +109,30 @@ fn a_job_does_not_take_the_folder_of_another() {
     let folder = TempDir::new().unwrap();
     let space = DiskSpace::new(None);
     let first = runs(&folder, "1", &space);
-    let again = DiskRuns::create(&folder.path().join("jobs"), "1", space);
-    assert_eq!(again.err().unwrap().kind, StoreErrorKind::Io);
+    let list = write(&store(&first)).unwrap();
+    let again = runs(&folder, "1", &space);
+    let error = write(&store(&again)).err().unwrap();
+    assert_eq!(error.kind, StoreErrorKind::Io);
+    drop(again);
     assert!(first.path().exists(), "the folder of a running job is gone");
+    assert!(list.reader().is_ok());
+}
+
+#[test]
+fn a_job_whose_lists_stay_in_memory_has_no_folder() {
+    let folder = TempDir::new().unwrap();
+    let runs = runs(&folder, "1", &DiskSpace::new(None));
+    let lists = ExternalStore::new(Arc::new(runs.clone()), MemoryBudget::new(1 << 24));
+    let list = write(&lists).unwrap();
+    assert_eq!(list.len(), 1_000);
+    assert!(!folder.path().join("jobs").exists());
 }
 
 #[test]
 fn a_full_disk_is_told_from_other_failures() {
     let folder = TempDir::new().unwrap();
     let runs = runs(&folder, "1", &DiskSpace::new(None));
+    runs.folder.make().unwrap();
     // Every write to this device fails as on a full disk.
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let path = runs.path().join("full");
