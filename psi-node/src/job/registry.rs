@@ -401,6 +401,19 @@ mod tests {
         assert!(registry.begin(JobRole::Requester).is_ok());
     }
 
+    #[test]
+    fn work_that_outlives_its_job_is_told_to_stop() {
+        let registry = Registry::new(1);
+        let job = registry.begin(JobRole::Responder).unwrap();
+        let progress = job.progress();
+        assert!(progress.report(Stage::Blind, 1, 2).is_ok());
+        drop(job);
+        assert!(matches!(
+            progress.report(Stage::Blind, 2, 2),
+            Err(Error::Cancelled)
+        ));
+    }
+
     #[tokio::test]
     async fn a_cancelled_job_hears_of_it_in_its_work_and_in_its_waits() {
         let registry = Registry::new(2);
