@@ -102,8 +102,7 @@ fn record(setup: TransferSetup, payload: &dyn RecordList) -> Result<Wire, Error>
         points: sender::choose(setup, &seed(2), tools()).message,
         ..Wire::default()
     };
-    let answered =
-        receiver::prepare(choices(&setup), &seed(1), tools()).handle(&wire.points)?;
+    let answered = receiver::prepare(choices(&setup), &seed(1), tools()).handle(&wire.points)?;
     wire.keys = answered.message;
     let extended = answered.state.send(&mut |records| {
         wire.columns.push(records.to_vec());

@@ -32,8 +32,10 @@ pub mod bounds;
 pub mod choices;
 mod columns;
 mod consistency;
+mod correlation;
 pub mod opening;
 mod pads;
+mod payload;
 pub mod receiver;
 pub mod sender;
 mod setup;
@@ -65,3 +67,6 @@ pub struct TransferTranscripts {
     /// Base points, corrections.
     pub to_receiver: [[u8; 64]; 2],
 }
+
+#[cfg(test)]
+mod tests;

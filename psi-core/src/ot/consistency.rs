@@ -2,7 +2,7 @@
 //!
 //! Spec 11 §5. M. Keller, E. Orsini, P. Scholl, "Actively secure OT extension with optimal
 //! overhead" (CRYPTO 2015), in the corrected form of its full version (ePrint 2015/546, Fig. 10),
-//! which checks a universal hash of every *column*; analysed by L. Roy, "SoftSpokenOT" (CRYPTO
+//! which checks a universal hash of every *column*; analysed by L. Roy, `SoftSpokenOT` (CRYPTO
 //! 2022), §4, who also shows (§4.1.3) what the check of the 2015 version, over rows, loses. The
 //! challenge is Fiat-Shamir: a hash of all that was sent.
 //!

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::base;
 use super::choices::Choices;
 use super::columns::{
-    self, BLOCK_RECORDS, COLUMN_RECORD_BYTES, COLUMNS, Blocks, Expander, WORD_ROWS, Word,
+    self, BLOCK_RECORDS, Blocks, COLUMN_RECORD_BYTES, COLUMNS, Expander, WORD_ROWS, Word,
 };
 use super::consistency::{Challenge, Tally};
 use super::pads::{self, Pads, Tweak};
@@ -116,10 +116,7 @@ impl SendColumns {
     ///
     /// # Errors
     /// Those of `sink`; [`Error::Cancelled`].
-    pub fn send(
-        self,
-        sink: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<Extended, Error> {
+    pub fn send(self, sink: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<Extended, Error> {
         let setup = self.setup;
         let count = setup.column_records();
         let mut transcript = setup.transcript(ListId::Columns, COLUMN_RECORD_BYTES, count);
@@ -168,8 +165,8 @@ impl SendColumns {
 
     /// The choice bits by batches, each with the number of its first word.
     fn batches(&self) -> impl Iterator<Item = (u64, &[u128])> {
-        let firsts = (0..).step_by(BATCH_WORDS as usize);
-        firsts.zip(self.choices.words().chunks(BATCH_WORDS as usize))
+        let firsts = (0..).step_by(BATCH_WORDS);
+        firsts.zip(self.choices.words().chunks(BATCH_WORDS))
     }
 
     fn report(&self, pass: u64, done: u64) -> Result<(), Error> {
@@ -201,7 +198,10 @@ impl SendColumns {
                     let first = batch + (chunk * BLOCK_RECORDS) as u64;
                     let block = first / BLOCK_RECORDS as u64;
                     let words = own_words(own, 1 + first, bits.len());
-                    (challenge.columns(block, &words), challenge.column(block, bits))
+                    (
+                        challenge.columns(block, &words),
+                        challenge.column(block, bits),
+                    )
                 })
                 .collect();
             for (columns, bits) in &tallies {
@@ -215,7 +215,7 @@ impl SendColumns {
 }
 
 /// `count` words of the columns of branch 0 from counter `first` on.
-fn own_words(columns: &Expander, first: u64, count: usize) -> Zeroizing<Vec<Word>> {
+pub(super) fn own_words(columns: &Expander, first: u64, count: usize) -> Zeroizing<Vec<Word>> {
     let mut words = Zeroizing::new(vec![[0; COLUMNS]; count]);
     columns.add(first, &mut words);
     words
@@ -304,7 +304,9 @@ impl ExpectCorrections {
                 self.use_task(self.done + (task * TASK_WORDS) as u64, corrections)
             })
             .collect();
-        runs.iter().for_each(|run| self.share.add_run(run));
+        for run in &runs {
+            self.share.add_run(run);
+        }
         let per_word = COLUMNS * self.setup.row_bytes();
         self.done += corrections.len().div_ceil(per_word) as u64;
     }

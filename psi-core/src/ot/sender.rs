@@ -12,21 +12,21 @@ use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::base::{self, Choosing};
-use super::columns::{
-    self, BLOCK_RECORDS, COLUMN_RECORD_BYTES, COLUMNS, Blocks, Expander, WORD_ROWS, Word,
-};
-use super::consistency::{Challenge, Tally, column_mask};
+use super::columns::{Blocks, COLUMN_RECORD_BYTES, COLUMNS, Expander, WORD_ROWS};
+use super::consistency::Challenge;
+use super::correlation::{Correlation, OwnColumns};
 use super::pads::{self, Pads, Tweak};
+use super::payload::Payload;
 use super::setup::TransferSetup;
 use super::share::{Role, Run, Share};
-use super::work::{BATCH_WORDS, TASK_WORDS, batch_words, rows_of_words, read_exact};
+use super::work::{TASK_WORDS, batch_words, read_exact, rows_of_words};
 use super::{TransferTranscripts, Transferred, transpose};
 use crate::error::{Code, Error};
 use crate::messages::frame::ListId;
 use crate::progress::Stage;
 use crate::seed::{JobSeed, Purpose};
 use crate::session::{Awaiting, Tools};
-use crate::store::{RecordList, RecordReader, RecordWriter};
+use crate::store::{RecordList, RecordWriter};
 use crate::transcript::ListTranscript;
 
 /// The Sender's first step.
@@ -82,29 +82,6 @@ impl ExpectBaseKeys {
             expander: Expander::new(&seeds),
         };
         ExpectColumns::new(setup, self.tools, own, points, keys)
-    }
-}
-
-/// What makes the Sender's half of the correlation from the columns received: `q_i = G(k_i) +
-/// Delta_i * u_i`.
-pub(super) struct OwnColumns {
-    pub(super) delta: Zeroizing<u128>,
-    pub(super) expander: Expander,
-}
-
-impl OwnColumns {
-    /// The words from counter `first` on.
-    pub(super) fn words(&self, first: u64, records: &[u8]) -> Zeroizing<Vec<Word>> {
-        let masks: [u128; COLUMNS] = std::array::from_fn(|i| column_mask(*self.delta, i));
-        let masks = Zeroizing::new(masks);
-        let mut words = columns::decode(records);
-        for word in words.iter_mut() {
-            for (column, mask) in word.iter_mut().zip(masks.iter()) {
-                *column &= mask;
-            }
-        }
-        self.expander.add(first, &mut words);
-        words
     }
 }
 
@@ -179,52 +156,6 @@ impl ExpectColumns {
             points: self.points,
             received: [self.keys, columns],
         }))
-    }
-}
-
-/// The Sender's half of the correlation, over all rows.
-struct Correlation {
-    setup: TransferSetup,
-    tools: Tools,
-    own: OwnColumns,
-    /// As received.
-    columns: Box<dyn RecordList>,
-}
-
-impl Correlation {
-    /// A reader that stands at the first row, and the record of sacrificed rows.
-    fn reader(&self) -> Result<(Box<dyn RecordReader + '_>, Vec<u8>), Error> {
-        let mut reader = self.columns.reader()?;
-        let mut sacrificed = Vec::new();
-        read_exact(reader.as_mut(), COLUMN_RECORD_BYTES, 1, &mut sacrificed)?;
-        Ok((reader, sacrificed))
-    }
-
-    /// The hash of each own column.
-    fn tally(&self, challenge: &Challenge) -> Result<Tally, Error> {
-        let (mut reader, sacrificed) = self.reader()?;
-        let mut tally = Tally::of_sacrificed(&self.own.words(0, &sacrificed)[0]);
-        let total = self.setup.words();
-        let mut done = 0;
-        let mut records = Vec::new();
-        while done < total {
-            let count = BATCH_WORDS.min(total - done);
-            read_exact(reader.as_mut(), COLUMN_RECORD_BYTES, count, &mut records)?;
-            let tallies: Vec<Tally> = records
-                .par_chunks(BLOCK_RECORDS * COLUMN_RECORD_BYTES)
-                .enumerate()
-                .map(|(chunk, records)| {
-                    let first = done + (chunk * BLOCK_RECORDS) as u64;
-                    let words = self.own.words(1 + first, records);
-                    challenge.columns(first / BLOCK_RECORDS as u64, &words)
-                })
-                .collect();
-            tallies.iter().for_each(|other| tally.add(other));
-            done += count;
-            let progress = &self.tools.progress;
-            progress.report(Stage::Transfer, total + done, 3 * total)?;
-        }
-        Ok(tally)
     }
 }
 
@@ -320,7 +251,9 @@ impl Correlated {
                     self.correct_words(done + (task * TASK_WORDS) as u64, records, values, out)
                 })
                 .collect();
-            runs.iter().for_each(|run| share.add_run(run));
+            for run in &runs {
+                share.add_run(run);
+            }
             transcript.update(&corrections);
             let piece = crate::limits::ROWS_BYTES_MAX / setup.row_bytes() * setup.row_bytes();
             corrections.chunks(piece).try_for_each(&mut *sink)?;
@@ -390,50 +323,5 @@ impl Correlated {
             }
         }
         run
-    }
-}
-
-/// Reads the payload once for each part.
-struct Payload<'a> {
-    list: &'a dyn RecordList,
-    reader: Box<dyn RecordReader + 'a>,
-    left: u64,
-    setup: TransferSetup,
-    piece: Zeroizing<Vec<u8>>,
-    values: Zeroizing<Vec<u8>>,
-}
-
-impl<'a> Payload<'a> {
-    fn new(list: &'a dyn RecordList, setup: TransferSetup) -> Result<Self, Error> {
-        Ok(Self {
-            list,
-            reader: list.reader()?,
-            left: list.len(),
-            setup,
-            piece: Zeroizing::default(),
-            values: Zeroizing::default(),
-        })
-    }
-
-    /// The values of the next rows.
-    fn next_rows(&mut self, mut rows: u64) -> Result<&[u8], Error> {
-        self.values.clear();
-        // What a growing buffer outgrows would not be erased.
-        let bytes = usize::try_from(rows).unwrap_or(0) * self.setup.row_bytes();
-        self.values.reserve_exact(bytes);
-        self.piece.reserve_exact(bytes);
-        while rows > 0 {
-            if self.left == 0 {
-                self.reader = self.list.reader()?;
-                self.left = self.list.len();
-            }
-            let count = rows.min(self.left);
-            let width = self.setup.row_bytes();
-            read_exact(self.reader.as_mut(), width, count, &mut self.piece)?;
-            self.values.extend_from_slice(&self.piece);
-            self.left -= count;
-            rows -= count;
-        }
-        Ok(&self.values)
     }
 }

@@ -64,9 +64,9 @@ mod tests {
             let before: [u128; 128] = square.try_into().unwrap();
             let mut after = before;
             transpose(&mut after);
-            for i in 0..128 {
-                for j in 0..128 {
-                    prop_assert_eq!(after[j] >> i & 1, before[i] >> j & 1, "{} {}", i, j);
+            for (i, before) in before.iter().enumerate() {
+                for (j, after) in after.iter().enumerate() {
+                    prop_assert_eq!(after >> i & 1, before >> j & 1, "{} {}", i, j);
                 }
             }
         }

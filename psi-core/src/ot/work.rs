@@ -9,7 +9,7 @@ use super::columns::{BLOCK_RECORDS, WORD_ROWS};
 use super::setup::TransferSetup;
 
 /// Words of columns read or made at a time: 1 MiB, whole blocks.
-pub(super) const BATCH_WORDS: u64 = 16 * BLOCK_RECORDS as u64;
+pub(super) const BATCH_WORDS: usize = 16 * BLOCK_RECORDS;
 
 /// Words whose corrections one task computes.
 pub(super) const TASK_WORDS: usize = 16;
@@ -20,7 +20,7 @@ const CORRECTIONS_BYTES: usize = 4 * 1024 * 1024;
 /// Words whose corrections are computed at a time.
 pub(super) fn batch_words(setup: &TransferSetup) -> u64 {
     let fit = (CORRECTIONS_BYTES / (128 * setup.row_bytes())) as u64;
-    fit.clamp(TASK_WORDS as u64, BATCH_WORDS)
+    fit.clamp(TASK_WORDS as u64, BATCH_WORDS as u64)
 }
 
 /// The rows of `count` words from word `first` on; the last word of all may be begun only.
