@@ -4,7 +4,7 @@
 //! passed; until then by tests and benchmarks. Never sends a correction before the consistency
 //! check has held.
 //!
-//! Cost per row, for L components: `5 + L` AES blocks (three of columns, two hashes of `1 + L/2`),
+//! Cost per row, for L components: `4 + L` AES blocks (two of columns, two hashes of `1 + L/2`),
 //! one multiplication in GF(2^128), `16 + 8 L` bytes of SHA-512; 16 bytes kept in the store.
 
 use aes::Block;
@@ -22,6 +22,7 @@ use super::share::{Role, Run, Share};
 use super::work::{TASK_WORDS, batch_words, read_exact, rows_of_words};
 use super::{TransferTranscripts, Transferred, transpose};
 use crate::error::{Code, Error};
+use crate::limits;
 use crate::messages::frame::ListId;
 use crate::progress::Stage;
 use crate::seed::{JobSeed, Purpose};
@@ -138,8 +139,8 @@ impl ExpectColumns {
         self.records += added;
         self.transcript.update(records);
         self.writer.push(records)?;
-        let progress = &self.tools.progress;
-        progress.report(Stage::Transfer, self.records, 3 * total)?;
+        let (words, progress) = (self.setup.words(), &self.tools.progress);
+        progress.report(Stage::Transfer, self.records.min(words), 3 * words)?;
         if self.records < total {
             return Ok(Awaiting::More(self));
         }
@@ -239,7 +240,7 @@ impl Correlated {
             let values = payload.next_rows(rows)?;
             corrections.clear();
             corrections.resize(values.len(), 0);
-            let bytes_per_task = TASK_WORDS * 128 * setup.row_bytes();
+            let bytes_per_task = TASK_WORDS * COLUMNS * setup.row_bytes();
             let runs: Vec<Run> = (
                 records.par_chunks(TASK_WORDS * COLUMN_RECORD_BYTES),
                 values.par_chunks(bytes_per_task),
@@ -255,7 +256,7 @@ impl Correlated {
                 share.add_run(run);
             }
             transcript.update(&corrections);
-            let piece = crate::limits::ROWS_BYTES_MAX / setup.row_bytes() * setup.row_bytes();
+            let piece = limits::ROWS_BYTES_MAX / setup.row_bytes() * setup.row_bytes();
             corrections.chunks(piece).try_for_each(&mut *sink)?;
             done += count;
             let progress = &self.correlation.tools.progress;

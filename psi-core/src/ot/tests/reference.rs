@@ -328,3 +328,18 @@ fn every_byte_is_that_of_the_slow_reference() {
         assert_eq!(lists.to_sender[2], list(8, 2064, &slow.check));
     }
 }
+
+/// A change here changes every message of every transfer: never change it.
+#[test]
+fn the_messages_of_one_transfer_are_known_answers() {
+    let wire = Pair::of(3, 77, 5, 7).run(3, 50);
+    for (message, expected) in [
+        (&wire.points, "ebe7d5c492ee50dab6df2b4d13d0bd49"),
+        (&wire.keys, "44e7a7450bee7777e1cccb56b3de7daf"),
+        (&wire.columns, "912a8b599c319739751c59a56c439d4d"),
+        (&wire.check, "7134a6177b115f1ba5fc6b19d0999d33"),
+        (&wire.corrections, "683bdea50fed348dc494ea90daf4076e"),
+    ] {
+        assert_eq!(hex::encode(&sha(&[message])[..16]), expected);
+    }
+}
