@@ -6,6 +6,7 @@ mod cheating;
 mod hostile;
 mod openings;
 mod reference;
+mod stores;
 
 use std::sync::Arc;
 
