@@ -121,6 +121,18 @@ impl Element {
         Self(self.0 * k.expose())
     }
 
+    /// The sum of two elements. May be the identity, unlike a decoded element.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self(self.0 + other.0)
+    }
+
+    /// This element less another. May be the identity, unlike a decoded element.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        Self(self.0 - other.0)
+    }
+
     /// Whether this is the identity, which only a map or a hash could give, and never does.
     #[must_use]
     pub fn is_identity(&self) -> bool {

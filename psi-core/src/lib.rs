@@ -24,6 +24,7 @@ pub mod limits;
 pub mod list;
 pub mod matching;
 pub mod messages;
+pub mod ot;
 pub mod progress;
 pub mod receipt;
 pub mod seed;

@@ -67,3 +67,15 @@ pub const QUEUED_BATCHES_MAX: usize = 4;
 /// Bytes of one batch for the thread of a list. Large enough that handing it over costs nothing
 /// beside sorting it.
 pub const QUEUED_BATCH_BYTES: usize = 128 * 1024;
+
+/// Components of the payload of one position: as many sums and counts as one query asks for, over
+/// all groups of the Sender.
+pub const TRANSFER_COMPONENTS_MAX: usize = 256;
+
+/// Rows of one oblivious transfer, parts times positions. The Receiver keeps one bit of each in
+/// memory, and 16 bytes of each cross the wire.
+pub const TRANSFER_ROWS_MAX: u64 = 1 << 32;
+
+/// Sums that come out of one oblivious transfer, parts times components. Both sides keep them, and
+/// their shares, in memory.
+pub const TRANSFER_SUMS_MAX: u64 = 1 << 16;

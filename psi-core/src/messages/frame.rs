@@ -41,6 +41,17 @@ pub enum ListId {
     Evaluated,
     /// `K_b`, one record. Travels as a control message; named here for the transcript.
     SenderKey,
+    /// The Sender's points for the base transfers, one record. Like the four that follow not yet
+    /// carried by any frame; named here for the transcript (Spec 11 §2).
+    BasePoints,
+    /// The Receiver's keys for the base transfers, one record.
+    BaseKeys,
+    /// The Receiver's columns.
+    Columns,
+    /// The Receiver's answer to the consistency check, one record.
+    ColumnCheck,
+    /// The Sender's corrections.
+    Corrections,
 }
 
 impl ListId {
@@ -52,6 +63,11 @@ impl ListId {
             Self::Tags => 2,
             Self::Evaluated => 3,
             Self::SenderKey => 4,
+            Self::BasePoints => 5,
+            Self::BaseKeys => 6,
+            Self::Columns => 7,
+            Self::ColumnCheck => 8,
+            Self::Corrections => 9,
         }
     }
 
