@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha512};
 use crate::harness::{COUNT, World, eventually, people};
 
 /// Large enough that a job takes seconds, so that a kill hits the middle of it.
-const PEOPLE: u32 = 24_000;
+const PEOPLE: u32 = 100_000;
 
 fn state_of(world: &World) -> (String, String) {
     let state = |node: &crate::harness::Node| {
