@@ -1,6 +1,9 @@
 //! Tests of the whole crate, over files that they write themselves.
 
 mod formats;
+mod joined;
+mod joined_tables;
 mod loading;
 mod oracle;
+mod pipeline;
 mod planning;

@@ -17,7 +17,7 @@ use psi_core::messages::frame::{ListId, RowsHeader};
 use psi_core::messages::{Control, EntryMessage, Proposal, SettleState};
 use psi_core::receipt::{Body, Entry, agreement_text, entry_hash, signing_text};
 use psi_core::seed::{JobSeed, Purpose};
-use psi_core::spec::{Agreement, CountKind, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
+use psi_core::spec::{Agreement, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients, Shape};
 use psi_node::identity::{NodeId, NodeKey};
 use psi_node::net::{
     ConnectError, Endpoint, Frame, FrameReceiver, FrameSender, NetError, NetLimits, PeerConnection,
@@ -137,6 +137,11 @@ impl Bert {
             identities: PEOPLE,
             minimum: 1,
             prefer_receiver: true,
+            owner_may_receive: false,
+            result_to_both: true,
+            rows_bound: 1,
+            groups: Vec::new(),
+            values: Vec::new(),
         };
         Half {
             node_id: self.key.id().0,
@@ -168,7 +173,7 @@ impl Bert {
             collab_id: self.collab_id,
             query: QUERY.into(),
             hidden: Vec::new(),
-            count: CountKind::Rows,
+            shape: Shape::count_rows(),
             recipients: Recipients::Requester,
             requester_may_receive: true,
             responder_may_receive: true,
@@ -596,7 +601,7 @@ async fn answer_job(
         collab_id: proposal.collab_id,
         query: proposal.query,
         hidden: proposal.hidden,
-        count: CountKind::Rows,
+        shape: Shape::count_rows(),
         recipients: Recipients::Requester,
         requester_may_receive: true,
         responder_may_receive: true,

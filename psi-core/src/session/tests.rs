@@ -23,7 +23,7 @@ use crate::list::{RecordCodec as _, Rice, encode_list};
 use crate::messages::frame::{ListId, RowsHeader};
 use crate::progress::Silent;
 use crate::seed::JobSeed;
-use crate::spec::{Agreement, CountKind, Half, JobSpec, Party, Recipients};
+use crate::spec::{Agreement, Half, JobSpec, Party, Recipients, Shape};
 use crate::store::{MemoryStore, RecordStore as _};
 
 /// One side of a match: who it holds, and what it declared.
@@ -57,6 +57,11 @@ impl Side {
             identities: self.identities,
             minimum: self.minimum,
             prefer_receiver: false,
+            owner_may_receive: false,
+            result_to_both: true,
+            rows_bound: 1,
+            groups: Vec::new(),
+            values: Vec::new(),
         };
         Half {
             node_id: [u8::try_from(member.len()).unwrap(); 32],
@@ -83,7 +88,7 @@ fn spec_of(requester: &Side, responder: &Side, recipients: Recipients) -> JobSpe
         collab_id: [1; 32],
         query: "SELECT COUNT(*)".into(),
         hidden: Vec::new(),
-        count: CountKind::Identities,
+        shape: Shape::count_identities(),
         recipients,
         requester_may_receive: true,
         responder_may_receive: true,
