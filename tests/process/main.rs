@@ -13,4 +13,5 @@ mod receipts;
 mod refusals;
 mod secrets;
 mod spill;
+mod sums;
 mod walkthrough;
