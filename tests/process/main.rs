@@ -9,6 +9,7 @@ mod answers;
 mod crash;
 mod harness;
 mod hostile;
+mod hostile_transfer;
 mod receipts;
 mod refusals;
 mod secrets;
