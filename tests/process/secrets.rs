@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use psi_core::group::{Element, SecretScalar, hash_to_group};
 use psi_core::identifier::{IdentifierKind, IdentityHasher, domain_tag};
-use psi_core::list::{RecordCodec as _, RecordDecoder as _, Rice};
+use psi_core::list::{RecordCodec as _, Rice};
 use psi_core::messages::Control;
 use psi_node::identity::NodeKey;
 use psi_node::net::Frame;
