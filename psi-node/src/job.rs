@@ -12,6 +12,7 @@ mod feed;
 mod frozen;
 mod link;
 mod live;
+mod outbox;
 pub mod registry;
 mod request;
 mod respond;

@@ -1,9 +1,11 @@
 //! What a recipient makes of the opened cells of a job: the rows of its result.
 //!
-//! Spec 10 §3.5. Made before the closing entry is signed, so that cells that no table can have end
-//! the job instead of standing on a receipt as completed. Called by the job runner of either side.
+//! Spec 10 §3.5. Made before the closing entry is signed, so that cells that are not those of the
+//! job end it instead of standing on a receipt as completed. Called by the job runner of either
+//! side.
 
-use aggregator::{OpenedMatch, OutputPlan, ResultError, ResultTable};
+use aggregator::{OutputPlan, ResultError, ResultTable};
+use psi_core::session::opened::Opened;
 use psi_core::spec::JobSpec;
 
 use super::failure::Failure;
@@ -22,13 +24,14 @@ impl Answer {
     /// The rows that follow from what was `opened`.
     ///
     /// # Errors
-    /// [`Failure::Protocol`] if cells are not those of the job, or what no table can have.
+    /// [`Failure::Protocol`] if cells are not those of the job.
     pub(super) fn new(
         output: &OutputPlan,
         spec: &JobSpec,
-        opened: &[OpenedMatch],
+        opened: &Opened,
     ) -> Result<Self, Failure> {
-        let table = match output.rows(spec, opened) {
+        let matches: Vec<_> = opened.matches.iter().map(of_match).collect();
+        let table = match output.rows(spec, &matches) {
             Err(ResultError::Core(error)) => return Err(error.into()),
             other => other,
         };
@@ -48,5 +51,16 @@ impl Answer {
         document: &mut ResultDocument,
     ) -> Result<(JobState, Exit), Failure> {
         Ok(document.fill(&self.table?, self.grouped))
+    }
+}
+
+/// The same numbers, as the aggregator takes them.
+fn of_match(opened: &psi_core::session::opened::OpenedMatch) -> aggregator::OpenedMatch {
+    let part = |part: &psi_core::session::opened::OpenedPart| aggregator::OpenedPart {
+        count: part.count,
+        components: part.components.clone(),
+    };
+    aggregator::OpenedMatch {
+        parts: opened.parts.iter().map(|p| p.as_ref().map(part)).collect(),
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use aggregator::JobInput;
-use psi_core::session::{BATCH_RECORDS, SharedList};
+use psi_core::session::{BATCH_RECORDS, JobLists, SharedList};
 use psi_core::store::StoreError;
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
@@ -26,6 +26,15 @@ impl From<JobInput> for Frozen {
         Self {
             parts: parts.map(Iterator::collect),
             payload: input.payload.map(Arc::from),
+        }
+    }
+}
+
+impl From<Frozen> for JobLists {
+    fn from(frozen: Frozen) -> Self {
+        Self {
+            parts: frozen.parts,
+            positions: frozen.payload,
         }
     }
 }
