@@ -9,7 +9,6 @@
 use std::sync::Arc;
 
 use psi_core::Error;
-use psi_core::messages::Control;
 use psi_core::progress::Stage;
 use psi_core::seed::JobSeed;
 use psi_core::session::{Ended, Exchange, JobLists, Step, Tools, records_to_send};
@@ -100,7 +99,7 @@ impl Job {
                 Step::Done(ended) => {
                     frames.close();
                     return match frames.try_recv() {
-                        Ok(Frame::Control(Control::Working)) | Err(_) => Ok(ended),
+                        Err(_) => Ok(ended),
                         Ok(_) => Err(follows_the_last()),
                     };
                 }
