@@ -342,11 +342,7 @@ fn matches(
     Ok((first, second.transpose()?))
 }
 
-fn match_of(
-    agreement: &Agreement,
-    sides: Sides<'_>,
-    receiver: Party,
-) -> Result<MatchSpec, Error> {
+fn match_of(agreement: &Agreement, sides: Sides<'_>, receiver: Party) -> Result<MatchSpec, Error> {
     let sender = receiver.other();
     let (receiver_facts, sender_facts) = (sides.of(receiver), sides.of(sender));
     let sender_size = sender_facts.identities;
