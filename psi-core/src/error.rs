@@ -183,6 +183,8 @@ codes! {
     EntryMismatch = 41, "entry_mismatch";
     /// This job was opened before; a job is opened once.
     JobReused = 42, "job_reused";
+    /// The consistency check of the oblivious transfer did not hold.
+    TransferInconsistent = 43, "transfer_inconsistent";
     /// The owner or operator of the other side cancelled the job.
     Cancelled = 48, "cancelled";
     /// The other side waited longer than its time limit.

@@ -4,14 +4,22 @@
 //! Spec 02 §4. A backend owns the whole path from bytes to bytes, because encoding and decoding
 //! cost as much as a third of a multiplication and can only be batched inside. Outputs of all
 //! backends are identical bytes. Calls are single-threaded; [`batch`] spreads them over rayon.
+//! [`select`] finds the fastest backend of the machine.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 pub mod batch;
+mod choice;
 #[cfg(test)]
 mod conformance;
 pub mod counting;
 pub mod portable;
+#[cfg(any(test, target_arch = "x86_64"))]
+mod vector;
 
 use crate::group::SecretScalar;
+
+pub use choice::{Choice, Unavailable, UnknownChoice, available, select};
 
 /// A backend for group arithmetic on batches.
 ///

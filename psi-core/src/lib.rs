@@ -8,7 +8,7 @@
 //!
 //! The normative text is `docs/spec/`; comments cite it as `Spec 04 §2`.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod canary;
 pub mod digest;
@@ -24,6 +24,7 @@ pub mod limits;
 pub mod list;
 pub mod matching;
 pub mod messages;
+pub mod ot;
 pub mod progress;
 pub mod receipt;
 pub mod seed;

@@ -66,3 +66,41 @@ pub const STATEMENT_BYTES_MAX: usize = 2 * 1024;
 
 /// Running jobs that one side may name while settling; a node never runs more at once.
 pub const LIVE_JOBS_MAX: usize = 64;
+
+/// Runs of one list that are merged at once. More would make the buffers of one reader large, fewer
+/// would make long lists be written twice sooner.
+pub const MERGE_RUNS_MAX: usize = 128;
+
+/// Runs that a list may have while it is written. Several times [`MERGE_RUNS_MAX`], so that merging
+/// early is rare; bounded, because each is a file.
+pub const LIST_RUNS_MAX: usize = 1024;
+
+/// Bytes that every list may hold in memory however full the budget is: without some, work would
+/// stand still.
+pub const LIST_BYTES_GUARANTEED: usize = 1024 * 1024;
+
+/// Bytes read at once from each of many runs; [`MERGE_RUNS_MAX`] of them are 4 MiB per reader.
+pub const READ_BUFFER_BYTES_MIN: usize = 32 * 1024;
+
+/// Bytes read at once from each of few runs.
+pub const READ_BUFFER_BYTES_MAX: usize = 256 * 1024;
+
+/// Batches that wait for the thread of one list: enough that neither side waits for the other's
+/// every step.
+pub const QUEUED_BATCHES_MAX: usize = 4;
+
+/// Bytes of one batch for the thread of a list. Large enough that handing it over costs nothing
+/// beside sorting it.
+pub const QUEUED_BATCH_BYTES: usize = 128 * 1024;
+
+/// Components of the payload of one position: as many sums and counts as one query asks for, over
+/// all groups of the Sender.
+pub const TRANSFER_COMPONENTS_MAX: usize = 256;
+
+/// Rows of one oblivious transfer, parts times positions. The Receiver keeps one bit of each in
+/// memory, and 16 bytes of each cross the wire.
+pub const TRANSFER_ROWS_MAX: u64 = 1 << 32;
+
+/// Sums that come out of one oblivious transfer, parts times components. Both sides keep them, and
+/// their shares, in memory.
+pub const TRANSFER_SUMS_MAX: u64 = 1 << 16;

@@ -1,14 +1,17 @@
 //! Lists on the wire: the order check, and the codec between sorted records and bytes.
 //!
-//! Spec 04 §1 and §6. Called by the sessions for every list that a peer sends. Works on
-//! pieces of any size and holds one record at most, however long the list is.
+//! Spec 04 §1 and §6, Spec 06 §5. Called by the sessions for every list that a peer sends, and by
+//! whoever sends one. Works on pieces of any size and holds one record at most, however long the
+//! list is.
 
-mod plain;
+mod rice;
 
-pub use plain::Plain;
+pub use rice::Rice;
+#[cfg(test)]
+pub(crate) use rice::reference;
 
 use crate::error::{Code, Error};
-use crate::store::RecordReader;
+use crate::store::RecordList;
 
 /// Checks, piece by piece, that a list from a peer holds exactly the records it should, each
 /// greater than the one before in the order of their bytes.
@@ -108,30 +111,41 @@ impl OrderCheck {
 
 /// How a sorted list of records is written as bytes.
 ///
-/// A codec sees a list as a stream in both directions, so that one which stores differences
-/// between neighbours fits as well as [`Plain`]. It checks form only: count and order are
-/// [`OrderCheck`]'s, on the decoded records, whatever the codec.
+/// A codec knows the width and the number of the records before the first byte, as both sides do
+/// from the job specification. It checks form: that the bytes are those an encoder writes for a
+/// list of that many records. Count and order are [`OrderCheck`]'s, on the decoded records,
+/// whatever the codec.
 pub trait RecordCodec: Send + Sync {
     /// The stable name of the codec.
     fn name(&self) -> &'static str;
 
-    /// Writes a list of records of `width` bytes.
-    fn encoder(&self, width: usize) -> Box<dyn RecordEncoder>;
+    /// Writes a list of `count` strictly increasing records of `width` bytes.
+    ///
+    /// # Errors
+    /// [`Error::ApiMisuse`] if there is no such list, or none that the codec serves.
+    fn encoder(&self, width: usize, count: u64) -> Result<Box<dyn RecordEncoder>, Error>;
 
-    /// Reads a list of records of `width` bytes.
-    fn decoder(&self, width: usize) -> Box<dyn RecordDecoder>;
+    /// Reads a list of `count` records of `width` bytes.
+    ///
+    /// # Errors
+    /// [`Error::ApiMisuse`] if there is no such list, or none that the codec serves.
+    fn decoder(&self, width: usize, count: u64) -> Result<Box<dyn RecordDecoder>, Error>;
 }
 
 /// Writes one list.
 pub trait RecordEncoder: Send {
-    /// Appends the bytes of the next whole records to `out`; may keep some back.
+    /// Appends the bytes of the next whole records to `out`; may keep the last of them back.
     ///
     /// # Errors
-    /// [`Error::ApiMisuse`] if the bytes are not whole records.
+    /// [`Error::ApiMisuse`] if the bytes are not whole records, if they are out of order, or if
+    /// they are too many.
     fn encode(&mut self, records: &[u8], out: &mut Vec<u8>) -> Result<(), Error>;
 
     /// Appends what was kept back.
-    fn finish(self: Box<Self>, out: &mut Vec<u8>);
+    ///
+    /// # Errors
+    /// [`Error::ApiMisuse`] if records are missing.
+    fn finish(self: Box<Self>, out: &mut Vec<u8>) -> Result<(), Error>;
 }
 
 /// Reads one list from a peer.
@@ -142,45 +156,80 @@ pub trait RecordDecoder: Send {
     /// back no more than one record's.
     ///
     /// # Errors
-    /// [`Code::MalformedMessage`] if no list is encoded like this.
+    /// [`Code::MalformedMessage`] if no list is encoded like this; [`Code::WrongCount`] if bytes
+    /// follow the last record. After an error the list is to be given up.
     fn decode(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Error>;
 
     /// Ends the list where the peer ended it.
     ///
     /// # Errors
-    /// [`Code::MalformedMessage`] if that is within a record.
+    /// [`Code::MalformedMessage`] if that is before the end of the last record.
     fn finish(self: Box<Self>) -> Result<(), Error>;
 }
 
-/// Encodes the whole list behind `reader`, `records_max` records at a time, and hands every piece
-/// of bytes to `sink`.
+/// Records read and encoded at a time: a few hundred kilobytes of them at most.
+const BATCH_RECORDS: usize = 4096;
+
+/// A piece of an encoded list.
+pub struct Piece {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// How many records were encoded since the piece before; the last of them may be cut.
+    pub records: u64,
+}
+
+impl Piece {
+    /// Cuts `bytes` bytes off the front, with all that was counted.
+    fn cut(&mut self, bytes: usize) -> Self {
+        let rest = Self {
+            bytes: self.bytes.split_off(bytes),
+            records: 0,
+        };
+        std::mem::replace(self, rest)
+    }
+}
+
+/// Encodes a whole list and hands it to `sink` in pieces of `piece_bytes` bytes, the last of which
+/// is what remains.
 ///
 /// # Errors
-/// Those of the reader and of `sink`.
+/// [`Error::ApiMisuse`] if the list is not strictly increasing or the codec does not serve it;
+/// those of the store and of `sink`.
 pub fn encode_list(
     codec: &dyn RecordCodec,
-    width: usize,
-    reader: &mut dyn RecordReader,
-    records_max: usize,
-    sink: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    list: &dyn RecordList,
+    piece_bytes: usize,
+    sink: &mut dyn FnMut(Piece) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let mut encoder = codec.encoder(width);
-    let mut records = Vec::new();
-    let mut bytes = Vec::new();
+    let width = list.width();
+    let piece_bytes = piece_bytes.max(1);
+    let mut encoder = codec.encoder(width, list.len())?;
+    let mut reader = list.reader()?;
+    let mut batch = Vec::new();
+    let mut piece = Piece {
+        bytes: Vec::new(),
+        records: 0,
+    };
     loop {
-        reader.next_batch(&mut records, records_max.max(1))?;
-        if records.is_empty() {
+        reader.next_batch(&mut batch, BATCH_RECORDS)?;
+        if batch.is_empty() {
+            encoder.finish(&mut piece.bytes)?;
             break;
         }
-        encoder.encode(&records, &mut bytes)?;
-        sink(&bytes)?;
-        bytes.clear();
+        encoder.encode(&batch, &mut piece.bytes)?;
+        piece.records += (batch.len() / width) as u64;
+        while piece.bytes.len() > piece_bytes {
+            sink(piece.cut(piece_bytes))?;
+        }
     }
-    encoder.finish(&mut bytes);
-    if bytes.is_empty() {
+    // The last byte may have made it one too long.
+    if piece.bytes.len() > piece_bytes {
+        sink(piece.cut(piece_bytes))?;
+    }
+    if piece.bytes.is_empty() {
         Ok(())
     } else {
-        sink(&bytes)
+        sink(piece)
     }
 }
 

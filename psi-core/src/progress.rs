@@ -19,6 +19,8 @@ pub enum Stage {
     Evaluate,
     /// Removing the own blinding and matching (Receiver).
     Match,
+    /// The oblivious transfer of the sums: columns, check and corrections (Spec 11).
+    Transfer,
 }
 
 impl Stage {
@@ -32,6 +34,7 @@ impl Stage {
             Self::Receive => "receive",
             Self::Evaluate => "evaluate",
             Self::Match => "match",
+            Self::Transfer => "transfer",
         }
     }
 }

@@ -39,11 +39,15 @@ pub enum Purpose {
     Nonce,
     /// The salts of the commitments to hidden literals, in order of appearance.
     LiteralSalts,
+    /// All randomness of the oblivious transfer up to its shares (Spec 11 §3 and §4).
+    Transfer,
+    /// The salt of the commitment to the own share (Spec 11 §8).
+    ShareSalt,
 }
 
 impl Purpose {
     /// The label that enters the derivation. Stable; free for later purposes are `dummies`,
-    /// `noise`, `padding` and `transfer`.
+    /// `noise` and `padding`.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -54,6 +58,8 @@ impl Purpose {
             Self::ResultSalt => "result-salt",
             Self::Nonce => "nonce",
             Self::LiteralSalts => "literal-salts",
+            Self::Transfer => "transfer",
+            Self::ShareSalt => "share-salt",
         }
     }
 }

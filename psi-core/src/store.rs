@@ -1,28 +1,101 @@
-//! Where lists of fixed-width records are kept: an interface, and the one that keeps them in memory.
+//! Where lists of fixed-width records are kept: an interface, a store that keeps them in memory, and
+//! one that moves them out of memory when they grow.
 //!
 //! Spec 04 §6. A list is records of one width. It is written once, then read any number of times.
 //! Matching, blinding and sending only ever read a list from front to back, so an implementation
 //! may keep it on disk as sorted runs and merge them while reading.
 
+mod background;
+mod budget;
 #[doc(hidden)]
 pub mod conformance;
 mod cursor;
+mod external;
 mod memory;
+mod runs;
+mod sort;
 
 use std::error::Error as StdError;
 
+use zeroize::Zeroizing;
+
+pub use background::BackgroundStore;
+pub use budget::{Grant, MemoryBudget};
 pub(crate) use cursor::Cursor;
+pub use external::{ExternalStore, Tuning};
 pub use memory::MemoryStore;
+pub use runs::{Run, RunStorage, RunWriter};
+
+/// What sort of failure a [`StoreError`] is, for a caller who knows the way out of some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The place where lists are kept has no space left.
+    DiskFull,
+    /// Lists take as much space as the operator allows.
+    DiskLimit,
+    /// The system gives no more memory.
+    Memory,
+    /// Reading or writing failed for another reason.
+    Io,
+    /// The caller broke a promise of [`RecordStore`].
+    Misuse,
+}
 
 /// The place where a list is kept failed, for example because a disk is full.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}: {source}")]
 pub struct StoreError {
+    /// What sort of failure it is.
+    pub kind: StoreErrorKind,
     /// What was being done.
     pub what: &'static str,
     /// Why it failed.
     #[source]
     pub source: Box<dyn StdError + Send + Sync>,
+}
+
+impl StoreError {
+    pub(crate) fn misuse(what: &'static str, why: &'static str) -> Self {
+        Self {
+            kind: StoreErrorKind::Misuse,
+            what,
+            source: why.into(),
+        }
+    }
+
+    fn memory(what: &'static str, why: impl StdError + Send + Sync + 'static) -> Self {
+        Self {
+            kind: StoreErrorKind::Memory,
+            what,
+            source: why.into(),
+        }
+    }
+}
+
+/// The errors that every store answers with alike: records of no bytes, parts of records.
+fn check_width(width: usize) -> Result<(), StoreError> {
+    if width == 0 {
+        return Err(StoreError::misuse("making a list", "records of no bytes"));
+    }
+    Ok(())
+}
+
+fn check_whole(records: &[u8], width: usize) -> Result<(), StoreError> {
+    if records.len().is_multiple_of(width) {
+        Ok(())
+    } else {
+        Err(StoreError::misuse("adding to a list", "a part of a record"))
+    }
+}
+
+/// An empty buffer with room for exactly `bytes`, or an error instead of an abort.
+fn buffer(bytes: usize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let mut buffer = Vec::new();
+    buffer
+        .try_reserve_exact(bytes)
+        .map_err(|why| StoreError::memory("keeping a list in memory", why))?;
+    Ok(Zeroizing::new(buffer))
 }
 
 /// Makes empty lists.

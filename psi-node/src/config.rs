@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aggregator::TableConfigs;
+use bytesize::ByteSize;
 use serde::Deserialize;
 
 use crate::durable_file;
 use crate::error::UserError;
 use crate::identity::KEY_FILE;
+use crate::memory::MEMORY_LIMIT_MIN;
 
 /// Larger than any configuration made by hand.
 const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -41,13 +43,20 @@ pub struct NodeConfig {
     /// Seconds to keep trying a peer that is not up yet.
     #[serde(default = "default_timeout_s")]
     pub connect_timeout_s: u64,
-    /// The most identities that either side of a job may register. Lists are kept in memory, about
-    /// 150 bytes for each identity of both sides together.
+    /// The most identities that either side of a job may register: a peer that registers many makes
+    /// this node compute and keep lists for hours.
     #[serde(default = "default_identities_max")]
     pub identities_max: u64,
-    /// Memory for the data engine, in MiB.
-    #[serde(default = "default_engine_memory_mb")]
-    pub engine_memory_mb: usize,
+    /// What the whole node may hold in memory, all jobs together. See [`crate::memory`].
+    #[serde(default = "default_memory_limit")]
+    pub memory_limit: ByteSize,
+    /// What the lists of all jobs together may hold in memory before they go to disk; without it,
+    /// what the limit leaves them.
+    #[serde(default)]
+    pub list_memory: Option<ByteSize>,
+    /// What the lists of all jobs together may take on disk; without it, what the disk has.
+    #[serde(default)]
+    pub disk_limit: Option<ByteSize>,
     /// Threads of the data engine; 0 takes one per processor.
     #[serde(default)]
     pub engine_threads: usize,
@@ -69,10 +78,10 @@ const fn default_timeout_s() -> u64 {
     60
 }
 const fn default_identities_max() -> u64 {
-    20_000_000
+    100_000_000
 }
-const fn default_engine_memory_mb() -> usize {
-    256
+const fn default_memory_limit() -> ByteSize {
+    ByteSize::mib(512)
 }
 
 impl NodeConfig {
@@ -121,12 +130,6 @@ impl NodeConfig {
             ),
             ("peer_timeout_s", self.peer_timeout_s, 1, 86_400),
             ("connect_timeout_s", self.connect_timeout_s, 1, 86_400),
-            (
-                "engine_memory_mb",
-                self.engine_memory_mb as u64,
-                32,
-                1 << 20,
-            ),
             ("engine_threads", self.engine_threads as u64, 0, 1024),
         ];
         for (field, value, low, high) in ranges {
@@ -136,6 +139,12 @@ impl NodeConfig {
                     format!("choose a value from {low} to {high}"),
                 ));
             }
+        }
+        if self.memory_limit < MEMORY_LIMIT_MIN {
+            return Err(UserError::bad_input(
+                format!("{place}: memory_limit is {}", self.memory_limit),
+                format!("choose {MEMORY_LIMIT_MIN} or more, such as \"512MiB\" or \"2GiB\""),
+            ));
         }
         Ok(())
     }
@@ -310,10 +319,23 @@ mod tests {
             "jobs_max = 0",
             "peer_timeout_s = 0",
             "connect_timeout_s = 99999999",
+            "jobs_max = 65",
         ] {
             let text = format!("name = \"b\"\nlisten = \"127.0.0.1:1\"\n{line}\n");
             assert!(parse(&text).unwrap_err().remedy.contains(" to "), "{line}");
         }
+    }
+
+    #[test]
+    fn memory_is_written_with_a_unit_and_has_a_lower_bound() {
+        let with = |line: &str| parse(&format!("name = \"b\"\nlisten = \"127.0.0.1:1\"\n{line}\n"));
+        assert_eq!(with("").unwrap().memory_limit, ByteSize::mib(512));
+        let config = with("memory_limit = \"2GiB\"\ndisk_limit = \"10 GB\"").unwrap();
+        assert_eq!(config.memory_limit, ByteSize::gib(2));
+        assert_eq!(config.disk_limit, Some(ByteSize::gb(10)));
+        let error = with("memory_limit = \"100MiB\"").unwrap_err();
+        assert!(error.remedy.contains("256"), "{}", error.remedy);
+        assert!(with("memory_limit = \"lots\"").is_err());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use aggregator::{Catalog, EngineOptions, LoadReport};
 use psi_core::Code;
-use psi_core::kernel::portable::Portable;
+use psi_core::kernel::Kernel;
 use rustix::fs::FlockOperation;
 use tokio::sync::watch;
 
@@ -24,13 +24,15 @@ use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
 use crate::job::registry::Registry;
 use crate::job::{self, ChainLocks, JobContext, LiveJobs};
+use crate::lists::{JOBS_FOLDER, Lists};
+use crate::memory::MemoryShares;
 use crate::net::{Endpoint, NetLimits, Pins};
+use crate::runs;
 use crate::state::State;
+use crate::threads::{self, EngineThreads};
 
 /// The file that a running daemon keeps locked.
 const LOCK_FILE: &str = "daemon.lock";
-/// The folder of lists that jobs put on disk.
-const JOBS_FOLDER: &str = "jobs";
 /// How long a stopping node waits for its jobs to end by themselves.
 const JOBS_GOODBYE_MAX: Duration = Duration::from_secs(10);
 /// How long it waits until the peers have taken note.
@@ -51,22 +53,32 @@ pub struct Ready {
     pub report: LoadReport,
 }
 
-/// Runs the node until `stop` is done.
+/// Runs the node until `stop` is done; `kernel` does the arithmetic of all jobs.
 ///
 /// # Errors
 /// [`UserError`] if the node cannot start. Once it runs, failures of single jobs are logged.
 pub async fn run(
     config: NodeConfig,
+    kernel: Arc<dyn Kernel>,
     ready: impl FnOnce(&Ready) -> Result<(), UserError>,
     stop: impl Future<Output = ()>,
 ) -> Result<Exit, UserError> {
+    tracing::info!(kernel = kernel.name(), "starting");
     let config = Arc::new(config);
     let key = Arc::new(NodeKey::load(&config.key_path())?);
     let state_dir = config.state_dir();
     let state = State::open(&state_dir)?;
     let _lock = lock(&state_dir)?;
     recover(&state, &state_dir)?;
-    let (catalog, report) = load(&config).await?;
+    threads::start_compute_pool();
+    let engine = EngineThreads::start(config.engine_threads())
+        .map_err(|e| UserError::machine("cannot start the data engine's threads", e))?;
+    let lists = Lists::new(&config);
+    let (loading, counting) = (Arc::clone(&config), lists.clone());
+    let (catalog, report) = engine
+        .run(async move { load(&loading, &counting, "tables").await })
+        .await
+        .map_err(|e| UserError::internal(format!("loading the tables stopped: {e}")))??;
 
     let limits = NetLimits::with_peer_timeout(config.peer_timeout());
     let endpoint = Endpoint::bind(config.listen, &key, pins(&state), limits).map_err(|e| {
@@ -87,8 +99,10 @@ pub async fn run(
         key,
         state,
         catalog,
+        lists,
+        engine,
         endpoint,
-        kernel: Arc::new(Portable),
+        kernel,
         chains: Arc::new(ChainLocks::default()),
         live: LiveJobs::default(),
     });
@@ -225,16 +239,26 @@ fn recover(state: &State, state_dir: &Path) -> Result<(), UserError> {
     }
 }
 
-/// Loads and checks the configured tables.
+/// Loads and checks the configured tables. Identities are counted in lists in the folder `place`.
 ///
 /// # Errors
-/// [`UserError`] if a configured value makes no sense whatever the data.
-pub(crate) async fn load(config: &NodeConfig) -> Result<(Catalog, LoadReport), UserError> {
+/// [`UserError`] if a configured value makes no sense whatever the data, or that folder cannot be
+/// made.
+pub(crate) async fn load(
+    config: &NodeConfig,
+    lists: &Lists,
+    place: &str,
+) -> Result<(Catalog, LoadReport), UserError> {
+    let shares = MemoryShares::of(config.memory_limit);
     let engine = EngineOptions {
-        memory_bytes: config.engine_memory_mb.saturating_mul(1 << 20),
+        memory_bytes: usize::try_from(shares.engine_bytes).unwrap_or(usize::MAX),
         threads: config.engine_threads(),
     };
-    Catalog::load(&config.name, &config.base_dir, &config.table, &engine)
+    let store = lists
+        .store(place)
+        .map_err(|e| UserError::new(Exit::Internal, e.to_string(), runs::remedy(e.kind)))?;
+    let (name, tables) = (&config.name, &config.table);
+    Catalog::load_with_store(name, &config.base_dir, tables, &engine, store)
         .await
         .map_err(|e| UserError::bad_input(format!("{}: {}", e.place, e.what), e.remedy))
 }

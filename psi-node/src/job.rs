@@ -7,6 +7,7 @@
 mod chain;
 mod exchange;
 mod failure;
+mod feed;
 mod link;
 mod live;
 pub mod registry;
@@ -38,8 +39,10 @@ use self::settle::Settlement;
 use crate::collab::{Collaboration, Member};
 use crate::config::NodeConfig;
 use crate::identity::{NodeId, NodeKey};
+use crate::lists::Lists;
 use crate::net::{Endpoint, PeerConnection};
 use crate::state::State;
+use crate::threads::EngineThreads;
 
 /// How long a node waits between two attempts to settle with a peer it cannot reach.
 const SETTLE_RETRY: Duration = Duration::from_secs(30);
@@ -57,6 +60,10 @@ pub struct JobContext {
     pub state: State,
     /// The tables it serves.
     pub catalog: Catalog,
+    /// Where lists are kept.
+    pub lists: Lists,
+    /// Where tables are scanned.
+    pub engine: EngineThreads,
     /// Where peers are reached.
     pub endpoint: Endpoint,
     /// Running jobs, as the local API shows them.
@@ -87,9 +94,17 @@ impl JobContext {
                     "`{}.{}` registers {} identities, and this node serves at most {limit}",
                     facts.member, facts.table, facts.identities
                 ),
-                remedy: "raise `identities_max` in node.toml if memory allows".into(),
+                remedy: "raise `identities_max` in node.toml if time and disk allow".into(),
             })),
         }
+    }
+
+    /// Loads and checks a table again if its files changed.
+    async fn refresh(&self, table: &str) -> Result<(), Failure> {
+        let (catalog, table) = (self.catalog.clone(), table.to_owned());
+        let work = async move { catalog.refresh(&table).await };
+        let refreshed = self.engine.run(work).await;
+        Ok(refreshed.map_err(|error| Failure::Internal(error.to_string()))??)
     }
 
     /// Connects to a member; waits for one that is not up yet.

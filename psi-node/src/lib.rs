@@ -9,8 +9,10 @@
 //! | [`cli`] | the command line: one module per command |
 //! | [`config`], [`identity`], [`collab`] | what a node is, who it is, whom it works with |
 //! | [`state`], [`receipts`] | what survives a crash, and how others check it |
+//! | [`runs`] | lists that outgrow memory, as files |
 //! | [`net`] | connections with pinned peers, and frames on streams |
 //! | [`job`] | what a job does, from query to receipt |
+//! | [`memory`], [`lists`], [`threads`] | what a node may hold, where it keeps lists, and what runs beside what |
 //! | [`api`], [`daemon`] | the local API, and the process that serves it and the peers |
 //! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
 
@@ -25,9 +27,13 @@ pub mod exit;
 pub mod hex_field;
 pub mod identity;
 pub mod job;
+pub mod lists;
+pub mod memory;
 pub mod net;
 pub mod receipts;
+pub mod runs;
 pub mod state;
+pub mod threads;
 
 use std::process::ExitCode;
 

@@ -24,9 +24,11 @@ fn either_side_asks_and_both_hold_the_same_countersigned_log() {
         // 300 identities and as many canaries; the other list as it is registered.
         assert_eq!(stats["receiver_size"], 600);
         assert_eq!(stats["sender_size"], 500);
-        assert!(
-            stats["bytes_sent"].as_u64() > Some(0) && stats["bytes_received"].as_u64() > Some(0)
-        );
+        for direction in ["sent", "received"] {
+            let stream = stats[format!("bytes_{direction}")].as_u64();
+            let udp = stats[format!("udp_bytes_{direction}")].as_u64();
+            assert!(stream > Some(0) && udp > stream, "{stats}");
+        }
     }
     // Two jobs, each opened and closed.
     let log = world.agreed_log();

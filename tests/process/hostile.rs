@@ -12,6 +12,7 @@ use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
 use psi_core::kernel::Kernel as _;
 use psi_core::kernel::portable::Portable;
+use psi_core::list::{RecordCodec as _, Rice};
 use psi_core::messages::frame::{ListId, RowsHeader};
 use psi_core::messages::{Control, EntryMessage, Proposal, SettleState};
 use psi_core::receipt::{Body, Entry, agreement_text, entry_hash, signing_text};
@@ -403,33 +404,54 @@ fn junk(spec: &JobSpec) -> Vec<u8> {
     records.collect()
 }
 
+/// The code of ascending records.
+fn code(width: usize, records: &[u8]) -> Vec<u8> {
+    let count = (records.len() / width) as u64;
+    let mut encoder = Rice.encoder(width, count).unwrap();
+    let mut bytes = Vec::new();
+    encoder.encode(records, &mut bytes).unwrap();
+    encoder.finish(&mut bytes).unwrap();
+    bytes
+}
+
 #[test]
 fn points_that_are_no_elements_end_the_job() {
-    blinded_list_ends_in(Code::NonCanonicalElement, |spec| vec![junk(spec)]);
-}
-
-#[test]
-fn the_identity_among_the_points_ends_the_job() {
-    blinded_list_ends_in(Code::IdentityElement, |_| vec![vec![0; 32]]);
-}
-
-#[test]
-fn equal_neighbours_end_the_job() {
-    blinded_list_ends_in(Code::NotIncreasing, |_| vec![[7; 64].to_vec()]);
-}
-
-#[test]
-fn more_points_than_agreed_end_the_job() {
-    blinded_list_ends_in(Code::WrongCount, |spec| {
-        let mut records = junk(spec);
-        records.extend([0xff; 32]);
-        vec![records]
+    blinded_list_ends_in(Code::NonCanonicalElement, |spec| {
+        vec![code(32, &junk(spec))]
     });
 }
 
 #[test]
-fn half_a_point_ends_the_job() {
-    blinded_list_ends_in(Code::MalformedMessage, |_| vec![vec![1; 40]]);
+fn the_identity_among_the_points_ends_the_job() {
+    blinded_list_ends_in(Code::IdentityElement, |spec| {
+        let mut records = junk(spec);
+        records[..32].fill(0);
+        vec![code(32, &records)]
+    });
+}
+
+#[test]
+fn bits_that_are_the_code_of_no_list_end_the_job() {
+    blinded_list_ends_in(Code::MalformedMessage, |_| vec![vec![0; 1000]]);
+}
+
+#[test]
+fn bytes_after_the_last_point_end_the_job() {
+    blinded_list_ends_in(Code::WrongCount, |spec| {
+        let mut bytes = code(32, &junk(spec));
+        bytes.push(0);
+        vec![bytes]
+    });
+}
+
+#[test]
+fn a_list_cut_into_single_bytes_is_taken_up_to_its_defect() {
+    blinded_list_ends_in(Code::NonCanonicalElement, |spec| {
+        code(32, &junk(spec))
+            .chunks(1)
+            .map(<[u8]>::to_vec)
+            .collect()
+    });
 }
 
 #[test]
@@ -500,7 +522,9 @@ async fn answer_badly(endpoint: &Endpoint, key: &NodeKey) -> Code {
         match_index: 0,
         part: 0,
     };
+    let tags = code(usize::from(spec.tag_bytes), &tags);
     send.rows(header(ListId::Tags), &tags).await.unwrap();
+    let points = code(32, &points);
     send.rows(header(ListId::Evaluated), &points).await.unwrap();
     ending(&mut receive).await
 }

@@ -12,4 +12,5 @@ mod hostile;
 mod receipts;
 mod refusals;
 mod secrets;
+mod spill;
 mod walkthrough;

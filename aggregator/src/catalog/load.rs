@@ -387,6 +387,13 @@ impl Loader<'_> {
 
     /// A failed pass: the row filter if there is one and the reader does not sound like a file.
     fn pass_problem(&self, err: &FreezeError) -> Problem {
+        if let FreezeError::Core(psi_core::Error::Store(_)) = err {
+            return Problem::new(
+                self.place("source"),
+                format!("its identities could not be counted: {err}"),
+                "give the node's lists more room (memory_limit, disk_limit, the disk of state_dir)",
+            );
+        }
         let (setting, remedy) = match self.config.row_filter {
             Some(_) => (
                 "source",

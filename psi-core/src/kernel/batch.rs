@@ -6,9 +6,10 @@
 
 use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
+use zeroize::Zeroizing;
 
 use super::{DecodeFailed, Kernel};
-use crate::group::SecretScalar;
+use crate::group::{SecretScalar, hash_to_uniform};
 
 /// Elements of one kernel call. Large enough that the shared inversion costs a hundredth of a
 /// multiplication for each element, small enough that the last pieces keep all threads busy and
@@ -30,6 +31,33 @@ pub fn map_mul_encode(
         .par_chunks(BATCH)
         .zip(out.par_chunks_mut(BATCH))
         .for_each(|(uniform, out)| kernel.map_mul_encode(uniform, k, out));
+}
+
+/// `out[i] = encode(k * H(digests[i]))` over a list of any length, H the hash to the group under
+/// `domain_tag`.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn hash_mul_encode(
+    kernel: &dyn Kernel,
+    domain_tag: &[u8],
+    digests: &[[u8; 32]],
+    k: &SecretScalar,
+    out: &mut [[u8; 32]],
+) {
+    assert_same_length(digests.len(), out.len());
+    digests
+        .par_chunks(BATCH)
+        .zip(out.par_chunks_mut(BATCH))
+        .for_each(|(digests, out)| {
+            // Whoever holds these can test guesses of identifiers, as with the digests themselves.
+            let mut uniform = Zeroizing::new([[0; 64]; BATCH]);
+            for (uniform, digest) in uniform.iter_mut().zip(digests) {
+                *uniform = hash_to_uniform(domain_tag, digest);
+            }
+            let (uniform, _) = uniform.split_at(digests.len());
+            kernel.map_mul_encode(uniform, k, out);
+        });
 }
 
 /// [`Kernel::decode_mul_encode`] over a list of any length.

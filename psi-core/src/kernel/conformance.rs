@@ -1,28 +1,33 @@
 //! What every [`Kernel`] must do, as one test for all of them: the published vectors, the single
-//! operations of [`crate::group`] on random input, and the index of what does not decode.
+//! operations of [`crate::group`] on random input, scalars at the edges, and what does not decode.
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng as _, SeedableRng as _};
+use curve25519_dalek::scalar::Scalar;
 
 use super::portable::Portable;
-use super::{DecodeFailed, Kernel, batch};
+use super::vector::lanes::model::Model;
+use super::vector::recode::Digits;
+use super::{DecodeFailed, Kernel, available, batch, vector};
 use crate::group::{Element, SecretScalar, hash_to_uniform, vectors};
 
 /// Lengths around the sizes at which a batched or vectorised kernel changes its path.
-const LENGTHS: [usize; 12] = [0, 1, 2, 3, 4, 7, 8, 9, 16, 17, 127, 130];
+const LENGTHS: [usize; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 127, 128, 129, 130];
 
 fn check(kernel: &dyn Kernel) {
     vectors_of_rfc_9496_and_9497(kernel);
     for (round, length) in (0..).zip(LENGTHS) {
         every_output_is_that_of_the_single_operation(kernel, round, length);
     }
+    scalars_at_the_edges(kernel);
     the_smallest_index_that_does_not_decode_is_reported(kernel);
+    valid_and_invalid_encodings_in_any_mixture(kernel);
 }
 
-struct Random(ChaCha20Rng);
+pub(super) struct Random(ChaCha20Rng);
 
 impl Random {
-    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+    pub(super) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         self.0.fill_bytes(&mut bytes);
         bytes
@@ -37,7 +42,7 @@ impl Random {
     }
 }
 
-fn random(seed: u8) -> Random {
+pub(super) fn random(seed: u8) -> Random {
     Random(ChaCha20Rng::from_seed([seed; 32]))
 }
 
@@ -162,21 +167,143 @@ fn the_smallest_index_that_does_not_decode_is_reported(kernel: &dyn Kernel) {
     }
 }
 
+/// Scalars whose halves have extreme digits, or are next to a multiple of the group order.
+fn edge_scalars() -> Vec<SecretScalar> {
+    let last = -Scalar::ONE;
+    let mut scalars = vec![
+        Scalar::ONE,
+        Scalar::from(2_u8),
+        Scalar::from(16_u8),
+        last,
+        last - Scalar::ONE,
+        last.div_by_2(),
+        last.div_by_2() + Scalar::ONE,
+        Scalar::ONE.div_by_2(),
+    ];
+    // A kernel works with the digits of k / 2: all 8, all 7, all -8 but for carries, and one digit.
+    for pattern in [0x88_u8, 0x77, 0x78, 0x87, 0x80, 0x08] {
+        let half = Scalar::from_bytes_mod_order([pattern; 32]);
+        let mut bytes = [pattern; 32];
+        bytes[31] = 0x08;
+        scalars.extend([half + half, -(half + half)]);
+        let half = Scalar::from_bytes_mod_order(bytes);
+        scalars.extend([half + half, -(half + half)]);
+    }
+    scalars
+        .into_iter()
+        .map(|scalar| SecretScalar::from_canonical_bytes(scalar.to_bytes()).unwrap())
+        .collect()
+}
+
+fn scalars_at_the_edges(kernel: &dyn Kernel) {
+    let mut random = random(61);
+    let uniform: Vec<[u8; 64]> = (0..5).map(|_| random.bytes()).collect();
+    let points: Vec<[u8; 32]> = (0..5).map(|_| random.point()).collect();
+    for k in edge_scalars() {
+        assert_eq!(map(kernel, &uniform, &k), map(&Portable, &uniform, &k));
+        assert_eq!(mul(kernel, &points, &k), mul(&Portable, &points, &k));
+    }
+    // Field elements at the edges, as input of the map.
+    let mut edges = Vec::new();
+    for low in [0, 1, 0xec, 0xed, 0xee, 0xff] {
+        for rest in [0, 0xff] {
+            let mut half = [rest; 32];
+            half[0] = low;
+            for high in [rest & 0x7f, rest | 0x80] {
+                half[31] = high;
+                edges.push([half, random.bytes()].concat().try_into().unwrap());
+                edges.push([half, half].concat().try_into().unwrap());
+            }
+        }
+    }
+    let k = random.scalar();
+    assert_eq!(map(kernel, &edges, &k), map(&Portable, &edges, &k));
+}
+
+/// Elements, and bytes that are none, in every kind and any order: the same answer as the portable
+/// kernel's, place of the first failure included.
+fn valid_and_invalid_encodings_in_any_mixture(kernel: &dyn Kernel) {
+    let mut random = random(62);
+    let k = random.scalar();
+    let good: Vec<[u8; 32]> = (0..17).map(|_| random.point()).collect();
+    let bad: Vec<[u8; 32]> = vectors::invalid_encodings()
+        .into_iter()
+        .map(|(_, bytes)| bytes)
+        .chain([[0; 32]])
+        .collect();
+    for bytes in &bad {
+        for place in 0..9 {
+            let mut points = good[..9].to_vec();
+            points[place] = *bytes;
+            let expected = mul(&Portable, &points, &k);
+            assert_eq!(expected.as_ref().unwrap_err().index, place);
+            assert_eq!(mul(kernel, &points, &k), expected);
+        }
+    }
+    for _ in 0..200 {
+        let [length, every] = random.bytes();
+        let points: Vec<[u8; 32]> = (0..length % 18)
+            .map(|i| {
+                let [choice, which, bit] = random.bytes();
+                let mut point = good[usize::from(i)];
+                match choice % 4 {
+                    // Half of the changed ones still are elements.
+                    0 if every % 2 == 0 => point[usize::from(bit / 8)] ^= 1 << (bit % 8),
+                    1 if every % 8 == 0 => point = bad[usize::from(which) % bad.len()],
+                    2 if every % 8 == 0 => point = random.bytes(),
+                    _ => {}
+                }
+                point
+            })
+            .collect();
+        assert_eq!(mul(kernel, &points, &k), mul(&Portable, &points, &k));
+    }
+}
+
 #[test]
 fn the_portable_kernel_keeps_the_promises_of_every_kernel() {
     check(&Portable);
 }
 
-/// Runs a kernel through [`batch`], so that the same tests cover the spreading over threads.
-struct Spread<K>(K);
+#[test]
+fn every_other_kernel_of_this_machine_keeps_the_promises_of_every_kernel() {
+    for kernel in &available()[1..] {
+        check(kernel.as_ref());
+    }
+}
 
-impl<K: Kernel> Kernel for Spread<K> {
+#[test]
+fn the_model_of_the_vector_kernel_keeps_the_promises_of_every_kernel() {
+    check(&Modelled);
+}
+
+#[test]
+fn all_kernels_give_the_same_bytes_for_100_000_points() {
+    for kernel in &available()[1..] {
+        let spread = Spread(kernel.as_ref());
+        let mut random = random(60);
+        for _ in 0..25 {
+            let k = random.scalar();
+            let uniform: Vec<[u8; 64]> = (0..4000).map(|_| random.bytes()).collect();
+            let points = map(&Spread(&Portable), &uniform, &k);
+            assert_eq!(map(&spread, &uniform, &k), points);
+            let k = random.scalar();
+            let expected = mul(&Spread(&Portable), &points, &k);
+            assert_eq!(mul(&spread, &points, &k), expected);
+        }
+    }
+}
+
+/// The vector kernel on the scalar model of the lanes, which checks every bound on the way.
+struct Modelled;
+
+impl Kernel for Modelled {
     fn name(&self) -> &'static str {
-        "spread"
+        "model"
     }
 
     fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
-        batch::map_mul_encode(&self.0, uniform, k, out);
+        vector::map_mul_encode::<Model>(uniform, &Digits::of_half(k), out);
     }
 
     fn decode_mul_encode(
@@ -185,19 +312,45 @@ impl<K: Kernel> Kernel for Spread<K> {
         k: &SecretScalar,
         out: &mut [[u8; 32]],
     ) -> Result<(), DecodeFailed> {
-        batch::decode_mul_encode(&self.0, points, k, out)
+        vector::decode_mul_encode::<Model>(points, &Digits::of_half(k), out)
     }
 
     fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]) {
-        batch::base_mul_encode(&self.0, k, out);
+        Portable.base_mul_encode(k, out);
+    }
+}
+
+/// Runs a kernel through [`batch`], so that the same tests cover the spreading over threads.
+struct Spread<'a>(&'a dyn Kernel);
+
+impl Kernel for Spread<'_> {
+    fn name(&self) -> &'static str {
+        "spread"
+    }
+
+    fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
+        batch::map_mul_encode(self.0, uniform, k, out);
+    }
+
+    fn decode_mul_encode(
+        &self,
+        points: &[[u8; 32]],
+        k: &SecretScalar,
+        out: &mut [[u8; 32]],
+    ) -> Result<(), DecodeFailed> {
+        batch::decode_mul_encode(self.0, points, k, out)
+    }
+
+    fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]) {
+        batch::base_mul_encode(self.0, k, out);
     }
 }
 
 #[test]
 fn spreading_over_threads_keeps_order_and_promises() {
-    check(&Spread(Portable));
+    check(&Spread(&Portable));
     let long = 5 * batch::BATCH + 3;
-    every_output_is_that_of_the_single_operation(&Spread(Portable), 42, long);
+    every_output_is_that_of_the_single_operation(&Spread(&Portable), 42, long);
 }
 
 #[test]
@@ -215,7 +368,7 @@ fn spreading_reports_the_smallest_index_of_the_whole_list() {
             index: place,
             identity,
         };
-        assert_eq!(mul(&Spread(Portable), &points, &k), Err(failed));
+        assert_eq!(mul(&Spread(&Portable), &points, &k), Err(failed));
     }
 }
 

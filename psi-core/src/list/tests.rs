@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
-use super::{OrderCheck, Plain, RecordCodec, encode_list};
+use super::{OrderCheck, RecordCodec as _, Rice, encode_list};
 use crate::error::{Code, Error};
-use crate::store::{MemoryStore, RecordStore as _};
+use crate::store::{MemoryStore, RecordList, RecordStore as _};
 
 /// Feeds `pieces` and ends the list; the code of the first error.
 fn outcome(width: usize, expected: u64, pieces: &[&[u8]]) -> Result<(), Code> {
@@ -63,38 +63,54 @@ fn completeness_is_known_at_the_last_record() {
     assert_eq!((check.count(), check.is_complete()), (2, true));
 }
 
-fn decode(codec: &dyn RecordCodec, width: usize, pieces: &[&[u8]]) -> Result<Vec<u8>, Error> {
-    let mut decoder = codec.decoder(width);
-    let mut records = Vec::new();
-    for piece in pieces {
-        decoder.decode(piece, &mut records)?;
-        assert!(
-            records.len().is_multiple_of(width),
-            "decoders hand out whole records"
-        );
-    }
-    decoder.finish()?;
-    Ok(records)
+fn store(width: usize, records: &[u8]) -> Box<dyn RecordList> {
+    let mut writer = MemoryStore.in_order(width).unwrap();
+    writer.push(records).unwrap();
+    writer.finish().unwrap()
 }
 
 #[test]
-fn a_list_that_ends_within_a_record_is_refused() {
-    for pieces in [
-        &[&b"abc"[..]][..],
-        &[b"ab", b"c"],
-        &[b"a"],
-        &[b"abcdef", b"g"],
-    ] {
-        let code = decode(&Plain, 2, pieces).map_err(|error| error.code());
-        assert_eq!(code, Err(Code::MalformedMessage), "{pieces:?}");
+fn a_list_comes_in_pieces_of_the_size_asked_for_that_count_its_records() {
+    // More than one batch; 2,500 of them are adjacent and take less than a byte each.
+    let numbers = (0..10_000_u32).map(|n| if n < 2500 { n } else { 99_991 * n });
+    let records: Vec<u8> = numbers.flat_map(u32::to_be_bytes).collect();
+    let list = store(4, &records);
+    for piece_bytes in [1, 7, 1000, 1 << 20] {
+        let (mut bytes, mut counted, mut sizes) = (Vec::new(), 0, Vec::new());
+        encode_list(&Rice, list.as_ref(), piece_bytes, &mut |piece| {
+            sizes.push(piece.bytes.len());
+            counted += piece.records;
+            bytes.extend(piece.bytes);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(counted, 10_000);
+        let end = sizes.pop().unwrap();
+        assert!((1..=piece_bytes).contains(&end), "{end} bytes");
+        assert!(sizes.iter().all(|size| *size == piece_bytes));
+        let mut again = Vec::new();
+        let mut decoder = Rice.decoder(4, 10_000).unwrap();
+        decoder.decode(&bytes, &mut again).unwrap();
+        assert_eq!(again, records);
     }
 }
 
 #[test]
-fn encoding_a_part_of_a_record_is_this_sides_own_mistake() {
-    let mut out = Vec::new();
-    let error = Plain.encoder(2).encode(b"abc", &mut out).unwrap_err();
-    assert!(matches!(error, Error::ApiMisuse(_)));
+fn an_empty_list_has_no_piece() {
+    encode_list(&Rice, store(4, &[]).as_ref(), 100, &mut |_| {
+        panic!("a piece of nothing")
+    })
+    .unwrap();
+}
+
+#[test]
+fn encoding_stops_where_the_sink_does_and_at_a_list_out_of_order() {
+    let list = store(1, &[1, 2, 3]);
+    let stop = encode_list(&Rice, list.as_ref(), 1, &mut |_| Err(Error::Cancelled));
+    assert!(matches!(stop, Err(Error::Cancelled)));
+    let list = store(1, &[1, 3, 2]);
+    let stop = encode_list(&Rice, list.as_ref(), 1, &mut |_| Ok(()));
+    assert!(matches!(stop, Err(Error::ApiMisuse(_))));
 }
 
 proptest! {
@@ -108,35 +124,5 @@ proptest! {
         let rising = records.windows(2).all(|pair| pair[0] < pair[1]);
         let right = rising && records.len() as u64 == expected;
         prop_assert_eq!(outcome(1, expected, &[front, back]).is_ok(), right);
-    }
-
-    #[test]
-    fn a_list_decodes_to_what_was_encoded_wherever_its_bytes_are_cut(
-        width in 1_usize..40,
-        count in 0_usize..50,
-        batch in 0_usize..20,
-        cuts in prop::collection::vec(1_usize..60, 1..20),
-    ) {
-        let records: Vec<u8> = (0..width * count).map(|i| u8::try_from(i % 251).unwrap()).collect();
-        let mut writer = MemoryStore.in_order(width).unwrap();
-        writer.push(&records).unwrap();
-        let list = writer.finish().unwrap();
-        let mut bytes = Vec::new();
-        let mut reader = list.reader().unwrap();
-        encode_list(&Plain, width, reader.as_mut(), batch, &mut |piece| {
-            bytes.extend_from_slice(piece);
-            Ok(())
-        }).unwrap();
-        let mut pieces = Vec::new();
-        let mut rest = bytes.as_slice();
-        for cut in cuts.iter().cycle() {
-            if rest.is_empty() {
-                break;
-            }
-            let (piece, later) = rest.split_at((*cut).min(rest.len()));
-            pieces.push(piece);
-            rest = later;
-        }
-        prop_assert_eq!(decode(&Plain, width, &pieces).unwrap(), records);
     }
 }

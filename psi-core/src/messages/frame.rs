@@ -4,7 +4,7 @@
 //! 0      1                5
 //! | kind | length (u32)   | body, `length` bytes
 //!   kind 1: one control message
-//!   kind 2: | list (u8) | match (u8) | part (u16) | whole records |
+//!   kind 2: | list (u8) | match (u8) | part (u16) | bytes of the list's code (Spec 06 §5) |
 //! ```
 //! All integers are big-endian. A frame never exceeds its kind's limit, and the reader learns that
 //! from the five header bytes before it allocates.
@@ -26,7 +26,7 @@ const KIND_ROWS: u8 = 2;
 pub enum FrameKind {
     /// One control message.
     Control,
-    /// Records of a list.
+    /// Bytes of a list.
     Rows,
 }
 
@@ -41,6 +41,17 @@ pub enum ListId {
     Evaluated,
     /// `K_b`, one record. Travels as a control message; named here for the transcript.
     SenderKey,
+    /// The Sender's points for the base transfers, one record. Like the four that follow not yet
+    /// carried by any frame; named here for the transcript (Spec 11 §2).
+    BasePoints,
+    /// The Receiver's keys for the base transfers, one record.
+    BaseKeys,
+    /// The Receiver's columns.
+    Columns,
+    /// The Receiver's answer to the consistency check, one record.
+    ColumnCheck,
+    /// The Sender's corrections.
+    Corrections,
 }
 
 impl ListId {
@@ -52,6 +63,11 @@ impl ListId {
             Self::Tags => 2,
             Self::Evaluated => 3,
             Self::SenderKey => 4,
+            Self::BasePoints => 5,
+            Self::BaseKeys => 6,
+            Self::Columns => 7,
+            Self::ColumnCheck => 8,
+            Self::Corrections => 9,
         }
     }
 
@@ -66,7 +82,7 @@ impl ListId {
     }
 }
 
-/// Which list the records of a frame belong to.
+/// Which list the bytes of a frame belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowsHeader {
     /// The list.
@@ -85,20 +101,19 @@ impl RowsHeader {
         [self.list.number(), self.match_index, high, low]
     }
 
-    /// Splits a rows body into its header and its records.
+    /// Splits a rows body into its header and the bytes of the list's code.
     ///
     /// # Errors
-    /// [`Code::MalformedMessage`] if the header is short, the list is unknown, or no record
-    /// follows.
+    /// [`Code::MalformedMessage`] if the header is short, the list is unknown, or nothing follows.
     pub fn split(body: &[u8]) -> Result<(Self, &[u8]), Error> {
         let malformed = |detail| Error::misbehaved(Code::MalformedMessage, detail);
-        let (header, records) = body
+        let (header, bytes) = body
             .split_first_chunk::<ROWS_HEADER_BYTES>()
             .ok_or(malformed("a rows frame is shorter than its header"))?;
         let [list, match_index, high, low] = *header;
         let list = ListId::from_rows_number(list).ok_or(malformed("an unknown list"))?;
-        if records.is_empty() {
-            return Err(malformed("a rows frame without records"));
+        if bytes.is_empty() {
+            return Err(malformed("a rows frame without rows"));
         }
         Ok((
             Self {
@@ -106,7 +121,7 @@ impl RowsHeader {
                 match_index,
                 part: u16::from_be_bytes([high, low]),
             },
-            records,
+            bytes,
         ))
     }
 }

@@ -81,7 +81,7 @@ fn a_rows_body_splits_into_the_header_it_was_made_with() {
 }
 
 #[test]
-fn a_rows_body_without_header_or_records_is_refused() {
+fn a_rows_body_without_header_or_bytes_is_refused() {
     let body = [1, 0, 0, 0, 9];
     for length in 0..=ROWS_HEADER_BYTES {
         let error = RowsHeader::split(&body[..length]).unwrap_err();
@@ -100,8 +100,7 @@ fn only_three_lists_travel_as_rows() {
 }
 
 #[test]
-fn a_whole_frame_of_rows_holds_whole_records_of_points() {
-    assert_eq!(limits::ROWS_BYTES_MAX % 32, 0);
+fn the_limit_of_a_rows_frame_is_that_of_its_rows() {
     assert_eq!(
         body_bytes_max(FrameKind::Rows),
         ROWS_HEADER_BYTES + limits::ROWS_BYTES_MAX

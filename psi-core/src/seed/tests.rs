@@ -5,12 +5,14 @@ use subtle::ConstantTimeEq as _;
 use super::{JobSeed, Purpose};
 use crate::group::SecretScalar;
 
-const PURPOSES: [Purpose; 5] = [
+const PURPOSES: [Purpose; 7] = [
     Purpose::BlindingScalar,
     Purpose::SenderScalar,
     Purpose::Canaries,
     Purpose::Filler,
     Purpose::ResultSalt,
+    Purpose::Transfer,
+    Purpose::ShareSalt,
 ];
 
 fn known_seed() -> JobSeed {
@@ -25,7 +27,7 @@ fn first_bytes(seed: &JobSeed, purpose: Purpose, match_index: u8, part: u16) -> 
 
 /// Computed with independent implementations of HKDF-SHA512 and `ChaCha20`, from the documented
 /// labels. A change here changes every message of every job: never change one.
-const KNOWN: [(Purpose, u8, u16, &str); 7] = [
+const KNOWN: [(Purpose, u8, u16, &str); 10] = [
     (
         Purpose::BlindingScalar,
         0,
@@ -67,6 +69,24 @@ const KNOWN: [(Purpose, u8, u16, &str); 7] = [
         0,
         258,
         "38940c7e4d1b38553de4c1211f519037d3bf947a4cbfd23505bd67dbb052024d",
+    ),
+    (
+        Purpose::Transfer,
+        0,
+        0,
+        "d77022aa9a22261b7cbafc287ea6c612ff429e82543e538603760ed8c91925b9",
+    ),
+    (
+        Purpose::Transfer,
+        1,
+        0,
+        "b05567ea11617461e5ce4ca74581b6ed88af151dd66b38afe48c27eea14e20f4",
+    ),
+    (
+        Purpose::ShareSalt,
+        0,
+        0,
+        "c4c5fa0d72fa45289735a5cbb4e25a57b6e675644b9596c36004ba0c61335ff1",
     ),
 ];
 

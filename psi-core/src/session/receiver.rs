@@ -8,7 +8,9 @@
 
 use std::sync::Arc;
 
-use super::{Awaiting, Incoming, MatchSetup, SharedList, Tools, list_transcript, opened_cell};
+use super::{
+    Accepted, Awaiting, Incoming, MatchSetup, SharedList, Tools, list_transcript, opened_cell,
+};
 use crate::canary::{Canaries, CanaryCheck};
 use crate::error::{Code, Error};
 use crate::group::{Element, SecretScalar};
@@ -116,7 +118,7 @@ impl ExpectSenderKey {
         let mut transcript = ListTranscript::new(ListId::SenderKey, match_index, 0, 32, 1);
         transcript.update(point);
         let width = setup.tag_bytes;
-        let incoming = Incoming::new(ListId::Tags, match_index, width, setup.sender_size);
+        let incoming = Incoming::new(ListId::Tags, match_index, width, setup.sender_size)?;
         let writer = keep.tools.store.in_order(width)?;
         Ok(ExpectTags {
             key: transcript.finish(),
@@ -138,18 +140,24 @@ pub struct ExpectTags {
 }
 
 impl ExpectTags {
-    /// Takes the next tags.
+    /// Tags that have come.
+    #[must_use]
+    pub const fn received(&self) -> u64 {
+        self.incoming.count()
+    }
+
+    /// Takes the next bytes of the tags' code.
     ///
     /// # Errors
-    /// [`Code::WrongCount`], [`Code::NotIncreasing`], [`Code::UnexpectedMessage`]; errors of the
-    /// store.
+    /// [`Code::MalformedMessage`], [`Code::WrongCount`], [`Code::NotIncreasing`],
+    /// [`Code::UnexpectedMessage`]; errors of the store.
     pub fn handle(
         mut self,
         header: RowsHeader,
-        records: &[u8],
+        bytes: &[u8],
     ) -> Result<Awaiting<Self, ExpectEvaluated>, Error> {
-        let complete = self.incoming.accept(header, records)?;
-        self.writer.push(records)?;
+        let Accepted { records, complete } = self.incoming.accept(header, bytes)?;
+        self.writer.push(&records)?;
         if !complete {
             return Ok(Awaiting::More(self));
         }
@@ -164,7 +172,7 @@ impl ExpectTags {
         let tags = writer.finish()?;
         let setup = &keep.setup;
         let points = setup.part.points();
-        let incoming = Incoming::new(ListId::Evaluated, setup.match_index, 32, points);
+        let incoming = Incoming::new(ListId::Evaluated, setup.match_index, 32, points)?;
         let writer = keep.tools.store.unsorted(setup.tag_bytes)?;
         let unblind = keep.scalar.invert();
         let done = 0;
@@ -195,44 +203,39 @@ pub struct ExpectEvaluated {
 }
 
 impl ExpectEvaluated {
-    /// Takes the next points of R, removes the own blinding and computes their tags; at the end
-    /// matches them with the Sender's.
+    /// Points that have come.
+    #[must_use]
+    pub const fn received(&self) -> u64 {
+        self.incoming.count()
+    }
+
+    /// Takes the next bytes of the code of R, removes the own blinding of its points and computes
+    /// their tags; at the end matches them with the Sender's.
     ///
     /// # Errors
-    /// [`Code::WrongCount`], [`Code::NotIncreasing`], [`Code::UnexpectedMessage`],
-    /// [`Code::NonCanonicalElement`], [`Code::IdentityElement`], [`Code::CanaryMissing`]; errors of
-    /// the store; [`Error::Cancelled`].
+    /// [`Code::MalformedMessage`], [`Code::WrongCount`], [`Code::NotIncreasing`],
+    /// [`Code::UnexpectedMessage`], [`Code::NonCanonicalElement`], [`Code::IdentityElement`],
+    /// [`Code::CanaryMissing`]; errors of the store; [`Error::Cancelled`].
     pub fn handle(
         mut self,
         header: RowsHeader,
-        records: &[u8],
+        bytes: &[u8],
     ) -> Result<Awaiting<Self, Matched>, Error> {
-        let complete = self.incoming.accept(header, records)?;
-        let (points, _) = records.as_chunks::<32>();
-        self.canaries.push(points)?;
-        let mut plain = vec![[0; 32]; points.len()];
-        batch::decode_mul_encode(
-            self.keep.tools.kernel.as_ref(),
-            points,
-            &self.unblind,
-            &mut plain,
-        )
-        .map_err(decode_failed)?;
-        let setup = &self.keep.setup;
-        let mut tags = Vec::new();
-        tag::tags(
-            &setup.job_id,
-            setup.match_index,
-            &plain,
-            setup.tag_bytes,
-            &mut tags,
-        );
-        self.writer.push(&tags)?;
-        self.done += points.len() as u64;
-        self.keep
-            .tools
-            .progress
-            .report(Stage::Match, self.done, setup.part.points())?;
+        let (setup, tools) = (&self.keep.setup, &self.keep.tools);
+        let complete = self.incoming.accept_points(header, bytes, |points| {
+            self.canaries.push(points)?;
+            let mut plain = vec![[0; 32]; points.len()];
+            let kernel = tools.kernel.as_ref();
+            batch::decode_mul_encode(kernel, points, &self.unblind, &mut plain)
+                .map_err(decode_failed)?;
+            let mut tags = Vec::new();
+            let (job_id, width) = (&setup.job_id, setup.tag_bytes);
+            tag::tags(job_id, setup.match_index, &plain, width, &mut tags);
+            self.writer.push(&tags)?;
+            self.done += points.len() as u64;
+            let total = setup.part.points();
+            tools.progress.report(Stage::Match, self.done, total)
+        })?;
         if complete {
             self.finish().map(Awaiting::Done)
         } else {

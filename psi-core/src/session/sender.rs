@@ -65,7 +65,7 @@ pub fn encrypt(
     key_transcript.update(&key);
     let tags_transcript = list_transcript(ListId::Tags, index, message.as_ref())?;
     let sent = vec![key_transcript.finish(), tags_transcript];
-    let incoming = Incoming::new(ListId::Blinded, index, 32, setup.part.points());
+    let incoming = Incoming::new(ListId::Blinded, index, 32, setup.part.points())?;
     let writer = tools.store.unsorted(32)?;
     let state = ExpectBlinded {
         setup,
@@ -160,13 +160,13 @@ pub struct Evaluated {
 }
 
 impl ExpectBlinded {
-    /// Takes the next points of A and multiplies them; hands out R only when all of A has come and
-    /// passed every check.
+    /// Takes the next bytes of the code of A and multiplies its points; hands out R only when all
+    /// of A has come and passed every check.
     ///
     /// # Errors
-    /// [`Code::WrongCount`], [`Code::NotIncreasing`], [`Code::UnexpectedMessage`],
-    /// [`Code::NonCanonicalElement`], [`Code::IdentityElement`]; errors of the store;
-    /// [`Error::Cancelled`].
+    /// [`Code::MalformedMessage`], [`Code::WrongCount`], [`Code::NotIncreasing`],
+    /// [`Code::UnexpectedMessage`], [`Code::NonCanonicalElement`], [`Code::IdentityElement`];
+    /// errors of the store; [`Error::Cancelled`].
     ///
     /// # Discussion
     /// Answering piece by piece would be simpler and need no store, and would tell a peer who
@@ -175,23 +175,19 @@ impl ExpectBlinded {
     pub fn handle(
         mut self,
         header: RowsHeader,
-        records: &[u8],
+        bytes: &[u8],
     ) -> Result<Awaiting<Self, Evaluated>, Error> {
-        let complete = self.incoming.accept(header, records)?;
-        let (points, _) = records.as_chunks::<32>();
-        let mut raised = vec![[0; 32]; points.len()];
-        batch::decode_mul_encode(
-            self.tools.kernel.as_ref(),
-            points,
-            &self.scalar,
-            &mut raised,
-        )
-        .map_err(decode_failed)?;
-        self.writer.push(raised.as_flattened())?;
-        self.done += points.len() as u64;
-        self.tools
-            .progress
-            .report(Stage::Evaluate, self.done, self.setup.part.points())?;
+        let (setup, tools) = (&self.setup, &self.tools);
+        let complete = self.incoming.accept_points(header, bytes, |points| {
+            let mut raised = vec![[0; 32]; points.len()];
+            let kernel = tools.kernel.as_ref();
+            batch::decode_mul_encode(kernel, points, &self.scalar, &mut raised)
+                .map_err(decode_failed)?;
+            self.writer.push(raised.as_flattened())?;
+            self.done += points.len() as u64;
+            let total = setup.part.points();
+            tools.progress.report(Stage::Evaluate, self.done, total)
+        })?;
         if complete {
             self.finish().map(Awaiting::Done)
         } else {

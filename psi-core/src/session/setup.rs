@@ -3,7 +3,7 @@
 use super::{BATCH_RECORDS, Tools};
 use crate::error::Error;
 use crate::filler::Padded;
-use crate::group::{SecretScalar, hash_to_uniform};
+use crate::group::SecretScalar;
 use crate::identifier::domain_tag;
 use crate::kernel::batch;
 use crate::progress::Stage;
@@ -11,7 +11,6 @@ use crate::seed::SeedStream;
 use crate::spec::{JobId, JobSpec, PartSize, Party};
 use crate::store::RecordList;
 
-use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 /// What both roles need to know about one match.
@@ -86,17 +85,22 @@ impl MatchSetup {
         let padded = Padded::new(real, total, filler, tools.store.as_ref())?;
         let mut reader = padded.reader()?;
         let mut digests = Zeroizing::new(Vec::with_capacity(BATCH_RECORDS));
+        let mut following = Zeroizing::new(Vec::with_capacity(BATCH_RECORDS));
+        reader.next_batch(&mut digests, BATCH_RECORDS)?;
         let mut done = 0;
-        loop {
-            reader.next_batch(&mut digests, BATCH_RECORDS)?;
-            if digests.is_empty() {
-                return Ok(());
-            }
-            let points = self.multiply(&digests, k, tools);
+        while !digests.is_empty() {
+            // While these are multiplied, one thread reads what comes next.
+            let (points, ready) = rayon::join(
+                || self.multiply(&digests, k, tools),
+                || reader.next_batch(&mut following, BATCH_RECORDS),
+            );
+            ready?;
             sink(&points)?;
             done += points.len() as u64;
             tools.progress.report(Stage::Blind, done, total)?;
+            std::mem::swap(&mut digests, &mut following);
         }
+        Ok(())
     }
 
     /// `encode(k * H(digest))` for each digest.
@@ -106,15 +110,9 @@ impl MatchSetup {
         k: &SecretScalar,
         tools: &Tools,
     ) -> Vec<[u8; 32]> {
-        // Whoever holds these can test guesses of identifiers, as with the digests themselves.
-        let uniform: Zeroizing<Vec<[u8; 64]>> = Zeroizing::new(
-            digests
-                .par_iter()
-                .map(|digest| hash_to_uniform(&self.domain_tag, digest))
-                .collect(),
-        );
         let mut points = vec![[0; 32]; digests.len()];
-        batch::map_mul_encode(tools.kernel.as_ref(), &uniform, k, &mut points);
+        let kernel = tools.kernel.as_ref();
+        batch::hash_mul_encode(kernel, &self.domain_tag, digests, k, &mut points);
         points
     }
 }

@@ -5,18 +5,21 @@ mod barrier;
 mod collisions;
 mod equal_work;
 mod hostile;
+mod kernels;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::receiver::{self, Released};
 use super::sender::{self, Learned};
-use super::{Awaiting, BATCH_RECORDS, MatchSetup, SharedList, Tools};
+use super::{Awaiting, MatchSetup, SharedList, Tools};
 use crate::error::Error;
 use crate::facts::TableFacts;
 use crate::identifier::{IdentifierKind, IdentityHasher};
 use crate::kernel::Kernel;
 use crate::kernel::portable::Portable;
+use crate::limits;
+use crate::list::{RecordCodec as _, Rice, encode_list};
 use crate::messages::frame::{ListId, RowsHeader};
 use crate::progress::Silent;
 use crate::seed::JobSeed;
@@ -101,18 +104,33 @@ fn tools(kernel: Arc<dyn Kernel>) -> Tools {
     }
 }
 
-/// The frames in which a list travels, of at most `records_max` records.
-fn frames(list: &SharedList, records_max: usize) -> Vec<Vec<u8>> {
-    let mut reader = list.reader().unwrap();
+/// The frames in which a list travels, of at most `frame_bytes` bytes.
+fn frames(list: &SharedList, frame_bytes: usize) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
-    loop {
-        let mut batch = Vec::new();
-        reader.next_batch(&mut batch, records_max).unwrap();
-        if batch.is_empty() {
-            return frames;
-        }
-        frames.push(batch);
-    }
+    encode_list(&Rice, list.as_ref(), frame_bytes, &mut |piece| {
+        frames.push(piece.bytes);
+        Ok(())
+    })
+    .unwrap();
+    frames
+}
+
+/// The records of a list, one after the other.
+fn records(list: &SharedList) -> Vec<u8> {
+    let mut records = Vec::new();
+    let mut reader = list.reader().unwrap();
+    reader.next_batch(&mut records, usize::MAX).unwrap();
+    records
+}
+
+/// The code of ascending records.
+fn code(width: usize, records: &[u8]) -> Vec<u8> {
+    let count = (records.len() / width) as u64;
+    let mut encoder = Rice.encoder(width, count).unwrap();
+    let mut bytes = Vec::new();
+    encoder.encode(records, &mut bytes).unwrap();
+    encoder.finish(&mut bytes).unwrap();
+    bytes
 }
 
 const fn rows(list: ListId) -> RowsHeader {
@@ -123,19 +141,21 @@ const fn rows(list: ListId) -> RowsHeader {
     }
 }
 
-/// What both sides know after a match.
+/// What both sides know after a match, and what has crossed the wire.
 struct Ends {
     receiver: Released,
     sender: Learned,
+    /// The frames of the blinded list, of the tags and of the evaluated list.
+    wire: [Vec<Vec<u8>>; 3],
 }
 
-/// A match between two honest sides, both seeds fixed, lists in frames of `records_max`.
+/// A match between two honest sides, both seeds fixed, lists in frames of `frame_bytes`.
 fn run_match(
     spec: &JobSpec,
     receiver_side: &Side,
     sender_side: &Side,
     kernel: &Arc<dyn Kernel>,
-    records_max: usize,
+    frame_bytes: usize,
 ) -> Result<Ends, Error> {
     let setup = MatchSetup::new(spec)?;
     let receiver = receiver::blind(
@@ -150,32 +170,39 @@ fn run_match(
         sender_side.list().as_ref(),
         tools(Arc::clone(kernel)),
     )?;
-    let mut tags = frames(&sender.message, records_max).into_iter();
+    let sent_tags = frames(&sender.message, frame_bytes);
+    let mut tags = sent_tags.iter();
     let mut state = receiver.state.handle(0, &sender.key)?;
     let mut expect_reply = loop {
-        match state.handle(rows(ListId::Tags), &tags.next().unwrap())? {
+        match state.handle(rows(ListId::Tags), tags.next().unwrap())? {
             Awaiting::More(same) => state = same,
             Awaiting::Done(next) => break next,
         }
     };
-    let mut points = frames(&receiver.message, records_max).into_iter();
+    let sent_points = frames(&receiver.message, frame_bytes);
+    let mut points = sent_points.iter();
     let mut state = sender.state;
     let evaluated = loop {
-        match state.handle(rows(ListId::Blinded), &points.next().unwrap())? {
+        match state.handle(rows(ListId::Blinded), points.next().unwrap())? {
             Awaiting::More(same) => state = same,
             Awaiting::Done(evaluated) => break evaluated,
         }
     };
-    let mut reply = frames(&evaluated.message, records_max).into_iter();
+    let sent_reply = frames(&evaluated.message, frame_bytes);
+    let mut reply = sent_reply.iter();
     let matched = loop {
-        match expect_reply.handle(rows(ListId::Evaluated), &reply.next().unwrap())? {
+        match expect_reply.handle(rows(ListId::Evaluated), reply.next().unwrap())? {
             Awaiting::More(same) => expect_reply = same,
             Awaiting::Done(matched) => break matched,
         }
     };
     let receiver = matched.release();
     let sender = evaluated.state.handle(&receiver.message)?;
-    Ok(Ends { receiver, sender })
+    Ok(Ends {
+        receiver,
+        sender,
+        wire: [sent_points, sent_tags, sent_reply],
+    })
 }
 
 /// Runs a count in which the first side asks, whichever side becomes Receiver.
@@ -186,5 +213,5 @@ fn count(requester: &Side, responder: &Side) -> Ends {
         Party::Responder => (responder, requester),
     };
     let kernel: Arc<dyn Kernel> = Arc::new(Portable);
-    run_match(&spec, receiver, sender, &kernel, BATCH_RECORDS).unwrap()
+    run_match(&spec, receiver, sender, &kernel, limits::ROWS_BYTES_MAX).unwrap()
 }

@@ -19,15 +19,23 @@ pub fn check(store: &dyn RecordStore) {
     // or digest with a payload beside it.
     for width in [1, 3, 8, 11, 16, 17, 32, 48] {
         for count in [0, 1, 2, 100, 5_000] {
-            let records = random_records(width, count);
-            sorted_lists_hold_every_record_in_byte_order(store, width, &records);
-            distinct_lists_hold_every_value_once(store, width, &records);
-            lists_in_order_keep_the_order(store, width, &records);
+            check_lists(store, width, count);
         }
+    }
+    // Payloads of one and of many values.
+    for (width, count) in [(32 + 256, 700), (2_080, 150)] {
+        check_lists(store, width, count);
     }
     a_list_can_be_read_by_several_readers_at_once(store);
     readers_return_at_most_what_was_asked_for(store);
     wrong_widths_are_refused(store);
+}
+
+fn check_lists(store: &dyn RecordStore, width: usize, count: usize) {
+    let records = random_records(width, count);
+    sorted_lists_hold_every_record_in_byte_order(store, width, &records);
+    distinct_lists_hold_every_value_once(store, width, &records);
+    lists_in_order_keep_the_order(store, width, &records);
 }
 
 fn random_records(width: usize, count: usize) -> Vec<u8> {

@@ -4,23 +4,25 @@
 //! buffer that held records is overwritten before it is given back, also those that a growing list
 //! outgrows.
 
-use rayon::slice::ParallelSliceMut;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{RecordList, RecordReader, RecordStore, RecordWriter, StoreError};
+use super::budget::Grant;
+use super::{
+    RecordList, RecordReader, RecordStore, RecordWriter, StoreError, buffer, check_whole,
+    check_width, sort,
+};
 
 /// Keeps every list in memory and zeroizes it when it is dropped.
 ///
 /// Time: one `n log n` sort of whole records per unsorted list, in parallel. Memory: `n * width`;
-/// three times that for a moment while a list grows, twice while one of another width than 32 sorts.
+/// three times that for a moment while a list grows, and while one of an unusual width is sorted 16
+/// bytes more per record.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MemoryStore;
 
 impl MemoryStore {
     fn writer(width: usize, sorted: bool) -> Result<Box<dyn RecordWriter>, StoreError> {
-        if width == 0 {
-            return Err(failed("making a list", "records of no bytes"));
-        }
+        check_width(width)?;
         Ok(Box::new(MemoryWriter {
             width,
             sorted,
@@ -39,23 +41,6 @@ impl RecordStore for MemoryStore {
     }
 }
 
-fn failed(what: &'static str, why: &'static str) -> StoreError {
-    StoreError {
-        what,
-        source: why.into(),
-    }
-}
-
-/// An empty buffer with room for exactly `bytes`, or an error instead of an abort.
-fn buffer(bytes: usize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(bytes).map_err(|why| StoreError {
-        what: "keeping a list in memory",
-        source: why.into(),
-    })?;
-    Ok(Zeroizing::new(buffer))
-}
-
 struct MemoryWriter {
     width: usize,
     sorted: bool,
@@ -65,10 +50,9 @@ struct MemoryWriter {
 impl MemoryWriter {
     /// Makes room for `more` bytes. `Vec` would free the outgrown buffer without overwriting it.
     fn reserve(&mut self, more: usize) -> Result<(), StoreError> {
-        let needed =
-            self.records.len().checked_add(more).ok_or_else(|| {
-                failed("keeping a list in memory", "longer than the address space")
-            })?;
+        let needed = self.records.len().checked_add(more).ok_or_else(|| {
+            StoreError::misuse("keeping a list in memory", "longer than the address space")
+        })?;
         if needed > self.records.capacity() {
             let mut grown = buffer(needed.max(self.records.capacity().saturating_mul(2)))?;
             grown.extend_from_slice(&self.records);
@@ -79,13 +63,8 @@ impl MemoryWriter {
     }
 
     fn sort(&mut self) -> Result<(), StoreError> {
-        if !self.sorted {
-            return Ok(());
-        }
-        match self.width {
-            32 => sort_digests(&mut self.records),
-            width @ 1..=16 => sort_short(&mut self.records, width)?,
-            width => sort_by_index(&mut self.records, width)?,
+        if self.sorted {
+            sort::sort_records(&mut self.records, self.width)?;
         }
         Ok(())
     }
@@ -94,15 +73,14 @@ impl MemoryWriter {
         Box::new(MemoryList {
             width: self.width,
             records: std::mem::take(&mut self.records),
+            _grant: None,
         })
     }
 }
 
 impl RecordWriter for MemoryWriter {
     fn push(&mut self, records: &[u8]) -> Result<(), StoreError> {
-        if !records.len().is_multiple_of(self.width) {
-            return Err(failed("adding to a list", "a part of a record"));
-        }
+        check_whole(records, self.width)?;
         self.reserve(records.len())?;
         self.records.extend_from_slice(records);
         Ok(())
@@ -120,46 +98,8 @@ impl RecordWriter for MemoryWriter {
     }
 }
 
-fn sort_digests(records: &mut [u8]) {
-    let (digests, rest) = records.as_chunks_mut::<32>();
-    debug_assert!(rest.is_empty(), "push takes whole records only");
-    digests.par_sort_unstable();
-}
-
-/// Sorts records of at most 16 bytes (tags) as integers: several times faster than comparing bytes.
-fn sort_short(records: &mut [u8], width: usize) -> Result<(), StoreError> {
-    let mut numbers: Zeroizing<Vec<u128>> = Zeroizing::new(Vec::new());
-    numbers
-        .try_reserve_exact(records.len() / width)
-        .map_err(|why| StoreError {
-            what: "sorting a list in memory",
-            source: why.into(),
-        })?;
-    for record in records.chunks_exact(width) {
-        let mut bytes = [0; 16];
-        bytes[16 - width..].copy_from_slice(record);
-        numbers.push(u128::from_be_bytes(bytes));
-    }
-    numbers.par_sort_unstable();
-    for (record, number) in records.chunks_exact_mut(width).zip(numbers.iter()) {
-        record.copy_from_slice(&number.to_be_bytes()[16 - width..]);
-    }
-    Ok(())
-}
-
-/// Sorts records of any width: their numbers first, then one copy in the order found.
-fn sort_by_index(records: &mut Zeroizing<Vec<u8>>, width: usize) -> Result<(), StoreError> {
-    let mut sorted = buffer(records.len())?;
-    let mut order: Vec<&[u8]> = records.chunks_exact(width).collect();
-    order.par_sort_unstable();
-    for record in order {
-        sorted.extend_from_slice(record);
-    }
-    *records = sorted;
-    Ok(())
-}
-
-fn keep_distinct(records: &mut Zeroizing<Vec<u8>>, width: usize) {
+/// Keeps one of each run of equal neighbours and erases what that leaves behind.
+pub(super) fn keep_distinct(records: &mut Zeroizing<Vec<u8>>, width: usize) {
     let mut kept = 0;
     for start in (0..records.len()).step_by(width) {
         let differs = kept == 0 || records[start..start + width] != records[kept - width..kept];
@@ -172,9 +112,12 @@ fn keep_distinct(records: &mut Zeroizing<Vec<u8>>, width: usize) {
     records.truncate(kept);
 }
 
-struct MemoryList {
-    width: usize,
-    records: Zeroizing<Vec<u8>>,
+/// A finished list in memory.
+pub(super) struct MemoryList {
+    pub(super) width: usize,
+    pub(super) records: Zeroizing<Vec<u8>>,
+    /// The memory that the records take, if somebody counts it.
+    pub(super) _grant: Option<Grant>,
 }
 
 impl RecordList for MemoryList {

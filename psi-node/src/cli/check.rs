@@ -16,6 +16,7 @@ use crate::daemon;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
+use crate::lists::Lists;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -39,7 +40,10 @@ pub fn run(args: &CheckArgs) -> Result<Exit, UserError> {
         .enable_all()
         .build()
         .map_err(|e| UserError::machine("cannot start the runtime", e))?;
-    let (_, report) = runtime.block_on(daemon::load(&config))?;
+    // A daemon may be running on the same state folder, with lists of its own.
+    let place = format!("check-{}", std::process::id());
+    let lists = Lists::new(&config);
+    let (_, report) = runtime.block_on(daemon::load(&config, &lists, &place))?;
     match args.format {
         Format::Json => output::print_json(&document(&config, id, &report))?,
         Format::Table => output::print(&text(&config, id, &report))?,

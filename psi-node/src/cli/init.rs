@@ -89,10 +89,12 @@ listen = "{listen}"      # where peers connect (UDP)
 state_dir = "state"              # jobs, receipts, the local API's socket
 
 # jobs_max = 4                   # jobs at the same time
-# identities_max = 20000000    # identities that either side of a job may register
+# identities_max = 100000000     # identities that either side of a job may register
 # peer_timeout_s = 60            # how long a peer may be silent during a job
 # connect_timeout_s = 60         # how long to keep trying a peer that is not up yet
-# engine_memory_mb = 256         # memory of the data engine
+# memory_limit = "512MiB"        # memory of the whole node
+# list_memory = "300MiB"         # what lists may take of it; longer ones go to disk
+# disk_limit = "50GB"            # what those lists may take on disk
 # engine_threads = 0             # 0: one per processor
 
 # Nothing can be asked for that is not listed below. Remove the # to serve a table.

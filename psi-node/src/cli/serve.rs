@@ -4,9 +4,11 @@
 //! local commands work. Everything after that is log, on standard error.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use aggregator::LoadReport;
 use clap::Args;
+use psi_core::kernel::{self, Choice, Kernel};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -19,6 +21,8 @@ use crate::exit::Exit;
 const LOG_DEFAULT: &str = "warn,psi_node=info,aggregator=info";
 /// The environment variable that says otherwise.
 const LOG_VARIABLE: &str = "RUST_LOG";
+/// The environment variable that names the kernel, for comparisons and in case of doubt.
+const KERNEL_VARIABLE: &str = "PSI_KERNEL";
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -42,6 +46,7 @@ pub struct ServeArgs {
 pub fn run(args: &ServeArgs) -> Result<Exit, UserError> {
     start_log(args.log_level.as_deref())?;
     let config = args.config.load()?;
+    let kernel = chosen_kernel(std::env::var(KERNEL_VARIABLE).ok().as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -49,7 +54,7 @@ pub fn run(args: &ServeArgs) -> Result<Exit, UserError> {
     let place = args.config.config.display().to_string();
     let result = runtime.block_on(async {
         let stop = stop_signal(args.until_stdin_closes)?;
-        daemon::run(config, |ready| announce(ready, &place), stop).await
+        daemon::run(config, kernel, |ready| announce(ready, &place), stop).await
     });
     // Arithmetic of a job that was cut off is not waited for.
     runtime.shutdown_background();
@@ -83,6 +88,19 @@ fn stop_signal(until_stdin_closes: bool) -> Result<impl Future<Output = ()>, Use
             _ = stdin_closed => {}
         }
     })
+}
+
+/// The kernel that the variable names; the fastest of this machine if it is not set or empty.
+fn chosen_kernel(word: Option<&str>) -> Result<Arc<dyn Kernel>, UserError> {
+    let remedy = format!("unset {KERNEL_VARIABLE}, or set it to `portable`");
+    let choice = match word {
+        None | Some("") => Choice::Auto,
+        Some(word) => word.parse().map_err(|e| {
+            UserError::bad_input(format!("{KERNEL_VARIABLE}: `{word}`: {e}"), &remedy)
+        })?,
+    };
+    kernel::select(choice)
+        .map_err(|e| UserError::bad_input(format!("{KERNEL_VARIABLE}: {e}"), remedy))
 }
 
 /// Sends log events to standard error, without colours unless that is a terminal.
@@ -172,4 +190,32 @@ fn describe(report: &LoadReport) -> String {
         }
     }
     output::printable(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chosen_kernel;
+    use crate::exit::Exit;
+
+    #[test]
+    fn the_kernel_is_the_one_that_the_variable_names() {
+        assert_eq!(chosen_kernel(Some("portable")).unwrap().name(), "portable");
+        let automatic = chosen_kernel(None).unwrap().name();
+        assert_eq!(chosen_kernel(Some("")).unwrap().name(), automatic);
+        assert_eq!(chosen_kernel(Some("auto")).unwrap().name(), automatic);
+    }
+
+    #[test]
+    fn an_unknown_or_missing_kernel_is_an_error_with_a_remedy() {
+        let Err(unknown) = chosen_kernel(Some("fast")) else {
+            panic!("no kernel has this name");
+        };
+        assert_eq!(unknown.exit, Exit::BadInput);
+        assert!(unknown.what.contains("PSI_KERNEL: `fast`"), "{unknown}");
+        assert!(unknown.remedy.contains("`portable`"), "{}", unknown.remedy);
+        match chosen_kernel(Some("avx2")) {
+            Ok(kernel) => assert_eq!(kernel.name(), "avx2"),
+            Err(missing) => assert!(missing.what.contains("needs an x86-64"), "{missing}"),
+        }
+    }
 }

@@ -11,14 +11,15 @@ use psi_core::messages::frame::ListId;
 use psi_core::progress::Stage;
 use psi_core::receipt::Cell;
 use psi_core::seed::JobSeed;
-use psi_core::session::receiver::{self, Matched};
-use psi_core::session::sender::{self, Evaluated, ExpectBlinded};
+use psi_core::session::receiver::{self, ExpectEvaluated, ExpectTags, Matched};
+use psi_core::session::sender::{self, ExpectBlinded};
 use psi_core::session::{Awaiting, MatchSetup, SharedList, Tools};
 use psi_core::transcript::Transcripts;
 use tokio::sync::oneshot;
 
 use super::failure::Failure;
-use super::link::{Link, Meter, compute, rows, send_list, sender_key, unexpected};
+use super::feed::feed;
+use super::link::{Link, Meter, compute, send_list, sender_key, unexpected};
 use crate::net::{FrameReceiver, FrameSender};
 
 /// What one side knows when the match is over.
@@ -41,7 +42,6 @@ pub(super) async fn receive(
     let (points, tags) = (setup.part.points(), setup.sender_size);
     let mut sent = Meter::new(&tools.progress, Stage::Send, points);
     let received = Meter::new(&tools.progress, Stage::Receive, tags + points);
-    let width = setup.tag_bytes;
     let work = compute(move || receiver::blind(setup, &seed, identities.as_ref(), tools));
     let blinded = link.working_while(work).await??;
     let (finished, until_finished) = oneshot::channel::<()>();
@@ -54,7 +54,7 @@ pub(super) async fn receive(
         until_finished,
     );
     let receiving = async {
-        let matched = receive_reply(&mut link.receiver, blinded.state, width, received).await;
+        let matched = receive_reply(&mut link.receiver, blinded.state, tags, received).await;
         drop(finished);
         matched
     };
@@ -71,27 +71,42 @@ pub(super) async fn receive(
 async fn receive_reply(
     from: &mut FrameReceiver,
     state: receiver::ExpectSenderKey,
-    tag_bytes: usize,
+    tags: u64,
     mut meter: Meter,
 ) -> Result<Matched, Failure> {
     let (match_index, point) = sender_key(from).await?;
-    let mut state = compute(move || state.handle(match_index, &point)).await?;
-    let mut state = loop {
-        let (header, records) = rows(from).await?;
-        meter.add(records.len() / tag_bytes)?;
-        match compute(move || state.handle(header, &records)).await? {
-            Awaiting::More(same) => state = same,
-            Awaiting::Done(next) => break next,
-        }
-    };
-    loop {
-        let (header, records) = rows(from).await?;
-        meter.add(records.len() / 32)?;
-        match compute(move || state.handle(header, &records)).await? {
-            Awaiting::More(same) => state = same,
-            Awaiting::Done(matched) => return Ok(matched),
-        }
-    }
+    let state = compute(move || state.handle(match_index, &point)).await?;
+    feed(from, Reply::Tags(state), move |state, header, bytes| {
+        let state = match state {
+            Reply::Tags(state) => match state.handle(header, bytes)? {
+                Awaiting::More(same) => Reply::Tags(same),
+                Awaiting::Done(next) => Reply::Points(next),
+            },
+            Reply::Points(state) => match state.handle(header, bytes)? {
+                Awaiting::More(same) => Reply::Points(same),
+                Awaiting::Done(matched) => {
+                    meter.finish()?;
+                    return Ok(Awaiting::Done(matched));
+                }
+            },
+        };
+        meter.reach(match &state {
+            Reply::Tags(state) => state.received(),
+            Reply::Points(state) => tags.saturating_add(state.received()),
+        })?;
+        Ok(Awaiting::More(state))
+    })
+    .await
+}
+
+/// What the Receiver awaits of the two lists that follow each other.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, and it is moved once for each frame"
+)]
+enum Reply {
+    Tags(ExpectTags),
+    Points(ExpectEvaluated),
 }
 
 /// Runs the Sender's half.
@@ -122,7 +137,7 @@ pub(super) async fn send(
         until_finished,
     );
     let receiving = async {
-        let evaluated = receive_blinded(&mut link.receiver, encrypted.state).await;
+        let evaluated = feed(&mut link.receiver, encrypted.state, ExpectBlinded::handle).await;
         drop(finished);
         evaluated
     };
@@ -143,19 +158,6 @@ pub(super) async fn send(
         output_commitment: learned.output_commitment,
         transcripts: learned.transcripts,
     })
-}
-
-async fn receive_blinded(
-    from: &mut FrameReceiver,
-    mut state: ExpectBlinded,
-) -> Result<Evaluated, Failure> {
-    loop {
-        let (header, records) = rows(from).await?;
-        match compute(move || state.handle(header, &records)).await? {
-            Awaiting::More(same) => state = same,
-            Awaiting::Done(evaluated) => return Ok(evaluated),
-        }
-    }
 }
 
 /// Sends a list, then says `Working` until the other direction is done.

@@ -5,9 +5,11 @@
 
 use aggregator::{FreezeError, QueryError, Refusal, Unavailable};
 use psi_core::Code;
+use psi_core::store::StoreErrorKind;
 
 use crate::exit::Exit;
 use crate::net::{ConnectError, NetError};
+use crate::runs;
 use crate::state::{JobState, StateError};
 
 /// Why a job has no result.
@@ -81,6 +83,11 @@ impl Failure {
             Self::Input { .. } => "bad_input",
             Self::Connect(_) => "peer_unreachable",
             Self::State(_) | Self::Internal(_) => "internal",
+            Self::Protocol(psi_core::Error::Store(error)) => match error.kind {
+                StoreErrorKind::DiskFull => "disk_full",
+                StoreErrorKind::DiskLimit => "disk_limit",
+                _ => "internal",
+            },
             other => other.code().as_str(),
         }
     }
@@ -136,6 +143,7 @@ impl Failure {
             Self::State(_) => "check the disk that holds the state folder".into(),
             Self::Cancelled => "run the query again".into(),
             Self::Internal(_) => "run the query again; if it happens again, report it".into(),
+            Self::Protocol(psi_core::Error::Store(error)) => runs::remedy(error.kind).into(),
             Self::Protocol(_) | Self::Net(_) | Self::PeerAborted(_) => {
                 if self.code().is_violation() {
                     "one of the two nodes broke the protocol: compare their versions, then the \

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use psi_core::Code;
+use psi_core::limits::ROWS_BYTES_MAX;
+use psi_core::list::{Piece, Rice, encode_list};
 use psi_core::messages::Control;
 use psi_core::messages::frame::{ListId, RowsHeader};
 use psi_core::progress::{Progress, Stage};
@@ -73,7 +75,7 @@ async fn control(receiver: &mut FrameReceiver) -> Result<Control, Failure> {
 /// The next piece of a list, while nothing else may come.
 pub(super) async fn rows(receiver: &mut FrameReceiver) -> Result<(RowsHeader, Vec<u8>), Failure> {
     match receiver.next().await? {
-        Frame::Rows(header, records) => Ok((header, records)),
+        Frame::Rows(header, bytes) => Ok((header, bytes)),
         Frame::Control(Control::Abort(code)) => Err(Failure::PeerAborted(code)),
         Frame::Control(_) => Err(unexpected("a control message where rows were due")),
     }
@@ -105,13 +107,24 @@ impl Meter {
         }
     }
 
-    pub(super) fn add(&mut self, records: usize) -> Result<(), Failure> {
-        self.done = self.done.saturating_add(records as u64);
-        Ok(self.progress.report(self.stage, self.done, self.total)?)
+    /// `records` more have crossed.
+    pub(super) fn add(&mut self, records: u64) -> Result<(), psi_core::Error> {
+        self.reach(self.done.saturating_add(records))
+    }
+
+    /// All have crossed.
+    pub(super) fn finish(&mut self) -> Result<(), psi_core::Error> {
+        self.reach(self.total)
+    }
+
+    /// `records` have crossed, all told.
+    pub(super) fn reach(&mut self, records: u64) -> Result<(), psi_core::Error> {
+        self.done = records;
+        self.progress.report(self.stage, self.done, self.total)
     }
 }
 
-/// Sends a whole list in frames; the reading and decoding of records happens off the runtime's
+/// Sends a whole list in frames; the reading and encoding of records happens off the runtime's
 /// threads.
 pub(super) async fn send_list(
     sender: &mut FrameSender,
@@ -119,48 +132,28 @@ pub(super) async fn send_list(
     records: SharedList,
     meter: &mut Meter,
 ) -> Result<(), Failure> {
-    let width = records.width();
     let header = RowsHeader {
         list,
         match_index: 0,
         part: 0,
     };
-    // One frame is being sent while the next is being read.
-    let (frames, mut next) = tokio::sync::mpsc::channel::<Result<Vec<u8>, psi_core::Error>>(1);
-    let reading = tokio::task::spawn_blocking(move || read_frames(&records, &frames));
+    // One frame is being sent while the next is being made.
+    let (frames, mut next) = tokio::sync::mpsc::channel::<Piece>(1);
+    let encoding = tokio::task::spawn_blocking(move || {
+        encode_list(&Rice, records.as_ref(), ROWS_BYTES_MAX, &mut |frame| {
+            // The other end is gone when the job has ended: nobody needs the rest.
+            frames
+                .blocking_send(frame)
+                .map_err(|_gone| psi_core::Error::Cancelled)
+        })
+    });
     while let Some(frame) = next.recv().await {
-        let frame = frame?;
-        sender.rows(header, &frame).await?;
-        meter.add(frame.len() / width)?;
+        sender.rows(header, &frame.bytes).await?;
+        meter.add(frame.records)?;
     }
-    reading
-        .await
-        .map_err(|error| Failure::Internal(error.to_string()))
-}
-
-fn read_frames(
-    records: &SharedList,
-    frames: &tokio::sync::mpsc::Sender<Result<Vec<u8>, psi_core::Error>>,
-) {
-    let per_frame = psi_core::limits::ROWS_BYTES_MAX / records.width();
-    let mut reader = match records.reader() {
-        Ok(reader) => reader,
-        Err(error) => {
-            let _ = frames.blocking_send(Err(error.into()));
-            return;
-        }
-    };
-    loop {
-        let mut batch = Vec::new();
-        let read = reader.next_batch(&mut batch, per_frame).map_err(Into::into);
-        if read.is_ok() && batch.is_empty() {
-            return;
-        }
-        let failed = read.is_err();
-        // The other end is gone when the job has ended: nobody needs the rest.
-        if frames.blocking_send(read.map(|()| batch)).is_err() || failed {
-            return;
-        }
+    match encoding.await {
+        Ok(result) => Ok(result?),
+        Err(error) => Err(Failure::Internal(error.to_string())),
     }
 }
 

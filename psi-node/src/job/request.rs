@@ -120,6 +120,8 @@ async fn run_request(
 
     let link = Link::new(conn.open_stream().await?);
     let result = over_link(ctx, job, &conn, link, &collab, plan, document).await;
+    let stats = &mut document.stats;
+    (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
     conn.close(Code::Interrupted);
     result
 }
@@ -173,7 +175,7 @@ async fn plan(
 ) -> Result<RequestPlan, Failure> {
     let names = (own.name.as_str(), peer.name.as_str());
     let plan = ctx.catalog.plan_request(&request.sql, names)?;
-    ctx.catalog.refresh(&plan.facts.table).await?;
+    ctx.refresh(&plan.facts.table).await?;
     Ok(ctx.catalog.plan_request(&request.sql, names)?)
 }
 

@@ -209,7 +209,7 @@ async fn plan(
             .map_err(Failure::OwnRefusal)
     };
     let plan = plan_now()?;
-    link.working_while(ctx.catalog.refresh(&plan.facts.table))
+    link.working_while(ctx.refresh(&plan.facts.table))
         .await?
         .map_err(|why| {
             // The peer learns that the table is unavailable; why is for this log alone.

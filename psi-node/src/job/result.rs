@@ -43,6 +43,12 @@ pub struct JobStats {
     pub bytes_sent: u64,
     /// Bytes of frames received from the peer.
     pub bytes_received: u64,
+    /// UDP payload bytes sent on the job's connection.
+    #[serde(default)]
+    pub udp_bytes_sent: u64,
+    /// UDP payload bytes received on the job's connection.
+    #[serde(default)]
+    pub udp_bytes_received: u64,
     /// Processor seconds of this node while the job ran.
     pub cpu_seconds: f64,
     /// Seconds from the request to the result.
@@ -85,7 +91,8 @@ mod tests {
             "{\"job_id\":null,\"status\":\"released\",\"mode\":\"exact\",\
              \"columns\":[\"count(*)\"],\"rows\":[[318]],\"reason\":null,\
              \"stats\":{\"receiver_size\":null,\"sender_size\":null,\"bytes_sent\":0,\
-             \"bytes_received\":0,\"cpu_seconds\":0.0,\"wall_seconds\":0.0,\
+             \"bytes_received\":0,\"udp_bytes_sent\":0,\"udp_bytes_received\":0,\
+             \"cpu_seconds\":0.0,\"wall_seconds\":0.0,\
              \"peak_rss_bytes\":null}}"
         );
         assert_eq!(

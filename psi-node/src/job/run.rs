@@ -12,7 +12,7 @@ use psi_core::receipt::{Body, Cell, ClosedStatus, opening_commitment};
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::session::{BATCH_RECORDS, MatchSetup, SharedList, Tools};
 use psi_core::spec::{Half, JobSpec, Party};
-use psi_core::store::{MemoryStore, StoreError};
+use psi_core::store::StoreError;
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
@@ -115,7 +115,7 @@ async fn run_live(
     let seed = Arc::clone(&agreed.seed);
     let tools = Tools {
         kernel: Arc::clone(&ctx.kernel),
-        store: Arc::new(MemoryStore),
+        store: ctx.lists.store(&job.id).map_err(psi_core::Error::from)?,
         progress: job.progress(),
     };
     let identities = freeze(ctx, link, agreed, &tools).await?;
@@ -167,8 +167,7 @@ async fn freeze(
     tools: &Tools,
 ) -> Result<SharedList, Failure> {
     let (catalog, side, tools) = (ctx.catalog.clone(), agreed.side.clone(), tools.clone());
-    // A task of its own, so that a table scan never keeps this job from saying `Working`.
-    let scan = tokio::spawn(async move {
+    let scan = ctx.engine.run(async move {
         catalog
             .freeze(&side, tools.store.as_ref(), tools.progress.as_ref())
             .await

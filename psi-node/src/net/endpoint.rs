@@ -285,6 +285,14 @@ impl PeerConnection {
         self.quic.remote_address()
     }
 
+    /// UDP payload bytes sent and received so far: what QUIC adds and what it sent again included,
+    /// headers of UDP and IP not.
+    #[must_use]
+    pub fn udp_bytes(&self) -> (u64, u64) {
+        let stats = self.quic.stats();
+        (stats.udp_tx.bytes, stats.udp_rx.bytes)
+    }
+
     /// Waits until the connection has ended, and says why.
     pub async fn closed(&self) -> NetError {
         self.quic.closed().await.into()

@@ -25,7 +25,7 @@ use super::{NetError, NetLimits, code_of, var_int};
 pub enum Frame {
     /// A control message.
     Control(Control),
-    /// Records of a list. Their width is for the session to check.
+    /// Bytes of a list's code, for the session to decode.
     Rows(RowsHeader, Vec<u8>),
 }
 
@@ -86,17 +86,17 @@ impl FrameSender {
         self.write(&header, &body).await
     }
 
-    /// Sends whole records of one list, at most `ROWS_BYTES_MAX` bytes of them.
+    /// Sends the next bytes of one list's code, at most `ROWS_BYTES_MAX` of them.
     ///
     /// # Errors
     /// [`NetError::Frame`] if there are more bytes; otherwise as the stream fails.
-    pub async fn rows(&mut self, header: RowsHeader, records: &[u8]) -> Result<(), NetError> {
-        let length = ROWS_HEADER_BYTES.saturating_add(records.len());
+    pub async fn rows(&mut self, header: RowsHeader, bytes: &[u8]) -> Result<(), NetError> {
+        let length = ROWS_HEADER_BYTES.saturating_add(bytes.len());
         let mut head = [0u8; FRAME_HEADER_BYTES + ROWS_HEADER_BYTES];
         let (outer, inner) = head.split_at_mut(FRAME_HEADER_BYTES);
         outer.copy_from_slice(&frame::encode_header(FrameKind::Rows, length)?);
         inner.copy_from_slice(&header.encode());
-        self.write(&head, records).await
+        self.write(&head, bytes).await
     }
 
     /// Waits for `work` and meanwhile tells the peer that this side is not silent.
@@ -209,10 +209,10 @@ impl FrameReceiver {
             match kind {
                 FrameKind::Rows => {
                     let (header, _) = RowsHeader::split(&body)?;
-                    let mut records = body;
-                    records.drain(..ROWS_HEADER_BYTES);
+                    let mut bytes = body;
+                    bytes.drain(..ROWS_HEADER_BYTES);
                     self.working = 0;
-                    return Ok(Frame::Rows(header, records));
+                    return Ok(Frame::Rows(header, bytes));
                 }
                 FrameKind::Control => match codec::decode::<Control>(&body)? {
                     Control::Working if self.working < self.working_max => self.working += 1,

@@ -7,6 +7,7 @@ use crate::error::Code;
 use crate::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
 use crate::fixture::{self, Fixture};
 use crate::identifier::IdentifierKind;
+use crate::list::{RecordCodec as _, Rice, reference};
 use crate::messages::frame::{FRAME_HEADER_BYTES, FrameKind, ListId, RowsHeader, decode_header};
 use crate::messages::{Control, EntryMessage, Opening, Outcome, Proposal, SettleState, codec};
 use crate::spec::{Half, Recipients};
@@ -368,14 +369,16 @@ fn settling() -> Vec<(&'static str, Control, Fields)> {
     ]
 }
 
-/// A rows frame: two tags of seven bytes.
+/// A rows frame: the whole code of a list of two tags of seven bytes.
 fn rows() -> (&'static str, Fields) {
     let fields = Fields::default()
         .add("list: u8 = 2, Tags", [2])
         .add("match: u8 = 0", [0])
         .u16("part", 0)
-        .add("record", [1; 7])
-        .add("record", [2; 7]);
+        .add(
+            "code of two records of 7 bytes, 01 and 02 seven times, k = 54",
+            reference::pack(&reference::bits(7, 2, &[[1; 7], [2; 7]])),
+        );
     ("rows_of_tags", fields)
 }
 
@@ -419,7 +422,7 @@ fn every_wire_file_decodes_to_its_value_and_encodes_to_the_same_bytes() {
     }
     let (name, fields) = rows();
     let body = body(&render(2, name, &fields), FrameKind::Rows);
-    let (header, records) = RowsHeader::split(&body).unwrap();
+    let (header, bytes) = RowsHeader::split(&body).unwrap();
     let expected = RowsHeader {
         list: ListId::Tags,
         match_index: 0,
@@ -427,6 +430,10 @@ fn every_wire_file_decodes_to_its_value_and_encodes_to_the_same_bytes() {
     };
     assert_eq!(header, expected);
     assert_eq!(header.encode(), body[..4]);
+    let mut records = Vec::new();
+    let mut decoder = Rice.decoder(7, 2).unwrap();
+    decoder.decode(bytes, &mut records).unwrap();
+    decoder.finish().unwrap();
     assert_eq!(records, [[1; 7], [2; 7]].concat());
 }
 

@@ -92,7 +92,7 @@ proptest! {
         slack_a in 1u64..4,
         slack_b in 1u64..4,
         minimum in 1u64..6,
-        records_max in 1usize..200,
+        frame_bytes in 1usize..4000,
     ) {
         let a = Side::of(a.iter().copied(), a.len() as u64 + slack_a, 1);
         let b = Side::of(b.iter().copied(), b.len() as u64 + slack_b, minimum);
@@ -102,7 +102,7 @@ proptest! {
             Party::Responder => (&b, &a),
         };
         let kernel: Arc<dyn Kernel> = Arc::new(Portable);
-        let ends = run_match(&spec, receiver, sender, &kernel, records_max).unwrap();
+        let ends = run_match(&spec, receiver, sender, &kernel, frame_bytes).unwrap();
         let plain = plain_count(&a, &b);
         let expected = (plain >= minimum).then_some(plain);
         prop_assert_eq!(ends.receiver.cell, expected);

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::sender;
 use super::{
-    Awaiting, ListId, MatchSetup, MemoryStore, Portable, Side, Silent, Tools, frames, rows, spec_of,
+    Awaiting, ListId, MatchSetup, MemoryStore, Portable, Side, Silent, Tools, code, records, rows,
+    spec_of,
 };
 use crate::error::{Code, Error};
 use crate::seed::JobSeed;
@@ -81,7 +82,7 @@ fn sender_and_points() -> (sender::ExpectBlinded, Watched, Vec<u8>) {
     let seed = JobSeed::new([1; 32]);
     let list = side.list();
     let blinded = receiver::blind(setup.clone(), &seed, list.as_ref(), tools.clone()).unwrap();
-    let points = frames(&blinded.message, usize::MAX).concat();
+    let points = records(&blinded.message);
     let encrypted = sender::encrypt(setup, &JobSeed::new([2; 32]), list.as_ref(), tools).unwrap();
     watched.armed.store(true, Ordering::SeqCst);
     (encrypted.state, watched, points)
@@ -90,7 +91,8 @@ fn sender_and_points() -> (sender::ExpectBlinded, Watched, Vec<u8>) {
 #[test]
 fn the_reply_exists_only_after_the_last_point() {
     let (mut state, watched, points) = sender_and_points();
-    let mut pieces = points.chunks(32).peekable();
+    let bytes = code(32, &points);
+    let mut pieces = bytes.chunks(32).peekable();
     while let Some(piece) = pieces.next() {
         let last = pieces.peek().is_none();
         match state.handle(rows(ListId::Blinded), piece).unwrap() {
@@ -118,7 +120,7 @@ fn a_defect_in_the_last_point_leaves_no_reply() {
     // The largest possible encoding keeps the order and is no element.
     let last = points.len() - 32;
     points[last..].fill(0xff);
-    let result = state.handle(rows(ListId::Blinded), &points);
+    let result = state.handle(rows(ListId::Blinded), &code(32, &points));
     let Err(Error::PeerMisbehaved { code, .. }) = result else {
         panic!("a defect went unnoticed");
     };

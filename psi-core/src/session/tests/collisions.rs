@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{MatchSetup, Portable, Side, frames, spec_of, tools};
+use super::{MatchSetup, Portable, Side, records, spec_of, tools};
 use crate::error::Error;
 use crate::seed::JobSeed;
 use crate::session::sender;
@@ -16,7 +16,7 @@ fn short_tags(tag_bytes: usize) -> Result<Vec<u8>, Error> {
     setup.tag_bytes = tag_bytes;
     let (seed, list) = (JobSeed::new([22; 32]), side.list());
     let encrypted = sender::encrypt(setup, &seed, list.as_ref(), tools(Arc::new(Portable)))?;
-    Ok(frames(&encrypted.message, usize::MAX).concat())
+    Ok(records(&encrypted.message))
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::{Portable, Side, run_match, spec_of};
 use crate::group::SecretScalar;
-use crate::kernel::{DecodeFailed, Kernel};
+use crate::kernel::{DecodeFailed, Kernel, batch};
 use crate::spec::Recipients;
 
 /// Counts calls and elements of each kind.
@@ -64,6 +64,9 @@ fn kernel_calls_are_the_same_for_filters_of_none_some_and_all() {
     assert_eq!(all[0].1, 500 + 700, "hashes and multiplies");
     assert_eq!(all[1].1, 2 * (500 + 500), "decodes and multiplies");
     assert_eq!(all[2].1, 500 + 1, "canaries and K_b");
+    // However the frames cut the lists.
+    let batch = batch::BATCH as u64;
+    assert_eq!(all[1].0, 2 * 1000_u64.div_ceil(batch), "calls");
     for (a, b) in [(0, 0), (500, 0), (0, 700), (9, 9), (10, 10), (250, 333)] {
         assert_eq!(work(a, b), all, "{a} of 500 and {b} of 700 rows pass");
     }

@@ -12,11 +12,12 @@ mod victim;
 use std::sync::{Arc, OnceLock};
 
 use super::super::{receiver, sender};
-use super::{ListId, MatchSetup, Portable, Side, frames, rows, spec_of, tools};
+use super::{ListId, MatchSetup, Portable, Side, code, records, rows, spec_of, tools};
 use crate::canary::Canaries;
 use crate::error::Code;
 use crate::fixture::{self, Fixture};
 use crate::group::{Element, SecretScalar};
+use crate::list::reference;
 use crate::messages::{Control, Outcome, codec};
 use crate::seed::{JobSeed, Purpose};
 use crate::session::Awaiting;
@@ -60,18 +61,22 @@ fn honest() -> &'static Honest {
             receiver::blind(setup.clone(), &receiver_seed, list.as_ref(), tools.clone()).unwrap();
         let list = sender_side().list();
         let encrypted = sender::encrypt(setup.clone(), &sender_seed, list.as_ref(), tools).unwrap();
-        let blinded = frames(&blind.message, usize::MAX).concat();
-        let tags = frames(&encrypted.message, usize::MAX).concat();
-        let Ok(Awaiting::Done(evaluated)) = encrypted.state.handle(rows(ListId::Blinded), &blinded)
+        let width = setup.tag_bytes;
+        let (blinded, tags) = (records(&blind.message), records(&encrypted.message));
+        let bytes = code(32, &blinded);
+        let Ok(Awaiting::Done(evaluated)) = encrypted.state.handle(rows(ListId::Blinded), &bytes)
         else {
             panic!("an honest list is accepted");
         };
-        let reply = frames(&evaluated.message, usize::MAX).concat();
+        let reply = records(&evaluated.message);
         let expect_tags = blind.state.handle(0, &encrypted.key).unwrap();
-        let Ok(Awaiting::Done(expect_reply)) = expect_tags.handle(rows(ListId::Tags), &tags) else {
+        let bytes = code(width, &tags);
+        let Ok(Awaiting::Done(expect_reply)) = expect_tags.handle(rows(ListId::Tags), &bytes)
+        else {
             panic!("honest tags are accepted");
         };
-        let Ok(Awaiting::Done(matched)) = expect_reply.handle(rows(ListId::Evaluated), &reply)
+        let bytes = code(32, &reply);
+        let Ok(Awaiting::Done(matched)) = expect_reply.handle(rows(ListId::Evaluated), &bytes)
         else {
             panic!("an honest reply is accepted");
         };
@@ -81,12 +86,35 @@ fn honest() -> &'static Honest {
         Honest {
             blinded: blinded.as_chunks().0.to_vec(),
             key: encrypted.key,
-            tags: tags.chunks(setup.tag_bytes).map(<[u8]>::to_vec).collect(),
+            tags: tags.chunks(width).map(<[u8]>::to_vec).collect(),
             reply: reply.as_chunks().0.to_vec(),
             outcome: matched.release().message,
             canaries: times(canaries.points(), &b),
         }
     })
+}
+
+/// The bits of points as those of a blinded list or a reply, whatever their number and order.
+fn point_bits(points: &[[u8; 32]]) -> Vec<bool> {
+    reference::bits(32, honest().blinded.len() as u64, points)
+}
+
+fn point_code(points: &[[u8; 32]]) -> Vec<u8> {
+    reference::pack(&point_bits(points))
+}
+
+fn tag_bits(tags: &[Vec<u8>]) -> Vec<bool> {
+    let honest = &honest().tags;
+    reference::bits(honest[0].len(), honest.len() as u64, tags)
+}
+
+fn tag_code(tags: &[Vec<u8>]) -> Vec<u8> {
+    reference::pack(&tag_bits(tags))
+}
+
+/// The whole bytes of bits that others should follow.
+fn unended(bits: &[bool]) -> Vec<u8> {
+    reference::pack(&bits[..bits.len() - bits.len() % 8])
 }
 
 fn times(points: &[[u8; 32]], k: &SecretScalar) -> Vec<[u8; 32]> {
@@ -186,24 +214,24 @@ impl Case {
     }
 
     /// A rows frame with any header: list, match, part.
-    fn rows(self, header: [u8; 4], records: impl AsRef<[u8]>) -> Self {
-        let records = records.as_ref();
-        let length = u32::try_from(4 + records.len()).unwrap().to_be_bytes();
+    fn rows(self, header: [u8; 4], bytes: impl AsRef<[u8]>) -> Self {
+        let bytes = bytes.as_ref();
+        let length = u32::try_from(4 + bytes.len()).unwrap().to_be_bytes();
         let [list, match_index, high, low] = header;
         let part = u16::from_be_bytes([high, low]);
         self.raw(
-            &format!("frame: rows, {} bytes", 4 + records.len()),
+            &format!("frame: rows, {} bytes", 4 + bytes.len()),
             [&[2], length.as_slice()].concat(),
         )
         .raw(
             &format!("list {list}, match {match_index}, part {part}"),
             header,
         )
-        .raw("records", records)
+        .raw("code of records", bytes)
     }
 
     fn blinded(self, points: &[[u8; 32]]) -> Self {
-        self.rows([1, 0, 0, 0], points.as_flattened())
+        self.rows([1, 0, 0, 0], point_code(points))
     }
 
     fn key(self, point: [u8; 32]) -> Self {
@@ -214,11 +242,11 @@ impl Case {
     }
 
     fn tags(self, tags: &[Vec<u8>]) -> Self {
-        self.rows([2, 0, 0, 0], tags.concat())
+        self.rows([2, 0, 0, 0], tag_code(tags))
     }
 
     fn reply(self, points: &[[u8; 32]]) -> Self {
-        self.rows([3, 0, 0, 0], points.as_flattened())
+        self.rows([3, 0, 0, 0], point_code(points))
     }
 
     fn render(&self) -> String {
@@ -268,13 +296,14 @@ fn the_hostile_files_are_what_the_generator_makes() {
 #[test]
 fn the_same_victims_accept_honest_peers() {
     let honest = honest();
+    let (blinded, tags) = (point_code(&honest.blinded), tag_code(&honest.tags));
     let case = Case::new(Victim::Sender, "", Code::WrongCount, "", "")
         .blinded(&honest.blinded)
         .control(&Control::Outcome(honest.outcome));
     assert_eq!(case.end(), "ExpectEntry");
     let case = Case::new(Victim::SenderWithoutResult, "", Code::WrongCount, "", "")
-        .blinded(&honest.blinded[..1])
-        .blinded(&honest.blinded[1..])
+        .rows([1, 0, 0, 0], &blinded[..1])
+        .rows([1, 0, 0, 0], &blinded[1..])
         .control(&Control::Outcome(Outcome {
             opening: None,
             ..honest.outcome
@@ -283,8 +312,8 @@ fn the_same_victims_accept_honest_peers() {
     let case = Case::new(Victim::Receiver, "", Code::WrongCount, "", "")
         .key(honest.key)
         .control(&Control::Working)
-        .tags(&honest.tags[..2])
-        .tags(&honest.tags[2..])
+        .rows([2, 0, 0, 0], &tags[..2])
+        .rows([2, 0, 0, 0], &tags[2..])
         .reply(&honest.reply);
     assert_eq!(case.end(), "ExpectEntry");
     let shown = honest.outcome.opening.unwrap();

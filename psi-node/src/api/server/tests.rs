@@ -17,8 +17,10 @@ use crate::exit::Exit;
 use crate::identity::NodeKey;
 use crate::job::registry::Registry;
 use crate::job::{ChainLocks, JobContext, LiveJobs};
+use crate::lists::Lists;
 use crate::net::{Endpoint, NetLimits};
 use crate::state::{JobRole, State};
+use crate::threads::EngineThreads;
 
 /// A daemon without tables and collaborations, and a client of it.
 struct Api {
@@ -52,12 +54,15 @@ async fn api() -> Api {
     .unwrap();
     let socket = config.socket_path();
     let listener = bind(&socket).unwrap();
+    let lists = Lists::new(&config);
     let ctx = Arc::new(JobContext {
         registry: Registry::new(config.jobs_max),
         config: Arc::new(config),
         key,
         state,
         catalog,
+        lists,
+        engine: EngineThreads::start(1).unwrap(),
         endpoint,
         kernel: Arc::new(Portable),
         chains: Arc::new(ChainLocks::default()),

@@ -1,8 +1,12 @@
 //! What a hostile Sender sends to a Receiver: key, tags, reply.
 
 use super::to_sender::{NEGATIVE, NO_POINT, NON_CANONICAL};
-use super::{Case, Honest, RECEIVER_SEED, Victim, honest, stranger, times, with};
+use super::{
+    Case, Honest, RECEIVER_SEED, Victim, honest, point_bits, point_code, stranger, tag_bits,
+    tag_code, times, unended, with,
+};
 use crate::error::Code;
+use crate::list::reference;
 use crate::messages::Control;
 use crate::seed::{JobSeed, Purpose};
 
@@ -100,21 +104,30 @@ fn tag_lists() -> Vec<Case> {
     equal[1] = equal[2].clone();
     let mut more = all.clone();
     more.push(vec![0xff; all[0].len()]);
-    let mut part = all.concat();
-    part.pop();
+    let bytes = tag_code(all);
+    let (cut_off, _) = bytes.split_at(bytes.len() - 1);
+    // The codes of three tags, and a fourth that has no end.
+    let mut endless = tag_bits(&all[..3]);
+    endless.extend([false; 100]);
     vec![
         tags(
-            Code::NotIncreasing,
+            Code::MalformedMessage,
             "tags_descending",
-            "Two tags are swapped",
+            "Two tags are swapped, and the gap below zero is taken modulo 2^56",
         )
         .tags(&descending),
         tags(
-            Code::NotIncreasing,
+            Code::MalformedMessage,
             "tags_equal_neighbours",
-            "Two equal tags: one identity would count twice",
+            "Two equal tags, their gap of none less one taken modulo 2^56: one identity would count twice",
         )
         .tags(&equal),
+        tags(
+            Code::MalformedMessage,
+            "tags_run_too_long",
+            "The last tag begins with a run of zeros that no gap has",
+        )
+        .rows([2, 0, 0, 0], reference::pack(&endless)),
         tags(
             Code::WrongCount,
             "tags_one_too_many",
@@ -126,20 +139,27 @@ fn tag_lists() -> Vec<Case> {
             "tags_one_missing",
             "One tag less than the job specification says: the reply follows where a tag is due",
         )
-        .tags(&all[1..])
+        .rows([2, 0, 0, 0], unended(&tag_bits(&all[1..])))
         .reply(reply),
         tags(
-            Code::MalformedMessage,
-            "tags_not_whole_records",
-            "The list ends within a tag",
+            Code::WrongCount,
+            "tags_byte_after_last",
+            "A byte of zeros follows the last tag",
         )
-        .rows([2, 0, 0, 0], &part),
+        .rows([2, 0, 0, 0], [bytes.as_slice(), &[0]].concat()),
+        tags(
+            Code::UnexpectedMessage,
+            "tags_cut_off_within_record",
+            "The list ends within a tag: the reply follows where the rest is due",
+        )
+        .rows([2, 0, 0, 0], cut_off)
+        .reply(reply),
         tags(
             Code::UnexpectedMessage,
             "tags_of_other_match",
             "The tags are for a match that the job does not have",
         )
-        .rows([2, 1, 0, 0], all.concat()),
+        .rows([2, 1, 0, 0], &bytes),
         tags(
             Code::UnexpectedMessage,
             "reply_before_tags",
@@ -191,8 +211,7 @@ fn reply_order() -> Vec<Case> {
     let mut descending = all.clone();
     descending.swap(40, 41);
     let more = [all.as_slice(), &[[0xff; 32]]].concat();
-    let mut part = all.as_flattened().to_vec();
-    part.pop();
+    let bytes = point_code(all);
     let ended = |name, what| {
         Case::new(
             Victim::Receiver,
@@ -207,15 +226,15 @@ fn reply_order() -> Vec<Case> {
     };
     vec![
         reply(
-            Code::NotIncreasing,
+            Code::MalformedMessage,
             "reply_descending",
-            "Two points are swapped",
+            "Two points are swapped, and the gap below zero is taken modulo 2^256",
         )
         .reply(&descending),
         reply(
-            Code::NotIncreasing,
+            Code::MalformedMessage,
             "reply_equal_neighbours",
-            "Two equal points",
+            "Two equal points, their gap of none less one taken modulo 2^256",
         )
         .reply(&with(all, 20, all[21])),
         reply(
@@ -229,20 +248,27 @@ fn reply_order() -> Vec<Case> {
             "reply_one_missing",
             "One point less than were sent: a control message follows where a point is due",
         )
-        .reply(&all[1..])
+        .rows([3, 0, 0, 0], unended(&point_bits(&all[1..])))
         .control(&Control::Countersign { signature: [0; 64] }),
         reply(
-            Code::MalformedMessage,
-            "reply_not_whole_records",
-            "The list ends within a point",
+            Code::UnexpectedMessage,
+            "reply_cut_off_within_record",
+            "The list ends within a point: a control message follows where the rest is due",
         )
-        .rows([3, 0, 0, 0], &part),
+        .rows([3, 0, 0, 0], &bytes[..bytes.len() - 1])
+        .control(&Control::Countersign { signature: [0; 64] }),
+        reply(
+            Code::WrongCount,
+            "reply_byte_after_last",
+            "A byte of zeros follows the last point",
+        )
+        .rows([3, 0, 0, 0], [bytes.as_slice(), &[0]].concat()),
         reply(
             Code::UnexpectedMessage,
             "reply_of_other_part",
             "The points belong to a part that the job does not have",
         )
-        .rows([3, 0, 0, 1], all.as_flattened()),
+        .rows([3, 0, 0, 1], &bytes),
         reply(
             Code::UnexpectedMessage,
             "tags_again",
@@ -254,7 +280,7 @@ fn reply_order() -> Vec<Case> {
             "tags_within_reply",
             "A tag comes between two frames of the reply",
         )
-        .reply(&all[..30])
+        .rows([3, 0, 0, 0], &bytes[..900])
         .tags(&honest.tags[..1]),
         ended("reply_again", "The reply comes a second time").reply(all),
         ended(

@@ -1,7 +1,8 @@
 //! What a hostile Receiver sends to a Sender: the blinded list and the outcome.
 
-use super::{Case, Victim, honest, stranger, with};
+use super::{Case, Victim, honest, point_bits, point_code, stranger, unended, with};
 use crate::error::Code;
+use crate::list::reference;
 use crate::messages::{Control, Opening, Outcome};
 use crate::receipt::output_commitment;
 
@@ -17,6 +18,7 @@ fn after(victim: Victim, code: Code, name: &'static str, what: &'static str) -> 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = elements();
     cases.extend(counts_and_order());
+    cases.extend(codes());
     cases.extend(sequence());
     cases.extend(outcomes());
     cases
@@ -85,14 +87,18 @@ fn counts_and_order() -> Vec<Case> {
     descending.swap(40, 41);
     let mut reversed = all.clone();
     reversed.reverse();
-    let mut part = all.as_flattened().to_vec();
-    part.push(0);
-    let order = Code::NotIncreasing;
+    let order = Code::MalformedMessage;
+    let bytes = point_code(all);
+    let two_frames = |case: Case, front: &[[u8; 32]], back: &[[u8; 32]]| {
+        let bytes = point_code(&[front, back].concat());
+        let (front, back) = bytes.split_at(point_bits(front).len() / 8);
+        case.rows([1, 0, 0, 0], front).rows([1, 0, 0, 0], back)
+    };
     vec![
         blinded(
             Code::WrongCount,
             "blinded_one_too_many",
-            "One point more than the job specification says, in the same frame",
+            "One point more than the job specification says, in the same stream of bits",
         )
         .blinded(&more),
         after(
@@ -107,37 +113,121 @@ fn counts_and_order() -> Vec<Case> {
             "blinded_one_missing",
             "One point less than the job specification says: the outcome follows where a point is due",
         )
-        .blinded(&all[1..])
+        .rows([1, 0, 0, 0], unended(&point_bits(&all[1..])))
         .control(&Control::Outcome(honest().outcome)),
-        blinded(order, "blinded_equal_neighbours", "Two equal points").blinded(&equal),
-        blinded(order, "blinded_descending", "Two points are swapped").blinded(&descending),
         blinded(
             order,
-            "blinded_descending_between_frames",
-            "Each frame ascends, the list does not",
+            "blinded_equal_neighbours",
+            "Two equal points, their gap of none less one taken modulo 2^256",
         )
-        .blinded(&all[30..])
-        .blinded(&all[..30]),
+        .blinded(&equal),
         blinded(
             order,
-            "blinded_equal_between_frames",
-            "The second frame begins with the last point of the first",
+            "blinded_descending",
+            "Two points are swapped, and the gap below zero is taken modulo 2^256",
         )
-        .blinded(&all[..30])
-        .blinded(&all[29..all.len() - 1]),
-        blinded(order, "blinded_reversed", "The whole list descends").blinded(&reversed),
+        .blinded(&descending),
+        two_frames(
+            blinded(
+                order,
+                "blinded_descending_between_frames",
+                "Each frame ascends, the list does not, and the gap below zero is taken modulo 2^256",
+            ),
+            &all[30..],
+            &all[..30],
+        ),
+        two_frames(
+            blinded(
+                order,
+                "blinded_equal_between_frames",
+                "The second frame begins with the last point of the first, by a gap modulo 2^256",
+            ),
+            &all[..30],
+            &all[29..all.len() - 1],
+        ),
         blinded(
-            Code::MalformedMessage,
-            "blinded_not_whole_records",
-            "The list ends within a record",
+            order,
+            "blinded_reversed",
+            "The whole list descends, by gaps modulo 2^256",
         )
-        .rows([1, 0, 0, 0], &part),
+        .blinded(&reversed),
+        blinded(
+            Code::UnexpectedMessage,
+            "blinded_cut_off_within_record",
+            "The list ends within a point: the outcome follows where the rest is due",
+        )
+        .rows([1, 0, 0, 0], &bytes[..bytes.len() - 1])
+        .control(&Control::Outcome(honest().outcome)),
+        blinded(
+            Code::WrongCount,
+            "blinded_byte_after_last",
+            "A byte of zeros follows the last point",
+        )
+        .rows([1, 0, 0, 0], [bytes.as_slice(), &[0]].concat()),
+    ]
+}
+
+/// Bits that an encoder never writes.
+fn codes() -> Vec<Case> {
+    let all = &honest().blinded;
+    let (last, others) = all.split_last().unwrap();
+    let bad = |name, what| blinded(Code::MalformedMessage, name, what);
+    let bits = point_bits(all);
+    let mut padded = reference::pack(&bits);
+    assert!(!bits.len().is_multiple_of(8), "no bit of the code is spare");
+    *padded.last_mut().unwrap() |= 1;
+    let early = point_bits(&all[..30]);
+    let run = |zeros: usize| [early.as_slice(), &vec![false; zeros]].concat();
+    // The last point, with as many zeros as its greatest possible gap begins with, and one more.
+    let mut beyond = point_bits(others);
+    let greatest = point_bits(&[others, &[[0xff; 32]]].concat());
+    let zeros = greatest[beyond.len()..]
+        .iter()
+        .position(|bit| *bit)
+        .unwrap();
+    beyond.extend(vec![false; zeros + 1]);
+    beyond.push(true);
+    let remainder = reference::parameter(32, all.len() as u64);
+    beyond.extend(&point_bits(&[*last])[..remainder]);
+    vec![
+        bad(
+            "blinded_spare_bits_not_zero",
+            "All is well but for a bit after the last point",
+        )
+        .rows([1, 0, 0, 0], &padded),
+        bad(
+            "blinded_run_too_long",
+            "In the middle of the list, a run of zeros longer than all gaps together can have",
+        )
+        .rows([1, 0, 0, 0], reference::pack(&run(128))),
+        bad(
+            "blinded_run_without_end",
+            "Nothing but zeros after some points, for two frames",
+        )
+        .rows([1, 0, 0, 0], reference::pack(&run(40)))
+        .rows([1, 0, 0, 0], [0; 600]),
+        bad(
+            "blinded_quotient_beyond_range",
+            "The unary part of the last point is one longer than the greatest record allows",
+        )
+        .rows([1, 0, 0, 0], reference::pack(&beyond)),
+        bad(
+            "blinded_gap_beyond_range",
+            "The last point is one beyond the greatest record; its unary part is possible",
+        )
+        .blinded(&[others, &[[0; 32]]].concat()),
+        bad(
+            "blinded_no_room_for_the_rest",
+            "The first point is the greatest record, and others are to follow",
+        )
+        .blinded(&[[0xff; 32]]),
     ]
 }
 
 fn sequence() -> Vec<Case> {
     let honest = honest();
     let all = &honest.blinded;
+    let bytes = point_code(all);
     let early = Code::UnexpectedMessage;
     vec![
         blinded(
@@ -151,7 +241,7 @@ fn sequence() -> Vec<Case> {
             "outcome_within_blinded",
             "The outcome comes before the blinded list is complete",
         )
-        .blinded(&all[..40])
+        .rows([1, 0, 0, 0], &bytes[..1200])
         .control(&Control::Outcome(honest.outcome)),
         blinded(
             early,
@@ -170,20 +260,20 @@ fn sequence() -> Vec<Case> {
             "rows_of_other_part",
             "The points belong to a part that the job does not have",
         )
-        .rows([1, 0, 0, 1], all.as_flattened()),
+        .rows([1, 0, 0, 1], &bytes),
         blinded(
             early,
             "rows_of_other_match",
             "The points belong to a match that the job does not have",
         )
-        .rows([1, 1, 0, 0], all.as_flattened()),
+        .rows([1, 1, 0, 0], &bytes),
         blinded(
             early,
             "rows_of_other_part_within_list",
             "The list changes its part between two frames",
         )
-        .blinded(&all[..30])
-        .rows([1, 0, 1, 0], all[30..].as_flattened()),
+        .rows([1, 0, 0, 0], &bytes[..900])
+        .rows([1, 0, 1, 0], &bytes[900..]),
         after(
             Victim::Sender,
             early,

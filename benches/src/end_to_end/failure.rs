@@ -1,0 +1,44 @@
+//! How this program fails, and with which exit code.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+/// Why there is no result.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The arguments ask for something that cannot be; exit code 2, as for all bad usage.
+    Usage(String),
+    /// The nodes answered something else than the generated data says; exit code 3.
+    WrongAnswer(String),
+    /// Nothing came in the time allowed; exit code 4.
+    TimedOut(String),
+    /// Everything else; exit code 1.
+    Other(String),
+}
+
+/// What most functions here return.
+pub(crate) type Outcome<T> = Result<T, Failure>;
+
+impl Failure {
+    pub(crate) fn other(what: impl Into<String>) -> Self {
+        Self::Other(what.into())
+    }
+
+    /// Prints what happened, and gives the exit code for it.
+    pub(crate) fn report(self) -> ExitCode {
+        let (what, code) = match self {
+            Self::Usage(what) => (what, 2),
+            Self::WrongAnswer(what) => (what, 3),
+            Self::TimedOut(what) => (what, 4),
+            Self::Other(what) => (what, 1),
+        };
+        eprintln!("error: {}", what.trim_end());
+        ExitCode::from(code)
+    }
+}
+
+impl<E: Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Other(error.to_string())
+    }
+}

@@ -1,0 +1,238 @@
+//! Tables of results in Markdown, which people can read as it is.
+
+use crate::report::{Pair, PeerRun, Query, Report, Run};
+use crate::size::{float, shown};
+
+/// Rows of cells under headers, aligned.
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(crate) fn new(headers: &[&str]) -> Self {
+        Self {
+            rows: vec![headers.iter().map(|&header| header.to_owned()).collect()],
+        }
+    }
+
+    pub(crate) fn push(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    pub(crate) fn to_markdown(&self) -> String {
+        let columns = self.rows.first().map_or(0, Vec::len);
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let mut text = String::new();
+        for (number, row) in self.rows.iter().enumerate() {
+            for (cell, width) in row.iter().zip(&widths) {
+                text += &format!("| {cell:>width$} ");
+            }
+            text += "|\n";
+            if number == 0 {
+                for width in &widths {
+                    text += &format!("| {:->width$}: ", "", width = width.saturating_sub(1));
+                }
+                text += "|\n";
+            }
+        }
+        text
+    }
+}
+
+/// All of a report as text.
+pub(crate) fn render(report: &Report) -> String {
+    let machine = &report.machine;
+    let mut text = format!(
+        "Date: {}. Machine: {}, {} processors, {:.0} GiB of memory, {}; load average at the start \
+         {:.2}. Profile: {}. Version {}.\n\n    {}\n\n",
+        report.date,
+        machine.cpu,
+        machine.cores,
+        float(machine.memory_bytes) / float(1 << 30),
+        machine.system,
+        machine.load_average,
+        report.profile,
+        report.program_version,
+        report.command
+    );
+    if !report.runs.is_empty() {
+        text += &queries(&report.runs);
+        text += "\nBefore the query, per node (Receiver / Sender):\n\n";
+        text += &loads(&report.runs);
+        text += NOTES;
+    }
+    if !report.peers.is_empty() {
+        text.push('\n');
+        text += &comparison(report);
+    }
+    text
+}
+
+const NOTES: &str = "
+us/element: processor time of both whole node processes, user and system, over the rows of both \
+tables; the query only. Floor: the group arithmetic alone, measured in the same run with all \
+processors busy. Cores busy: processor time over wall time and processors, both nodes sharing the \
+machine. Of several queries the one with the least processor time is shown.
+";
+
+fn queries(runs: &[Run]) -> String {
+    let mut table = Table::new(&[
+        "Receiver x Sender",
+        "kernel",
+        "us/element",
+        "floor",
+        "ratio",
+        "wall s",
+        "cores busy",
+        "CPU s, R / S",
+        "peak MB, R / S",
+        "life peak MB",
+        "disk MB, R / S",
+        "stream B/element",
+        "UDP B/element",
+        "others CPU s",
+        "all us/element",
+    ]);
+    for run in runs {
+        let best = run.best();
+        let nodes = &best.nodes;
+        table.push(vec![
+            sizes(run.rows),
+            kernel(run),
+            format!("{:.2}", best.cpu_us_per_element),
+            format!("{:.2}", best.floor_us_per_element),
+            format!("{:.2}", best.floor_ratio),
+            format!("{:.1}", best.wall_seconds),
+            format!("{:.0} %", best.cores_busy * 100.0),
+            pair(nodes.receiver.cpu_seconds, nodes.sender.cpu_seconds, 2),
+            megabytes(nodes.receiver.peak_rss_bytes, nodes.sender.peak_rss_bytes),
+            megabytes(
+                nodes.receiver.life_peak_rss_bytes,
+                nodes.sender.life_peak_rss_bytes,
+            ),
+            megabytes(nodes.receiver.peak_disk_bytes, nodes.sender.peak_disk_bytes),
+            format!("{:.1}", best.stream_bytes_per_element),
+            best.udp_bytes_per_element
+                .map_or_else(|| "-".to_owned(), |bytes| format!("{bytes:.1}")),
+            format!("{:.1}", best.other_cpu_seconds + best.stolen_cpu_seconds),
+            all(&run.queries),
+        ]);
+    }
+    table.to_markdown()
+}
+
+fn all(queries: &[Query]) -> String {
+    let each = queries
+        .iter()
+        .map(|query| format!("{:.2}", query.cpu_us_per_element));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn loads(runs: &[Run]) -> String {
+    let mut table = Table::new(&["Receiver x Sender", "kernel", "wall s", "CPU s", "peak MB"]);
+    for run in runs {
+        let Pair { receiver, sender } = run.load;
+        table.push(vec![
+            sizes(run.rows),
+            kernel(run),
+            pair(receiver.wall_seconds, sender.wall_seconds, 1),
+            pair(receiver.cpu_seconds, sender.cpu_seconds, 1),
+            megabytes(receiver.peak_rss_bytes, sender.peak_rss_bytes),
+        ]);
+    }
+    table.to_markdown()
+}
+
+/// Ours beside other programs.
+fn comparison(report: &Report) -> String {
+    let mut table = Table::new(&[
+        "program",
+        "rows",
+        "us/element",
+        "bytes/element",
+        "wall s",
+        "peak MB",
+        "answer",
+        "right answer",
+    ]);
+    for run in &report.runs {
+        let best = run.best();
+        table.push(vec![
+            format!("Glovebox, {}", kernel(run)),
+            sizes(run.rows),
+            format!("{:.1}", best.cpu_us_per_element),
+            format!("{:.1}", best.stream_bytes_per_element),
+            format!("{:.1}", best.wall_seconds),
+            megabytes(
+                best.nodes.receiver.peak_rss_bytes,
+                best.nodes.sender.peak_rss_bytes,
+            ),
+            run.shared.to_string(),
+            run.shared.to_string(),
+        ]);
+    }
+    for peer in &report.peers {
+        table.push(peer_row(peer));
+    }
+    table.to_markdown()
+}
+
+fn peer_row(peer: &PeerRun) -> Vec<String> {
+    vec![
+        peer.program.clone(),
+        sizes(peer.rows),
+        format!("{:.1}", peer.cpu_us_per_element),
+        format!("{:.1}", peer.message_bytes_per_element),
+        format!("{:.1}", peer.wall_seconds),
+        megabytes(peer.peak_rss_bytes.receiver, peer.peak_rss_bytes.sender),
+        peer.answer.to_string(),
+        peer.shared.to_string(),
+    ]
+}
+
+fn sizes(rows: Pair<u64>) -> String {
+    format!("{} x {}", shown(rows.receiver), shown(rows.sender))
+}
+
+fn kernel(run: &Run) -> String {
+    match &run.memory_limit {
+        None => run.kernel.clone(),
+        Some(limit) => format!("{}, limit {limit}", run.kernel),
+    }
+}
+
+fn pair(receiver: f64, sender: f64, digits: usize) -> String {
+    format!("{receiver:.digits$} / {sender:.digits$}")
+}
+
+fn megabytes(receiver: u64, sender: u64) -> String {
+    pair(float(receiver) / 1e6, float(sender) / 1e6, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::{report, run};
+
+    #[test]
+    fn tables_are_aligned_markdown() {
+        let mut table = Table::new(&["a", "long"]);
+        table.push(vec!["123".into(), "4".into()]);
+        assert_eq!(
+            table.to_markdown(),
+            "|   a | long |\n| --: | ---: |\n| 123 |    4 |\n"
+        );
+    }
+
+    #[test]
+    fn a_report_shows_the_rate_the_ratio_and_the_memory_of_each_run() {
+        let text = render(&report(vec![run("portable", 1_000_000, 90.0)]));
+        for figure in ["1M x 1M", "90.00", "1.25", "150 / 150", "37.0"] {
+            assert!(text.contains(figure), "{figure}: {text}");
+        }
+    }
+}

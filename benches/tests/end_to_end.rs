@@ -1,0 +1,137 @@
+//! A small run of the harness: the answer, the shape of its results, and what is made of them.
+//! Asserts no time.
+//!
+//! The node is the `psi-node` beside `end_to_end`, which `cargo test --workspace` builds. With this
+//! package alone it is the one that was built last, if any.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn end_to_end(arguments: &[&str], folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_end_to_end"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .expect("the binary starts")
+}
+
+#[track_caller]
+fn stdout(output: &Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn a_small_run_checks_the_answer_and_gives_results_that_can_be_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let run = "--rows 300 --rows 3k --repeat 2 --floor-seconds 0.1 --timeout 120 --format json \
+               --json results.json";
+    let output = end_to_end(&run.split_whitespace().collect::<Vec<_>>(), folder);
+    let text = stdout(&output);
+    assert_eq!(
+        fs::read_to_string(folder.join("results.json")).unwrap(),
+        text
+    );
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let runs = report["runs"].as_array().unwrap();
+    let kernels: Vec<&str> = runs
+        .iter()
+        .filter_map(|run| run["kernel"].as_str())
+        .collect();
+    assert!(kernels.contains(&"portable"));
+    for run in runs {
+        let rows = run["rows"]["receiver"].as_u64().unwrap();
+        assert_eq!(run["shared"].as_u64(), Some(rows / 2));
+        let queries = run["queries"].as_array().unwrap();
+        assert_eq!(queries.len(), 2);
+        for query in queries {
+            let number = |value: &Value| value.as_f64().unwrap_or(0.0);
+            for name in [
+                "wall_seconds",
+                "cpu_us_per_element",
+                "floor_us_per_element",
+                "floor_ratio",
+                "cores_busy",
+            ] {
+                assert!(number(&query[name]) > 0.0, "{name}: {query}");
+            }
+            // Two points of 32 bytes and a tag for each pair of elements, and the canaries.
+            let stream = number(&query["stream_bytes_per_element"]);
+            assert!((32.0..160.0).contains(&stream), "{query}");
+            assert!(number(&query["udp_bytes_per_element"]) > stream, "{query}");
+            for role in ["receiver", "sender"] {
+                let node = &query["nodes"][role];
+                let peak = node["peak_rss_bytes"].as_u64();
+                assert!(peak > Some(1 << 20), "{node}");
+                assert!(node["life_peak_rss_bytes"].as_u64() >= peak, "{node}");
+            }
+        }
+    }
+
+    let table = stdout(&end_to_end(&["table", "results.json"], folder));
+    assert!(
+        table.contains("3k x 3k") && table.contains("portable"),
+        "{table}"
+    );
+    let sizing = stdout(&end_to_end(&["sizing", "results.json"], folder));
+    assert!(sizing.contains("extrapolated"), "{sizing}");
+    stdout(&end_to_end(
+        &["plot", "results.json", "-o", "plot.svg"],
+        folder,
+    ));
+    let plot = fs::read_to_string(folder.join("plot.svg")).unwrap();
+    assert!(
+        plot.contains("</svg>") && plot.contains(">portable</text>"),
+        "{plot}"
+    );
+}
+
+#[test]
+fn either_of_two_unequal_tables_can_be_the_receivers() {
+    let folder = tempfile::tempdir().unwrap();
+    for (receiver, sender) in [("50", "2k"), ("2k", "50")] {
+        let sizes = ["--receiver-rows", receiver, "--sender-rows", sender];
+        let rest = [
+            "--source",
+            "csv",
+            "--id-kind",
+            "int",
+            "--kernel",
+            "portable",
+        ];
+        let brief = [
+            "--floor-seconds",
+            "0",
+            "--overlap",
+            "20",
+            "--format",
+            "json",
+        ];
+        let output = end_to_end(&[&sizes[..], &rest, &brief].concat(), folder.path());
+        let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert_eq!(report["runs"][0]["shared"], 20);
+    }
+}
+
+#[test]
+fn bad_usage_is_told_from_failure_by_the_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("no.json"), "{}").unwrap();
+    for arguments in [
+        &["--rows", "many"][..],
+        &["--rows", "10", "--overlap", "11"],
+        &["--kernel", "slide rule"],
+        &["--node", "nowhere/psi-node"],
+        &["sizing", "no.json"],
+        &["table"],
+    ] {
+        let output = end_to_end(arguments, folder.path());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}

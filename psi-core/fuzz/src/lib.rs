@@ -1,0 +1,115 @@
+//! What the fuzz targets check, as plain functions, so that ordinary tests run them too.
+//!
+//! `cargo +nightly fuzz run kernels` in `psi-core` needs cargo-fuzz; `cargo test
+//! --no-default-features` in this folder runs the same functions on random input, without it.
+
+use psi_core::group::{Element, SecretScalar};
+use psi_core::kernel::{Kernel, available};
+
+/// Elements of one call; more would only be slower.
+const ELEMENTS_MAX: usize = 40;
+
+/// Runs both bulk paths on whatever the bytes say, on all kernels of this machine.
+///
+/// The first 64 bytes give the scalar. Each 33 after them are one input: bytes as they are, or made
+/// an element, or made one and then damaged.
+///
+/// # Panics
+/// If a kernel's answer is not the portable one's.
+pub fn kernels_agree(data: &[u8]) {
+    let Some((scalar, inputs)) = data.split_first_chunk::<64>() else {
+        return;
+    };
+    let Some(k) = SecretScalar::from_wide_bytes(scalar) else {
+        return;
+    };
+    let (inputs, _) = inputs.as_chunks::<33>();
+    let inputs = &inputs[..inputs.len().min(ELEMENTS_MAX)];
+    let uniform: Vec<[u8; 64]> = inputs.iter().map(uniform).collect();
+    let points: Vec<[u8; 32]> = inputs.iter().map(encoding).collect();
+    let kernels = available();
+    let expected = answers(kernels[0].as_ref(), &k, &uniform, &points);
+    for kernel in &kernels[1..] {
+        let found = answers(kernel.as_ref(), &k, &uniform, &points);
+        assert_eq!(found, expected, "{}", kernel.name());
+    }
+}
+
+/// Both halves of what the map takes: the bytes, and the bytes in reverse.
+fn uniform(input: &[u8; 33]) -> [u8; 64] {
+    let mut uniform = [0; 64];
+    uniform[..32].copy_from_slice(&input[1..]);
+    uniform[32..].copy_from_slice(&input[1..]);
+    if input[0] & 0x80 == 0 {
+        uniform[32..].reverse();
+    }
+    uniform
+}
+
+fn encoding(input: &[u8; 33]) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(&input[1..]);
+    match input[0] & 0x0f {
+        0 => bytes,
+        damage => {
+            let mut point = Element::from_uniform_bytes(&uniform(input)).encode();
+            if damage == 1 {
+                let bit = usize::from(input[1]);
+                point[bit / 8] ^= 1 << (bit % 8);
+            }
+            point
+        }
+    }
+}
+
+/// The outputs of both paths; of the second the first failure's place and kind, if it has one.
+type Answers = (Vec<[u8; 32]>, Result<Vec<[u8; 32]>, (usize, bool)>);
+
+fn answers(
+    kernel: &dyn Kernel,
+    k: &SecretScalar,
+    uniform: &[[u8; 64]],
+    points: &[[u8; 32]],
+) -> Answers {
+    let mut mapped = vec![[0; 32]; uniform.len()];
+    kernel.map_mul_encode(uniform, k, &mut mapped);
+    let mut multiplied = vec![[0; 32]; points.len()];
+    let decoded = kernel
+        .decode_mul_encode(points, k, &mut multiplied)
+        .map(|()| multiplied)
+        .map_err(|failed| (failed.index, failed.identity));
+    (mapped, decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kernels_agree;
+
+    /// splitmix64.
+    fn word(state: &mut u64) -> u64 {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = *state;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word ^ (word >> 31)
+    }
+
+    #[test]
+    fn kernels_agree_on_random_input_of_any_length() {
+        for seed in 0..2000 {
+            let mut state = seed;
+            let length = word(&mut state) % 600;
+            // Words of equal bits make scalars and field elements at the edges.
+            let data: Vec<u8> = (0..length.div_ceil(8))
+                .flat_map(|_| match word(&mut state) % 8 {
+                    0 => [0; 8],
+                    1 => [0xff; 8],
+                    2 => [0x88; 8],
+                    _ => word(&mut state).to_le_bytes(),
+                })
+                .collect();
+            println!("seed {seed}");
+            kernels_agree(&data);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The kernel for x86-64 machines with AVX2 and FMA: [`super::vector`] on 256-bit registers.
+//!
+//! Spec 02 §4. Chosen at run time; no compiler flag is needed. The only module of this crate that
+//! contains `unsafe`.
+//!
+//! # Safety
+//! Every `unsafe` block here runs instructions that exist only with AVX2 and FMA, and nothing else:
+//! no pointer is read or written. They are reached in one way: through the methods of [`Avx2`], and
+//! a value of that type exists only if [`Avx2::detect`] has found both. `Vector`, the type whose
+//! methods hold the instructions, is private to this module and is named nowhere but below those
+//! methods.
+//!
+//! # Discussion
+//! The registers of AVX-512 would hold eight elements, and its 52-bit multiply-add would replace the
+//! floats. No such kernel is here: it would be another implementation of [`vector::lanes::Lanes`]
+//! with products of its own, and [`vector::lanes::LANES`] would become part of that trait.
+#![allow(unsafe_code, reason = "vector instructions; the argument stands above")]
+#![expect(clippy::inline_always, reason = "as in `vector`")]
+
+mod lanes;
+#[cfg(test)]
+mod tests;
+
+use lanes::Vector;
+
+use super::portable::Portable;
+use super::vector;
+use super::vector::recode::Digits;
+use super::{DecodeFailed, Kernel};
+use crate::group::SecretScalar;
+
+/// The kernel on AVX2 and FMA; a value is proof that this machine has them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Avx2(());
+
+impl Avx2 {
+    /// The kernel, if this machine can run it.
+    #[must_use]
+    pub(super) fn detect() -> Option<Self> {
+        let has_both = std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("fma");
+        has_both.then_some(Self(()))
+    }
+
+    /// [`Kernel::map_mul_encode`], given the digits of `k / 2`.
+    #[expect(clippy::unused_self, reason = "it is the proof that the call is sound")]
+    fn map_mul_encode_half(self, uniform: &[[u8; 64]], half: &Digits, out: &mut [[u8; 32]]) {
+        #[target_feature(enable = "avx2,fma")]
+        fn run(uniform: &[[u8; 64]], half: &Digits, out: &mut [[u8; 32]]) {
+            vector::map_mul_encode::<Vector>(uniform, half, out);
+        }
+        // SAFETY: see the head of this module.
+        unsafe { run(uniform, half, out) }
+    }
+
+    /// [`Kernel::decode_mul_encode`], given the digits of `k / 2`.
+    #[expect(clippy::unused_self, reason = "it is the proof that the call is sound")]
+    fn decode_mul_encode_half(
+        self,
+        points: &[[u8; 32]],
+        half: &Digits,
+        out: &mut [[u8; 32]],
+    ) -> Result<(), DecodeFailed> {
+        #[target_feature(enable = "avx2,fma")]
+        fn run(
+            points: &[[u8; 32]],
+            half: &Digits,
+            out: &mut [[u8; 32]],
+        ) -> Result<(), DecodeFailed> {
+            vector::decode_mul_encode::<Vector>(points, half, out)
+        }
+        // SAFETY: see the head of this module.
+        unsafe { run(points, half, out) }
+    }
+}
+
+impl Kernel for Avx2 {
+    fn name(&self) -> &'static str {
+        "avx2"
+    }
+
+    fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
+        self.map_mul_encode_half(uniform, &Digits::of_half(k), out);
+    }
+
+    fn decode_mul_encode(
+        &self,
+        points: &[[u8; 32]],
+        k: &SecretScalar,
+        out: &mut [[u8; 32]],
+    ) -> Result<(), DecodeFailed> {
+        self.decode_mul_encode_half(points, &Digits::of_half(k), out)
+    }
+
+    /// Few multiples of the generator are needed, and a precomputed table serves them better.
+    fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]) {
+        Portable.base_mul_encode(k, out);
+    }
+}

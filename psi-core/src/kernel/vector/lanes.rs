@@ -1,0 +1,84 @@
+//! Four 64-bit words side by side: all that the field arithmetic asks of a machine.
+//!
+//! Called by [`super::field`] and by nothing else but the table scan of [`super::multiply`].
+//! A word is read as a float by the operations named `float`, as an integer by all others; the bits
+//! are the same. Integer arithmetic wraps.
+
+#[cfg(test)]
+pub(in crate::kernel) mod model;
+
+use zeroize::Zeroize;
+
+/// Elements that one vector works on.
+pub(in crate::kernel) const LANES: usize = 4;
+
+/// A vector of [`LANES`] words.
+///
+/// Every function but [`Self::outline`] must be compiled into its caller, and so must all generic
+/// functions that call them, closures too (`#[inline(always)]`): only in a function that is compiled
+/// for the machine do they become single instructions.
+pub(in crate::kernel) trait Lanes: Copy + Zeroize {
+    /// The same word in every lane.
+    fn splat(word: u64) -> Self;
+    /// One word for each lane.
+    fn load(words: [u64; LANES]) -> Self;
+    /// The word of each lane.
+    fn store(self) -> [u64; LANES];
+
+    /// `self * b + c`, rounded once to nearest.
+    fn mul_add_float(self, b: Self, c: Self) -> Self;
+    /// `self + b`.
+    fn add_float(self, b: Self) -> Self;
+    /// `self - b`.
+    fn sub_float(self, b: Self) -> Self;
+
+    /// `self + b`.
+    fn add(self, b: Self) -> Self;
+    /// `self - b`.
+    fn sub(self, b: Self) -> Self;
+    /// Bitwise and.
+    fn and(self, b: Self) -> Self;
+    /// Bitwise or.
+    fn or(self, b: Self) -> Self;
+    /// Bitwise exclusive or.
+    fn xor(self, b: Self) -> Self;
+    /// Shifts zeros in from the right.
+    fn shift_left<const BITS: i32>(self) -> Self;
+    /// Shifts zeros in from the left.
+    fn shift_right<const BITS: i32>(self) -> Self;
+    /// All ones where the words are equal, zero elsewhere.
+    fn equal(self, b: Self) -> Self;
+    /// `yes` where `mask` is all ones, `no` where it is zero.
+    fn select(mask: Self, yes: Self, no: Self) -> Self;
+
+    /// The same value, of which the compiler knows nothing but that it is needed in this order.
+    ///
+    /// Keeps it from computing all parts of a product before it adds up the first ones.
+    ///
+    /// # Security
+    /// Masks made from secrets pass through here, so that no compiler can see that they depend on
+    /// one secret word and put a branch in their place.
+    fn opaque(self) -> Self;
+
+    /// Runs `f` as a function of its own, compiled for the machine: what is called often is in the
+    /// program once, and stays in the instruction cache.
+    #[inline(never)]
+    fn outline<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
+
+    /// Checks in a model that `self`, as a float, lies within these bounds; does nothing on a
+    /// machine.
+    #[inline(always)]
+    fn check_float(self, _low: f64, _high: f64) {}
+    /// Checks in a model that the magnitude of `self`, as a signed integer, is below `2^bits`;
+    /// does nothing on a machine.
+    #[inline(always)]
+    fn check_signed(self, _bits: u32) {}
+}
+
+/// The bits of a float.
+#[inline(always)]
+pub(in crate::kernel) const fn bits(value: f64) -> u64 {
+    value.to_bits()
+}

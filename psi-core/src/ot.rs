@@ -1,0 +1,72 @@
+//! Oblivious transfer for sums: the Sender holds a vector of numbers for each of its positions, the
+//! Receiver one match bit per row, and they end with additive shares of the sums over the matched
+//! rows.
+//!
+//! Spec 11. Two state machines without I/O, in the manner of [`crate::session`]: a state is named
+//! for the message it awaits and is consumed by it.
+//!
+//! ```text
+//! Receiver                                        Sender
+//!                                                 sender::choose -> points, ExpectBaseKeys
+//! ExpectBasePoints -> keys, SendColumns           ExpectBaseKeys -> ExpectColumns
+//! SendColumns      -> columns, then the answer    ExpectColumns  -> ExpectCheck
+//!                     to the check,
+//!                     ExpectCorrections           ExpectCheck    -> Correlated
+//!                                                 Correlated     -> corrections, its share
+//! ExpectCorrections -> its share
+//! ```
+//!
+//! Corrections come out of [`sender::Correlated`] alone, and that comes out of a check that held
+//! alone: there is no value from which a caller could send one earlier. [`opening`] turns two
+//! shares into sums.
+//!
+//! This is a library: no session and no node calls it yet. It never sees an identifier, a point of
+//! the match or a column of a table, and knows nothing of groups or of what a component means.
+//!
+//! Cost per row, for L components: 16 bytes to the Sender, 8 L to the Receiver; memory does not
+//! grow with the rows but for one bit of each at the Receiver. The Sender's columns are kept in the
+//! [`crate::store::RecordStore`].
+
+mod base;
+pub mod bounds;
+pub mod choices;
+mod columns;
+mod consistency;
+mod correlation;
+pub mod opening;
+mod pads;
+mod payload;
+pub mod receiver;
+pub mod sender;
+mod setup;
+pub mod share;
+mod transpose;
+mod work;
+
+pub use base::{BASE_KEYS_BYTES, BASE_POINTS_BYTES};
+pub use columns::COLUMN_RECORD_BYTES;
+pub use consistency::CHECK_BYTES;
+pub use setup::TransferSetup;
+
+use share::Share;
+
+/// The end of a transfer, on either side.
+pub struct Transferred {
+    /// Kept: the own share of every sum.
+    pub share: Share,
+    /// Kept: for the closing entry.
+    pub transcripts: TransferTranscripts,
+}
+
+/// The hashes of a transfer's message lists (Spec 05 §5), equal on both sides, in the order of the
+/// steps; they follow those of the match when a direction is combined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransferTranscripts {
+    /// Base keys, columns, the answer to the check.
+    pub to_sender: [[u8; 64]; 3],
+    /// Base points, corrections.
+    pub to_receiver: [[u8; 64]; 2],
+}
+
+#[cfg(test)]
+mod tests;

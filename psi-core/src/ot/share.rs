@@ -1,0 +1,107 @@
+//! One side's share of every sum.
+//!
+//! Spec 11 §7. Made by [`super::sender`] and [`super::receiver`], opened by [`super::opening`].
+
+use zeroize::Zeroizing;
+
+use super::setup::TransferSetup;
+use crate::error::Error;
+
+/// The two sides of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Holds the match bits.
+    Receiver,
+    /// Holds the payload.
+    Sender,
+}
+
+impl Role {
+    /// The byte that stands for the role in a commitment.
+    pub(super) const fn number(self) -> u8 {
+        match self {
+            Self::Receiver => 0,
+            Self::Sender => 1,
+        }
+    }
+
+    /// The other side.
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::Receiver => Self::Sender,
+            Self::Sender => Self::Receiver,
+        }
+    }
+}
+
+/// One number modulo 2^64 per part and component, part by part. Added to the other side's, modulo
+/// 2^64, they are the sums in two's complement.
+///
+/// # Security
+/// Zeroized when dropped, no `Debug`. Uniform on its own; with the other one it is the result.
+pub struct Share {
+    pub(super) setup: TransferSetup,
+    pub(super) role: Role,
+    pub(super) values: Zeroizing<Vec<u64>>,
+}
+
+impl Share {
+    /// All zero.
+    pub(super) fn zero(setup: &TransferSetup, role: Role) -> Self {
+        Self {
+            setup: *setup,
+            role,
+            values: Zeroizing::new(vec![0; setup.sums()]),
+        }
+    }
+
+    /// Adds what a run of rows came to.
+    pub(super) fn add_run(&mut self, run: &Run) {
+        let start = usize::from(run.part) * self.setup.components();
+        for (value, added) in self.values.iter_mut().skip(start).zip(run.values.iter()) {
+            *value = value.wrapping_add(*added);
+        }
+    }
+
+    /// Adds noise, one number per part and component, part by part.
+    ///
+    /// This is the place where differential privacy enters: each side adds its own noise to its own
+    /// share before any step of [`super::opening`], so that neither sees a sum without the other's.
+    ///
+    /// # Errors
+    /// [`Error::ApiMisuse`] if the numbers are not as many as the sums.
+    pub fn add_noise(&mut self, noise: &[i64]) -> Result<(), Error> {
+        if noise.len() != self.values.len() {
+            return Err(Error::ApiMisuse("as many numbers of noise as sums"));
+        }
+        for (value, noise) in self.values.iter_mut().zip(noise) {
+            *value = value.wrapping_add_signed(*noise);
+        }
+        Ok(())
+    }
+}
+
+/// What a run of rows adds to the share: components of one part and of those that follow it.
+pub(super) struct Run {
+    part: u16,
+    components: usize,
+    values: Zeroizing<Vec<u64>>,
+}
+
+impl Run {
+    /// For rows of the parts `first` to `last`.
+    pub(super) fn new(setup: &TransferSetup, first: u16, last: u16) -> Self {
+        let parts = usize::from(last.saturating_sub(first)) + 1;
+        Self {
+            part: first,
+            components: setup.components(),
+            values: Zeroizing::new(vec![0; parts * setup.components()]),
+        }
+    }
+
+    /// The sums of one part.
+    pub(super) fn part(&mut self, part: u16) -> &mut [u64] {
+        let start = usize::from(part - self.part) * self.components;
+        &mut self.values[start..start + self.components]
+    }
+}

@@ -1,0 +1,151 @@
+//! The records that a list being written holds in memory, and the memory counted for them.
+//!
+//! Grows by doubling: freely up to the guaranteed part, then as the budget allows, up to the cap.
+//! What is outgrown is erased. Never touches the storage.
+
+use zeroize::Zeroizing;
+
+use super::Home;
+use crate::store::budget::{Grant, MemoryBudget};
+use crate::store::memory::MemoryList;
+use crate::store::{RecordList, StoreError, buffer};
+
+/// Where a list's buffer begins.
+const FIRST_BYTES: usize = 4 * 1024;
+
+pub(super) struct Buffer {
+    records: Zeroizing<Vec<u8>>,
+    /// Of `bytes_for(capacity)`. After `records`, so that memory goes before its grant.
+    grant: Option<Grant>,
+    /// Records for which there is room.
+    capacity: usize,
+    width: usize,
+    /// Bytes that each record needs beside itself when the list is sorted.
+    extra: usize,
+    home: Home,
+}
+
+impl Buffer {
+    pub(super) fn new(home: Home, width: usize, extra: usize) -> Self {
+        Self {
+            records: Zeroizing::new(Vec::new()),
+            grant: None,
+            capacity: 0,
+            width,
+            extra,
+            home,
+        }
+    }
+
+    pub(super) fn records(&self) -> &[u8] {
+        &self.records
+    }
+
+    pub(super) fn records_mut(&mut self) -> &mut Zeroizing<Vec<u8>> {
+        &mut self.records
+    }
+
+    /// Takes as many of the whole records as there is room for and returns the rest.
+    pub(super) fn fill<'a>(&mut self, records: &'a [u8]) -> &'a [u8] {
+        let room = self.capacity * self.width - self.records.len();
+        let (now, later) = records.split_at(room.min(records.len()));
+        self.records.extend_from_slice(now);
+        later
+    }
+
+    /// Forgets the records and keeps the memory. What stays there is overwritten or erased later.
+    pub(super) fn clear(&mut self) {
+        self.records.clear();
+    }
+
+    /// Makes more room, and says whether it did.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Memory`](crate::store::StoreErrorKind::Memory) if not even the guaranteed
+    /// part can be had.
+    pub(super) fn grow(&mut self) -> Result<bool, StoreError> {
+        let guaranteed = self.records_in(self.home.tuning.guaranteed_bytes);
+        let most = self.records_in(self.home.tuning.list_bytes_max);
+        let budget = &self.home.budget;
+        if self.capacity < guaranteed {
+            let first = self.records_in(FIRST_BYTES);
+            let next = self.capacity.saturating_mul(2).max(first).min(guaranteed);
+            let grant = budget.take(self.bytes_for(next));
+            self.move_to(buffer(next * self.width)?, next, grant);
+            return Ok(true);
+        }
+        let next = self.capacity.saturating_mul(2).min(most);
+        // INVARIANT: capacity <= most, because it was clipped to it or to `guaranteed`, which is less.
+        if next - self.capacity <= self.capacity / 4 {
+            // A little more room is not worth holding the records twice while they are moved.
+            return Ok(false);
+        }
+        let Some(grant) = budget.try_take(self.bytes_for(next)) else {
+            return Ok(false);
+        };
+        // A system that gives no more memory is no reason to fail where a disk can take the list.
+        let Ok(grown) = buffer(next * self.width) else {
+            return Ok(false);
+        };
+        self.move_to(grown, next, grant);
+        Ok(true)
+    }
+
+    fn records_in(&self, bytes: usize) -> usize {
+        (bytes / (self.width + self.extra)).max(1)
+    }
+
+    fn bytes_for(&self, records: usize) -> usize {
+        records.saturating_mul(self.width + self.extra)
+    }
+
+    fn move_to(&mut self, mut to: Zeroizing<Vec<u8>>, capacity: usize, grant: Grant) {
+        to.extend_from_slice(&self.records);
+        // The assignments drop, and so overwrite, the old buffer, and then give back its grant.
+        self.records = to;
+        self.grant = Some(grant);
+        self.capacity = capacity;
+    }
+
+    /// The finished list, which never left memory.
+    pub(super) fn into_list(self) -> Box<dyn RecordList> {
+        let Self {
+            records,
+            grant,
+            capacity,
+            width,
+            home,
+            ..
+        } = self;
+        let (records, grant) = fitted(records, grant, capacity * width, &home.budget);
+        Box::new(MemoryList {
+            width,
+            records,
+            _grant: grant,
+        })
+    }
+}
+
+/// Moves a list into less memory if it leaves at least half of what it has unused, and if the budget
+/// has room for the copy.
+fn fitted(
+    records: Zeroizing<Vec<u8>>,
+    grant: Option<Grant>,
+    held_bytes: usize,
+    budget: &MemoryBudget,
+) -> (Zeroizing<Vec<u8>>, Option<Grant>) {
+    if records.len() > held_bytes / 2 {
+        return (records, grant);
+    }
+    let Some(less) = budget.try_take(records.len()) else {
+        return (records, grant);
+    };
+    let Ok(mut copy) = buffer(records.len()) else {
+        return (records, grant);
+    };
+    copy.extend_from_slice(&records);
+    // Memory goes before its grant.
+    drop(records);
+    drop(grant);
+    (copy, Some(less))
+}

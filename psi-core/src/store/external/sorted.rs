@@ -1,0 +1,146 @@
+//! Writes a list that is to be sorted: fills memory, and moves it out as sorted runs.
+
+use std::cmp::Reverse;
+
+use super::Home;
+use super::buffer::Buffer;
+use super::list::RunList;
+use super::merge;
+use crate::store::memory::keep_distinct;
+use crate::store::runs::Run;
+use crate::store::{RecordList, RecordWriter, StoreError, check_whole, sort};
+
+pub(super) struct SortedWriter {
+    home: Home,
+    width: usize,
+    buffer: Buffer,
+    /// By how often their records were merged.
+    levels: Vec<Vec<Box<dyn Run>>>,
+}
+
+impl SortedWriter {
+    pub(super) fn new(home: Home, width: usize) -> Self {
+        Self {
+            buffer: Buffer::new(home.clone(), width, sort::extra_bytes(width)),
+            home,
+            width,
+            levels: Vec::new(),
+        }
+    }
+
+    /// Moves what is in memory to a run of its own.
+    fn spill(&mut self) -> Result<(), StoreError> {
+        if self.buffer.records().is_empty() {
+            return Ok(());
+        }
+        sort::sort_records(self.buffer.records_mut(), self.width)?;
+        let mut run = self.home.storage.create()?;
+        run.append(self.buffer.records())?;
+        let run = run.finish()?;
+        self.buffer.clear();
+        self.keep(run, 0);
+        self.merge_early()
+    }
+
+    fn keep(&mut self, run: Box<dyn Run>, level: usize) {
+        if self.levels.len() <= level {
+            self.levels.resize_with(level + 1, Vec::new);
+        }
+        self.levels[level].push(run);
+    }
+
+    /// Makes one run of many if there are more than a list may have.
+    ///
+    /// # Discussion
+    /// Only runs of one level are merged, so that a record is written once per level and levels are
+    /// as few as powers of the number merged. While every level has less runs than can be merged,
+    /// nothing is, which takes as many runs as allowed and more only with eight levels.
+    fn merge_early(&mut self) -> Result<(), StoreError> {
+        let runs: usize = self.levels.iter().map(Vec::len).sum();
+        if runs <= self.home.tuning.list_runs_max {
+            return Ok(());
+        }
+        let many = self.home.tuning.merge_runs_max;
+        let full = self.levels.iter().position(|level| level.len() >= many);
+        if let Some(level) = full {
+            let merged = merge_last(&self.home, &mut self.levels[level], self.width, many)?;
+            self.keep(merged, level + 1);
+        }
+        Ok(())
+    }
+
+    /// The finished list, with the memory given back.
+    fn into_runs(mut self) -> Result<RunList, StoreError> {
+        self.spill()?;
+        let Self {
+            home,
+            width,
+            buffer,
+            levels,
+        } = self;
+        drop(buffer);
+        let mut runs = levels.into_iter().flatten().collect();
+        merge_down(&home, &mut runs, width)?;
+        Ok(RunList::new(home, width, runs))
+    }
+}
+
+/// Merges runs until one reader can merge the rest.
+///
+/// # Discussion
+/// The shortest first; and of those, at first, only as many as let every later merge be a full one.
+/// So few records are written again, as in a Huffman code.
+fn merge_down(home: &Home, runs: &mut Vec<Box<dyn Run>>, width: usize) -> Result<(), StoreError> {
+    let most = home.tuning.merge_runs_max;
+    while runs.len() > most {
+        let surplus = runs.len() - most;
+        runs.sort_unstable_by_key(|run| Reverse(run.bytes()));
+        let merged = merge_last(home, runs, width, (surplus - 1) % (most - 1) + 2)?;
+        runs.push(merged);
+    }
+    Ok(())
+}
+
+/// Takes the last `count` runs off the vector, and gives one of all their records.
+fn merge_last(
+    home: &Home,
+    runs: &mut Vec<Box<dyn Run>>,
+    width: usize,
+    count: usize,
+) -> Result<Box<dyn Run>, StoreError> {
+    let kept = runs.len() - count;
+    let merged = merge::into_one(home, &runs[kept..], width)?;
+    runs.truncate(kept);
+    Ok(merged)
+}
+
+impl RecordWriter for SortedWriter {
+    fn push(&mut self, records: &[u8]) -> Result<(), StoreError> {
+        check_whole(records, self.width)?;
+        let mut rest = self.buffer.fill(records);
+        while !rest.is_empty() {
+            if !self.buffer.grow()? {
+                self.spill()?;
+            }
+            rest = self.buffer.fill(rest);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Box<dyn RecordList>, StoreError> {
+        if !self.levels.is_empty() {
+            return Ok(Box::new(self.into_runs()?));
+        }
+        sort::sort_records(self.buffer.records_mut(), self.width)?;
+        Ok(self.buffer.into_list())
+    }
+
+    fn finish_distinct(mut self: Box<Self>) -> Result<Box<dyn RecordList>, StoreError> {
+        if !self.levels.is_empty() {
+            return Ok(Box::new(self.into_runs()?.into_distinct()?));
+        }
+        sort::sort_records(self.buffer.records_mut(), self.width)?;
+        keep_distinct(self.buffer.records_mut(), self.width);
+        Ok(self.buffer.into_list())
+    }
+}

@@ -1,0 +1,53 @@
+//! What a store that moves lists out of memory needs of a disk: an interface.
+//!
+//! Spec 04 §6. A run is bytes that are written once from front to back and then read at any place.
+//! This crate opens no file: the node implements these traits with files, tests with memory.
+//! [`super::ExternalStore`] calls them.
+
+use super::StoreError;
+
+/// Makes empty runs.
+pub trait RunStorage: Send + Sync {
+    /// A run that is being written.
+    ///
+    /// # Errors
+    /// [`StoreError`] if none can be made.
+    fn create(&self) -> Result<Box<dyn RunWriter>, StoreError>;
+}
+
+/// A run that is being written. Dropped before [`Self::finish`], it leaves nothing behind.
+pub trait RunWriter: Send {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be kept, with the kind
+    /// [`DiskFull`](super::StoreErrorKind::DiskFull) or
+    /// [`DiskLimit`](super::StoreErrorKind::DiskLimit) where that is why. The run is then to be
+    /// given up.
+    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Ends the run.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it could not be kept.
+    fn finish(self: Box<Self>) -> Result<Box<dyn Run>, StoreError>;
+}
+
+/// A finished run. It is removed when it is dropped.
+///
+/// # Discussion
+/// Reading takes no state, so the caller owns, counts and erases every buffer that holds records,
+/// and an implementation need not keep a file open for each of a hundred runs.
+pub trait Run: Send + Sync {
+    /// Its length in bytes.
+    fn bytes(&self) -> u64;
+
+    /// Fills `out` with the bytes from `offset` on.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they cannot be read, also if the run ends before `out` is full.
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<(), StoreError>;
+}
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,0 +1,180 @@
+//! Files and folders of lists: their modes, their end, and what happens when the disk is full.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use psi_core::store::{
+    BackgroundStore, ExternalStore, MemoryBudget, RecordList, RecordStore, Tuning, conformance,
+};
+use tempfile::TempDir;
+
+use super::*;
+
+const TINY: Tuning = Tuning {
+    guaranteed_bytes: 4_000,
+    list_bytes_max: 8_000,
+    merge_runs_max: 4,
+    list_runs_max: 12,
+    read_buffer_min: 256,
+    read_buffer_max: 1_000,
+};
+
+fn runs(folder: &TempDir, job: &str, space: &DiskSpace) -> DiskRuns {
+    DiskRuns::create(&folder.path().join("jobs"), job, space.clone()).unwrap()
+}
+
+fn store(runs: &DiskRuns) -> ExternalStore {
+    ExternalStore::with_tuning(Arc::new(runs.clone()), MemoryBudget::new(0), TINY)
+}
+
+fn records() -> Vec<u8> {
+    (0..1_000_u32)
+        .flat_map(|n| [n.wrapping_mul(2_654_435_761).to_be_bytes(); 8].concat())
+        .collect()
+}
+
+fn write(store: &ExternalStore) -> Result<Box<dyn RecordList>, StoreError> {
+    let mut writer = store.unsorted(32)?;
+    writer.push(&records())?;
+    writer.finish()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+fn files(path: &Path) -> Vec<PathBuf> {
+    fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect()
+}
+
+#[test]
+fn lists_on_disk_keep_the_promises_of_every_store() {
+    let folder = TempDir::new().unwrap();
+    let space = DiskSpace::new(None);
+    let runs = runs(&folder, "1", &space);
+    conformance::check(&store(&runs));
+    conformance::check(&BackgroundStore::new(store(&runs), MemoryBudget::new(0)));
+    assert!(space.peak() > 100_000, "nothing was on disk");
+    assert_eq!((files(runs.path()).len(), space.used()), (0, 0));
+}
+
+#[test]
+fn a_list_with_runs_is_read_in_order() {
+    let folder = TempDir::new().unwrap();
+    let runs = runs(&folder, "1", &DiskSpace::new(None));
+    let list = write(&store(&runs)).unwrap();
+    let mut read = Vec::new();
+    list.reader().unwrap().next_batch(&mut read, 1_000).unwrap();
+    let mut expected: Vec<[u8; 32]> = records().as_chunks().0.to_vec();
+    expected.sort_unstable();
+    assert!(read == expected.as_flattened());
+}
+
+#[test]
+fn only_the_owner_can_read_lists_and_folder() {
+    let folder = TempDir::new().unwrap();
+    let runs = runs(&folder, "1", &DiskSpace::new(None));
+    let list = write(&store(&runs)).unwrap();
+    assert_eq!(mode(&folder.path().join("jobs")), 0o700);
+    assert_eq!(mode(runs.path()), 0o700);
+    let files = files(runs.path());
+    assert!(!files.is_empty());
+    assert!(files.iter().all(|file| mode(file) == 0o600));
+    drop(list);
+}
+
+#[test]
+fn files_go_with_their_list_and_the_folder_with_the_last_of_the_job() {
+    let folder = TempDir::new().unwrap();
+    let space = DiskSpace::new(None);
+    let runs = runs(&folder, "1", &space);
+    let path = runs.path().to_owned();
+    let first = write(&store(&runs)).unwrap();
+    let second = write(&store(&runs)).unwrap();
+    assert_eq!(space.used(), 64_000);
+    drop(first);
+    assert_eq!(space.used(), 32_000);
+    drop(runs);
+    assert!(path.exists(), "a list lost its folder");
+    assert!(second.reader().is_ok());
+    drop(second);
+    assert!(!path.exists());
+    assert_eq!(space.used(), 0);
+}
+
+#[test]
+fn a_job_does_not_take_the_folder_of_another() {
+    let folder = TempDir::new().unwrap();
+    let space = DiskSpace::new(None);
+    let first = runs(&folder, "1", &space);
+    let again = DiskRuns::create(&folder.path().join("jobs"), "1", space);
+    assert_eq!(again.err().unwrap().kind, StoreErrorKind::Io);
+    assert!(first.path().exists(), "the folder of a running job is gone");
+}
+
+#[test]
+fn a_full_disk_is_told_from_other_failures() {
+    let folder = TempDir::new().unwrap();
+    let runs = runs(&folder, "1", &DiskSpace::new(None));
+    // Every write to this device fails as on a full disk.
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let path = runs.path().join("full");
+    let mut writer = file::FileWriter::over(full, path.clone(), Arc::clone(&runs.folder));
+    let error = writer.append(&[1; 10]).unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::DiskFull);
+    let text = error.to_string();
+    assert!(text.contains(path.to_str().unwrap()), "{text}");
+    assert!(remedy(error.kind).contains("free space"));
+
+    for (number, kind) in [
+        (28, StoreErrorKind::DiskFull),  // ENOSPC
+        (122, StoreErrorKind::DiskFull), // EDQUOT
+        (27, StoreErrorKind::DiskFull),  // EFBIG
+        (5, StoreErrorKind::Io),         // EIO
+        (13, StoreErrorKind::Io),        // EACCES
+    ] {
+        let error = failed("a test", &path, io::Error::from_raw_os_error(number));
+        assert_eq!(error.kind, kind, "error {number}");
+    }
+}
+
+#[test]
+fn the_limit_holds_for_all_jobs_together_and_harms_no_list_that_is_written() {
+    let folder = TempDir::new().unwrap();
+    let space = DiskSpace::new(Some(100_000));
+    let first = runs(&folder, "1", &space);
+    let second = runs(&folder, "2", &space);
+    let list = write(&store(&first)).unwrap();
+    let mut kept = Vec::new();
+    let error = loop {
+        // Lists of the second job, until there is no room for the next.
+        match write(&store(&second)) {
+            Ok(list) => kept.push(list),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind, StoreErrorKind::DiskLimit);
+    assert!(!kept.is_empty(), "the limit is too low for this test");
+    assert!(remedy(error.kind).contains("disk_limit"));
+    assert!(space.peak() <= 100_000);
+    let mut read = Vec::new();
+    list.reader().unwrap().next_batch(&mut read, 2_000).unwrap();
+    assert_eq!(read.len(), 32_000);
+    drop(kept);
+    assert!(write(&store(&second)).is_ok(), "no room after others left");
+}
+
+#[test]
+fn a_file_that_was_cut_is_an_error_and_not_a_short_list() {
+    let folder = TempDir::new().unwrap();
+    let runs = runs(&folder, "1", &DiskSpace::new(None));
+    let list = write(&store(&runs)).unwrap();
+    for file in files(runs.path()) {
+        let file = fs::File::options().write(true).open(file).unwrap();
+        file.set_len(100).unwrap();
+    }
+    let error = list.reader().err().unwrap();
+    assert_eq!(error.kind, StoreErrorKind::Io);
+}

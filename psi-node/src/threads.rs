@@ -1,0 +1,126 @@
+//! The threads of a node, and which of them come first.
+//!
+//! Spec 08 §4. Three kinds: the network's runtime, which answers peers, keeps timers and must
+//! never wait; the data engine's runtime, which scans tables; and the pool for arithmetic. The last
+//! two keep every core busy for minutes. They run on threads of their own and, where the system
+//! lets a thread do so, at a lower priority, so that a packet is answered while a job computes.
+//! Started by the daemon; used by the job runner.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{JoinError, JoinSet};
+
+/// How much less urgent computing is than the network, in the units of `nice`.
+#[cfg(target_os = "linux")]
+const COMPUTE_NICENESS: i32 = 5;
+
+/// The runtime on which tables are scanned. Clones share it.
+#[derive(Clone)]
+pub struct EngineThreads(Arc<Owned>);
+
+/// Stops without waiting when the last clone is dropped, which may be inside of another runtime.
+struct Owned(Option<Runtime>);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl EngineThreads {
+    /// Starts `threads` threads, at least one.
+    ///
+    /// # Errors
+    /// The operating system's, if it has no more threads.
+    pub fn start(threads: usize) -> std::io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads.max(1))
+            .thread_name("psi-engine")
+            .on_thread_start(lower_priority)
+            .enable_all()
+            .build()?;
+        Ok(Self(Arc::new(Owned(Some(runtime)))))
+    }
+
+    /// Runs `work` there. Dropping the returned future stops it.
+    ///
+    /// # Errors
+    /// [`JoinError`] if the work panicked.
+    ///
+    /// # Panics
+    /// Never: the runtime exists until the last clone is dropped.
+    pub async fn run<F>(&self, work: F) -> Result<F::Output, JoinError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let runtime = self.0.0.as_ref().expect("taken in `drop` alone");
+        // A set aborts its tasks when it is dropped; a bare handle would leave the scan running.
+        let mut task = JoinSet::new();
+        task.spawn_on(work, runtime.handle());
+        let ended = task.join_next().await;
+        ended.expect("one task was spawned")
+    }
+}
+
+/// Makes the pool for arithmetic, which is one for the whole process: one thread per core, at a
+/// lower priority. Does nothing if the pool exists already.
+pub fn start_compute_pool() {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .thread_name(|index| format!("psi-compute-{index}"))
+        .start_handler(|_| lower_priority());
+    if pool.build_global().is_err() {
+        tracing::debug!("the pool for arithmetic was there before");
+    }
+}
+
+/// Lowers the priority of the calling thread. On Linux a priority belongs to a thread; elsewhere it
+/// would be the whole process's, so nothing is done there.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, COMPUTE_NICENESS) {
+        tracing::debug!(%error, "a thread keeps its priority");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EngineThreads;
+
+    #[tokio::test]
+    async fn work_runs_on_the_engines_threads_and_stops_when_it_is_dropped() {
+        let engine = EngineThreads::start(1).unwrap();
+        let name = engine
+            .run(async { std::thread::current().name().map(str::to_owned) })
+            .await
+            .unwrap();
+        assert_eq!(name.as_deref(), Some("psi-engine"));
+
+        let (started, has_started) = tokio::sync::oneshot::channel();
+        let (alive, dropped) = tokio::sync::oneshot::channel::<()>();
+        let endless = engine.run(async move {
+            let _ = started.send(());
+            let _alive = alive;
+            std::future::pending::<()>().await;
+        });
+        tokio::select! {
+            _ = endless => unreachable!("it never ends by itself"),
+            _ = has_started => {}
+        }
+        // The sender is dropped with the work.
+        assert!(dropped.await.is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_engines_threads_give_way_to_the_network() {
+        let own = || rustix::process::getpriority_process(None).unwrap();
+        let engine = EngineThreads::start(1).unwrap();
+        let theirs = engine.run(async move { own() }).await.unwrap();
+        assert!(theirs > own(), "{theirs}");
+    }
+}
