@@ -71,14 +71,13 @@ impl ValueProgram {
         let mut columns = Vec::new();
         let mut at = None;
         expr.leaves(&mut |column| at = at.or(Some(column.at)));
-        let compiled = compile(expr, &mut |column| {
+        let compiled = compile(expr, &mut |column| -> Result<_, E> {
             let found = resolve(column)?;
             let known = columns.iter().position(|other| *other == found);
-            Ok(known.unwrap_or_else(|| {
-                columns.push(found);
-                columns.len() - 1
-            }))
-            .map(|index| (index, columns[index].clone()))
+            if known.is_none() {
+                columns.push(found.clone());
+            }
+            Ok((known.unwrap_or(columns.len() - 1), found))
         })?;
         let too_fine = || {
             QueryError::subset(
