@@ -9,7 +9,7 @@ pub mod export;
 pub mod verify;
 
 use psi_core::receipt::{Body, Entry};
-use psi_core::spec::{Half, JobSpec, MatchSpec, Party, PartSize, Recipients};
+use psi_core::spec::{Half, JobSpec, MatchSpec, PartSize, Party, Recipients};
 use serde_json::{Value, json};
 
 use crate::collab::{CollabId, Collaboration};
@@ -171,9 +171,10 @@ fn half(half: &Half) -> Value {
         "minimum": facts.minimum,
     });
     if !facts.groups.is_empty() {
-        let groups = facts.groups.iter().map(|group| {
-            json!({"values": group.values, "identities": group.identities})
-        });
+        let groups = facts
+            .groups
+            .iter()
+            .map(|group| json!({"values": group.values, "identities": group.identities}));
         says["groups"] = Value::from(groups.collect::<Vec<_>>());
     }
     if !facts.values.is_empty() {

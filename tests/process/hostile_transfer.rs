@@ -86,11 +86,7 @@ type Frames = Vec<(ListId, Vec<u8>)>;
 
 /// Opens a job honestly, sends A if `after_points`, then `frames`, and expects `expected`.
 #[track_caller]
-fn transfer_ends_in(
-    expected: Code,
-    after_points: bool,
-    frames: impl FnOnce(&JobSpec) -> Frames,
-) {
+fn transfer_ends_in(expected: Code, after_points: bool, frames: impl FnOnce(&JobSpec) -> Frames) {
     let mut stage = stage();
     let bert = stage.bert_asking(QUERY, shape());
     let (lists, ended) = stage.runtime.block_on(async {

@@ -119,7 +119,10 @@ fn quotient(top: i64, bottom: i64) -> String {
     let (whole, fraction) = (rounded / 10_i128.pow(16), rounded % 10_i128.pow(16));
     let sign = if top < 0 { "-" } else { "" };
     let digits = format!("{sign}{whole}.{fraction:016}");
-    digits.trim_end_matches('0').trim_end_matches('.').to_owned()
+    digits
+        .trim_end_matches('0')
+        .trim_end_matches('.')
+        .to_owned()
 }
 
 /// Which groups a query asks for.
@@ -155,7 +158,11 @@ impl By {
     fn expected(self) -> (Vec<Value>, Vec<&'static str>) {
         let labels = |asked: bool, listed: [&'static str; 3]| -> Vec<Option<&'static str>> {
             if asked {
-                listed.into_iter().map(Some).chain([Some("other")]).collect()
+                listed
+                    .into_iter()
+                    .map(Some)
+                    .chain([Some("other")])
+                    .collect()
             } else {
                 vec![None]
             }
@@ -255,7 +262,9 @@ fn groups_of_either_side_and_of_both_are_those_of_a_plain_join() {
     let (rows, _) = by_region.expected();
     let void = rows.iter().find(|row| row[0] == "void").unwrap();
     assert!(void[1].as_u64() > Some(0) && void[4].is_null(), "{void}");
-    let table = world.a.run(&["query", "--collab", "test", &by_region.sql()]);
+    let table = world
+        .a
+        .run(&["query", "--collab", "test", &by_region.sql()]);
     let table = table.expect(0);
     assert!(table.stdout.contains("NULL"), "{}", table.stdout);
     assert!(table.stderr.contains("note: total"), "{}", table.stderr);
@@ -275,7 +284,10 @@ fn a_result_of_which_every_row_is_suppressed_keeps_its_labels_and_has_its_exit_c
     let document = world.a.query(&by.sql()).expect(3).json();
     assert_eq!(document["status"], "suppressed");
     assert_eq!(document["reason"], "below_minimum");
-    assert_eq!(document["rows"][0], json!(["gold", null, null, null, null, null]));
+    assert_eq!(
+        document["rows"][0],
+        json!(["gold", null, null, null, null, null])
+    );
     assert_eq!(document["row_status"], json!(vec!["suppressed"; 4]));
     let document = world.a.query(&ALL.sql()).expect(3).json();
     assert_eq!(document["rows"], json!([]));
@@ -316,9 +328,14 @@ fn having_order_and_limit_work_on_what_was_released() {
 fn a_query_over_columns_of_both_sides_is_two_matches_on_one_receipt() {
     let unique = |more: &str| {
         let table = customers_table(&format!("owner_may_receive = true\n{more}"));
-        table.replace("dimension = { tier = [\"gold\", \"silver\", \"platinum\"] }", "")
+        table.replace(
+            "dimension = { tier = [\"gold\", \"silver\", \"platinum\"] }",
+            "",
+        )
     };
-    let theirs = unique("").replace("customers", "members").replace("spend", "points");
+    let theirs = unique("")
+        .replace("customers", "members")
+        .replace("spend", "points");
     let mut world = World::new(&unique(""), &theirs);
     write_customers(&world.a);
     let mut text = String::from("id,points\n");
@@ -353,7 +370,15 @@ fn a_result_for_both_is_kept_by_both_and_nothing_is_kept_by_a_side_that_is_no_re
     let config = world.a.config();
     let sql = by.sql();
     let arguments = [
-        "query", "--collab", "test", "--format", "json", "--recipients", "both", &sql, "--config",
+        "query",
+        "--collab",
+        "test",
+        "--format",
+        "json",
+        "--recipients",
+        "both",
+        &sql,
+        "--config",
         &config,
     ];
     let asked = psi_node(&arguments).expect(0).json();
@@ -405,9 +430,16 @@ fn a_sum_of_own_columns_needs_the_other_sides_consent() {
     let sql = "SELECT SUM(c.spend) FROM anna.customers AS c JOIN bert.orders AS o ON c.id = o.id";
     assert_eq!(reason(&world.b.query(sql).expect(5)), "key_not_unique");
     // A function that its owner does not list.
-    let sql = "SELECT STDDEV(c.spend) FROM anna.customers AS c JOIN bert.orders AS o ON c.id = o.id";
-    assert_eq!(reason(&world.a.query(sql).expect(4)), "function_not_allowed");
-    assert_eq!(reason(&world.b.query(sql).expect(5)), "function_not_allowed");
+    let sql =
+        "SELECT STDDEV(c.spend) FROM anna.customers AS c JOIN bert.orders AS o ON c.id = o.id";
+    assert_eq!(
+        reason(&world.a.query(sql).expect(4)),
+        "function_not_allowed"
+    );
+    assert_eq!(
+        reason(&world.b.query(sql).expect(5)),
+        "function_not_allowed"
+    );
     // Nothing was opened.
     assert!(!world.agreed_log().contains("\"opened\""));
 }
@@ -416,7 +448,8 @@ fn a_sum_of_own_columns_needs_the_other_sides_consent() {
 fn a_clamp_bounds_what_one_identity_contributes_and_the_result_says_so() {
     let clamped = "\nclamp = [0, 60]\n";
     let mut world = world("", "");
-    let orders_table = orders_table("").replace("decimals = 2\n", &format!("decimals = 2{clamped}"));
+    let orders_table =
+        orders_table("").replace("decimals = 2\n", &format!("decimals = 2{clamped}"));
     world.b.configure("peer_timeout_s = 10\n", &orders_table);
     world.serve();
     let sql = "SELECT SUM(o.amount) AS total FROM anna.customers AS c JOIN bert.orders AS o \
@@ -451,14 +484,20 @@ fn the_recipient_keeps_salt_and_cells_of_the_commitment_on_the_receipt() {
     };
     let document = world.a.query(&by.sql()).expect(0).json();
     let log = world.agreed_log();
-    let closed = log.lines().find(|line| line.contains("\"closed\"")).unwrap();
+    let closed = log
+        .lines()
+        .find(|line| line.contains("\"closed\""))
+        .unwrap();
     let closed: Value = serde_json::from_str(closed).unwrap();
     let job_id = hex::decode(document["job_id"].as_str().unwrap()).unwrap();
     let job_id: [u8; 64] = job_id.try_into().unwrap();
     let state = |node: &Node| State::open(&node.dir.join("state")).unwrap();
     let kept = state(&world.a).output(&job_id).unwrap().unwrap();
     let commitment = output_commitment(&kept.salt, &kept.cells);
-    assert_eq!(closed["says"]["output_commitment"], json!(hex::encode(commitment)));
+    assert_eq!(
+        closed["says"]["output_commitment"],
+        json!(hex::encode(commitment))
+    );
     // Sixteen cells of identities, rows, known amounts and their sum.
     assert_eq!(kept.cells.len(), 16 * 4);
     let (rows, status) = by.expected();

@@ -223,7 +223,10 @@ mod tests {
         table.align_right(1);
         table.row(["a", "1"]);
         table.row(["b", "1000000"]);
-        assert_eq!(table.render(), "NAME    COUNT\na           1\nb     1000000\n");
+        assert_eq!(
+            table.render(),
+            "NAME    COUNT\na           1\nb     1000000\n"
+        );
     }
 
     #[test]

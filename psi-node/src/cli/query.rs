@@ -298,12 +298,18 @@ mod tests {
             "released",
             vec![
                 vec!["north".into(), 318.into(), "1200.50".into()],
-                vec!["other".into(), serde_json::Value::Null, serde_json::Value::Null],
+                vec![
+                    "other".into(),
+                    serde_json::Value::Null,
+                    serde_json::Value::Null,
+                ],
                 vec!["south".into(), 7.into(), serde_json::Value::Null],
             ],
         );
         document.columns = vec!["region".into(), "count(*)".into(), "sum(amount)".into()];
-        document.row_status = ["released", "suppressed", "released"].map(Into::into).into();
+        document.row_status = ["released", "suppressed", "released"]
+            .map(Into::into)
+            .into();
         assert_eq!(
             render(&document, QueryFormat::Table),
             "region    count(*)  sum(amount)\n\
@@ -326,7 +332,10 @@ mod tests {
             clamped: true,
         };
         let text = say(&note);
-        assert!(text.contains("2 decimals") && text.contains("clamped"), "{text}");
+        assert!(
+            text.contains("2 decimals") && text.contains("clamped"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -46,10 +46,7 @@ impl Answer {
     ///
     /// # Errors
     /// [`Failure::Result`] if an output is too large.
-    pub(super) fn show(
-        self,
-        document: &mut ResultDocument,
-    ) -> Result<(JobState, Exit), Failure> {
+    pub(super) fn show(self, document: &mut ResultDocument) -> Result<(JobState, Exit), Failure> {
         Ok(document.fill(&self.table?, self.grouped))
     }
 }

@@ -297,7 +297,10 @@ mod tests {
         assert_eq!(failure.exit(), Exit::RefusedByPolicy);
         assert_eq!(failure.reason(), "too_many_cells");
         let sentence = failure.to_string();
-        assert!(sentence.contains("600") && sentence.contains("512"), "{sentence}");
+        assert!(
+            sentence.contains("600") && sentence.contains("512"),
+            "{sentence}"
+        );
     }
 
     #[test]

@@ -125,14 +125,17 @@ impl ResultDocument {
     pub(super) fn fill(&mut self, table: &ResultTable, grouped: bool) -> (JobState, Exit) {
         self.columns = table.columns.iter().map(|c| c.name.clone()).collect();
         self.notes = table.columns.iter().filter_map(note).collect();
-        let all_suppressed =
-            !table.rows.is_empty() && table.rows.iter().all(|row| row.suppressed);
+        let all_suppressed = !table.rows.is_empty() && table.rows.iter().all(|row| row.suppressed);
         if grouped || !all_suppressed {
             self.rows = table.rows.iter().map(values).collect();
         }
         if grouped {
             let status = |row: &ResultRow| if row.suppressed { SUPPRESSED } else { RELEASED };
-            self.row_status = table.rows.iter().map(|row| status(row).to_owned()).collect();
+            self.row_status = table
+                .rows
+                .iter()
+                .map(|row| status(row).to_owned())
+                .collect();
         }
         if all_suppressed {
             self.reason = Some("below_minimum".into());
@@ -243,7 +246,10 @@ mod tests {
         let ended = document.fill(&table, true);
         assert_eq!(ended, (JobState::Released, Exit::Released));
         let json = serde_json::to_value(&document).unwrap();
-        assert_eq!(json["rows"], json!([["north", "12.50", 31], ["other", null, null]]));
+        assert_eq!(
+            json["rows"],
+            json!([["north", "12.50", 31], ["other", null, null]])
+        );
         assert_eq!(json["row_status"], json!(["released", "suppressed"]));
         assert_eq!(
             json["notes"],

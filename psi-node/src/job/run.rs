@@ -106,7 +106,9 @@ async fn run_live(
     };
     let frozen = freeze(ctx, link, agreed, &tools).await?;
     let committed = frozen.clone();
-    let digest = link.working_while(compute(move || Ok(committed.digest()?))).await??;
+    let digest = link
+        .working_while(compute(move || Ok(committed.digest()?)))
+        .await??;
     let own = opening_commitment(&job_id, &agreed.seed, &digest);
     link.send(&Control::Commitment(own)).await?;
     let Control::Commitment(theirs) = link.control().await? else {

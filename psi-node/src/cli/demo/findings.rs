@@ -21,7 +21,12 @@ pub(super) fn learned(
     brand: &Shop,
 ) -> String {
     let (asking, answering) = (snowy.name, brand.name);
-    let rows: Vec<String> = count.rows.iter().flatten().map(ToString::to_string).collect();
+    let rows: Vec<String> = count
+        .rows
+        .iter()
+        .flatten()
+        .map(ToString::to_string)
+        .collect();
     let size = |size: Option<u64>| size.map_or_else(|| "?".into(), |size| size.to_string());
     let (receiver, sender) = match spec.receiver {
         Party::Requester => (asking, answering),
@@ -161,7 +166,9 @@ mod tests {
             vec![json!("islands"), json!(null), json!(null), json!(null)],
             vec![json!("other"), json!(null), json!(null), json!(null)],
         ];
-        document.row_status = ["released", "suppressed", "suppressed"].map(Into::into).into();
+        document.row_status = ["released", "suppressed", "suppressed"]
+            .map(Into::into)
+            .into();
         document
     }
 

@@ -180,11 +180,7 @@ impl Story {
         Ok(())
     }
 
-    async fn ask_count(
-        &mut self,
-        snowy: &Shop,
-        brand: &Shop,
-    ) -> Result<ResultDocument, UserError> {
+    async fn ask_count(&mut self, snowy: &Shop, brand: &Shop) -> Result<ResultDocument, UserError> {
         let (s, b) = (snowy.name, brand.name);
         self.stage(&format!("{s} asks, {b} answers"))?;
         let sql = format!(
@@ -206,7 +202,9 @@ impl Story {
         brand: &Shop,
     ) -> Result<ResultDocument, UserError> {
         let (s, b) = (snowy.name, brand.name);
-        self.stage(&format!("{s} asks what their common customers order at {b}"))?;
+        self.stage(&format!(
+            "{s} asks what their common customers order at {b}"
+        ))?;
         let sql = format!(
             "SELECT o.region, COUNT(*) AS orders, SUM(o.amount) AS total, \
              AVG(o.amount) AS average FROM {s}.customers AS s JOIN {b}.orders AS o \
