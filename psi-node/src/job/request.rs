@@ -212,7 +212,7 @@ async fn over_link(
 ) -> Result<(JobState, Exit), Failure> {
     let work = async {
         let agreed = agree(ctx, job, &mut link, conn.peer, collab, asked, document).await?;
-        run::run(ctx, job, &mut link, agreed).await
+        Box::pin(run::run(ctx, job, &mut link, agreed)).await
     };
     let result = tokio::select! {
         result = work => result,

@@ -39,7 +39,7 @@ pub(super) async fn respond(
     let work = async {
         let agreed = agree(ctx, &job, conn, &mut link, &collab, proposal).await?;
         document.begin(&agreed.spec);
-        run::run(ctx, &job, &mut link, agreed).await
+        Box::pin(run::run(ctx, &job, &mut link, agreed)).await
     };
     let result = tokio::select! {
         result = work => result,
