@@ -16,8 +16,12 @@ use crate::daemon;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
+<<<<<<< HEAD
 use crate::job::result::OTHER;
 use crate::lists::Lists;
+=======
+use crate::lists::{self, Lists};
+>>>>>>> main
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -42,7 +46,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, UserError> {
         .build()
         .map_err(|e| UserError::machine("cannot start the runtime", e))?;
     // A daemon may be running on the same state folder, with lists of its own.
-    let place = format!("check-{}", std::process::id());
+    let place = lists::place_of_this_process("check");
     let lists = Lists::new(&config);
     let (_, report) = runtime.block_on(daemon::load(&config, &lists, &place))?;
     match args.format {

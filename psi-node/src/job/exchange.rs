@@ -97,10 +97,11 @@ impl Job {
             match step {
                 Step::More(same) => exchange = same,
                 Step::Done(ended) => {
+                    // Also waits for a frame that is on its way into the queue.
                     frames.close();
-                    return match frames.try_recv() {
-                        Err(_) => Ok(ended),
-                        Ok(_) => Err(follows_the_last()),
+                    return match frames.blocking_recv() {
+                        None => Ok(ended),
+                        Some(_) => Err(follows_the_last()),
                     };
                 }
             }

@@ -51,8 +51,9 @@ impl Frozen {
         let mut hash = Sha512::new()
             .chain_update(b"psi/v1/input")
             .chain_update((lists.len() as u64).to_be_bytes());
-        let mut batch = Zeroizing::new(Vec::new());
         for (role, list) in lists {
+            // With room for all: what a growing buffer outgrows would not be erased.
+            let mut batch = Zeroizing::new(Vec::with_capacity(BATCH_RECORDS * list.width()));
             hash.update([role]);
             hash.update((list.width() as u64).to_be_bytes());
             hash.update(list.len().to_be_bytes());

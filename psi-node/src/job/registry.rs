@@ -252,7 +252,9 @@ impl JobHandle {
 }
 
 impl Drop for JobHandle {
+    /// Also tells arithmetic that still runs on a thread of its own that nobody awaits it.
     fn drop(&mut self) {
+        self.job.cancelled.send_replace(true);
         let mut jobs = self.shared.lock();
         jobs.running.remove(&self.id);
         if jobs.ended.len() >= ENDED_MAX {
