@@ -303,8 +303,9 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
             Code::KindsDiffer,
             Box::new(|p| p.half.facts.key_kinds = vec![IdentifierKind::Email]),
         ),
+        // Then bert's rows are what is counted, and he would receive a count of his own.
         (
-            Code::KeyNotUnique,
+            Code::OwnerNotAllowed,
             Box::new(|p| p.half.facts.key_unique = false),
         ),
         (

@@ -189,6 +189,3 @@ fn release(
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

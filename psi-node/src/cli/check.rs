@@ -16,12 +16,8 @@ use crate::daemon;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
-<<<<<<< HEAD
 use crate::job::result::OTHER;
-use crate::lists::Lists;
-=======
 use crate::lists::{self, Lists};
->>>>>>> main
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]

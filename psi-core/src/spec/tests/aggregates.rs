@@ -404,6 +404,30 @@ fn more_parts_or_components_than_are_served_are_refused_with_the_figure() {
 }
 
 #[test]
+fn more_rows_of_a_transfer_than_are_served_are_refused_and_without_sums_there_is_none() {
+    let with = |identities: u64, asked: &[ValueShape]| {
+        let mut case = Case::new()
+            .group(ASKING, group(&["a"], &[5, 5]))
+            .change(|case| case.asked.facts.identities = identities);
+        for value_asked in asked {
+            case = case.value(ASKED, *value_asked, value());
+        }
+        case.assemble()
+    };
+    let most = limits::TRANSFER_ROWS_MAX / 2;
+    assert!(with(most, &[sum()]).is_ok());
+    let Err(Error::Beyond {
+        code, value, limit, ..
+    }) = with(most + 1, &[sum()])
+    else {
+        panic!("too many rows were accepted");
+    };
+    assert_eq!(code, Code::SizeNotServed);
+    assert_eq!((value, limit), (2 * (most + 1), limits::TRANSFER_ROWS_MAX));
+    assert!(with(most + 1, &[]).is_ok());
+}
+
+#[test]
 fn halves_about_other_columns_than_the_shape_are_refused() {
     let more = Case::new().change(|case| case.asked.facts.values.push(value()));
     assert_eq!(more.code(), Code::SpecMismatch);
