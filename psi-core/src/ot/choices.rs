@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::setup::TransferSetup;
 use crate::error::Error;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreErrorKind};
 
 /// One bit per row, in memory: they never reach a store.
 ///
@@ -26,6 +26,7 @@ impl Choices {
     /// [`Error::Store`] if there is no memory for one bit per row.
     pub fn new(setup: &TransferSetup) -> Result<Self, Error> {
         let failed = |source| StoreError {
+            kind: StoreErrorKind::Memory,
             what: "keeping match bits in memory",
             source,
         };
