@@ -182,6 +182,3 @@ fn label(group: &GroupFacts, index: usize) -> ResultValue {
 
 /// Both parties.
 const PARTIES: [Party; 2] = [Party::Requester, Party::Responder];
-
-#[cfg(test)]
-mod tests;

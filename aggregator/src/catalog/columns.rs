@@ -109,10 +109,6 @@ impl Columns {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.dimensions.is_empty() && self.aggregates.is_empty()
-    }
-
     /// What a pass over the whole table keeps of each row: all groups and all values.
     pub(crate) fn extras(&self, source: &Source) -> Option<Extras> {
         let groups = self.dimensions.iter().map(|dimension| {
