@@ -4,7 +4,10 @@
 //! when a job is proposed, and to freeze inputs. A table that fails a check is not served, and
 //! only its owner learns why.
 
+pub(crate) mod columns;
+mod groups;
 mod load;
+pub(crate) mod measure;
 mod row_filter;
 pub(crate) mod table;
 
@@ -12,12 +15,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use psi_core::progress::Progress;
+use psi_core::spec::{JobSpec, Party};
 use psi_core::store::{MemoryStore, RecordStore};
 use tokio::sync::Mutex;
 
-use self::table::{Lookup, TableState, Tables};
+use self::table::{LoadedTable, Lookup, TableState, Tables};
 use crate::config::{self, EngineOptions, TableConfigs};
 use crate::error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
+use crate::freeze::input::{self, JobInput};
 use crate::freeze::{self, Frozen};
 use crate::plan::{self, RequestPlan, ResponsePlan, SidePlan};
 use crate::report::{LoadReport, ServedTable};
@@ -164,7 +169,7 @@ impl Catalog {
         }
     }
 
-    /// Freezes the input of a job: the distinct identities of the rows that `side` selects.
+    /// Freezes the input of a count: the distinct identities of the rows that `side` selects.
     ///
     /// # Errors
     /// [`FreezeError`] if the files changed since they were checked, cannot be read, the list
@@ -175,12 +180,35 @@ impl Catalog {
         store: &dyn RecordStore,
         progress: &dyn Progress,
     ) -> Result<Frozen, FreezeError> {
-        let table = match self.read().lookup(&side.table) {
-            Lookup::Served(state) => Arc::clone(state.table),
-            Lookup::NotServed(reason) => return Err(reason.into()),
-            Lookup::Unknown => return Err(Unavailable::unknown(&side.table).into()),
-        };
+        let table = self.table_of(side)?;
         freeze::freeze(&table, side, &self.inner.options, store, progress).await
+    }
+
+    /// Freezes the input of any job: what this side, which is `own` in it, brings in each of its
+    /// roles. `side` comes from the same plan as the own half of `spec`.
+    ///
+    /// # Errors
+    /// As [`Self::freeze`]; [`FreezeError::Unavailable`] also if the table was loaded again with
+    /// other groups or larger values than the job was agreed on.
+    pub async fn freeze_job(
+        &self,
+        side: &SidePlan,
+        spec: &JobSpec,
+        own: Party,
+        store: Arc<dyn RecordStore>,
+        progress: Arc<dyn Progress>,
+    ) -> Result<JobInput, FreezeError> {
+        let table = self.table_of(side)?;
+        let options = &self.inner.options;
+        input::freeze(&table, side, (spec, own), options, store, progress).await
+    }
+
+    fn table_of(&self, side: &SidePlan) -> Result<Arc<LoadedTable>, Unavailable> {
+        match self.read().lookup(&side.table) {
+            Lookup::Served(state) => Ok(Arc::clone(state.table)),
+            Lookup::NotServed(reason) => Err(reason),
+            Lookup::Unknown => Err(Unavailable::unknown(&side.table)),
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Tables> {

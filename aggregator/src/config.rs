@@ -3,11 +3,16 @@
 //! Spec 10 §1. Called by psi-node, which parses the file (errors then carry line and column), and
 //! by [`crate::Catalog::load`]. Holds values only; whether they fit the data is checked at load.
 
+mod aggregates;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use psi_core::identifier::IdentifierKind;
 use psi_core::limits;
 use serde::{Deserialize, Deserializer, de};
+
+pub(crate) use aggregates::COLUMN_DECIMALS_MAX;
+pub use aggregates::{AggregateConfig, AggregateFunction, DomainValue, OTHER, ResultTo};
 
 use crate::error::SetupError;
 
@@ -38,6 +43,23 @@ pub struct TableConfig {
     /// The allowed join keys.
     #[serde(default)]
     pub key: Vec<KeyConfig>,
+    /// What a GROUP BY may use: a column, or a part of a date such as `month(order_date)`, each
+    /// with its public domain.
+    #[serde(default)]
+    pub dimension: BTreeMap<String, Vec<DomainValue>>,
+    /// The registered, public number of identities of groups, by dimension and label; derived from
+    /// the table where left out.
+    #[serde(default)]
+    pub group_identities: BTreeMap<String, BTreeMap<String, u64>>,
+    /// The columns that may be aggregated.
+    #[serde(default)]
+    pub aggregate: BTreeMap<String, AggregateConfig>,
+    /// Whether the other member may receive aggregates of columns that it owns itself.
+    #[serde(default)]
+    pub owner_may_receive: bool,
+    /// Who may get a result about the table.
+    #[serde(default)]
+    pub result: ResultTo,
 }
 
 /// One `[[table.NAME.key]]` section: a join key that queries may use.
@@ -148,7 +170,7 @@ fn check_table(name: &str, table: &TableConfig) -> Result<(), SetupError> {
             ));
         }
     }
-    Ok(())
+    aggregates::check(name, table)
 }
 
 fn check_key(place: &str, key: &KeyConfig) -> Result<(), SetupError> {

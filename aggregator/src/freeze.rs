@@ -3,19 +3,21 @@
 //! Spec 10 §4. Steps: 1. the files are those that were checked at load; 2. one pass evaluates the
 //! owner's row filter and the query's conditions and digests the key; 3. digests are sorted and
 //! made distinct by the store; 4. the files are still the same. Cost: one pass over the files,
-//! one sort of 32-byte records; memory is the store's and the engine's pool.
+//! one sort of 32-byte records; memory is the store's and the engine's pool. [`input`] does the same
+//! for jobs with groups and payload.
+
+pub(crate) mod input;
+mod payload;
 
 use psi_core::progress::{Progress, Stage};
-use psi_core::store::{RecordList, RecordStore};
+use psi_core::store::{RecordList, RecordStore, RecordWriter};
 
 use crate::catalog::table::LoadedTable;
 use crate::config::EngineOptions;
 use crate::error::{FreezeError, Unavailable};
 use crate::plan::{self, SidePlan};
-use crate::scan::{self, Keep, ScanKey};
-
-/// Bytes of one digest.
-pub(crate) const DIGEST_BYTES: usize = 32;
+use crate::rows::Extras;
+use crate::scan::{self, Keep, Pass, ScanKey};
 
 /// The frozen input of one side of a job.
 ///
@@ -32,6 +34,7 @@ pub struct Frozen {
     pub nulls: u64,
 }
 
+/// Freezes the input of a count: the selected identities alone.
 pub(crate) async fn freeze(
     table: &LoadedTable,
     side: &SidePlan,
@@ -39,6 +42,31 @@ pub(crate) async fn freeze(
     store: &dyn RecordStore,
     progress: &dyn Progress,
 ) -> Result<Frozen, FreezeError> {
+    let selected = select_rows(table, side, options, Extras::default(), store, progress).await?;
+    Ok(Frozen {
+        identities: finish_distinct(selected.writer).await?,
+        rows_scanned: selected.rows_scanned,
+        rows_selected: selected.rows_selected,
+        nulls: selected.nulls,
+    })
+}
+
+/// The records of the rows that a side selects, not sorted yet.
+struct Selected {
+    writer: Box<dyn RecordWriter>,
+    rows_scanned: u64,
+    rows_selected: u64,
+    nulls: u64,
+}
+
+async fn select_rows(
+    table: &LoadedTable,
+    side: &SidePlan,
+    options: &EngineOptions,
+    extras: Extras,
+    store: &dyn RecordStore,
+    progress: &dyn Progress,
+) -> Result<Selected, FreezeError> {
     table.check_files(&side.table)?;
     let unavailable = |what: String| Unavailable {
         table: side.table.clone(),
@@ -62,41 +90,43 @@ pub(crate) async fn freeze(
         kinds: &side.key_kinds,
     };
 
-    let mut writer = store.unsorted(DIGEST_BYTES)?;
-    let (mut scanned, mut selected, mut nulls) = (0_u64, 0_u64, 0_u64);
+    let mut selected = Selected {
+        writer: store.unsorted(extras.layout().width())?,
+        rows_scanned: 0,
+        rows_selected: 0,
+        nulls: 0,
+    };
     progress.report(Stage::Freeze, 0, table.rows)?;
     let mut take = |chunk: &scan::Chunk| {
-        scanned += chunk.rows;
-        selected += chunk.selected;
-        nulls += chunk.nulls.iter().sum::<u64>();
-        for digests in &chunk.digests {
-            writer.push(digests)?;
+        // Every value of the whole table fits, or the table would not be served.
+        if chunk.misfits.iter().any(|misfits| *misfits > 0) {
+            return Err(unavailable("a value does not fit its decimal scale".to_owned()).into());
         }
-        progress.report(Stage::Freeze, scanned.min(table.rows), table.rows)?;
+        selected.rows_scanned += chunk.rows;
+        selected.rows_selected += chunk.selected;
+        selected.nulls += chunk.nulls.iter().sum::<u64>();
+        for records in &chunk.records {
+            selected.writer.push(records)?;
+        }
+        let scanned = selected.rows_scanned.min(table.rows);
+        progress.report(Stage::Freeze, scanned, table.rows)?;
         Ok(())
     };
-    scan::scan(
-        options,
-        &table.source,
+    let pass = Pass {
+        source: &table.source,
         condition,
-        &[key],
-        Keep::Selected,
-        &mut take,
-    )
-    .await?;
+        keys: &[key],
+        extras,
+        keep: Keep::Selected,
+    };
+    scan::scan(options, pass, &mut take).await?;
     table.check_files(&side.table)?;
-    let identities = finish_distinct(writer).await?;
-    Ok(Frozen {
-        identities,
-        rows_scanned: scanned,
-        rows_selected: selected,
-        nulls,
-    })
+    Ok(selected)
 }
 
 /// Sorts off the async threads.
 pub(crate) async fn finish_distinct(
-    writer: Box<dyn psi_core::store::RecordWriter>,
+    writer: Box<dyn RecordWriter>,
 ) -> Result<Box<dyn RecordList>, FreezeError> {
     tokio::task::spawn_blocking(move || writer.finish_distinct())
         .await

@@ -18,20 +18,34 @@ pub mod freeze;
 pub mod plan;
 pub mod policy;
 pub mod report;
+pub mod result;
 
+mod domain;
 mod engine;
+mod fold;
 mod keys;
+mod rows;
 mod scan;
 mod source;
 mod sql;
+mod value;
 
 pub use catalog::Catalog;
-pub use config::{EngineOptions, KeyConfig, TableConfig, TableConfigs};
+pub use config::{
+    AggregateConfig, AggregateFunction, DomainValue, EngineOptions, KeyConfig, ResultTo,
+    TableConfig, TableConfigs,
+};
 pub use error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
 pub use freeze::Frozen;
-pub use plan::{CountKind, HiddenLiteral, OutputPlan, RequestPlan, ResponsePlan, SidePlan};
+pub use freeze::input::JobInput;
+pub use plan::{HiddenLiteral, OutputPlan, RequestPlan, ResponsePlan, SidePlan};
 pub use report::{
-    ColumnReport, KeyReport, LoadReport, Problem, ServedKey, ServedTable, TableReport,
+    AggregateReport, ColumnReport, DimensionReport, KeyReport, LoadReport, Problem, ServedKey,
+    ServedTable, TableReport,
+};
+
+pub use result::{
+    OpenedMatch, OpenedPart, ResultColumn, ResultError, ResultRow, ResultTable, ResultValue,
 };
 
 #[cfg(test)]

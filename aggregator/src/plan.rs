@@ -5,19 +5,26 @@
 //! configuration. No verdict, size or fact depends on a literal of the requester's own side: the
 //! responder does not have them.
 
+mod columns;
+mod output;
 mod own;
 mod side;
 
+use std::sync::Arc;
+
 use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
-pub use psi_core::spec::CountKind;
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
+pub use self::output::OutputPlan;
+pub(crate) use self::output::{Measure, Program, Shown};
 pub(crate) use self::own::{request, response};
 pub(crate) use self::side::condition;
 
+use crate::domain::Domain;
 use crate::sql::ast::Predicate;
+use crate::value::ValueProgram;
 
 /// The requester's half of a job.
 pub struct RequestPlan {
@@ -51,15 +58,6 @@ pub struct ResponsePlan {
     pub peer_key_columns: Vec<String>,
 }
 
-/// The output columns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutputPlan {
-    /// Their names.
-    pub columns: Vec<String>,
-    /// What is counted.
-    pub aggregate: CountKind,
-}
-
 /// Which rows of one table answer, and by which key.
 ///
 /// # Security
@@ -70,7 +68,36 @@ pub struct SidePlan {
     pub(crate) key_columns: Vec<String>,
     pub(crate) key_kinds: Vec<IdentifierKind>,
     pub(crate) predicates: Vec<Predicate>,
+    /// The own expressions of GROUP BY, in the order of the query.
+    pub(crate) groups: Vec<SideGroup>,
+    /// The own aggregated expressions, in the order of the query.
+    pub(crate) values: Vec<SideValue>,
     pub(crate) rules: Vec<String>,
+}
+
+/// An own expression of GROUP BY.
+#[derive(Clone, Debug)]
+pub(crate) struct SideGroup {
+    /// The column, as the source writes it.
+    pub(crate) column: String,
+    pub(crate) domain: Arc<Domain>,
+}
+
+/// An own aggregated expression.
+#[derive(Clone, Debug)]
+pub(crate) struct SideValue {
+    pub(crate) kind: SideValueKind,
+    /// Bounds on one identity's sum within one group.
+    pub(crate) clamp: Option<(i64, i64)>,
+}
+
+/// What is needed of an aggregated expression.
+#[derive(Clone, Debug)]
+pub(crate) enum SideValueKind {
+    /// Whether none of these columns is NULL.
+    Presence(Vec<String>),
+    /// Its value.
+    Number(ValueProgram),
 }
 
 impl SidePlan {

@@ -1,17 +1,18 @@
 //! The owner's rules, and the pure function that judges a question by them.
 //!
-//! Spec 10 §5. Default deny: only listed tables, keys and filter columns. The verdict depends on
+//! Spec 10 §5. Default deny: only listed tables, keys, filter columns, groups and functions. The verdict depends on
 //! configuration and the question's text alone, never on rows, and names the rule that decided.
 //! Both the requester's and the responder's node judge their own half with this function.
 
 use psi_core::Code;
 
-use crate::config::TableConfig;
+use crate::config::{AggregateFunction, TableConfig};
 use crate::error::Refusal;
+use crate::sql::dimension::DimensionName;
 
 /// What a query asks of one table. Columns are written as the configuration writes them where
 /// they exist, so that the rules compare equal strings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Question {
     /// The table, as the query names it.
     pub table: String,
@@ -19,6 +20,10 @@ pub struct Question {
     pub key_columns: Vec<String>,
     /// The columns that the WHERE clause uses.
     pub filter_columns: Vec<String>,
+    /// The expressions of GROUP BY, a column or a part of a date such as `month(day)`.
+    pub groups: Vec<String>,
+    /// The aggregated columns, each with a function that is computed of it.
+    pub functions: Vec<(String, AggregateFunction)>,
 }
 
 /// What was allowed, and by which rules.
@@ -83,7 +88,60 @@ pub fn evaluate(
     if !question.filter_columns.is_empty() {
         rules.push(format!("table.{name}.filter"));
     }
+    check_groups(question, name, config, &mut rules)?;
+    check_functions(question, name, config, &mut rules)?;
     Ok(Allowed { key, rules })
+}
+
+fn check_groups(
+    question: &Question,
+    name: &str,
+    config: &TableConfig,
+    rules: &mut Vec<String>,
+) -> Result<(), Refusal> {
+    for group in &question.groups {
+        let asked = DimensionName::parse(group).ok();
+        let is_listed = |setting: &&String| {
+            asked.is_some() && DimensionName::parse(setting).ok() == asked
+        };
+        let Some(setting) = config.dimension.keys().find(is_listed) else {
+            return Err(Refusal {
+                code: Code::GroupNotAllowed,
+                rule: format!("table.{name}.dimension"),
+                sentence: format!("the query groups {name} by {group}, which is no dimension"),
+                remedy: format!("list {group:?} with its values in table.{name}.dimension"),
+            });
+        };
+        rules.push(format!("table.{name}.dimension.{setting:?}"));
+    }
+    Ok(())
+}
+
+fn check_functions(
+    question: &Question,
+    name: &str,
+    config: &TableConfig,
+    rules: &mut Vec<String>,
+) -> Result<(), Refusal> {
+    for (column, function) in &question.functions {
+        let mut sections = config.aggregate.iter();
+        let section = sections.find(|(listed, _)| same_name(listed, column));
+        let allowed = section.filter(|(_, section)| section.functions.contains(function));
+        let Some((setting, _)) = allowed else {
+            let function = function.as_str();
+            return Err(Refusal {
+                code: Code::FunctionNotAllowed,
+                rule: format!("table.{name}.aggregate.{column}.functions"),
+                sentence: format!("the query asks {name} for {function} of {column:?}"),
+                remedy: format!("list {function:?} there to allow it"),
+            });
+        };
+        let rule = format!("table.{name}.aggregate.{setting}.functions");
+        if !rules.contains(&rule) {
+            rules.push(rule);
+        }
+    }
+    Ok(())
 }
 
 fn same_name(a: &str, b: &str) -> bool {
@@ -101,7 +159,9 @@ fn same_columns(listed: &[String], asked: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Question, evaluate};
-    use crate::config::{KeyConfig, TableConfig};
+    use std::collections::BTreeMap;
+
+    use crate::config::{KeyConfig, ResultTo, TableConfig};
     use psi_core::Code;
     use psi_core::identifier::IdentifierKind;
 
@@ -120,6 +180,11 @@ mod tests {
             prefer_receiver: false,
             null: vec![String::new()],
             key: vec![key(&["email"]), key(&["first", "last"])],
+            dimension: BTreeMap::new(),
+            group_identities: BTreeMap::new(),
+            aggregate: BTreeMap::new(),
+            owner_may_receive: false,
+            result: ResultTo::Requester,
         }
     }
 
@@ -129,6 +194,7 @@ mod tests {
             table: "t".to_owned(),
             key_columns: owned(keys),
             filter_columns: owned(filters),
+            ..Question::default()
         }
     }
 

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use psi_core::identifier::IdentifierKind;
 
+use crate::config::AggregateFunction;
+
 /// The findings about every configured table, in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
@@ -37,6 +39,10 @@ pub struct TableReport {
     pub columns: Vec<ColumnReport>,
     /// The join keys.
     pub keys: Vec<KeyReport>,
+    /// What can be grouped by.
+    pub dimensions: Vec<DimensionReport>,
+    /// What can be aggregated.
+    pub aggregates: Vec<AggregateReport>,
     /// Worth knowing, but no reason not to serve the table.
     pub notes: Vec<String>,
     /// Why the table is not served; empty if it is.
@@ -79,6 +85,32 @@ pub struct KeyReport {
     pub identities: u64,
     /// Whether that number was derived from the table instead of configured.
     pub derived: bool,
+}
+
+/// One dimension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DimensionReport {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The values that are groups of their own.
+    pub values: Vec<String>,
+    /// Whether, under the first key, all rows of an identity fall into one group.
+    pub constant: bool,
+}
+
+/// One aggregated column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AggregateReport {
+    /// Its name in the file.
+    pub column: String,
+    /// What may be computed of it.
+    pub functions: Vec<AggregateFunction>,
+    /// The decimal scale of its values, where they are numbers.
+    pub decimals: Option<u8>,
+    /// Whether one identity's sum within one group is clamped.
+    pub clamped: bool,
+    /// Rows in which it is NULL.
+    pub nulls: u64,
 }
 
 /// Why a table is not served.

@@ -1,7 +1,7 @@
-//! One pass over a table: digests of its keys, and which rows a condition selects.
+//! One pass over a table: records of its keys, and which rows a condition selects.
 //!
 //! Spec 10 §4. Used at load (all keys of all rows) and to freeze a job's input (one key of the
-//! selected rows). Partitions are read and digested by tasks; what they find goes through a
+//! selected rows). A record is the digest of a key and what [`Extras`] keep of the row beside it. Partitions are read and digested by tasks; what they find goes through a
 //! bounded channel to the caller, who keeps it.
 //!
 //! # Security
@@ -26,9 +26,10 @@ use crate::config::EngineOptions;
 use crate::engine;
 use crate::error::FreezeError;
 use crate::keys::TextColumn;
+use crate::rows::{DIGEST_BYTES, Extras};
 use crate::source::{Source, SourceColumn};
 
-/// Chunks that may wait for the caller; each is one batch's digests.
+/// Chunks that may wait for the caller; each is one batch's records.
 const CHUNKS_WAITING_MAX: usize = 8;
 
 /// A key to digest.
@@ -37,7 +38,7 @@ pub(crate) struct ScanKey<'a> {
     pub(crate) kinds: &'a [IdentifierKind],
 }
 
-/// Which rows' digests are wanted.
+/// Which rows' records are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keep {
     /// All rows'; the condition is only counted.
@@ -52,39 +53,48 @@ pub(crate) struct Chunk {
     pub(crate) rows: u64,
     /// Rows for which the condition is TRUE; all without one.
     pub(crate) selected: u64,
-    /// For each key, the digests of the kept rows, one after another.
-    pub(crate) digests: Vec<Vec<u8>>,
+    /// For each key, the records of the kept rows, one after another.
+    pub(crate) records: Vec<Vec<u8>>,
     /// For each key, the kept rows whose key is NULL.
     pub(crate) nulls: Vec<u64>,
+    /// For each value of the extras, the rows read in which it is NULL.
+    pub(crate) value_nulls: Vec<u64>,
+    /// For each value of the extras, the rows read in which it does not fit.
+    pub(crate) misfits: Vec<u64>,
 }
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        self.digests.iter_mut().for_each(Zeroize::zeroize);
+        self.records.iter_mut().for_each(Zeroize::zeroize);
     }
 }
 
-/// Reads `source` once and hands every batch's digests to `take`.
+/// What a pass over a table collects.
+pub(crate) struct Pass<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) condition: Option<Expr>,
+    pub(crate) keys: &'a [ScanKey<'a>],
+    pub(crate) extras: Extras,
+    pub(crate) keep: Keep,
+}
+
+/// Reads a source once and hands every batch's records to `take`.
 ///
 /// # Errors
 /// [`FreezeError::Engine`] if the files cannot be read or an expression fails; whatever `take`
 /// returns, which ends the pass.
 pub(crate) async fn scan(
     options: &EngineOptions,
-    source: &Source,
-    condition: Option<Expr>,
-    keys: &[ScanKey<'_>],
-    keep: Keep,
+    pass: Pass<'_>,
     take: &mut (dyn FnMut(&Chunk) -> Result<(), FreezeError> + Send),
 ) -> Result<(), FreezeError> {
+    let streams = streams(options, &pass).await.map_err(engine_error)?;
     let digester = Arc::new(Digester {
-        has_condition: condition.is_some(),
-        keys: columns_of(keys),
-        keep,
+        has_condition: pass.condition.is_some(),
+        keys: columns_of(pass.keys),
+        extras: pass.extras,
+        keep: pass.keep,
     });
-    let streams = streams(options, source, condition, keys)
-        .await
-        .map_err(engine_error)?;
     let (sender, mut receiver) = mpsc::channel(CHUNKS_WAITING_MAX);
     // Dropping the set, on any way out, stops the tasks.
     let mut tasks = JoinSet::new();
@@ -101,25 +111,28 @@ pub(crate) async fn scan(
     Ok(())
 }
 
-/// The plan's output: the condition if there is one, then the columns of all keys in turn.
+/// The plan's output: the condition if there is one, the columns of all keys in turn, then those
+/// of the extras.
 async fn streams(
     options: &EngineOptions,
-    source: &Source,
-    condition: Option<Expr>,
-    keys: &[ScanKey<'_>],
+    pass: &Pass<'_>,
 ) -> Result<Vec<SendableRecordBatchStream>, DataFusionError> {
     let context = engine::context(options)?;
-    let key_columns = keys
+    let key_columns = pass
+        .keys
         .iter()
         .flat_map(|key| &key.columns)
         .map(|column| column.raw_expr());
-    let outputs: Vec<Expr> = condition
+    let outputs: Vec<Expr> = pass
+        .condition
+        .clone()
         .into_iter()
         .chain(key_columns)
+        .chain(pass.extras.exprs())
         .enumerate()
         .map(|(i, expr)| expr.alias(format!("output {i}")))
         .collect();
-    let plan = engine::rows(&context, source)?
+    let plan = engine::rows(&context, pass.source)?
         .select(outputs)?
         .create_physical_plan()
         .await?;
@@ -145,6 +158,7 @@ struct Digester {
     has_condition: bool,
     /// For each key, its number of columns and their kinds.
     keys: Vec<(usize, Vec<IdentifierKind>)>,
+    extras: Extras,
     keep: Keep,
 }
 
@@ -170,32 +184,43 @@ impl Digester {
         let condition = self.has_condition.then(|| batch.column(0).as_boolean());
         let selects = |row: usize| condition.is_none_or(|c| c.is_valid(row) && c.value(row));
         let selected = (0..rows).filter(|row| selects(*row)).count();
+        let first_key = usize::from(self.has_condition);
+        let key_columns: usize = self.keys.iter().map(|(columns, _)| columns).sum();
+        let (keys, extras) = batch.columns()[first_key..].split_at(key_columns);
+        let extras = self.extras.encode(extras, rows)?;
         let mut chunk = Chunk {
             rows: rows as u64,
             selected: selected as u64,
-            digests: Vec::with_capacity(self.keys.len()),
+            records: Vec::with_capacity(self.keys.len()),
             nulls: Vec::with_capacity(self.keys.len()),
+            value_nulls: extras.nulls,
+            misfits: extras.misfits,
         };
-        let mut next_column = usize::from(self.has_condition);
+        let width = self.extras.layout().width();
+        let extra = width - DIGEST_BYTES;
+        let mut next_column = 0;
         for (columns, kinds) in &self.keys {
-            let text = batch.columns()[next_column..next_column + columns]
+            let text = keys[next_column..next_column + columns]
                 .iter()
                 .map(TextColumn::new)
                 .collect::<Result<Vec<_>, _>>()?;
             next_column += columns;
             let mut hasher = IdentityHasher::new(kinds);
-            let mut digests = Vec::with_capacity(rows * 32);
+            let mut records = Vec::with_capacity(rows * width);
             let mut nulls = 0;
             for row in 0..rows {
                 let digest = hasher.digest(text.iter().map(|column| column.value(row)));
                 if self.keep == Keep::All || selects(row) {
                     match digest {
-                        Some(digest) => digests.extend_from_slice(&digest),
+                        Some(digest) => {
+                            records.extend_from_slice(&digest);
+                            records.extend_from_slice(&extras.bytes[row * extra..(row + 1) * extra]);
+                        }
                         None => nulls += 1,
                     }
                 }
             }
-            chunk.digests.push(digests);
+            chunk.records.push(records);
             chunk.nulls.push(nulls);
         }
         Ok(chunk)

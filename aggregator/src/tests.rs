@@ -1,6 +1,10 @@
 //! Tests of the whole crate, over files that they write themselves.
 
 mod formats;
+mod jobs;
+mod joined;
+mod joined_tables;
 mod loading;
 mod oracle;
+mod pipeline;
 mod planning;

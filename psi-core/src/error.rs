@@ -27,6 +27,19 @@ pub enum Error {
         /// What the owner's log says.
         detail: &'static str,
     },
+    /// The two sides together ask for more than is served. The figures are public: they follow
+    /// from the query and from both sides' facts.
+    #[error("{what}: {value}, and at most {limit} are served ({code})")]
+    Beyond {
+        /// What the peer is told.
+        code: Code,
+        /// The quantity, in words.
+        what: &'static str,
+        /// Its value; saturates.
+        value: u64,
+        /// The bound.
+        limit: u64,
+    },
     /// The caller used the crate against its documentation.
     #[error("internal error, please report it: {0}")]
     ApiMisuse(&'static str),
@@ -58,7 +71,9 @@ impl Error {
     #[must_use]
     pub const fn code(&self) -> Code {
         match self {
-            Self::PeerMisbehaved { code, .. } | Self::PeerIncompatible { code, .. } => *code,
+            Self::PeerMisbehaved { code, .. }
+            | Self::PeerIncompatible { code, .. }
+            | Self::Beyond { code, .. } => *code,
             Self::Cancelled => Code::Cancelled,
             Self::ApiMisuse(_) | Self::Limit { .. } | Self::Store(_) => Code::Unavailable,
         }
@@ -120,7 +135,7 @@ codes! {
     RequesterNotAllowed = 8, "requester_not_allowed";
     /// A member that would receive the result may not receive it.
     RecipientNotAllowed = 9, "recipient_not_allowed";
-    /// `COUNT(*)` needs a key that both sides declare unique; `COUNT(DISTINCT key)` does not.
+    /// A key repeats: `COUNT(*)` needs one side's key declared unique, an aggregate the other side's.
     KeyNotUnique = 10, "key_not_unique";
     /// The peer cannot serve this now; the reason is in its own log.
     Unavailable = 11, "unavailable";
@@ -132,6 +147,20 @@ codes! {
     SizeNotServed = 14, "size_not_served";
     /// The two receipt logs do not agree; new jobs wait until the owner repairs this.
     ReceiptsDisagree = 15, "receipts_disagree";
+    /// A recipient owns an aggregated column, which the other side's table does not allow.
+    OwnerNotAllowed = 16, "owner_not_allowed";
+    /// The peer does not allow this function on this column.
+    FunctionNotAllowed = 17, "function_not_allowed";
+    /// A variance or an expression of a column whose contributions are clamped.
+    ColumnClamped = 18, "column_clamped";
+    /// The peer does not allow groups by this column.
+    GroupNotAllowed = 19, "group_not_allowed";
+    /// Both sides' group columns differ between rows of one identity, so neither can be Receiver.
+    GroupNotConstant = 20, "group_not_constant";
+    /// The query has more groups or numbers to open than are served.
+    TooManyCells = 21, "too_many_cells";
+    /// A sum over the whole list could exceed 63 bits.
+    SumTooLarge = 22, "sum_too_large";
     /// A message did not decode, was too long, or had bytes left over.
     MalformedMessage = 32, "malformed_message";
     /// A message came that the state of the job does not allow.
@@ -156,6 +185,8 @@ codes! {
     JobReused = 42, "job_reused";
     /// The consistency check of the oblivious transfer did not hold.
     TransferInconsistent = 43, "transfer_inconsistent";
+    /// The two matches of a job did not count the same number of identities.
+    TotalsDiffer = 44, "totals_differ";
     /// The owner or operator of the other side cancelled the job.
     Cancelled = 48, "cancelled";
     /// The other side waited longer than its time limit.

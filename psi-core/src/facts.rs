@@ -1,15 +1,20 @@
-//! What a table's owner declares in public about a table and one of its join keys.
+//! What a table's owner declares in public about a table, one of its join keys, and the columns
+//! that a query groups by or aggregates.
 //!
 //! Spec 03 §2. Facts come from configuration and from the unfiltered table at load; nothing here
 //! depends on which rows a query selects. Both sides' facts stand in the [`crate::spec::JobSpec`].
 
+mod columns;
+
 use bincode::{Decode, Encode};
+
+pub use columns::{GroupFacts, LabelKind, ValueFacts};
 
 use crate::error::{Code, Error};
 use crate::identifier::IdentifierKind;
 use crate::limits;
 
-/// The public facts of one table under one join key.
+/// The public facts of one table under one join key, as far as a query needs them.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct TableFacts {
     /// The member that owns the table.
@@ -28,15 +33,26 @@ pub struct TableFacts {
     pub minimum: u64,
     /// Whether the owner asks for the Receiver role where the choice is free.
     pub prefer_receiver: bool,
+    /// Whether the other side may receive aggregates of columns that it owns itself.
+    pub owner_may_receive: bool,
+    /// Whether the owner lets both sides receive the result.
+    pub result_to_both: bool,
+    /// The most rows of one identity, rounded up to a power of two; 1 where the key is unique or
+    /// the query does not need it.
+    pub rows_bound: u64,
+    /// The own expressions of GROUP BY, in the order of the query.
+    pub groups: Vec<GroupFacts>,
+    /// The own aggregated expressions, in the order of the query.
+    pub values: Vec<ValueFacts>,
 }
 
 impl TableFacts {
     /// Checks the bounds that every decoder of facts must hold.
     ///
     /// # Errors
-    /// [`Code::MalformedMessage`] if a name or list is empty or too long, or the numbers of
-    /// columns and kinds differ; [`Code::SizeNotServed`] if `identities` or `minimum` is zero or
-    /// above [`limits::IDENTITIES_MAX`].
+    /// [`Code::MalformedMessage`] if a name or list is empty or too long, the numbers of columns
+    /// and kinds differ, or the facts of a group or value contradict themselves;
+    /// [`Code::SizeNotServed`] if a size is zero or above [`limits::IDENTITIES_MAX`].
     pub fn validate(&self) -> Result<(), Error> {
         let names = [&self.member, &self.table]
             .into_iter()
@@ -54,10 +70,46 @@ impl TableFacts {
             ));
         }
         for size in [self.identities, self.minimum] {
-            if size == 0 || size > limits::IDENTITIES_MAX {
-                return Err(Error::misbehaved(Code::SizeNotServed, "a registered size"));
-            }
+            check_size(size)?;
         }
-        Ok(())
+        let repeats = self.rows_bound != 1;
+        if self.rows_bound == 0
+            || self.rows_bound > columns::BOUND_MAX
+            || (self.key_unique && repeats)
+        {
+            return Err(Error::misbehaved(
+                Code::MalformedMessage,
+                "the bound of rows of one identity",
+            ));
+        }
+        // Where no row repeats, no identity's rows can fall into different groups.
+        if self.key_unique && !self.groups_are_constant() {
+            return Err(Error::misbehaved(
+                Code::MalformedMessage,
+                "a group column that is not constant under a unique key",
+            ));
+        }
+        columns::validate(&self.groups, &self.values)
     }
+
+    /// Whether every row of an identity falls into one group, for all own group expressions.
+    #[must_use]
+    pub fn groups_are_constant(&self) -> bool {
+        self.groups.iter().all(GroupFacts::is_constant)
+    }
+
+    /// The number of combinations of the own groups, `other` included; 1 without groups.
+    #[must_use]
+    pub fn group_count(&self) -> u64 {
+        let sizes = self.groups.iter().map(|group| group.len() as u64);
+        sizes.fold(1, u64::saturating_mul)
+    }
+}
+
+/// A registered size or minimum.
+fn check_size(size: u64) -> Result<(), Error> {
+    if size == 0 || size > limits::IDENTITIES_MAX {
+        return Err(Error::misbehaved(Code::SizeNotServed, "a registered size"));
+    }
+    Ok(())
 }

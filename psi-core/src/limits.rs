@@ -2,8 +2,8 @@
 //! Spec 09 §2 lists them with their reasons.
 
 /// Bytes of one control message after its frame header. The largest is a proposal with a query of
-/// [`QUERY_BYTES_MAX`] and [`HIDDEN_LITERALS_MAX`] commitments.
-pub const CONTROL_BYTES_MAX: usize = 64 * 1024;
+/// [`QUERY_BYTES_MAX`] and [`HIDDEN_LITERALS_MAX`] commitments, or an entry.
+pub const CONTROL_BYTES_MAX: usize = 128 * 1024;
 
 /// Bytes of one rows frame's body. Large enough that headers do not count, small enough that
 /// several jobs buffer little.
@@ -27,6 +27,31 @@ pub const IDENTIFIER_BYTES_MAX: usize = 4096;
 /// Registered identities of one list. 2^36 rows of 32 bytes are 2 TiB, beyond one machine's job.
 pub const IDENTITIES_MAX: u64 = 1 << 36;
 
+/// Expressions of GROUP BY on one side.
+pub const GROUP_COLUMNS_MAX: usize = 8;
+
+/// Groups of all of one side's expressions of GROUP BY together, each one's `other` included.
+pub const GROUP_VALUES_MAX: usize = 256;
+
+/// Bytes of the labels of all of one side's groups together.
+pub const GROUP_LABEL_BYTES_MAX: usize = 8 * 1024;
+
+/// Aggregated expressions on one side.
+pub const VALUES_MAX: usize = 32;
+
+/// Decimal scale of an aggregated expression; ten to this power fits 127 bits.
+pub const DECIMALS_MAX: u8 = 36;
+
+/// Parts of one Receiver list. Each costs canaries, a sort and an extension of the transfer.
+pub const PARTS_MAX: u64 = 512;
+
+/// Payload components at one Sender position.
+pub const COMPONENTS_MAX: u64 = 256;
+
+/// Parts times payload components: the numbers that one match opens. Each costs eight bytes for
+/// every Sender position.
+pub const CELLS_MAX: u64 = 8 * 1024;
+
 /// Fewest and most canaries of one part (design of the canary check: Spec 04 §4).
 pub const CANARIES_MIN: u64 = 64;
 /// See [`CANARIES_MIN`].
@@ -34,7 +59,7 @@ pub const CANARIES_MAX: u64 = 1024;
 
 /// Bytes of one encoded receipt entry. An opened entry holds a whole job specification; the rest
 /// of a control message must still fit around it.
-pub const ENTRY_BYTES_MAX: usize = 48 * 1024;
+pub const ENTRY_BYTES_MAX: usize = 112 * 1024;
 
 /// Bytes of an owner's statement on a receipt log.
 pub const STATEMENT_BYTES_MAX: usize = 2 * 1024;

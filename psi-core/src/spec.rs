@@ -3,6 +3,10 @@
 //! Spec 03. A node never takes roles or sizes from its peer: it assembles the specification from
 //! the two halves with [`JobSpec::assemble`], and both arrive at the same bytes or at nothing.
 
+mod payload;
+mod roles;
+mod shape;
+
 use bincode::{Decode, Encode};
 use sha2::{Digest as _, Sha512};
 
@@ -11,6 +15,11 @@ use crate::facts::TableFacts;
 use crate::limits;
 use crate::messages::codec;
 use crate::tag;
+
+pub use payload::{Component, ComponentKind, Payload};
+pub use shape::{Shape, SideShape, ValueShape};
+
+use roles::Sides;
 
 /// The version of the protocol that this crate speaks.
 pub const PROTOCOL_VERSION: u16 = 1;
@@ -58,16 +67,6 @@ impl Recipients {
     }
 }
 
-/// What is counted (Spec 03 §3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum CountKind {
-    /// `COUNT(*)`: joined rows. Equal to the number of shared identities where both keys are
-    /// declared unique, and accepted only there.
-    Rows,
-    /// `COUNT(DISTINCT key)`: shared identities.
-    Identities,
-}
-
 /// What one side contributes to a specification.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Half {
@@ -88,8 +87,8 @@ pub struct Agreement {
     pub query: String,
     /// One commitment per hidden literal, in order of appearance.
     pub hidden: Vec<[u8; 64]>,
-    /// What the query counts.
-    pub count: CountKind,
+    /// What the query asks of the two tables; each node derives it from the query.
+    pub shape: Shape,
     /// Who gets the result.
     pub recipients: Recipients,
     /// Whether the collaboration lets the requester receive results.
@@ -125,6 +124,21 @@ impl PartSize {
     }
 }
 
+/// Roles, sizes and payload of one match.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct MatchSpec {
+    /// Which side is Receiver; the other is Sender.
+    pub receiver: Party,
+    /// The parts of the Receiver's list, one for each combination of its groups.
+    pub parts: Vec<PartSize>,
+    /// Tags that the Sender sends, `N2`.
+    pub sender_size: u64,
+    /// Bytes of one tag.
+    pub tag_bytes: u8,
+    /// What the Sender attaches to each position.
+    pub payload: Payload,
+}
+
 /// A complete job specification.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct JobSpec {
@@ -136,70 +150,95 @@ pub struct JobSpec {
     pub query: String,
     /// See [`Agreement::hidden`].
     pub hidden: Vec<[u8; 64]>,
-    /// See [`Agreement::count`].
-    pub count: CountKind,
+    /// See [`Agreement::shape`].
+    pub shape: Shape,
     /// See [`Agreement::recipients`].
     pub recipients: Recipients,
     /// The requester's half.
     pub requester: Half,
     /// The responder's half.
     pub responder: Half,
-    /// Which side is Receiver; the other is Sender.
+    /// Which side is Receiver of the first match; the other is Sender.
     pub receiver: Party,
     /// The larger of both sides' minimum of distinct identities per output row.
     pub minimum: u64,
-    /// The parts of the Receiver's list; one without Receiver groups.
+    /// See [`MatchSpec::parts`]; of the first match.
     pub parts: Vec<PartSize>,
-    /// Tags that the Sender sends, `N2`.
+    /// See [`MatchSpec::sender_size`]; of the first match.
     pub sender_size: u64,
-    /// Bytes of one tag.
+    /// See [`MatchSpec::tag_bytes`]; of the first match.
     pub tag_bytes: u8,
+    /// See [`MatchSpec::payload`]; of the first match.
+    pub payload: Payload,
+    /// The second match, with the roles swapped, where columns of both sides are aggregated.
+    pub second: Option<MatchSpec>,
 }
 
 impl JobSpec {
     /// Derives roles and sizes from what both sides bring (Spec 03 §3 and §5).
     ///
     /// # Errors
-    /// [`Error::PeerIncompatible`] with [`Code::KindsDiffer`], [`Code::KeyNotUnique`] or
-    /// [`Code::RecipientNotAllowed`]; [`Code::SpecMismatch`] if both halves are of one node;
-    /// [`Code::MalformedMessage`] or [`Code::SizeNotServed`] if a
-    /// half or the query is out of bounds.
+    /// [`Error::PeerIncompatible`] with [`Code::KindsDiffer`], [`Code::KeyNotUnique`],
+    /// [`Code::GroupNotConstant`], [`Code::RecipientNotAllowed`] or [`Code::OwnerNotAllowed`];
+    /// [`Error::Beyond`] with [`Code::TooManyCells`], [`Code::SumTooLarge`] or
+    /// [`Code::SizeNotServed`];
+    /// [`Code::SpecMismatch`] if both halves are of one node or a half is about other columns;
+    /// [`Code::MalformedMessage`] or [`Code::SizeNotServed`] if a half or the query is out of
+    /// bounds.
     pub fn assemble(agreement: Agreement, requester: Half, responder: Half) -> Result<Self, Error> {
         requester.facts.validate()?;
         responder.facts.validate()?;
         check_query(&agreement)?;
+        agreement.shape.requester.check(&requester.facts)?;
+        agreement.shape.responder.check(&responder.facts)?;
         if requester.node_id == responder.node_id {
             return Err(Error::misbehaved(
                 Code::SpecMismatch,
                 "a job of one node with itself",
             ));
         }
-        check_fit(&agreement, &requester.facts, &responder.facts)?;
-        let receiver = choose_receiver(&agreement, &requester.facts, &responder.facts);
-        let (receiver_facts, sender_facts) = match receiver {
-            Party::Requester => (&requester.facts, &responder.facts),
-            Party::Responder => (&responder.facts, &requester.facts),
+        let sides = Sides {
+            requester: &requester.facts,
+            responder: &responder.facts,
         };
-        let part = PartSize::for_identities(receiver_facts.identities);
-        let sender_size = sender_facts.identities;
-        let tag_bytes = u8::try_from(tag::tag_bytes(part.points(), sender_size))
-            .map_err(|_| Error::ApiMisuse("a tag never exceeds 64 bytes"))?;
+        let (first, second) = matches(&agreement, sides)?;
         let minimum = requester.facts.minimum.max(responder.facts.minimum);
         Ok(Self {
             version: PROTOCOL_VERSION,
             collab_id: agreement.collab_id,
             query: agreement.query,
             hidden: agreement.hidden,
-            count: agreement.count,
+            shape: agreement.shape,
             recipients: agreement.recipients,
             requester,
             responder,
-            receiver,
+            receiver: first.receiver,
             minimum,
-            parts: vec![part],
-            sender_size,
-            tag_bytes,
+            parts: first.parts,
+            sender_size: first.sender_size,
+            tag_bytes: first.tag_bytes,
+            payload: first.payload,
+            second,
         })
+    }
+
+    /// The matches of the job, in the order of their index: one or two.
+    #[must_use]
+    pub fn matches(&self) -> Vec<MatchSpec> {
+        let first = MatchSpec {
+            receiver: self.receiver,
+            parts: self.parts.clone(),
+            sender_size: self.sender_size,
+            tag_bytes: self.tag_bytes,
+            payload: self.payload.clone(),
+        };
+        std::iter::once(first).chain(self.second.clone()).collect()
+    }
+
+    /// Whether the job is one match of one part without payload, whose count is its answer.
+    #[must_use]
+    pub fn is_single_count(&self) -> bool {
+        self.parts.len() == 1 && self.payload.components.is_empty() && self.second.is_none()
     }
 
     /// The canonical bytes: what is hashed, signed and kept on receipts.
@@ -224,7 +263,7 @@ impl JobSpec {
                 collab_id: spec.collab_id,
                 query: spec.query.clone(),
                 hidden: spec.hidden.clone(),
-                count: spec.count,
+                shape: spec.shape.clone(),
                 recipients: spec.recipients,
                 requester_may_receive: true,
                 responder_may_receive,
@@ -260,7 +299,7 @@ impl JobSpec {
         }
     }
 
-    /// Points that the Receiver sends in all parts, the sum of `N1_g`.
+    /// Points that the Receiver of the first match sends in all parts, the sum of `N1_g`.
     #[must_use]
     pub fn receiver_size(&self) -> u64 {
         self.parts.iter().map(PartSize::points).sum()
@@ -284,41 +323,60 @@ fn check_query(agreement: &Agreement) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_fit(
+/// The matches that follow from both sides' facts, if their rules allow them.
+fn matches(
     agreement: &Agreement,
-    requester: &TableFacts,
-    responder: &TableFacts,
-) -> Result<(), Error> {
-    let incompatible = |code, detail| Err(Error::PeerIncompatible { code, detail });
-    if requester.key_kinds != responder.key_kinds {
-        return incompatible(Code::KindsDiffer, "the identifier kinds of the join key");
+    sides: Sides<'_>,
+) -> Result<(MatchSpec, Option<MatchSpec>), Error> {
+    if sides.requester.key_kinds != sides.responder.key_kinds {
+        return Err(Error::PeerIncompatible {
+            code: Code::KindsDiffer,
+            detail: "the identifier kinds of the join key",
+        });
     }
-    if agreement.count == CountKind::Rows && !(requester.key_unique && responder.key_unique) {
-        return incompatible(
-            Code::KeyNotUnique,
-            "COUNT(*) over a key not declared unique",
-        );
-    }
-    let allowed = agreement.requester_may_receive
-        && (agreement.responder_may_receive || agreement.recipients == Recipients::Requester);
-    if !allowed {
-        return incompatible(Code::RecipientNotAllowed, "a recipient who may not receive");
-    }
-    Ok(())
+    roles::check_fan_out(agreement, sides)?;
+    let (first, second) = roles::receivers(agreement, sides)?;
+    let receivers: Vec<Party> = std::iter::once(first).chain(second).collect();
+    roles::check_permissions(agreement, sides, &receivers)?;
+    let first = match_of(agreement, sides, first)?;
+    let second = second.map(|receiver| match_of(agreement, sides, receiver));
+    Ok((first, second.transpose()?))
 }
 
-/// The requester, unless both may receive; then the side that prefers it, else the smaller
-/// registered list, ties to the requester (Spec 03 §3).
-fn choose_receiver(agreement: &Agreement, requester: &TableFacts, responder: &TableFacts) -> Party {
-    if !agreement.responder_may_receive {
-        return Party::Requester;
+fn match_of(agreement: &Agreement, sides: Sides<'_>, receiver: Party) -> Result<MatchSpec, Error> {
+    let sender = receiver.other();
+    let (receiver_facts, sender_facts) = (sides.of(receiver), sides.of(sender));
+    let sender_size = sender_facts.identities;
+    let asked = agreement.shape.side(sender);
+    let payload = Payload::derive(&agreement.shape, asked, sender_facts, sender_size)?;
+    payload::check_cells(receiver_facts.group_count(), sender_size, &payload)?;
+    if !payload.components.is_empty() {
+        roles::check_owner(agreement, sides, sender)?;
     }
-    match (requester.prefer_receiver, responder.prefer_receiver) {
-        (true, false) => Party::Requester,
-        (false, true) => Party::Responder,
-        _ if responder.identities < requester.identities => Party::Responder,
-        _ => Party::Requester,
+    let parts = part_sizes(receiver_facts);
+    let points = parts.iter().map(PartSize::points).sum();
+    let tag_bytes = u8::try_from(tag::tag_bytes(points, sender_size))
+        .map_err(|_| Error::ApiMisuse("a tag never exceeds 64 bytes"))?;
+    Ok(MatchSpec {
+        receiver,
+        parts,
+        sender_size,
+        tag_bytes,
+        payload,
+    })
+}
+
+/// One part for each combination of the Receiver's groups, the last group column counting
+/// fastest. A combination has no more identities than any of its groups, and than the list.
+fn part_sizes(receiver: &TableFacts) -> Vec<PartSize> {
+    let mut sizes = vec![receiver.identities];
+    for group in &receiver.groups {
+        sizes = sizes
+            .iter()
+            .flat_map(|size| group.identities.iter().map(|other| *size.min(other)))
+            .collect();
     }
+    sizes.into_iter().map(PartSize::for_identities).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Spec 10 §2.7. Everything that acceptance depends on is checked here on the whole table, so that
 //! no job is refused later for a reason that lies in the data. One pass digests the keys of all
-//! rows; distinct identities are counted by sorting the digests.
+//! rows; identities, their groups and their values are measured after sorting the records.
 //!
 //! # Discussion
 //! Checks look at the whole table, not at the rows that `row_filter` allows: what is unique as a
@@ -16,14 +16,17 @@ use psi_core::limits;
 use psi_core::store::{RecordStore, RecordWriter};
 
 use super::Loaded;
+use super::columns::Columns;
+use super::groups::{self, round_up};
+use super::measure::{self, KeyMeasure, public_bound};
 use super::row_filter;
-use super::table::{LoadedKey, LoadedTable, TableState};
+use super::table::{LoadedKey, LoadedTable, LoadedValue, TableState};
 use crate::config::{EngineOptions, KeyConfig, TableConfig};
 use crate::engine;
 use crate::error::FreezeError;
-use crate::freeze::{DIGEST_BYTES, finish_distinct};
-use crate::report::{ColumnReport, KeyReport, Problem, TableReport};
-use crate::scan::{self, Keep, ScanKey};
+use crate::report::{AggregateReport, ColumnReport, DimensionReport, KeyReport, Problem, TableReport};
+use crate::rows::{Extras, RowLayout};
+use crate::scan::{self, Keep, Pass, ScanKey};
 use crate::source::files::FileSet;
 use crate::source::{NoColumn, Source, SourceError};
 
@@ -69,8 +72,12 @@ struct Loader<'a> {
 struct Counted {
     rows: u64,
     allowed: u64,
-    /// For each key: distinct identities, and rows without one.
-    keys: Vec<(u64, u64)>,
+    /// For each key: what its identities are like, and rows without one.
+    keys: Vec<(KeyMeasure, u64)>,
+    /// For each aggregated column, rows in which it is NULL.
+    value_nulls: Vec<u64>,
+    /// For each aggregated column, rows whose value does not fit its scale.
+    misfits: Vec<u64>,
 }
 
 impl Loader<'_> {
@@ -84,13 +91,15 @@ impl Loader<'_> {
             .await
             .map_err(|problem| vec![problem])?;
         let row_filter = self.check_columns(&source)?;
+        let mut columns = Columns::resolve(self.name, self.config, &source)?;
         let counted = self
-            .count(&source, row_filter.clone(), store)
+            .count(&source, row_filter.clone(), &columns, store)
             .await
             .map_err(|err| vec![self.pass_problem(&err)])?;
         self.report.rows = counted.rows;
         self.report.rows_allowed = counted.allowed;
-        let keys = self.check_keys(&counted)?;
+        let keys = self.check_keys(&counted, &columns)?;
+        self.check_values(&counted, &mut columns)?;
         if FileSet::observe(&path).ok().as_ref() != Some(&source.files) {
             // Not remembered as seen: the next refresh looks again.
             self.files = None;
@@ -107,6 +116,8 @@ impl Loader<'_> {
             rows: counted.rows,
             keys,
             columns: self.report.columns.clone(),
+            dimensions: columns.dimensions,
+            aggregates: columns.aggregates,
         })
     }
 
@@ -216,53 +227,68 @@ impl Loader<'_> {
         &self,
         source: &Source,
         row_filter: Option<Expr>,
+        columns: &Columns,
         store: &dyn RecordStore,
     ) -> Result<Counted, FreezeError> {
+        let gone = || FreezeError::Engine("a column is gone".to_owned());
         let keys = self
             .config
             .key
             .iter()
             .map(|key| scan_key(key, source))
             .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| FreezeError::Engine("a key column is gone".to_owned()))?;
+            .ok_or_else(gone)?;
+        let extras: Extras = columns.extras(source).ok_or_else(gone)?;
+        let layout = extras.layout();
+        let domains = columns.dimensions.iter().map(|d| d.domain.len());
+        let domains: Vec<usize> = domains.collect();
         let mut writers = keys
             .iter()
-            .map(|_| store.unsorted(DIGEST_BYTES))
+            .map(|_| store.unsorted(layout.width()))
             .collect::<Result<Vec<Box<dyn RecordWriter>>, _>>()?;
         let mut counted = Counted {
             rows: 0,
             allowed: 0,
-            keys: vec![(0, 0); keys.len()],
+            keys: Vec::with_capacity(keys.len()),
+            value_nulls: vec![0; layout.values],
+            misfits: vec![0; layout.values],
         };
+        let mut nulls = vec![0; keys.len()];
         let mut take = |chunk: &scan::Chunk| {
             counted.rows += chunk.rows;
             counted.allowed += chunk.selected;
             for (i, writer) in writers.iter_mut().enumerate() {
-                writer.push(&chunk.digests[i])?;
-                counted.keys[i].1 += chunk.nulls[i];
+                writer.push(&chunk.records[i])?;
+                nulls[i] += chunk.nulls[i];
             }
+            add_up(&mut counted.value_nulls, &chunk.value_nulls);
+            add_up(&mut counted.misfits, &chunk.misfits);
             Ok(())
         };
-        scan::scan(
-            self.options,
+        let pass = Pass {
             source,
-            row_filter,
-            &keys,
-            Keep::All,
-            &mut take,
-        )
-        .await?;
-        for (writer, (distinct, _)) in writers.into_iter().zip(&mut counted.keys) {
-            *distinct = finish_distinct(writer).await?.len();
+            condition: row_filter,
+            keys: &keys,
+            extras,
+            keep: Keep::All,
+        };
+        scan::scan(self.options, pass, &mut take).await?;
+        for (writer, nulls) in writers.into_iter().zip(nulls) {
+            let measured = measured(writer, layout, domains.clone()).await?;
+            counted.keys.push((measured, nulls));
         }
         Ok(counted)
     }
 
-    fn check_keys(&mut self, counted: &Counted) -> Result<Vec<LoadedKey>, Vec<Problem>> {
+    fn check_keys(
+        &mut self,
+        counted: &Counted,
+        columns: &Columns,
+    ) -> Result<Vec<LoadedKey>, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut keys = Vec::with_capacity(self.config.key.len());
-        for (i, (key, &(distinct, nulls))) in self.config.key.iter().zip(&counted.keys).enumerate()
-        {
+        for (i, (key, (measured, nulls))) in self.config.key.iter().zip(&counted.keys).enumerate() {
+            let (distinct, nulls) = (measured.distinct, *nulls);
             let setting = format!("key[{}]", i + 1);
             let repeats = (counted.rows - nulls).saturating_sub(distinct);
             if key.unique && repeats > 0 {
@@ -295,10 +321,65 @@ impl Loader<'_> {
                 identities,
                 derived: key.identities.is_none(),
             });
-            keys.push(LoadedKey { identities });
+            let groups = groups::register(self.name, self.config, columns, measured);
+            let groups = groups.unwrap_or_else(|problem| {
+                problems.push(problem);
+                Vec::new()
+            });
+            keys.push(LoadedKey {
+                identities,
+                rows_bound: public_bound(measured.rows_max.into()),
+                groups,
+                values: measured.values.iter().map(LoadedValue::new).collect(),
+            });
         }
+        problems.extend(groups::unusable(self.name, self.config, columns, &keys));
         if problems.is_empty() {
             Ok(keys)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// Checks that every value fits its column's scale, and notes which columns hold NULLs.
+    fn check_values(
+        &mut self,
+        counted: &Counted,
+        columns: &mut Columns,
+    ) -> Result<(), Vec<Problem>> {
+        let mut problems = Vec::new();
+        let counts = counted.value_nulls.iter().zip(&counted.misfits);
+        for (aggregate, (nulls, misfits)) in columns.aggregates.iter_mut().zip(counts) {
+            aggregate.nullable = *nulls > 0;
+            let decimals = aggregate.number.as_ref().map(|n| n.value.decimals);
+            if *misfits > 0 {
+                problems.push(Problem::new(
+                    self.place(&format!("aggregate.{}", aggregate.setting)),
+                    format!(
+                        "{misfits} values are not finite, not exact with {} decimals, or too large",
+                        decimals.unwrap_or_default()
+                    ),
+                    "mend the values, or declare other decimals",
+                ));
+            }
+            self.report.aggregates.push(AggregateReport {
+                column: aggregate.column.clone(),
+                functions: aggregate.functions.clone(),
+                decimals,
+                clamped: aggregate.number.as_ref().is_some_and(|n| n.clamp.is_some()),
+                nulls: *nulls,
+            });
+        }
+        for (number, dimension) in columns.dimensions.iter().enumerate() {
+            let first_key = counted.keys.first();
+            self.report.dimensions.push(DimensionReport {
+                name: dimension.setting.clone(),
+                values: dimension.domain.labels.clone(),
+                constant: first_key.is_some_and(|(key, _)| key.groups[number].is_some()),
+            });
+        }
+        if problems.is_empty() {
+            Ok(())
         } else {
             Err(problems)
         }
@@ -354,37 +435,23 @@ fn scan_key<'a>(key: &'a KeyConfig, source: &'a Source) -> Option<ScanKey<'a>> {
     })
 }
 
-/// Rounds up to two significant digits, and to at least 1.
-fn round_up(distinct: u64) -> u64 {
-    let mut step = 1_u64;
-    while distinct.div_ceil(step) >= 100 {
-        step = step.saturating_mul(10);
+fn add_up(totals: &mut [u64], more: &[u64]) {
+    for (total, more) in totals.iter_mut().zip(more) {
+        *total += more;
     }
-    distinct.div_ceil(step).saturating_mul(step).max(1)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::round_up;
-
-    #[test]
-    fn derived_sizes_have_two_significant_digits_and_are_never_too_small() {
-        for (distinct, size) in [
-            (0, 1),
-            (1, 1),
-            (7, 7),
-            (99, 99),
-            (100, 100),
-            (101, 110),
-            (991, 1000),
-            (999, 1000),
-            (3322, 3400),
-            (4043, 4100),
-            (5000, 5000),
-            (5001, 5100),
-            (1_048_576, 1_100_000),
-        ] {
-            assert_eq!(round_up(distinct), size, "{distinct}");
-        }
-    }
+/// Sorts and measures off the async threads.
+async fn measured(
+    writer: Box<dyn RecordWriter>,
+    layout: RowLayout,
+    domains: Vec<usize>,
+) -> Result<KeyMeasure, FreezeError> {
+    let work = move || {
+        let list = writer.finish()?;
+        measure::measure(list.as_ref(), layout, &domains)
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| FreezeError::Engine("sorting stopped unexpectedly".to_owned()))?
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::Expr;
 
+use super::columns::{LoadedAggregate, LoadedDimension};
+use super::measure::{ValueMeasure, public_bound};
 use crate::config::TableConfig;
 use crate::error::Unavailable;
 use crate::report::{ColumnReport, Problem, ServedKey, ServedTable};
@@ -24,12 +26,42 @@ pub(crate) struct LoadedTable {
     /// One entry per configured key, in the same order.
     pub(crate) keys: Vec<LoadedKey>,
     pub(crate) columns: Vec<ColumnReport>,
+    pub(crate) dimensions: Vec<LoadedDimension>,
+    pub(crate) aggregates: Vec<LoadedAggregate>,
 }
 
 /// What the checks found about a key.
 pub(crate) struct LoadedKey {
     /// The registered number of identities, configured or derived.
     pub(crate) identities: u64,
+    /// The most rows of one identity, rounded up; `None` beyond 63 bits.
+    pub(crate) rows_bound: Option<u64>,
+    /// For each dimension, the registered sizes of its groups, `other` last; `None` if it is not
+    /// constant per identity.
+    pub(crate) groups: Vec<Option<Vec<u64>>>,
+    /// For each aggregated column, how large it gets.
+    pub(crate) values: Vec<LoadedValue>,
+}
+
+/// How large an aggregated column gets under a key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LoadedValue {
+    /// The smallest and the largest value, 0 included.
+    pub(crate) range: (i64, i64),
+    /// The largest amount of one identity's sum, rounded up; `None` beyond 63 bits.
+    pub(crate) sum_bound: Option<u64>,
+    /// The largest sum of squares of one identity, rounded up; `None` beyond 63 bits.
+    pub(crate) squares_bound: Option<u64>,
+}
+
+impl LoadedValue {
+    pub(crate) fn new(measured: &ValueMeasure) -> Self {
+        Self {
+            range: measured.range,
+            sum_bound: public_bound(measured.amount),
+            squares_bound: public_bound(measured.squares),
+        }
+    }
 }
 
 impl LoadedTable {

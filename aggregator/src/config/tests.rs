@@ -1,4 +1,4 @@
-use super::{TableConfigs, validate};
+use super::{AggregateFunction, DomainValue, ResultTo, TableConfigs, validate};
 
 #[derive(serde::Deserialize)]
 struct File {
@@ -76,4 +76,91 @@ fn values_that_make_no_sense_are_named_with_their_place() {
         let err = validate(&tables).unwrap_err();
         assert_eq!(err.place, place, "{err}");
     }
+}
+
+const AGGREGATES: &str = r#"
+[table.orders]
+source = "orders.csv"
+owner_may_receive = true
+result = "both"
+dimension = { region = ["north", "south"], "month(order_date)" = [1, 2], paid = [true] }
+group_identities = { region = { north = 3000, other = 100 } }
+
+[table.orders.aggregate.amount]
+functions = ["sum", "avg"]
+decimals = 2
+clamp = [0, 500.5]
+"#;
+
+#[test]
+fn the_documented_sections_for_groups_and_aggregates_parse() {
+    let tables = parse(AGGREGATES).unwrap();
+    validate(&tables).unwrap();
+    let orders = &tables["orders"];
+    assert!(orders.owner_may_receive);
+    assert_eq!(orders.result, ResultTo::Both);
+    assert_eq!(
+        orders.dimension["month(order_date)"],
+        [DomainValue::Integer(1), DomainValue::Integer(2)]
+    );
+    assert_eq!(orders.group_identities["region"]["other"], 100);
+    let amount = &orders.aggregate["amount"];
+    assert_eq!(
+        amount.functions,
+        [AggregateFunction::Sum, AggregateFunction::Avg]
+    );
+    assert_eq!(amount.decimals, Some(2));
+    assert_eq!(amount.clamp, Some(["0".to_owned(), "500.5".to_owned()]));
+}
+
+#[test]
+fn groups_and_aggregates_that_make_no_sense_are_named_with_their_place() {
+    let many: Vec<String> = (0..256).map(|n| n.to_string()).collect();
+    let many = format!("dimension = {{ n = [{}] }}", many.join(", "));
+    for (text, place, says) in [
+        ("dimension = { 'week(d)' = [1] }", "dimension.\"week(d)\"", "no part of a date"),
+        ("dimension = { r = [] }", "dimension.\"r\"", "0 values"),
+        (&many, "dimension.\"n\"", "256 values"),
+        ("dimension = { r = ['a', 'a'] }", "dimension.\"r\"", "twice"),
+        ("dimension = { r = ['a', 1] }", "dimension.\"r\"", "another type"),
+        ("dimension = { r = ['other'] }", "dimension.\"r\"", "not listed"),
+        ("dimension = { r = [\"a\\nb\"] }", "dimension.\"r\"", "no label"),
+        (
+            "dimension = { 'month(d)' = [1], 'EXTRACT(MONTH FROM D)' = [1] }",
+            "dimension.\"month(d)\"",
+            "the same",
+        ),
+        ("group_identities = { r = { a = 1 } }", "group_identities.\"r\"", "no such dimension"),
+        (
+            "dimension = { r = ['a'] }\ngroup_identities = { r = { b = 1 } }",
+            "group_identities.\"r\"",
+            "not in the dimension's domain",
+        ),
+        (
+            "dimension = { r = ['a'] }\ngroup_identities = { R = { a = 0 } }",
+            "group_identities.\"R\"",
+            "is 0",
+        ),
+        ("[table.t.aggregate.x]\nfunctions = []", "aggregate.x.functions", "no function"),
+        (
+            "[table.t.aggregate.x]\nfunctions = ['sum']\ndecimals = 19",
+            "aggregate.x.decimals",
+            "19",
+        ),
+        (
+            "[table.t.aggregate.x]\nfunctions = ['sum']\n[table.t.aggregate.X]\nfunctions = ['sum']",
+            "aggregate.x",
+            "another section",
+        ),
+    ] {
+        let tables = parse(&format!("[table.t]\nsource = 't.csv'\n{text}")).unwrap();
+        let err = validate(&tables).unwrap_err();
+        assert_eq!(err.place, format!("table.t.{place}"), "{err}");
+        assert!(err.what.contains(says), "{err}");
+        assert!(!err.remedy.is_empty());
+    }
+    let key = |text: &str| parse(&format!("[table.t]\nsource = 't.csv'\n{text}")).is_err();
+    assert!(key("result = 'nobody'"));
+    assert!(key("[table.t.aggregate.x]\nfunctions = ['max']"));
+    assert!(key("[table.t.aggregate.x]\nfunctions = ['sum']\nclamps = [1, 2]"));
 }

@@ -2,8 +2,10 @@
 //!
 //! Spec 10 §3.3 and §5.
 
+use psi_core::spec::Party;
 use psi_core::{Code, limits};
 
+use super::output::{self, OutputPlan};
 use super::side::{self, Planned, SideError};
 use super::{HiddenLiteral, RequestPlan, ResponsePlan};
 use crate::catalog::table::{Lookup, Tables};
@@ -23,8 +25,10 @@ pub(crate) fn request(
     let (own, peer) = sides(&query, members)?;
     let (canonical, hidden) = canonical::print(&query, own);
     check_size(&canonical, hidden.len(), &query)?;
+    check_again(&canonical, &query)?;
     check_names(tables, &query, own)?;
-    let planned = plan_side(tables, &query, own, members.0).map_err(|err| match err {
+    let output = output::output(&query, &|side| party(side, own));
+    let planned = plan_side(tables, &query, own, members.0, &output).map_err(|err| match err {
         SideError::Refused(refusal) => QueryError::Refused(refusal),
         SideError::Query(error) => error,
     })?;
@@ -34,7 +38,6 @@ pub(crate) fn request(
         .collect();
     let (peer_table, peer_key_columns) = peer_half(&query, peer);
     let Planned { side, facts } = planned;
-    let output = side::output(&query);
     Ok(RequestPlan {
         canonical,
         hidden,
@@ -70,13 +73,13 @@ pub(crate) fn response(
             hidden.len()
         )));
     }
-    let planned = plan_side(tables, &query, own, members.0).map_err(|err| match err {
+    let output = output::output(&query, &|side| party(side, peer));
+    let planned = plan_side(tables, &query, own, members.0, &output).map_err(|err| match err {
         SideError::Refused(refusal) => refusal,
         SideError::Query(error) => not_accepted(format!("the peer's text does not fit: {error}")),
     })?;
     let (peer_table, peer_key_columns) = peer_half(&query, peer);
     let Planned { side, facts } = planned;
-    let output = side::output(&query);
     Ok(ResponsePlan {
         side,
         facts,
@@ -84,6 +87,15 @@ pub(crate) fn response(
         peer_table,
         peer_key_columns,
     })
+}
+
+/// Who owns the table of `side`, if the requester owns that of `requester`.
+fn party(side: Side, requester: Side) -> Party {
+    if side == requester {
+        Party::Requester
+    } else {
+        Party::Responder
+    }
 }
 
 /// Which of the two tables is this side's, and which the peer's.
@@ -133,13 +145,26 @@ fn check_size(canonical: &str, hidden: usize, query: &Query) -> Result<(), Query
     Ok(())
 }
 
+/// The peer reads the canonical text, which can be nested more deeply than what was written.
+fn check_again(canonical: &str, query: &Query) -> Result<(), QueryError> {
+    match parse::read(canonical, Author::Peer) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(QueryError::subset(
+            query.tables[0].at,
+            "deep nesting",
+            "write fewer NOTs and parentheses inside each other",
+        )),
+    }
+}
+
 /// Tells the analyst about names that do not exist in the own table, which a peer never learns.
 fn check_names(tables: &Tables, query: &Query, own: Side) -> Result<(), QueryError> {
     let Lookup::Served(state) = tables.lookup(&query.tables[own.index()].table.0) else {
         return Ok(());
     };
     let (key, filters) = side::columns_used(query, own);
-    for column in key.into_iter().chain(filters) {
+    let put_out = side::columns_put_out(query, own);
+    for column in key.into_iter().chain(filters).chain(put_out) {
         if let Err(reason) = state.table.source.column(&column.name.0) {
             return Err(side::no_column(column, reason));
         }
@@ -152,16 +177,16 @@ fn plan_side(
     query: &Query,
     own: Side,
     member: &str,
+    output: &OutputPlan,
 ) -> Result<Planned, SideError> {
     let name = &query.tables[own.index()].table.0;
     match tables.lookup(name) {
-        Lookup::Served(state) => side::plan(query, own, member, &state),
+        Lookup::Served(state) => side::plan(query, own, member, output, &state),
         Lookup::NotServed(reason) => Err(SideError::Refused(unavailable(&reason))),
         Lookup::Unknown => {
             let question = Question {
                 table: name.clone(),
-                key_columns: Vec::new(),
-                filter_columns: Vec::new(),
+                ..Question::default()
             };
             match policy::evaluate(&question, None) {
                 Err(refusal) => Err(SideError::Refused(refusal)),

@@ -5,15 +5,19 @@
 use std::collections::BTreeSet;
 
 use datafusion::logical_expr::{Expr, Operator};
+use psi_core::Code;
 use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
 
-use super::{CountKind, OutputPlan, SidePlan};
+use super::columns::{self, Loaded};
+use super::output::{self, Asked, OutputPlan};
+use super::SidePlan;
 use crate::catalog::table::ServedState;
+use crate::config::{AggregateFunction, ResultTo};
 use crate::error::{QueryError, Refusal};
 use crate::policy::{self, Question};
 use crate::source::{NoColumn, Source};
-use crate::sql::ast::{Aggregate, ColumnRef, Predicate, Query, Side};
+use crate::sql::ast::{ColumnRef, Function, Predicate, Query, Side};
 use crate::sql::predicate::{self, TypedColumn};
 
 /// This side's plan and facts.
@@ -58,11 +62,53 @@ pub(super) fn columns_used(query: &Query, side: Side) -> (Vec<&ColumnRef>, Vec<&
     (key, filters)
 }
 
+/// The columns of `side` that `query` groups by or aggregates, in the order of its text.
+pub(super) fn columns_put_out(query: &Query, side: Side) -> Vec<&ColumnRef> {
+    let asked = output::asked(query, side);
+    let mut columns: Vec<&ColumnRef> = asked.groups.iter().map(|group| &group.column).collect();
+    for value in asked.values {
+        value.expr.leaves(&mut |column| columns.push(column));
+    }
+    columns
+}
+
+/// What the query asks of the columns that it groups by and aggregates, for the policy.
+fn put_out(
+    asked: &Asked<'_>,
+    listed: &dyn Fn(&ColumnRef) -> String,
+) -> (Vec<String>, Vec<(String, AggregateFunction)>) {
+    let groups = asked.groups.iter().map(|group| {
+        let column = listed(&group.column);
+        match group.part {
+            None => column,
+            Some(part) => format!("{}({column})", part.as_str().to_lowercase()),
+        }
+    });
+    let mut functions = BTreeSet::new();
+    for value in &asked.values {
+        let mut columns = Vec::new();
+        value.expr.leaves(&mut |column| columns.push(listed(column)));
+        for function in &value.functions {
+            let function = match function {
+                Function::Count => AggregateFunction::Count,
+                Function::Sum => AggregateFunction::Sum,
+                Function::Avg => AggregateFunction::Avg,
+                Function::VarSamp | Function::VarPop => AggregateFunction::Var,
+                Function::StddevSamp | Function::StddevPop => AggregateFunction::Stddev,
+            };
+            let asked = columns.iter().map(|column| (column.clone(), function));
+            functions.extend(asked);
+        }
+    }
+    (groups.collect(), functions.into_iter().collect())
+}
+
 /// Plans `side` of `query` over a served table.
 pub(super) fn plan(
     query: &Query,
     side: Side,
     member: &str,
+    output: &OutputPlan,
     state: &ServedState<'_>,
 ) -> Result<Planned, SideError> {
     let ServedState {
@@ -78,6 +124,8 @@ pub(super) fn plan(
             .column(&column.name.0)
             .map_or_else(|_| column.name.0.clone(), |c| c.name.clone())
     };
+    let asked = output::asked(query, side);
+    let (groups, functions) = put_out(&asked, &listed);
     let question = Question {
         table: name.to_owned(),
         key_columns: key.iter().map(|column| listed(column)).collect(),
@@ -87,6 +135,8 @@ pub(super) fn plan(
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect(),
+        groups,
+        functions,
     };
     let allowed = policy::evaluate(&question, Some((name, config)))?;
     let configured = &config.key[allowed.key];
@@ -103,6 +153,20 @@ pub(super) fn plan(
         .map(|conjunct| conjunct.predicate.clone())
         .collect();
     condition(source, &predicates)?;
+    let key_of_table = Loaded {
+        name,
+        table,
+        key: loaded,
+    };
+    let columns = columns::plan(&asked, key_of_table)?;
+    let counts_rows = output.shape.rows
+        || columns.value_facts.iter().any(|value| value.nullable)
+        || asked.values.iter().any(|value| value.shape().count);
+    let rows_bound = match loaded.rows_bound {
+        _ if configured.unique || !counts_rows => 1,
+        Some(bound) => bound,
+        None => return Err(SideError::Refused(too_many_rows(name))),
+    };
     let facts = TableFacts {
         member: member.to_owned(),
         table: query.tables[side.index()].table.0.clone(),
@@ -112,15 +176,31 @@ pub(super) fn plan(
         identities: loaded.identities,
         minimum: config.minimum,
         prefer_receiver: config.prefer_receiver,
+        owner_may_receive: config.owner_may_receive,
+        result_to_both: config.result == ResultTo::Both,
+        rows_bound,
+        groups: columns.group_facts,
+        values: columns.value_facts,
     };
     let side = SidePlan {
         table: name.to_owned(),
         key_columns: question.key_columns,
         key_kinds,
         predicates,
+        groups: columns.groups,
+        values: columns.values,
         rules: allowed.rules,
     };
     Ok(Planned { side, facts })
+}
+
+fn too_many_rows(table: &str) -> Refusal {
+    Refusal {
+        code: Code::SumTooLarge,
+        rule: format!("table.{table}"),
+        sentence: "an identity has more rows than 63 bits count".to_owned(),
+        remedy: "remove rows".to_owned(),
+    }
 }
 
 fn kind_of(columns: &[String], kinds: &[IdentifierKind], column: &str) -> Option<IdentifierKind> {
@@ -176,26 +256,4 @@ pub(super) fn no_column(column: &ColumnRef, reason: NoColumn) -> QueryError {
             "write the name in double quotes, exactly as in the file",
         ),
     }
-}
-
-/// What the SELECT list asks for.
-pub(super) fn output(query: &Query) -> OutputPlan {
-    let mut aggregate = CountKind::Rows;
-    let mut columns = Vec::with_capacity(query.outputs.len());
-    // The reader accepts exactly one output.
-    for output in &query.outputs {
-        let name = match &output.aggregate {
-            Aggregate::CountRows => {
-                aggregate = CountKind::Rows;
-                "count(*)".to_owned()
-            }
-            Aggregate::CountDistinctKey(key) => {
-                aggregate = CountKind::Identities;
-                let key: Vec<&str> = key.iter().map(|column| column.name.0.as_str()).collect();
-                format!("count(distinct {})", key.join(", "))
-            }
-        };
-        columns.push(output.alias.as_ref().map_or(name, |alias| alias.0.clone()));
-    }
-    OutputPlan { columns, aggregate }
 }

@@ -3,7 +3,13 @@
 //! Spec 10 §3. Everything a tree can say is inside the subset, so later stages have nothing to
 //! refuse but names and types. Aliases are resolved; a column is a side and a name.
 
+mod output;
+
 use zeroize::Zeroize;
+
+pub(crate) use output::{
+    Aggregate, DatePart, Function, GroupExpr, Having, OrderItem, Output, OutputValue, ValueExpr,
+};
 
 use crate::error::Position;
 
@@ -52,6 +58,15 @@ pub(crate) struct ColumnRef {
     pub(crate) at: Position,
 }
 
+/// Two references are equal if they mean the same column, wherever they stand.
+impl PartialEq for ColumnRef {
+    fn eq(&self, other: &Self) -> bool {
+        self.side == other.side && self.name == other.name
+    }
+}
+
+impl Eq for ColumnRef {}
+
 /// A whole query.
 #[derive(Clone)]
 pub(crate) struct Query {
@@ -61,22 +76,11 @@ pub(crate) struct Query {
     pub(crate) on: Vec<[ColumnRef; 2]>,
     /// The conditions of the WHERE clause, joined by AND.
     pub(crate) conjuncts: Vec<Conjunct>,
-}
-
-/// One item of the SELECT list.
-#[derive(Clone, Debug)]
-pub(crate) struct Output {
-    pub(crate) aggregate: Aggregate,
-    pub(crate) alias: Option<Name>,
-}
-
-/// What an output computes. Sums and averages find their place here.
-#[derive(Clone, Debug)]
-pub(crate) enum Aggregate {
-    /// `COUNT(*)`.
-    CountRows,
-    /// `COUNT(DISTINCT key)`; all columns of one side's join key.
-    CountDistinctKey(Vec<ColumnRef>),
+    /// The expressions of GROUP BY, no two the same.
+    pub(crate) groups: Vec<GroupExpr>,
+    pub(crate) having: Option<Having<Aggregate>>,
+    pub(crate) order: Vec<OrderItem>,
+    pub(crate) limit: Option<u64>,
 }
 
 /// One condition, which touches one side only.

@@ -7,10 +7,12 @@
 //!
 //! INVARIANT: for every tree, parsing the printed text gives a tree that prints the same.
 
+mod output;
+
 use std::fmt::Write as _;
 
 use super::ast::{
-    Aggregate, ColumnRef, Literal, LiteralValue, Name, Operand, Predicate, Query, Side, TableName,
+    ColumnRef, Literal, LiteralValue, Name, Operand, Predicate, Query, Side, TableName,
 };
 
 /// Prints `query`, with the literals of side `hide` replaced by placeholders. Returns the text
@@ -37,24 +39,7 @@ impl<'a> Printer<'a> {
     fn query(&mut self) {
         let query = self.query;
         self.out.push_str("SELECT ");
-        for (i, output) in query.outputs.iter().enumerate() {
-            self.separate(i, ", ");
-            match &output.aggregate {
-                Aggregate::CountRows => self.out.push_str("COUNT(*)"),
-                Aggregate::CountDistinctKey(columns) => {
-                    self.out.push_str("COUNT(DISTINCT ");
-                    for (i, column) in columns.iter().enumerate() {
-                        self.separate(i, ", ");
-                        self.column(column);
-                    }
-                    self.out.push(')');
-                }
-            }
-            if let Some(alias) = &output.alias {
-                self.out.push_str(" AS ");
-                self.out.push_str(&plain(alias));
-            }
-        }
+        self.outputs();
         self.out.push_str(" FROM ");
         self.out.push_str(&table_name(&query.tables[0]));
         self.out.push_str(" JOIN ");
@@ -70,6 +55,7 @@ impl<'a> Printer<'a> {
             self.out.push_str(if i == 0 { " WHERE " } else { " AND " });
             self.part(&conjunct.predicate);
         }
+        self.tail();
     }
 
     /// A condition inside AND, OR, NOT: compound ones in parentheses.

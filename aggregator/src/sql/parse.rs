@@ -11,16 +11,21 @@
 //! A peer could stop a node with a line of text. A small grammar that never goes back cannot be
 //! stopped, and knows the place of everything that it refuses. See `docs/decisions`.
 
+mod aggregate;
+mod arith;
 mod condition;
 mod from;
+mod having;
 mod literal;
 mod names;
 mod outputs;
+mod tail;
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer, Word};
 use psi_core::limits;
 
+use self::aggregate::Known;
 use super::ast::{Name, Query};
 use crate::error::{Position, QueryError};
 
@@ -29,6 +34,15 @@ const TOKENS_MAX: usize = 6 * 1024;
 
 /// Nested parentheses and NOTs.
 const NESTING_MAX: usize = 48;
+
+/// Arithmetic operators of one query; expressions are never deeper, so they can be walked.
+pub(crate) const OPERATORS_MAX: usize = 256;
+
+/// Items of one SELECT list.
+const OUTPUTS_MAX: usize = 64;
+
+/// Expressions of one GROUP BY.
+const GROUPS_MAX: usize = 8;
 
 /// Who wrote the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +64,7 @@ pub(crate) fn read(text: &str, author: Author) -> Result<Query, QueryError> {
         next: 0,
         author,
         nesting: 0,
+        operators: 0,
     }
     .statement()
 }
@@ -103,6 +118,7 @@ struct Reader {
     next: usize,
     author: Author,
     nesting: usize,
+    operators: usize,
 }
 
 impl Reader {
@@ -125,13 +141,29 @@ impl Reader {
         } else {
             Vec::new()
         };
+        let groups = self.groups(&scope, &select)?;
+        let known = Known {
+            scope: &scope,
+            on: &on,
+        };
+        let outputs = outputs::resolve(select, known, &groups)?;
+        let having = if self.take_word("HAVING") {
+            Some(self.having(known)?)
+        } else {
+            None
+        };
+        let order = self.order(known, &groups, &outputs)?;
+        let limit = self.limit()?;
         self.end()?;
-        let outputs = outputs::resolve(select, &scope, &on)?;
         Ok(Query {
             outputs,
             tables: scope.into_tables(),
             on,
             conjuncts,
+            groups,
+            having,
+            order,
+            limit,
         })
     }
 

@@ -1,3 +1,5 @@
+mod outputs;
+
 use proptest::prelude::*;
 
 use super::ast::Side;
@@ -161,25 +163,18 @@ fn what_is_outside_the_subset_is_refused_by_name_with_its_place() {
         (list("a.*"), "SELECT *", 1, 8),
         (list("a.k"), "a plain column", 1, 8),
         (list("DISTINCT a.k"), "SELECT DISTINCT", 1, 8),
-        (list("SUM(b.x)"), "the aggregate SUM", 1, 8),
+        (list("MAX(b.x)"), "the aggregate MAX", 1, 8),
         (list("UPPER(b.x)"), "the function UPPER", 1, 8),
-        (list("COUNT(b.x)"), "COUNT of a column", 1, 8),
-        (list("COUNT(1)"), "COUNT of an expression", 1, 8),
+        (list("COUNT(1)"), "COUNT of a constant", 1, 8),
         (
             list("COUNT(DISTINCT b.x)"),
             "anything but the join key",
             1,
             23,
         ),
-        (list("COUNT(*), COUNT(*)"), "more than one output", 1, 18),
         (list("COUNT(*) OVER ()"), "a window function", 1, 17),
         (list("COUNT(*) FILTER (WHERE b.x = 1)"), "FILTER", 1, 17),
-        (list("COUNT(*) + 1"), "the operator +", 1, 17),
         (list("(SELECT 1)"), "a subquery", 1, 8),
-        (format!("{count} GROUP BY b.x"), "GROUP BY", 1, 58),
-        (format!("{count} ORDER BY 1"), "ORDER BY", 1, 58),
-        (format!("{count} LIMIT 1"), "LIMIT", 1, 58),
-        (format!("{count} HAVING COUNT(*) > 1"), "HAVING", 1, 58),
         (format!("{count} UNION {count}"), "UNION", 1, 58),
         (
             format!("{count}; {count}"),

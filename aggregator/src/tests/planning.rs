@@ -1,7 +1,7 @@
 //! Requests, responses, and what each side is told.
 
 use psi_core::Code;
-use psi_core::spec::CountKind;
+use psi_core::spec::Shape;
 use sha2::{Digest as _, Sha512};
 
 use crate::testing::{Folder, MEMBERS};
@@ -61,7 +61,7 @@ async fn both_sides_plan_the_same_text_and_only_the_own_literals_are_hidden() {
         ("customers", &["cid".to_owned()][..])
     );
     assert_eq!(request.output.columns, ["shared"]);
-    assert_eq!(request.output.aggregate, CountKind::Rows);
+    assert_eq!(request.output.shape, Shape::count_rows());
     assert_eq!(request.side.table(), "t");
     assert_eq!(request.side.rules(), ["table.t.key[1]", "table.t.filter"]);
     let facts = &request.facts;

@@ -9,7 +9,7 @@ use super::{
 use crate::error::Code;
 use crate::facts::TableFacts;
 use crate::identifier::IdentifierKind;
-use crate::spec::{Agreement, CountKind, Half, JobSpec, Recipients};
+use crate::spec::{Agreement, Half, JobSpec, Recipients, Shape};
 use crate::transcript::Transcripts;
 
 const COLLAB: [u8; 32] = [0xc0; 32];
@@ -58,13 +58,18 @@ fn spec_between(
             identities: 100,
             minimum: 10,
             prefer_receiver: false,
+            owner_may_receive: false,
+            result_to_both: true,
+            rows_bound: 1,
+            groups: Vec::new(),
+            values: Vec::new(),
         },
     };
     let agreement = Agreement {
         collab_id,
         query: "SELECT COUNT(*)".into(),
         hidden: Vec::new(),
-        count: CountKind::Rows,
+        shape: Shape::count_rows(),
         recipients: Recipients::Both,
         requester_may_receive: true,
         responder_may_receive: true,

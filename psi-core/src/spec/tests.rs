@@ -1,8 +1,9 @@
 //! Roles, sizes, permissions and names of job specifications.
 
+mod aggregates;
 mod bytes;
 
-use super::{Agreement, CountKind, Half, JobSpec, PartSize, Party, Recipients};
+use super::{Agreement, Half, JobSpec, PartSize, Party, Recipients, Shape};
 use crate::error::{Code, Error};
 use crate::facts::TableFacts;
 use crate::identifier::IdentifierKind;
@@ -15,7 +16,7 @@ fn agreement() -> Agreement {
         collab_id: [1; 32],
         query: "SELECT COUNT(*) FROM a.t JOIN b.t ON a.t.k = b.t.k WHERE a.t.c > $1".into(),
         hidden: vec![[2; 64]],
-        count: CountKind::Rows,
+        shape: Shape::count_rows(),
         recipients: Recipients::Both,
         requester_may_receive: true,
         responder_may_receive: true,
@@ -35,6 +36,11 @@ fn half(node: u8, identities: u64) -> Half {
             identities,
             minimum: 10,
             prefer_receiver: false,
+            owner_may_receive: false,
+            result_to_both: true,
+            rows_bound: 1,
+            groups: Vec::new(),
+            values: Vec::new(),
         },
     }
 }
@@ -232,17 +238,14 @@ fn different_kinds_do_not_fit_together() {
 }
 
 #[test]
-fn rows_are_counted_only_where_both_keys_are_unique() {
-    assert_eq!(
-        incompatible(|_, asking, _| asking.key_unique = false),
-        Code::KeyNotUnique
-    );
-    assert_eq!(
-        incompatible(|_, _, asked| asked.key_unique = false),
-        Code::KeyNotUnique
-    );
+fn rows_are_not_counted_where_both_keys_repeat() {
+    let repeat = |_: &mut Agreement, asking: &mut TableFacts, asked: &mut TableFacts| {
+        asking.key_unique = false;
+        asked.key_unique = false;
+    };
+    assert_eq!(incompatible(repeat), Code::KeyNotUnique);
     let identities = Agreement {
-        count: CountKind::Identities,
+        shape: Shape::count_identities(),
         ..agreement()
     };
     let (mut asking, mut asked) = (half(1, 10), half(2, 10));
@@ -356,20 +359,52 @@ fn largest() -> JobSpec {
         half.facts.key_columns = vec![name.clone(); limits::KEY_COLUMNS_MAX];
         half.facts.key_kinds = vec![IdentifierKind::Email; limits::KEY_COLUMNS_MAX];
         half.facts.minimum = limits::IDENTITIES_MAX;
+        half.facts.owner_may_receive = true;
+        half.facts.groups = aggregates::largest_groups();
+        half.facts.values = vec![aggregates::value(); limits::VALUES_MAX];
         half
     };
+    let mut shape = Shape::count_rows();
+    for side in [&mut shape.requester, &mut shape.responder] {
+        side.groups = u32::try_from(limits::GROUP_COLUMNS_MAX).unwrap();
+        side.values = vec![aggregates::sum(); limits::VALUES_MAX];
+    }
     let agreement = Agreement {
         query: "q".repeat(limits::QUERY_BYTES_MAX),
         hidden: vec![[3; 64]; limits::HIDDEN_LITERALS_MAX],
+        shape,
         ..agreement()
     };
-    JobSpec::assemble(agreement, big(1), big(2)).unwrap()
+    // More parts and components than are served, but as many bytes as halves can have.
+    let mut spec = JobSpec::assemble(counting(&agreement), half(1, 1000), half(2, 1000)).unwrap();
+    spec.shape = agreement.shape;
+    (spec.requester, spec.responder) = (big(1), big(2));
+    let size = PartSize::for_identities(limits::IDENTITIES_MAX);
+    spec.parts = vec![size; usize::try_from(limits::PARTS_MAX).unwrap()];
+    let mut matches = spec.matches();
+    let mut second = matches.remove(0);
+    let component = super::Component {
+        kind: super::ComponentKind::Squares(u32::MAX),
+        bound: u64::MAX,
+    };
+    second.payload.components = vec![component; 3 * limits::VALUES_MAX + 2];
+    spec.payload = second.payload.clone();
+    spec.second = Some(second);
+    spec
+}
+
+fn counting(agreement: &Agreement) -> Agreement {
+    Agreement {
+        shape: Shape::count_rows(),
+        ..agreement.clone()
+    }
 }
 
 #[test]
 fn the_largest_specification_fits_every_message_and_entry() {
     let spec = largest();
-    assert_eq!(JobSpec::decode(&spec.encode()).unwrap(), spec);
+    assert_eq!(codec::decode::<JobSpec>(&spec.encode()).unwrap(), spec);
+    spec.requester.facts.validate().unwrap();
     let entry = Entry {
         collab_id: spec.collab_id,
         seq: u64::MAX,

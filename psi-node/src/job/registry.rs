@@ -24,13 +24,14 @@ use crate::state::JobRole;
 const ENDED_MAX: usize = 64;
 
 /// The stages in the order in which they are shown.
-const STAGES: [Stage; 6] = [
+const STAGES: [Stage; 7] = [
     Stage::Freeze,
     Stage::Blind,
     Stage::Send,
     Stage::Receive,
     Stage::Evaluate,
     Stage::Match,
+    Stage::Transfer,
 ];
 
 /// Running jobs and the last ended ones. Clones share them.

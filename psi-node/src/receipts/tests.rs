@@ -5,7 +5,7 @@ use psi_core::Code;
 use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
 use psi_core::receipt::{ChainSummary, ClosedStatus, agreement_text, entry_hash, signing_text};
-use psi_core::spec::{Agreement, Half};
+use psi_core::spec::{Agreement, Half, Shape};
 use psi_core::transcript::Transcripts;
 
 use super::export::export;
@@ -53,6 +53,11 @@ impl Fixture {
                 identities: 5000,
                 minimum: 10,
                 prefer_receiver: false,
+                owner_may_receive: false,
+                result_to_both: true,
+                rows_bound: 1,
+                groups: Vec::new(),
+                values: Vec::new(),
             },
         }
     }
@@ -63,7 +68,7 @@ impl Fixture {
             collab_id: self.collab.id(),
             query: "SELECT COUNT(*) …".into(),
             hidden: Vec::new(),
-            count: CountKind::Rows,
+            shape: Shape::count_rows(),
             recipients: Recipients::Requester,
             requester_may_receive: true,
             responder_may_receive: true,

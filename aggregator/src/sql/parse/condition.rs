@@ -139,7 +139,7 @@ impl Reader {
         Ok(Node::Condition(predicate))
     }
 
-    fn compare_op(&self) -> Option<CompareOp> {
+    pub(super) fn compare_op(&self) -> Option<CompareOp> {
         Some(match self.peek()? {
             Token::Eq => CompareOp::Eq,
             Token::Neq => CompareOp::NotEq,

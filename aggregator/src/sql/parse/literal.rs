@@ -80,7 +80,7 @@ impl Reader {
     }
 
     /// Names what stands where a column or a literal was expected.
-    fn no_operand(&self) -> QueryError {
+    pub(super) fn no_operand(&self) -> QueryError {
         let at = self.at();
         let what = match self.peek() {
             Some(Token::Word(word)) if self.is_function() => names::function(&word.value),

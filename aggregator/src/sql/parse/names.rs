@@ -9,7 +9,8 @@ pub(super) const CONDITION: &str =
     "compare columns with literals, using =, <>, <, <=, >, >=, BETWEEN, IN, LIKE, IS NULL";
 
 /// The remedy for the SELECT list.
-pub(super) const COUNTS: &str = "write COUNT(*) or COUNT(DISTINCT key)";
+pub(super) const AGGREGATES: &str = "write COUNT, SUM, AVG, VAR or STDDEV of one side's columns, \
+                                     COUNT(DISTINCT key), or columns of GROUP BY";
 
 /// Whether a word begins another statement than SELECT.
 pub(super) fn is_statement(word: &str) -> bool {
@@ -25,20 +26,18 @@ pub(super) fn is_statement(word: &str) -> bool {
 
 /// The clause that a keyword begins, and what to do about it.
 pub(super) fn clause(keyword: &str) -> Option<(&'static str, &'static str)> {
-    const ONE_ROW: &str = "the answer is a single row; leave it out";
+    const ORDER: &str = "the order is WHERE, GROUP BY, HAVING, ORDER BY, LIMIT, each at most once";
     const ONE_SELECT: &str = "write one SELECT over the two tables";
     const OUT: &str = "leave it out";
     const TWO: &str = "a query joins exactly two tables, one of each member";
     Some(match keyword {
-        "GROUP" => (
-            "GROUP BY",
-            "groups are not available yet; ask for each group with a WHERE clause",
-        ),
-        "HAVING" => ("HAVING", "HAVING is not available yet; leave it out"),
-        "ORDER" => ("ORDER BY", ONE_ROW),
-        "LIMIT" => ("LIMIT", ONE_ROW),
-        "OFFSET" => ("OFFSET", ONE_ROW),
-        "FETCH" => ("FETCH", ONE_ROW),
+        "WHERE" => ("WHERE in this place", ORDER),
+        "GROUP" => ("GROUP BY in this place", ORDER),
+        "HAVING" => ("HAVING in this place", ORDER),
+        "ORDER" => ("ORDER BY in this place", ORDER),
+        "LIMIT" => ("LIMIT in this place", ORDER),
+        "OFFSET" => ("OFFSET", "leave it out; LIMIT gives the first rows"),
+        "FETCH" => ("FETCH", "write LIMIT"),
         "UNION" => ("UNION", ONE_SELECT),
         "INTERSECT" => ("INTERSECT", ONE_SELECT),
         "EXCEPT" => ("EXCEPT", ONE_SELECT),
@@ -56,8 +55,8 @@ pub(super) fn clause(keyword: &str) -> Option<(&'static str, &'static str)> {
         ),
         "COLLATE" => ("COLLATE", OUT),
         "FILTER" => ("FILTER", "put the condition into WHERE"),
-        "OVER" => ("a window function", COUNTS),
-        "WITHIN" => ("WITHIN GROUP", COUNTS),
+        "OVER" => ("a window function", AGGREGATES),
+        "WITHIN" => ("WITHIN GROUP", AGGREGATES),
         "CASE" => ("CASE", CONDITION),
         _ => return None,
     })

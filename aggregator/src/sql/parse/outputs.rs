@@ -1,135 +1,106 @@
-//! The SELECT list: one count.
+//! The SELECT list: aggregates, arithmetic over them, and expressions of GROUP BY.
 //!
-//! Spec 10 §3.2. Sums, averages and group columns will be read here.
+//! Spec 10 §3.2.
 
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-use super::names::{self, COUNTS};
-use super::{Reader, from::Scope};
+use super::aggregate::{Known, RawGroup, RawTerm};
+use super::names::{self, AGGREGATES};
+use super::{OUTPUTS_MAX, Reader};
 use crate::error::{Position, QueryError};
-use crate::sql::ast::{Aggregate, ColumnRef, Name, Output};
-
-/// A path and where it begins.
-type PlacedPath = (Vec<Name>, Position);
+use crate::sql::arith::Arith;
+use crate::sql::ast::{Aggregate, GroupExpr, Name, Output, OutputValue};
 
 /// An output whose columns are not resolved yet: FROM comes after it.
-pub(super) struct Unresolved {
-    at: Position,
-    /// The paths in `COUNT(DISTINCT …)`, each with its place; `None` for `COUNT(*)`.
-    distinct: Option<Vec<PlacedPath>>,
-    alias: Option<Name>,
+pub(super) struct RawOutput {
+    pub(super) at: Position,
+    pub(super) formula: Arith<RawTerm>,
+    pub(super) alias: Option<Name>,
+}
+
+impl RawOutput {
+    /// The group expression that the output is, if it is one.
+    pub(super) fn group(&self) -> Option<&RawGroup> {
+        match &self.formula {
+            Arith::Leaf(RawTerm::Group(group)) => Some(group),
+            _ => None,
+        }
+    }
 }
 
 impl Reader {
-    pub(super) fn outputs(&mut self) -> Result<Unresolved, QueryError> {
+    pub(super) fn outputs(&mut self) -> Result<Vec<RawOutput>, QueryError> {
         for (word, what) in [("DISTINCT", "SELECT DISTINCT"), ("ALL", "SELECT ALL")] {
             if self.is_word(word) {
-                return Err(QueryError::subset(self.at(), what, COUNTS));
+                return Err(QueryError::subset(self.at(), what, AGGREGATES));
             }
         }
-        let output = self.output()?;
-        if self.peek() == Some(&Token::Comma) {
-            self.advance();
-            return Err(QueryError::subset(
-                self.at(),
-                "more than one output column",
-                COUNTS,
-            ));
+        let mut outputs = vec![self.output()?];
+        while self.take(&Token::Comma) {
+            if outputs.len() == OUTPUTS_MAX {
+                return Err(QueryError::subset(
+                    self.at(),
+                    format!("more than {OUTPUTS_MAX} outputs"),
+                    "ask in several queries",
+                ));
+            }
+            outputs.push(self.output()?);
         }
-        Ok(output)
+        Ok(outputs)
     }
 
-    fn output(&mut self) -> Result<Unresolved, QueryError> {
+    fn output(&mut self) -> Result<RawOutput, QueryError> {
         let at = self.at();
-        let is_count = self.is_word("COUNT") && self.peek_at(1) == Some(&Token::LParen);
-        if !is_count {
-            return Err(self.not_a_count());
-        }
-        self.advance();
-        self.advance();
-        let distinct = self.count_argument(at)?;
-        for (word, what) in [("OVER", "a window function"), ("FILTER", "FILTER")] {
-            if self.is_word(word) && self.keyword_at(1).as_deref() != Some("FROM") {
-                return Err(QueryError::subset(self.at(), what, COUNTS));
-            }
-        }
+        let formula = self.formula()?;
         let alias = self.alias(&["FROM", "INTO"])?;
-        Ok(Unresolved {
-            at,
-            distinct,
-            alias,
+        Ok(RawOutput { at, formula, alias })
+    }
+
+    /// Arithmetic over aggregates and group expressions, as written.
+    pub(super) fn formula(&mut self) -> Result<Arith<RawTerm>, QueryError> {
+        self.arithmetic(&Self::formula_operand, &|left, op, right, _| {
+            Ok(Arith::binary(left, op, right))
         })
     }
 
-    fn count_argument(&mut self, at: Position) -> Result<Option<Vec<PlacedPath>>, QueryError> {
-        if self.take(&Token::Mul) {
+    fn formula_operand(&mut self) -> Result<Arith<RawTerm>, QueryError> {
+        if self.peek() == Some(&Token::LParen) && !self.begins_subquery() {
+            self.advance();
+            let inner = self.nested(Self::formula)?;
             self.expect(&Token::RParen)?;
-            return Ok(None);
+            return Ok(inner);
         }
-        if self.is_word("ALL") {
-            return Err(QueryError::subset(self.at(), "COUNT(ALL …)", COUNTS));
+        if let Some(digits) = self.number()? {
+            return Ok(Arith::Number(digits));
         }
-        if !self.take_word("DISTINCT") {
-            let what = match self.peek() {
-                Some(Token::RParen) => "COUNT without an argument",
-                Some(Token::Word(_)) if !self.is_function() => "COUNT of a column",
-                _ => "COUNT of an expression",
-            };
-            return Err(QueryError::subset(at, what, COUNTS));
+        if self.is_function() {
+            return self.call().map(Arith::Leaf);
         }
-        let mut columns = Vec::new();
-        loop {
-            let at = self.at();
-            // Parentheses around the columns say the same.
-            let open = self.take(&Token::LParen);
-            if self.is_function() || !matches!(self.peek(), Some(Token::Word(_))) {
-                return Err(QueryError::subset(
-                    self.at(),
-                    "COUNT(DISTINCT …) of an expression",
-                    "name the columns of the join key",
-                ));
-            }
-            columns.push((self.path()?, at));
-            if open {
-                self.expect(&Token::RParen)?;
-            }
-            if !self.take(&Token::Comma) {
-                break;
-            }
+        self.check_output()?;
+        let path = self.column_path()?;
+        if self.peek() == Some(&Token::Period) {
+            return Err(QueryError::subset(path.1, "SELECT *", AGGREGATES));
         }
-        self.expect(&Token::RParen)?;
-        Ok(Some(columns))
+        Ok(Arith::Leaf(RawTerm::Group(RawGroup { part: None, path })))
     }
 
-    /// Names what stands in the SELECT list instead of a count.
-    fn not_a_count(&mut self) -> QueryError {
+    /// Names what stands in the SELECT list instead of an output.
+    fn check_output(&self) -> Result<(), QueryError> {
         let at = self.at();
-        if self.is_function() {
-            let name = self.keyword().unwrap_or_default();
-            return QueryError::subset(at, names::function(&name), COUNTS);
-        }
-        if let Some(what) = self
-            .keyword()
-            .and_then(|keyword| names::expression(&keyword))
-        {
-            return QueryError::subset(at, what, COUNTS);
+        let keyword = self.keyword();
+        if let Some(what) = keyword.and_then(|keyword| names::expression(&keyword)) {
+            return Err(QueryError::subset(at, what, AGGREGATES));
         }
         match self.peek() {
-            Some(Token::Mul) => QueryError::subset(at, "SELECT *", COUNTS),
-            Some(Token::LParen) if self.keyword_at(1).as_deref() == Some("SELECT") => {
-                QueryError::subset(at, "a subquery", COUNTS)
-            }
-            Some(Token::Word(_)) if !self.is_word("FROM") => match self.path() {
-                Ok(_) if self.peek() == Some(&Token::Period) => {
-                    QueryError::subset(at, "SELECT *", COUNTS)
-                }
-                Ok(_) if self.peek() == Some(&Token::LParen) => {
-                    QueryError::subset(at, "a function with a qualified name", COUNTS)
-                }
-                _ => QueryError::subset(at, "a plain column in the SELECT list", COUNTS),
-            },
-            None => QueryError::syntax(at, "the SELECT list is empty", COUNTS),
-            Some(_) => QueryError::subset(at, "anything but a count in the SELECT list", COUNTS),
+            Some(Token::Mul) => Err(QueryError::subset(at, "SELECT *", AGGREGATES)),
+            Some(Token::LParen) => Err(QueryError::subset(at, "a subquery", AGGREGATES)),
+            Some(Token::Word(_)) if !self.is_word("FROM") => Ok(()),
+            None => Err(QueryError::syntax(at, "the SELECT list is empty", AGGREGATES)),
+            Some(_) => Err(QueryError::subset(
+                at,
+                "anything but aggregates and group columns in the SELECT list",
+                AGGREGATES,
+            )),
         }
     }
 
@@ -155,43 +126,73 @@ impl Reader {
     }
 }
 
-/// Resolves the columns of the SELECT list: exactly one side's join key.
+/// Resolves the SELECT list against the tables and the expressions of GROUP BY.
 pub(super) fn resolve(
-    output: Unresolved,
-    scope: &Scope,
-    on: &[[ColumnRef; 2]],
+    outputs: Vec<RawOutput>,
+    known: Known<'_>,
+    groups: &[GroupExpr],
 ) -> Result<Vec<Output>, QueryError> {
-    let Unresolved {
-        at,
-        distinct,
-        alias,
-    } = output;
-    let Some(paths) = distinct else {
-        return Ok(vec![Output {
-            aggregate: Aggregate::CountRows,
-            alias,
-        }]);
-    };
-    let columns = paths
-        .iter()
-        .map(|(path, at)| scope.column(path, *at))
-        .collect::<Result<Vec<ColumnRef>, _>>()?;
-    let whole_key = columns.len() == on.len()
-        && columns.windows(2).all(|two| two[0].side == two[1].side)
-        && on.iter().all(|pair| {
-            columns
-                .iter()
-                .any(|column| pair[column.side.index()].name == column.name)
-        });
-    if !whole_key {
+    let start = outputs.first().map_or(Position::START, |output| output.at);
+    let outputs = outputs
+        .into_iter()
+        .map(|RawOutput { at, formula, alias }| {
+            let value = value(formula, at, known, groups)?;
+            Ok(Output { value, alias })
+        })
+        .collect::<Result<Vec<_>, QueryError>>()?;
+    let aggregates = |output: &Output| matches!(output.value, OutputValue::Formula(_));
+    if outputs.iter().any(aggregates) {
+        return Ok(outputs);
+    }
+    Err(QueryError::subset(
+        start,
+        "a query without an aggregate",
+        AGGREGATES,
+    ))
+}
+
+/// Resolves what one output shows.
+pub(super) fn value(
+    formula: Arith<RawTerm>,
+    at: Position,
+    known: Known<'_>,
+    groups: &[GroupExpr],
+) -> Result<OutputValue, QueryError> {
+    if let Arith::Leaf(RawTerm::Group(group)) = &formula {
+        let expr = group.resolve(known.scope)?;
+        return match groups.iter().position(|listed| *listed == expr) {
+            Some(index) => Ok(OutputValue::Group(index)),
+            None => Err(QueryError::subset(
+                at,
+                "a plain column in the SELECT list that GROUP BY does not list",
+                "add it to GROUP BY, or aggregate it",
+            )),
+        };
+    }
+    let formula = aggregates(formula, known)?;
+    let mut leaves = 0;
+    formula.leaves(&mut |_| leaves += 1);
+    if leaves == 0 {
         return Err(QueryError::subset(
-            columns.first().map_or(at, |column| column.at),
-            "COUNT(DISTINCT …) of anything but the join key",
-            "name all columns that ON compares, of one of the two tables",
+            at,
+            "a constant in the SELECT list",
+            AGGREGATES,
         ));
     }
-    Ok(vec![Output {
-        aggregate: Aggregate::CountDistinctKey(columns),
-        alias,
-    }])
+    Ok(OutputValue::Formula(formula))
+}
+
+/// Resolves arithmetic in which only aggregates may stand.
+pub(super) fn aggregates(
+    formula: Arith<RawTerm>,
+    known: Known<'_>,
+) -> Result<Arith<Aggregate>, QueryError> {
+    formula.try_map(&mut |term| match term {
+        RawTerm::Aggregate(aggregate) => aggregate.resolve(known),
+        RawTerm::Group(group) => Err(QueryError::subset(
+            group.path.1,
+            "a group column in arithmetic",
+            "compute with aggregates only; a group column is an output of its own",
+        )),
+    })
 }

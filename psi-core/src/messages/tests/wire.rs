@@ -3,8 +3,10 @@
 //! The bytes of the files are put together here field by field, without the encoder, so that they
 //! say what the format is and not what the code makes of it.
 
+mod opening;
+
 use crate::error::Code;
-use crate::facts::TableFacts;
+use crate::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
 use crate::fixture::{self, Fixture};
 use crate::identifier::IdentifierKind;
 use crate::list::{RecordCodec as _, Rice, reference};
@@ -84,7 +86,54 @@ impl Fields {
             .u64("half.facts.identities", 5000)
             .u64("half.facts.minimum", 10)
             .bool("half.facts.prefer_receiver", false)
+            .bool("half.facts.owner_may_receive", false)
+            .bool("half.facts.result_to_both", true)
+            .u64("half.facts.rows_bound", 1)
     }
+
+    /// No groups and no aggregated expressions.
+    fn no_columns(self) -> Self {
+        self.u64("half.facts.groups: count", 0)
+            .u64("half.facts.values: count", 0)
+    }
+
+    /// The facts of [`columns`].
+    fn columns(self) -> Self {
+        self.u64("half.facts.groups: count", 1)
+            .u32("half.facts.groups.labels", 0, "Text")
+            .u64("half.facts.groups.values: count", 2)
+            .text("half.facts.groups.values", "north")
+            .text("half.facts.groups.values", "south")
+            .u64("half.facts.groups.identities: count", 3)
+            .u64("half.facts.groups.identities", 3000)
+            .u64("half.facts.groups.identities", 1900)
+            .u64("half.facts.groups.identities, of other", 100)
+            .u64("half.facts.values: count", 1)
+            .bool("half.facts.values.whole", false)
+            .add("half.facts.values.decimals: u8 = 2", [2])
+            .bool("half.facts.values.nullable", true)
+            .bool("half.facts.values.clamped", false)
+            .u64("half.facts.values.sum_bound", 65_536)
+            .u64("half.facts.values.squares_bound", 1)
+    }
+}
+
+/// A group expression and an aggregated one.
+fn columns(mut half: Half) -> Half {
+    half.facts.groups = vec![GroupFacts {
+        labels: LabelKind::Text,
+        values: vec!["north".into(), "south".into()],
+        identities: vec![3000, 1900, 100],
+    }];
+    half.facts.values = vec![ValueFacts {
+        whole: false,
+        decimals: 2,
+        nullable: true,
+        clamped: false,
+        sum_bound: 65_536,
+        squares_bound: 1,
+    }];
+    half
 }
 
 fn half(node: u8, kinds: &[(&str, IdentifierKind)]) -> Half {
@@ -101,6 +150,11 @@ fn half(node: u8, kinds: &[(&str, IdentifierKind)]) -> Half {
             identities: 5000,
             minimum: 10,
             prefer_receiver: false,
+            owner_may_receive: false,
+            result_to_both: true,
+            rows_bound: 1,
+            groups: Vec::new(),
+            values: Vec::new(),
         },
     }
 }
@@ -110,6 +164,7 @@ pub(super) fn messages() -> Vec<(&'static str, Control, Fields)> {
     let mut messages = agreeing();
     messages.extend(matching());
     messages.extend(settling());
+    messages.extend(opening::messages());
     messages
 }
 
@@ -133,7 +188,8 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
                 .u64("hidden: count", 1)
                 .bytes("hidden", [0x41; 64])
                 .u32("recipients", 1, "Both")
-                .half(0xa0, &[("email", 3, "email")]),
+                .half(0xa0, &[("email", 3, "email")])
+                .no_columns(),
         ),
         (
             "accept",
@@ -146,6 +202,18 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
             },
             Fields::message(1, "Accept")
                 .half(0xb0, &[("mail", 3, "email"), ("nr", 6, "int")])
+                .no_columns()
+                .bytes("signature", [0x51; 64]),
+        ),
+        (
+            "accept_groups_and_sums",
+            Control::Accept {
+                half: columns(half(0xb0, &[("mail", IdentifierKind::Email)])),
+                signature: [0x51; 64],
+            },
+            Fields::message(1, "Accept")
+                .half(0xb0, &[("mail", 3, "email")])
+                .columns()
                 .bytes("signature", [0x51; 64]),
         ),
         (
@@ -390,8 +458,13 @@ fn every_control_message_has_a_wire_file() {
         Control::SettleRequest { .. } => 11,
         Control::Settle(_) => 12,
         Control::Settled => 13,
+        Control::MatchTotal { .. } => 14,
+        Control::PartCounts { .. } => 15,
+        Control::ShareCommitment { .. } => 16,
+        Control::Share { .. } => 17,
+        Control::Output { .. } => 18,
     };
-    let mut seen = [false; 14];
+    let mut seen = [false; 19];
     for (name, message, _) in messages() {
         let number: u8 = number(&message);
         seen[usize::from(number)] = true;
@@ -401,5 +474,5 @@ fn every_control_message_has_a_wire_file() {
             "{name}"
         );
     }
-    assert_eq!(seen, [true; 14]);
+    assert_eq!(seen, [true; 19]);
 }

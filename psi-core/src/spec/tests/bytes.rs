@@ -8,7 +8,8 @@ use crate::facts::TableFacts;
 use crate::identifier::IdentifierKind;
 use crate::messages::codec;
 use crate::spec::{
-    Agreement, CountKind, Half, JobSpec, PROTOCOL_VERSION, PartSize, Party, Recipients,
+    Agreement, Component, ComponentKind, Half, JobSpec, PROTOCOL_VERSION, PartSize, Party,
+    Recipients, Shape,
 };
 
 type Change = fn(&mut JobSpec);
@@ -20,7 +21,7 @@ fn changes() -> Vec<(&'static str, Change)> {
         ("query", |spec| spec.query.push(' ')),
         ("hidden", |spec| spec.hidden[0][63] ^= 1),
         ("number of hidden", |spec| spec.hidden.push([2; 64])),
-        ("count", |spec| spec.count = CountKind::Identities),
+        ("shape", |spec| spec.shape = Shape::count_identities()),
         ("recipients", |spec| spec.recipients = Recipients::Requester),
         ("requester.node_id", |spec| spec.requester.node_id[0] ^= 1),
         ("requester.nonce", |spec| spec.requester.nonce[0] ^= 1),
@@ -36,7 +37,7 @@ fn changes() -> Vec<(&'static str, Change)> {
             spec.responder.facts.key_kinds[0] = IdentifierKind::Text;
         }),
         ("facts.key_unique", |spec| {
-            spec.count = CountKind::Identities;
+            spec.shape = Shape::count_identities();
             spec.requester.facts.key_unique = false;
         }),
         ("facts.identities", |spec| {
@@ -45,6 +46,22 @@ fn changes() -> Vec<(&'static str, Change)> {
         ("facts.minimum", |spec| spec.responder.facts.minimum -= 1),
         ("facts.prefer_receiver", |spec| {
             spec.requester.facts.prefer_receiver = true;
+        }),
+        ("facts.owner_may_receive", |spec| {
+            spec.requester.facts.owner_may_receive = true;
+        }),
+        ("facts.result_to_both", |spec| {
+            spec.recipients = Recipients::Requester;
+            spec.responder.facts.result_to_both = false;
+        }),
+        ("facts.rows_bound", |spec| {
+            spec.responder.facts.rows_bound = 2;
+        }),
+        ("facts.groups", |spec| {
+            spec.responder.facts.groups = vec![super::aggregates::group(&["a"], &[5, 6])];
+        }),
+        ("facts.values", |spec| {
+            spec.responder.facts.values = vec![super::aggregates::value()];
         }),
         ("sides", |spec| {
             std::mem::swap(&mut spec.requester, &mut spec.responder);
@@ -78,6 +95,14 @@ fn derived_changes() -> Vec<(&'static str, Change)> {
         ("tag_bytes", |spec| spec.tag_bytes -= 1),
         ("tag_bytes 0", |spec| spec.tag_bytes = 0),
         ("tag_bytes 255", |spec| spec.tag_bytes = 255),
+        ("payload.groups", |spec| spec.payload.groups = 2),
+        ("payload.components", |spec| {
+            spec.payload.components.push(Component {
+                kind: ComponentKind::Identities,
+                bound: 1,
+            });
+        }),
+        ("second", |spec| spec.second = spec.matches().pop()),
     ]
 }
 
@@ -137,6 +162,7 @@ fn a_reader_holds_the_bounds_that_a_node_holds() {
             spec.responder.facts.key_kinds[0] = IdentifierKind::Int;
         }),
         ("a key that repeats", Code::KeyNotUnique, |spec| {
+            spec.requester.facts.key_unique = false;
             spec.responder.facts.key_unique = false;
         }),
     ];
@@ -198,6 +224,11 @@ fn any_half(kinds: Vec<IdentifierKind>) -> impl Strategy<Value = Half> {
                 identities: sizes.0,
                 minimum: sizes.1,
                 prefer_receiver: flags.1,
+                owner_may_receive: false,
+                result_to_both: true,
+                rows_bound: 1,
+                groups: Vec::new(),
+                values: Vec::new(),
             },
         },
     )
@@ -223,15 +254,16 @@ fn any_spec() -> impl Strategy<Value = JobSpec> {
     )
         .prop_map(
             |((requester, responder), query, hidden, (may, both), collab_id)| {
+                // With both as recipients, a side that repeats would receive what it owns.
                 let unique = requester.facts.key_unique && responder.facts.key_unique;
                 let agreement = Agreement {
                     collab_id,
                     query,
                     hidden,
-                    count: if unique {
-                        CountKind::Rows
+                    shape: if unique {
+                        Shape::count_rows()
                     } else {
-                        CountKind::Identities
+                        Shape::count_identities()
                     },
                     recipients: if may && both {
                         Recipients::Both

@@ -1,0 +1,250 @@
+//! The columns of a table that can be grouped by or aggregated, made ready at load.
+//!
+//! Spec 10 §2.8. Everything that depends on the columns' types is settled here; what depends on
+//! their values is measured by [`super::measure`].
+
+use std::sync::Arc;
+
+use crate::config::{AggregateConfig, AggregateFunction, COLUMN_DECIMALS_MAX, TableConfig};
+use crate::domain::Domain;
+use crate::error::{Position, QueryError};
+use crate::report::Problem;
+use crate::rows::{Extras, RowValue};
+use crate::source::{NoColumn, Source, SourceColumn};
+use crate::sql::arith::Arith;
+use crate::sql::ast::{ColumnRef, Name, Side};
+use crate::sql::axis;
+use crate::sql::dimension::DimensionName;
+use crate::sql::typing::ColumnClass;
+use crate::value::{ValueColumn, ValueProgram};
+
+/// A dimension of a loaded table.
+pub(crate) struct LoadedDimension {
+    /// The setting's name in the configuration.
+    pub(crate) setting: String,
+    /// What it groups by; the column as the source writes it.
+    pub(crate) name: DimensionName,
+    pub(crate) domain: Arc<Domain>,
+}
+
+/// An aggregated column of a loaded table.
+pub(crate) struct LoadedAggregate {
+    /// The setting's name in the configuration.
+    pub(crate) setting: String,
+    /// The column as the source writes it.
+    pub(crate) column: String,
+    /// What may be computed of it.
+    pub(crate) functions: Vec<AggregateFunction>,
+    /// How its values become integers; `None` where only `count` is allowed.
+    pub(crate) number: Option<LoadedNumber>,
+    /// Whether the whole table holds NULLs in it.
+    pub(crate) nullable: bool,
+}
+
+/// How a column's values become integers.
+pub(crate) struct LoadedNumber {
+    pub(crate) value: ValueColumn,
+    /// Bounds on one identity's sum within one group.
+    pub(crate) clamp: Option<(i64, i64)>,
+}
+
+/// The columns of one table.
+#[derive(Default)]
+pub(crate) struct Columns {
+    pub(crate) dimensions: Vec<LoadedDimension>,
+    pub(crate) aggregates: Vec<LoadedAggregate>,
+}
+
+impl Columns {
+    /// The configured columns of `source`, or what is wrong with them.
+    pub(crate) fn resolve(
+        table: &str,
+        config: &TableConfig,
+        source: &Source,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut columns = Self::default();
+        let mut problems = Vec::new();
+        for (setting, values) in &config.dimension {
+            let place = format!("table.{table}.dimension.{setting:?}");
+            // The configuration was checked, so the name reads.
+            let Ok(mut name) = DimensionName::parse(setting) else {
+                continue;
+            };
+            let found = match source.column(&name.column) {
+                Ok(found) => found,
+                Err(reason) => {
+                    problems.push(no_column(place, &name.column, reason));
+                    continue;
+                }
+            };
+            name.column.clone_from(&found.name);
+            let class = ColumnClass::of(found.view_type());
+            match Domain::new(class.as_ref(), name.part, values) {
+                Ok(domain) => columns.dimensions.push(LoadedDimension {
+                    setting: setting.clone(),
+                    name,
+                    domain: Arc::new(domain),
+                }),
+                Err(what) => problems.push(Problem::new(
+                    place,
+                    format!("{:?}: {what}", found.name),
+                    "list values of the column's type",
+                )),
+            }
+        }
+        for (setting, aggregate) in &config.aggregate {
+            let place = format!("table.{table}.aggregate.{setting}");
+            match source.column(setting) {
+                Ok(found) => match LoadedAggregate::resolve(setting, found, aggregate) {
+                    Ok(loaded) => columns.aggregates.push(loaded),
+                    Err((what, remedy)) => problems.push(Problem::new(place, what, remedy)),
+                },
+                Err(reason) => problems.push(no_column(place, setting, reason)),
+            }
+        }
+        if problems.is_empty() {
+            Ok(columns)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// What a pass over the whole table keeps of each row: all groups and all values.
+    pub(crate) fn extras(&self, source: &Source) -> Option<Extras> {
+        let groups = self.dimensions.iter().map(|dimension| {
+            let column = source.column(&dimension.name.column).ok()?;
+            Some((column.view_expr(), Arc::clone(&dimension.domain)))
+        });
+        let values = self.aggregates.iter().map(|aggregate| {
+            let expr = source.column(&aggregate.column).ok()?.view_expr();
+            Some(match &aggregate.number {
+                None => RowValue::Presence(vec![expr]),
+                Some(number) => RowValue::Number {
+                    program: number.value.alone()?,
+                    columns: vec![expr],
+                },
+            })
+        });
+        Some(Extras {
+            groups: groups.collect::<Option<_>>()?,
+            values: values.collect::<Option<_>>()?,
+        })
+    }
+}
+
+impl ValueColumn {
+    /// The program whose result is the column.
+    fn alone(&self) -> Option<ValueProgram> {
+        let column = ColumnRef {
+            side: Side::First,
+            name: Name(self.name.clone()),
+            at: Position::START,
+        };
+        let seen = |_: &ColumnRef| Ok::<_, QueryError>(self.clone());
+        ValueProgram::compile(&Arith::Leaf(column), &mut { seen }).ok()
+    }
+}
+
+impl LoadedAggregate {
+    fn resolve(
+        setting: &str,
+        column: &SourceColumn,
+        config: &AggregateConfig,
+    ) -> Result<Self, (String, &'static str)> {
+        let only_count = config
+            .functions
+            .iter()
+            .all(|function| *function == AggregateFunction::Count);
+        let number = if only_count {
+            if config.clamp.is_some() || config.decimals.is_some() {
+                let what = "decimals and clamp say nothing where only count is allowed";
+                return Err((what.to_owned(), "remove them"));
+            }
+            None
+        } else {
+            let (decimals, whole) = scale(column, config.decimals)?;
+            let clamp = match &config.clamp {
+                None => None,
+                Some(bounds) => Some(clamp(bounds, decimals)?),
+            };
+            Some(LoadedNumber {
+                value: ValueColumn {
+                    name: column.name.clone(),
+                    decimals,
+                    whole,
+                },
+                clamp,
+            })
+        };
+        Ok(Self {
+            setting: setting.to_owned(),
+            column: column.name.clone(),
+            functions: config.functions.clone(),
+            number,
+            nullable: false,
+        })
+    }
+}
+
+/// The decimal scale of a column's values, and whether SQL calls them whole numbers.
+fn scale(
+    column: &SourceColumn,
+    declared: Option<u8>,
+) -> Result<(u8, bool), (String, &'static str)> {
+    match (ColumnClass::of(column.view_type()), declared) {
+        (Some(ColumnClass::Integer(_)), None | Some(0)) => Ok((0, true)),
+        (Some(ColumnClass::Integer(_)), Some(decimals)) => Err((
+            format!("{:?} holds whole numbers, but decimals is {decimals}", column.name),
+            "remove decimals",
+        )),
+        (Some(ColumnClass::Decimal { scale, .. }), declared) => {
+            let own = u8::try_from(scale).ok();
+            match declared.or(own).filter(|scale| *scale <= COLUMN_DECIMALS_MAX) {
+                Some(decimals) => Ok((decimals, false)),
+                None => Err((
+                    format!("{:?} has {scale} decimals", column.name),
+                    "declare fewer decimals; every value must be exact at them",
+                )),
+            }
+        }
+        (Some(ColumnClass::Float), Some(decimals)) => Ok((decimals, false)),
+        (Some(ColumnClass::Float), None) => Err((
+            format!("{:?} holds doubles, which have no decimal scale", column.name),
+            "declare decimals, to which every value is rounded",
+        )),
+        _ => Err((
+            format!(
+                "{:?} is {}, of which only count can be computed",
+                column.name,
+                column.describe()
+            ),
+            "list count alone, or a column of numbers; of a text file, every value that is not \
+             NULL must be a number",
+        )),
+    }
+}
+
+fn clamp(bounds: &[String; 2], decimals: u8) -> Result<(i64, i64), (String, &'static str)> {
+    let units = |text: &String| {
+        let point = axis::from_number(text, decimals.into())?;
+        point.exact.then(|| i64::try_from(point.floor).ok())?
+    };
+    let [low, high] = bounds;
+    match (units(low), units(high)) {
+        (Some(low), Some(high)) if low <= high => Ok((low, high)),
+        _ => Err((
+            format!("clamp is [{low}, {high}]"),
+            "write the smaller bound first, both with no more digits than decimals",
+        )),
+    }
+}
+
+fn no_column(place: String, column: &str, reason: NoColumn) -> Problem {
+    let what = match reason {
+        NoColumn::Unknown => format!("there is no column {column:?}"),
+        NoColumn::Ambiguous => {
+            format!("{column:?} may be several columns that differ in upper and lower case")
+        }
+    };
+    Problem::new(place, what, "write the name as it stands in the file")
+}

@@ -1,0 +1,238 @@
+//! What comes out of a job: the shape of the question, and how outputs follow from opened cells.
+//!
+//! Spec 10 §3.5. Both nodes derive this from the canonical text alone, before they know anything
+//! about each other's tables; the text is the same, so this is too.
+
+use psi_core::spec::{Party, Shape, SideShape, ValueShape};
+
+use crate::sql::arith::Arith;
+use crate::sql::ast::{
+    Aggregate, ColumnRef, DatePart, Function, GroupExpr, Having, OrderItem, OutputValue, Query,
+    Side,
+};
+
+/// What comes out of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputPlan {
+    /// The names of the output columns.
+    pub columns: Vec<String>,
+    /// What is asked of the two tables: what goes into the job specification.
+    pub shape: Shape,
+    /// How output rows follow from opened cells.
+    pub(crate) program: Program,
+}
+
+/// How output rows follow from opened cells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    /// The expressions of GROUP BY: whose it is, and its number among that side's.
+    pub(crate) groups: Vec<(Party, usize)>,
+    pub(crate) outputs: Vec<Shown>,
+    pub(crate) having: Option<Having<Measure>>,
+    pub(crate) order: Vec<OrderItem>,
+    pub(crate) limit: Option<u64>,
+}
+
+/// What an output shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// The label of an expression of GROUP BY, by its number there.
+    Group(usize),
+    Formula(Arith<Measure>),
+}
+
+/// An aggregate by what it is computed from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// `COUNT(*)`.
+    Rows,
+    /// `COUNT(DISTINCT key)`.
+    Identities,
+    /// A function of the side's aggregated expression of this number.
+    Of {
+        function: Function,
+        owner: Party,
+        value: usize,
+    },
+}
+
+/// An aggregated expression and the functions that are asked of it.
+pub(super) struct AskedValue<'a> {
+    pub(super) expr: &'a Arith<ColumnRef>,
+    pub(super) functions: Vec<Function>,
+}
+
+/// What a query asks of one table.
+#[derive(Default)]
+pub(super) struct Asked<'a> {
+    pub(super) groups: Vec<&'a GroupExpr>,
+    pub(super) values: Vec<AskedValue<'a>>,
+}
+
+impl AskedValue<'_> {
+    pub(super) fn shape(&self) -> ValueShape {
+        let mut shape = ValueShape::default();
+        for function in &self.functions {
+            let (count, sum, squares) = match function {
+                Function::Count => (true, false, false),
+                Function::Sum => (false, true, false),
+                Function::Avg => (true, true, false),
+                Function::VarSamp
+                | Function::VarPop
+                | Function::StddevSamp
+                | Function::StddevPop => (true, true, true),
+            };
+            shape.count |= count;
+            shape.sum |= sum;
+            shape.squares |= squares;
+        }
+        shape
+    }
+}
+
+/// What `query` asks of the table of `side`, in the order of its text.
+pub(super) fn asked(query: &Query, side: Side) -> Asked<'_> {
+    let mut asked = Asked {
+        groups: query
+            .groups
+            .iter()
+            .filter(|group| group.column.side == side)
+            .collect(),
+        values: Vec::new(),
+    };
+    for_each_aggregate(query, &mut |aggregate| {
+        let Aggregate::Of(function, value) = aggregate else {
+            return;
+        };
+        if value.side != side {
+            return;
+        }
+        let known = asked.values.iter_mut().find(|other| *other.expr == value.expr);
+        match known {
+            Some(known) => known.functions.push(*function),
+            None => asked.values.push(AskedValue {
+                expr: &value.expr,
+                functions: vec![*function],
+            }),
+        }
+    });
+    asked
+}
+
+/// Calls `visit` for every aggregate of the query, in the order of its text.
+fn for_each_aggregate<'a>(query: &'a Query, visit: &mut dyn FnMut(&'a Aggregate)) {
+    for output in &query.outputs {
+        if let OutputValue::Formula(formula) = &output.value {
+            formula.leaves(visit);
+        }
+    }
+    if let Some(having) = &query.having {
+        having.formulas(&mut |formula| formula.leaves(visit));
+    }
+}
+
+/// What comes out of `query`; `party` says who owns which table.
+pub(super) fn output(query: &Query, party: &dyn Fn(Side) -> Party) -> OutputPlan {
+    let sides = [Side::First, Side::Second].map(|side| asked(query, side));
+    let measure = |aggregate: Aggregate| match aggregate {
+        Aggregate::CountRows => Measure::Rows,
+        Aggregate::CountDistinctKey(_) => Measure::Identities,
+        Aggregate::Of(function, value) => {
+            let values = &sides[value.side.index()].values;
+            let number = values.iter().position(|other| *other.expr == value.expr);
+            Measure::Of {
+                function,
+                owner: party(value.side),
+                // `asked` has listed every expression of the query.
+                value: number.unwrap_or_default(),
+            }
+        }
+    };
+    let outputs = query.outputs.iter().map(|output| match &output.value {
+        OutputValue::Group(group) => Shown::Group(*group),
+        OutputValue::Formula(formula) => Shown::Formula(formula.clone().map(&mut |a| measure(a))),
+    });
+    let groups = query.groups.iter().map(|group| {
+        let side = group.column.side;
+        let own = &sides[side.index()].groups;
+        let number = own.iter().position(|other| *other == group);
+        (party(side), number.unwrap_or_default())
+    });
+    let program = Program {
+        groups: groups.collect(),
+        outputs: outputs.collect(),
+        having: query
+            .having
+            .clone()
+            .map(|having| having.map(&mut |a| measure(a))),
+        order: query.order.clone(),
+        limit: query.limit,
+    };
+    OutputPlan {
+        columns: query
+            .outputs
+            .iter()
+            .map(|output| match &output.alias {
+                Some(alias) => alias.0.clone(),
+                None => name(&output.value, query),
+            })
+            .collect(),
+        shape: shape(query, &sides, party),
+        program,
+    }
+}
+
+fn shape(query: &Query, sides: &[Asked<'_>; 2], party: &dyn Fn(Side) -> Party) -> Shape {
+    let mut shape = Shape::default();
+    for_each_aggregate(query, &mut |aggregate| {
+        shape.rows |= matches!(aggregate, Aggregate::CountRows);
+    });
+    for side in [Side::First, Side::Second] {
+        let asked = &sides[side.index()];
+        let asked = SideShape {
+            // The reader accepts few group columns.
+            groups: u32::try_from(asked.groups.len()).unwrap_or(u32::MAX),
+            values: asked.values.iter().map(AskedValue::shape).collect(),
+        };
+        match party(side) {
+            Party::Requester => shape.requester = asked,
+            Party::Responder => shape.responder = asked,
+        }
+    }
+    shape
+}
+
+/// The name of an output without alias: its text in lower case, without the tables' names.
+fn name(value: &OutputValue, query: &Query) -> String {
+    let mut out = String::new();
+    match value {
+        OutputValue::Group(index) => {
+            let group = &query.groups[*index];
+            let column = &group.column.name.0;
+            match group.part {
+                None => out.push_str(column),
+                Some(part) => {
+                    out.push_str(&format!("{}({column})", DatePart::as_str(part).to_lowercase()));
+                }
+            }
+        }
+        OutputValue::Formula(formula) => {
+            formula.print(&mut out, &mut |out, aggregate| match aggregate {
+                Aggregate::CountRows => out.push_str("count(*)"),
+                Aggregate::CountDistinctKey(key) => {
+                    let key: Vec<&str> = key.iter().map(|column| column.name.0.as_str()).collect();
+                    out.push_str(&format!("count(distinct {})", key.join(", ")));
+                }
+                Aggregate::Of(function, value) => {
+                    out.push_str(&function.as_str().to_lowercase());
+                    out.push('(');
+                    value
+                        .expr
+                        .print(out, &mut |out, column| out.push_str(&column.name.0));
+                    out.push(')');
+                }
+            });
+        }
+    }
+    out
+}

@@ -1,0 +1,164 @@
+//! What the Sender attaches to each position: the components of the payload, and their bounds.
+//!
+//! Spec 03 §6. One block of components for each of the Sender's groups, all blocks alike. Whatever
+//! can be read from match bits is no component.
+
+use bincode::{Decode, Encode};
+
+use super::shape::{Shape, SideShape};
+use crate::error::{Code, Error};
+use crate::facts::TableFacts;
+use crate::limits;
+
+/// The components at every position of the Sender.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Payload {
+    /// Blocks: combinations of the Sender's groups, 1 without group columns.
+    pub groups: u64,
+    /// The components of one block; empty if everything is read from match bits.
+    pub components: Vec<Component>,
+}
+
+/// One component of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Component {
+    /// What it sums.
+    pub kind: ComponentKind,
+    /// The most that one identity contributes, as an amount.
+    pub bound: u64,
+}
+
+/// What a component sums over an identity's rows in one group. Numbers are indices into the
+/// Sender's [`TableFacts::values`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum ComponentKind {
+    /// 1 if there is a row.
+    Identities,
+    /// Rows.
+    Rows,
+    /// Rows in which the expression is not NULL.
+    Count(u32),
+    /// The expression.
+    Sum(u32),
+    /// The square of the expression.
+    Squares(u32),
+}
+
+impl Payload {
+    /// Components at one position, `L`.
+    #[must_use]
+    pub fn width(&self) -> u64 {
+        self.groups.saturating_mul(self.components.len() as u64)
+    }
+
+    /// Where a component stands within a block.
+    #[must_use]
+    pub fn find(&self, kind: ComponentKind) -> Option<usize> {
+        self.components
+            .iter()
+            .position(|component| component.kind == kind)
+    }
+
+    /// The payload of a Sender, with every bound checked against its list of `sender_size`.
+    pub(super) fn derive(
+        shape: &Shape,
+        side: &SideShape,
+        sender: &TableFacts,
+        sender_size: u64,
+    ) -> Result<Self, Error> {
+        let components = components(shape, side, sender);
+        let groups = if components.is_empty() {
+            1
+        } else {
+            sender.group_count()
+        };
+        for component in &components {
+            let total = sender_size.saturating_mul(component.bound);
+            if total > i64::MAX as u64 {
+                return Err(Error::Beyond {
+                    code: Code::SumTooLarge,
+                    what: "a sum over the whole list",
+                    value: total,
+                    limit: i64::MAX as u64,
+                });
+            }
+        }
+        Ok(Self { groups, components })
+    }
+}
+
+fn components(shape: &Shape, side: &SideShape, sender: &TableFacts) -> Vec<Component> {
+    let mut components = Vec::new();
+    let mut add = |kind, bound| components.push(Component { kind, bound });
+    // Without groups of the Sender a part's identities are its match count.
+    if !sender.groups.is_empty() {
+        add(ComponentKind::Identities, 1);
+    }
+    // Where the Sender's key is unique, rows are identities.
+    let counts_rows = shape.rows
+        || side
+            .values
+            .iter()
+            .zip(&sender.values)
+            .any(|(asked, facts)| asked.count && !facts.nullable);
+    if counts_rows && !sender.key_unique {
+        add(ComponentKind::Rows, sender.rows_bound);
+    }
+    for (index, (asked, facts)) in (0..).zip(side.values.iter().zip(&sender.values)) {
+        // A sum over NULLs alone is NULL, so rows that are none are counted beside it.
+        if facts.nullable {
+            add(ComponentKind::Count(index), sender.rows_bound);
+        }
+        if asked.sum {
+            add(ComponentKind::Sum(index), facts.sum_bound);
+        }
+        if asked.squares {
+            add(ComponentKind::Squares(index), facts.squares_bound);
+        }
+    }
+    components
+}
+
+/// Checks that a match opens no more numbers, and transfers no more rows, than are served.
+pub(super) fn check_cells(parts: u64, sender_size: u64, payload: &Payload) -> Result<(), Error> {
+    let width = payload.width();
+    // Without payload there is no transfer.
+    let rows = if width == 0 { 0 } else { sender_size };
+    let cells = Code::TooManyCells;
+    for (code, what, value, limit) in [
+        (
+            cells,
+            "parts of the Receiver's list",
+            parts,
+            limits::PARTS_MAX,
+        ),
+        (
+            cells,
+            "payload components at one position",
+            width,
+            limits::COMPONENTS_MAX,
+        ),
+        (
+            cells,
+            "parts times payload components",
+            parts.saturating_mul(width),
+            limits::CELLS_MAX,
+        ),
+        (
+            Code::SizeNotServed,
+            "parts times the Sender's identities, where sums are transferred",
+            parts.saturating_mul(rows),
+            limits::TRANSFER_ROWS_MAX,
+        ),
+    ] {
+        if value > limit {
+            return Err(Error::Beyond {
+                code,
+                what,
+                value,
+                limit,
+            });
+        }
+    }
+    Ok(())
+}

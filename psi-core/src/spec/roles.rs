@@ -1,0 +1,148 @@
+//! Who is Receiver, in how many matches, and whether both sides' rules allow it.
+//!
+//! Spec 03 §3. The owner of what is summed is Sender, because it holds the payload; so is the side
+//! whose rows repeat where joined rows are counted, and the side whose groups are not parts of its
+//! list. Only what can be read from match bits leaves the choice free.
+
+use super::{Agreement, Party, Recipients};
+use crate::error::{Code, Error};
+use crate::facts::TableFacts;
+
+/// Both sides' facts.
+#[derive(Clone, Copy)]
+pub(super) struct Sides<'a> {
+    pub(super) requester: &'a TableFacts,
+    pub(super) responder: &'a TableFacts,
+}
+
+impl Sides<'_> {
+    pub(super) const fn of(&self, party: Party) -> &TableFacts {
+        match party {
+            Party::Requester => self.requester,
+            Party::Responder => self.responder,
+        }
+    }
+}
+
+const PARTIES: [Party; 2] = [Party::Requester, Party::Responder];
+
+const fn incompatible<T>(code: Code, detail: &'static str) -> Result<T, Error> {
+    Err(Error::PeerIncompatible { code, detail })
+}
+
+/// A joined row is counted once for each row of the other side that it meets, so whatever is
+/// summed on one side needs a key that does not repeat on the other.
+pub(super) fn check_fan_out(agreement: &Agreement, sides: Sides<'_>) -> Result<(), Error> {
+    for party in PARTIES {
+        if !sides.of(party).values.is_empty() && !sides.of(party.other()).key_unique {
+            return incompatible(
+                Code::KeyNotUnique,
+                "an aggregate of one side's column needs the other side's key declared unique",
+            );
+        }
+    }
+    let one_unique = PARTIES.iter().any(|party| sides.of(*party).key_unique);
+    if agreement.shape.rows && !one_unique {
+        return incompatible(
+            Code::KeyNotUnique,
+            "COUNT(*) over a key that repeats on both sides",
+        );
+    }
+    Ok(())
+}
+
+/// The Receiver of the first match, and of the second where columns of both sides are aggregated,
+/// which takes two matches with the roles swapped.
+pub(super) fn receivers(
+    agreement: &Agreement,
+    sides: Sides<'_>,
+) -> Result<(Party, Option<Party>), Error> {
+    let owns = |party| !sides.of(party).values.is_empty();
+    if PARTIES.into_iter().all(owns) {
+        // INVARIANT: both keys are unique here, so every group is constant per identity.
+        return Ok((Party::Requester, Some(Party::Responder)));
+    }
+    let must_send = |party| {
+        let facts = sides.of(party);
+        owns(party) || (agreement.shape.rows && !facts.key_unique) || !facts.groups_are_constant()
+    };
+    let receiver = match PARTIES.map(must_send) {
+        [true, true] => {
+            return incompatible(
+                Code::GroupNotConstant,
+                "the rows of one identity fall into different groups on both sides",
+            );
+        }
+        [true, false] => Party::Responder,
+        [false, true] => Party::Requester,
+        [false, false] => free_choice(agreement, sides),
+    };
+    Ok((receiver, None))
+}
+
+/// The choice where either side could be Receiver.
+fn free_choice(agreement: &Agreement, sides: Sides<'_>) -> Party {
+    if !agreement.responder_may_receive {
+        return Party::Requester;
+    }
+    let (requester, responder) = (sides.requester, sides.responder);
+    // Groups of the Receiver are parts, of which counts are read from match bits.
+    match (requester.groups.is_empty(), responder.groups.is_empty()) {
+        (true, false) => return Party::Responder,
+        (false, _) => return Party::Requester,
+        (true, true) => {}
+    }
+    match (requester.prefer_receiver, responder.prefer_receiver) {
+        (true, false) => Party::Requester,
+        (false, true) => Party::Responder,
+        _ if responder.identities < requester.identities => Party::Responder,
+        _ => Party::Requester,
+    }
+}
+
+/// The Receiver's node sees counts, so it must be allowed to receive, as must every recipient.
+pub(super) fn check_permissions(
+    agreement: &Agreement,
+    sides: Sides<'_>,
+    receivers: &[Party],
+) -> Result<(), Error> {
+    let may = |party| match party {
+        Party::Requester => agreement.requester_may_receive,
+        Party::Responder => agreement.responder_may_receive,
+    };
+    let learns = |party| agreement.recipients.include(party) || receivers.contains(&party);
+    if PARTIES
+        .into_iter()
+        .any(|party| learns(party) && !may(party))
+    {
+        return incompatible(
+            Code::RecipientNotAllowed,
+            "a recipient or Receiver who may not receive",
+        );
+    }
+    let both = PARTIES.iter().all(|party| sides.of(*party).result_to_both);
+    if agreement.recipients == Recipients::Both && !both {
+        return incompatible(
+            Code::RecipientNotAllowed,
+            "a table whose owner does not let both sides receive",
+        );
+    }
+    Ok(())
+}
+
+/// The owner of a payload can choose it so that a sum tells who matched, so it receives sums of it
+/// only with the other side's consent.
+pub(super) fn check_owner(
+    agreement: &Agreement,
+    sides: Sides<'_>,
+    sender: Party,
+) -> Result<(), Error> {
+    let receives = agreement.recipients.include(sender);
+    if receives && !sides.of(sender.other()).owner_may_receive {
+        return incompatible(
+            Code::OwnerNotAllowed,
+            "a recipient that owns what is aggregated",
+        );
+    }
+    Ok(())
+}
