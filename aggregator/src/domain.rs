@@ -140,9 +140,7 @@ impl Domain {
 fn days(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let days = cast(array, &DataType::Date32)?;
     let days = days.as_primitive::<Date32Type>();
-    Ok(std::sync::Arc::new(
-        days.unary::<_, Int64Type>(i64::from),
-    ))
+    Ok(std::sync::Arc::new(days.unary::<_, Int64Type>(i64::from)))
 }
 
 const fn arrow_part(part: DatePart) -> ArrowDatePart {

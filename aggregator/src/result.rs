@@ -127,7 +127,11 @@ impl OutputPlan {
             }
             column
         };
-        self.columns.iter().zip(&self.program.outputs).map(column).collect()
+        self.columns
+            .iter()
+            .zip(&self.program.outputs)
+            .map(column)
+            .collect()
     }
 }
 

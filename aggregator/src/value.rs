@@ -82,7 +82,10 @@ impl ValueProgram {
         let too_fine = || {
             QueryError::subset(
                 at.unwrap_or(crate::error::Position::START),
-                format!("arithmetic with more than {} decimals", limits::DECIMALS_MAX),
+                format!(
+                    "arithmetic with more than {} decimals",
+                    limits::DECIMALS_MAX
+                ),
                 "multiply columns and numbers with fewer decimals",
             )
         };

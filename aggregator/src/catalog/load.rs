@@ -24,7 +24,9 @@ use super::table::{LoadedKey, LoadedTable, LoadedValue, TableState};
 use crate::config::{EngineOptions, KeyConfig, TableConfig};
 use crate::engine;
 use crate::error::FreezeError;
-use crate::report::{AggregateReport, ColumnReport, DimensionReport, KeyReport, Problem, TableReport};
+use crate::report::{
+    AggregateReport, ColumnReport, DimensionReport, KeyReport, Problem, TableReport,
+};
 use crate::rows::{Extras, RowLayout};
 use crate::scan::{self, Keep, Pass, ScanKey};
 use crate::source::files::FileSet;

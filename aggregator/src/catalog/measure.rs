@@ -43,7 +43,9 @@ pub(crate) struct ValueMeasure {
 /// that tells little about the largest value.
 pub(crate) fn public_bound(amount: u128) -> Option<u64> {
     let bound = amount.max(1).checked_next_power_of_two()?;
-    u64::try_from(bound).ok().filter(|bound| *bound <= AMOUNT_MAX)
+    u64::try_from(bound)
+        .ok()
+        .filter(|bound| *bound <= AMOUNT_MAX)
 }
 
 /// Measures a sorted list of row records; `groups` are the sizes of the dimensions' domains.

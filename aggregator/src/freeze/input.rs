@@ -69,7 +69,15 @@ pub(crate) async fn freeze(
         rows_scanned,
         rows_selected,
         nulls,
-    } = select_rows(table, side, options, extras, store.as_ref(), progress.as_ref()).await?;
+    } = select_rows(
+        table,
+        side,
+        options,
+        extras,
+        store.as_ref(),
+        progress.as_ref(),
+    )
+    .await?;
     let work = move || {
         let rows = writer.finish()?;
         roles.split(rows.as_ref(), store.as_ref(), progress.as_ref())
@@ -90,9 +98,9 @@ pub(crate) async fn freeze(
 fn extras(table: &LoadedTable, side: &SidePlan) -> Result<Extras, FreezeError> {
     let view = |name: &String| {
         let column = table.source.column(name);
-        column.map(crate::source::SourceColumn::view_expr).map_err(|_| {
-            FreezeError::Engine(format!("the column {name:?} is gone"))
-        })
+        column
+            .map(crate::source::SourceColumn::view_expr)
+            .map_err(|_| FreezeError::Engine(format!("the column {name:?} is gone")))
     };
     let groups = side.groups.iter().map(|group| {
         let expr = view(&group.column)?;
@@ -101,7 +109,9 @@ fn extras(table: &LoadedTable, side: &SidePlan) -> Result<Extras, FreezeError> {
     let values = side.values.iter().map(|value| match &value.kind {
         SideValueKind::Presence(columns) => {
             let columns = columns.iter().map(view);
-            Ok(RowValue::Presence(columns.collect::<Result<_, FreezeError>>()?))
+            Ok(RowValue::Presence(
+                columns.collect::<Result<_, FreezeError>>()?,
+            ))
         }
         SideValueKind::Number(program) => {
             let columns = program.columns.iter().map(|column| view(&column.name));
@@ -148,7 +158,10 @@ impl Rows {
 }
 
 /// The lists of a Receiver and of a Sender.
-type Split = (Option<Vec<Box<dyn RecordList>>>, Option<Box<dyn RecordList>>);
+type Split = (
+    Option<Vec<Box<dyn RecordList>>>,
+    Option<Box<dyn RecordList>>,
+);
 
 impl Roles {
     fn new(
@@ -163,10 +176,12 @@ impl Roles {
         let combinations = domains.iter().product::<usize>() as u64;
         let parts = role(own).map(|m: &MatchSpec| m.parts.clone());
         let payload = role(own.other()).map(|m| m.payload.clone());
-        let fits = parts.as_ref().is_none_or(|p| p.len() as u64 == combinations)
-            && payload.as_ref().is_none_or(|p| {
-                p.components.is_empty() || p.groups == combinations
-            });
+        let fits = parts
+            .as_ref()
+            .is_none_or(|p| p.len() as u64 == combinations)
+            && payload
+                .as_ref()
+                .is_none_or(|p| p.components.is_empty() || p.groups == combinations);
         if !fits {
             // The table was loaded again, with other groups, after the job was agreed.
             return Err(FreezeError::Engine("the table's groups changed".to_owned()));

@@ -229,7 +229,9 @@ impl<'a> Loaded<'a> {
         SideError::Refused(Refusal {
             code: Code::SumTooLarge,
             rule: format!("table.{}.aggregate", self.name),
-            sentence: format!("one identity's sum, or sum of squares, of {what} can exceed 63 bits"),
+            sentence: format!(
+                "one identity's sum, or sum of squares, of {what} can exceed 63 bits"
+            ),
             remedy: "declare fewer decimals, clamp the column, or remove absurd values".to_owned(),
         })
     }

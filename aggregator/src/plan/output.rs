@@ -107,7 +107,10 @@ pub(super) fn asked(query: &Query, side: Side) -> Asked<'_> {
         if value.side != side {
             return;
         }
-        let known = asked.values.iter_mut().find(|other| *other.expr == value.expr);
+        let known = asked
+            .values
+            .iter_mut()
+            .find(|other| *other.expr == value.expr);
         match known {
             Some(known) => known.functions.push(*function),
             None => asked.values.push(AskedValue {
@@ -212,7 +215,10 @@ fn name(value: &OutputValue, query: &Query) -> String {
             match group.part {
                 None => out.push_str(column),
                 Some(part) => {
-                    out.push_str(&format!("{}({column})", DatePart::as_str(part).to_lowercase()));
+                    out.push_str(&format!(
+                        "{}({column})",
+                        DatePart::as_str(part).to_lowercase()
+                    ));
                 }
             }
         }

@@ -23,7 +23,10 @@ pub(super) struct Row {
 /// A value of a row.
 pub(super) enum RowValue {
     /// The group of this index, of the expression of GROUP BY of this number.
-    Group { number: usize, index: usize },
+    Group {
+        number: usize,
+        index: usize,
+    },
     Number(Option<Number>),
 }
 

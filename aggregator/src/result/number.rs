@@ -219,10 +219,7 @@ fn floor(top: i256, bottom: i256) -> (i256, i256) {
     let quotient = top.wrapping_div(bottom);
     let rest = top.wrapping_rem(bottom);
     if rest.is_negative() {
-        (
-            quotient.wrapping_sub(i256::ONE),
-            rest.wrapping_add(bottom),
-        )
+        (quotient.wrapping_sub(i256::ONE), rest.wrapping_add(bottom))
     } else {
         (quotient, rest)
     }

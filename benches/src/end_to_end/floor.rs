@@ -13,8 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use psi_core::group::{SecretScalar, hash_to_uniform};
-use psi_core::kernel::{self, Kernel};
 use psi_core::kernel::batch::BATCH;
+use psi_core::kernel::{self, Kernel};
 use psi_core::seed::{JobSeed, Purpose};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};

@@ -45,7 +45,10 @@ impl Reader {
     }
 
     /// Takes the next token if it is one of `wanted`.
-    fn operator(&mut self, wanted: [ArithOp; 2]) -> Result<Option<(ArithOp, Position)>, QueryError> {
+    fn operator(
+        &mut self,
+        wanted: [ArithOp; 2],
+    ) -> Result<Option<(ArithOp, Position)>, QueryError> {
         let op = match self.peek() {
             Some(Token::Plus) => ArithOp::Add,
             Some(Token::Minus) => ArithOp::Subtract,
