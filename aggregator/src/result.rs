@@ -17,6 +17,7 @@ pub use self::cells::{OpenedMatch, OpenedPart, receipt_cells};
 
 use self::cells::Cells;
 use crate::plan::{Measure, OutputPlan, Shown};
+use crate::sql::ast::Function;
 
 /// Why opened cells gave no result.
 #[derive(Debug, thiserror::Error)]
@@ -137,9 +138,18 @@ impl OutputPlan {
 
 /// Notes at which scale, and whether clamped, a measure was taken.
 fn note(column: &mut ResultColumn, measure: &Measure, spec: &JobSpec) {
-    let Measure::Of { owner, value, .. } = measure else {
+    let Measure::Of {
+        function,
+        owner,
+        value,
+    } = measure
+    else {
         return;
     };
+    // A count does not depend on how values are taken.
+    if *function == Function::Count {
+        return;
+    }
     let asked = spec.shape.side(*owner).values.get(*value);
     let facts = spec.half(*owner).facts.values.get(*value);
     let (Some(asked), Some(facts)) = (asked, facts) else {

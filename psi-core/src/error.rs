@@ -185,6 +185,8 @@ codes! {
     JobReused = 42, "job_reused";
     /// The consistency check of the oblivious transfer did not hold.
     TransferInconsistent = 43, "transfer_inconsistent";
+    /// The two matches of a job did not count the same number of identities.
+    TotalsDiffer = 44, "totals_differ";
     /// The owner or operator of the other side cancelled the job.
     Cancelled = 48, "cancelled";
     /// The other side waited longer than its time limit.

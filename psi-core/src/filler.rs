@@ -26,6 +26,8 @@ const FILL_BATCH: usize = 1024;
 pub struct Padded<'a> {
     real: Option<&'a dyn RecordList>,
     filler: Box<dyn RecordList>,
+    /// Bytes that stand beside each digest.
+    beside_bytes: usize,
 }
 
 impl<'a> Padded<'a> {
@@ -47,10 +49,25 @@ impl<'a> Padded<'a> {
         stream: &mut SeedStream,
         store: &dyn RecordStore,
     ) -> Result<Self, Error> {
+        Self::with_payload(real, 0, total, stream, store)
+    }
+
+    /// [`Self::new`] for records in which `beside_bytes` bytes of payload follow the digest; those
+    /// of filler are zero.
+    ///
+    /// # Errors
+    /// Those of [`Self::new`].
+    pub fn with_payload(
+        real: Option<&'a dyn RecordList>,
+        beside_bytes: usize,
+        total: u64,
+        stream: &mut SeedStream,
+        store: &dyn RecordStore,
+    ) -> Result<Self, Error> {
         let real_count = real.map_or(0, RecordList::len);
-        if real.is_some_and(|list| list.width() != DIGEST_BYTES) {
+        if real.is_some_and(|list| list.width() != DIGEST_BYTES + beside_bytes) {
             return Err(Error::ApiMisuse(
-                "a list to be filled up does not hold digests",
+                "a list to be filled up does not hold digests and payload",
             ));
         }
         let Some(missing) = total.checked_sub(real_count) else {
@@ -63,6 +80,7 @@ impl<'a> Padded<'a> {
         Ok(Self {
             real,
             filler: sorted_filler(missing, stream, store)?,
+            beside_bytes,
         })
     }
 
@@ -90,6 +108,7 @@ impl<'a> Padded<'a> {
         Ok(PaddedReader {
             real,
             filler: Cursor::new(self.filler.as_ref(), FILL_BATCH)?,
+            zeros: vec![0; self.beside_bytes],
         })
     }
 }
@@ -126,18 +145,26 @@ pub fn redraw(stream: &mut SeedStream, count: usize) -> Vec<Digest> {
 pub struct PaddedReader<'a> {
     real: Option<Cursor<'a>>,
     filler: Cursor<'a>,
+    /// The payload of filler.
+    zeros: Vec<u8>,
 }
 
 impl PaddedReader<'_> {
-    /// Replaces the contents of `out` by the next digests, at most `digests_max` of them; leaves
-    /// `out` empty at the end. Every batch but the last is full.
+    /// Replaces the contents of `out` by the next digests, at most `digests_max` of them, and those
+    /// of `beside` by their payload; leaves both empty at the end. Every batch but the last is full.
     ///
     /// # Errors
     /// Those of the store.
-    pub fn next_batch(&mut self, out: &mut Vec<Digest>, digests_max: usize) -> Result<(), Error> {
+    pub fn next_batch(
+        &mut self,
+        out: &mut Vec<Digest>,
+        beside: &mut Vec<u8>,
+        digests_max: usize,
+    ) -> Result<(), Error> {
         out.clear();
+        beside.clear();
         while out.len() < digests_max {
-            let Some(digest) = self.next()? else {
+            let Some(digest) = self.next(beside)? else {
                 break;
             };
             out.push(digest);
@@ -145,23 +172,27 @@ impl PaddedReader<'_> {
         Ok(())
     }
 
-    fn next(&mut self) -> Result<Option<Digest>, Error> {
+    fn next(&mut self, beside: &mut Vec<u8>) -> Result<Option<Digest>, Error> {
         let real = self.real.as_ref().and_then(Cursor::current);
+        let real = real.and_then(<[u8]>::split_first_chunk::<DIGEST_BYTES>);
         let filler = self.filler.current();
         let real_is_next = match (real, filler) {
-            (Some(real), Some(filler)) => real < filler,
+            (Some((real, _)), Some(filler)) => real.as_slice() < filler,
             (real, _) => real.is_some(),
         };
-        let cursor = match &mut self.real {
-            Some(real) if real_is_next => real,
-            _ => &mut self.filler,
-        };
-        let Some(record) = cursor.current() else {
+        if let (true, Some((digest, payload))) = (real_is_next, real) {
+            let digest = *digest;
+            beside.extend_from_slice(payload);
+            self.real.as_mut().map_or(Ok(()), Cursor::advance)?;
+            return Ok(Some(digest));
+        }
+        let Some(record) = filler else {
             return Ok(None);
         };
         let digest = Digest::try_from(record)
             .map_err(|_| Error::ApiMisuse("a store changed the width of a list"))?;
-        cursor.advance()?;
+        beside.extend_from_slice(&self.zeros);
+        self.filler.advance()?;
         Ok(Some(digest))
     }
 }

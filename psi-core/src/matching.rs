@@ -27,25 +27,54 @@ pub fn merge(
             "two lists of different widths cannot be matched",
         ));
     }
+    let mut count = 0;
+    merge_marked(own, tags, |position, _| {
+        visit(position);
+        count += 1;
+        Ok(())
+    })?;
+    Ok(count)
+}
+
+/// Like [`merge`] for records of `own` in which a mark follows the tag: calls `visit` with every
+/// position in `tags` and every mark under which its tag occurs in `own`, ascending, each pair
+/// once.
+///
+/// # Errors
+/// [`Error::ApiMisuse`] if the records of `own` are shorter than tags; errors of the store and of
+/// `visit`.
+pub fn merge_marked(
+    own: &dyn RecordList,
+    tags: &dyn RecordList,
+    mut visit: impl FnMut(u64, &[u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let width = tags.width();
+    if own.width() < width {
+        return Err(Error::ApiMisuse("marked tags that are shorter than tags"));
+    }
     let mut own = Cursor::new(own, MERGE_BATCH)?;
     let mut tags = Cursor::new(tags, MERGE_BATCH)?;
     let mut position = 0;
-    let mut count = 0;
+    // The mark under which the tag at `position` was found last.
+    let mut found: Option<Vec<u8>> = None;
     while let (Some(mine), Some(theirs)) = (own.current(), tags.current()) {
+        let Some((mine, mark)) = mine.split_at_checked(width) else {
+            return Err(Error::ApiMisuse("a store changed the width of a list"));
+        };
         let order = mine.cmp(theirs);
-        if order.is_eq() {
-            visit(position);
-            count += 1;
+        if order.is_eq() && found.as_deref() != Some(mark) {
+            visit(position, mark)?;
+            found = Some(mark.to_vec());
         }
         if order.is_le() {
             own.advance()?;
-        }
-        if order.is_ge() {
+        } else {
             tags.advance()?;
             position += 1;
+            found = None;
         }
     }
-    Ok(count)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ pub mod codec;
 mod control;
 pub mod frame;
 
-pub use control::{Control, EntryMessage, Opening, Outcome, Proposal, SettleState};
+pub use control::{Control, EntryMessage, Opening, Outcome, PartCount, Proposal, SettleState};
 
 #[cfg(test)]
 mod tests;

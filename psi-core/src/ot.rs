@@ -20,8 +20,9 @@
 //! alone: there is no value from which a caller could send one earlier. [`opening`] turns two
 //! shares into sums.
 //!
-//! This is a library: no session and no node calls it yet. It never sees an identifier, a point of
-//! the match or a column of a table, and knows nothing of groups or of what a component means.
+//! Called by [`crate::session`] between a match and its opening. It never sees an identifier, a
+//! point of the match or a column of a table, and knows nothing of groups or of what a component
+//! means.
 //!
 //! Cost per row, for L components: 16 bytes to the Sender, 8 L to the Receiver; memory does not
 //! grow with the rows but for one bit of each at the Receiver. The Sender's columns are kept in the

@@ -180,7 +180,8 @@ impl JobSpec {
     /// # Errors
     /// [`Error::PeerIncompatible`] with [`Code::KindsDiffer`], [`Code::KeyNotUnique`],
     /// [`Code::GroupNotConstant`], [`Code::RecipientNotAllowed`] or [`Code::OwnerNotAllowed`];
-    /// [`Error::Beyond`] with [`Code::TooManyCells`] or [`Code::SumTooLarge`];
+    /// [`Error::Beyond`] with [`Code::TooManyCells`], [`Code::SumTooLarge`] or
+    /// [`Code::SizeNotServed`];
     /// [`Code::SpecMismatch`] if both halves are of one node or a half is about other columns;
     /// [`Code::MalformedMessage`] or [`Code::SizeNotServed`] if a half or the query is out of
     /// bounds.
@@ -342,17 +343,13 @@ fn matches(
     Ok((first, second.transpose()?))
 }
 
-fn match_of(
-    agreement: &Agreement,
-    sides: Sides<'_>,
-    receiver: Party,
-) -> Result<MatchSpec, Error> {
+fn match_of(agreement: &Agreement, sides: Sides<'_>, receiver: Party) -> Result<MatchSpec, Error> {
     let sender = receiver.other();
     let (receiver_facts, sender_facts) = (sides.of(receiver), sides.of(sender));
     let sender_size = sender_facts.identities;
     let asked = agreement.shape.side(sender);
     let payload = Payload::derive(&agreement.shape, asked, sender_facts, sender_size)?;
-    payload::check_cells(receiver_facts.group_count(), &payload)?;
+    payload::check_cells(receiver_facts.group_count(), sender_size, &payload)?;
     if !payload.components.is_empty() {
         roles::check_owner(agreement, sides, sender)?;
     }

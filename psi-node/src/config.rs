@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::durable_file;
 use crate::error::UserError;
 use crate::identity::KEY_FILE;
-use crate::memory::MEMORY_LIMIT_MIN;
+use crate::memory;
 
 /// Larger than any configuration made by hand.
 const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -140,10 +140,14 @@ impl NodeConfig {
                 ));
             }
         }
-        if self.memory_limit < MEMORY_LIMIT_MIN {
+        let least = memory::limit_min(self.jobs_max);
+        if self.memory_limit < least {
             return Err(UserError::bad_input(
-                format!("{place}: memory_limit is {}", self.memory_limit),
-                format!("choose {MEMORY_LIMIT_MIN} or more, such as \"512MiB\" or \"2GiB\""),
+                format!(
+                    "{place}: memory_limit is {}, too little for {} jobs at once",
+                    self.memory_limit, self.jobs_max
+                ),
+                format!("choose {least} or more, such as \"2GiB\", or a smaller jobs_max"),
             ));
         }
         Ok(())
@@ -335,6 +339,10 @@ mod tests {
         assert_eq!(config.disk_limit, Some(ByteSize::gb(10)));
         let error = with("memory_limit = \"100MiB\"").unwrap_err();
         assert!(error.remedy.contains("256"), "{}", error.remedy);
+        assert!(
+            with("jobs_max = 64").is_err(),
+            "too many for the default limit"
+        );
         assert!(with("memory_limit = \"lots\"").is_err());
     }
 

@@ -24,7 +24,7 @@ use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
 use crate::job::registry::Registry;
 use crate::job::{self, ChainLocks, JobContext, LiveJobs};
-use crate::lists::{JOBS_FOLDER, Lists};
+use crate::lists::{self, JOBS_FOLDER, Lists};
 use crate::memory::MemoryShares;
 use crate::net::{Endpoint, NetLimits, Pins};
 use crate::runs;
@@ -229,14 +229,8 @@ fn recover(state: &State, state_dir: &Path) -> Result<(), UserError> {
     for job in state.jobs_abort_running(Code::Interrupted.as_str(), detail)? {
         tracing::warn!(job = job.id, "a job was left running and is now aborted");
     }
-    let jobs = state_dir.join(JOBS_FOLDER);
-    match std::fs::remove_dir_all(&jobs) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(UserError::machine(
-            format!("cannot remove {}", jobs.display()),
-            e,
-        )),
-        _ => Ok(()),
-    }
+    lists::remove_stale(&state_dir.join(JOBS_FOLDER))
+        .map_err(|(path, e)| UserError::machine(format!("cannot remove {}", path.display()), e))
 }
 
 /// Loads and checks the configured tables. Identities are counted in lists in the folder `place`.
@@ -249,7 +243,7 @@ pub(crate) async fn load(
     lists: &Lists,
     place: &str,
 ) -> Result<(Catalog, LoadReport), UserError> {
-    let shares = MemoryShares::of(config.memory_limit);
+    let shares = MemoryShares::of(config.memory_limit, config.jobs_max);
     let engine = EngineOptions {
         memory_bytes: usize::try_from(shares.engine_bytes).unwrap_or(usize::MAX),
         threads: config.engine_threads(),

@@ -4,12 +4,15 @@
 //! responder's; both meet in `run`. The daemon calls [`request`], [`serve_connection`] and
 //! [`settle_all`]; nothing here opens sockets or decides policy.
 
+mod answer;
 mod chain;
 mod exchange;
 mod failure;
 mod feed;
+mod frozen;
 mod link;
 mod live;
+mod outbox;
 pub mod registry;
 mod request;
 mod respond;

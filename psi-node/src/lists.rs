@@ -4,8 +4,11 @@
 //! each job. Made by the daemon; the job runner asks for a store per job, the catalog for one to
 //! count identities with.
 
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use psi_core::store::{BackgroundStore, ExternalStore, MemoryBudget, RecordStore, StoreError};
 
@@ -28,7 +31,7 @@ impl Lists {
     /// Under the limits of a configuration. Makes nothing on disk.
     #[must_use]
     pub fn new(config: &NodeConfig) -> Self {
-        let share = MemoryShares::of(config.memory_limit).list_bytes;
+        let share = MemoryShares::of(config.memory_limit, config.jobs_max).list_bytes;
         let wanted = config.list_memory.map_or(share, |wanted| wanted.as_u64());
         let bytes = share.min(wanted);
         Self {
@@ -46,5 +49,76 @@ impl Lists {
         let runs = DiskRuns::create(&self.jobs_dir, job, self.space.clone())?;
         let lists = ExternalStore::new(Arc::new(runs), self.budget.clone());
         Ok(Arc::new(BackgroundStore::new(lists, self.budget.clone())))
+    }
+}
+
+/// A name for the lists of a command that may run beside the daemon, such as `check`. It tells the
+/// process, so that a daemon that starts meanwhile leaves them alone, and the time, so that a later
+/// process with the same number takes another.
+#[must_use]
+pub fn place_of_this_process(what: &str) -> String {
+    let nanos = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_nanos());
+    format!("{what}-{}-{nanos}", std::process::id())
+}
+
+/// Removes what processes that are gone left in the folder of lists.
+///
+/// # Errors
+/// The operating system's, with the path.
+pub fn remove_stale(jobs_dir: &Path) -> Result<(), (PathBuf, io::Error)> {
+    let failed = |path: &Path, e| (path.to_owned(), e);
+    let entries = match fs::read_dir(jobs_dir) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(|e| failed(jobs_dir, e))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(|e| failed(jobs_dir, e))?;
+        if belongs_to_a_live_process(&entry.file_name().to_string_lossy()) {
+            continue;
+        }
+        match fs::remove_dir_all(entry.path()) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(failed(&entry.path(), e));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether a folder has a name of [`place_of_this_process`] whose process runs. The names of jobs
+/// have no hyphen.
+fn belongs_to_a_live_process(name: &str) -> bool {
+    let mut parts = name.split('-');
+    let process = parts.nth(1).and_then(|number| number.parse().ok());
+    process
+        .and_then(rustix::process::Pid::from_raw)
+        .is_some_and(|process| rustix::process::test_kill_process(process).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lists_of_processes_that_are_gone_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = folder.path().join(JOBS_FOLDER);
+        remove_stale(&jobs).unwrap();
+        let own = place_of_this_process("check");
+        // No process has the largest number that fits.
+        let gone = format!("check-{}-1", i32::MAX);
+        for name in [own.as_str(), gone.as_str(), "0123456789abcdef", "tables"] {
+            fs::create_dir_all(jobs.join(name)).unwrap();
+            fs::write(jobs.join(name).join("00000000.run"), b"x").unwrap();
+        }
+        remove_stale(&jobs).unwrap();
+        let left: Vec<_> = fs::read_dir(&jobs)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(left, [own]);
     }
 }

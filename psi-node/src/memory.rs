@@ -1,20 +1,35 @@
 //! How a node's `memory_limit` is divided.
 //!
 //! Spec 09 §4. Three things take memory: the data engine's own pool, the lists of all running jobs,
-//! and everything else, which does not grow with tables: the program, the windows of open
-//! connections, the pieces that wait between the threads of a job. The first two get fixed shares
-//! here; the daemon hands them out. A list that outgrows its share goes to disk.
+//! and everything else, which does not grow with tables but with the number of jobs: the program,
+//! the windows of open connections, the pieces that wait between the threads of a job, what its
+//! lists take without asking. The first two get fixed shares here; the daemon hands them out. A list
+//! that outgrows its share goes to disk.
 
 use bytesize::ByteSize;
 
-/// The smallest limit under which every part has room to work.
-pub const MEMORY_LIMIT_MIN: ByteSize = ByteSize::mib(256);
+/// What the engine and lists need at least, together.
+const SHARES_BYTES_MIN: u64 = 64 << 20;
 
 /// The largest share of the data engine: it scans and evaluates, and never sorts or joins.
 const ENGINE_BYTES_MAX: u64 = 96 << 20;
 
-/// What is left to everything that does not grow with a table.
-const BASE_BYTES: u64 = 96 << 20;
+/// The program and its state.
+const BASE_BYTES: u64 = 64 << 20;
+
+/// One job beside its lists: windows of 4 MiB to receive and 8 MiB to send, 17 MiB that a match may
+/// take beyond the budget (Spec 04 §6), and the frames between its threads.
+const JOB_BYTES: u64 = 32 << 20;
+
+/// The smallest limit of a node that runs `jobs_max` jobs at once.
+#[must_use]
+pub const fn limit_min(jobs_max: usize) -> ByteSize {
+    ByteSize::b(fixed_bytes(jobs_max) + SHARES_BYTES_MIN)
+}
+
+const fn fixed_bytes(jobs_max: usize) -> u64 {
+    BASE_BYTES + JOB_BYTES.saturating_mul(jobs_max as u64)
+}
 
 /// The shares of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,14 +41,15 @@ pub struct MemoryShares {
 }
 
 impl MemoryShares {
-    /// Divides `limit`, which is at least [`MEMORY_LIMIT_MIN`].
+    /// Divides `limit`, which is at least [`limit_min`].
     #[must_use]
-    pub fn of(limit: ByteSize) -> Self {
-        let above_base = limit.as_u64().max(MEMORY_LIMIT_MIN.as_u64()) - BASE_BYTES;
-        let engine_bytes = (above_base / 3).min(ENGINE_BYTES_MAX);
+    pub fn of(limit: ByteSize, jobs_max: usize) -> Self {
+        let shared = limit.as_u64().saturating_sub(fixed_bytes(jobs_max));
+        let shared = shared.max(SHARES_BYTES_MIN);
+        let engine_bytes = (shared / 3).min(ENGINE_BYTES_MAX);
         Self {
             engine_bytes,
-            list_bytes: above_base - engine_bytes,
+            list_bytes: shared - engine_bytes,
         }
     }
 }
@@ -44,10 +60,12 @@ mod tests {
 
     #[test]
     fn the_shares_and_the_base_make_up_the_limit() {
-        for mib in [256, 300, 512, 4096] {
-            let shares = MemoryShares::of(ByteSize::mib(mib));
+        for (mib, jobs) in [(256, 4), (300, 1), (512, 4), (4096, 64)] {
+            let limit = ByteSize::mib(mib);
+            assert!(limit >= limit_min(jobs));
+            let shares = MemoryShares::of(limit, jobs);
             assert_eq!(
-                shares.engine_bytes + shares.list_bytes + BASE_BYTES,
+                shares.engine_bytes + shares.list_bytes + fixed_bytes(jobs),
                 mib << 20
             );
             assert!(shares.engine_bytes <= ENGINE_BYTES_MAX);

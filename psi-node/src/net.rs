@@ -25,8 +25,9 @@ pub const ALPN: &[u8] = b"psi/1";
 pub struct NetLimits {
     /// Longest wait for the next frame. A peer that computes says so with `Working`.
     pub peer_timeout: Duration,
-    /// Longest wait for room to write. Longer than [`Self::peer_timeout`], because a peer that
-    /// computes may leave its receive window full, and its `Working` arrives on the other half.
+    /// Longest wait for room to write while nothing is heard. Longer than [`Self::peer_timeout`],
+    /// because a peer that computes may leave its receive window full; its `Working` arrives on the
+    /// other half, and then the wait goes on.
     pub write_timeout: Duration,
     /// Longest wait for a handshake, in either direction.
     pub handshake_timeout: Duration,

@@ -9,7 +9,7 @@ pub mod export;
 pub mod verify;
 
 use psi_core::receipt::{Body, Entry};
-use psi_core::spec::{CountKind, JobSpec, Party, Recipients};
+use psi_core::spec::{Half, JobSpec, MatchSpec, PartSize, Party, Recipients};
 use serde_json::{Value, json};
 
 use crate::collab::{CollabId, Collaboration};
@@ -128,41 +128,77 @@ pub fn says(collab: &Collaboration, entry: &Entry) -> Value {
 }
 
 fn job(spec: &JobSpec) -> Value {
-    let half = |party| {
-        let half = spec.half(party);
-        let facts = &half.facts;
-        json!({
-            "member": facts.member,
-            "node_id": hex::encode(half.node_id),
-            "table": facts.table,
-            "key": facts.key_columns,
-            "kinds": facts.key_kinds.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "unique": facts.key_unique,
-            "identities": facts.identities,
-            "minimum": facts.minimum,
-        })
-    };
-    json!({
+    let mut job = json!({
         "job_id": hex::encode(spec.job_id()),
         "query": spec.query,
         "hidden_literals": spec.hidden.len(),
-        "counts": match spec.count {
-            CountKind::Rows => "rows",
-            CountKind::Identities => "identities",
-        },
+        "counts": if spec.shape.rows { "rows" } else { "identities" },
         "recipients": match spec.recipients {
             Recipients::Requester => "requester",
             Recipients::Both => "both",
         },
-        "receiver": match spec.receiver {
-            Party::Requester => "requester",
-            Party::Responder => "responder",
-        },
+        "receiver": party(spec.receiver),
         "minimum": spec.minimum,
         "receiver_size": spec.receiver_size(),
         "sender_size": spec.sender_size,
-        "requester": half(Party::Requester),
-        "responder": half(Party::Responder),
+        "requester": half(&spec.requester),
+        "responder": half(&spec.responder),
+    });
+    if !spec.is_single_count() {
+        let matches: Vec<Value> = spec.matches().iter().map(one_match).collect();
+        job["matches"] = Value::from(matches);
+    }
+    job
+}
+
+const fn party(party: Party) -> &'static str {
+    match party {
+        Party::Requester => "requester",
+        Party::Responder => "responder",
+    }
+}
+
+fn half(half: &Half) -> Value {
+    let facts = &half.facts;
+    let mut says = json!({
+        "member": facts.member,
+        "node_id": hex::encode(half.node_id),
+        "table": facts.table,
+        "key": facts.key_columns,
+        "kinds": facts.key_kinds.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "unique": facts.key_unique,
+        "identities": facts.identities,
+        "minimum": facts.minimum,
+    });
+    if !facts.groups.is_empty() {
+        let groups = facts
+            .groups
+            .iter()
+            .map(|group| json!({"values": group.values, "identities": group.identities}));
+        says["groups"] = Value::from(groups.collect::<Vec<_>>());
+    }
+    if !facts.values.is_empty() {
+        let values = facts.values.iter().map(|value| {
+            json!({
+                "decimals": value.decimals,
+                "nullable": value.nullable,
+                "clamped": value.clamped,
+                "sum_bound": value.sum_bound,
+            })
+        });
+        says["values"] = Value::from(values.collect::<Vec<_>>());
+        says["owner_may_receive"] = Value::from(facts.owner_may_receive);
+    }
+    says
+}
+
+fn one_match(spec: &MatchSpec) -> Value {
+    json!({
+        "receiver": party(spec.receiver),
+        "parts": spec.parts.iter().map(PartSize::points).collect::<Vec<_>>(),
+        "sender_size": spec.sender_size,
+        "groups": spec.payload.groups,
+        "components": spec.payload.components.len(),
     })
 }
 

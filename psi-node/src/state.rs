@@ -10,6 +10,7 @@ mod collabs;
 mod jobs;
 mod ledger;
 mod local_log;
+mod outputs;
 mod receipts;
 mod schema;
 
@@ -28,6 +29,7 @@ pub use collabs::Joined;
 pub use jobs::{JobRecord, JobRole, JobState};
 pub use ledger::Debit;
 pub use local_log::{LocalEntry, first_wrong as local_first_wrong};
+pub use outputs::StoredOutput;
 pub use receipts::StoredEntry;
 
 /// The file in the state folder.

@@ -8,13 +8,14 @@ use std::time::Duration;
 use psi_core::digest::Digest;
 use psi_core::identifier::{IdentifierKind, IdentityHasher};
 use psi_core::receipt::{Body, Entry};
+use psi_core::spec::{JobSpec, Party};
 use serde_json::json;
 use sha2::{Digest as _, Sha512};
 
 use crate::harness::{COUNT, World, eventually, people};
 
 /// Large enough that a job takes seconds, so that a kill hits the middle of it.
-const PEOPLE: u32 = 24_000;
+const PEOPLE: u32 = 60_000;
 
 fn state_of(world: &World) -> (String, String) {
     let state = |node: &crate::harness::Node| {
@@ -104,15 +105,16 @@ fn the_responder_is_killed_late() {
 /// Tries every 32 bytes of every file as the seed behind each opening commitment. Both sides froze
 /// all of `people`, so their input digests are known here.
 fn no_seed_on_disk(world: &World, log: &str, people: &[String]) {
-    let digest = input_digest(people);
+    let sides = [Party::Requester, Party::Responder];
     let opened: Vec<_> = entries(log)
         .into_iter()
         .filter_map(|entry| match entry.body {
             Body::Opened {
                 spec, commitments, ..
             } => {
-                let spec = psi_core::spec::JobSpec::decode(&spec).unwrap();
-                Some((spec.job_id(), commitments))
+                let spec = JobSpec::decode(&spec).unwrap();
+                let digests = sides.map(|side| input_digest(side == spec.receiver, people));
+                Some((spec.job_id(), commitments, digests))
             }
             _ => None,
         })
@@ -121,29 +123,24 @@ fn no_seed_on_disk(world: &World, log: &str, people: &[String]) {
     for node in [&world.a, &world.b] {
         for file in files_below(&node.dir.join("state")) {
             let bytes = fs::read(&file).unwrap_or_default();
-            for (job_id, commitments) in &opened {
+            for (job_id, commitments, digests) in &opened {
                 let prefix = Sha512::new()
                     .chain_update(b"psi/v1/open")
                     .chain_update(job_id);
                 for window in bytes.windows(32) {
-                    let hash: [u8; 64] = prefix
-                        .clone()
-                        .chain_update(window)
-                        .chain_update(digest)
-                        .finalize()
-                        .into();
-                    assert!(
-                        !commitments.contains(&hash),
-                        "a seed stands in {}",
-                        file.display()
-                    );
+                    let prefix = prefix.clone().chain_update(window);
+                    for (commitment, digest) in commitments.iter().zip(digests) {
+                        let hash: [u8; 64] = prefix.clone().chain_update(digest).finalize().into();
+                        assert!(*commitment != hash, "a seed stands in {}", file.display());
+                    }
                 }
             }
         }
     }
 }
 
-fn input_digest(people: &[String]) -> [u8; 64] {
+/// Spec 07 §3, for a count: one list of digests in either role.
+fn input_digest(receiver: bool, people: &[String]) -> [u8; 64] {
     let mut hasher = IdentityHasher::new(&[IdentifierKind::Text]);
     let mut digests: Vec<Digest> = people
         .iter()
@@ -152,6 +149,9 @@ fn input_digest(people: &[String]) -> [u8; 64] {
     digests.sort_unstable();
     Sha512::new()
         .chain_update(b"psi/v1/input")
+        .chain_update(1_u64.to_be_bytes())
+        .chain_update([u8::from(!receiver)])
+        .chain_update(32_u64.to_be_bytes())
         .chain_update((digests.len() as u64).to_be_bytes())
         .chain_update(digests.as_flattened())
         .finalize()

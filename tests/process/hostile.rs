@@ -41,10 +41,15 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new() -> Self {
         let table = people_table("text", PEOPLE, 1, "");
-        let mut world = World::new(&table, &table);
-        let mut carl = Node::init(world.dir.path(), "carl", &table);
+        Self::with(&table, &people_csv(&people(0..100)))
+    }
+
+    /// With this table `people` at each of the three, over this file.
+    pub(crate) fn with(table: &str, csv: &str) -> Self {
+        let mut world = World::new(table, table);
+        let mut carl = Node::init(world.dir.path(), "carl", table);
         for node in [&world.a, &world.b, &carl] {
-            node.write("people.csv", &people_csv(&people(0..100)));
+            node.write("people.csv", csv);
         }
         let file = world.dir.path().join("other.toml");
         let file = file.to_str().unwrap();
@@ -71,7 +76,7 @@ impl Stage {
 
     /// Anna answers carl as if nothing had happened.
     #[track_caller]
-    fn anna_is_well(&mut self) {
+    pub(crate) fn anna_is_well(&mut self) {
         assert!(self.world.a.is_running(), "{}", self.world.a.log());
         let sql = "SELECT COUNT(*) FROM carl.people c JOIN anna.people a ON c.name = a.name";
         let ran = self
@@ -93,6 +98,11 @@ impl Stage {
     }
 
     pub(crate) fn bert(&self) -> Bert {
+        self.bert_asking(QUERY, Shape::count_rows())
+    }
+
+    /// A bert who will propose this query.
+    pub(crate) fn bert_asking(&self, query: &'static str, shape: Shape) -> Bert {
         let key = Arc::new(NodeKey::load(&self.world.b.dir.join("node.key")).unwrap());
         let endpoint = self.endpoint(&key, &free_address());
         let address = self.world.a.address.parse().unwrap();
@@ -106,6 +116,8 @@ impl Stage {
             conn,
             collab_id: collab.id(),
             victim: self.victim(),
+            query,
+            shape,
             _endpoint: endpoint,
         }
     }
@@ -117,6 +129,8 @@ pub(crate) struct Bert {
     conn: PeerConnection,
     collab_id: [u8; 32],
     victim: NodeId,
+    query: &'static str,
+    shape: Shape,
     _endpoint: Endpoint,
 }
 
@@ -154,7 +168,7 @@ impl Bert {
         Proposal {
             version: PROTOCOL_VERSION,
             collab_id: self.collab_id,
-            query: QUERY.into(),
+            query: self.query.into(),
             hidden: Vec::new(),
             recipients: Recipients::Requester,
             half: self.half(),
@@ -171,9 +185,9 @@ impl Bert {
         };
         let agreement = Agreement {
             collab_id: self.collab_id,
-            query: QUERY.into(),
+            query: self.query.into(),
             hidden: Vec::new(),
-            shape: Shape::count_rows(),
+            shape: self.shape.clone(),
             recipients: Recipients::Requester,
             requester_may_receive: true,
             responder_may_receive: true,
@@ -225,7 +239,7 @@ pub(crate) async fn control(receive: &mut FrameReceiver) -> Result<Control, NetE
 }
 
 /// The code with which anna ends the stream, whatever she sends before.
-async fn ending(receive: &mut FrameReceiver) -> Code {
+pub(crate) async fn ending(receive: &mut FrameReceiver) -> Code {
     loop {
         match control(receive).await {
             Ok(Control::Abort(code) | Control::Refuse(code)) => return code,
@@ -235,7 +249,7 @@ async fn ending(receive: &mut FrameReceiver) -> Code {
     }
 }
 
-const fn blinded() -> RowsHeader {
+pub(crate) const fn blinded() -> RowsHeader {
     RowsHeader {
         list: ListId::Blinded,
         match_index: 0,
@@ -289,8 +303,9 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
             Code::KindsDiffer,
             Box::new(|p| p.half.facts.key_kinds = vec![IdentifierKind::Email]),
         ),
+        // Then bert's rows are what is counted, and he would receive a count of his own.
         (
-            Code::KeyNotUnique,
+            Code::OwnerNotAllowed,
             Box::new(|p| p.half.facts.key_unique = false),
         ),
         (
@@ -405,7 +420,7 @@ fn junk(spec: &JobSpec) -> Vec<u8> {
 }
 
 /// The code of ascending records.
-fn code(width: usize, records: &[u8]) -> Vec<u8> {
+pub(crate) fn code(width: usize, records: &[u8]) -> Vec<u8> {
     let count = (records.len() / width) as u64;
     let mut encoder = Rice.encoder(width, count).unwrap();
     let mut bytes = Vec::new();
@@ -531,7 +546,7 @@ async fn answer_badly(endpoint: &Endpoint, key: &NodeKey) -> Code {
 
 /// A valid key, ascending tags, and as many valid points as the reply has: no canary is among
 /// them.
-fn own_lists(spec: &JobSpec) -> ([u8; 32], Vec<u8>, Vec<u8>) {
+pub(crate) fn own_lists(spec: &JobSpec) -> ([u8; 32], Vec<u8>, Vec<u8>) {
     let mut stream = JobSeed::new([6; 32]).stream(Purpose::Filler, 0, 0);
     let scalars: Vec<_> = (0..=spec.receiver_size())
         .map(|_| stream.scalar())

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use psi_core::group::{Element, SecretScalar, hash_to_group};
 use psi_core::identifier::{IdentifierKind, IdentityHasher, domain_tag};
+use psi_core::list::{RecordCodec as _, Rice};
 use psi_core::messages::Control;
 use psi_node::identity::NodeKey;
 use psi_node::net::Frame;
@@ -90,10 +91,11 @@ fn no_blinding_scalar_is_on_disk_after_a_kill() {
     let asking = stage.world.a.query_in_background(COUNT);
     let points: HashSet<[u8; 32]> = stage.runtime.block_on(async {
         let ((_send, mut receive), spec) = answer_until_match(&endpoint, &key).await;
+        let mut decoder = Rice.decoder(32, spec.receiver_size()).unwrap();
         let mut points = Vec::new();
         while (points.len() as u64) < spec.receiver_size() * 32 {
-            if let Frame::Rows(_, records) = receive.next().await.unwrap() {
-                points.extend(records);
+            if let Frame::Rows(_, bytes) = receive.next().await.unwrap() {
+                decoder.decode(&bytes, &mut points).unwrap();
             }
         }
         points.as_chunks::<32>().0.iter().copied().collect()

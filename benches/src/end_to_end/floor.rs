@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use psi_core::group::{SecretScalar, hash_to_uniform};
 use psi_core::kernel::batch::BATCH;
-use psi_core::kernel::{self, Kernel};
+use psi_core::kernel::{Kernel, available};
 use psi_core::seed::{JobSeed, Purpose};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ pub(crate) type SharedKernel = Arc<dyn Kernel>;
 
 /// The kernels that this machine can run, the slowest first.
 pub(crate) fn kernels() -> Vec<SharedKernel> {
-    kernel::available()
+    available()
 }
 
 /// Processor microseconds of one call for one element.

@@ -53,7 +53,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Measures OpenMined PSI on the same identifiers too (installs it with pip)
-    Compare(CompareArgs),
+    Compare(Box<CompareArgs>),
     /// Prints results files as tables
     Table {
         #[arg(required = true)]

@@ -3,6 +3,7 @@
 //! The program is the one that users run, and is used as they use it: `init`, `collab`, `serve`,
 //! `query`. The Receiver's node is also the one that asks.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::{SocketAddr, UdpSocket};
@@ -22,6 +23,8 @@ use crate::size::shown;
 
 /// The environment variable that makes a node use one kernel.
 const KERNEL_VARIABLE: &str = "PSI_KERNEL";
+/// What a node logs, among it the kernel that it uses.
+const LOG_VARIABLE: (&str, &str) = ("RUST_LOG", "warn,psi_node=info");
 
 /// What two nodes are made for.
 pub(crate) struct Setup<'a> {
@@ -110,20 +113,26 @@ impl Setup<'_> {
     fn configuration(&self, role: &str, rows: u64, listen: &str) -> String {
         let mut text = format!("name = \"{role}\"\nlisten = \"{listen}\"\nstate_dir = \"state\"\n");
         let Pair { receiver, sender } = self.rows;
-        text += &format!("identities_max = {}\n", receiver.max(sender));
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "identities_max = {}", receiver.max(sender));
         if let Some(limit) = self.memory_limit {
-            text += &format!("memory_limit = \"{limit}\"\n");
+            let _ = writeln!(text, "memory_limit = \"{limit}\"");
         }
         let (extension, kind) = (self.source.extension(), self.id_kind.name());
-        text += &format!("\n[table.ids]\nsource = \"../{role}.{extension}\"\nminimum = 1\n");
+        let _ = writeln!(
+            text,
+            "\n[table.ids]\nsource = \"../{role}.{extension}\"\nminimum = 1"
+        );
         // Without it the smaller list would be the Receiver's.
         if role == "receiver" && receiver > sender {
             text += "prefer_receiver = true\n";
         }
-        text + &format!(
+        let _ = writeln!(
+            text,
             "\n[[table.ids.key]]\ncolumns = [\"id\"]\nkinds = [\"{kind}\"]\nunique = true\n\
-             identities = {rows}\n"
-        )
+             identities = {rows}"
+        );
+        text
     }
 
     fn collaborate(&self, members: &[(&str, &Prepared); 2]) -> Outcome<()> {
@@ -157,6 +166,7 @@ impl Setup<'_> {
             .args(["serve", "--config"])
             .arg(&node.config)
             .env(KERNEL_VARIABLE, kernel)
+            .env(LOG_VARIABLE.0, LOG_VARIABLE.1)
             .stdout(Stdio::piped())
             .stderr(fs::File::create(&log_file)?)
             .spawn()?;
@@ -182,7 +192,7 @@ impl Setup<'_> {
         match wait.recv_timeout(self.patience) {
             Ok(Ok(())) => {}
             Ok(Err(said)) => {
-                let log = fs::read_to_string(log_file)?;
+                let log = fs::read_to_string(&log_file)?;
                 return Err(Failure::other(format!("a node did not start: {said}{log}")));
             }
             Err(_) => {
@@ -191,6 +201,13 @@ impl Setup<'_> {
                     self.patience.as_secs()
                 )));
             }
+        }
+        // A figure under the name of another kernel would be worse than none.
+        if !fs::read_to_string(log_file)?.contains(&format!("kernel=\"{kernel}\"")) {
+            return Err(Failure::other(format!(
+                "the node does not say in its log that it uses the kernel `{kernel}`; is it as \
+                 new as this program?"
+            )));
         }
         let load = Load {
             wall_seconds: started.elapsed().as_secs_f64(),

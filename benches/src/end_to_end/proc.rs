@@ -151,10 +151,11 @@ impl Machine {
                 .lines()
                 .find_map(|line| Some(line.strip_prefix(name)?.split_once(':')?.1.trim()))
         };
-        let mut cpu = field("model name").unwrap_or("unknown").to_owned();
-        if let (Some(family), Some(model)) = (field("cpu family"), field("model\t")) {
-            cpu += &format!(" (family {family}, model {model})");
-        }
+        let name = field("model name").unwrap_or("unknown");
+        let cpu = match (field("cpu family"), field("model\t")) {
+            (Some(family), Some(model)) => format!("{name} (family {family}, model {model})"),
+            _ => name.to_owned(),
+        };
         let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
         let load = fs::read_to_string("/proc/loadavg")?;
         Ok(Self {

@@ -31,7 +31,7 @@ pub(crate) fn parse_rows(text: &str) -> Result<u64, String> {
 pub(crate) fn shown(rows: u64) -> String {
     let unit = UNITS
         .iter()
-        .find(|(_, unit)| rows >= *unit && rows % unit == 0);
+        .find(|(_, unit)| rows >= *unit && rows.is_multiple_of(*unit));
     match unit {
         Some((letter, unit)) => format!("{}{letter}", rows / unit),
         None => rows.to_string(),

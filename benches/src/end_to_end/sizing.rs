@@ -1,7 +1,7 @@
 //! What hardware and time to expect for tables of other sizes, from measured rates.
 //!
 //! For each kernel the rates are those of the largest measured pair of equal tables; a size that
-//! was measured itself is marked as measured, every other as extrapolated. The model:
+//! was measured itself, within a tenth, is marked as measured, every other as extrapolated. The model:
 //!
 //! * processor time grows with the rows. (Sorting adds a logarithm; it is a small part.)
 //! * Each node has a machine of its own with so many processors. First both blind their own lists
@@ -12,6 +12,8 @@
 //! * Memory is bounded by `memory_limit`; lists that do not fit are on disk. Disk is what the larger
 //!   side's lists took at one time, for each row; from a measured size at which lists were on disk.
 //! * Bytes grow with the rows; the time to transfer them is not hidden behind the arithmetic.
+
+use std::fmt::Write as _;
 
 use crate::failure::{Failure, Outcome};
 use crate::report::{Report, Run};
@@ -46,9 +48,13 @@ pub(crate) fn render(report: &Report) -> Outcome<String> {
             .collect();
         runs.sort_by_key(|run| run.rows.receiver);
         let limit = limit.map_or_else(String::new, |limit| format!(", memory limit {limit}"));
-        text += &format!("Kernel `{kernel}`{limit}, {} profile, ", report.profile);
-        text += &of_kernel(&runs, report.machine.cores);
-        text.push('\n');
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            text,
+            "Kernel `{kernel}`{limit}, {} profile, {}",
+            report.profile,
+            of_kernel(&runs, report.machine.cores)
+        );
     }
     Ok(text)
 }
@@ -86,7 +92,7 @@ fn of_kernel(runs: &[&Run], cores_measured: u64) -> String {
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
     let mut table = Table::new(&headers);
     for rows in ROWS {
-        let measured = runs.iter().rev().find(|run| run.rows.receiver == rows);
+        let measured = runs.iter().rev().find(|run| close(run.rows.receiver, rows));
         let us = measured.map_or(rate, |run| run.best().cpu_us_per_element);
         let elements = float(2 * rows);
         let cpu = elements * us * 1e-6;
@@ -98,17 +104,15 @@ fn of_kernel(runs: &[&Run], cores_measured: u64) -> String {
         ));
         cells.push(match (measured, disk_bytes_per_row(largest)) {
             (Some(run), _) => size(float(run.best().peak_disk_bytes())),
-            (None, Some(bytes)) => size(bytes * float(rows)),
-            (None, None) => "not known".to_owned(),
+            (None, Some(bytes)) if rows > largest.rows.receiver => size(bytes * float(rows)),
+            _ => "not known".to_owned(),
         });
         cells.push(size(elements * bytes));
         cells.push(duration(elements * bytes * 8.0 / 1e9));
-        let origin = if measured.is_some() {
-            "measured"
-        } else {
-            "extrapolated"
-        };
-        cells.push(origin.to_owned());
+        cells.push(measured.map_or_else(
+            || "extrapolated".to_owned(),
+            |run| format!("measured at {}", shown(run.rows.receiver)),
+        ));
         table.push(cells);
     }
     format!(
@@ -118,6 +122,11 @@ fn of_kernel(runs: &[&Run], cores_measured: u64) -> String {
         shown(largest.rows.receiver),
         table.to_markdown()
     )
+}
+
+/// Whether a measured size stands for another: a tenth more or less changes nothing that is shown.
+const fn close(measured: u64, rows: u64) -> bool {
+    measured.abs_diff(rows) <= rows / 10
 }
 
 /// What lists on disk take; `None` if they were in memory.

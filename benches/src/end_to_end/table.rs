@@ -26,17 +26,18 @@ impl Table {
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         let mut text = String::new();
         for (number, row) in self.rows.iter().enumerate() {
-            for (cell, width) in row.iter().zip(&widths) {
-                text += &format!("| {cell:>width$} ");
-            }
-            text += "|\n";
+            let padded = row.iter().zip(&widths);
+            text += &line(
+                padded
+                    .map(|(cell, width)| format!("{cell:>width$}"))
+                    .collect(),
+            );
             if number == 0 {
-                for width in &widths {
-                    text += &format!("| {:->width$}: ", "", width = width.saturating_sub(1));
-                }
-                text += "|\n";
+                let rule = |width: &usize| "-".repeat(width.saturating_sub(1)) + ":";
+                text += &line(widths.iter().map(rule).collect());
             }
         }
         text

@@ -44,7 +44,10 @@ pub struct GroupFacts {
 impl GroupFacts {
     /// The number of groups, `other` included.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "there is always the group `other`")]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "there is always the group `other`"
+    )]
     pub const fn len(&self) -> usize {
         self.values.len() + 1
     }

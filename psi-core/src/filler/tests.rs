@@ -31,7 +31,7 @@ fn read_all(padded: &Padded<'_>, batch: usize) -> Vec<Digest> {
     let mut all = Vec::new();
     let mut out = vec![[9; 32]];
     loop {
-        reader.next_batch(&mut out, batch).unwrap();
+        reader.next_batch(&mut out, &mut Vec::new(), batch).unwrap();
         all.extend_from_slice(&out);
         if out.len() < batch {
             return all;

@@ -40,7 +40,7 @@ pub enum Control {
         /// The canonical encoding of `K_b`.
         point: [u8; 32],
     },
-    /// Receiver: what came out, to be put on the closing entry.
+    /// Receiver of a job that is a single count: what came out, to be put on the closing entry.
     Outcome(Outcome),
     /// Either side: still at work; resets the time limit for silence and says nothing else.
     Working,
@@ -57,6 +57,50 @@ pub enum Control {
     Settle(SettleState),
     /// Sequencer: both logs are equal and complete. Ends the stream.
     Settled,
+    /// Receiver, in a job of two matches: how many identities matched, in all parts.
+    MatchTotal {
+        /// The match.
+        match_index: u8,
+        /// The number of matched positions, summed over parts.
+        count: u64,
+    },
+    /// Receiver, to a Sender that is a recipient: what it may know of each part.
+    PartCounts {
+        /// The match.
+        match_index: u8,
+        /// One for each part, in their order.
+        parts: Vec<PartCount>,
+    },
+    /// Both sides, where both are recipients: the commitment to the own share of the sums.
+    ShareCommitment {
+        /// The match.
+        match_index: u8,
+        /// Spec 11 §8.
+        commitment: [u8; 64],
+    },
+    /// To a recipient: the own share of the sums; after its salt, if it was committed to.
+    Share {
+        /// The match.
+        match_index: u8,
+        /// Spec 11 §8.
+        share: Vec<u8>,
+    },
+    /// Requester: the commitment to all cells, to be put on the closing entry.
+    Output {
+        /// Present exactly if the responder is a recipient.
+        salt: Option<[u8; 32]>,
+        /// The salted commitment to the cells.
+        output_commitment: [u8; 64],
+    },
+}
+
+/// What a Sender that is a recipient may know of one part, of one size in all cases (Spec 05 §6.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct PartCount {
+    /// Whether the part has as many matches as the minimum asks for.
+    pub released: bool,
+    /// Its matches; 0 if they may not be shown, or if the payload counts them.
+    pub count: u64,
 }
 
 /// The requester's opening message.

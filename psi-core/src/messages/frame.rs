@@ -4,7 +4,8 @@
 //! 0      1                5
 //! | kind | length (u32)   | body, `length` bytes
 //!   kind 1: one control message
-//!   kind 2: | list (u8) | match (u8) | part (u16) | bytes of the list's code (Spec 06 §5) |
+//!   kind 2: | list (u8) | match (u8) | part (u16) | bytes of the list's code (Spec 06 §5), or
+//!           records of a transfer (Spec 11 §2) |
 //! ```
 //! All integers are big-endian. A frame never exceeds its kind's limit, and the reader learns that
 //! from the five header bytes before it allocates.
@@ -41,8 +42,8 @@ pub enum ListId {
     Evaluated,
     /// `K_b`, one record. Travels as a control message; named here for the transcript.
     SenderKey,
-    /// The Sender's points for the base transfers, one record. Like the four that follow not yet
-    /// carried by any frame; named here for the transcript (Spec 11 §2).
+    /// The Sender's points for the base transfers, one record (Spec 11 §2), as are the four that
+    /// follow: they travel as they are, without the code of sorted lists.
     BasePoints,
     /// The Receiver's keys for the base transfers, one record.
     BaseKeys,
@@ -77,6 +78,11 @@ impl ListId {
             1 => Some(Self::Blinded),
             2 => Some(Self::Tags),
             3 => Some(Self::Evaluated),
+            5 => Some(Self::BasePoints),
+            6 => Some(Self::BaseKeys),
+            7 => Some(Self::Columns),
+            8 => Some(Self::ColumnCheck),
+            9 => Some(Self::Corrections),
             _ => None,
         }
     }
@@ -89,7 +95,7 @@ pub struct RowsHeader {
     pub list: ListId,
     /// The match, 0 or 1.
     pub match_index: u8,
-    /// The part of the Receiver's list; 0 for tags.
+    /// The part of the Receiver's list; 0 for lists that have none.
     pub part: u16,
 }
 

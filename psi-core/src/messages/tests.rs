@@ -91,10 +91,15 @@ fn a_rows_body_without_header_or_bytes_is_refused() {
 }
 
 #[test]
-fn only_three_lists_travel_as_rows() {
+fn all_lists_but_the_senders_key_travel_as_rows() {
     for list in 0..=u8::MAX {
-        let known = RowsHeader::split(&[list, 0, 0, 0, 9]).is_ok();
-        assert_eq!(known, (1..=3).contains(&list), "list {list}");
+        let body = [list, 0, 0, 0, 9];
+        let split = RowsHeader::split(&body);
+        let known = (1..=9).contains(&list) && list != 4;
+        assert_eq!(split.is_ok(), known, "list {list}");
+        if let Ok((header, _)) = split {
+            assert_eq!(header.list.number(), list);
+        }
     }
     assert_eq!(ListId::SenderKey.number(), 4);
 }

@@ -1,7 +1,6 @@
 //! The Receiver of a transfer: holds the match bits, learns nothing of the payload.
 //!
-//! Spec 11 §2 to §7. Will be called by whoever runs a match (Spec 04) once its match bits are
-//! known; until then by tests and benchmarks.
+//! Spec 11 §2 to §7. Called by [`crate::session::Exchange`] when the match bits are known.
 //!
 //! Cost per row, for L components: `5 + L/2` AES blocks (four of columns, one hash of `1 + L/2`),
 //! one multiplication in GF(2^128), `16 + 8 L` bytes of SHA-512. Columns are made again from their

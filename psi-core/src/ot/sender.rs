@@ -1,8 +1,7 @@
 //! The Sender of a transfer: holds the payload, learns nothing of the match bits.
 //!
-//! Spec 11 §2 to §7. Will be called by whoever runs a match (Spec 04) once its last check has
-//! passed; until then by tests and benchmarks. Never sends a correction before the consistency
-//! check has held.
+//! Spec 11 §2 to §7. Called by [`crate::session::Exchange`] when R has been sent. Never sends a
+//! correction before the consistency check has held.
 //!
 //! Cost per row, for L components: `4 + L` AES blocks (two of columns, two hashes of `1 + L/2`),
 //! one multiplication in GF(2^128), `16 + 8 L` bytes of SHA-512; 16 bytes kept in the store.

@@ -63,6 +63,16 @@ impl Share {
         }
     }
 
+    /// Gives up the sums of a part: nobody can open them any more, as the share that would complete
+    /// the other side's is gone.
+    pub fn withhold(&mut self, part: u16) {
+        let components = self.setup.components();
+        let start = usize::from(part) * components;
+        for value in self.values.iter_mut().skip(start).take(components) {
+            *value = 0;
+        }
+    }
+
     /// Adds noise, one number per part and component, part by part.
     ///
     /// This is the place where differential privacy enters: each side adds its own noise to its own

@@ -1,101 +1,152 @@
-//! The Receiver: sends its blinded list, receives tags and the shuffled reply, and learns how many
-//! of the Sender's anonymous positions match.
+//! The Receiver: sends its blinded list, receives tags and the shuffled reply, and learns which of
+//! the Sender's anonymous positions match in each part of its list.
 //!
-//! Spec 04 §1, steps 1, 2 and 4, and Spec 05 §6. Called by the node's job runner. Never learns
-//! which of its own identifiers match, because the reply is one global sort.
+//! Spec 04 §1, steps 1, 2 and 4. Called by [`super::Exchange`]. Never learns which of its own
+//! identifiers match, because the reply to each part is one global sort.
 //!
-//! Cost: `2 * N1` multiplications, one sort of `N1` points, one of `N1` tags.
+//! Cost: `2 * N1` multiplications, one sort of `N1` points, one of `N1` tags; with payload one bit
+//! of memory per part and position.
 
 use std::sync::Arc;
 
-use super::{
-    Accepted, Awaiting, Incoming, MatchSetup, SharedList, Tools, list_transcript, opened_cell,
-};
+use zeroize::Zeroizing;
+
+use super::held::{Held, Lists};
+use super::incoming::{Accepted, Incoming};
+use super::setup::OwnList;
+use super::{Awaiting, MatchSetup, SharedList, Tools, list_transcript};
 use crate::canary::{Canaries, CanaryCheck};
 use crate::error::{Code, Error};
 use crate::group::{Element, SecretScalar};
 use crate::kernel::{DecodeFailed, batch};
 use crate::matching;
 use crate::messages::frame::{ListId, RowsHeader};
-use crate::messages::{Opening, Outcome};
+use crate::ot::choices::Choices;
 use crate::progress::Stage;
-use crate::receipt::{Cell, output_commitment};
 use crate::seed::{JobSeed, Purpose};
+use crate::spec::PartSize;
 use crate::store::{RecordList, RecordWriter};
 use crate::tag;
-use crate::transcript::{Direction, ListTranscript, Transcripts, combine};
+use crate::transcript::ListTranscript;
+
+/// Bytes of the number of a part, which stands behind a tag where there are several.
+const PART_BYTES: usize = 2;
 
 /// The Receiver's first step.
 pub struct Blinded {
     /// Kept: what comes next.
     pub state: ExpectSenderKey,
-    /// Sent: the list A, `N1` points in ascending order.
-    pub message: SharedList,
+    /// Sent: the lists `A_g`, one for each part, `N1_g` points in ascending order.
+    pub messages: Vec<SharedList>,
 }
 
-/// Blinds the own list: `A = sort(a*H(x) u filler u canaries r_i*G)`.
+/// Blinds the own lists: `A_g = sort(a_g*H(x) u filler u canaries r_i*G)`, each part under a scalar
+/// of its own.
 ///
-/// `identities` are the distinct digests of the own rows that pass the filter, ascending.
+/// `parts` are the distinct digests of the own rows that pass the filter, ascending, one list for
+/// each part of the specification.
 ///
 /// # Errors
-/// [`Error::Limit`] if there are more identities than registered; errors of the store;
-/// [`Error::Cancelled`].
+/// [`Error::Limit`] if there are more identities than registered; [`Error::ApiMisuse`] if there are
+/// more or fewer lists than parts; errors of the store; [`Error::Cancelled`].
 pub fn blind(
     setup: MatchSetup,
     seed: &JobSeed,
-    identities: &dyn RecordList,
+    parts: &[SharedList],
     tools: Tools,
 ) -> Result<Blinded, Error> {
+    if parts.len() != setup.parts.len() {
+        return Err(Error::ApiMisuse("one list for each part"));
+    }
     let index = setup.match_index;
-    let scalar = seed.stream(Purpose::BlindingScalar, index, 0).scalar();
-    let canaries = Canaries::draw(
-        &mut seed.stream(Purpose::Canaries, index, 0),
-        setup.part.canaries,
-        tools.kernel.as_ref(),
-    );
-    let mut writer = tools.store.unsorted(32)?;
-    writer.push(canaries.points().as_flattened())?;
-    let mut filler = seed.stream(Purpose::Filler, index, 0);
-    let total = setup.part.identities;
-    setup.multiply_own_list(identities, total, &mut filler, &scalar, &tools, |points| {
-        Ok(writer.push(points.as_flattened())?)
-    })?;
-    let message: SharedList = Arc::from(writer.finish()?);
-    let sent = list_transcript(ListId::Blinded, index, message.as_ref())?;
+    let mut blinding = Blinding {
+        setup: &setup,
+        seed,
+        tools: &tools,
+        done: 0,
+    };
+    let (mut scalars, mut canaries) = (Vec::new(), Vec::new());
+    let (mut messages, mut sent) = (Vec::<SharedList>::new(), Vec::new());
+    for ((part, size), list) in (0..).zip(&setup.parts).zip(parts) {
+        let scalar = seed.stream(Purpose::BlindingScalar, index, part).scalar();
+        let mixed_in = Canaries::draw(
+            &mut seed.stream(Purpose::Canaries, index, part),
+            size.canaries,
+            tools.kernel.as_ref(),
+        );
+        let message = blinding.part(part, *size, list.as_ref(), (&scalar, &mixed_in))?;
+        let message: SharedList = Arc::from(message);
+        sent.push(list_transcript(
+            ListId::Blinded,
+            (index, part),
+            message.as_ref(),
+        )?);
+        scalars.push(scalar);
+        canaries.push(mixed_in);
+        messages.push(message);
+    }
     let keep = Keep {
-        setup,
-        seed_salt: result_salt(seed, index),
-        scalar,
-        tools,
+        scalars,
         sent,
+        setup,
+        tools,
     };
     Ok(Blinded {
         state: ExpectSenderKey { keep, canaries },
-        message,
+        messages,
     })
 }
 
-fn result_salt(seed: &JobSeed, match_index: u8) -> [u8; 32] {
-    let mut salt = [0; 32];
-    seed.stream(Purpose::ResultSalt, match_index, 0)
-        .fill(&mut salt);
-    salt
+/// Blinds one part after the other.
+struct Blinding<'a> {
+    setup: &'a MatchSetup,
+    seed: &'a JobSeed,
+    tools: &'a Tools,
+    /// Identities and filler of the parts before.
+    done: u64,
+}
+
+impl Blinding<'_> {
+    fn part(
+        &mut self,
+        part: u16,
+        size: PartSize,
+        identities: &dyn RecordList,
+        (scalar, canaries): (&SecretScalar, &Canaries),
+    ) -> Result<Box<dyn RecordList>, Error> {
+        let (setup, tools) = (self.setup, self.tools);
+        let mut writer = tools.store.unsorted(32)?;
+        writer.push(canaries.points().as_flattened())?;
+        let mut filler = self.seed.stream(Purpose::Filler, setup.match_index, part);
+        let total = setup.parts.iter().map(|size| size.identities).sum();
+        let list = OwnList {
+            records: identities,
+            payload_bytes: 0,
+            size: size.identities,
+            progress: (self.done, total),
+        };
+        setup.multiply_own_list(&list, &mut filler, scalar, tools, |points, _| {
+            Ok(writer.push(points.as_flattened())?)
+        })?;
+        self.done += size.identities;
+        Ok(writer.finish()?)
+    }
 }
 
 /// What the Receiver carries from state to state.
 struct Keep {
     setup: MatchSetup,
-    seed_salt: [u8; 32],
-    scalar: SecretScalar,
+    /// One for each part.
+    scalars: Vec<SecretScalar>,
     tools: Tools,
-    /// Transcript of A.
-    sent: [u8; 64],
+    /// Transcripts of the parts of A.
+    sent: Vec<[u8; 64]>,
 }
 
 /// Awaits `K_b`.
 pub struct ExpectSenderKey {
     keep: Keep,
-    canaries: Canaries,
+    canaries: Vec<Canaries>,
 }
 
 impl ExpectSenderKey {
@@ -114,11 +165,13 @@ impl ExpectSenderKey {
             ));
         }
         let key = Element::decode(point)?;
-        let canaries = canaries.expect_under(&key);
+        let canaries = canaries.into_iter();
+        let canaries = canaries.map(|of_part| of_part.expect_under(&key)).collect();
         let mut transcript = ListTranscript::new(ListId::SenderKey, match_index, 0, 32, 1);
         transcript.update(point);
         let width = setup.tag_bytes;
-        let incoming = Incoming::new(ListId::Tags, match_index, width, setup.sender_size)?;
+        let header = setup.header(ListId::Tags, 0);
+        let incoming = Incoming::new(header, width, setup.sender_size)?;
         let writer = keep.tools.store.in_order(width)?;
         Ok(ExpectTags {
             key: transcript.finish(),
@@ -134,7 +187,7 @@ impl ExpectSenderKey {
 pub struct ExpectTags {
     keep: Keep,
     key: [u8; 64],
-    canaries: CanaryCheck,
+    canaries: Vec<CanaryCheck>,
     incoming: Incoming,
     writer: Box<dyn RecordWriter>,
 }
@@ -171,42 +224,102 @@ impl ExpectTags {
         let received = vec![key, incoming.finish()];
         let tags = writer.finish()?;
         let setup = &keep.setup;
-        let points = setup.part.points();
-        let incoming = Incoming::new(ListId::Evaluated, setup.match_index, 32, points)?;
-        let writer = keep.tools.store.unsorted(setup.tag_bytes)?;
-        let unblind = keep.scalar.invert();
-        let done = 0;
+        let unblind = keep.scalars.iter().map(SecretScalar::invert).collect();
+        let part_bytes = if setup.parts.len() > 1 { PART_BYTES } else { 0 };
+        let writer = keep.tools.store.unsorted(setup.tag_bytes + part_bytes)?;
+        let reply = Reply {
+            unblind,
+            part_bytes,
+            writer,
+            done: 0,
+        };
         Ok(Awaiting::Done(ExpectEvaluated {
+            incoming: evaluated(setup, 0)?,
+            part: 0,
             keep,
             received,
             canaries,
             tags,
-            unblind,
-            incoming,
-            writer,
-            done,
+            reply,
         }))
     }
 }
 
-/// Awaits the Sender's reply R.
+/// What is expected as the reply to a part.
+fn evaluated(setup: &MatchSetup, part: u16) -> Result<Incoming, Error> {
+    let size = setup
+        .parts
+        .get(usize::from(part))
+        .ok_or(Error::ApiMisuse("a part that the match does not have"))?;
+    Incoming::new(setup.header(ListId::Evaluated, part), 32, size.points())
+}
+
+/// Awaits the Sender's reply R, part by part.
 pub struct ExpectEvaluated {
     keep: Keep,
-    /// Transcripts of `K_b` and of the tags.
+    /// Transcripts of `K_b`, of the tags and of the parts of R that have come.
     received: Vec<[u8; 64]>,
-    canaries: CanaryCheck,
+    canaries: Vec<CanaryCheck>,
     tags: Box<dyn RecordList>,
-    unblind: SecretScalar,
+    /// The part that is awaited.
+    part: u16,
     incoming: Incoming,
+    reply: Reply,
+}
+
+/// What the points of R become.
+struct Reply {
+    /// The inverse scalar of each part.
+    unblind: Vec<SecretScalar>,
+    /// Bytes of the part's number behind each tag: none where there is one part.
+    part_bytes: usize,
+    /// The tags of all parts in one list, so that one pass over the Sender's tags finds all.
     writer: Box<dyn RecordWriter>,
     done: u64,
 }
 
+impl Reply {
+    /// Removes the own blinding from points of a part and keeps their tags.
+    fn add(
+        &mut self,
+        setup: &MatchSetup,
+        tools: &Tools,
+        part: u16,
+        points: &[[u8; 32]],
+    ) -> Result<(), Error> {
+        let unblind = self
+            .unblind
+            .get(usize::from(part))
+            .ok_or(Error::ApiMisuse("a part that the match does not have"))?;
+        let mut plain = vec![[0; 32]; points.len()];
+        let kernel = tools.kernel.as_ref();
+        batch::decode_mul_encode(kernel, points, unblind, &mut plain).map_err(decode_failed)?;
+        let mut tags = Vec::new();
+        let (job_id, width) = (&setup.job_id, setup.tag_bytes);
+        tag::tags(job_id, setup.match_index, &plain, width, &mut tags);
+        if self.part_bytes == 0 {
+            self.writer.push(&tags)?;
+        } else {
+            let part = part.to_be_bytes();
+            let marked = tags
+                .chunks_exact(width)
+                .flat_map(|tag| tag.iter().chain(&part));
+            self.writer.push(&marked.copied().collect::<Vec<u8>>())?;
+        }
+        self.done += points.len() as u64;
+        tools
+            .progress
+            .report(Stage::Match, self.done, setup.points())
+    }
+}
+
 impl ExpectEvaluated {
-    /// Points that have come.
+    /// Records of this match that have come: the tags, and points of all parts.
     #[must_use]
-    pub const fn received(&self) -> u64 {
-        self.incoming.count()
+    pub fn received(&self) -> u64 {
+        let before = self.keep.setup.parts.iter().take(usize::from(self.part));
+        let before: u64 = before.map(PartSize::points).sum();
+        self.tags.len() + before + self.incoming.count()
     }
 
     /// Takes the next bytes of the code of R, removes the own blinding of its points and computes
@@ -221,54 +334,90 @@ impl ExpectEvaluated {
         header: RowsHeader,
         bytes: &[u8],
     ) -> Result<Awaiting<Self, Matched>, Error> {
-        let (setup, tools) = (&self.keep.setup, &self.keep.tools);
+        let (setup, tools, part) = (&self.keep.setup, &self.keep.tools, self.part);
+        let canaries = self
+            .canaries
+            .get_mut(usize::from(part))
+            .ok_or(Error::ApiMisuse("a part that the match does not have"))?;
         let complete = self.incoming.accept_points(header, bytes, |points| {
-            self.canaries.push(points)?;
-            let mut plain = vec![[0; 32]; points.len()];
-            let kernel = tools.kernel.as_ref();
-            batch::decode_mul_encode(kernel, points, &self.unblind, &mut plain)
-                .map_err(decode_failed)?;
-            let mut tags = Vec::new();
-            let (job_id, width) = (&setup.job_id, setup.tag_bytes);
-            tag::tags(job_id, setup.match_index, &plain, width, &mut tags);
-            self.writer.push(&tags)?;
-            self.done += points.len() as u64;
-            let total = setup.part.points();
-            tools.progress.report(Stage::Match, self.done, total)
+            canaries.push(points)?;
+            self.reply.add(setup, tools, part, points)
         })?;
-        if complete {
-            self.finish().map(Awaiting::Done)
-        } else {
-            Ok(Awaiting::More(self))
+        if !complete {
+            return Ok(Awaiting::More(self));
         }
+        self.part += 1;
+        if usize::from(self.part) == setup.parts.len() {
+            self.received.push(self.incoming.finish());
+            return finish(
+                self.keep,
+                self.received,
+                self.canaries,
+                self.tags.as_ref(),
+                self.reply,
+            )
+            .map(Awaiting::Done);
+        }
+        let next = evaluated(setup, self.part)?;
+        self.received
+            .push(std::mem::replace(&mut self.incoming, next).finish());
+        Ok(Awaiting::More(self))
     }
+}
 
-    fn finish(self) -> Result<Matched, Error> {
-        let Self {
-            keep,
-            mut received,
-            canaries,
-            tags,
-            incoming,
-            writer,
-            ..
-        } = self;
-        canaries.finish()?;
-        received.push(incoming.finish());
-        let own = writer.finish()?;
-        let count = matching::merge(own.as_ref(), tags.as_ref(), |_| {})?;
-        let job_id = &keep.setup.job_id;
-        let transcripts = Transcripts {
-            to_sender: combine(job_id, Direction::ToSender, &[keep.sent]),
-            to_receiver: combine(job_id, Direction::ToReceiver, &received),
-        };
-        Ok(Matched {
-            count,
-            salt: keep.seed_salt,
-            setup: keep.setup,
-            transcripts,
-        })
-    }
+/// Checks the canaries of all parts and matches the tags of R with the Sender's.
+///
+/// # Discussion
+/// A canary that is missing in one part is reported when all parts are there: the moment of an abort
+/// would otherwise tell which part it stood in.
+fn finish(
+    keep: Keep,
+    received: Vec<[u8; 64]>,
+    canaries: Vec<CanaryCheck>,
+    tags: &dyn RecordList,
+    reply: Reply,
+) -> Result<Matched, Error> {
+    let setup = keep.setup;
+    canaries.into_iter().try_for_each(CanaryCheck::finish)?;
+    let own = reply.writer.finish()?;
+    let mut counts = Zeroizing::new(vec![0; setup.parts.len()]);
+    let mut choices = match setup.transfer()? {
+        Some(transfer) => Some(Choices::new(&transfer)?),
+        None => None,
+    };
+    matching::merge_marked(own.as_ref(), tags, |position, mark| {
+        // Without a mark there is one part.
+        let part = <[u8; PART_BYTES]>::try_from(mark).map_or(0, u16::from_be_bytes);
+        if let Some(count) = counts.get_mut(usize::from(part)) {
+            *count += 1;
+        }
+        match &mut choices {
+            Some(choices) => choices.mark(part, position),
+            None => Ok(()),
+        }
+    })?;
+    Ok(Matched {
+        held: Held::of_receiver(
+            setup,
+            counts,
+            Lists {
+                to_sender: keep.sent,
+                to_receiver: received,
+            },
+        ),
+        choices,
+    })
+}
+
+/// The match is done; no count has been shown to anyone.
+///
+/// # Security
+/// No `Debug`: a count below the minimum must not be printed or stored.
+pub struct Matched {
+    /// Kept to the opening.
+    pub(super) held: Held,
+    /// The match bits, if there is payload to be transferred.
+    pub(super) choices: Option<Choices>,
 }
 
 /// What to answer when a batch from the peer does not decode.
@@ -280,53 +429,5 @@ pub(super) fn decode_failed(failed: DecodeFailed) -> Error {
             Code::NonCanonicalElement,
             "an element is not canonically encoded",
         )
-    }
-}
-
-/// The match is done; the count has not been shown to anyone.
-///
-/// # Security
-/// No `Debug`: a count below the minimum must not be printed or stored.
-pub struct Matched {
-    setup: MatchSetup,
-    count: u64,
-    salt: [u8; 32],
-    transcripts: Transcripts,
-}
-
-/// What the Receiver's side keeps and what it sends at the end.
-pub struct Released {
-    /// Kept: the cell that the Receiver's analyst may see, if it is a recipient.
-    pub cell: Cell,
-    /// Kept: the salt of the output commitment.
-    pub salt: [u8; 32],
-    /// Kept: for the closing entry.
-    pub transcripts: Transcripts,
-    /// Sent to the Sender.
-    pub message: Outcome,
-}
-
-impl Matched {
-    /// Applies the minimum and forgets a count below it.
-    #[must_use]
-    pub fn release(self) -> Released {
-        let released = self.count >= self.setup.minimum;
-        let count = if released { self.count } else { 0 };
-        let opening = Opening {
-            released,
-            count,
-            salt: self.salt,
-        };
-        let cell = opened_cell(&opening);
-        let message = Outcome {
-            opening: self.setup.sender_is_recipient.then_some(opening),
-            output_commitment: output_commitment(&self.salt, &[cell]),
-        };
-        Released {
-            cell,
-            salt: self.salt,
-            transcripts: self.transcripts,
-            message,
-        }
     }
 }

@@ -1,17 +1,19 @@
 //! The numbers of one match, read off the job specification, and the own list made ready for it.
 
+use zeroize::Zeroizing;
+
 use super::{BATCH_RECORDS, Tools};
 use crate::error::Error;
 use crate::filler::Padded;
 use crate::group::SecretScalar;
 use crate::identifier::domain_tag;
 use crate::kernel::batch;
+use crate::messages::frame::{ListId, RowsHeader};
+use crate::ot::TransferSetup;
 use crate::progress::Stage;
 use crate::seed::SeedStream;
-use crate::spec::{JobId, JobSpec, PartSize, Party};
+use crate::spec::{ComponentKind, JobId, JobSpec, PartSize};
 use crate::store::RecordList;
-
-use zeroize::Zeroizing;
 
 /// What both roles need to know about one match.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,85 +22,149 @@ pub struct MatchSetup {
     pub job_id: JobId,
     /// Which match of the job, 0 or 1; enters every label and every hash.
     pub match_index: u8,
-    /// The Receiver's list.
-    pub part: PartSize,
+    /// The parts of the Receiver's list.
+    pub parts: Vec<PartSize>,
     /// Tags that the Sender sends.
     pub sender_size: u64,
     /// Bytes of one tag.
     pub tag_bytes: usize,
+    /// Payload numbers at one of the Sender's positions; 0 if everything is read from match bits.
+    pub components: u16,
+    /// Whether the payload counts the identities of the Sender's groups, so that a part's matches
+    /// are nobody's output.
+    pub counts_identities: bool,
     /// Fewest distinct identities on which a result, or a list, may rest.
     pub minimum: u64,
+    /// Whether the Receiver's side receives the result.
+    pub receiver_is_recipient: bool,
     /// Whether the Sender's side receives the result.
     pub sender_is_recipient: bool,
     /// The domain-separation tag of the hash to the group.
     pub(super) domain_tag: Vec<u8>,
 }
 
+/// An own list that is to be multiplied.
+pub(super) struct OwnList<'a> {
+    /// Digests, ascending and distinct, each with its payload.
+    pub(super) records: &'a dyn RecordList,
+    /// Bytes of payload.
+    pub(super) payload_bytes: usize,
+    /// The registered number of identities.
+    pub(super) size: u64,
+    /// Records of this match that were multiplied before, and in all.
+    pub(super) progress: (u64, u64),
+}
+
 impl MatchSetup {
-    /// The first match of the job.
+    /// The match `match_index` of the job.
     ///
     /// # Errors
-    /// [`Error::ApiMisuse`] if the specification was not made by [`JobSpec::assemble`].
-    pub fn new(spec: &JobSpec) -> Result<Self, Error> {
-        let [part] = spec.parts.as_slice() else {
-            return Err(Error::ApiMisuse("a count has one part"));
-        };
-        let sender: Party = spec.receiver.other();
+    /// [`Error::ApiMisuse`] if there is none, or if the specification was not made by
+    /// [`JobSpec::assemble`].
+    pub fn new(spec: &JobSpec, match_index: u8) -> Result<Self, Error> {
+        let matches = spec.matches();
+        let of = matches
+            .get(usize::from(match_index))
+            .ok_or(Error::ApiMisuse("a match that the job does not have"))?;
+        let components = u16::try_from(of.payload.width());
+        if of.parts.is_empty() || u16::try_from(of.parts.len()).is_err() {
+            return Err(Error::ApiMisuse("parts that no specification has"));
+        }
         Ok(Self {
             job_id: spec.job_id(),
-            match_index: 0,
-            part: *part,
-            sender_size: spec.sender_size,
-            tag_bytes: usize::from(spec.tag_bytes),
+            match_index,
+            parts: of.parts.clone(),
+            sender_size: of.sender_size,
+            tag_bytes: usize::from(of.tag_bytes),
+            components: components
+                .map_err(|_| Error::ApiMisuse("components that no specification has"))?,
+            counts_identities: of.payload.find(ComponentKind::Identities).is_some(),
             minimum: spec.minimum,
-            sender_is_recipient: spec.recipients.include(sender),
+            receiver_is_recipient: spec.recipients.include(of.receiver),
+            sender_is_recipient: spec.recipients.include(of.receiver.other()),
             domain_tag: domain_tag(&spec.requester.facts.key_kinds),
         })
     }
 
-    /// Feeds `encode(k * H(x))` to `sink` for every identity and for as much filler as makes
-    /// `total`, in one sequence that does not tell them apart.
+    /// Points that the Receiver sends in all parts, and gets back.
+    #[must_use]
+    pub fn points(&self) -> u64 {
+        self.parts.iter().map(PartSize::points).sum()
+    }
+
+    /// Bytes of the payload at one position.
+    pub(super) fn payload_bytes(&self) -> usize {
+        8 * usize::from(self.components)
+    }
+
+    /// The oblivious transfer that follows the match; none if there is no payload.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if the parts have more rows than one transfer takes.
+    pub(super) fn transfer(&self) -> Result<Option<TransferSetup>, Error> {
+        if self.components == 0 {
+            return Ok(None);
+        }
+        let parts = u16::try_from(self.parts.len())
+            .map_err(|_| Error::ApiMisuse("parts that no specification has"))?;
+        let (job_id, index) = (self.job_id, self.match_index);
+        TransferSetup::new(job_id, index, parts, self.sender_size, self.components).map(Some)
+    }
+
+    /// The name of a list of this match on the wire.
+    pub(super) const fn header(&self, list: ListId, part: u16) -> RowsHeader {
+        RowsHeader {
+            list,
+            match_index: self.match_index,
+            part,
+        }
+    }
+
+    /// Feeds `encode(k * H(x))`, and the payload, to `sink` for every identity and for as much
+    /// filler as the list's size asks for, in one sequence that does not tell them apart.
     ///
     /// A list with fewer real identities than the minimum is replaced by filler as a whole (Spec
     /// 05 §7).
     ///
     /// # Errors
-    /// [`Error::Limit`] if there are more identities than `total`; errors of the store and of
+    /// [`Error::Limit`] if there are more identities than registered; errors of the store and of
     /// `sink`; [`Error::Cancelled`].
     pub(super) fn multiply_own_list(
         &self,
-        identities: &dyn RecordList,
-        total: u64,
+        list: &OwnList<'_>,
         filler: &mut SeedStream,
         k: &SecretScalar,
         tools: &Tools,
-        mut sink: impl FnMut(&[[u8; 32]]) -> Result<(), Error>,
+        mut sink: impl FnMut(&[[u8; 32]], &[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        if identities.len() > total {
+        let identities = list.records;
+        if identities.len() > list.size {
             return Err(Error::Limit {
                 what: "the number of distinct identities",
                 value: identities.len(),
-                limit: total,
+                limit: list.size,
             });
         }
         let real = (identities.len() >= self.minimum).then_some(identities);
-        let padded = Padded::new(real, total, filler, tools.store.as_ref())?;
+        let (store, bytes) = (tools.store.as_ref(), list.payload_bytes);
+        let padded = Padded::with_payload(real, bytes, list.size, filler, store)?;
         let mut reader = padded.reader()?;
-        let mut digests = Zeroizing::new(Vec::with_capacity(BATCH_RECORDS));
-        let mut following = Zeroizing::new(Vec::with_capacity(BATCH_RECORDS));
-        reader.next_batch(&mut digests, BATCH_RECORDS)?;
-        let mut done = 0;
-        while !digests.is_empty() {
+        let mut now = Batch::new(bytes);
+        let mut following = Batch::new(bytes);
+        reader.next_batch(&mut now.digests, &mut now.payload, BATCH_RECORDS)?;
+        let (mut done, total) = list.progress;
+        while !now.digests.is_empty() {
             // While these are multiplied, one thread reads what comes next.
+            let Batch { digests, payload } = &mut following;
             let (points, ready) = rayon::join(
-                || self.multiply(&digests, k, tools),
-                || reader.next_batch(&mut following, BATCH_RECORDS),
+                || self.multiply(&now.digests, k, tools),
+                || reader.next_batch(digests, payload, BATCH_RECORDS),
             );
             ready?;
-            sink(&points)?;
+            sink(&points, &now.payload)?;
             done += points.len() as u64;
             tools.progress.report(Stage::Blind, done, total)?;
-            std::mem::swap(&mut digests, &mut following);
+            std::mem::swap(&mut now, &mut following);
         }
         Ok(())
     }
@@ -114,5 +180,21 @@ impl MatchSetup {
         let kernel = tools.kernel.as_ref();
         batch::hash_mul_encode(kernel, &self.domain_tag, digests, k, &mut points);
         points
+    }
+}
+
+/// Digests of a list, and their payload.
+struct Batch {
+    digests: Zeroizing<Vec<[u8; 32]>>,
+    payload: Zeroizing<Vec<u8>>,
+}
+
+impl Batch {
+    /// With room for a whole batch: what a growing buffer outgrows would not be erased.
+    fn new(payload_bytes: usize) -> Self {
+        Self {
+            digests: Zeroizing::new(Vec::with_capacity(BATCH_RECORDS)),
+            payload: Zeroizing::new(Vec::with_capacity(BATCH_RECORDS * payload_bytes)),
+        }
     }
 }

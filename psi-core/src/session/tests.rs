@@ -1,4 +1,4 @@
-//! Two parties in memory: [`Pair`] runs a whole match and lets a test stand on the wire.
+//! Two parties in memory: [`Pair`] runs a whole job and lets a test stand on the wire.
 
 mod answers;
 mod barrier;
@@ -6,23 +6,28 @@ mod collisions;
 mod equal_work;
 mod hostile;
 mod kernels;
+mod opened;
+mod pair;
+mod sums;
+mod table;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::receiver::{self, Released};
-use super::sender::{self, Learned};
-use super::{Awaiting, MatchSetup, SharedList, Tools};
+use pair::{Ends, Pair};
+
+use super::opened::Opened;
+use super::{Awaiting, JobLists, MatchSetup, SharedList, Tools};
 use crate::error::Error;
 use crate::facts::TableFacts;
 use crate::identifier::{IdentifierKind, IdentityHasher};
 use crate::kernel::Kernel;
 use crate::kernel::portable::Portable;
 use crate::limits;
-use crate::list::{RecordCodec as _, Rice, encode_list};
+use crate::list::{RecordCodec as _, Rice};
 use crate::messages::frame::{ListId, RowsHeader};
 use crate::progress::Silent;
-use crate::seed::JobSeed;
+use crate::receipt::Cell;
 use crate::spec::{Agreement, Half, JobSpec, Party, Recipients, Shape};
 use crate::store::{MemoryStore, RecordStore as _};
 
@@ -104,17 +109,6 @@ fn tools(kernel: Arc<dyn Kernel>) -> Tools {
     }
 }
 
-/// The frames in which a list travels, of at most `frame_bytes` bytes.
-fn frames(list: &SharedList, frame_bytes: usize) -> Vec<Vec<u8>> {
-    let mut frames = Vec::new();
-    encode_list(&Rice, list.as_ref(), frame_bytes, &mut |piece| {
-        frames.push(piece.bytes);
-        Ok(())
-    })
-    .unwrap();
-    frames
-}
-
 /// The records of a list, one after the other.
 fn records(list: &SharedList) -> Vec<u8> {
     let mut records = Vec::new();
@@ -141,77 +135,54 @@ const fn rows(list: ListId) -> RowsHeader {
     }
 }
 
-/// What both sides know after a match, and what has crossed the wire.
-struct Ends {
-    receiver: Released,
-    sender: Learned,
-    /// The frames of the blinded list, of the tags and of the evaluated list.
-    wire: [Vec<Vec<u8>>; 3],
+/// The lists of one side of a single count.
+fn lists(spec: &JobSpec, own: Party, side: &Side) -> JobLists {
+    if spec.receiver == own {
+        JobLists {
+            parts: Some(vec![side.list()]),
+            positions: None,
+        }
+    } else {
+        JobLists {
+            parts: None,
+            positions: Some(side.list()),
+        }
+    }
 }
 
-/// A match between two honest sides, both seeds fixed, lists in frames of `frame_bytes`.
-fn run_match(
+/// A single count between two honest sides, the requester's first, lists in frames of
+/// `frame_bytes`.
+fn run_count(
     spec: &JobSpec,
-    receiver_side: &Side,
-    sender_side: &Side,
+    sides: [&Side; 2],
     kernel: &Arc<dyn Kernel>,
     frame_bytes: usize,
 ) -> Result<Ends, Error> {
-    let setup = MatchSetup::new(spec)?;
-    let receiver = receiver::blind(
-        setup.clone(),
-        &JobSeed::new([11; 32]),
-        receiver_side.list().as_ref(),
-        tools(Arc::clone(kernel)),
-    )?;
-    let sender = sender::encrypt(
-        setup,
-        &JobSeed::new([22; 32]),
-        sender_side.list().as_ref(),
-        tools(Arc::clone(kernel)),
-    )?;
-    let sent_tags = frames(&sender.message, frame_bytes);
-    let mut tags = sent_tags.iter();
-    let mut state = receiver.state.handle(0, &sender.key)?;
-    let mut expect_reply = loop {
-        match state.handle(rows(ListId::Tags), tags.next().unwrap())? {
-            Awaiting::More(same) => state = same,
-            Awaiting::Done(next) => break next,
-        }
-    };
-    let sent_points = frames(&receiver.message, frame_bytes);
-    let mut points = sent_points.iter();
-    let mut state = sender.state;
-    let evaluated = loop {
-        match state.handle(rows(ListId::Blinded), points.next().unwrap())? {
-            Awaiting::More(same) => state = same,
-            Awaiting::Done(evaluated) => break evaluated,
-        }
-    };
-    let sent_reply = frames(&evaluated.message, frame_bytes);
-    let mut reply = sent_reply.iter();
-    let matched = loop {
-        match expect_reply.handle(rows(ListId::Evaluated), reply.next().unwrap())? {
-            Awaiting::More(same) => expect_reply = same,
-            Awaiting::Done(matched) => break matched,
-        }
-    };
-    let receiver = matched.release();
-    let sender = evaluated.state.handle(&receiver.message)?;
-    Ok(Ends {
-        receiver,
-        sender,
-        wire: [sent_points, sent_tags, sent_reply],
-    })
+    let [requester, responder] = sides;
+    let lists = [
+        lists(spec, Party::Requester, requester),
+        lists(spec, Party::Responder, responder),
+    ];
+    Pair::start(spec, lists, &tools(Arc::clone(kernel)), frame_bytes)?.run()
 }
 
 /// Runs a count in which the first side asks, whichever side becomes Receiver.
 fn count(requester: &Side, responder: &Side) -> Ends {
     let spec = spec_of(requester, responder, Recipients::Both);
-    let (receiver, sender) = match spec.receiver {
-        Party::Requester => (requester, responder),
-        Party::Responder => (responder, requester),
-    };
     let kernel: Arc<dyn Kernel> = Arc::new(Portable);
-    run_match(&spec, receiver, sender, &kernel, limits::ROWS_BYTES_MAX).unwrap()
+    run_count(
+        &spec,
+        [requester, responder],
+        &kernel,
+        limits::ROWS_BYTES_MAX,
+    )
+    .unwrap()
+}
+
+/// The only cell of a single count.
+fn cell(opened: Option<&Opened>) -> Cell {
+    let [cell] = opened.unwrap().cells.as_slice() else {
+        panic!("a single count has one cell");
+    };
+    *cell
 }

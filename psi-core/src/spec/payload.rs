@@ -119,25 +119,41 @@ fn components(shape: &Shape, side: &SideShape, sender: &TableFacts) -> Vec<Compo
     components
 }
 
-/// Checks that a match opens no more numbers than are served.
-pub(super) fn check_cells(parts: u64, payload: &Payload) -> Result<(), Error> {
+/// Checks that a match opens no more numbers, and transfers no more rows, than are served.
+pub(super) fn check_cells(parts: u64, sender_size: u64, payload: &Payload) -> Result<(), Error> {
     let width = payload.width();
-    for (what, value, limit) in [
-        ("parts of the Receiver's list", parts, limits::PARTS_MAX),
+    // Without payload there is no transfer.
+    let rows = if width == 0 { 0 } else { sender_size };
+    let cells = Code::TooManyCells;
+    for (code, what, value, limit) in [
         (
+            cells,
+            "parts of the Receiver's list",
+            parts,
+            limits::PARTS_MAX,
+        ),
+        (
+            cells,
             "payload components at one position",
             width,
             limits::COMPONENTS_MAX,
         ),
         (
+            cells,
             "parts times payload components",
             parts.saturating_mul(width),
             limits::CELLS_MAX,
         ),
+        (
+            Code::SizeNotServed,
+            "parts times the Sender's identities, where sums are transferred",
+            parts.saturating_mul(rows),
+            limits::TRANSFER_ROWS_MAX,
+        ),
     ] {
         if value > limit {
             return Err(Error::Beyond {
-                code: Code::TooManyCells,
+                code,
                 what,
                 value,
                 limit,

@@ -64,9 +64,7 @@ pub(super) fn receivers(
     }
     let must_send = |party| {
         let facts = sides.of(party);
-        owns(party)
-            || (agreement.shape.rows && !facts.key_unique)
-            || !facts.groups_are_constant()
+        owns(party) || (agreement.shape.rows && !facts.key_unique) || !facts.groups_are_constant()
     };
     let receiver = match PARTIES.map(must_send) {
         [true, true] => {
@@ -113,15 +111,16 @@ pub(super) fn check_permissions(
         Party::Responder => agreement.responder_may_receive,
     };
     let learns = |party| agreement.recipients.include(party) || receivers.contains(&party);
-    if PARTIES.into_iter().any(|party| learns(party) && !may(party)) {
+    if PARTIES
+        .into_iter()
+        .any(|party| learns(party) && !may(party))
+    {
         return incompatible(
             Code::RecipientNotAllowed,
             "a recipient or Receiver who may not receive",
         );
     }
-    let both = PARTIES
-        .iter()
-        .all(|party| sides.of(*party).result_to_both);
+    let both = PARTIES.iter().all(|party| sides.of(*party).result_to_both);
     if agreement.recipients == Recipients::Both && !both {
         return incompatible(
             Code::RecipientNotAllowed,

@@ -78,10 +78,9 @@ impl Shape {
 impl SideShape {
     /// Checks that a half brings facts about exactly what is asked.
     pub(super) fn check(&self, facts: &TableFacts) -> Result<(), Error> {
-        let asked = self
-            .values
-            .iter()
-            .all(|value| (value.count || value.sum) && (!value.squares || value.sum && value.count));
+        let asked = self.values.iter().all(|value| {
+            (value.count || value.sum) && (!value.squares || value.sum && value.count)
+        });
         if !asked {
             return Err(Error::misbehaved(
                 Code::MalformedMessage,

@@ -253,7 +253,11 @@ async fn new_job(
             UserError::bad_input(error.body_text(), remedy),
         )
     })?;
-    let NewJob { collab, sql } = serde_json::from_slice(&body).map_err(|error| {
+    let NewJob {
+        collab,
+        sql,
+        recipients,
+    } = serde_json::from_slice(&body).map_err(|error| {
         bad(
             format!("the body is no job: {error}"),
             "send {\"collab\": \"…\", \"sql\": \"…\"}",
@@ -269,7 +273,12 @@ async fn new_job(
     tracing::info!(job = id, collab, "job requested");
     tokio::spawn(async move {
         // A task of its own, so that even a panic of the runner ends the job for its followers.
-        let run = tokio::spawn(job::request(ctx, handle, JobRequest { collab, sql }));
+        let request = JobRequest {
+            collab,
+            sql,
+            recipients: recipients.into(),
+        };
+        let run = tokio::spawn(job::request(ctx, handle, request));
         let ended = match run.await {
             Ok(outcome) => Ended::new(outcome.exit, outcome.document),
             Err(error) => crashed(&error),

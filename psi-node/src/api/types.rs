@@ -1,5 +1,7 @@
 //! The JSON of the local API. Field names are stable; fields may be added.
 
+use clap::ValueEnum;
+use psi_core::spec::Recipients;
 use serde::{Deserialize, Serialize};
 
 use crate::error::UserError;
@@ -14,6 +16,29 @@ pub struct NewJob {
     pub collab: String,
     /// The query.
     pub sql: String,
+    /// Who is to get the result.
+    #[serde(default)]
+    pub recipients: ResultFor,
+}
+
+/// Who is to get a result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ResultFor {
+    /// The member that asks
+    #[default]
+    Requester,
+    /// Both members, if the collaboration and both tables allow it
+    Both,
+}
+
+impl From<ResultFor> for Recipients {
+    fn from(choice: ResultFor) -> Self {
+        match choice {
+            ResultFor::Requester => Self::Requester,
+            ResultFor::Both => Self::Both,
+        }
+    }
 }
 
 /// The answer to a job that was begun or cancelled: its local id.
@@ -53,7 +78,7 @@ pub struct JobInfo {
     pub created_unix: i64,
     /// When it ended.
     pub finished_unix: Option<i64>,
-    /// The result document of a job that was requested here and has ended.
+    /// The result document of a job that has ended and whose result is for this node.
     pub result: Option<serde_json::Value>,
     /// How far it is, while it runs in this process.
     pub progress: Option<Snapshot>,

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use aggregator::{KeyReport, LoadReport, TableReport};
+use aggregator::{AggregateReport, KeyReport, LoadReport, TableReport};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -16,7 +16,8 @@ use crate::daemon;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
-use crate::lists::Lists;
+use crate::job::result::OTHER;
+use crate::lists::{self, Lists};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -41,7 +42,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, UserError> {
         .build()
         .map_err(|e| UserError::machine("cannot start the runtime", e))?;
     // A daemon may be running on the same state folder, with lists of its own.
-    let place = format!("check-{}", std::process::id());
+    let place = lists::place_of_this_process("check");
     let lists = Lists::new(&config);
     let (_, report) = runtime.block_on(daemon::load(&config, &lists, &place))?;
     match args.format {
@@ -121,7 +122,26 @@ fn table_text(text: &mut String, table: &TableReport) {
         let filter = if column.filter { "yes" } else { "-" };
         columns.row([column.name.as_str(), &column.kind, filter]);
     }
-    for table in [keys, columns].iter().filter(|table| !table.is_empty()) {
+    let mut dimensions = Table::new(&["DIMENSION", "GROUPS", "CONSTANT"]);
+    for dimension in &table.dimensions {
+        let mut groups = dimension.values.clone();
+        groups.push(OTHER.to_owned());
+        let constant = if dimension.constant { "yes" } else { "no" };
+        dimensions.row([dimension.name.as_str(), &groups.join(", "), constant]);
+    }
+    let mut aggregates = Table::new(&["AGGREGATE", "FUNCTIONS", "DECIMALS", "CLAMP", "NULL"]);
+    for aggregate in &table.aggregates {
+        let decimals = aggregate.decimals.map(|decimals| decimals.to_string());
+        aggregates.row([
+            aggregate.column.as_str(),
+            &functions(aggregate).join(", "),
+            decimals.as_deref().unwrap_or("-"),
+            if aggregate.clamped { "yes" } else { "-" },
+            &aggregate.nulls.to_string(),
+        ]);
+    }
+    let tables = [keys, columns, dimensions, aggregates];
+    for table in tables.iter().filter(|table| !table.is_empty()) {
         for line in table.render().lines() {
             let _ = writeln!(text, "  {line}");
         }
@@ -156,6 +176,22 @@ fn table_document(table: &TableReport) -> Value {
     let problems = table.problems.iter().map(
         |problem| json!({"place": problem.place, "what": problem.what, "remedy": problem.remedy}),
     );
+    let dimensions = table.dimensions.iter().map(|dimension| {
+        json!({
+            "name": dimension.name,
+            "values": dimension.values,
+            "constant": dimension.constant,
+        })
+    });
+    let aggregates = table.aggregates.iter().map(|aggregate| {
+        json!({
+            "column": aggregate.column,
+            "functions": functions(aggregate),
+            "decimals": aggregate.decimals,
+            "clamped": aggregate.clamped,
+            "nulls": aggregate.nulls,
+        })
+    });
     json!({
         "name": table.name,
         "served": table.is_served(),
@@ -164,9 +200,16 @@ fn table_document(table: &TableReport) -> Value {
         "rows_allowed": table.rows_allowed,
         "columns": columns.collect::<Vec<_>>(),
         "keys": keys.collect::<Vec<_>>(),
+        "dimensions": dimensions.collect::<Vec<_>>(),
+        "aggregates": aggregates.collect::<Vec<_>>(),
         "notes": table.notes,
         "problems": problems.collect::<Vec<_>>(),
     })
+}
+
+fn functions(aggregate: &AggregateReport) -> Vec<&'static str> {
+    let names = aggregate.functions.iter().map(|function| function.as_str());
+    names.collect()
 }
 
 fn kinds(key: &KeyReport) -> Vec<String> {

@@ -1,8 +1,9 @@
 //! `psi-node demo`: two real nodes on this machine over sample data.
 //!
 //! Runs the very code behind the commands it shows; only the two daemons are processes of their
-//! own. Never prints an answer that was not computed, and compares it with a plain join.
+//! own. Never prints an answer that was not computed, and compares all with a plain join.
 
+mod findings;
 mod nodes;
 mod sample;
 mod story;

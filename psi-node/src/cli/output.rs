@@ -73,6 +73,11 @@ pub fn print_error(error: &UserError, style: ErrorStyle) {
     };
 }
 
+/// Prints a remark beside the output, on standard error; nothing is left to do if that fails.
+pub fn print_note(note: &str) {
+    let _ = writeln!(io::stderr(), "note: {}", printable(note));
+}
+
 /// Prints text on standard output.
 ///
 /// # Errors
@@ -116,6 +121,8 @@ pub fn printable(text: &str) -> String {
 #[derive(Debug)]
 pub struct Table {
     rows: Vec<Vec<String>>,
+    /// Columns whose cells stand at the right.
+    right: Vec<usize>,
 }
 
 impl Table {
@@ -124,7 +131,13 @@ impl Table {
     pub fn new(header: &[&str]) -> Self {
         Self {
             rows: vec![header.iter().map(ToString::to_string).collect()],
+            right: Vec::new(),
         }
+    }
+
+    /// The cells of this column, counted from 0, stand at the right, as numbers do.
+    pub fn align_right(&mut self, column: usize) {
+        self.right.push(column);
     }
 
     /// Adds a row; cells become one line each.
@@ -154,9 +167,13 @@ impl Table {
         let mut text = String::new();
         for row in &self.rows {
             let mut line = String::new();
-            for (width, cell) in widths.iter().zip(row) {
+            for (column, (width, cell)) in widths.iter().zip(row).enumerate() {
                 // Writing into a String cannot fail.
-                let _ = write!(line, "{cell:width$}  ");
+                let _ = if self.right.contains(&column) {
+                    write!(line, "{cell:>width$}  ")
+                } else {
+                    write!(line, "{cell:width$}  ")
+                };
             }
             text.push_str(line.trim_end());
             text.push('\n');
@@ -198,6 +215,18 @@ mod tests {
         table.row(["a", "1"]);
         table.row(["longer", ""]);
         assert_eq!(table.render(), "NAME    ID\na       1\nlonger\n");
+    }
+
+    #[test]
+    fn numbers_can_stand_at_the_right() {
+        let mut table = Table::new(&["NAME", "COUNT"]);
+        table.align_right(1);
+        table.row(["a", "1"]);
+        table.row(["b", "1000000"]);
+        assert_eq!(
+            table.render(),
+            "NAME    COUNT\na           1\nb     1000000\n"
+        );
     }
 
     #[test]

@@ -84,6 +84,7 @@ fn label(stage: &str) -> String {
         "receive" => "receiving".into(),
         "evaluate" => "evaluating peer's list".into(),
         "match" => "matching".into(),
+        "transfer" => "transferring sums".into(),
         other => other.to_owned(),
     }
 }

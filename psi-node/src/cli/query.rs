@@ -7,11 +7,11 @@ use super::ConfigArg;
 use super::output::{self, ErrorStyle};
 use super::progress::Bars;
 use crate::api::client::Client;
-use crate::api::types::{Event, NewJob};
+use crate::api::types::{Event, NewJob, ResultFor};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::job::registry::Ended;
-use crate::job::result::ResultDocument;
+use crate::job::result::{ColumnNote, ResultDocument, SUPPRESSED};
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -37,6 +37,9 @@ pub struct QueryArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub format: QueryFormat,
+    /// Who is to get the result
+    #[arg(long, value_enum, default_value_t, value_name = "WHO")]
+    pub recipients: ResultFor,
     /// The question; a table is written member.table
     #[arg(value_name = "SQL")]
     pub sql: String,
@@ -63,6 +66,7 @@ pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
     let job = NewJob {
         collab: args.collab,
         sql: args.sql,
+        recipients: args.recipients,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -151,24 +155,48 @@ fn print_result(
         output::print_error(&error, ErrorStyle::Text);
         return Ok(());
     }
-    output::print(&render(document, format))
+    output::print(&render(document, format))?;
+    for note in &document.notes {
+        output::print_note(&say(note));
+    }
+    Ok(())
 }
 
-/// The rows as text. A suppressed result is one row that says so in every column.
+/// What has to be known to read a column.
+#[must_use]
+pub fn say(note: &ColumnNote) -> String {
+    let mut parts = Vec::new();
+    if let Some(decimals) = note.decimals {
+        parts.push(format!("values were taken to {decimals} decimals"));
+    }
+    if note.clamped {
+        parts.push("what one identity contributes was clamped".to_owned());
+    }
+    format!("{}: {}", note.column, parts.join("; "))
+}
+
+/// The rows as text. What was suppressed is the word `suppressed`; a suppressed row shows the
+/// labels of its groups beside it.
 #[must_use]
 pub fn render(document: &ResultDocument, format: QueryFormat) -> String {
-    let rows: Vec<Vec<String>> = if document.status == "suppressed" {
-        vec![
-            document
-                .columns
-                .iter()
-                .map(|_| "suppressed".to_owned())
-                .collect(),
-        ]
+    let word = || SUPPRESSED.to_owned();
+    let rows: Vec<Vec<String>> = if document.status == SUPPRESSED && document.rows.is_empty() {
+        vec![document.columns.iter().map(|_| word()).collect()]
     } else {
-        let rows = document.rows.iter();
-        rows.map(|row| row.iter().map(|value| cell(value, format)).collect())
-            .collect()
+        let rows = document.rows.iter().enumerate();
+        rows.map(|(number, row)| {
+            let hidden = document
+                .row_status
+                .get(number)
+                .is_some_and(|status| status == SUPPRESSED);
+            let values = row.iter().map(|value| match value {
+                // Labels are never null.
+                serde_json::Value::Null if hidden => word(),
+                value => cell(value, format),
+            });
+            values.collect()
+        })
+        .collect()
     };
     if format == QueryFormat::Csv {
         let header = document
@@ -183,10 +211,30 @@ pub fn render(document: &ResultDocument, format: QueryFormat) -> String {
     }
     let header: Vec<&str> = document.columns.iter().map(String::as_str).collect();
     let mut table = output::Table::new(&header);
+    for (column, numbers) in numeric(document).into_iter().enumerate() {
+        if numbers {
+            table.align_right(column);
+        }
+    }
     for row in rows {
         table.row(row);
     }
     table.render()
+}
+
+/// Which columns of a table with several rows hold numbers.
+fn numeric(document: &ResultDocument) -> Vec<bool> {
+    let is_number = |value: &serde_json::Value| match value {
+        serde_json::Value::Number(_) | serde_json::Value::Null => true,
+        serde_json::Value::String(text) => text.parse::<f64>().is_ok_and(f64::is_finite),
+        _ => false,
+    };
+    let several = document.rows.len() > 1;
+    let of = |column: usize| {
+        let mut values = document.rows.iter().filter_map(|row| row.get(column));
+        several && values.all(is_number)
+    };
+    (0..document.columns.len()).map(of).collect()
 }
 
 fn cell(value: &serde_json::Value, format: QueryFormat) -> String {
@@ -214,7 +262,7 @@ fn csv_field(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{QueryFormat, ResultDocument, render};
+    use super::{ColumnNote, QueryFormat, ResultDocument, render, say};
 
     fn document(status: &str, rows: Vec<Vec<serde_json::Value>>) -> ResultDocument {
         let mut document = ResultDocument::new("exact");
@@ -241,6 +289,52 @@ mod tests {
         assert_eq!(
             render(&suppressed, QueryFormat::Csv),
             "COUNT(*)\nsuppressed\n"
+        );
+    }
+
+    #[test]
+    fn suppressed_rows_show_their_labels_and_numbers_stand_under_each_other() {
+        let mut document = document(
+            "released",
+            vec![
+                vec!["north".into(), 318.into(), "1200.50".into()],
+                vec![
+                    "other".into(),
+                    serde_json::Value::Null,
+                    serde_json::Value::Null,
+                ],
+                vec!["south".into(), 7.into(), serde_json::Value::Null],
+            ],
+        );
+        document.columns = vec!["region".into(), "count(*)".into(), "sum(amount)".into()];
+        document.row_status = ["released", "suppressed", "released"]
+            .map(Into::into)
+            .into();
+        assert_eq!(
+            render(&document, QueryFormat::Table),
+            "region    count(*)  sum(amount)\n\
+             north          318      1200.50\n\
+             other   suppressed   suppressed\n\
+             south            7         NULL\n"
+        );
+        assert_eq!(
+            render(&document, QueryFormat::Csv),
+            "region,count(*),sum(amount)\nnorth,318,1200.50\nother,suppressed,suppressed\n\
+             south,7,\n"
+        );
+    }
+
+    #[test]
+    fn a_note_says_scale_and_clamp() {
+        let note = ColumnNote {
+            column: "avg(amount)".into(),
+            decimals: Some(2),
+            clamped: true,
+        };
+        let text = say(&note);
+        assert!(
+            text.contains("2 decimals") && text.contains("clamped"),
+            "{text}"
         );
     }
 

@@ -1,175 +1,110 @@
-//! The match over a stream: drives the state machines of [`psi_core::session`].
+//! The matches of a job over a stream: drives [`psi_core::session::Exchange`], in either role.
 //!
-//! Spec 04 §1 and Spec 06 §3. Both directions are used at the same time, because both sides send a
-//! list that does not depend on the other's: a side that only sent first could wait for ever for
-//! room in a peer that does the same. While a side computes, it says `Working`.
+//! Spec 04 §1, Spec 06 §3 and Spec 08 §4. Three things go on at the same time: the arithmetic, on a
+//! thread that may block; sending what it hands out; and receiving what it awaits. Both directions
+//! are used at once, because both sides send a list that does not depend on the other's: a side
+//! that only sent first could wait for ever for room in a peer that does the same. While there is
+//! nothing to send, this side says `Working`.
 
 use std::sync::Arc;
 
-use psi_core::messages::Control;
-use psi_core::messages::frame::ListId;
+use psi_core::Error;
 use psi_core::progress::Stage;
-use psi_core::receipt::Cell;
 use psi_core::seed::JobSeed;
-use psi_core::session::receiver::{self, ExpectEvaluated, ExpectTags, Matched};
-use psi_core::session::sender::{self, ExpectBlinded};
-use psi_core::session::{Awaiting, MatchSetup, SharedList, Tools};
-use psi_core::transcript::Transcripts;
-use tokio::sync::oneshot;
+use psi_core::session::{Ended, Exchange, JobLists, Step, Tools, records_to_send};
+use psi_core::spec::{JobSpec, Party};
+use tokio::sync::{mpsc, watch};
 
 use super::failure::Failure;
-use super::feed::feed;
-use super::link::{Link, Meter, compute, send_list, sender_key, unexpected};
-use crate::net::{FrameReceiver, FrameSender};
+use super::feed::{FRAMES_WAITING_MAX, Feed, follows_the_last};
+use super::frozen::Frozen;
+use super::link::{Link, Meter};
+use super::outbox::{self, Outlet};
+use super::run::Agreed;
+use crate::net::Frame;
 
-/// What one side knows when the match is over.
-pub(super) struct MatchEnd {
-    /// The cell and the salt of its commitment, where this side may know them.
-    pub(super) opened: Option<(Cell, [u8; 32])>,
-    pub(super) output_commitment: [u8; 64],
-    pub(super) transcripts: Transcripts,
-}
-
-/// Runs the Receiver's half. `recipient` says whether this side's analyst gets the result.
-pub(super) async fn receive(
+/// Runs all matches of an opened job, to the last message before the closing entry.
+pub(super) async fn run(
     link: &mut Link,
-    setup: MatchSetup,
-    seed: Arc<JobSeed>,
-    identities: SharedList,
+    agreed: &Agreed,
+    frozen: Frozen,
     tools: Tools,
-    recipient: bool,
-) -> Result<MatchEnd, Failure> {
-    let (points, tags) = (setup.part.points(), setup.sender_size);
-    let mut sent = Meter::new(&tools.progress, Stage::Send, points);
-    let received = Meter::new(&tools.progress, Stage::Receive, tags + points);
-    let work = compute(move || receiver::blind(setup, &seed, identities.as_ref(), tools));
-    let blinded = link.working_while(work).await??;
-    let (finished, until_finished) = oneshot::channel::<()>();
-    let message = blinded.message;
-    let sending = send_then_work(
-        &mut link.sender,
-        ListId::Blinded,
-        message,
-        &mut sent,
-        until_finished,
-    );
-    let receiving = async {
-        let matched = receive_reply(&mut link.receiver, blinded.state, tags, received).await;
-        drop(finished);
-        matched
+) -> Result<Ended, Failure> {
+    let total = records_to_send(&agreed.spec, agreed.own);
+    let meter = Meter::new(&tools.progress, Stage::Send, total);
+    let job = Job {
+        spec: agreed.spec.clone(),
+        own: agreed.own,
+        seed: Arc::clone(&agreed.seed),
+        lists: frozen.into(),
+        tools,
     };
-    let ((), matched) = tokio::try_join!(sending, receiving)?;
-    let released = matched.release();
-    link.send(&Control::Outcome(released.message)).await?;
-    Ok(MatchEnd {
-        opened: recipient.then_some((released.cell, released.salt)),
-        output_commitment: released.message.output_commitment,
-        transcripts: released.transcripts,
-    })
+    let (outlet, outbox) = outbox::channel();
+    let (frames, waiting) = mpsc::channel(FRAMES_WAITING_MAX);
+    let (progress, handled) = watch::channel(0);
+    let work = tokio::task::spawn_blocking(move || job.work(waiting, &outlet, &progress));
+    let feed = Feed {
+        frames,
+        handled,
+        work,
+    };
+    let sending = outbox.send_all(&mut link.sender, meter);
+    let receiving = feed.receive(&mut link.receiver);
+    let ((), ended) = tokio::try_join!(sending, receiving)?;
+    for message in &ended.last {
+        link.send(message).await?;
+    }
+    Ok(ended)
 }
 
-async fn receive_reply(
-    from: &mut FrameReceiver,
-    state: receiver::ExpectSenderKey,
-    tags: u64,
-    mut meter: Meter,
-) -> Result<Matched, Failure> {
-    let (match_index, point) = sender_key(from).await?;
-    let state = compute(move || state.handle(match_index, &point)).await?;
-    feed(from, Reply::Tags(state), move |state, header, bytes| {
-        let state = match state {
-            Reply::Tags(state) => match state.handle(header, bytes)? {
-                Awaiting::More(same) => Reply::Tags(same),
-                Awaiting::Done(next) => Reply::Points(next),
-            },
-            Reply::Points(state) => match state.handle(header, bytes)? {
-                Awaiting::More(same) => Reply::Points(same),
-                Awaiting::Done(matched) => {
-                    meter.finish()?;
-                    return Ok(Awaiting::Done(matched));
+/// What the arithmetic starts from.
+struct Job {
+    spec: JobSpec,
+    own: Party,
+    seed: Arc<JobSeed>,
+    lists: JobLists,
+    tools: Tools,
+}
+
+impl Job {
+    /// All arithmetic of the job. `handled` counts the start and the frames that were handled, but
+    /// for the last one: what follows that belongs to somebody else.
+    fn work(
+        self,
+        mut frames: mpsc::Receiver<Frame>,
+        outlet: &Outlet,
+        handled: &watch::Sender<u64>,
+    ) -> Result<Ended, Error> {
+        let Self {
+            spec,
+            own,
+            seed,
+            lists,
+            tools,
+        } = self;
+        let mut out = |outgoing| outlet.put(outgoing);
+        let mut exchange = Exchange::start(spec, own, seed, lists, tools, &mut out)?;
+        loop {
+            handled.send_modify(|handled| *handled += 1);
+            let step = match frames.blocking_recv() {
+                // The job ended, and with it the other end of the queue.
+                None => return Err(Error::Cancelled),
+                Some(Frame::Control(message)) => exchange.handle_control(message, &mut out)?,
+                Some(Frame::Rows(header, bytes)) => {
+                    exchange.handle_rows(header, &bytes, &mut out)?
                 }
-            },
-        };
-        meter.reach(match &state {
-            Reply::Tags(state) => state.received(),
-            Reply::Points(state) => tags.saturating_add(state.received()),
-        })?;
-        Ok(Awaiting::More(state))
-    })
-    .await
-}
-
-/// What the Receiver awaits of the two lists that follow each other.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one, and it is moved once for each frame"
-)]
-enum Reply {
-    Tags(ExpectTags),
-    Points(ExpectEvaluated),
-}
-
-/// Runs the Sender's half.
-pub(super) async fn send(
-    link: &mut Link,
-    setup: MatchSetup,
-    seed: Arc<JobSeed>,
-    identities: SharedList,
-    tools: Tools,
-) -> Result<MatchEnd, Failure> {
-    let match_index = setup.match_index;
-    let to_send = setup.sender_size + setup.part.points();
-    let mut sent = Meter::new(&tools.progress, Stage::Send, to_send);
-    let work = compute(move || sender::encrypt(setup, &seed, identities.as_ref(), tools));
-    let encrypted = link.working_while(work).await??;
-    link.send(&Control::SenderKey {
-        match_index,
-        point: encrypted.key,
-    })
-    .await?;
-    let (finished, until_finished) = oneshot::channel::<()>();
-    let message = encrypted.message;
-    let sending = send_then_work(
-        &mut link.sender,
-        ListId::Tags,
-        message,
-        &mut sent,
-        until_finished,
-    );
-    let receiving = async {
-        let evaluated = feed(&mut link.receiver, encrypted.state, ExpectBlinded::handle).await;
-        drop(finished);
-        evaluated
-    };
-    let ((), evaluated) = tokio::try_join!(sending, receiving)?;
-    send_list(
-        &mut link.sender,
-        ListId::Evaluated,
-        evaluated.message,
-        &mut sent,
-    )
-    .await?;
-    let Control::Outcome(outcome) = link.control().await? else {
-        return Err(unexpected("something else than the outcome"));
-    };
-    let learned = evaluated.state.handle(&outcome)?;
-    Ok(MatchEnd {
-        opened: learned.opened,
-        output_commitment: learned.output_commitment,
-        transcripts: learned.transcripts,
-    })
-}
-
-/// Sends a list, then says `Working` until the other direction is done.
-async fn send_then_work(
-    sender: &mut FrameSender,
-    list: ListId,
-    records: SharedList,
-    meter: &mut Meter,
-    until: oneshot::Receiver<()>,
-) -> Result<(), Failure> {
-    send_list(sender, list, records, meter).await?;
-    // An error means that the other end was dropped, which is the signal.
-    let _ = sender.working_while(until).await?;
-    Ok(())
+            };
+            match step {
+                Step::More(same) => exchange = same,
+                Step::Done(ended) => {
+                    // Also waits for a frame that is on its way into the queue.
+                    frames.close();
+                    return match frames.blocking_recv() {
+                        None => Ok(ended),
+                        Some(_) => Err(follows_the_last()),
+                    };
+                }
+            }
+        }
+    }
 }

@@ -3,9 +3,9 @@
 //! Spec 09 §3. The peer is told a code, the owner's log a sentence, the person at the command line
 //! a sentence and a remedy. Made by the job runner; never holds data of either side.
 
-use aggregator::{FreezeError, QueryError, Refusal, Unavailable};
-use psi_core::Code;
+use aggregator::{FreezeError, QueryError, Refusal, ResultError, Unavailable};
 use psi_core::store::StoreErrorKind;
+use psi_core::{Code, limits};
 
 use crate::exit::Exit;
 use crate::net::{ConnectError, NetError};
@@ -47,6 +47,9 @@ pub enum Failure {
     /// This node's own data cannot be served now.
     #[error("{0}")]
     OwnData(String),
+    /// The job ran, and its answer is larger than what this version computes with.
+    #[error("{0}")]
+    Result(String),
     /// This node's own state failed.
     #[error("{0}")]
     State(#[from] StateError),
@@ -70,9 +73,11 @@ impl Failure {
             Self::Receipts(_) => Code::ReceiptsDisagree,
             Self::Cancelled => Code::Cancelled,
             Self::Connect(_) => Code::Interrupted,
-            Self::Input { .. } | Self::OwnData(_) | Self::State(_) | Self::Internal(_) => {
-                Code::Unavailable
-            }
+            Self::Input { .. }
+            | Self::OwnData(_)
+            | Self::Result(_)
+            | Self::State(_)
+            | Self::Internal(_) => Code::Unavailable,
         }
     }
 
@@ -82,6 +87,7 @@ impl Failure {
         match self {
             Self::Input { .. } => "bad_input",
             Self::Connect(_) => "peer_unreachable",
+            Self::Result(_) => "result_too_large",
             Self::State(_) | Self::Internal(_) => "internal",
             Self::Protocol(psi_core::Error::Store(error)) => match error.kind {
                 StoreErrorKind::DiskFull => "disk_full",
@@ -107,6 +113,7 @@ impl Failure {
         match self {
             Self::Input { .. }
             | Self::OwnData(_)
+            | Self::Result(_)
             | Self::Protocol(psi_core::Error::Limit { .. }) => Exit::BadInput,
             Self::OwnRefusal(_) => Exit::RefusedByPolicy,
             Self::PeerRefusal(_) => Exit::RefusedByPeer,
@@ -132,7 +139,11 @@ impl Failure {
         match self {
             Self::Input { remedy, .. } => remedy.clone(),
             Self::OwnRefusal(refusal) => refusal.remedy.clone(),
-            Self::PeerRefusal(code) => format!("{} {}", code.meaning().trim(), ask_peer(*code)),
+            Self::PeerRefusal(code) => {
+                let way_out = way_out(*code).unwrap_or_else(|| ASK_PEER.into());
+                format!("{} {way_out}", code.meaning().trim())
+            }
+            Self::Result(_) => "ask for the parts of the output, and compute with them".into(),
             Self::Connect(_) => "check that the other node is running, that its address in the \
                                  collaboration is right, and that it has joined the collaboration"
                 .into(),
@@ -159,12 +170,84 @@ impl Failure {
     }
 }
 
-fn ask_peer(code: Code) -> &'static str {
-    match code {
-        Code::KeyNotUnique => "Count distinct keys instead.",
+const ASK_PEER: &str = "The reason stands in the other node's own log; ask its owner.";
+
+/// What to ask or to declare instead, where a code alone says enough. The same on both sides.
+fn way_out(code: Code) -> Option<String> {
+    let text = match code {
+        Code::KeyNotUnique => {
+            "Count distinct keys instead, or aggregate one table to one row per key and declare \
+             the key `unique`."
+        }
         Code::KindsDiffer => "Both sides must declare the same kinds for the key's columns.",
+        Code::RecipientNotAllowed => {
+            "The collaboration must let every recipient receive, and each side that has to count; \
+             for a result to both, both tables must say `result = \"both\"`."
+        }
+        Code::OwnerNotAllowed => {
+            "Let the other member ask, or let the table on its side say `owner_may_receive = true`."
+        }
+        Code::FunctionNotAllowed => {
+            "What may be computed of a column stands under `functions` in its owner's table."
+        }
+        Code::ColumnClamped => "Ask for SUM, AVG or COUNT of the column.",
+        Code::GroupNotAllowed => "What may be grouped by stands under `dimension` in its table.",
+        Code::GroupNotConstant => {
+            "Group by columns of one side, or by columns that are the same in all rows of one key."
+        }
+        Code::TooManyCells => {
+            return Some(format!(
+                "Group by fewer columns, or list fewer values: one match has at most {} parts, {} \
+                 numbers at a position, and {} of these in all parts.",
+                limits::PARTS_MAX,
+                limits::COMPONENTS_MAX,
+                limits::CELLS_MAX
+            ));
+        }
+        Code::SumTooLarge => {
+            "Aggregate a column of smaller values, or let its owner declare fewer `decimals` or a \
+             `clamp`."
+        }
         Code::TooManyJobs => "Try again later.",
-        _ => "The reason stands in the other node's own log; ask its owner.",
+        _ => return None,
+    };
+    Some(text.into())
+}
+
+impl Failure {
+    /// Two sides that do not fit together, or ask for more than is served, are a refusal and not a
+    /// broken protocol.
+    #[must_use]
+    pub fn of_agreement(error: psi_core::Error) -> Self {
+        let (code, sentence) = match error {
+            psi_core::Error::PeerIncompatible { code, detail } => (code, detail.to_owned()),
+            psi_core::Error::Beyond {
+                code,
+                what,
+                value,
+                limit,
+            } => (
+                code,
+                format!("{what}: {value}, and at most {limit} are served"),
+            ),
+            other => return Self::Protocol(other),
+        };
+        let compare = || "compare both sides' table sections".to_owned();
+        Self::OwnRefusal(Refusal {
+            code,
+            rule: "job specification".into(),
+            sentence,
+            remedy: way_out(code).unwrap_or_else(compare),
+        })
+    }
+}
+
+impl From<ResultError> for Failure {
+    fn from(error: ResultError) -> Self {
+        match error {
+            ResultError::Core(error) => Self::Protocol(error),
+            other => Self::Result(other.to_string()),
+        }
     }
 }
 
@@ -192,6 +275,45 @@ impl From<FreezeError> for Failure {
             FreezeError::Cancelled => Self::Cancelled,
             FreezeError::Core(error) => Self::Protocol(error),
             other => Self::OwnData(other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use psi_core::{Code, Error};
+
+    use super::Failure;
+    use crate::exit::Exit;
+
+    #[test]
+    fn a_bound_that_is_exceeded_is_a_refusal_with_its_figures() {
+        let failure = Failure::of_agreement(Error::Beyond {
+            code: Code::TooManyCells,
+            what: "parts of the Receiver's list",
+            value: 600,
+            limit: 512,
+        });
+        assert_eq!(failure.exit(), Exit::RefusedByPolicy);
+        assert_eq!(failure.reason(), "too_many_cells");
+        let sentence = failure.to_string();
+        assert!(
+            sentence.contains("600") && sentence.contains("512"),
+            "{sentence}"
+        );
+    }
+
+    #[test]
+    fn a_refusal_of_the_peer_says_what_to_do_where_its_code_tells() {
+        for (code, word) in [
+            (Code::OwnerNotAllowed, "owner_may_receive"),
+            (Code::RecipientNotAllowed, "result"),
+            (Code::TooManyCells, "8192"),
+            (Code::TableNotOffered, "log"),
+        ] {
+            let failure = Failure::PeerRefusal(code);
+            assert_eq!(failure.exit(), Exit::RefusedByPeer);
+            assert!(failure.remedy().contains(word), "{}", failure.remedy());
         }
     }
 }

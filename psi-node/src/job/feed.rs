@@ -1,93 +1,95 @@
-//! Feeds a state machine of [`psi_core::session`] with the pieces of lists as they arrive.
+//! Feeds the arithmetic of [`super::exchange`] with frames as they arrive.
 //!
 //! Spec 08 §4. The network's runtime receives, decrypts and cuts frames; the arithmetic runs on one
 //! thread that may block, and spreads from there. Between them is a queue of a fixed length: a side
 //! that computes more slowly than its peer sends stops reading, and flow control does the rest.
+//! Rows are read ahead of the computation; after a control message nothing is, because it may be
+//! the last one, and what follows belongs to the receipt.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use psi_core::messages::frame::RowsHeader;
-use psi_core::session::Awaiting;
+use psi_core::messages::Control;
+use psi_core::session::Ended;
 use psi_core::{Code, Error};
-use tokio::sync::mpsc;
-use tokio::task::JoinError;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinHandle};
 
 use super::failure::Failure;
-use super::link::{rows, unexpected};
-use crate::net::{FrameReceiver, NetError};
+use super::link::unexpected;
+use crate::net::{Frame, FrameReceiver, NetError};
 
-/// Frames of rows that wait for the arithmetic, 256 KiB each at most.
-const PIECES_WAITING_MAX: usize = 4;
+/// Frames that wait for the arithmetic, 256 KiB each at most.
+pub(super) const FRAMES_WAITING_MAX: usize = 4;
 
-/// Receives rows and hands them to `step`, until it has what it awaits.
-///
-/// # Errors
-/// Those of `step` and of the stream; [`Code::UnexpectedMessage`] if rows follow the last ones.
-pub(super) async fn feed<S: Send + 'static, T: Send + 'static>(
-    from: &mut FrameReceiver,
-    mut state: S,
-    mut step: impl FnMut(S, RowsHeader, &[u8]) -> Result<Awaiting<S, T>, Error> + Send + 'static,
-) -> Result<T, Failure> {
-    let (pieces, mut waiting) = mpsc::channel::<(RowsHeader, Vec<u8>)>(PIECES_WAITING_MAX);
-    let done = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&done);
-    let mut work = tokio::task::spawn_blocking(move || {
-        while let Some((header, bytes)) = waiting.blocking_recv() {
-            match step(state, header, &bytes)? {
-                Awaiting::More(same) => state = same,
-                Awaiting::Done(end) => {
-                    waiting.close();
-                    return match waiting.try_recv() {
-                        Ok(_) => Err(follows_the_last()),
-                        Err(_) => Ok(end),
-                    };
-                }
+/// The arithmetic, as the receiving side sees it.
+pub(super) struct Feed {
+    /// Where frames wait for it.
+    pub(super) frames: mpsc::Sender<Frame>,
+    /// How often it became ready for the next frame.
+    pub(super) handled: watch::Receiver<u64>,
+    /// Its end.
+    pub(super) work: JoinHandle<Result<Ended, Error>>,
+}
+
+impl Feed {
+    /// Receives frames and hands them on, until the work is done.
+    ///
+    /// # Errors
+    /// Those of the work and of the stream; [`Failure::PeerAborted`];
+    /// [`Code::UnexpectedMessage`] if frames follow the last ones.
+    pub(super) async fn receive(self, from: &mut FrameReceiver) -> Result<Ended, Failure> {
+        let Self {
+            frames,
+            mut handled,
+            mut work,
+        } = self;
+        // The start of the work counts like a frame.
+        let mut sent: u64 = 1;
+        loop {
+            let frame = tokio::select! {
+                biased;
+                ended = &mut work => return outcome(ended),
+                frame = from.next() => frame,
+            };
+            let frame = match frame {
+                // A peer that has sent everything may be silent while this side computes.
+                Err(NetError::TimedOut(_)) if *handled.borrow() < sent => continue,
+                other => other?,
+            };
+            if let Frame::Control(Control::Abort(code)) = frame {
+                return Err(Failure::PeerAborted(code));
             }
-            counted.fetch_add(1, Ordering::Relaxed);
-        }
-        // The job ended, and with it the other end of the queue.
-        Err(Error::Cancelled)
-    });
-    let mut sent = 0;
-    loop {
-        let piece = tokio::select! {
-            ended = &mut work => return outcome(ended),
-            piece = rows(from) => piece,
-        };
-        let piece = match piece {
-            // A peer that has sent everything is silent while this side computes.
-            Err(Failure::Net(NetError::TimedOut(_))) if done.load(Ordering::Relaxed) < sent => {
-                continue;
+            let is_control = matches!(frame, Frame::Control(_));
+            tokio::select! {
+                biased;
+                ended = &mut work => return too_many(ended),
+                queued = frames.send(frame) => if queued.is_err() {
+                    return too_many((&mut work).await);
+                },
             }
-            other => other?,
-        };
-        tokio::select! {
-            ended = &mut work => return too_many(ended),
-            queued = pieces.send(piece) => if queued.is_err() {
-                return too_many((&mut work).await);
-            },
+            sent = sent.saturating_add(1);
+            // The work that ends does not become ready again, and drops its end of the channel.
+            if is_control && handled.wait_for(|handled| *handled >= sent).await.is_err() {
+                return outcome((&mut work).await);
+            }
         }
-        sent += 1;
     }
 }
 
-fn outcome<T>(ended: Result<Result<T, Error>, JoinError>) -> Result<T, Failure> {
+fn outcome(ended: Result<Result<Ended, Error>, JoinError>) -> Result<Ended, Failure> {
     match ended {
         Ok(result) => Ok(result?),
         Err(error) => Err(Failure::Internal(error.to_string())),
     }
 }
 
-/// The work ended while there was another piece for it.
-fn too_many<T>(ended: Result<Result<T, Error>, JoinError>) -> Result<T, Failure> {
+/// The work ended while there was another frame for it.
+fn too_many(ended: Result<Result<Ended, Error>, JoinError>) -> Result<Ended, Failure> {
     outcome(ended)?;
-    Err(unexpected("rows after the last ones"))
+    Err(unexpected("frames after the last ones"))
 }
 
-const fn follows_the_last() -> Error {
+pub(super) const fn follows_the_last() -> Error {
     Error::PeerMisbehaved {
         code: Code::UnexpectedMessage,
-        detail: "rows after the last ones",
+        detail: "frames after the last ones",
     }
 }

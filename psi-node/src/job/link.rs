@@ -11,7 +11,7 @@ use psi_core::Code;
 use psi_core::limits::ROWS_BYTES_MAX;
 use psi_core::list::{Piece, Rice, encode_list};
 use psi_core::messages::Control;
-use psi_core::messages::frame::{ListId, RowsHeader};
+use psi_core::messages::frame::RowsHeader;
 use psi_core::progress::{Progress, Stage};
 use psi_core::session::SharedList;
 
@@ -72,23 +72,6 @@ async fn control(receiver: &mut FrameReceiver) -> Result<Control, Failure> {
     }
 }
 
-/// The next piece of a list, while nothing else may come.
-pub(super) async fn rows(receiver: &mut FrameReceiver) -> Result<(RowsHeader, Vec<u8>), Failure> {
-    match receiver.next().await? {
-        Frame::Rows(header, bytes) => Ok((header, bytes)),
-        Frame::Control(Control::Abort(code)) => Err(Failure::PeerAborted(code)),
-        Frame::Control(_) => Err(unexpected("a control message where rows were due")),
-    }
-}
-
-/// The Sender's key, with which its half of the match begins.
-pub(super) async fn sender_key(receiver: &mut FrameReceiver) -> Result<(u8, [u8; 32]), Failure> {
-    match control(receiver).await? {
-        Control::SenderKey { match_index, point } => Ok((match_index, point)),
-        _ => Err(unexpected("something else than the Sender's key")),
-    }
-}
-
 /// Counts the records that cross the wire in one direction, for the progress of the job.
 pub(super) struct Meter {
     progress: Arc<dyn Progress>,
@@ -109,17 +92,7 @@ impl Meter {
 
     /// `records` more have crossed.
     pub(super) fn add(&mut self, records: u64) -> Result<(), psi_core::Error> {
-        self.reach(self.done.saturating_add(records))
-    }
-
-    /// All have crossed.
-    pub(super) fn finish(&mut self) -> Result<(), psi_core::Error> {
-        self.reach(self.total)
-    }
-
-    /// `records` have crossed, all told.
-    pub(super) fn reach(&mut self, records: u64) -> Result<(), psi_core::Error> {
-        self.done = records;
+        self.done = self.done.saturating_add(records);
         self.progress.report(self.stage, self.done, self.total)
     }
 }
@@ -128,15 +101,10 @@ impl Meter {
 /// threads.
 pub(super) async fn send_list(
     sender: &mut FrameSender,
-    list: ListId,
+    header: RowsHeader,
     records: SharedList,
     meter: &mut Meter,
 ) -> Result<(), Failure> {
-    let header = RowsHeader {
-        list,
-        match_index: 0,
-        part: 0,
-    };
     // One frame is being sent while the next is being made.
     let (frames, mut next) = tokio::sync::mpsc::channel::<Piece>(1);
     let encoding = tokio::task::spawn_blocking(move || {

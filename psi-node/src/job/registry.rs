@@ -24,13 +24,14 @@ use crate::state::JobRole;
 const ENDED_MAX: usize = 64;
 
 /// The stages in the order in which they are shown.
-const STAGES: [Stage; 6] = [
+const STAGES: [Stage; 7] = [
     Stage::Freeze,
     Stage::Blind,
     Stage::Send,
     Stage::Receive,
     Stage::Evaluate,
     Stage::Match,
+    Stage::Transfer,
 ];
 
 /// Running jobs and the last ended ones. Clones share them.
@@ -251,7 +252,9 @@ impl JobHandle {
 }
 
 impl Drop for JobHandle {
+    /// Also tells arithmetic that still runs on a thread of its own that nobody awaits it.
     fn drop(&mut self) {
+        self.job.cancelled.send_replace(true);
         let mut jobs = self.shared.lock();
         jobs.running.remove(&self.id);
         if jobs.ended.len() >= ENDED_MAX {

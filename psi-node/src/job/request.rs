@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use aggregator::{HiddenLiteral, OutputPlan, RequestPlan};
+use aggregator::{HiddenLiteral, OutputPlan, Refusal, RequestPlan};
 use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
-use psi_core::receipt::{Cell, agreement_text, signature_holds};
+use psi_core::receipt::{agreement_text, signature_holds};
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::spec::{Agreement, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
 
@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::registry::JobHandle;
 use super::result::ResultDocument;
-use super::run::{self, Agreed, check_half, incompatible};
+use super::run::{self, Agreed, check_half};
 use super::stats::{Stopwatch, peak_rss_bytes};
 use super::{JobContext, NodeId};
 use crate::collab::{Collaboration, Member};
@@ -28,6 +28,8 @@ pub struct JobRequest {
     pub collab: String,
     /// The query.
     pub sql: String,
+    /// Who is to get the result.
+    pub recipients: Recipients,
 }
 
 /// How a job ended, for the local API.
@@ -105,8 +107,9 @@ async fn run_request(
     collab.name().clone_into(&mut record.collab);
     ctx.state.job_insert(&record)?;
 
-    let (own, peer) = members(ctx, &collab)?;
+    let (own, peer) = members(ctx, &collab, request.recipients)?;
     let plan = plan(ctx, request, &own, &peer).await?;
+    check_recipients(&plan, request.recipients)?;
     document.columns.clone_from(&plan.output.columns);
     let chain = ctx.chain(&collab, peer.id);
     if ctx.state.chain_repair_requested(&collab.id())?.is_none() {
@@ -119,7 +122,8 @@ async fn run_request(
     ctx.settle_over(&conn, &collab).await?;
 
     let link = Link::new(conn.open_stream().await?);
-    let result = over_link(ctx, job, &conn, link, &collab, plan, document).await;
+    let asked = (plan, request.recipients);
+    let result = over_link(ctx, job, &conn, link, &collab, asked, document).await;
     let stats = &mut document.stats;
     (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
     conn.close(Code::Interrupted);
@@ -136,8 +140,13 @@ fn find_collab(ctx: &JobContext, name: &str) -> Result<Collaboration, Failure> {
         })
 }
 
-/// This node's own entry and the peer's in the collaboration, if this node may ask.
-fn members(ctx: &JobContext, collab: &Collaboration) -> Result<(Member, Member), Failure> {
+/// This node's own entry and the peer's in the collaboration, if this node may ask and every
+/// recipient may receive.
+fn members(
+    ctx: &JobContext,
+    collab: &Collaboration,
+    recipients: Recipients,
+) -> Result<(Member, Member), Failure> {
     let id = ctx.key.id();
     let (Some(own), Some(peer)) = (collab.member_by_id(&id), collab.peer_of(&id)) else {
         return Err(Failure::Input {
@@ -146,24 +155,37 @@ fn members(ctx: &JobContext, collab: &Collaboration) -> Result<(Member, Member),
                 .into(),
         });
     };
-    for (allowed, code, verb) in [
-        (own.may_query, Code::RequesterNotAllowed, "query"),
-        (
-            own.may_receive,
-            Code::RecipientNotAllowed,
-            "receive results",
-        ),
+    let peer_receives = recipients.include(Party::Responder);
+    let receive = (Code::RecipientNotAllowed, "receive results");
+    for (member, allowed, (code, verb)) in [
+        (own, own.may_query, (Code::RequesterNotAllowed, "query")),
+        (own, own.may_receive, receive),
+        (peer, peer.may_receive || !peer_receives, receive),
     ] {
         if !allowed {
-            return Err(Failure::OwnRefusal(aggregator::Refusal {
+            return Err(Failure::OwnRefusal(Refusal {
                 code,
-                rule: format!("collaboration.{}.member.{}", collab.name(), own.name),
-                sentence: format!("the collaboration does not let `{}` {verb}", own.name),
+                rule: format!("collaboration.{}.member.{}", collab.name(), member.name),
+                sentence: format!("the collaboration does not let `{}` {verb}", member.name),
                 remedy: "both members would have to sign a collaboration that allows it".into(),
             }));
         }
     }
     Ok((own.clone(), peer.clone()))
+}
+
+/// A result to both needs the consent of the own table; that of the peer's is the peer's to give.
+fn check_recipients(plan: &RequestPlan, recipients: Recipients) -> Result<(), Failure> {
+    if recipients == Recipients::Requester || plan.facts.result_to_both {
+        return Ok(());
+    }
+    let table = &plan.facts.table;
+    Err(Failure::OwnRefusal(Refusal {
+        code: Code::RecipientNotAllowed,
+        rule: format!("table.{table}.result"),
+        sentence: format!("table `{table}` does not let both members receive a result"),
+        remedy: format!("set `result = \"both\"` in [table.{table}], or ask for yourself alone"),
+    }))
 }
 
 /// Plans the query against the table as it is on disk now.
@@ -185,13 +207,12 @@ async fn over_link(
     conn: &PeerConnection,
     mut link: Link,
     collab: &Collaboration,
-    plan: RequestPlan,
+    asked: (RequestPlan, Recipients),
     document: &mut ResultDocument,
 ) -> Result<(JobState, Exit), Failure> {
-    let output = plan.output.clone();
     let work = async {
-        let agreed = agree(ctx, job, &mut link, conn.peer, collab, plan, document).await?;
-        run::run(ctx, job, &mut link, agreed).await
+        let agreed = agree(ctx, job, &mut link, conn.peer, collab, asked, document).await?;
+        Box::pin(run::run(ctx, job, &mut link, agreed)).await
     };
     let result = tokio::select! {
         result = work => result,
@@ -202,12 +223,12 @@ async fn over_link(
         Ok(finished) => {
             link.sender.finish();
             link.sender.delivered().await;
-            let Some((cell, _)) = finished.opened else {
+            let Some(answer) = finished.answer else {
                 return Err(Failure::Internal(
                     "the requester is always a recipient".into(),
                 ));
             };
-            Ok(show(cell, &output, document))
+            answer.show(document)
         }
         Err(failure) => {
             if !matches!(failure, Failure::PeerAborted(_) | Failure::PeerRefusal(_)) {
@@ -221,16 +242,6 @@ async fn over_link(
     }
 }
 
-fn show(cell: Cell, output: &OutputPlan, document: &mut ResultDocument) -> (JobState, Exit) {
-    let width = output.columns.len().max(1);
-    let Some(count) = cell else {
-        document.reason = Some("below_minimum".into());
-        return (JobState::Suppressed, Exit::Suppressed);
-    };
-    document.rows = vec![vec![serde_json::Value::from(count); width]];
-    (JobState::Released, Exit::Released)
-}
-
 /// Steps 0 of the protocol: proposes, checks the other half, and signs what follows from both.
 async fn agree(
     ctx: &JobContext,
@@ -238,7 +249,7 @@ async fn agree(
     link: &mut Link,
     peer: NodeId,
     collab: &Collaboration,
-    plan: RequestPlan,
+    (plan, recipients): (RequestPlan, Recipients),
     document: &mut ResultDocument,
 ) -> Result<Agreed, Failure> {
     let seed = run::fresh_seed()?;
@@ -253,7 +264,7 @@ async fn agree(
         collab_id: collab.id(),
         query: plan.canonical.clone(),
         hidden: hidden.clone(),
-        recipients: Recipients::Requester,
+        recipients,
         half: half.clone(),
     };
     link.send(&Control::Propose(proposal)).await?;
@@ -269,8 +280,9 @@ async fn agree(
         &plan.peer_table,
         &plan.peer_key_columns,
     )?;
-    let agreement = agreement(collab, &plan.canonical, hidden, &plan.output, &ctx.key.id());
-    let spec = JobSpec::assemble(agreement, half, theirs).map_err(incompatible)?;
+    let asked = (plan.canonical.as_str(), hidden, recipients);
+    let agreement = agreement(collab, asked, &plan.output, &ctx.key.id());
+    let spec = JobSpec::assemble(agreement, half, theirs).map_err(Failure::of_agreement)?;
     ctx.check_sizes(&spec)?;
     let text = agreement_text(&spec.job_id());
     if !signature_holds(&peer.0, &text, &signature) {
@@ -282,9 +294,7 @@ async fn agree(
     let own = ctx.key.sign(&text);
     link.send(&Control::Agree { signature: own }).await?;
     ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
-    document.job_id = Some(hex::encode(spec.job_id()));
-    document.stats.receiver_size = Some(spec.receiver_size());
-    document.stats.sender_size = Some(spec.sender_size);
+    document.begin(&spec);
     Ok(Agreed {
         collab: collab.clone(),
         peer,
@@ -292,6 +302,7 @@ async fn agree(
         agreements: [own, signature],
         own: Party::Requester,
         side: plan.side,
+        output: plan.output,
         seed,
     })
 }
@@ -310,8 +321,7 @@ fn commit_to_literals(plan: &RequestPlan, seed: &JobSeed) -> Vec<[u8; 64]> {
 /// What both sides know before roles and sizes follow from the halves.
 pub(super) fn agreement(
     collab: &Collaboration,
-    query: &str,
-    hidden: Vec<[u8; 64]>,
+    (query, hidden, recipients): (&str, Vec<[u8; 64]>, Recipients),
     output: &OutputPlan,
     requester: &NodeId,
 ) -> Agreement {
@@ -320,8 +330,8 @@ pub(super) fn agreement(
         collab_id: collab.id(),
         query: query.to_owned(),
         hidden,
-        count: output.aggregate,
-        recipients: Recipients::Requester,
+        shape: output.shape.clone(),
+        recipients,
         requester_may_receive: may_receive(collab.member_by_id(requester)),
         responder_may_receive: may_receive(collab.peer_of(requester)),
     }

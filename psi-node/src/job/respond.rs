@@ -6,13 +6,15 @@ use aggregator::{Refusal, ResponsePlan};
 use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
 use psi_core::receipt::{agreement_text, signature_holds};
-use psi_core::spec::{Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
+use psi_core::spec::{Half, JobSpec, PROTOCOL_VERSION, Party};
 
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::registry::JobHandle;
 use super::request::agreement;
-use super::run::{self, Agreed, check_half, incompatible};
+use super::result::ResultDocument;
+use super::run::{self, Agreed, Finished, check_half};
+use super::stats::{Stopwatch, peak_rss_bytes};
 use super::{JobContext, joined_with, unsettled};
 use crate::collab::Collaboration;
 use crate::net::PeerConnection;
@@ -32,29 +34,23 @@ pub(super) async fn respond(
             return link.end(&Control::Refuse(failure.code())).await;
         }
     };
+    let watch = Stopwatch::start();
+    let mut document = ResultDocument::new("exact");
     let work = async {
         let agreed = agree(ctx, &job, conn, &mut link, &collab, proposal).await?;
-        run::run(ctx, &job, &mut link, agreed).await
+        document.begin(&agreed.spec);
+        Box::pin(run::run(ctx, &job, &mut link, agreed)).await
     };
     let result = tokio::select! {
         result = work => result,
         () = job.cancelled() => Err(Failure::Cancelled),
     };
-    let (state, failure) = match result {
-        Ok(_) => (JobState::Completed, None),
-        Err(failure) => {
-            tracing::warn!(job = job.id, %failure, "job ended without a result");
-            (failure.state(), Some(failure))
-        }
-    };
-    let reason = failure.as_ref().map(Failure::reason);
-    let detail = failure.as_ref().map(ToString::to_string);
-    if let Err(error) = ctx
-        .state
-        .job_finish(&job.id, state, reason, detail.as_deref(), None)
-    {
-        tracing::error!(%error, job = job.id, "the end of the job could not be recorded");
-    }
+    let stats = &mut document.stats;
+    (stats.bytes_sent, stats.bytes_received) = link.bytes();
+    (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
+    (stats.cpu_seconds, stats.wall_seconds) = (watch.cpu_seconds(), watch.wall_seconds());
+    stats.peak_rss_bytes = peak_rss_bytes();
+    let failure = record_end(ctx, &job, document, result);
     // The job's place is free before the peer is waited for.
     drop(job);
     match failure {
@@ -64,6 +60,45 @@ pub(super) async fn respond(
         }
         Some(failure) => end_badly(ctx, conn, link, &collab, &failure).await,
     }
+}
+
+/// Records how the job ended for this side: with the result document, if it is a recipient.
+fn record_end(
+    ctx: &JobContext,
+    job: &JobHandle,
+    mut document: ResultDocument,
+    result: Result<Finished, Failure>,
+) -> Option<Failure> {
+    let shown = match result {
+        Ok(Finished { answer: None }) => Ok(None),
+        Ok(Finished {
+            answer: Some(answer),
+        }) => answer.show(&mut document).map(|(state, _)| Some(state)),
+        Err(failure) => Err(failure),
+    };
+    let (state, failure) = match shown {
+        Ok(state) => (state.unwrap_or(JobState::Completed), None),
+        Err(failure) => {
+            tracing::warn!(job = job.id, %failure, "job ended without a result");
+            document.reason = Some(failure.reason().into());
+            (failure.state(), Some(failure))
+        }
+    };
+    let detail = failure.as_ref().map(ToString::to_string);
+    document.status = state.as_str().into();
+    let received = matches!(state, JobState::Released | JobState::Suppressed);
+    let kept = received.then(|| serde_json::to_string(&document).ok());
+    let finished = ctx.state.job_finish(
+        &job.id,
+        state,
+        document.reason.as_deref(),
+        detail.as_deref(),
+        kept.flatten().as_deref(),
+    );
+    if let Err(error) = finished {
+        tracing::error!(%error, job = job.id, "the end of the job could not be recorded");
+    }
+    failure
 }
 
 async fn end_badly(
@@ -118,10 +153,6 @@ fn admit(
         let sentence = "the collaboration does not let the peer query";
         return refuse(Code::RequesterNotAllowed, "collaboration", sentence);
     }
-    if proposal.recipients != Recipients::Requester {
-        let sentence = "the peer asks for a recipient that no table here allows";
-        return refuse(Code::RecipientNotAllowed, "collaboration", sentence);
-    }
     ctx.chain(&collab, conn.peer).check_sound()?;
     let Ok(job) = ctx.registry.begin(JobRole::Responder) else {
         let sentence = "as many jobs as `jobs_max` allows are running";
@@ -155,11 +186,14 @@ async fn agree(
     let Proposal {
         query,
         hidden,
+        recipients,
         half: their_half,
         ..
     } = proposal;
-    let agreement = agreement(collab, &query, hidden, &plan.output, &conn.peer);
-    let spec = JobSpec::assemble(agreement, their_half, own_half.clone()).map_err(incompatible)?;
+    let asked = (query.as_str(), hidden, recipients);
+    let agreement = agreement(collab, asked, &plan.output, &conn.peer);
+    let spec = JobSpec::assemble(agreement, their_half, own_half.clone())
+        .map_err(Failure::of_agreement)?;
     ctx.check_sizes(&spec)?;
     let text = agreement_text(&spec.job_id());
     let own = ctx.key.sign(&text);
@@ -185,6 +219,7 @@ async fn agree(
         agreements: [signature, own],
         own: Party::Responder,
         side: plan.side,
+        output: plan.output,
         seed,
     })
 }

@@ -4,8 +4,23 @@
 //! ones that both sides agreed on, never true sizes. Filled by the job runner, printed by the
 //! command line.
 
+use aggregator::{ResultColumn, ResultRow, ResultTable, ResultValue};
+use psi_core::spec::JobSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::exit::Exit;
+use crate::state::JobState;
+
+/// The label of the group of all values that a dimension does not list, NULL included. No owner
+/// can list a value of this name.
+pub const OTHER: &str = "other";
+
+/// What stands in [`ResultDocument::row_status`] for a row that is shown.
+pub const RELEASED: &str = "released";
+
+/// What stands there for a row that rests on too few identities.
+pub const SUPPRESSED: &str = "suppressed";
 
 /// What came out of a job, or why nothing did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,8 +33,15 @@ pub struct ResultDocument {
     pub mode: String,
     /// The names of the output columns.
     pub columns: Vec<String>,
-    /// The output rows; empty unless the status is `released`.
+    /// The output rows. Without GROUP BY empty unless the status is `released`; with GROUP BY
+    /// suppressed rows too, with the labels of their groups and null for everything else.
     pub rows: Vec<Vec<Value>>,
+    /// With GROUP BY, `released` or `suppressed` for each row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub row_status: Vec<String>,
+    /// How the values of a column were taken, where that was not as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<ColumnNote>,
     /// Why there are no rows, as a stable text.
     pub reason: Option<String>,
     /// What happened, for the person who asked. Absent if a result was released.
@@ -30,6 +52,19 @@ pub struct ResultDocument {
     pub remedy: Option<String>,
     /// What the job cost.
     pub stats: JobStats,
+}
+
+/// How the values of an output column were taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnNote {
+    /// The column's name.
+    pub column: String,
+    /// The decimal scale to which doubles and decimals were taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimals: Option<u8>,
+    /// Whether the contribution of one identity was clamped.
+    #[serde(default)]
+    pub clamped: bool,
 }
 
 /// What a job cost this node.
@@ -67,6 +102,8 @@ impl ResultDocument {
             mode: mode.into(),
             columns: Vec::new(),
             rows: Vec::new(),
+            row_status: Vec::new(),
+            notes: Vec::new(),
             reason: None,
             detail: None,
             remedy: None,
@@ -75,9 +112,86 @@ impl ResultDocument {
     }
 }
 
+impl ResultDocument {
+    /// The job was agreed on.
+    pub(super) fn begin(&mut self, spec: &JobSpec) {
+        self.job_id = Some(hex::encode(spec.job_id()));
+        self.stats.receiver_size = Some(spec.receiver_size());
+        self.stats.sender_size = Some(spec.sender_size);
+    }
+
+    /// Takes the rows of a job that came to its end, and says how that counts. `grouped` is whether
+    /// the query has GROUP BY.
+    pub(super) fn fill(&mut self, table: &ResultTable, grouped: bool) -> (JobState, Exit) {
+        self.columns = table.columns.iter().map(|c| c.name.clone()).collect();
+        self.notes = table.columns.iter().filter_map(note).collect();
+        let all_suppressed = !table.rows.is_empty() && table.rows.iter().all(|row| row.suppressed);
+        if grouped || !all_suppressed {
+            self.rows = table.rows.iter().map(values).collect();
+        }
+        if grouped {
+            let status = |row: &ResultRow| if row.suppressed { SUPPRESSED } else { RELEASED };
+            self.row_status = table
+                .rows
+                .iter()
+                .map(|row| status(row).to_owned())
+                .collect();
+        }
+        if all_suppressed {
+            self.reason = Some("below_minimum".into());
+            (JobState::Suppressed, Exit::Suppressed)
+        } else {
+            (JobState::Released, Exit::Released)
+        }
+    }
+}
+
+fn note(column: &ResultColumn) -> Option<ColumnNote> {
+    let worth_saying = column.clamped || column.decimals.is_some();
+    worth_saying.then(|| ColumnNote {
+        column: column.name.clone(),
+        decimals: column.decimals,
+        clamped: column.clamped,
+    })
+}
+
+fn values(row: &ResultRow) -> Vec<Value> {
+    row.values.iter().map(value).collect()
+}
+
+/// Numbers with decimals are texts of their digits: a JSON number would be read as a double.
+fn value(value: &ResultValue) -> Value {
+    match value {
+        ResultValue::Text(text) | ResultValue::Decimal(text) => Value::from(text.as_str()),
+        ResultValue::Boolean(truth) => Value::from(*truth),
+        ResultValue::Other => Value::from(OTHER),
+        ResultValue::Integer(number) => match (i64::try_from(*number), u64::try_from(*number)) {
+            (Ok(number), _) => Value::from(number),
+            (_, Ok(number)) => Value::from(number),
+            _ => Value::from(number.to_string()),
+        },
+        ResultValue::Null | ResultValue::Suppressed => Value::Null,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::ResultDocument;
+    use aggregator::{ResultColumn, ResultRow, ResultTable, ResultValue};
+    use serde_json::json;
+
+    use super::{Exit, JobState, ResultDocument};
+
+    fn column(name: &str, decimals: Option<u8>, clamped: bool) -> ResultColumn {
+        ResultColumn {
+            name: name.into(),
+            decimals,
+            clamped,
+        }
+    }
+
+    fn row(suppressed: bool, values: Vec<ResultValue>) -> ResultRow {
+        ResultRow { suppressed, values }
+    }
 
     #[test]
     fn the_keys_of_the_document_are_the_documented_ones_in_their_order() {
@@ -99,5 +213,71 @@ mod tests {
             serde_json::from_str::<ResultDocument>(&text).unwrap(),
             document
         );
+    }
+
+    #[test]
+    fn rows_with_groups_say_each_whether_it_was_released() {
+        let table = ResultTable {
+            columns: vec![
+                column("region", None, false),
+                column("sum(amount)", Some(2), true),
+                column("count(*)", None, false),
+            ],
+            rows: vec![
+                row(
+                    false,
+                    vec![
+                        ResultValue::Text("north".into()),
+                        ResultValue::Decimal("12.50".into()),
+                        ResultValue::Integer(31),
+                    ],
+                ),
+                row(
+                    true,
+                    vec![
+                        ResultValue::Other,
+                        ResultValue::Suppressed,
+                        ResultValue::Suppressed,
+                    ],
+                ),
+            ],
+        };
+        let mut document = ResultDocument::new("exact");
+        let ended = document.fill(&table, true);
+        assert_eq!(ended, (JobState::Released, Exit::Released));
+        let json = serde_json::to_value(&document).unwrap();
+        assert_eq!(
+            json["rows"],
+            json!([["north", "12.50", 31], ["other", null, null]])
+        );
+        assert_eq!(json["row_status"], json!(["released", "suppressed"]));
+        assert_eq!(
+            json["notes"],
+            json!([{"column": "sum(amount)", "decimals": 2, "clamped": true}])
+        );
+    }
+
+    #[test]
+    fn a_result_is_suppressed_if_all_of_its_rows_are() {
+        let hidden = || row(true, vec![ResultValue::Suppressed]);
+        let table = |rows| ResultTable {
+            columns: vec![column("sum(x)", None, false)],
+            rows,
+        };
+        let mut document = ResultDocument::new("exact");
+        let ended = document.fill(&table(vec![hidden()]), false);
+        assert_eq!(ended, (JobState::Suppressed, Exit::Suppressed));
+        assert_eq!(document.rows, Vec::<Vec<serde_json::Value>>::new());
+        assert_eq!(document.reason.as_deref(), Some("below_minimum"));
+
+        let mut document = ResultDocument::new("exact");
+        let ended = document.fill(&table(vec![hidden(), hidden()]), true);
+        assert_eq!(ended, (JobState::Suppressed, Exit::Suppressed));
+        assert_eq!(document.rows, vec![vec![json!(null)], vec![json!(null)]]);
+
+        // HAVING may leave no row.
+        let mut document = ResultDocument::new("exact");
+        let ended = document.fill(&table(Vec::new()), true);
+        assert_eq!(ended, (JobState::Released, Exit::Released));
     }
 }

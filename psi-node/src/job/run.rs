@@ -1,5 +1,5 @@
 //! What both sides do once a job is agreed: freeze the input, open the job on both receipt logs,
-//! match, close it.
+//! run its matches, close it.
 //!
 //! Spec 04 §1 and Spec 07 §3. Nothing that depends on data leaves this function, apart from a
 //! hiding commitment, before the opened entry and its debit are durable on both sides.
@@ -8,22 +8,24 @@ use std::sync::Arc;
 
 use psi_core::Code;
 use psi_core::messages::Control;
-use psi_core::receipt::{Body, Cell, ClosedStatus, opening_commitment};
+use psi_core::receipt::{Body, ClosedStatus, opening_commitment};
 use psi_core::seed::{JobSeed, Purpose};
-use psi_core::session::{BATCH_RECORDS, MatchSetup, SharedList, Tools};
+use psi_core::session::opened::Opened;
+use psi_core::session::{Ended, Tools};
 use psi_core::spec::{Half, JobSpec, Party};
-use psi_core::store::StoreError;
-use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
+use super::answer::Answer;
 use super::chain::Chain;
-use super::exchange::{self, MatchEnd};
+use super::exchange;
 use super::failure::Failure;
+use super::frozen::Frozen;
 use super::link::{Link, compute, unexpected, violation};
 use super::live::LiveJob;
 use super::registry::JobHandle;
 use super::{JobContext, NodeId};
 use crate::collab::Collaboration;
+use crate::state::StoredOutput;
 
 /// A job that both sides have signed.
 pub(super) struct Agreed {
@@ -34,6 +36,7 @@ pub(super) struct Agreed {
     pub(super) agreements: [[u8; 64]; 2],
     pub(super) own: Party,
     pub(super) side: aggregator::SidePlan,
+    pub(super) output: aggregator::OutputPlan,
     pub(super) seed: Arc<JobSeed>,
 }
 
@@ -63,26 +66,10 @@ pub(super) fn check_half(
     }
 }
 
-/// Two sides that do not fit together are a refusal, not a broken protocol.
-pub(super) fn incompatible(error: psi_core::Error) -> Failure {
-    match error {
-        psi_core::Error::PeerIncompatible { code, detail } => {
-            Failure::OwnRefusal(aggregator::Refusal {
-                code,
-                rule: "job specification".into(),
-                sentence: detail.into(),
-                remedy: "compare both sides' table sections: kinds, `unique`, who may receive"
-                    .into(),
-            })
-        }
-        other => Failure::Protocol(other),
-    }
-}
-
 /// How a job ended for this side.
 pub(super) struct Finished {
-    /// The cell and the salt of its commitment, if this side is a recipient.
-    pub(super) opened: Option<(Cell, [u8; 32])>,
+    /// The rows, if this side is a recipient.
+    pub(super) answer: Option<Answer>,
 }
 
 /// Runs an agreed job to its closing entry. Meanwhile a settlement can end it.
@@ -112,16 +99,17 @@ async fn run_live(
     agreed: &Agreed,
 ) -> Result<Finished, Failure> {
     let job_id = agreed.spec.job_id();
-    let seed = Arc::clone(&agreed.seed);
     let tools = Tools {
         kernel: Arc::clone(&ctx.kernel),
         store: ctx.lists.store(&job.id).map_err(psi_core::Error::from)?,
         progress: job.progress(),
     };
-    let identities = freeze(ctx, link, agreed, &tools).await?;
-    let list = Arc::clone(&identities);
-    let digest = compute(move || Ok(input_digest(&list)?)).await?;
-    let own = opening_commitment(&job_id, &seed, &digest);
+    let frozen = freeze(ctx, link, agreed, &tools).await?;
+    let committed = frozen.clone();
+    let digest = link
+        .working_while(compute(move || Ok(committed.digest()?)))
+        .await??;
+    let own = opening_commitment(&job_id, &agreed.seed, &digest);
     link.send(&Control::Commitment(own)).await?;
     let Control::Commitment(theirs) = link.control().await? else {
         return Err(unexpected("something else than a commitment"));
@@ -139,9 +127,27 @@ async fn run_live(
     };
     chain.record(link, opened).await?;
 
-    let end = exchange(link, agreed, seed, identities, tools).await?;
+    let end = exchange::run(link, agreed, frozen, tools).await?;
+    let answer = match &end.opened {
+        Some(opened) => Some(keep(ctx, agreed, opened)?),
+        None => None,
+    };
     close(link, &chain, agreed, &end).await?;
-    Ok(Finished { opened: end.opened })
+    Ok(Finished { answer })
+}
+
+/// As a recipient: makes the rows, and keeps what opens the commitment on the receipt.
+fn keep(ctx: &JobContext, agreed: &Agreed, opened: &Opened) -> Result<Answer, Failure> {
+    if opened.implausible {
+        tracing::warn!("some cells hold numbers that no table gives; they are suppressed");
+    }
+    let answer = Answer::new(&agreed.output, &agreed.spec, opened)?;
+    let output = StoredOutput {
+        salt: opened.salt,
+        cells: opened.cells.clone(),
+    };
+    ctx.state.output_insert(&agreed.spec.job_id(), &output)?;
+    Ok(answer)
 }
 
 /// The job's seed: the one value from which all randomness of this side's half is derived. It
@@ -165,61 +171,30 @@ async fn freeze(
     link: &mut Link,
     agreed: &Agreed,
     tools: &Tools,
-) -> Result<SharedList, Failure> {
-    let (catalog, side, tools) = (ctx.catalog.clone(), agreed.side.clone(), tools.clone());
+) -> Result<Frozen, Failure> {
+    let (catalog, tools) = (ctx.catalog.clone(), tools.clone());
+    let (side, spec, own) = (agreed.side.clone(), agreed.spec.clone(), agreed.own);
     let scan = ctx.engine.run(async move {
         catalog
-            .freeze(&side, tools.store.as_ref(), tools.progress.as_ref())
+            .freeze_job(&side, &spec, own, tools.store, tools.progress)
             .await
     });
-    let frozen = link.working_while(scan).await?;
-    let frozen = frozen.map_err(|error| Failure::Internal(error.to_string()))??;
+    let input = link.working_while(scan).await?;
+    let input = input.map_err(|error| Failure::Internal(error.to_string()))??;
     tracing::info!(
-        rows = frozen.rows_scanned,
-        selected = frozen.rows_selected,
-        nulls = frozen.nulls,
+        rows = input.rows_scanned,
+        selected = input.rows_selected,
+        nulls = input.nulls,
         "input frozen"
     );
-    Ok(Arc::from(frozen.identities))
-}
-
-/// `SHA-512("psi/v1/input" || number of identities || digests in ascending order)`.
-fn input_digest(identities: &SharedList) -> Result<[u8; 64], StoreError> {
-    let mut hash = Sha512::new()
-        .chain_update(b"psi/v1/input")
-        .chain_update(identities.len().to_be_bytes());
-    let mut reader = identities.reader()?;
-    let mut batch = Vec::new();
-    loop {
-        reader.next_batch(&mut batch, BATCH_RECORDS)?;
-        if batch.is_empty() {
-            return Ok(hash.finalize().into());
-        }
-        hash.update(&batch);
-    }
-}
-
-async fn exchange(
-    link: &mut Link,
-    agreed: &Agreed,
-    seed: Arc<JobSeed>,
-    identities: SharedList,
-    tools: Tools,
-) -> Result<MatchEnd, Failure> {
-    let setup = MatchSetup::new(&agreed.spec)?;
-    if agreed.spec.receiver == agreed.own {
-        let recipient = agreed.spec.recipients.include(agreed.own);
-        exchange::receive(link, setup, seed, identities, tools, recipient).await
-    } else {
-        exchange::send(link, setup, seed, identities, tools).await
-    }
+    Ok(input.into())
 }
 
 async fn close(
     link: &mut Link,
     chain: &Chain,
     agreed: &Agreed,
-    end: &MatchEnd,
+    end: &Ended,
 ) -> Result<(), Failure> {
     let body = Body::Closed {
         job_id: agreed.spec.job_id(),

@@ -5,7 +5,9 @@
 //! refuses what [`psi_core::messages`] refuses. Called by the job runner; never looks into rows.
 
 use std::future::Future;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use psi_core::Code;
 use psi_core::messages::frame::{
@@ -37,9 +39,11 @@ pub struct FramedStream {
 
 impl FramedStream {
     pub(super) fn new(send: SendStream, recv: RecvStream, limits: &NetLimits) -> Self {
+        let heard = LastHeard::now();
         Self {
             sender: FrameSender {
                 stream: send,
+                heard: heard.clone(),
                 bytes: 0,
                 ended: false,
                 write_timeout: limits.write_timeout,
@@ -47,6 +51,7 @@ impl FramedStream {
             },
             receiver: FrameReceiver {
                 stream: recv,
+                heard,
                 bytes: 0,
                 header: [0; FRAME_HEADER_BYTES],
                 header_filled: 0,
@@ -65,9 +70,39 @@ impl FramedStream {
     }
 }
 
+/// When a stream last brought anything, as both of its halves know it.
+///
+/// A peer that computes reads nothing, and what this side sends may wait for room for as long as
+/// that takes. It says `Working` meanwhile, on the other half.
+#[derive(Clone)]
+struct LastHeard {
+    since: Instant,
+    millis: Arc<AtomicU64>,
+}
+
+impl LastHeard {
+    fn now() -> Self {
+        Self {
+            since: Instant::now(),
+            millis: Arc::new(AtomicU64::new(0)),
+        }
+    }
+
+    fn note(&self) {
+        let millis = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.millis.store(millis, Ordering::Relaxed);
+    }
+
+    fn is_within(&self, time: Duration) -> bool {
+        let last = Duration::from_millis(self.millis.load(Ordering::Relaxed));
+        self.since.elapsed().saturating_sub(last) < time
+    }
+}
+
 /// The half that sends. Dropped before [`FrameSender::finish`], it resets the stream.
 pub struct FrameSender {
     stream: SendStream,
+    heard: LastHeard,
     bytes: u64,
     ended: bool,
     write_timeout: Duration,
@@ -153,13 +188,17 @@ impl FrameSender {
             stream.write_all(head).await?;
             stream.write_all(body).await
         };
-        match tokio::time::timeout(self.write_timeout, both).await {
-            Ok(Ok(())) => {
-                self.bytes = self.bytes.saturating_add((head.len() + body.len()) as u64);
-                Ok(())
+        let mut both = std::pin::pin!(both);
+        loop {
+            match tokio::time::timeout(self.write_timeout, &mut both).await {
+                Ok(Ok(())) => {
+                    self.bytes = self.bytes.saturating_add((head.len() + body.len()) as u64);
+                    return Ok(());
+                }
+                Ok(Err(error)) => return Err(write_error(error)),
+                Err(_elapsed) if self.heard.is_within(self.write_timeout) => {}
+                Err(_elapsed) => return Err(NetError::TimedOut(self.write_timeout)),
             }
-            Ok(Err(error)) => Err(write_error(error)),
-            Err(_elapsed) => Err(NetError::TimedOut(self.write_timeout)),
         }
     }
 }
@@ -176,6 +215,7 @@ impl Drop for FrameSender {
 /// The half that receives.
 pub struct FrameReceiver {
     stream: RecvStream,
+    heard: LastHeard,
     bytes: u64,
     header: [u8; FRAME_HEADER_BYTES],
     header_filled: usize,
@@ -252,6 +292,7 @@ impl FrameReceiver {
                     let Some(read) = read else {
                         return Err(truncated());
                     };
+                    self.heard.note();
                     body.filled += read;
                     self.bytes = self.bytes.saturating_add(read as u64);
                 }
@@ -266,6 +307,7 @@ impl FrameReceiver {
                     .unwrap_or_default();
                 match self.stream.read(room).await.map_err(read_error)? {
                     Some(read) => {
+                        self.heard.note();
                         self.header_filled += read;
                         self.bytes = self.bytes.saturating_add(read as u64);
                     }

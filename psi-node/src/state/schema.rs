@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StateError;
 
-const MIGRATIONS: &[&str] = &[FIRST];
+const MIGRATIONS: &[&str] = &[FIRST, OUTPUTS];
 
 const FIRST: &str = "
 CREATE TABLE collabs (
@@ -80,8 +80,17 @@ CREATE TABLE local_log (
 ) STRICT;
 ";
 
+const OUTPUTS: &str = "
+-- What a recipient shows to prove a result: salt and cells of the output commitment.
+CREATE TABLE outputs (
+    job_id BLOB PRIMARY KEY CHECK (length(job_id) = 64),
+    salt   BLOB NOT NULL CHECK (length(salt) = 32),
+    cells  BLOB NOT NULL
+) STRICT;
+";
+
 /// The version this program writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Brings the database to [`VERSION`].
 pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), StateError> {

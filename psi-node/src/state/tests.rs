@@ -440,3 +440,17 @@ fn closing_ends_an_open_job_and_keeps_its_charge() {
         text,
     });
 }
+
+#[test]
+fn an_output_is_kept_with_its_salt_and_its_suppressed_cells_without_values() {
+    let fixture = Fixture::new();
+    let output = StoredOutput {
+        salt: [8; 32],
+        cells: vec![Some(318), None, Some(u64::MAX), Some(0)],
+    };
+    fixture.state.output_insert(&[1; 64], &output).unwrap();
+    assert!(fixture.state.output_insert(&[1; 64], &output).is_err());
+    let state = reopened(&fixture);
+    assert_eq!(state.output(&[1; 64]).unwrap(), Some(output));
+    assert_eq!(state.output(&[2; 64]).unwrap(), None);
+}

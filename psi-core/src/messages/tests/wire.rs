@@ -3,6 +3,8 @@
 //! The bytes of the files are put together here field by field, without the encoder, so that they
 //! say what the format is and not what the code makes of it.
 
+mod opening;
+
 use crate::error::Code;
 use crate::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
 use crate::fixture::{self, Fixture};
@@ -162,6 +164,7 @@ pub(super) fn messages() -> Vec<(&'static str, Control, Fields)> {
     let mut messages = agreeing();
     messages.extend(matching());
     messages.extend(settling());
+    messages.extend(opening::messages());
     messages
 }
 
@@ -455,8 +458,13 @@ fn every_control_message_has_a_wire_file() {
         Control::SettleRequest { .. } => 11,
         Control::Settle(_) => 12,
         Control::Settled => 13,
+        Control::MatchTotal { .. } => 14,
+        Control::PartCounts { .. } => 15,
+        Control::ShareCommitment { .. } => 16,
+        Control::Share { .. } => 17,
+        Control::Output { .. } => 18,
     };
-    let mut seen = [false; 14];
+    let mut seen = [false; 19];
     for (name, message, _) in messages() {
         let number: u8 = number(&message);
         seen[usize::from(number)] = true;
@@ -466,5 +474,5 @@ fn every_control_message_has_a_wire_file() {
             "{name}"
         );
     }
-    assert_eq!(seen, [true; 14]);
+    assert_eq!(seen, [true; 19]);
 }

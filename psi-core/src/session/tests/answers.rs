@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Portable, Side, count, run_match, spec_of};
+use super::{Portable, Side, cell, count, run_count, spec_of};
 use crate::kernel::Kernel;
+use crate::messages::{Control, Outcome};
 use crate::receipt::output_commitment;
 use crate::spec::{Party, Recipients};
 
@@ -18,14 +19,19 @@ fn both_sides_see_the_plain_count_and_the_same_transcripts() {
     let a = Side::of(0..300, 300, 10);
     let b = Side::of(200..700, 512, 20);
     let ends = count(&a, &b);
-    assert_eq!(ends.receiver.cell, Some(100));
-    let (cell, salt) = ends.sender.opened.unwrap();
-    assert_eq!(cell, Some(100));
+    assert_eq!(ends.requester.opened, ends.responder.opened);
+    let opened = ends.requester.opened.unwrap();
+    assert_eq!(opened.cells, [Some(100)]);
+    assert_eq!(opened.matches[0].parts[0].as_ref().unwrap().count, 100);
     assert_eq!(
-        ends.sender.output_commitment,
-        output_commitment(&salt, &[cell])
+        ends.requester.output_commitment,
+        output_commitment(&opened.salt, &opened.cells)
     );
-    assert_eq!(ends.sender.transcripts, ends.receiver.transcripts);
+    assert_eq!(
+        ends.responder.output_commitment,
+        ends.requester.output_commitment
+    );
+    assert_eq!(ends.responder.transcripts, ends.requester.transcripts);
 }
 
 #[test]
@@ -35,22 +41,40 @@ fn a_sender_that_is_no_recipient_is_told_a_commitment_and_nothing_else() {
     let spec = spec_of(&a, &b, Recipients::Requester);
     assert_eq!(spec.receiver, Party::Requester);
     let kernel: Arc<dyn Kernel> = Arc::new(Portable);
-    let ends = run_match(&spec, &a, &b, &kernel, 1000).unwrap();
-    assert_eq!(ends.receiver.message.opening, None);
-    assert!(ends.sender.opened.is_none());
-    assert_eq!(ends.receiver.cell, Some(50));
+    let ends = run_count(&spec, [&a, &b], &kernel, 1000).unwrap();
+    let [Control::Outcome(Outcome { opening: None, .. })] = ends.requester.last.as_slice() else {
+        panic!("an opening for no recipient");
+    };
+    assert!(ends.responder.opened.is_none());
+    assert_eq!(cell(ends.requester.opened.as_ref()), Some(50));
+}
+
+#[test]
+fn a_receiver_that_is_no_recipient_keeps_nothing() {
+    let a = Side::of(0..60, 60, 1);
+    let b = Side::of(0..50, 50, 1);
+    let spec = spec_of(&a, &b, Recipients::Requester);
+    assert_eq!(spec.receiver, Party::Responder);
+    let kernel: Arc<dyn Kernel> = Arc::new(Portable);
+    let ends = run_count(&spec, [&a, &b], &kernel, 1000).unwrap();
+    assert!(ends.responder.opened.is_none());
+    assert_eq!(cell(ends.requester.opened.as_ref()), Some(50));
 }
 
 #[test]
 fn a_count_one_below_the_larger_minimum_is_suppressed_and_one_at_it_is_shown() {
     let b = Side::of(0..100, 100, 10);
     let at = Side::of(88..150, 62, 12);
-    assert_eq!(count(&at, &b).receiver.cell, Some(12));
+    assert_eq!(cell(count(&at, &b).requester.opened.as_ref()), Some(12));
     let below = Side::of(89..150, 62, 12);
     let ends = count(&below, &b);
-    assert_eq!(ends.receiver.cell, None);
-    assert_eq!(ends.receiver.message.opening.unwrap().count, 0);
-    assert_eq!(ends.sender.opened.unwrap().0, None);
+    assert_eq!(cell(ends.requester.opened.as_ref()), None);
+    assert_eq!(cell(ends.responder.opened.as_ref()), None);
+    assert_eq!(ends.responder.opened.unwrap().matches[0].parts, [None]);
+    let [Control::Outcome(outcome)] = ends.requester.last.as_slice() else {
+        panic!("the Receiver ends with the outcome");
+    };
+    assert_eq!(outcome.opening.unwrap().count, 0);
 }
 
 #[test]
@@ -58,8 +82,9 @@ fn a_list_smaller_than_the_minimum_takes_part_as_filler_alone() {
     // Nine people, all of them shared: without the rule the Receiver would count nine.
     let few = Side::of(0..9, 100, 10);
     let many = Side::of(0..100, 100, 1);
-    assert_eq!(count(&few, &many).receiver.cell, None);
-    assert_eq!(count(&many, &few).receiver.cell, None);
+    for ends in [count(&few, &many), count(&many, &few)] {
+        assert_eq!(cell(ends.requester.opened.as_ref()), None);
+    }
 }
 
 #[test]
@@ -68,7 +93,7 @@ fn more_identities_than_registered_are_refused_before_anything_is_sent() {
     let b = Side::of(0..21, 20, 1);
     let spec = spec_of(&a, &b, Recipients::Both);
     let kernel: Arc<dyn Kernel> = Arc::new(Portable);
-    let error = run_match(&spec, &a, &b, &kernel, 1000).err().unwrap();
+    let error = run_count(&spec, [&a, &b], &kernel, 1000).err().unwrap();
     assert!(
         matches!(
             error,
@@ -97,16 +122,12 @@ proptest! {
         let a = Side::of(a.iter().copied(), a.len() as u64 + slack_a, 1);
         let b = Side::of(b.iter().copied(), b.len() as u64 + slack_b, minimum);
         let spec = spec_of(&a, &b, Recipients::Both);
-        let (receiver, sender) = match spec.receiver {
-            Party::Requester => (&a, &b),
-            Party::Responder => (&b, &a),
-        };
         let kernel: Arc<dyn Kernel> = Arc::new(Portable);
-        let ends = run_match(&spec, receiver, sender, &kernel, frame_bytes).unwrap();
+        let ends = run_count(&spec, [&a, &b], &kernel, frame_bytes).unwrap();
         let plain = plain_count(&a, &b);
         let expected = (plain >= minimum).then_some(plain);
-        prop_assert_eq!(ends.receiver.cell, expected);
-        prop_assert_eq!(ends.sender.opened.unwrap().0, expected);
-        prop_assert_eq!(ends.sender.transcripts, ends.receiver.transcripts);
+        prop_assert_eq!(cell(ends.requester.opened.as_ref()), expected);
+        prop_assert_eq!(ends.requester.opened, ends.responder.opened);
+        prop_assert_eq!(ends.requester.transcripts, ends.responder.transcripts);
     }
 }

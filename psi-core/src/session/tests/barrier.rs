@@ -72,7 +72,7 @@ impl RecordList for WatchedList {
 fn sender_and_points() -> (sender::ExpectBlinded, Watched, Vec<u8>) {
     let side = Side::of(0..40, 40, 1);
     let spec = spec_of(&side, &side, Recipients::Both);
-    let setup = MatchSetup::new(&spec).unwrap();
+    let setup = MatchSetup::new(&spec, 0).unwrap();
     let watched = Watched::default();
     let tools = Tools {
         kernel: Arc::new(Portable),
@@ -81,8 +81,14 @@ fn sender_and_points() -> (sender::ExpectBlinded, Watched, Vec<u8>) {
     };
     let seed = JobSeed::new([1; 32]);
     let list = side.list();
-    let blinded = receiver::blind(setup.clone(), &seed, list.as_ref(), tools.clone()).unwrap();
-    let points = records(&blinded.message);
+    let blinded = receiver::blind(
+        setup.clone(),
+        &seed,
+        std::slice::from_ref(&list),
+        tools.clone(),
+    )
+    .unwrap();
+    let points = records(&blinded.messages[0]);
     let encrypted = sender::encrypt(setup, &JobSeed::new([2; 32]), list.as_ref(), tools).unwrap();
     watched.armed.store(true, Ordering::SeqCst);
     (encrypted.state, watched, points)
@@ -106,7 +112,7 @@ fn the_reply_exists_only_after_the_last_point() {
             }
             Awaiting::Done(evaluated) => {
                 assert!(last, "a reply came before the last point");
-                assert_eq!(evaluated.message.len(), points.len() as u64 / 32);
+                assert_eq!(evaluated.messages[0].len(), points.len() as u64 / 32);
                 return;
             }
         }

@@ -12,7 +12,7 @@ use crate::spec::Recipients;
 /// that they collide.
 fn short_tags(tag_bytes: usize) -> Result<Vec<u8>, Error> {
     let side = Side::of([], 1000, 1);
-    let mut setup = MatchSetup::new(&spec_of(&side, &side, Recipients::Both)).unwrap();
+    let mut setup = MatchSetup::new(&spec_of(&side, &side, Recipients::Both), 0).unwrap();
     setup.tag_bytes = tag_bytes;
     let (seed, list) = (JobSeed::new([22; 32]), side.list());
     let encrypted = sender::encrypt(setup, &seed, list.as_ref(), tools(Arc::new(Portable)))?;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{Portable, Side, run_match, spec_of};
+use super::{Portable, Side, run_count, spec_of};
 use crate::group::SecretScalar;
 use crate::kernel::{DecodeFailed, Kernel, batch};
 use crate::spec::Recipients;
@@ -53,7 +53,7 @@ fn work(a: u32, b: u32) -> [(u64, u64); 3] {
     let spec = spec_of(&a, &b, Recipients::Both);
     let counting = Arc::new(Counting::default());
     let kernel: Arc<dyn Kernel> = Arc::clone(&counting) as _;
-    run_match(&spec, &a, &b, &kernel, 100).unwrap();
+    run_count(&spec, [&a, &b], &kernel, 100).unwrap();
     *counting.0.lock().unwrap()
 }
 

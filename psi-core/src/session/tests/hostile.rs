@@ -1,30 +1,33 @@
 //! Hostile peers as files: `testdata/hostile/*.hex`, each the frames that a peer sends, with one
 //! defect that its name states.
 //!
-//! The victims are sessions between two small fixed sides. `victim` feeds them as a node does;
-//! `to_receiver`, `to_sender` and `framing` make the files.
+//! The victims are machines between two small fixed sides, of a single count and of jobs with
+//! parts and sums; `victim` makes and feeds them. `to_receiver`, `to_sender`, `framing` and `sums`
+//! make the files.
 
 mod framing;
+mod sums;
 mod to_receiver;
 mod to_sender;
 mod victim;
 
 use std::sync::{Arc, OnceLock};
 
-use super::super::{receiver, sender};
-use super::{ListId, MatchSetup, Portable, Side, code, records, rows, spec_of, tools};
+use super::pair::{Frame, REQUESTER_SEED, RESPONDER_SEED};
+use super::{ListId, MatchSetup, Portable, Side, run_count, spec_of};
 use crate::canary::Canaries;
 use crate::error::Code;
 use crate::fixture::{self, Fixture};
 use crate::group::{Element, SecretScalar};
-use crate::list::reference;
+use crate::list::{RecordCodec as _, Rice, reference};
 use crate::messages::{Control, Outcome, codec};
 use crate::seed::{JobSeed, Purpose};
-use crate::session::Awaiting;
 use crate::spec::Recipients;
+use victim::Victim;
 
-const RECEIVER_SEED: [u8; 32] = [11; 32];
-const SENDER_SEED: [u8; 32] = [22; 32];
+// The requester is Receiver of the count.
+const RECEIVER_SEED: [u8; 32] = REQUESTER_SEED;
+const SENDER_SEED: [u8; 32] = RESPONDER_SEED;
 
 fn receiver_side() -> Side {
     Side::of(0..4, 4, 2)
@@ -35,7 +38,8 @@ fn sender_side() -> Side {
 }
 
 fn setup(recipients: Recipients) -> MatchSetup {
-    MatchSetup::new(&spec_of(&receiver_side(), &sender_side(), recipients)).unwrap()
+    let spec = spec_of(&receiver_side(), &sender_side(), recipients);
+    MatchSetup::new(&spec, 0).unwrap()
 }
 
 /// What two honest sides send each other: three of four people are shared.
@@ -53,45 +57,58 @@ fn honest() -> &'static Honest {
     static HONEST: OnceLock<Honest> = OnceLock::new();
     HONEST.get_or_init(|| {
         let setup = setup(Recipients::Both);
-        let receiver_seed = JobSeed::new(RECEIVER_SEED);
-        let sender_seed = JobSeed::new(SENDER_SEED);
-        let tools = tools(Arc::new(Portable));
-        let list = receiver_side().list();
-        let blind =
-            receiver::blind(setup.clone(), &receiver_seed, list.as_ref(), tools.clone()).unwrap();
-        let list = sender_side().list();
-        let encrypted = sender::encrypt(setup.clone(), &sender_seed, list.as_ref(), tools).unwrap();
-        let width = setup.tag_bytes;
-        let (blinded, tags) = (records(&blind.message), records(&encrypted.message));
-        let bytes = code(32, &blinded);
-        let Ok(Awaiting::Done(evaluated)) = encrypted.state.handle(rows(ListId::Blinded), &bytes)
-        else {
-            panic!("an honest list is accepted");
+        let spec = spec_of(&receiver_side(), &sender_side(), Recipients::Both);
+        let kernel: Arc<dyn crate::kernel::Kernel> = Arc::new(Portable);
+        let sides = [&receiver_side(), &sender_side()];
+        let ends = run_count(&spec, sides, &kernel, 1 << 18).unwrap();
+        let (mut blinded, mut key, mut tags, mut reply) = Default::default();
+        let mut outcome = None;
+        for (_, bytes) in &ends.wire {
+            match Frame::split(bytes).unwrap().0 {
+                Frame::Rows(header, code) => {
+                    let (list, width) = match header.list {
+                        ListId::Blinded => (&mut blinded, 32),
+                        ListId::Tags => (&mut tags, setup.tag_bytes),
+                        _ => (&mut reply, 32),
+                    };
+                    *list = decode(width, &code);
+                }
+                Frame::Control(Control::SenderKey { point, .. }) => key = point,
+                Frame::Control(Control::Outcome(message)) => outcome = Some(message),
+                Frame::Control(_) => {}
+            }
+        }
+        let mut stream = JobSeed::new(RECEIVER_SEED).stream(Purpose::Canaries, 0, 0);
+        let canaries = Canaries::draw(&mut stream, setup.parts[0].canaries, &Portable);
+        let b = JobSeed::new(SENDER_SEED)
+            .stream(Purpose::SenderScalar, 0, 0)
+            .scalar();
+        let points = |list: Vec<Vec<u8>>| -> Vec<[u8; 32]> {
+            let points = list.into_iter().map(|point| point.try_into().unwrap());
+            points.collect()
         };
-        let reply = records(&evaluated.message);
-        let expect_tags = blind.state.handle(0, &encrypted.key).unwrap();
-        let bytes = code(width, &tags);
-        let Ok(Awaiting::Done(expect_reply)) = expect_tags.handle(rows(ListId::Tags), &bytes)
-        else {
-            panic!("honest tags are accepted");
-        };
-        let bytes = code(32, &reply);
-        let Ok(Awaiting::Done(matched)) = expect_reply.handle(rows(ListId::Evaluated), &bytes)
-        else {
-            panic!("an honest reply is accepted");
-        };
-        let mut stream = receiver_seed.stream(Purpose::Canaries, 0, 0);
-        let canaries = Canaries::draw(&mut stream, setup.part.canaries, &Portable);
-        let b = sender_seed.stream(Purpose::SenderScalar, 0, 0).scalar();
         Honest {
-            blinded: blinded.as_chunks().0.to_vec(),
-            key: encrypted.key,
-            tags: tags.chunks(width).map(<[u8]>::to_vec).collect(),
-            reply: reply.as_chunks().0.to_vec(),
-            outcome: matched.release().message,
+            blinded: points(blinded),
+            key,
+            tags,
+            reply: points(reply),
+            outcome: outcome.unwrap(),
             canaries: times(canaries.points(), &b),
         }
     })
+}
+
+/// The records of a whole list's code.
+fn decode(width: usize, code: &[u8]) -> Vec<Vec<u8>> {
+    let honest = setup(Recipients::Both);
+    let count = match width {
+        32 => honest.points(),
+        _ => honest.sender_size,
+    };
+    let mut records = Vec::new();
+    let mut decoder = Rice.decoder(width, count).unwrap();
+    decoder.decode(code, &mut records).unwrap();
+    records.chunks(width).map(<[u8]>::to_vec).collect()
 }
 
 /// The bits of points as those of a blinded list or a reply, whatever their number and order.
@@ -137,37 +154,13 @@ fn with(points: &[[u8; 32]], place: usize, point: [u8; 32]) -> Vec<[u8; 32]> {
     points
 }
 
-/// Who is attacked.
-#[derive(Clone, Copy)]
-enum Victim {
-    Receiver,
-    Sender,
-    /// A Sender whose side does not get the result.
-    SenderWithoutResult,
-}
-
-impl Victim {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Receiver => "receiver",
-            Self::Sender => "sender",
-            Self::SenderWithoutResult => "sender without result",
-        }
-    }
-
-    fn from_name(name: &str) -> Self {
-        [Self::Receiver, Self::Sender, Self::SenderWithoutResult]
-            .into_iter()
-            .find(|victim| victim.name() == name)
-            .unwrap()
-    }
-}
-
 /// One file.
 struct Case {
     name: &'static str,
     what: &'static str,
     victim: Victim,
+    /// How many frames of an honest peer come before.
+    after: usize,
     /// The state in which the victim notices.
     state: &'static str,
     expected: Code,
@@ -187,10 +180,17 @@ impl Case {
             name,
             what,
             victim,
+            after: 0,
             state,
             expected,
             frames,
         }
+    }
+
+    /// Lets `frames` frames of an honest peer come before.
+    fn after(mut self, frames: usize) -> Self {
+        self.after = frames;
+        self
     }
 
     /// Bytes as they are, whether or not they are a frame.
@@ -250,12 +250,16 @@ impl Case {
     }
 
     fn render(&self) -> String {
-        let mut fixture = Fixture::new([
+        let mut head = vec![
             format!("{}.", self.what),
             format!("victim: {}", self.victim.name()),
-            format!("state: {}", self.state),
-            format!("expected: {}", self.expected),
-        ]);
+        ];
+        if self.after > 0 {
+            head.push(format!("honest frames before: {}", self.after));
+        }
+        head.push(format!("state: {}", self.state));
+        head.push(format!("expected: {}", self.expected));
+        let mut fixture = Fixture::new(head);
         for (label, bytes) in &self.frames {
             fixture.piece(label, bytes);
         }
@@ -266,13 +270,15 @@ impl Case {
 #[test]
 fn every_hostile_file_ends_in_the_code_it_names() {
     let files = fixture::read_all("hostile");
-    assert!(files.len() > 60, "only {} files", files.len());
+    assert!(files.len() > 130, "only {} files", files.len());
     for (name, text) in files {
         let field =
             |field| fixture::field(&text, field).unwrap_or_else(|| panic!("{name}: {field}"));
         let victim = Victim::from_name(field("victim"));
-        let Err((state, error)) = victim::feed(victim::start(victim), &fixture::parse(&text))
-        else {
+        let before = fixture::field(&text, "honest frames before");
+        let before = before.map_or(0, |number| number.parse().unwrap());
+        let node = victim.start_after(before);
+        let Err((state, error)) = victim::feed(node, &fixture::parse(&text)) else {
             panic!("{name}: the defect went unnoticed");
         };
         assert_eq!(error.code().as_str(), field("expected"), "{name}");
@@ -287,7 +293,12 @@ fn every_hostile_file_ends_in_the_code_it_names() {
 
 #[test]
 fn the_hostile_files_are_what_the_generator_makes() {
-    let cases = [to_sender::cases(), to_receiver::cases(), framing::cases()];
+    let cases = [
+        to_sender::cases(),
+        to_receiver::cases(),
+        framing::cases(),
+        sums::cases(),
+    ];
     let files = cases.iter().flatten();
     let files = files.map(|case| (case.name.to_owned(), case.render()));
     fixture::check_folder("hostile", files.collect());
@@ -324,7 +335,7 @@ impl Case {
     /// The state in which an honest case leaves its victim.
     fn end(&self) -> &'static str {
         let bytes = fixture::parse(&self.render());
-        let state = victim::feed(victim::start(self.victim), &bytes);
-        state.map_err(|(_, error)| error).unwrap().name()
+        let node = victim::feed(self.victim.start(), &bytes);
+        node.map_err(|(_, error)| error).unwrap().awaits()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Side, run_match, spec_of};
+use super::{Side, cell, run_count, spec_of};
 use crate::kernel::available;
 use crate::spec::Recipients;
 
@@ -13,14 +13,14 @@ fn every_kernel_gives_the_same_frames_outcome_and_transcripts() {
     let spec = spec_of(&a, &b, Recipients::Both);
     let runs: Vec<_> = available()
         .iter()
-        .map(|kernel| run_match(&spec, &a, &b, &Arc::clone(kernel), 100).unwrap())
+        .map(|kernel| run_count(&spec, [&a, &b], &Arc::clone(kernel), 100).unwrap())
         .collect();
-    assert_eq!(runs[0].receiver.cell, Some(100));
+    assert_eq!(cell(runs[0].requester.opened.as_ref()), Some(100));
     for run in &runs {
         assert_eq!(run.wire, runs[0].wire);
-        assert_eq!(run.receiver.message, runs[0].receiver.message);
-        assert_eq!(run.receiver.transcripts, runs[0].receiver.transcripts);
-        assert_eq!(run.sender.transcripts, runs[0].sender.transcripts);
-        assert_eq!(run.sender.opened, runs[0].sender.opened);
+        assert_eq!(run.requester.last, runs[0].requester.last);
+        assert_eq!(run.requester.transcripts, runs[0].requester.transcripts);
+        assert_eq!(run.responder.transcripts, runs[0].responder.transcripts);
+        assert_eq!(run.responder.opened, runs[0].responder.opened);
     }
 }

@@ -142,7 +142,9 @@ const ASKED: Party = Party::Responder;
 
 fn kinds(payload: &Payload) -> Vec<(ComponentKind, u64)> {
     let kinds = payload.components.iter();
-    kinds.map(|Component { kind, bound }| (*kind, *bound)).collect()
+    kinds
+        .map(|Component { kind, bound }| (*kind, *bound))
+        .collect()
 }
 
 #[test]
@@ -165,7 +167,10 @@ fn a_recipient_does_not_get_sums_of_its_own_columns_unless_the_other_table_says_
     let own = || Case::new().value(ASKING, sum(), value());
     assert_eq!(own().code(), Code::OwnerNotAllowed);
     // Its own consent is not the other side's.
-    assert_eq!(own().owner_may_receive(ASKING).code(), Code::OwnerNotAllowed);
+    assert_eq!(
+        own().owner_may_receive(ASKING).code(),
+        Code::OwnerNotAllowed
+    );
     assert_eq!(own().owner_may_receive(ASKED).spec().receiver, ASKED);
     // With both as recipients, the owner is one of them.
     let both = || {
@@ -228,15 +233,22 @@ fn only_what_cannot_be_read_elsewhere_is_a_component() {
     let regions = || group(&["north"], &[900, 100]);
     for (case, expected) in [
         // Without NULLs and with a unique key, what is counted are identities.
-        (Case::new().value(ASKED, AVERAGE, value()), vec![(Sum(0), 1024)]),
+        (
+            Case::new().value(ASKED, AVERAGE, value()),
+            vec![(Sum(0), 1024)],
+        ),
         (Case::new().value(ASKED, count, value()), vec![]),
         (
-            Case::new().value(ASKED, AVERAGE, value()).repeats(ASKED, 16),
+            Case::new()
+                .value(ASKED, AVERAGE, value())
+                .repeats(ASKED, 16),
             vec![(Rows, 16), (Sum(0), 1024)],
         ),
         // A sum over NULLs alone is NULL.
         (
-            Case::new().value(ASKED, sum(), nullable.clone()).repeats(ASKED, 16),
+            Case::new()
+                .value(ASKED, sum(), nullable.clone())
+                .repeats(ASKED, 16),
             vec![(Count(0), 16), (Sum(0), 1024)],
         ),
         (
@@ -273,10 +285,7 @@ fn columns_of_both_sides_take_two_matches_with_the_roles_swapped() {
     assert_eq!((first.receiver, second.receiver), (ASKING, ASKED));
     assert_eq!((first.sender_size, second.sender_size), (1000, 700));
     assert_eq!(first.parts, [PartSize::for_identities(700)]);
-    assert_eq!(
-        second.parts,
-        [500, 400, 300].map(PartSize::for_identities)
-    );
+    assert_eq!(second.parts, [500, 400, 300].map(PartSize::for_identities));
     assert_eq!((first.payload.groups, first.payload.width()), (3, 6));
     assert_eq!((second.payload.groups, second.payload.width()), (1, 1));
     // Both see the count.
@@ -311,7 +320,9 @@ fn where_the_choice_is_free_the_groups_become_parts() {
     assert_eq!(grouped(ASKING).spec().receiver, ASKING);
     assert!(grouped(ASKED).spec().payload.components.is_empty());
     let cross = grouped(ASKED).group(ASKING, group(&["b"], &[5, 5]));
-    let spec = cross.change(|case| case.asked.facts.prefer_receiver = true).spec();
+    let spec = cross
+        .change(|case| case.asked.facts.prefer_receiver = true)
+        .spec();
     assert_eq!(spec.receiver, ASKING);
     assert_eq!(kinds(&spec.payload), [(ComponentKind::Identities, 1)]);
     // A responder that may not receive keeps its groups in the payload.
@@ -324,9 +335,7 @@ fn where_the_choice_is_free_the_groups_become_parts() {
 
 #[test]
 fn a_side_whose_groups_are_not_constant_per_identity_is_sender() {
-    let varying = |case: Case, party| {
-        case.group(party, group(&["jan"], &[])).repeats(party, 32)
-    };
+    let varying = |case: Case, party| case.group(party, group(&["jan"], &[])).repeats(party, 32);
     let spec = varying(Case::new(), ASKED).spec();
     assert_eq!((spec.receiver, spec.payload.groups), (ASKING, 2));
     let both = varying(varying(Case::new(), ASKED), ASKING);
@@ -347,7 +356,10 @@ fn a_sum_over_the_whole_list_stays_within_63_bits() {
     assert!(with(i64::MAX as u64, 1).assemble().is_ok());
     assert!(with((1 << 43) - 1, 1 << 20).assemble().is_ok());
     assert_eq!(with(1 << 43, 1 << 20).code(), Code::SumTooLarge);
-    assert_eq!(with(i64::MAX as u64, limits::IDENTITIES_MAX).code(), Code::SumTooLarge);
+    assert_eq!(
+        with(i64::MAX as u64, limits::IDENTITIES_MAX).code(),
+        Code::SumTooLarge
+    );
     let error = with(1 << 43, 1 << 20).assemble().unwrap_err();
     assert!(error.to_string().contains("9223372036854775808"), "{error}");
 }
@@ -367,7 +379,9 @@ fn more_parts_or_components_than_are_served_are_refused_with_the_figure() {
     };
     assert_eq!(parts(64, 8), 512);
     let refused = |case: Case| match case.assemble().unwrap_err() {
-        Error::Beyond { code, value, limit, .. } => {
+        Error::Beyond {
+            code, value, limit, ..
+        } => {
             assert_eq!(code, Code::TooManyCells);
             (value, limit)
         }
@@ -381,9 +395,36 @@ fn more_parts_or_components_than_are_served_are_refused_with_the_figure() {
             .group(ASKED, wide(b))
     };
     assert!(blocks(Case::new(), 16, 8).assemble().is_ok());
-    assert_eq!(refused(blocks(Case::new(), 43, 3)), (258, limits::COMPONENTS_MAX));
+    assert_eq!(
+        refused(blocks(Case::new(), 43, 3)),
+        (258, limits::COMPONENTS_MAX)
+    );
     let cross = blocks(Case::new().group(ASKING, wide(33)), 16, 8);
     assert_eq!(refused(cross), (33 * 256, limits::CELLS_MAX));
+}
+
+#[test]
+fn more_rows_of_a_transfer_than_are_served_are_refused_and_without_sums_there_is_none() {
+    let with = |identities: u64, asked: &[ValueShape]| {
+        let mut case = Case::new()
+            .group(ASKING, group(&["a"], &[5, 5]))
+            .change(|case| case.asked.facts.identities = identities);
+        for value_asked in asked {
+            case = case.value(ASKED, *value_asked, value());
+        }
+        case.assemble()
+    };
+    let most = limits::TRANSFER_ROWS_MAX / 2;
+    assert!(with(most, &[sum()]).is_ok());
+    let Err(Error::Beyond {
+        code, value, limit, ..
+    }) = with(most + 1, &[sum()])
+    else {
+        panic!("too many rows were accepted");
+    };
+    assert_eq!(code, Code::SizeNotServed);
+    assert_eq!((value, limit), (2 * (most + 1), limits::TRANSFER_ROWS_MAX));
+    assert!(with(most + 1, &[]).is_ok());
 }
 
 #[test]
@@ -413,26 +454,40 @@ fn facts_of_columns_hold_their_bounds() {
     type Change = fn(&mut TableFacts);
     let changes: [(&str, Change); 14] = [
         ("rows of no identity", |facts| facts.rows_bound = 0),
-        ("rows that repeat under a unique key", |facts| facts.rows_bound = 2),
+        ("rows that repeat under a unique key", |facts| {
+            facts.rows_bound = 2
+        }),
         ("a varying group under a unique key", |facts| {
             facts.groups[0].identities.clear();
         }),
         ("too few sizes", |facts| {
             facts.groups[0].identities.pop();
         }),
-        ("a label twice", |facts| facts.groups[0].values[1] = "a".into()),
-        ("a label with a line end", |facts| facts.groups[0].values[0] = "a\n".into()),
+        ("a label twice", |facts| {
+            facts.groups[0].values[1] = "a".into()
+        }),
+        ("a label with a line end", |facts| {
+            facts.groups[0].values[0] = "a\n".into()
+        }),
         ("a long label", |facts| {
             facts.groups[0].values[0] = "a".repeat(limits::NAME_BYTES_MAX + 1);
         }),
-        ("a label that is no number", |facts| facts.groups[0].labels = LabelKind::Integer),
-        ("a label that is no boolean", |facts| facts.groups[0].labels = LabelKind::Boolean),
-        ("a label that is no date", |facts| facts.groups[0].labels = LabelKind::Date),
+        ("a label that is no number", |facts| {
+            facts.groups[0].labels = LabelKind::Integer
+        }),
+        ("a label that is no boolean", |facts| {
+            facts.groups[0].labels = LabelKind::Boolean
+        }),
+        ("a label that is no date", |facts| {
+            facts.groups[0].labels = LabelKind::Date
+        }),
         ("many group columns", |facts| {
             facts.groups = vec![facts.groups[0].clone(); limits::GROUP_COLUMNS_MAX + 1];
         }),
         ("many groups", |facts| {
-            facts.groups[0].values = (0..limits::GROUP_VALUES_MAX).map(|n| n.to_string()).collect();
+            facts.groups[0].values = (0..limits::GROUP_VALUES_MAX)
+                .map(|n| n.to_string())
+                .collect();
             facts.groups[0].identities = vec![1; limits::GROUP_VALUES_MAX + 1];
         }),
         ("a sum of nothing", |facts| facts.values[0].sum_bound = 0),
@@ -447,7 +502,11 @@ fn facts_of_columns_hold_their_bounds() {
     for (what, change) in changes {
         let mut changed = facts.clone();
         change(&mut changed);
-        assert_eq!(changed.validate().unwrap_err().code(), Code::MalformedMessage, "{what}");
+        assert_eq!(
+            changed.validate().unwrap_err().code(),
+            Code::MalformedMessage,
+            "{what}"
+        );
     }
     facts.groups[0].identities[1] = 0;
     assert_eq!(facts.validate().unwrap_err().code(), Code::SizeNotServed);
@@ -462,34 +521,50 @@ fn shape_payload_and_second_match_have_the_documented_bytes() {
         .owner_may_receive(ASKED)
         .spec();
     let text = concat!(
-        "00",                                 // rows
-        "00000000", "0000000000000001",       // requester: groups, number of values
-        "00", "01", "00",                     // count, sum, squares
-        "00000000", "0000000000000001",       // responder
-        "01", "01", "00",
+        "00", // rows
+        "00000000",
+        "0000000000000001", // requester: groups, number of values
+        "00",
+        "01",
+        "00", // count, sum, squares
+        "00000000",
+        "0000000000000001", // responder
+        "01",
+        "01",
+        "00",
     );
     let bytes = spec.encode();
     assert!(hex::encode(&bytes).contains(text));
     // From the first receiver on.
     let tail = concat!(
-        "00000000",                           // receiver: Requester
-        "000000000000000a",                   // minimum
-        "0000000000000001",                   // number of parts
-        "00000000000003e8", "00000000000003e8", // identities, canaries
-        "00000000000003e8",                   // N2
-        "08",                                 // tag bytes
-        "0000000000000001",                   // payload: blocks
-        "0000000000000001",                   // components of one block
-        "00000003", "00000000", "0000000000000400", // Sum of value 0, bound
-        "01",                                 // a second match
-        "00000001",                           // receiver: Responder
+        "00000000",         // receiver: Requester
+        "000000000000000a", // minimum
+        "0000000000000001", // number of parts
+        "00000000000003e8",
+        "00000000000003e8", // identities, canaries
+        "00000000000003e8", // N2
+        "08",               // tag bytes
+        "0000000000000001", // payload: blocks
+        "0000000000000001", // components of one block
+        "00000003",
+        "00000000",
+        "0000000000000400", // Sum of value 0, bound
+        "01",               // a second match
+        "00000001",         // receiver: Responder
         "0000000000000001",
-        "00000000000003e8", "00000000000003e8",
+        "00000000000003e8",
+        "00000000000003e8",
         "00000000000003e8",
         "08",
         "0000000000000001",
         "0000000000000001",
-        "00000003", "00000000", "0000000000000400",
+        "00000003",
+        "00000000",
+        "0000000000000400",
     );
-    assert!(hex::encode(&bytes).ends_with(tail), "{}", hex::encode(&bytes));
+    assert!(
+        hex::encode(&bytes).ends_with(tail),
+        "{}",
+        hex::encode(&bytes)
+    );
 }

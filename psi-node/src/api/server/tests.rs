@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{BODY_BYTES_MAX, bind, serve};
 use crate::api::client::Client;
-use crate::api::types::{Event, NewJob};
+use crate::api::types::{Event, NewJob, ResultFor};
 use crate::config::NodeConfig;
 use crate::exit::Exit;
 use crate::identity::NodeKey;
@@ -145,6 +145,7 @@ async fn a_job_is_followed_to_its_end_and_its_end_can_be_read_again() {
     let job = NewJob {
         collab: "nowhere".into(),
         sql: "SELECT 1".into(),
+        recipients: ResultFor::default(),
     };
     let id = api.client.new_job(&job).await.unwrap().id;
     for _ in 0..2 {
@@ -175,6 +176,7 @@ async fn more_jobs_than_the_bound_are_refused_and_a_cancelled_one_hears_of_it() 
     let job = NewJob {
         collab: "nowhere".into(),
         sql: "SELECT 1".into(),
+        recipients: ResultFor::default(),
     };
     let refused = api.client.new_job(&job).await.unwrap_err();
     assert_eq!(refused.exit, Exit::RefusedByPolicy);

@@ -1,12 +1,11 @@
-//! Sample data of two shops: invented customers, the same on every machine.
+//! Sample data of two shops: invented customers and orders, the same on every machine.
 //!
 //! Customers have numbers. Each shop knows a range of them and the ranges overlap; a customer's
-//! e-mail address is invented from the number, and every date follows from a hash of the number and
-//! the shop. Nothing here knows how many customers any query finds; [`plain_count`] counts them the
-//! ordinary way.
+//! e-mail address is invented from the number, and every date, region and amount follows from a
+//! hash of the number and the shop. Nothing here knows what any query finds; [`plain_count`] and
+//! [`plain_totals`] find it the ordinary way.
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
 
@@ -17,6 +16,21 @@ const FIRST_DAY: u64 = 19_358;
 const DAYS: u64 = 1_096;
 /// Of a thousand customers, those who never gave an e-mail address.
 const WITHOUT_EMAIL_PER_MILLE: u64 = 5;
+
+/// Orders of one customer, at most.
+const ORDERS_MAX: u64 = 4;
+/// Where orders go, and how many of a thousand customers live there. The last region has so few
+/// that its row is suppressed in a demo of ordinary size.
+const REGIONS: [(&str, u64); 4] = [
+    ("north", 420),
+    ("south", 350),
+    ("west", 226),
+    ("islands", 4),
+];
+/// An order's amount in cents: the least, and how many there are.
+const CENTS: (u64, u64) = (500, 24_500);
+/// Fewest customers that an answer may rest on, in both shops.
+pub(super) const MINIMUM: u64 = 10;
 
 /// One shop's customers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +97,78 @@ pub(super) fn csv(shop: &Shop) -> String {
     text
 }
 
+/// The orders of a shop's customers as CSV: none or several for each.
+pub(super) fn orders_csv(shop: &Shop) -> String {
+    let mut rows: Vec<([u8; 32], String)> = Vec::new();
+    for number in shop.first..shop.first + shop.customers {
+        let hash = email_hash(number);
+        let region = region(word(&draw("region", shop.name, number)) % 1000);
+        let orders = word(&draw("orders", shop.name, number)) % (ORDERS_MAX + 1);
+        for order in 0..orders {
+            let drawn = draw(&format!("order {order}"), shop.name, number);
+            let cents = CENTS.0 + word(&drawn) % CENTS.1;
+            rows.push((
+                drawn,
+                format!("{hash},{region},{}.{:02}\n", cents / 100, cents % 100),
+            ));
+        }
+    }
+    rows.sort_unstable();
+    let mut text = String::from("email_hash,region,amount\n");
+    for (_, row) in rows {
+        text.push_str(&row);
+    }
+    text
+}
+
+fn region(of_thousand: u64) -> &'static str {
+    let mut below = 0;
+    for (region, share) in REGIONS {
+        below += share;
+        if of_thousand < below {
+            return region;
+        }
+    }
+    REGIONS[0].0
+}
+
+/// What a plain join finds of one region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RegionTotal {
+    pub(super) region: &'static str,
+    /// Different customers.
+    pub(super) customers: u64,
+    pub(super) orders: u64,
+    pub(super) cents: u64,
+}
+
+/// What a plain join of `snowy`'s customers with `brand`'s orders finds of each region.
+pub(super) fn plain_totals(snowy: &str, orders: &str) -> Vec<RegionTotal> {
+    let known: HashSet<&str> = rows(snowy).map(|(hash, _)| hash).collect();
+    let of_region = |(region, _): (&'static str, u64)| {
+        let mut customers = HashSet::new();
+        let mut total = RegionTotal {
+            region,
+            customers: 0,
+            orders: 0,
+            cents: 0,
+        };
+        for (hash, rest) in rows(orders).filter(|(hash, _)| known.contains(hash)) {
+            let Some((place, amount)) = rest.split_once(',') else {
+                continue;
+            };
+            if place == region {
+                customers.insert(hash);
+                total.orders += 1;
+                total.cents += amount.replace('.', "").parse::<u64>().unwrap_or(0);
+            }
+        }
+        total.customers = customers.len() as u64;
+        total
+    };
+    REGIONS.map(of_region).to_vec()
+}
+
 /// What a plain join of the two files answers: e-mail hashes in both, with a last purchase in
 /// `brand` after `after`. Needs both files in one place, which is what the nodes avoid.
 pub(super) fn plain_count(snowy: &str, brand: &str, after: &str) -> u64 {
@@ -126,15 +212,12 @@ fn date(day: u64) -> String {
 
 /// The section of `node.toml` that serves the sample file.
 pub(super) fn table_section(shop: &Shop) -> String {
-    let mut text = String::new();
-    // Writing into a String cannot fail.
-    let _ = write!(
-        text,
+    format!(
         r#"
 [table.customers]
 source = "customers.csv"
 filter = ["last_purchase"]
-minimum = 10
+minimum = {MINIMUM}
 
 [[table.customers.key]]
 columns = ["email_hash"]
@@ -143,8 +226,31 @@ unique = true
 identities = {}
 "#,
         registered(shop.customers)
-    );
-    text
+    )
+}
+
+/// The section that serves a shop's orders: what may be summed, and by which groups.
+pub(super) fn orders_section(shop: &Shop) -> String {
+    let regions: Vec<String> = REGIONS.iter().map(|(r, _)| format!("\"{r}\"")).collect();
+    format!(
+        r#"
+[table.orders]
+source = "orders.csv"
+minimum = {MINIMUM}
+dimension = {{ region = [{}] }}
+
+[[table.orders.key]]
+columns = ["email_hash"]
+kinds = ["hex"]
+identities = {}
+
+[table.orders.aggregate.amount]
+functions = ["sum", "avg"]
+decimals = 2
+"#,
+        regions.join(", "),
+        registered(shop.customers)
+    )
 }
 
 #[cfg(test)]
@@ -169,6 +275,22 @@ mod tests {
         hashes.dedup();
         assert_eq!(hashes.len(), all);
         assert!(rows(&text).all(|(_, date)| date.len() == 10 && date.starts_with("202")));
+    }
+
+    #[test]
+    fn orders_repeat_their_customers_and_one_region_has_too_few_to_be_shown() {
+        let [snowy, brand] = shops(super::super::CUSTOMERS_DEFAULT);
+        let orders = orders_csv(&brand);
+        assert_eq!(orders, orders_csv(&brand));
+        let totals = plain_totals(&csv(&snowy), &orders);
+        let (last, shown) = totals.split_last().unwrap();
+        assert!(last.customers < MINIMUM, "{last:?}");
+        for total in shown {
+            assert!(total.customers >= MINIMUM, "{total:?}");
+            assert!(total.orders > total.customers, "{total:?}");
+            let average = total.cents / total.orders;
+            assert!((CENTS.0..CENTS.0 + CENTS.1).contains(&average), "{total:?}");
+        }
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use psi_core::receipt::{Body, Entry};
-use psi_core::spec::{JobSpec, Party};
+use psi_core::spec::JobSpec;
 
+use super::findings;
 use super::nodes::{self, Node};
 use super::sample::{self, Shop};
 use crate::api::client::Client;
-use crate::api::types::NewJob;
+use crate::api::types::{NewJob, ResultFor};
 use crate::cli::collab::{CollabCommand, FileArgs, NewArgs};
 use crate::cli::init::{self, CONFIG_FILE, InitArgs};
 use crate::cli::output::{self, Format};
@@ -56,13 +57,19 @@ pub(super) async fn tell(folder: &Path, customers: u64, keep: bool) -> Result<Ex
             name: name.into(),
             listen,
         })?;
-        story.write_table(shop)?;
+        let sells = shop == brand;
+        let sections = story.write_tables(shop, sells)?;
         members.push(format!("{name}={id}@{listen}"));
+        let orders = if sells {
+            format!(", their orders in {name}/orders.csv")
+        } else {
+            String::new()
+        };
         output::print(&format!(
-            "  node id {id}\n  {} customers in {name}/customers.csv; appended to \
+            "  node id {id}\n  {} customers in {name}/customers.csv{orders}; appended to \
              {name}/{CONFIG_FILE}:\n{}\n",
             shop.customers,
-            indent(&indent(sample::table_section(shop).trim()))
+            indent(&indent(sections.trim()))
         ))?;
     }
 
@@ -80,20 +87,20 @@ pub(super) async fn tell(folder: &Path, customers: u64, keep: bool) -> Result<Ex
         running.push(node);
     }
 
-    story.stage(&format!("{} asks, {} answers", snowy.name, brand.name))?;
-    let document = story.ask(snowy, brand).await?;
+    let count = story.ask_count(snowy, brand).await?;
+    let totals = story.ask_totals(snowy, brand).await?;
 
-    story.stage("Both stop; both hold the same receipt, signed by both")?;
+    story.stage("Both stop; both hold the same receipts, signed by both")?;
     for node in running {
         node.stop().await?;
     }
     let spec = story.receipts(&shops)?;
 
     story.stage("What each side learned")?;
-    output::print(&learned(&document, &spec, snowy, brand))?;
+    output::print(&findings::learned(&count, &spec, snowy, brand))?;
 
-    story.stage("The same, the ordinary way: both files in one place")?;
-    let answer = story.compare(&document, snowy, brand)?;
+    story.stage("The same, the ordinary way: the files in one place")?;
+    let answer = findings::compare(&story.folder, [&count, &totals], [snowy, brand], AFTER)?;
     story.farewell(keep, answer)?;
     Ok(Exit::Released)
 }
@@ -118,18 +125,22 @@ impl Story {
         }
     }
 
-    /// Writes the shop's customers, and the section of the configuration that serves them.
-    fn write_table(&self, shop: &Shop) -> Result<(), UserError> {
+    /// Writes the shop's files, and the sections of the configuration that serve them.
+    fn write_tables(&self, shop: &Shop, orders: bool) -> Result<String, UserError> {
         let dir = self.folder.join(shop.name);
         let failed = |e| UserError::machine(format!("cannot write into {}", dir.display()), e);
+        let mut sections = sample::table_section(shop);
         std::fs::write(dir.join("customers.csv"), sample::csv(shop)).map_err(failed)?;
+        if orders {
+            sections.push_str(&sample::orders_section(shop));
+            std::fs::write(dir.join("orders.csv"), sample::orders_csv(shop)).map_err(failed)?;
+        }
         let mut config = std::fs::OpenOptions::new()
             .append(true)
             .open(dir.join(CONFIG_FILE))
             .map_err(failed)?;
-        config
-            .write_all(sample::table_section(shop).as_bytes())
-            .map_err(failed)
+        config.write_all(sections.as_bytes()).map_err(failed)?;
+        Ok(sections)
     }
 
     fn agree(&mut self, shops: &[Shop; 2], members: Vec<String>) -> Result<(), UserError> {
@@ -169,49 +180,82 @@ impl Story {
         Ok(())
     }
 
-    async fn ask(&mut self, snowy: &Shop, brand: &Shop) -> Result<ResultDocument, UserError> {
+    async fn ask_count(&mut self, snowy: &Shop, brand: &Shop) -> Result<ResultDocument, UserError> {
         let (s, b) = (snowy.name, brand.name);
+        self.stage(&format!("{s} asks, {b} answers"))?;
         let sql = format!(
             "SELECT COUNT(*) FROM {s}.customers AS s JOIN {b}.customers AS b \
              ON s.email_hash = b.email_hash WHERE b.last_purchase > '{AFTER}'"
         );
-        self.command(&format!(
-            "query --config {s}/{CONFIG_FILE} --collab {COLLAB} \"{sql}\""
-        ))?;
-        let config = self.config(snowy).load()?;
-        let client = Client::new(&config.socket_path());
-        let ended = query::ask(
-            &client,
-            &NewJob {
-                collab: COLLAB.into(),
-                sql,
-            },
-        )
-        .await?;
-        let document = ended.document;
-        if ended.exit != Exit::Released.number() {
-            return Err(UserError::new(
-                Exit::from_number(ended.exit).unwrap_or(Exit::Internal),
-                document
-                    .detail
-                    .unwrap_or_else(|| format!("the job ended {}", document.status)),
-                document
-                    .remedy
-                    .unwrap_or_else(|| "run the demo with --keep and see the logs".into()),
-            ));
+        let (document, exit) = self.ask(snowy, sql).await?;
+        if exit == Exit::Released {
+            Ok(document)
+        } else {
+            Err(without_answer(document, exit))
         }
-        let stats = &document.stats;
+    }
+
+    /// A row for each region: which ones are suppressed depends on the number of customers.
+    async fn ask_totals(
+        &mut self,
+        snowy: &Shop,
+        brand: &Shop,
+    ) -> Result<ResultDocument, UserError> {
+        let (s, b) = (snowy.name, brand.name);
+        self.stage(&format!(
+            "{s} asks what their common customers order at {b}"
+        ))?;
+        let sql = format!(
+            "SELECT o.region, COUNT(*) AS orders, SUM(o.amount) AS total, \
+             AVG(o.amount) AS average FROM {s}.customers AS s JOIN {b}.orders AS o \
+             ON s.email_hash = o.email_hash GROUP BY o.region"
+        );
+        let (document, exit) = self.ask(snowy, sql).await?;
+        if !matches!(exit, Exit::Released | Exit::Suppressed) {
+            return Err(without_answer(document, exit));
+        }
         output::print(&format!(
-            "{}  in {:.1} s, {} bytes sent and {} received by {s}\n",
-            indent(&query::render(&document, query::QueryFormat::Table)),
-            stats.wall_seconds,
-            stats.bytes_sent,
-            stats.bytes_received
+            "  a region with fewer than {} common customers is suppressed; `other` is what {b} \
+             does not list\n",
+            sample::MINIMUM
         ))?;
         Ok(document)
     }
 
-    /// Exports and verifies both receipt logs, and returns the specification of the job in them.
+    async fn ask(
+        &mut self,
+        asking: &Shop,
+        sql: String,
+    ) -> Result<(ResultDocument, Exit), UserError> {
+        let name = asking.name;
+        self.command(&format!(
+            "query --config {name}/{CONFIG_FILE} --collab {COLLAB} \"{sql}\""
+        ))?;
+        let config = self.config(asking).load()?;
+        let client = Client::new(&config.socket_path());
+        let job = NewJob {
+            collab: COLLAB.into(),
+            sql,
+            recipients: ResultFor::Requester,
+        };
+        let ended = query::ask(&client, &job).await?;
+        let exit = Exit::from_number(ended.exit).unwrap_or(Exit::Internal);
+        let document = ended.document;
+        if matches!(exit, Exit::Released | Exit::Suppressed) {
+            let stats = &document.stats;
+            output::print(&format!(
+                "{}  in {:.1} s, {} bytes sent and {} received by {name}\n",
+                indent(&query::render(&document, query::QueryFormat::Table)),
+                stats.wall_seconds,
+                stats.bytes_sent,
+                stats.bytes_received
+            ))?;
+        }
+        Ok((document, exit))
+    }
+
+    /// Exports and verifies both receipt logs, and returns the specification of the first job in
+    /// them.
     fn receipts(&mut self, shops: &[Shop; 2]) -> Result<JobSpec, UserError> {
         let file_of = |shop: &Shop| format!("{}-receipts.jsonl", shop.name);
         for shop in shops {
@@ -240,37 +284,11 @@ impl Story {
         opened_job(&self.config(one).load()?)
     }
 
-    /// Counts the matches of the two files themselves. An answer that differs is an error.
-    fn compare(
-        &self,
-        document: &ResultDocument,
-        snowy: &Shop,
-        brand: &Shop,
-    ) -> Result<u64, UserError> {
-        let read = |shop: &Shop| {
-            let path = self.folder.join(shop.name).join("customers.csv");
-            std::fs::read_to_string(&path)
-                .map_err(|e| UserError::machine(format!("cannot read {}", path.display()), e))
-        };
-        let plain = sample::plain_count(&read(snowy)?, &read(brand)?, AFTER);
-        let answer = document.rows.first().and_then(|row| row.first());
-        if answer.and_then(serde_json::Value::as_u64) != Some(plain) {
-            return Err(UserError::internal(format!(
-                "the nodes answered {}, a plain join of the files answers {plain}",
-                answer.map_or_else(|| "nothing".into(), ToString::to_string)
-            )));
-        }
-        output::print(&format!(
-            "  a plain join of the two files answers {plain}: the same\n"
-        ))?;
-        Ok(plain)
-    }
-
     fn farewell(&self, keep: bool, answer: u64) -> Result<(), UserError> {
         let mut text = format!(
-            "\nThe answer is {answer}.\n\nThe same by hand, in an empty folder. After `init`, put \
-             customers.csv and the section [table.customers]\ninto place and use the node ids \
-             that were printed; give each `serve` a terminal of its own.\n"
+            "\nThe answer is {answer}.\n\nThe same by hand, in an empty folder. After `init`, put the \
+             CSV files and the sections [table.…]\ninto place and use the node ids that were \
+             printed; give each `serve` a terminal of its own.\n"
         );
         for command in &self.commands {
             // Writing into a String cannot fail.
@@ -306,39 +324,15 @@ fn opened_job(config: &NodeConfig) -> Result<JobSpec, UserError> {
     JobSpec::decode(&spec).map_err(|e| UserError::internal(e.to_string()))
 }
 
-/// Who holds what after the job, as the receipt and the result document say.
-fn learned(document: &ResultDocument, spec: &JobSpec, snowy: &Shop, brand: &Shop) -> String {
-    let (asking, answering) = (snowy.name, brand.name);
-    let rows: Vec<String> = document
-        .rows
-        .iter()
-        .flatten()
-        .map(ToString::to_string)
-        .collect();
-    let size = |size: Option<u64>| size.map_or_else(|| "?".into(), |size| size.to_string());
-    let (receiver, sender) = match spec.receiver {
-        Party::Requester => (asking, answering),
-        Party::Responder => (answering, asking),
-    };
-    let answering_count = match spec.receiver {
-        Party::Requester => format!("  {answering}    not the answer, and not who {asking} knows"),
-        Party::Responder => format!(
-            "  {answering}    its node did the matching, so its operator can see how many matched;\n\
-             \u{20}          not who they are"
-        ),
-    };
-    format!(
-        "  both     the question, as the receipt has it:\n           {}\n  \
-         both     the sizes of the lists, padded to public sizes: {} points of {receiver},\n           \
-         {} tags of {sender}\n  \
-         {asking}    the answer: {}; not which of its customers they are\n\
-         {answering_count}\n  \
-         neither  a row of the other, an e-mail address or its hash, or how many customers\n           \
-         of the other passed a filter\n",
-        spec.query,
-        size(document.stats.receiver_size),
-        size(document.stats.sender_size),
-        rows.join(", "),
+fn without_answer(document: ResultDocument, exit: Exit) -> UserError {
+    UserError::new(
+        exit,
+        document
+            .detail
+            .unwrap_or_else(|| format!("the job ended {}", document.status)),
+        document
+            .remedy
+            .unwrap_or_else(|| "run the demo with --keep and see the logs".into()),
     )
 }
 

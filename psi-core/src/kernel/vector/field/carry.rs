@@ -6,14 +6,14 @@ use super::{Canonical, LIMB_MASK, LIMBS, each};
 /// Columns have a magnitude below `2^COLUMN_BITS`.
 const COLUMN_BITS: u32 = 60;
 /// Makes a column positive, and rounds the carry to nearest instead of down.
-pub(in crate::kernel) const BIAS: u64 = (1 << COLUMN_BITS) + (1 << 50);
+const BIAS: u64 = (1 << COLUMN_BITS) + (1 << 50);
 /// What [`BIAS`] adds to each carry.
 const CARRY_BIAS: u64 = 1 << (COLUMN_BITS - 51);
 /// 2^52, whose bits turn an integer below 2^52 into a float.
 const FLOAT_BASE: f64 = 4_503_599_627_370_496.0;
 
 /// The magnitude of a carried limb, `R`.
-pub(in crate::kernel) const REDUCED_MAX: f64 = 1_125_899_906_842_624.0 + 16_384.0;
+pub(super) const REDUCED_MAX: f64 = 1_125_899_906_842_624.0 + 16_384.0;
 
 /// Carries every column once, all at the same time; limbs of magnitude `2^50 + 2^14` at most.
 ///
@@ -21,7 +21,7 @@ pub(in crate::kernel) const REDUCED_MAX: f64 = 1_125_899_906_842_624.0 + 16_384.
 /// most 2^9 + 1, goes to the next limb, times 19 from the last to the first. One step is enough,
 /// because a product has room for limbs a little longer than 51 bits.
 #[inline(always)]
-pub(in crate::kernel) fn carry<L: Lanes>(columns: &[L; LIMBS]) -> [L; LIMBS] {
+pub(super) fn carry<L: Lanes>(columns: &[L; LIMBS]) -> [L; LIMBS] {
     let bias = L::splat(BIAS);
     carry_biased(&each(
         columns,
@@ -35,7 +35,7 @@ pub(in crate::kernel) fn carry<L: Lanes>(columns: &[L; LIMBS]) -> [L; LIMBS] {
 
 /// [`carry`] of the negative columns.
 #[inline(always)]
-pub(in crate::kernel) fn carry_negated<L: Lanes>(columns: &[L; LIMBS]) -> [L; LIMBS] {
+pub(super) fn carry_negated<L: Lanes>(columns: &[L; LIMBS]) -> [L; LIMBS] {
     let bias = L::splat(BIAS);
     carry_biased(&each(
         columns,

@@ -3,27 +3,28 @@
 //! For limbs `a` and `b` with `|a * b| < 2^102`:
 //!
 //! ```text
-//! h = a * b + 1.5 * 2^103                   rounded to a multiple of 2^51, because h stays in [2^103, 2^104)
+//! h = a * b + 1.5 * 2^103                   rounded to a multiple of 2^51: h stays in [2^103, 2^104)
 //! l = a * b + (1.5 * 2^103 + 1.5 * 2^52 - h)   exact: the rest, at most 2^50, plus 1.5 * 2^52
 //! ```
 //!
 //! The bits of `h` are then an integer constant plus the high part of the product in units of 2^51,
 //! those of `l` a constant plus the low part. High parts belong to the next column, so integer
-//! additions of bits sum up columns; the constants of a whole column are taken off by what it starts
-//! from. Columns 5 to 9 stand for multiples of 2^255 and are folded back times 19.
+//! additions of bits sum up columns. Columns 5 to 9 stand for multiples of 2^255 and are folded back
+//! times 19; then the constants of all parts are taken off at once.
 //!
-//! Column bound for a `Reduced` and a `Sum`: five low parts of `2^50` and high parts of `2^50 + 1`
-//! each, at most nine together; with the fold `9 * 20 * 2^50 = 180 * 2^50`.
+//! Column bound for a `Reduced` and a `Sum`: low parts are at most `2^50`, high parts
+//! `2 R^2 / 2^51 + 1`, less than `2^50 + 2^16`. Column 0 is the largest: one low part, and 19 times
+//! the four low and five high parts of column 5, together 172 parts.
 
 use super::super::lanes::{Lanes, bits};
 use super::{LIMBS, each, pairs};
 
 /// `1.5 * 2^103`.
-pub(in crate::kernel) const HIGH: f64 = 15_211_807_202_738_752_817_960_438_464_512.0;
+const HIGH: f64 = 15_211_807_202_738_752_817_960_438_464_512.0;
 /// `1.5 * 2^52`.
-pub(in crate::kernel) const LOW: f64 = 6_755_399_441_055_744.0;
+const LOW: f64 = 6_755_399_441_055_744.0;
 /// `HIGH + LOW`, exact: three units in the last place more than `HIGH`.
-pub(in crate::kernel) const HIGH_AND_LOW: f64 = HIGH + LOW;
+const HIGH_AND_LOW: f64 = HIGH + LOW;
 
 const POWER_102: f64 = HIGH / 3.0;
 const POWER_51: f64 = LOW / 3.0;
@@ -184,7 +185,7 @@ fn fold<L: Lanes>(low: &[L; LIMBS], high: &[L; LIMBS], corrections: &[u64; LIMBS
         #[inline(always)]
         |folded, correction| {
             let column = folded.add(correction);
-            // 180.1 * 2^50 is below 2^57.5.
+            // 180.1 * 2^50 is below 2^58.
             column.check_signed(58);
             column
         },

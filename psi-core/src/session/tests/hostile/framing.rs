@@ -72,7 +72,7 @@ fn rows() -> Vec<Case> {
         )
         .frame(2, "list, match, half of the part", &[1, 0, 0]),
         bad("rows_unknown_list_0", "Records of list 0").rows([0, 0, 0, 0], point),
-        bad("rows_unknown_list_5", "Records of list 5").rows([5, 0, 0, 0], point),
+        bad("rows_unknown_list_10", "Records of list 10").rows([10, 0, 0, 0], point),
         bad(
             "rows_of_sender_key",
             "The key as records: its number is for the transcript alone",
@@ -115,10 +115,10 @@ fn control() -> Vec<Case> {
             "half a number",
             &[0, 0],
         ),
-        bad("control_unknown_variant", "A message of number 14").frame(
+        bad("control_unknown_variant", "A message of number 19").frame(
             1,
             "number",
-            &14_u32.to_be_bytes(),
+            &19_u32.to_be_bytes(),
         ),
         bad(
             "control_number_beyond_any",

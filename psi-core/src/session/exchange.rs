@@ -1,0 +1,523 @@
+//! One side's half of all matches of a job as one machine: what a node drives.
+//!
+//! Spec 06 §3, Spec 04, Spec 05 §6, Spec 11. Frames go in, one after the other; what is to be sent
+//! goes to a function that the caller gives; at the end there is [`Ended`]. Which frame is allowed
+//! when is decided here and nowhere else.
+//!
+//! How to drive it:
+//!
+//! * [`Exchange::start`] and both `handle` functions do all arithmetic of their step before they
+//!   return, minutes for a long list. They belong on a thread that may block; meanwhile another
+//!   tells the peer that this side is at work, and a third receives.
+//! * What goes out is to be sent in the order of the calls, by whoever else than the computing
+//!   thread, which goes on meanwhile: lists flow in both directions at once. [`Outgoing::Rows`] are
+//!   as many as the list is long, so the function should wait when a few of them are queued; there
+//!   is no way to wait for each other, since a side that sends them awaits nothing.
+//! * Rows frames may be received ahead of the computation. After a control frame the next frame
+//!   must not be read before the call that handles it has returned: it may be the last one, and what
+//!   follows belongs to the receipt.
+//! * [`Ended::last`] is sent by the caller, once it no longer reads frames for this machine.
+
+use std::sync::Arc;
+
+use super::held::Held;
+use super::opened::Opened;
+use super::opening::{self, Opening, Progress, Terms};
+use super::{Awaiting, MatchSetup, SharedList, Tools, receiver, sender};
+use crate::digest::DIGEST_BYTES;
+use crate::error::{Code, Error};
+use crate::messages::Control;
+use crate::messages::frame::{ListId, RowsHeader};
+use crate::ot;
+use crate::progress::Stage;
+use crate::seed::JobSeed;
+use crate::spec::{JobSpec, MatchSpec, PartSize, Party};
+use crate::store::RecordList;
+use crate::transcript::Transcripts;
+
+/// The frozen input of one side: a list for each role that it has in the job.
+///
+/// Which parts the small-part rule empties (Spec 05 §7) is decided before, once for both lists: an
+/// identity of a part that is emptied must not stand in the other list either.
+#[derive(Default)]
+pub struct JobLists {
+    /// As Receiver: for each part the digests of its identities, ascending and distinct.
+    pub parts: Option<Vec<SharedList>>,
+    /// As Sender: the digests of the identities, ascending and distinct, each followed by its
+    /// payload, eight bytes for each component.
+    pub positions: Option<SharedList>,
+}
+
+/// What is to be sent.
+pub enum Outgoing {
+    /// One control frame.
+    Control(Control),
+    /// A whole list in the code of Spec 06 §5, in rows frames with this header.
+    List {
+        /// The header of each frame.
+        header: RowsHeader,
+        /// The records, strictly increasing.
+        records: SharedList,
+    },
+    /// One rows frame of an oblivious transfer, whose bytes travel as they are.
+    Rows {
+        /// Its header.
+        header: RowsHeader,
+        /// What follows the header.
+        bytes: Vec<u8>,
+    },
+}
+
+/// Takes what is to be sent; see the head of this module.
+///
+/// An error ends the machine; [`Error::Cancelled`] if nobody can send any more.
+pub type Outlet<'a> = &'a mut dyn FnMut(Outgoing) -> Result<(), Error>;
+
+/// What a frame leads to.
+pub enum Step {
+    /// More frames are awaited.
+    More(Exchange),
+    /// All matches are done and opened.
+    Done(Ended),
+}
+
+/// What one side knows when all matches are done and opened.
+#[derive(Debug)]
+pub struct Ended {
+    /// What is released, if this side is a recipient.
+    pub opened: Option<Opened>,
+    /// For the closing entry.
+    pub output_commitment: [u8; 64],
+    /// For the closing entry.
+    pub transcripts: Transcripts,
+    /// What is still to be sent, before the closing entry and after the last frame that is read for
+    /// this machine.
+    pub last: Vec<Control>,
+}
+
+/// One side's half of all matches of a job.
+pub struct Exchange {
+    job: Box<Job>,
+    state: Box<State>,
+}
+
+/// What stays the same from frame to frame.
+struct Job {
+    terms: Terms,
+    matches: Vec<MatchSpec>,
+    lists: JobLists,
+    tools: Tools,
+    /// Matches that are done on this side.
+    held: Vec<Held>,
+}
+
+/// What is awaited.
+enum State {
+    SenderKey(receiver::ExpectSenderKey),
+    Tags(receiver::ExpectTags),
+    Evaluated(receiver::ExpectEvaluated),
+    BasePoints(ot::receiver::ExpectBasePoints, Held),
+    Corrections(ot::receiver::ExpectCorrections, Held),
+    Blinded(sender::ExpectBlinded),
+    BaseKeys(ot::sender::ExpectBaseKeys, Payload),
+    Columns(ot::sender::ExpectColumns, Payload),
+    Check(ot::sender::ExpectCheck, Payload),
+    Opening(Opening),
+}
+
+/// What a Sender keeps during a transfer.
+struct Payload {
+    held: Held,
+    list: Box<dyn RecordList>,
+}
+
+/// Records of lists that `own` sends in all matches together, as [`Outgoing::List`].
+#[must_use]
+pub fn records_to_send(spec: &JobSpec, own: Party) -> u64 {
+    let of_match = |of: &MatchSpec| {
+        let points = points(of);
+        if of.receiver == own {
+            points
+        } else {
+            of.sender_size + points
+        }
+    };
+    spec.matches().iter().map(of_match).sum()
+}
+
+/// Records of lists that come in during a match.
+fn records_to_receive(of: &MatchSpec, own: Party) -> u64 {
+    let points = points(of);
+    if of.receiver == own {
+        of.sender_size + points
+    } else {
+        points
+    }
+}
+
+fn points(of: &MatchSpec) -> u64 {
+    of.parts.iter().map(PartSize::points).sum()
+}
+
+impl Exchange {
+    /// Begins the first match of the job that `spec` is, as the side `own`.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if there are more identities than registered, and [`Error::ApiMisuse`] if
+    /// `lists` are not those of this side's roles, before anything is sent; errors of the store and
+    /// of `out`; [`Error::Cancelled`].
+    pub fn start(
+        spec: JobSpec,
+        own: Party,
+        seed: Arc<JobSeed>,
+        lists: JobLists,
+        tools: Tools,
+        out: Outlet<'_>,
+    ) -> Result<Self, Error> {
+        let matches = spec.matches();
+        for of in &matches {
+            check_lists(of, own, &lists)?;
+        }
+        let mut job = Box::new(Job {
+            terms: Terms { spec, own, seed },
+            matches,
+            lists,
+            tools,
+            held: Vec::new(),
+        });
+        let state = Box::new(job.start_match(out)?);
+        Ok(Self { job, state })
+    }
+
+    /// The name of the state, which says what is awaited.
+    #[must_use]
+    pub const fn awaits(&self) -> &'static str {
+        match &*self.state {
+            State::SenderKey(_) => "ExpectSenderKey",
+            State::Tags(_) => "ExpectTags",
+            State::Evaluated(_) => "ExpectEvaluated",
+            State::BasePoints(..) => "ExpectBasePoints",
+            State::Corrections(..) => "ExpectCorrections",
+            State::Blinded(_) => "ExpectBlinded",
+            State::BaseKeys(..) => "ExpectBaseKeys",
+            State::Columns(..) => "ExpectColumns",
+            State::Check(..) => "ExpectCheck",
+            State::Opening(state) => state.name(),
+        }
+    }
+
+    /// Takes a control frame. [`Control::Working`] changes nothing; [`Control::Abort`] is for the
+    /// caller to notice.
+    ///
+    /// # Errors
+    /// [`Code::UnexpectedMessage`] if the message is not due; those of the state that awaits it;
+    /// those of `out`.
+    pub fn handle_control(self, message: Control, out: Outlet<'_>) -> Result<Step, Error> {
+        let Self { job, state } = self;
+        match (*state, message) {
+            (state, Control::Working) => Ok(job.more(state)),
+            (State::SenderKey(state), Control::SenderKey { match_index, point }) => {
+                Ok(job.more(State::Tags(state.handle(match_index, &point)?)))
+            }
+            (State::Opening(state), message) => {
+                let mut send = Vec::new();
+                let progress = state.handle(message, &mut send)?;
+                job.opened(progress, send, out)
+            }
+            _ => Err(unexpected("a control message that is not due")),
+        }
+    }
+
+    /// Takes a rows frame.
+    ///
+    /// # Errors
+    /// [`Code::UnexpectedMessage`] if the list is not due; those of the state that awaits it; errors
+    /// of the store and of `out`; [`Error::Cancelled`].
+    pub fn handle_rows(
+        self,
+        header: RowsHeader,
+        bytes: &[u8],
+        out: Outlet<'_>,
+    ) -> Result<Step, Error> {
+        let Self { job, state } = self;
+        match *state {
+            State::Tags(state) => job.received(match state.handle(header, bytes)? {
+                Awaiting::More(same) => State::Tags(same),
+                Awaiting::Done(next) => State::Evaluated(next),
+            }),
+            State::Evaluated(state) => match state.handle(header, bytes)? {
+                Awaiting::More(same) => job.received(State::Evaluated(same)),
+                Awaiting::Done(matched) => job.matched(matched, out),
+            },
+            State::Blinded(state) => match state.handle(header, bytes)? {
+                Awaiting::More(same) => job.received(State::Blinded(same)),
+                Awaiting::Done(evaluated) => job.evaluated(evaluated, out),
+            },
+            State::BasePoints(state, held) => {
+                expect_list(header, ListId::BasePoints, &held)?;
+                job.send_columns(state.handle(bytes)?, held, out)
+            }
+            State::BaseKeys(state, payload) => {
+                expect_list(header, ListId::BaseKeys, &payload.held)?;
+                Ok(job.more(State::Columns(state.handle(bytes)?, payload)))
+            }
+            State::Columns(state, payload) => {
+                expect_list(header, ListId::Columns, &payload.held)?;
+                Ok(job.more(match state.handle(bytes)? {
+                    Awaiting::More(same) => State::Columns(same, payload),
+                    Awaiting::Done(next) => State::Check(next, payload),
+                }))
+            }
+            State::Check(state, payload) => {
+                expect_list(header, ListId::ColumnCheck, &payload.held)?;
+                job.correct(state.handle(bytes)?, payload, out)
+            }
+            State::Corrections(state, held) => {
+                expect_list(header, ListId::Corrections, &held)?;
+                match state.handle(bytes)? {
+                    Awaiting::More(same) => Ok(job.more(State::Corrections(same, held))),
+                    Awaiting::Done(end) => job.end_match(held.transferred(end), out),
+                }
+            }
+            State::SenderKey(_) | State::Opening(_) => {
+                Err(unexpected("rows where a control message is due"))
+            }
+        }
+    }
+}
+
+impl Job {
+    fn more(self: Box<Self>, state: State) -> Step {
+        Step::More(Exchange {
+            job: self,
+            state: Box::new(state),
+        })
+    }
+
+    /// Goes on after records of a list have come.
+    fn received(self: Box<Self>, state: State) -> Result<Step, Error> {
+        let records = match &state {
+            State::Tags(state) => state.received(),
+            State::Evaluated(state) => state.received(),
+            State::Blinded(state) => state.received(),
+            _ => 0,
+        };
+        self.report_received(records)?;
+        Ok(self.more(state))
+    }
+
+    /// Reports that `records` of the lists of this match have come.
+    fn report_received(&self, records: u64) -> Result<(), Error> {
+        let own = self.terms.own;
+        let all = |matches: &[MatchSpec]| -> u64 {
+            let records = matches.iter().map(|of| records_to_receive(of, own));
+            records.sum()
+        };
+        let before = all(self.matches.get(..self.held.len()).unwrap_or_default());
+        let progress = &self.tools.progress;
+        progress.report(Stage::Receive, before + records, all(&self.matches))
+    }
+
+    /// Begins the next match: sends the own list.
+    fn start_match(&mut self, out: Outlet<'_>) -> Result<State, Error> {
+        let gone = Error::ApiMisuse("a list for each role of a side");
+        let index = self.held.len();
+        let of = self.matches.get(index);
+        let receiver = of.map(|of| of.receiver);
+        let index = u8::try_from(index).map_err(|_| Error::ApiMisuse("more than two matches"))?;
+        let setup = MatchSetup::new(&self.terms.spec, index)?;
+        let (seed, tools) = (&self.terms.seed, self.tools.clone());
+        if receiver == Some(self.terms.own) {
+            let parts = self.lists.parts.take().ok_or(gone)?;
+            let blinded = receiver::blind(setup, seed, &parts, tools)?;
+            send_parts(ListId::Blinded, index, blinded.messages, out)?;
+            return Ok(State::SenderKey(blinded.state));
+        }
+        let positions = self.lists.positions.take().ok_or(gone)?;
+        let encrypted = sender::encrypt(setup, seed, positions.as_ref(), tools)?;
+        out(Outgoing::Control(Control::SenderKey {
+            match_index: index,
+            point: encrypted.key,
+        }))?;
+        send_parts(ListId::Tags, index, vec![encrypted.message], out)?;
+        Ok(State::Blinded(encrypted.state))
+    }
+
+    /// The Receiver holds its match bits.
+    fn matched(
+        self: Box<Self>,
+        matched: receiver::Matched,
+        out: Outlet<'_>,
+    ) -> Result<Step, Error> {
+        self.report_end_of_lists()?;
+        let receiver::Matched { held, choices } = matched;
+        let Some(choices) = choices else {
+            return self.end_match(held, out);
+        };
+        let state = ot::receiver::prepare(choices, &self.terms.seed, self.tools.clone());
+        Ok(self.more(State::BasePoints(state, held)))
+    }
+
+    /// The Sender has the whole of A: sends R.
+    fn evaluated(
+        self: Box<Self>,
+        evaluated: sender::Evaluated,
+        out: Outlet<'_>,
+    ) -> Result<Step, Error> {
+        self.report_end_of_lists()?;
+        let sender::Evaluated { state, messages } = evaluated;
+        let sender::Replied {
+            held,
+            payload,
+            tools,
+        } = state;
+        let setup = &held.setup;
+        send_parts(ListId::Evaluated, setup.match_index, messages, out)?;
+        let (Some(transfer), Some(list)) = (setup.transfer()?, payload) else {
+            return self.end_match(held, out);
+        };
+        let chosen = ot::sender::choose(transfer, &self.terms.seed, tools);
+        send_rows(&held, ListId::BasePoints, chosen.message, out)?;
+        let payload = Payload { held, list };
+        Ok(self.more(State::BaseKeys(chosen.state, payload)))
+    }
+
+    fn report_end_of_lists(&self) -> Result<(), Error> {
+        let of = self.matches.get(self.held.len());
+        self.report_received(of.map_or(0, |of| records_to_receive(of, self.terms.own)))
+    }
+
+    /// The Receiver's half of the extension.
+    fn send_columns(
+        self: Box<Self>,
+        answered: ot::receiver::Answered,
+        held: Held,
+        out: Outlet<'_>,
+    ) -> Result<Step, Error> {
+        send_rows(&held, ListId::BaseKeys, answered.message, out)?;
+        let extended = answered
+            .state
+            .send(&mut |records| send_rows(&held, ListId::Columns, records.to_vec(), out))?;
+        send_rows(&held, ListId::ColumnCheck, extended.message, out)?;
+        Ok(self.more(State::Corrections(extended.state, held)))
+    }
+
+    /// The check has held: the Sender sends its corrections.
+    fn correct(
+        self: Box<Self>,
+        correlated: ot::sender::Correlated,
+        payload: Payload,
+        out: Outlet<'_>,
+    ) -> Result<Step, Error> {
+        let Payload { held, list } = payload;
+        let end = correlated.correct(list.as_ref(), &mut |corrections| {
+            send_rows(&held, ListId::Corrections, corrections.to_vec(), out)
+        })?;
+        drop(list);
+        self.end_match(held.transferred(end), out)
+    }
+
+    /// A match is done on this side: the next one, or the opening.
+    fn end_match(mut self: Box<Self>, held: Held, out: Outlet<'_>) -> Result<Step, Error> {
+        self.held.push(held);
+        if self.held.len() < self.matches.len() {
+            let state = self.start_match(out)?;
+            return Ok(self.more(state));
+        }
+        let mut send = Vec::new();
+        let held = std::mem::take(&mut self.held);
+        let Terms { spec, own, seed } = &self.terms;
+        let terms = Terms {
+            spec: spec.clone(),
+            own: *own,
+            seed: Arc::clone(seed),
+        };
+        let progress = opening::begin(terms, held, &mut send)?;
+        self.opened(progress, send, out)
+    }
+
+    /// Goes on with the opening. What a side sends before it awaits a message leaves at once; what
+    /// it sends last is left to the caller.
+    fn opened(
+        self: Box<Self>,
+        progress: Progress,
+        send: Vec<Control>,
+        out: Outlet<'_>,
+    ) -> Result<Step, Error> {
+        match progress {
+            Progress::Await(state) => {
+                let mut send = send.into_iter().map(Outgoing::Control);
+                send.try_for_each(out)?;
+                Ok(self.more(State::Opening(state)))
+            }
+            Progress::Done(end) => Ok(Step::Done(Ended { last: send, ..end })),
+        }
+    }
+}
+
+/// Sends one list for each part.
+fn send_parts(
+    list: ListId,
+    match_index: u8,
+    parts: Vec<SharedList>,
+    out: Outlet<'_>,
+) -> Result<(), Error> {
+    for (part, records) in (0..).zip(parts) {
+        let header = RowsHeader {
+            list,
+            match_index,
+            part,
+        };
+        out(Outgoing::List { header, records })?;
+    }
+    Ok(())
+}
+
+/// Sends one frame of a transfer.
+fn send_rows(held: &Held, list: ListId, bytes: Vec<u8>, out: Outlet<'_>) -> Result<(), Error> {
+    let header = held.setup.header(list, 0);
+    out(Outgoing::Rows { header, bytes })
+}
+
+/// Checks that a frame belongs to the list of the transfer that is due.
+fn expect_list(header: RowsHeader, list: ListId, held: &Held) -> Result<(), Error> {
+    if header == held.setup.header(list, 0) {
+        return Ok(());
+    }
+    Err(unexpected("rows of a list that is not awaited"))
+}
+
+/// Checks the list for this side's role in a match, so that no match fails after another has begun.
+fn check_lists(of: &MatchSpec, own: Party, lists: &JobLists) -> Result<(), Error> {
+    let misuse = Error::ApiMisuse("the lists of a job's input do not fit its roles");
+    let check = |list: &SharedList, width, size: u64| {
+        if list.width() != width {
+            return Err(Error::ApiMisuse("records of another width than the job's"));
+        }
+        if list.len() > size {
+            return Err(Error::Limit {
+                what: "the number of distinct identities",
+                value: list.len(),
+                limit: size,
+            });
+        }
+        Ok(())
+    };
+    if of.receiver == own {
+        let parts = lists.parts.as_ref().ok_or(misuse)?;
+        if parts.len() != of.parts.len() {
+            return Err(Error::ApiMisuse("one list for each part"));
+        }
+        let mut parts = parts.iter().zip(&of.parts);
+        parts.try_for_each(|(list, size)| check(list, DIGEST_BYTES, size.identities))
+    } else {
+        let width = usize::try_from(of.payload.width().saturating_mul(8));
+        let width = width.map_or(usize::MAX, |payload| payload.saturating_add(DIGEST_BYTES));
+        let list = lists.positions.as_ref().ok_or(misuse)?;
+        check(list, width, of.sender_size)
+    }
+}
+
+const fn unexpected(detail: &'static str) -> Error {
+    Error::misbehaved(Code::UnexpectedMessage, detail)
+}

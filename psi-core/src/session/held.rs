@@ -1,0 +1,114 @@
+//! What one side holds of a match until it is opened.
+//!
+//! Spec 04 §5, Spec 05 §5. Made by the roles' last steps, read by [`super::opening`].
+
+use zeroize::Zeroizing;
+
+use super::MatchSetup;
+use crate::messages::PartCount;
+use crate::ot::Transferred;
+use crate::ot::share::{Role, Share};
+use crate::spec::JobId;
+use crate::transcript::{Direction, Transcripts, combine};
+
+/// The hashes of message lists, in the order of the protocol's steps; equal on both sides.
+#[derive(Default)]
+pub(super) struct Lists {
+    pub(super) to_sender: Vec<[u8; 64]>,
+    pub(super) to_receiver: Vec<[u8; 64]>,
+}
+
+impl Lists {
+    /// Adds the lists of the next match.
+    pub(super) fn append(&mut self, mut next: Self) {
+        self.to_sender.append(&mut next.to_sender);
+        self.to_receiver.append(&mut next.to_receiver);
+    }
+
+    /// One hash per direction.
+    pub(super) fn combine(&self, job_id: &JobId) -> Transcripts {
+        Transcripts {
+            to_sender: combine(job_id, Direction::ToSender, &self.to_sender),
+            to_receiver: combine(job_id, Direction::ToReceiver, &self.to_receiver),
+        }
+    }
+}
+
+/// A match that is done on this side, before anything of it is opened.
+///
+/// # Security
+/// No `Debug`: it holds counts below the minimum. They are zeroized.
+pub(super) struct Held {
+    pub(super) setup: MatchSetup,
+    pub(super) role: Role,
+    /// As Receiver: the matches of each part.
+    counts: Zeroizing<Vec<u64>>,
+    /// The own share of the sums, if there is payload.
+    pub(super) share: Option<Share>,
+    pub(super) lists: Lists,
+}
+
+impl Held {
+    pub(super) fn of_receiver(
+        setup: MatchSetup,
+        counts: Zeroizing<Vec<u64>>,
+        lists: Lists,
+    ) -> Self {
+        Self {
+            setup,
+            role: Role::Receiver,
+            counts,
+            share: None,
+            lists,
+        }
+    }
+
+    pub(super) fn of_sender(setup: MatchSetup, lists: Lists) -> Self {
+        Self {
+            setup,
+            role: Role::Sender,
+            counts: Zeroizing::default(),
+            share: None,
+            lists,
+        }
+    }
+
+    /// Adds what the transfer came to.
+    pub(super) fn transferred(mut self, transferred: Transferred) -> Self {
+        self.share = Some(transferred.share);
+        let of = transferred.transcripts;
+        self.lists.append(Lists {
+            to_sender: of.to_sender.to_vec(),
+            to_receiver: of.to_receiver.to_vec(),
+        });
+        self
+    }
+
+    /// As Receiver: the matches of all parts.
+    pub(super) fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// As Receiver: what recipients may know of each part (Spec 05 §6.2). A count below the minimum
+    /// is not among it, nor one that is nobody's output because the payload counts identities.
+    pub(super) fn part_counts(&self) -> Vec<PartCount> {
+        let shown = |count: &u64| {
+            let released = *count >= self.setup.minimum;
+            let is_output = released && !self.setup.counts_identities;
+            PartCount {
+                released,
+                count: if is_output { *count } else { 0 },
+            }
+        };
+        self.counts.iter().map(shown).collect()
+    }
+
+    /// Whether the side that holds this receives the result, and whether the other one does.
+    pub(super) const fn recipients(&self) -> (bool, bool) {
+        let setup = &self.setup;
+        match self.role {
+            Role::Receiver => (setup.receiver_is_recipient, setup.sender_is_recipient),
+            Role::Sender => (setup.sender_is_recipient, setup.receiver_is_recipient),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What every list from a peer goes through: decoding, checks, hash.
+//!
+//! Spec 04 §1 and Spec 06 §5. Used by both roles.
+
+use crate::error::{Code, Error};
+use crate::kernel::batch;
+use crate::list::{OrderCheck, RecordCodec as _, RecordDecoder, Rice};
+use crate::messages::frame::RowsHeader;
+use crate::transcript::ListTranscript;
+
+/// The decoding, the checks and the hash that every list from a peer goes through, piece by piece.
+pub(super) struct Incoming {
+    header: RowsHeader,
+    width: usize,
+    decoder: Box<dyn RecordDecoder>,
+    order: OrderCheck,
+    transcript: ListTranscript,
+    /// Decoded and checked, and not handed out: less than a kernel call's worth.
+    held: Vec<u8>,
+    /// Points that were handed out and wait for the arithmetic, one piece.
+    waiting: Vec<u8>,
+}
+
+/// What became of a piece of a list.
+pub(super) struct Accepted {
+    /// The next records; none, if the piece completed too few.
+    pub(super) records: Vec<u8>,
+    /// Whether they are the last.
+    pub(super) complete: bool,
+}
+
+impl Incoming {
+    /// Expects `count` records of `width` bytes as the list that `header` names.
+    ///
+    /// # Errors
+    /// [`Error::ApiMisuse`] if there is no such list.
+    pub(super) fn new(header: RowsHeader, width: usize, count: u64) -> Result<Self, Error> {
+        let RowsHeader {
+            list,
+            match_index,
+            part,
+        } = header;
+        Ok(Self {
+            header,
+            width,
+            decoder: Rice.decoder(width, count)?,
+            order: OrderCheck::new(width, count),
+            transcript: ListTranscript::new(list, match_index, part, width, count),
+            held: Vec::new(),
+            waiting: Vec::new(),
+        })
+    }
+
+    /// Takes the next bytes of this list's code, cut anywhere. Checks that they belong to this list
+    /// and are its code, and that the records are strictly increasing and not too many.
+    ///
+    /// # Discussion
+    /// Where a peer cuts its frames decides how many records each completes. They are handed out in
+    /// multiples of one kernel call's, so that the number of calls is a function of the list's size
+    /// all the same.
+    pub(super) fn accept(&mut self, header: RowsHeader, bytes: &[u8]) -> Result<Accepted, Error> {
+        if header != self.header {
+            let detail = "records of a list that is not awaited";
+            return Err(Error::misbehaved(Code::UnexpectedMessage, detail));
+        }
+        let mut records = std::mem::take(&mut self.held);
+        let known = records.len();
+        self.decoder.decode(bytes, &mut records)?;
+        let new = records.get(known..).unwrap_or_default();
+        self.order.push(new)?;
+        self.transcript.update(new);
+        let complete = self.order.is_complete();
+        if !complete {
+            let call = batch::BATCH * self.width;
+            self.held = records.split_off(records.len() - records.len() % call);
+        }
+        Ok(Accepted { records, complete })
+    }
+
+    /// [`Self::accept`] for a list of points, while the points of the piece before go through
+    /// `work`. Returns whether the list is complete and all of it went through.
+    pub(super) fn accept_points(
+        &mut self,
+        header: RowsHeader,
+        bytes: &[u8],
+        mut work: impl FnMut(&[[u8; 32]]) -> Result<(), Error> + Send,
+    ) -> Result<bool, Error> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let (accepted, worked) = rayon::join(
+            || self.accept(header, bytes),
+            || work(waiting.as_chunks::<32>().0),
+        );
+        let Accepted { records, complete } = accepted?;
+        worked?;
+        if complete {
+            work(records.as_chunks::<32>().0)?;
+        } else {
+            self.waiting = records;
+        }
+        Ok(complete)
+    }
+
+    /// How many records have come and passed the checks.
+    pub(super) const fn count(&self) -> u64 {
+        self.order.count()
+    }
+
+    pub(super) fn finish(self) -> [u8; 64] {
+        self.transcript.finish()
+    }
+}

@@ -1,0 +1,191 @@
+//! What recipients hold at the end of a job: the cells that are released, and nothing else.
+//!
+//! Spec 05 §6.1. Made by [`super::opening`], handed to whoever evaluates the query's outputs. A
+//! cell below the minimum never leaves this module.
+
+use crate::messages::PartCount;
+use crate::ot::opening::Sums;
+use crate::receipt::Cell;
+use crate::spec::{ComponentKind, JobSpec, MatchSpec};
+
+/// What is released of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// For each match, in the order of the specification.
+    pub matches: Vec<OpenedMatch>,
+    /// What the receipt commits to: every cell, in the order of Spec 05 §6.1.
+    pub cells: Vec<Cell>,
+    /// The salt of that commitment.
+    pub salt: [u8; 32],
+    /// Whether a block held numbers that no table gives, and was suppressed for it. For the owner's
+    /// log alone.
+    pub implausible: bool,
+}
+
+/// What is released of one match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedMatch {
+    /// For each part, in the order of the specification; `None` if it has too few matches.
+    pub parts: Vec<Option<OpenedPart>>,
+}
+
+/// What is released of one part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedPart {
+    /// The number of matches, read from match bits; 0 where the payload counts identities, because
+    /// the Sender has groups.
+    pub count: u64,
+    /// The sums of the payload's components over the matching positions, block by block. All zero
+    /// in a block with too few identities.
+    pub components: Vec<i64>,
+}
+
+impl OpenedMatch {
+    /// Joins what is known of each part with its sums, before blocks are suppressed.
+    pub(super) fn new(counts: &[PartCount], components: u16, sums: Option<&Sums>) -> Self {
+        let part = |(number, known): (u16, &PartCount)| {
+            let sum = |component| sums.and_then(|sums| sums.get(number, component));
+            known.released.then(|| OpenedPart {
+                count: known.count,
+                components: (0..usize::from(components))
+                    .map(|component| sum(component).unwrap_or(0))
+                    .collect(),
+            })
+        };
+        Self {
+            parts: (0..).zip(counts).map(part).collect(),
+        }
+    }
+}
+
+impl Opened {
+    /// Suppresses every block that rests on too few identities, or that holds what no table gives,
+    /// and lists the cells.
+    ///
+    /// # Discussion
+    /// Numbers that cannot be are no reason to end the job. A Sender chooses its payload: if it put
+    /// minus one as the identities of one person, an abort would tell it, who need not be a
+    /// recipient, whether that person matched.
+    pub(super) fn new(spec: &JobSpec, mut matches: Vec<OpenedMatch>, salt: [u8; 32]) -> Self {
+        let specs = spec.matches();
+        let mut implausible = false;
+        let mut judged: Vec<Vec<Option<u64>>> = specs
+            .iter()
+            .zip(&matches)
+            .map(|(of, opened)| judge(of, opened, spec.minimum, &mut implausible))
+            .collect();
+        if let ([first, _], [known, swapped]) = (specs.as_slice(), judged.as_mut_slice()) {
+            implausible |= !agree(known, swapped, first.parts.len());
+        }
+        let mut cells = Vec::new();
+        for ((of, opened), blocks) in specs.iter().zip(&mut matches).zip(&judged) {
+            release(of, opened, blocks, &mut cells);
+        }
+        Self {
+            matches,
+            cells,
+            salt,
+            implausible,
+        }
+    }
+}
+
+/// Blocks of each part, and components of each block.
+fn dimensions(of: &MatchSpec) -> (usize, usize) {
+    let groups = usize::try_from(of.payload.groups).unwrap_or(usize::MAX);
+    (groups, of.payload.components.len())
+}
+
+/// The identities of each block, part by part; `None` for those that are suppressed.
+fn judge(
+    of: &MatchSpec,
+    opened: &OpenedMatch,
+    minimum: u64,
+    implausible: &mut bool,
+) -> Vec<Option<u64>> {
+    let (groups, width) = dimensions(of);
+    let mut all = Vec::new();
+    for (size, part) in of.parts.iter().zip(&opened.parts) {
+        for group in 0..groups {
+            let Some(part) = part else {
+                all.push(None);
+                continue;
+            };
+            let block = part.components.iter().skip(group * width).take(width);
+            let most = size.identities.min(of.sender_size);
+            let identities = identities(of, part.count, block).filter(|count| *count <= most);
+            *implausible |= identities.is_none();
+            all.push(identities.filter(|count| *count >= minimum));
+        }
+    }
+    all
+}
+
+/// The identities of a block; `None` if one of its counts is below zero.
+fn identities<'a>(of: &MatchSpec, count: u64, block: impl Iterator<Item = &'a i64>) -> Option<u64> {
+    let mut identities = count;
+    for (component, value) in of.payload.components.iter().zip(block) {
+        match component.kind {
+            ComponentKind::Sum(_) => {}
+            ComponentKind::Identities => identities = u64::try_from(*value).ok()?,
+            ComponentKind::Rows | ComponentKind::Count(_) | ComponentKind::Squares(_) => {
+                u64::try_from(*value).ok()?;
+            }
+        }
+    }
+    Some(identities)
+}
+
+/// Suppresses the blocks on which two matches with swapped roles do not agree: block `b` of part
+/// `a` in one is block `a` of part `b` in the other. Returns whether there are none.
+fn agree(first: &mut [Option<u64>], second: &mut [Option<u64>], first_parts: usize) -> bool {
+    let groups = first.len() / first_parts.max(1);
+    let mut all = true;
+    for (place, block) in first.iter_mut().enumerate() {
+        let (part, group) = (place / groups.max(1), place % groups.max(1));
+        let other = second.get_mut(group * first_parts + part);
+        if let Some(other) = other
+            && *other != *block
+        {
+            (*block, *other) = (None, None);
+            all = false;
+        }
+    }
+    all
+}
+
+/// Blanks suppressed blocks and appends all cells of a match.
+fn release(
+    of: &MatchSpec,
+    opened: &mut OpenedMatch,
+    blocks: &[Option<u64>],
+    cells: &mut Vec<Cell>,
+) {
+    let (groups, width) = dimensions(of);
+    let identities_at = of.payload.find(ComponentKind::Identities);
+    for (part, blocks) in opened.parts.iter_mut().zip(blocks.chunks(groups.max(1))) {
+        for (group, identities) in blocks.iter().enumerate() {
+            cells.push(*identities);
+            let values = part.iter_mut().flat_map(|part| &mut part.components);
+            let mut values = values.skip(group * width).take(width);
+            for component in 0..width {
+                let value = values.next();
+                let shown = match (identities, value) {
+                    (Some(_), Some(value)) => Some(value.cast_unsigned()),
+                    (None, Some(value)) => {
+                        *value = 0;
+                        None
+                    }
+                    (_, None) => None,
+                };
+                if identities_at != Some(component) {
+                    cells.push(shown);
+                }
+            }
+        }
+        // Where no component counts identities, the part is its only block.
+        if identities_at.is_none() && blocks.iter().all(Option::is_none) {
+            *part = None;
+        }
+    }
+}

@@ -1,0 +1,444 @@
+//! The opening: what recipients are told of all matches of a job, and the commitment to it.
+//!
+//! Spec 05 §6 and Spec 11 §8. Called by [`super::Exchange`] once the last match is done on this
+//! side. Before the totals of two matches have agreed nothing is opened.
+//!
+//! ```text
+//! a single count       Receiver: Outcome
+//! every other job      both, if there are two matches: MatchTotal
+//!                      for each match   Receiver, to a Sender that is a recipient: PartCounts
+//!                                       both, if both are recipients and there are sums:
+//!                                       ShareCommitment; to a recipient: Share
+//!                      requester: Output
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::held::{Held, Lists};
+use super::opened::{Opened, OpenedMatch};
+use super::{Ended, MatchSetup};
+use crate::error::{Code, Error};
+use crate::messages::{Control, Opening as OpenedCount, Outcome, PartCount};
+use crate::ot::opening::{ExpectCommitment, ExpectOpening, ExpectShare, Sums};
+use crate::ot::share::Role;
+use crate::receipt::output_commitment;
+use crate::seed::{JobSeed, Purpose};
+use crate::spec::{JobSpec, Party, Recipients};
+
+/// What an opening needs to know of its job.
+pub(super) struct Terms {
+    pub(super) spec: JobSpec,
+    pub(super) own: Party,
+    pub(super) seed: Arc<JobSeed>,
+}
+
+impl Terms {
+    fn is_recipient(&self) -> bool {
+        self.spec.recipients.include(self.own)
+    }
+
+    fn salt(&self) -> [u8; 32] {
+        let mut salt = [0; 32];
+        self.seed.stream(Purpose::ResultSalt, 0, 0).fill(&mut salt);
+        salt
+    }
+}
+
+/// Where an opening stands.
+pub(super) enum Progress {
+    Await(Opening),
+    Done(Ended),
+}
+
+/// An opening that awaits a message.
+pub(super) struct Opening {
+    course: Course,
+    awaits: Awaits,
+}
+
+enum Awaits {
+    /// The other Receiver's total.
+    Total(Total),
+    /// As Sender and recipient: what may be known of each part.
+    Counts(Held),
+    /// As the only recipient: the other side's share.
+    Share(View, ExpectShare),
+    Commitment(View, ExpectCommitment),
+    Opening(View, ExpectOpening),
+    /// As Sender of a single count.
+    Outcome(MatchSetup),
+    /// As responder.
+    Output,
+}
+
+/// The own total of the match in which this side is Receiver.
+struct Total {
+    match_index: u8,
+    count: u64,
+}
+
+/// A match whose sums are being opened to this side.
+struct View {
+    match_index: u8,
+    components: u16,
+    counts: Vec<PartCount>,
+}
+
+/// What has been opened so far, and what is still to be.
+struct Course {
+    terms: Terms,
+    lists: Lists,
+    waiting: VecDeque<Held>,
+    matches: Vec<OpenedMatch>,
+}
+
+/// Begins the opening of all matches; what is to be sent is appended to `send`.
+pub(super) fn begin(
+    terms: Terms,
+    held: Vec<Held>,
+    send: &mut Vec<Control>,
+) -> Result<Progress, Error> {
+    let mut course = Course {
+        terms,
+        lists: Lists::default(),
+        waiting: VecDeque::new(),
+        matches: Vec::new(),
+    };
+    for mut held in held {
+        course.lists.append(std::mem::take(&mut held.lists));
+        course.waiting.push_back(held);
+    }
+    if course.terms.spec.is_single_count() {
+        return course.single_count(send);
+    }
+    if course.waiting.len() == 1 {
+        return course.next_match(send);
+    }
+    let mut held = course.waiting.iter();
+    let held = held
+        .find(|held| held.role == Role::Receiver)
+        .ok_or(Error::ApiMisuse(
+            "two matches in which a side never receives",
+        ))?;
+    let total = Total {
+        match_index: held.setup.match_index,
+        count: held.total(),
+    };
+    send.push(Control::MatchTotal {
+        match_index: total.match_index,
+        count: total.count,
+    });
+    Ok(course.awaiting(Awaits::Total(total)))
+}
+
+impl Course {
+    const fn awaiting(self, awaits: Awaits) -> Progress {
+        Progress::Await(Opening {
+            course: self,
+            awaits,
+        })
+    }
+
+    /// A single count: the Receiver says it in one message.
+    fn single_count(mut self, send: &mut Vec<Control>) -> Result<Progress, Error> {
+        let nothing = Error::ApiMisuse("a count without a match");
+        let held = self.waiting.pop_front().ok_or(nothing)?;
+        if held.role == Role::Sender {
+            return Ok(self.awaiting(Awaits::Outcome(held.setup)));
+        }
+        let counts = held.part_counts();
+        let salt = self.terms.salt();
+        let matches = vec![OpenedMatch::new(&counts, 0, None)];
+        let opened = Opened::new(&self.terms.spec, matches, salt);
+        let commitment = output_commitment(&salt, &opened.cells);
+        let first = counts.first().copied();
+        let opening = first.filter(|_| held.setup.sender_is_recipient);
+        send.push(Control::Outcome(Outcome {
+            opening: opening.map(|of_part| OpenedCount {
+                released: of_part.released,
+                count: of_part.count,
+                salt,
+            }),
+            output_commitment: commitment,
+        }));
+        Ok(self.done(Some(opened), commitment))
+    }
+
+    /// Opens the next match, or ends.
+    fn next_match(mut self, send: &mut Vec<Control>) -> Result<Progress, Error> {
+        while let Some(held) = self.waiting.pop_front() {
+            let (is_recipient, other_is_recipient) = held.recipients();
+            let counts = match held.role {
+                Role::Sender if is_recipient => return Ok(self.awaiting(Awaits::Counts(held))),
+                Role::Sender => Vec::new(),
+                Role::Receiver => held.part_counts(),
+            };
+            if held.role == Role::Receiver && other_is_recipient {
+                send.push(Control::PartCounts {
+                    match_index: held.setup.match_index,
+                    parts: counts.clone(),
+                });
+            }
+            if let Some(awaits) = self.open(held, counts, send)? {
+                return Ok(self.awaiting(awaits));
+            }
+        }
+        self.conclude(send)
+    }
+
+    /// Opens the sums of a match of which this side knows `counts`, as far as that does not depend
+    /// on a message.
+    fn open(
+        &mut self,
+        held: Held,
+        counts: Vec<PartCount>,
+        send: &mut Vec<Control>,
+    ) -> Result<Option<Awaits>, Error> {
+        let (is_recipient, other_is_recipient) = held.recipients();
+        let view = View {
+            match_index: held.setup.match_index,
+            components: held.setup.components,
+            counts,
+        };
+        let Some(mut share) = held.share else {
+            self.note(&view, None);
+            return Ok(None);
+        };
+        // What is suppressed as a whole part is opened by nobody.
+        for (part, _) in (0..).zip(&view.counts).filter(|(_, count)| !count.released) {
+            share.withhold(part);
+        }
+        let match_index = view.match_index;
+        match (is_recipient, other_is_recipient) {
+            (true, false) => Ok(Some(Awaits::Share(view, share.await_other()))),
+            (false, true) => {
+                let share = share.disclose();
+                send.push(Control::Share { match_index, share });
+                Ok(None)
+            }
+            (true, true) => {
+                let committed = share.commit(&self.terms.seed);
+                send.push(Control::ShareCommitment {
+                    match_index,
+                    commitment: committed.message,
+                });
+                Ok(Some(Awaits::Commitment(view, committed.state)))
+            }
+            (false, false) => Err(Error::ApiMisuse("a job without recipient")),
+        }
+    }
+
+    /// Keeps what was opened of a match, if this side is a recipient.
+    fn note(&mut self, view: &View, sums: Option<&Sums>) {
+        if self.terms.is_recipient() {
+            let opened = OpenedMatch::new(&view.counts, view.components, sums);
+            self.matches.push(opened);
+        }
+    }
+
+    /// All matches are opened: the requester commits to the cells.
+    fn conclude(self, send: &mut Vec<Control>) -> Result<Progress, Error> {
+        if self.terms.own == Party::Responder {
+            return Ok(self.awaiting(Awaits::Output));
+        }
+        let salt = self.terms.salt();
+        let mut this = self;
+        let opened = this.take_opened(salt);
+        let commitment = output_commitment(&salt, &opened.cells);
+        let to_both = this.terms.spec.recipients == Recipients::Both;
+        send.push(Control::Output {
+            salt: to_both.then_some(salt),
+            output_commitment: commitment,
+        });
+        Ok(this.done(Some(opened), commitment))
+    }
+
+    fn take_opened(&mut self, salt: [u8; 32]) -> Opened {
+        Opened::new(&self.terms.spec, std::mem::take(&mut self.matches), salt)
+    }
+
+    fn done(self, opened: Option<Opened>, output_commitment: [u8; 64]) -> Progress {
+        Progress::Done(Ended {
+            opened: opened.filter(|_| self.terms.is_recipient()),
+            output_commitment,
+            transcripts: self.lists.combine(&self.terms.spec.job_id()),
+            last: Vec::new(),
+        })
+    }
+}
+
+impl Opening {
+    /// The state's name.
+    pub(super) const fn name(&self) -> &'static str {
+        match self.awaits {
+            Awaits::Total(_) => "ExpectMatchTotal",
+            Awaits::Counts(_) => "ExpectPartCounts",
+            Awaits::Share(..) => "ExpectShare",
+            Awaits::Commitment(..) => "ExpectShareCommitment",
+            Awaits::Opening(..) => "ExpectOpenedShare",
+            Awaits::Outcome(_) => "ExpectOutcome",
+            Awaits::Output => "ExpectOutput",
+        }
+    }
+
+    /// Takes the message that is awaited; what is to be sent is appended to `send`.
+    ///
+    /// # Errors
+    /// [`Code::UnexpectedMessage`]; [`Code::MalformedMessage`]; [`Code::TotalsDiffer`].
+    pub(super) fn handle(
+        self,
+        message: Control,
+        send: &mut Vec<Control>,
+    ) -> Result<Progress, Error> {
+        let Self { mut course, awaits } = self;
+        match (awaits, message) {
+            (Awaits::Total(own), Control::MatchTotal { match_index, count }) => {
+                expect_match(match_index, 1 - own.match_index.min(1))?;
+                if count != own.count {
+                    let detail = "two matches with different totals";
+                    return Err(Error::misbehaved(Code::TotalsDiffer, detail));
+                }
+                course.next_match(send)
+            }
+            (Awaits::Counts(held), Control::PartCounts { match_index, parts }) => {
+                expect_match(match_index, held.setup.match_index)?;
+                check_counts(&held.setup, &parts)?;
+                match course.open(held, parts, send)? {
+                    Some(awaits) => Ok(course.awaiting(awaits)),
+                    None => course.next_match(send),
+                }
+            }
+            (Awaits::Share(view, state), Control::Share { match_index, share }) => {
+                expect_match(match_index, view.match_index)?;
+                let sums = state.handle(&share)?;
+                course.note(&view, Some(&sums));
+                course.next_match(send)
+            }
+            (
+                Awaits::Commitment(view, state),
+                Control::ShareCommitment {
+                    match_index,
+                    commitment,
+                },
+            ) => {
+                expect_match(match_index, view.match_index)?;
+                let opened = state.handle(&commitment)?;
+                send.push(Control::Share {
+                    match_index,
+                    share: opened.message,
+                });
+                Ok(course.awaiting(Awaits::Opening(view, opened.state)))
+            }
+            (Awaits::Opening(view, state), Control::Share { match_index, share }) => {
+                expect_match(match_index, view.match_index)?;
+                let sums = state.handle(&share)?;
+                course.note(&view, Some(&sums));
+                course.next_match(send)
+            }
+            (Awaits::Outcome(setup), Control::Outcome(outcome)) => {
+                let opened = check_outcome(&course.terms.spec, &setup, &outcome)?;
+                Ok(course.done(opened, outcome.output_commitment))
+            }
+            (
+                Awaits::Output,
+                Control::Output {
+                    salt,
+                    output_commitment,
+                },
+            ) => {
+                let opened = course.check_output(salt, &output_commitment)?;
+                Ok(course.done(opened, output_commitment))
+            }
+            _ => {
+                let detail = "a message that the opening does not allow";
+                Err(Error::misbehaved(Code::UnexpectedMessage, detail))
+            }
+        }
+    }
+}
+
+impl Course {
+    /// Checks that the requester's commitment is one to the cells that this side holds, if it is a
+    /// recipient.
+    fn check_output(
+        &mut self,
+        salt: Option<[u8; 32]>,
+        commitment: &[u8; 64],
+    ) -> Result<Option<Opened>, Error> {
+        let is_recipient = self.terms.is_recipient();
+        match salt {
+            None if !is_recipient => Ok(None),
+            Some(salt) if is_recipient => {
+                let opened = self.take_opened(salt);
+                if output_commitment(&salt, &opened.cells) != *commitment {
+                    return Err(malformed(
+                        "an output commitment that does not fit the cells",
+                    ));
+                }
+                Ok(Some(opened))
+            }
+            _ => Err(malformed("a salt for the wrong side")),
+        }
+    }
+}
+
+fn expect_match(match_index: u8, expected: u8) -> Result<(), Error> {
+    if match_index == expected {
+        return Ok(());
+    }
+    let detail = "an opening of another match";
+    Err(Error::misbehaved(Code::UnexpectedMessage, detail))
+}
+
+/// Checks that the counts are ones that the specification allows.
+fn check_counts(setup: &MatchSetup, parts: &[PartCount]) -> Result<(), Error> {
+    if parts.len() != setup.parts.len() {
+        return Err(malformed("counts of another number of parts"));
+    }
+    for (size, part) in setup.parts.iter().zip(parts) {
+        let most = size.identities.min(setup.sender_size);
+        let is_shown = part.released && !setup.counts_identities;
+        let possible = if is_shown {
+            (setup.minimum..=most).contains(&part.count)
+        } else {
+            part.count == 0
+        };
+        // A part with fewer identities than the minimum cannot be released either.
+        if !possible || (part.released && most < setup.minimum) {
+            return Err(malformed("a count that the specification does not allow"));
+        }
+    }
+    Ok(())
+}
+
+/// Checks the outcome of a single count.
+fn check_outcome(
+    spec: &JobSpec,
+    setup: &MatchSetup,
+    outcome: &Outcome,
+) -> Result<Option<Opened>, Error> {
+    if outcome.opening.is_some() != setup.sender_is_recipient {
+        return Err(malformed("an opening for the wrong side"));
+    }
+    let Some(opening) = outcome.opening else {
+        return Ok(None);
+    };
+    let counts = [PartCount {
+        released: opening.released,
+        count: opening.count,
+    }];
+    check_counts(setup, &counts)?;
+    let matches = vec![OpenedMatch::new(&counts, 0, None)];
+    let opened = Opened::new(spec, matches, opening.salt);
+    if output_commitment(&opening.salt, &opened.cells) != outcome.output_commitment {
+        return Err(malformed(
+            "an output commitment that does not fit the opening",
+        ));
+    }
+    Ok(Some(opened))
+}
+
+const fn malformed(detail: &'static str) -> Error {
+    Error::misbehaved(Code::MalformedMessage, detail)
+}

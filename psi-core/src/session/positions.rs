@@ -1,0 +1,183 @@
+//! The Sender's list: a tag for each position, in ascending order, and the payload of the position.
+//!
+//! Spec 04 §1 step 2, Spec 05 §3, Spec 11 §1. Called by [`super::sender`]. Tag and payload go
+//! through one sort side by side; what is sent is the tags alone.
+//!
+//! Cost: N2 multiplications, one sort of N2 records, and with payload one pass that writes tags and
+//! payload anew.
+
+use zeroize::Zeroizing;
+
+use super::setup::{MatchSetup, OwnList};
+use super::{BATCH_RECORDS, Tools};
+use crate::error::Error;
+use crate::filler;
+use crate::group::SecretScalar;
+use crate::seed::SeedStream;
+use crate::store::{Cursor, RecordList, RecordWriter};
+use crate::tag;
+
+/// How often filler is drawn anew because its tag equals another. A tag is long enough that even
+/// one collision has probability below 2^-40, so a second in a row means a broken store.
+const REDRAWS_MAX: usize = 4;
+
+/// The Sender's positions, in ascending order of their tags.
+pub(super) struct Positions {
+    /// The tags, all different.
+    pub(super) tags: Box<dyn RecordList>,
+    /// The payload of each position; none if there are no components.
+    pub(super) payload: Option<Box<dyn RecordList>>,
+}
+
+/// Makes positions of the own identities, and filler up to the registered number.
+///
+/// `identities` are digests with their payload, ascending.
+///
+/// # Errors
+/// [`Error::Limit`] if there are more identities than registered; [`Error::ApiMisuse`] if the list
+/// has another width; errors of the store; [`Error::Cancelled`].
+pub(super) fn make(
+    setup: &MatchSetup,
+    identities: &dyn RecordList,
+    filler: &mut SeedStream,
+    scalar: &SecretScalar,
+    tools: &Tools,
+) -> Result<Positions, Error> {
+    let payload_bytes = setup.payload_bytes();
+    let width = setup.tag_bytes + payload_bytes;
+    let mut joined = Joined::new(setup);
+    let mut writer = tools.store.unsorted(width)?;
+    let list = OwnList {
+        records: identities,
+        payload_bytes,
+        size: setup.sender_size,
+        progress: (0, setup.sender_size),
+    };
+    setup.multiply_own_list(&list, filler, scalar, tools, |points, payload| {
+        Ok(writer.push(joined.records(points, payload))?)
+    })?;
+    let mut positions = finish(setup, writer, tools)?;
+    let zeros = vec![0; payload_bytes];
+    for _ in 0..REDRAWS_MAX {
+        let missing = setup.sender_size - positions.tags.len();
+        if missing == 0 {
+            break;
+        }
+        let mut again = tools.store.unsorted(width)?;
+        copy(&positions, again.as_mut())?;
+        for _ in 0..missing {
+            let digests = filler::redraw(filler, 1);
+            let points = setup.multiply(&digests, scalar, tools);
+            again.push(joined.records(&points, &zeros))?;
+        }
+        positions = finish(setup, again, tools)?;
+    }
+    if positions.tags.len() == setup.sender_size {
+        Ok(positions)
+    } else {
+        Err(Error::ApiMisuse("tags keep colliding"))
+    }
+}
+
+/// Puts tag and payload beside each other, so that they are sorted together.
+struct Joined<'a> {
+    setup: &'a MatchSetup,
+    tags: Vec<u8>,
+    records: Zeroizing<Vec<u8>>,
+}
+
+impl<'a> Joined<'a> {
+    fn new(setup: &'a MatchSetup) -> Self {
+        // What a growing buffer outgrows would not be erased.
+        let room = match setup.payload_bytes() {
+            0 => 0,
+            payload => BATCH_RECORDS * (setup.tag_bytes + payload),
+        };
+        Self {
+            setup,
+            tags: Vec::new(),
+            records: Zeroizing::new(Vec::with_capacity(room)),
+        }
+    }
+
+    /// The tag of each point, followed by its payload.
+    fn records(&mut self, points: &[[u8; 32]], payload: &[u8]) -> &[u8] {
+        let setup = self.setup;
+        let (job_id, width) = (&setup.job_id, setup.tag_bytes);
+        tag::tags(job_id, setup.match_index, points, width, &mut self.tags);
+        if setup.components == 0 {
+            return &self.tags;
+        }
+        self.records.clear();
+        let payloads = payload.chunks_exact(setup.payload_bytes());
+        for (tag, payload) in self.tags.chunks_exact(width).zip(payloads) {
+            self.records.extend_from_slice(tag);
+            self.records.extend_from_slice(payload);
+        }
+        &self.records
+    }
+}
+
+/// Ends the list and keeps one position of each tag.
+fn finish(
+    setup: &MatchSetup,
+    writer: Box<dyn RecordWriter>,
+    tools: &Tools,
+) -> Result<Positions, Error> {
+    if setup.components == 0 {
+        return Ok(Positions {
+            tags: writer.finish_distinct()?,
+            payload: None,
+        });
+    }
+    let width = setup.tag_bytes;
+    let joined = writer.finish()?;
+    let mut tags = tools.store.in_order(width)?;
+    let mut payload = tools.store.in_order(setup.payload_bytes())?;
+    let mut reader = joined.reader()?;
+    let mut batch = Zeroizing::new(Vec::new());
+    let (mut some_tags, mut some_payload) = (Vec::new(), Zeroizing::new(Vec::new()));
+    some_payload.reserve_exact(BATCH_RECORDS * setup.payload_bytes());
+    let mut last: Option<Vec<u8>> = None;
+    loop {
+        reader.next_batch(&mut batch, BATCH_RECORDS)?;
+        if batch.is_empty() {
+            break;
+        }
+        some_tags.clear();
+        some_payload.clear();
+        for record in batch.chunks_exact(joined.width()) {
+            let (tag, rest) = record.split_at(width);
+            let before = some_tags.rchunks(width).next().or(last.as_deref());
+            if before != Some(tag) {
+                some_tags.extend_from_slice(tag);
+                some_payload.extend_from_slice(rest);
+            }
+        }
+        tags.push(&some_tags)?;
+        payload.push(&some_payload)?;
+        last = some_tags.rchunks(width).next().map(<[u8]>::to_vec).or(last);
+    }
+    Ok(Positions {
+        tags: tags.finish()?,
+        payload: Some(payload.finish()?),
+    })
+}
+
+/// Writes all positions as records of tag and payload.
+fn copy(positions: &Positions, to: &mut dyn RecordWriter) -> Result<(), Error> {
+    let mut tags = Cursor::new(positions.tags.as_ref(), BATCH_RECORDS)?;
+    let mut payload = match &positions.payload {
+        Some(list) => Some(Cursor::new(list.as_ref(), BATCH_RECORDS)?),
+        None => None,
+    };
+    while let Some(tag) = tags.current() {
+        let beside = payload.as_ref().and_then(Cursor::current);
+        to.push(&Zeroizing::new([tag, beside.unwrap_or_default()].concat()))?;
+        tags.advance()?;
+        if let Some(payload) = &mut payload {
+            payload.advance()?;
+        }
+    }
+    Ok(())
+}

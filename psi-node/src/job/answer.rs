@@ -1,0 +1,63 @@
+//! What a recipient makes of the opened cells of a job: the rows of its result.
+//!
+//! Spec 10 §3.5. Made before the closing entry is signed, so that cells that are not those of the
+//! job end it instead of standing on a receipt as completed. Called by the job runner of either
+//! side.
+
+use aggregator::{OutputPlan, ResultError, ResultTable};
+use psi_core::session::opened::Opened;
+use psi_core::spec::JobSpec;
+
+use super::failure::Failure;
+use super::result::ResultDocument;
+use crate::exit::Exit;
+use crate::state::JobState;
+
+/// The rows of a job of which this side is a recipient.
+pub(super) struct Answer {
+    /// An output that is too large does not undo the job: it stays completed, without rows here.
+    table: Result<ResultTable, ResultError>,
+    grouped: bool,
+}
+
+impl Answer {
+    /// The rows that follow from what was `opened`.
+    ///
+    /// # Errors
+    /// [`Failure::Protocol`] if cells are not those of the job.
+    pub(super) fn new(
+        output: &OutputPlan,
+        spec: &JobSpec,
+        opened: &Opened,
+    ) -> Result<Self, Failure> {
+        let matches: Vec<_> = opened.matches.iter().map(of_match).collect();
+        let table = match output.rows(spec, &matches) {
+            Err(ResultError::Core(error)) => return Err(error.into()),
+            other => other,
+        };
+        let shape = &spec.shape;
+        Ok(Self {
+            table,
+            grouped: shape.requester.groups > 0 || shape.responder.groups > 0,
+        })
+    }
+
+    /// Puts the rows into the document, and says how that counts.
+    ///
+    /// # Errors
+    /// [`Failure::Result`] if an output is too large.
+    pub(super) fn show(self, document: &mut ResultDocument) -> Result<(JobState, Exit), Failure> {
+        Ok(document.fill(&self.table?, self.grouped))
+    }
+}
+
+/// The same numbers, as the aggregator takes them.
+fn of_match(opened: &psi_core::session::opened::OpenedMatch) -> aggregator::OpenedMatch {
+    let part = |part: &psi_core::session::opened::OpenedPart| aggregator::OpenedPart {
+        count: part.count,
+        components: part.components.clone(),
+    };
+    aggregator::OpenedMatch {
+        parts: opened.parts.iter().map(|p| p.as_ref().map(part)).collect(),
+    }
+}

@@ -1,0 +1,110 @@
+//! The frozen input of one side of a job, and the digest by which it is committed to.
+//!
+//! Spec 10 §4 and Spec 07 §3. Made by the aggregator, handed to the matches in the order in which
+//! they run. Called by the job runner; nothing here leaves the node.
+
+use std::sync::Arc;
+
+use aggregator::JobInput;
+use psi_core::session::{BATCH_RECORDS, JobLists, SharedList};
+use psi_core::store::StoreError;
+use sha2::{Digest as _, Sha512};
+use zeroize::Zeroizing;
+
+/// What this side brings in each of its roles.
+#[derive(Clone)]
+pub(super) struct Frozen {
+    /// As Receiver: the digests of each part.
+    pub(super) parts: Option<Vec<SharedList>>,
+    /// As Sender: digests, each with its payload.
+    pub(super) payload: Option<SharedList>,
+}
+
+impl From<JobInput> for Frozen {
+    fn from(input: JobInput) -> Self {
+        let parts = input.parts.map(|parts| parts.into_iter().map(Arc::from));
+        Self {
+            parts: parts.map(Iterator::collect),
+            payload: input.payload.map(Arc::from),
+        }
+    }
+}
+
+impl From<Frozen> for JobLists {
+    fn from(frozen: Frozen) -> Self {
+        Self {
+            parts: frozen.parts,
+            positions: frozen.payload,
+        }
+    }
+}
+
+impl Frozen {
+    /// `SHA-512("psi/v1/input" || number of lists || per list: role, width, count, records)`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if a list cannot be read.
+    pub(super) fn digest(&self) -> Result<[u8; 64], StoreError> {
+        let parts = self.parts.iter().flatten().map(|list| (0_u8, list));
+        let payload = self.payload.iter().map(|list| (1_u8, list));
+        let lists: Vec<(u8, &SharedList)> = parts.chain(payload).collect();
+        let mut hash = Sha512::new()
+            .chain_update(b"psi/v1/input")
+            .chain_update((lists.len() as u64).to_be_bytes());
+        for (role, list) in lists {
+            // With room for all: what a growing buffer outgrows would not be erased.
+            let mut batch = Zeroizing::new(Vec::with_capacity(BATCH_RECORDS * list.width()));
+            hash.update([role]);
+            hash.update((list.width() as u64).to_be_bytes());
+            hash.update(list.len().to_be_bytes());
+            let mut reader = list.reader()?;
+            loop {
+                reader.next_batch(&mut batch, BATCH_RECORDS)?;
+                if batch.is_empty() {
+                    break;
+                }
+                hash.update(batch.as_slice());
+            }
+        }
+        Ok(hash.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use psi_core::store::{MemoryStore, RecordStore as _};
+
+    use super::*;
+
+    fn list(width: usize, records: &[u8]) -> SharedList {
+        let mut writer = MemoryStore.in_order(width).unwrap();
+        writer.push(records).unwrap();
+        Arc::from(writer.finish().unwrap())
+    }
+
+    #[test]
+    fn the_digest_binds_role_width_and_every_record() {
+        let frozen = |parts: &[&[u8]], payload: Option<(usize, &[u8])>| Frozen {
+            parts: Some(parts.iter().map(|records| list(32, records)).collect()),
+            payload: payload.map(|(width, records)| list(width, records)),
+        };
+        let (one, two) = ([1; 32], [2; 32]);
+        let mut both = one.to_vec();
+        both.extend(two);
+        let paid = [3; 40];
+        let inputs = [
+            frozen(&[&both], None),
+            frozen(&[&one, &two], None),
+            frozen(&[&two, &one], None),
+            frozen(&[&both, &[]], None),
+            frozen(&[&both], Some((32, &one))),
+            frozen(&[&both, &one], None),
+            frozen(&[&both], Some((40, &paid))),
+        ];
+        let digests = inputs.each_ref().map(|input| input.digest().unwrap());
+        for (number, digest) in digests.iter().enumerate() {
+            assert!(!digests[number + 1..].contains(digest), "{number}");
+            assert_eq!(inputs[number].digest().unwrap(), *digest);
+        }
+    }
+}
