@@ -99,7 +99,7 @@ impl Identity {
             digest: record[..DIGEST_BYTES].to_vec(),
             rows: 0,
             groups: (0..layout.groups)
-                .map(|group| Some(layout.group(record, group)))
+                .map(|group| Some(RowLayout::group(record, group)))
                 .collect(),
             amounts: vec![0; layout.values],
             squares: vec![0; layout.values],
@@ -111,7 +111,7 @@ impl Identity {
     fn add(&mut self, record: &[u8], layout: RowLayout) {
         self.rows += 1;
         for (number, group) in self.groups.iter_mut().enumerate() {
-            *group = group.filter(|group| *group == layout.group(record, number));
+            *group = group.filter(|group| *group == RowLayout::group(record, number));
         }
         let sums = self.amounts.iter_mut().zip(&mut self.squares);
         for (number, (amount, squares)) in sums.enumerate() {

@@ -20,7 +20,7 @@ use psi_core::spec::{JobSpec, MatchSpec, PartSize, Party, Payload};
 use psi_core::store::{RecordList, RecordStore};
 
 use super::payload::Accumulator;
-use super::{Selected, select_rows};
+use super::{SelectedRows, select_rows};
 use crate::catalog::table::LoadedTable;
 use crate::config::EngineOptions;
 use crate::error::FreezeError;
@@ -64,10 +64,10 @@ pub(crate) async fn freeze(
 ) -> Result<JobInput, FreezeError> {
     let extras = extras(table, side)?;
     let roles = Roles::new(spec, own, side, extras.layout())?;
-    let Selected {
+    let SelectedRows {
         writer,
-        rows_scanned,
-        rows_selected,
+        scanned,
+        selected,
         nulls,
     } = select_rows(
         table,
@@ -88,8 +88,8 @@ pub(crate) async fn freeze(
     Ok(JobInput {
         parts,
         payload,
-        rows_scanned,
-        rows_selected,
+        rows_scanned: scanned,
+        rows_selected: selected,
         nulls,
     })
 }
@@ -152,7 +152,7 @@ impl Rows {
     fn combination(&self, record: &[u8]) -> usize {
         let groups = self.domains.iter().enumerate();
         groups.fold(0, |index, (number, size)| {
-            index * size + self.layout.group(record, number)
+            index * size + RowLayout::group(record, number)
         })
     }
 }
@@ -251,12 +251,12 @@ impl Roles {
             }
         })?;
         let lists = writers.into_iter().zip(sizes).map(|(writer, size)| {
-            let list = writer.finish()?;
-            check_size(list.len(), size.identities)?;
-            if is_replaced(list.len(), self.minimum) {
+            let part = writer.finish()?;
+            check_size(part.len(), size.identities)?;
+            if is_replaced(part.len(), self.minimum) {
                 return Ok(store.in_order(DIGEST_BYTES)?.finish()?);
             }
-            Ok(list)
+            Ok(part)
         });
         lists.collect()
     }
@@ -297,11 +297,11 @@ impl Roles {
         if last.is_some() {
             writer.push(identity.finish()?)?;
         }
-        let list = writer.finish()?;
-        if is_replaced(list.len(), self.minimum) {
+        let identities = writer.finish()?;
+        if is_replaced(identities.len(), self.minimum) {
             return Ok(store.in_order(width)?.finish()?);
         }
-        Ok(list)
+        Ok(identities)
     }
 }
 

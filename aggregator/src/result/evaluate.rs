@@ -35,7 +35,7 @@ pub(super) fn row(
     program: &Program,
     spec: &JobSpec,
     cell: Option<&ReleasedCell<'_>>,
-    labels: Vec<usize>,
+    labels: &[usize],
 ) -> Result<Option<Row>, ResultError> {
     let evaluator = Evaluator { spec, cell };
     if let Some(having) = &program.having

@@ -77,7 +77,7 @@ fn nothing_wraps() {
     let large = i128::from(i64::MAX);
     assert_eq!(program.evaluate(&[large]), None);
     assert_eq!(program.range(&[(-large, large)]), None);
-    let text = vec!["b.d18"; 3].join(" * ");
+    let text = ["b.d18"; 3].join(" * ");
     let err = compile(&text).unwrap_err();
     assert!(err.to_string().contains("decimals"), "{err}");
 }

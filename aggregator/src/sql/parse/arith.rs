@@ -76,15 +76,15 @@ impl Reader {
     pub(super) fn number(&mut self) -> Result<Option<String>, QueryError> {
         let sign = matches!(self.peek(), Some(Token::Minus | Token::Plus));
         let is_number = matches!(self.peek_at(usize::from(sign)), Some(Token::Number(..)));
+        if sign && !is_number {
+            return Err(QueryError::subset(
+                self.at(),
+                "a sign before an expression",
+                "write 0 - …",
+            ));
+        }
         if !is_number {
-            return match sign {
-                false => Ok(None),
-                true => Err(QueryError::subset(
-                    self.at(),
-                    "a sign before an expression",
-                    "write 0 - …",
-                )),
-            };
+            return Ok(None);
         }
         match &self.constant()?.value {
             LiteralValue::Number(digits) => Ok(Some(digits.clone())),

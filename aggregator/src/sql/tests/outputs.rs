@@ -1,5 +1,7 @@
 //! Outputs, groups and what is done with them afterwards.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::{canonical, refused};
@@ -361,16 +363,16 @@ proptest! {
         let mut sql = format!(
             "SELECT EXTRACT(MONTH FROM a.d), {} {FROM} GROUP BY a.r, 1", outputs.join(", "));
         if let Some(having) = having {
-            sql.push_str(&format!(" HAVING {having}"));
+            write!(sql, " HAVING {having}").unwrap();
         }
         for (i, (output, descending, first)) in order.iter().enumerate() {
             let output = (*output).min(outputs.len() + 1);
             sql.push_str(if i == 0 { " ORDER BY " } else { ", " });
-            sql.push_str(&format!("{output} {} NULLS {}",
-                if *descending { "DESC" } else { "ASC" }, if *first { "FIRST" } else { "LAST" }));
+            write!(sql, "{output} {} NULLS {}",
+                if *descending { "DESC" } else { "ASC" }, if *first { "FIRST" } else { "LAST" }).unwrap();
         }
         if let Some(limit) = limit {
-            sql.push_str(&format!(" LIMIT {limit}"));
+            write!(sql, " LIMIT {limit}").unwrap();
         }
         let (text, _) = canonical(&sql, Side::First);
         let again = parse::read(&text, Author::Peer)
