@@ -335,7 +335,9 @@ impl Loader<'_> {
                 values: measured.values.iter().map(LoadedValue::new).collect(),
             });
         }
-        problems.extend(groups::unusable(self.name, self.config, columns, &keys));
+        if problems.is_empty() {
+            problems = groups::unusable(self.name, self.config, columns, &keys);
+        }
         if problems.is_empty() {
             Ok(keys)
         } else {
