@@ -140,9 +140,7 @@ impl Domain {
 fn days(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let days = cast(array, &DataType::Date32)?;
     let days = days.as_primitive::<Date32Type>();
-    Ok(std::sync::Arc::new(
-        days.unary::<_, Int64Type>(i64::from),
-    ))
+    Ok(std::sync::Arc::new(days.unary::<_, Int64Type>(i64::from)))
 }
 
 const fn arrow_part(part: DatePart) -> ArrowDatePart {
@@ -166,10 +164,14 @@ mod tests {
     use super::{ColumnClass, DatePart, Domain};
     use crate::config::DomainValue;
 
-    fn indices(array: ArrayRef, part: Option<DatePart>, values: &[DomainValue]) -> Vec<u16> {
+    fn indices(array: &ArrayRef, part: Option<DatePart>, values: &[DomainValue]) -> Vec<u16> {
         let class = ColumnClass::of(array.data_type());
         let domain = Domain::new(class.as_ref(), part, values).unwrap();
-        domain.indices(&array).unwrap()
+        domain.indices(array).unwrap()
+    }
+
+    fn of(array: impl datafusion::arrow::array::Array + 'static) -> ArrayRef {
+        Arc::new(array)
     }
 
     #[test]
@@ -178,19 +180,19 @@ mod tests {
         let number = DomainValue::Integer;
         let words = StringArray::from(vec![Some("b"), Some("a"), None, Some("A")]);
         let domain = [text("a"), text("b")];
-        assert_eq!(indices(Arc::new(words), None, &domain), [1, 0, 2, 2]);
+        assert_eq!(indices(&of(words), None, &domain), [1, 0, 2, 2]);
         let numbers = Int32Array::from(vec![Some(5), None, Some(-1), Some(6)]);
         let domain = [number(-1), number(5)];
-        assert_eq!(indices(Arc::new(numbers), None, &domain), [1, 2, 0, 2]);
+        assert_eq!(indices(&of(numbers), None, &domain), [1, 2, 0, 2]);
         let large = UInt64Array::from(vec![u64::MAX, 5]);
-        assert_eq!(indices(Arc::new(large), None, &domain), [2, 1]);
+        assert_eq!(indices(&of(large), None, &domain), [2, 1]);
         let flags = BooleanArray::from(vec![Some(true), Some(false), None]);
         let domain = [DomainValue::Boolean(true)];
-        assert_eq!(indices(Arc::new(flags), None, &domain), [0, 1, 1]);
+        assert_eq!(indices(&of(flags), None, &domain), [0, 1, 1]);
         // 20,089 days after 1970-01-01 is 2025-01-01.
         let days = Date32Array::from(vec![Some(20_089), Some(20_090), None]);
         let domain = [text("2025-01-02")];
-        assert_eq!(indices(Arc::new(days), None, &domain), [1, 0, 1]);
+        assert_eq!(indices(&of(days), None, &domain), [1, 0, 1]);
     }
 
     #[test]
@@ -201,9 +203,9 @@ mod tests {
         let domain = [DomainValue::Integer(1), DomainValue::Integer(12)];
         let month = Some(DatePart::Month);
         let plain: ArrayRef = Arc::new(moments.clone());
-        assert_eq!(indices(plain, month, &domain), [0, 1, 2]);
+        assert_eq!(indices(&plain, month, &domain), [0, 1, 2]);
         let west: ArrayRef = Arc::new(moments.with_timezone("-05:00"));
-        assert_eq!(indices(west, month, &domain), [1, 1, 2]);
+        assert_eq!(indices(&west, month, &domain), [1, 1, 2]);
     }
 
     #[test]

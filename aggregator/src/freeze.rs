@@ -45,17 +45,17 @@ pub(crate) async fn freeze(
     let selected = select_rows(table, side, options, Extras::default(), store, progress).await?;
     Ok(Frozen {
         identities: finish_distinct(selected.writer).await?,
-        rows_scanned: selected.rows_scanned,
-        rows_selected: selected.rows_selected,
+        rows_scanned: selected.scanned,
+        rows_selected: selected.selected,
         nulls: selected.nulls,
     })
 }
 
 /// The records of the rows that a side selects, not sorted yet.
-struct Selected {
+struct SelectedRows {
     writer: Box<dyn RecordWriter>,
-    rows_scanned: u64,
-    rows_selected: u64,
+    scanned: u64,
+    selected: u64,
     nulls: u64,
 }
 
@@ -66,7 +66,7 @@ async fn select_rows(
     extras: Extras,
     store: &dyn RecordStore,
     progress: &dyn Progress,
-) -> Result<Selected, FreezeError> {
+) -> Result<SelectedRows, FreezeError> {
     table.check_files(&side.table)?;
     let unavailable = |what: String| Unavailable {
         table: side.table.clone(),
@@ -90,10 +90,10 @@ async fn select_rows(
         kinds: &side.key_kinds,
     };
 
-    let mut selected = Selected {
+    let mut selected = SelectedRows {
         writer: store.unsorted(extras.layout().width())?,
-        rows_scanned: 0,
-        rows_selected: 0,
+        scanned: 0,
+        selected: 0,
         nulls: 0,
     };
     progress.report(Stage::Freeze, 0, table.rows)?;
@@ -102,13 +102,13 @@ async fn select_rows(
         if chunk.misfits.iter().any(|misfits| *misfits > 0) {
             return Err(unavailable("a value does not fit its decimal scale".to_owned()).into());
         }
-        selected.rows_scanned += chunk.rows;
-        selected.rows_selected += chunk.selected;
+        selected.scanned += chunk.rows;
+        selected.selected += chunk.selected;
         selected.nulls += chunk.nulls.iter().sum::<u64>();
         for records in &chunk.records {
             selected.writer.push(records)?;
         }
-        let scanned = selected.rows_scanned.min(table.rows);
+        let scanned = selected.scanned.min(table.rows);
         progress.report(Stage::Freeze, scanned, table.rows)?;
         Ok(())
     };

@@ -101,9 +101,8 @@ fn check_groups(
 ) -> Result<(), Refusal> {
     for group in &question.groups {
         let asked = DimensionName::parse(group).ok();
-        let is_listed = |setting: &&String| {
-            asked.is_some() && DimensionName::parse(setting).ok() == asked
-        };
+        let is_listed =
+            |setting: &&String| asked.is_some() && DimensionName::parse(setting).ok() == asked;
         let Some(setting) = config.dimension.keys().find(is_listed) else {
             return Err(Refusal {
                 code: Code::GroupNotAllowed,

@@ -100,7 +100,7 @@ impl OutputPlan {
         let mut rows = Vec::new();
         for labels in combinations(&groups) {
             let cell = cells.cell(&self.program.groups, &labels)?;
-            if let Some(row) = evaluate::row(&self.program, spec, cell.as_ref(), labels)? {
+            if let Some(row) = evaluate::row(&self.program, spec, cell.as_ref(), &labels)? {
                 rows.push(row);
             }
         }
@@ -128,7 +128,11 @@ impl OutputPlan {
             }
             column
         };
-        self.columns.iter().zip(&self.program.outputs).map(column).collect()
+        self.columns
+            .iter()
+            .zip(&self.program.outputs)
+            .map(column)
+            .collect()
     }
 }
 

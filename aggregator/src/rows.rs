@@ -49,14 +49,9 @@ impl RowLayout {
         DIGEST_BYTES + self.groups * GROUP_BYTES
     }
 
-    /// The digest and the groups of a record: what rows are sorted and aggregated by.
-    pub(crate) fn key(self, record: &[u8]) -> (&[u8], &[u8]) {
-        let (digest, rest) = record.split_at(DIGEST_BYTES.min(record.len()));
-        (digest, &rest[..(self.groups * GROUP_BYTES).min(rest.len())])
-    }
-
-    /// The index of a record's group by expression number `group`.
-    pub(crate) fn group(self, record: &[u8], group: usize) -> usize {
+    /// The index of a record's group by expression number `group`. Groups stand at the same place
+    /// in every layout.
+    pub(crate) fn group(record: &[u8], group: usize) -> usize {
         let at = DIGEST_BYTES + group * GROUP_BYTES;
         usize::from(u16::from_be_bytes([record[at], record[at + 1]]))
     }
@@ -183,7 +178,8 @@ impl Extras {
 
 /// NULL where one of the columns is.
 fn presence(columns: &[&ArrayRef], rows: usize) -> Vec<Units> {
-    let nulls: Vec<_> = columns.iter().filter_map(|c| c.logical_nulls()).collect();
+    let nulls = columns.iter().filter_map(Array::logical_nulls);
+    let nulls: Vec<_> = nulls.collect();
     (0..rows)
         .map(|row| {
             if nulls.iter().any(|nulls| nulls.is_null(row)) {
@@ -232,7 +228,7 @@ mod tests {
     use datafusion::arrow::array::{ArrayRef, Int64Array, StringArray};
     use datafusion::logical_expr::lit;
 
-    use super::{DIGEST_BYTES, Extras, RowValue};
+    use super::{DIGEST_BYTES, Extras, RowLayout, RowValue};
     use crate::config::DomainValue;
     use crate::domain::Domain;
     use crate::sql::typing::ColumnClass;
@@ -259,12 +255,12 @@ mod tests {
             let extra = &encoded.bytes[row * width..(row + 1) * width];
             [&[7; DIGEST_BYTES], extra].concat()
         };
-        assert_eq!(layout.group(&record(0), 0), 1);
-        assert_eq!(layout.group(&record(1), 0), 2);
+        assert_eq!(RowLayout::group(&record(0), 0), 1);
+        assert_eq!(RowLayout::group(&record(1), 0), 2);
         for value in 0..9 {
             assert_eq!(layout.value(&record(0), value), Some(0));
             assert_eq!(layout.value(&record(1), value), None);
         }
-        assert_eq!(layout.key(&record(0)), (&[7; 32][..], &[0, 1][..]));
+        assert_eq!(record(0)[..34], [&[7; 32][..], &[0, 1]].concat());
     }
 }

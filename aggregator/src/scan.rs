@@ -214,7 +214,8 @@ impl Digester {
                     match digest {
                         Some(digest) => {
                             records.extend_from_slice(&digest);
-                            records.extend_from_slice(&extras.bytes[row * extra..(row + 1) * extra]);
+                            records
+                                .extend_from_slice(&extras.bytes[row * extra..(row + 1) * extra]);
                         }
                         None => nulls += 1,
                     }

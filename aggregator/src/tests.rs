@@ -1,5 +1,6 @@
 //! Tests of the whole crate, over files that they write themselves.
 
+mod columns;
 mod formats;
 mod jobs;
 mod joined;

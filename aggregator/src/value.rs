@@ -82,7 +82,10 @@ impl ValueProgram {
         let too_fine = || {
             QueryError::subset(
                 at.unwrap_or(crate::error::Position::START),
-                format!("arithmetic with more than {} decimals", limits::DECIMALS_MAX),
+                format!(
+                    "arithmetic with more than {} decimals",
+                    limits::DECIMALS_MAX
+                ),
                 "multiply columns and numbers with fewer decimals",
             )
         };
@@ -111,11 +114,11 @@ impl ValueProgram {
     }
 }
 
+/// Finds the number of a column and how it is seen.
+type Find<'a, E> = dyn FnMut(&ColumnRef) -> Result<(usize, ValueColumn), E> + 'a;
+
 /// Compiles a subtree; `None` if its scale is too fine.
-fn compile<E>(
-    expr: &Arith<ColumnRef>,
-    resolve: &mut dyn FnMut(&ColumnRef) -> Result<(usize, ValueColumn), E>,
-) -> Result<Option<Compiled>, E> {
+fn compile<E>(expr: &Arith<ColumnRef>, resolve: &mut Find<'_, E>) -> Result<Option<Compiled>, E> {
     Ok(match expr {
         Arith::Leaf(column) => {
             let (index, column) = resolve(column)?;

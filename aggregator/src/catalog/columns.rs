@@ -194,12 +194,18 @@ fn scale(
     match (ColumnClass::of(column.view_type()), declared) {
         (Some(ColumnClass::Integer(_)), None | Some(0)) => Ok((0, true)),
         (Some(ColumnClass::Integer(_)), Some(decimals)) => Err((
-            format!("{:?} holds whole numbers, but decimals is {decimals}", column.name),
+            format!(
+                "{:?} holds whole numbers, but decimals is {decimals}",
+                column.name
+            ),
             "remove decimals",
         )),
         (Some(ColumnClass::Decimal { scale, .. }), declared) => {
             let own = u8::try_from(scale).ok();
-            match declared.or(own).filter(|scale| *scale <= COLUMN_DECIMALS_MAX) {
+            match declared
+                .or(own)
+                .filter(|scale| *scale <= COLUMN_DECIMALS_MAX)
+            {
                 Some(decimals) => Ok((decimals, false)),
                 None => Err((
                     format!("{:?} has {scale} decimals", column.name),
@@ -209,7 +215,10 @@ fn scale(
         }
         (Some(ColumnClass::Float), Some(decimals)) => Ok((decimals, false)),
         (Some(ColumnClass::Float), None) => Err((
-            format!("{:?} holds doubles, which have no decimal scale", column.name),
+            format!(
+                "{:?} holds doubles, which have no decimal scale",
+                column.name
+            ),
             "declare decimals, to which every value is rounded",
         )),
         _ => Err((

@@ -24,7 +24,9 @@ use super::table::{LoadedKey, LoadedTable, LoadedValue, TableState};
 use crate::config::{EngineOptions, KeyConfig, TableConfig};
 use crate::engine;
 use crate::error::FreezeError;
-use crate::report::{AggregateReport, ColumnReport, DimensionReport, KeyReport, Problem, TableReport};
+use crate::report::{
+    AggregateReport, ColumnReport, DimensionReport, KeyReport, Problem, TableReport,
+};
 use crate::rows::{Extras, RowLayout};
 use crate::scan::{self, Keep, Pass, ScanKey};
 use crate::source::files::FileSet;
@@ -333,7 +335,9 @@ impl Loader<'_> {
                 values: measured.values.iter().map(LoadedValue::new).collect(),
             });
         }
-        problems.extend(groups::unusable(self.name, self.config, columns, &keys));
+        if problems.is_empty() {
+            problems = groups::unusable(self.name, self.config, columns, &keys);
+        }
         if problems.is_empty() {
             Ok(keys)
         } else {

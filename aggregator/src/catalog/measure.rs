@@ -43,7 +43,9 @@ pub(crate) struct ValueMeasure {
 /// that tells little about the largest value.
 pub(crate) fn public_bound(amount: u128) -> Option<u64> {
     let bound = amount.max(1).checked_next_power_of_two()?;
-    u64::try_from(bound).ok().filter(|bound| *bound <= AMOUNT_MAX)
+    u64::try_from(bound)
+        .ok()
+        .filter(|bound| *bound <= AMOUNT_MAX)
 }
 
 /// Measures a sorted list of row records; `groups` are the sizes of the dimensions' domains.
@@ -97,7 +99,7 @@ impl Identity {
             digest: record[..DIGEST_BYTES].to_vec(),
             rows: 0,
             groups: (0..layout.groups)
-                .map(|group| Some(layout.group(record, group)))
+                .map(|group| Some(RowLayout::group(record, group)))
                 .collect(),
             amounts: vec![0; layout.values],
             squares: vec![0; layout.values],
@@ -109,7 +111,7 @@ impl Identity {
     fn add(&mut self, record: &[u8], layout: RowLayout) {
         self.rows += 1;
         for (number, group) in self.groups.iter_mut().enumerate() {
-            *group = group.filter(|group| *group == layout.group(record, number));
+            *group = group.filter(|group| *group == RowLayout::group(record, number));
         }
         let sums = self.amounts.iter_mut().zip(&mut self.squares);
         for (number, (amount, squares)) in sums.enumerate() {

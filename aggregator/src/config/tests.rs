@@ -118,19 +118,39 @@ fn groups_and_aggregates_that_make_no_sense_are_named_with_their_place() {
     let many: Vec<String> = (0..256).map(|n| n.to_string()).collect();
     let many = format!("dimension = {{ n = [{}] }}", many.join(", "));
     for (text, place, says) in [
-        ("dimension = { 'week(d)' = [1] }", "dimension.\"week(d)\"", "no part of a date"),
+        (
+            "dimension = { 'week(d)' = [1] }",
+            "dimension.\"week(d)\"",
+            "no part of a date",
+        ),
         ("dimension = { r = [] }", "dimension.\"r\"", "0 values"),
         (&many, "dimension.\"n\"", "256 values"),
         ("dimension = { r = ['a', 'a'] }", "dimension.\"r\"", "twice"),
-        ("dimension = { r = ['a', 1] }", "dimension.\"r\"", "another type"),
-        ("dimension = { r = ['other'] }", "dimension.\"r\"", "not listed"),
-        ("dimension = { r = [\"a\\nb\"] }", "dimension.\"r\"", "no label"),
+        (
+            "dimension = { r = ['a', 1] }",
+            "dimension.\"r\"",
+            "another type",
+        ),
+        (
+            "dimension = { r = ['other'] }",
+            "dimension.\"r\"",
+            "not listed",
+        ),
+        (
+            "dimension = { r = [\"a\\nb\"] }",
+            "dimension.\"r\"",
+            "no label",
+        ),
         (
             "dimension = { 'month(d)' = [1], 'EXTRACT(MONTH FROM D)' = [1] }",
             "dimension.\"month(d)\"",
             "the same",
         ),
-        ("group_identities = { r = { a = 1 } }", "group_identities.\"r\"", "no such dimension"),
+        (
+            "group_identities = { r = { a = 1 } }",
+            "group_identities.\"r\"",
+            "no such dimension",
+        ),
         (
             "dimension = { r = ['a'] }\ngroup_identities = { r = { b = 1 } }",
             "group_identities.\"r\"",
@@ -141,7 +161,11 @@ fn groups_and_aggregates_that_make_no_sense_are_named_with_their_place() {
             "group_identities.\"R\"",
             "is 0",
         ),
-        ("[table.t.aggregate.x]\nfunctions = []", "aggregate.x.functions", "no function"),
+        (
+            "[table.t.aggregate.x]\nfunctions = []",
+            "aggregate.x.functions",
+            "no function",
+        ),
         (
             "[table.t.aggregate.x]\nfunctions = ['sum']\ndecimals = 19",
             "aggregate.x.decimals",
@@ -162,5 +186,7 @@ fn groups_and_aggregates_that_make_no_sense_are_named_with_their_place() {
     let key = |text: &str| parse(&format!("[table.t]\nsource = 't.csv'\n{text}")).is_err();
     assert!(key("result = 'nobody'"));
     assert!(key("[table.t.aggregate.x]\nfunctions = ['max']"));
-    assert!(key("[table.t.aggregate.x]\nfunctions = ['sum']\nclamps = [1, 2]"));
+    assert!(key(
+        "[table.t.aggregate.x]\nfunctions = ['sum']\nclamps = [1, 2]"
+    ));
 }

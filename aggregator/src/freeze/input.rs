@@ -20,7 +20,7 @@ use psi_core::spec::{JobSpec, MatchSpec, PartSize, Party, Payload};
 use psi_core::store::{RecordList, RecordStore};
 
 use super::payload::Accumulator;
-use super::{Selected, select_rows};
+use super::{SelectedRows, select_rows};
 use crate::catalog::table::LoadedTable;
 use crate::config::EngineOptions;
 use crate::error::FreezeError;
@@ -64,12 +64,20 @@ pub(crate) async fn freeze(
 ) -> Result<JobInput, FreezeError> {
     let extras = extras(table, side)?;
     let roles = Roles::new(spec, own, side, extras.layout())?;
-    let Selected {
+    let SelectedRows {
         writer,
-        rows_scanned,
-        rows_selected,
+        scanned,
+        selected,
         nulls,
-    } = select_rows(table, side, options, extras, store.as_ref(), progress.as_ref()).await?;
+    } = select_rows(
+        table,
+        side,
+        options,
+        extras,
+        store.as_ref(),
+        progress.as_ref(),
+    )
+    .await?;
     let work = move || {
         let rows = writer.finish()?;
         roles.split(rows.as_ref(), store.as_ref(), progress.as_ref())
@@ -80,8 +88,8 @@ pub(crate) async fn freeze(
     Ok(JobInput {
         parts,
         payload,
-        rows_scanned,
-        rows_selected,
+        rows_scanned: scanned,
+        rows_selected: selected,
         nulls,
     })
 }
@@ -90,9 +98,9 @@ pub(crate) async fn freeze(
 fn extras(table: &LoadedTable, side: &SidePlan) -> Result<Extras, FreezeError> {
     let view = |name: &String| {
         let column = table.source.column(name);
-        column.map(crate::source::SourceColumn::view_expr).map_err(|_| {
-            FreezeError::Engine(format!("the column {name:?} is gone"))
-        })
+        column
+            .map(crate::source::SourceColumn::view_expr)
+            .map_err(|_| FreezeError::Engine(format!("the column {name:?} is gone")))
     };
     let groups = side.groups.iter().map(|group| {
         let expr = view(&group.column)?;
@@ -101,7 +109,9 @@ fn extras(table: &LoadedTable, side: &SidePlan) -> Result<Extras, FreezeError> {
     let values = side.values.iter().map(|value| match &value.kind {
         SideValueKind::Presence(columns) => {
             let columns = columns.iter().map(view);
-            Ok(RowValue::Presence(columns.collect::<Result<_, FreezeError>>()?))
+            Ok(RowValue::Presence(
+                columns.collect::<Result<_, FreezeError>>()?,
+            ))
         }
         SideValueKind::Number(program) => {
             let columns = program.columns.iter().map(|column| view(&column.name));
@@ -142,13 +152,16 @@ impl Rows {
     fn combination(&self, record: &[u8]) -> usize {
         let groups = self.domains.iter().enumerate();
         groups.fold(0, |index, (number, size)| {
-            index * size + self.layout.group(record, number)
+            index * size + RowLayout::group(record, number)
         })
     }
 }
 
 /// The lists of a Receiver and of a Sender.
-type Split = (Option<Vec<Box<dyn RecordList>>>, Option<Box<dyn RecordList>>);
+type Split = (
+    Option<Vec<Box<dyn RecordList>>>,
+    Option<Box<dyn RecordList>>,
+);
 
 impl Roles {
     fn new(
@@ -163,10 +176,12 @@ impl Roles {
         let combinations = domains.iter().product::<usize>() as u64;
         let parts = role(own).map(|m: &MatchSpec| m.parts.clone());
         let payload = role(own.other()).map(|m| m.payload.clone());
-        let fits = parts.as_ref().is_none_or(|p| p.len() as u64 == combinations)
-            && payload.as_ref().is_none_or(|p| {
-                p.components.is_empty() || p.groups == combinations
-            });
+        let fits = parts
+            .as_ref()
+            .is_none_or(|p| p.len() as u64 == combinations)
+            && payload
+                .as_ref()
+                .is_none_or(|p| p.components.is_empty() || p.groups == combinations);
         if !fits {
             // The table was loaded again, with other groups, after the job was agreed.
             return Err(FreezeError::Engine("the table's groups changed".to_owned()));
@@ -236,12 +251,12 @@ impl Roles {
             }
         })?;
         let lists = writers.into_iter().zip(sizes).map(|(writer, size)| {
-            let list = writer.finish()?;
-            check_size(list.len(), size.identities)?;
-            if is_replaced(list.len(), self.minimum) {
+            let part = writer.finish()?;
+            check_size(part.len(), size.identities)?;
+            if is_replaced(part.len(), self.minimum) {
                 return Ok(store.in_order(DIGEST_BYTES)?.finish()?);
             }
-            Ok(list)
+            Ok(part)
         });
         lists.collect()
     }
@@ -282,11 +297,11 @@ impl Roles {
         if last.is_some() {
             writer.push(identity.finish()?)?;
         }
-        let list = writer.finish()?;
-        if is_replaced(list.len(), self.minimum) {
+        let identities = writer.finish()?;
+        if is_replaced(identities.len(), self.minimum) {
             return Ok(store.in_order(width)?.finish()?);
         }
-        Ok(list)
+        Ok(identities)
     }
 }
 

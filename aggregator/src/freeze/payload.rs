@@ -115,7 +115,9 @@ impl<'a> Accumulator<'a> {
                 .ok_or_else(beyond)?;
             let at = DIGEST_BYTES + (group * block + number) * WORD_BYTES;
             let bytes = self.record.get_mut(at..at + WORD_BYTES);
-            bytes.ok_or_else(beyond)?.copy_from_slice(&word.to_be_bytes());
+            bytes
+                .ok_or_else(beyond)?
+                .copy_from_slice(&word.to_be_bytes());
         }
         self.rows = 0;
         self.values.fill(Sums::default());

@@ -130,7 +130,7 @@ impl<'a> Loaded<'a> {
         let needed = |asked: bool, bound: Option<u64>| match (asked, bound) {
             (false, _) => Ok(1),
             (true, Some(bound)) => Ok(bound),
-            (true, None) => Err(self.too_large(asked_name(&program))),
+            (true, None) => Err(self.too_large(&asked_name(&program))),
         };
         let facts = ValueFacts {
             whole: program.whole,
@@ -225,11 +225,13 @@ impl<'a> Loaded<'a> {
         })
     }
 
-    fn too_large(&self, what: String) -> SideError {
+    fn too_large(&self, what: &str) -> SideError {
         SideError::Refused(Refusal {
             code: Code::SumTooLarge,
             rule: format!("table.{}.aggregate", self.name),
-            sentence: format!("one identity's sum, or sum of squares, of {what} can exceed 63 bits"),
+            sentence: format!(
+                "one identity's sum, or sum of squares, of {what} can exceed 63 bits"
+            ),
             remedy: "declare fewer decimals, clamp the column, or remove absurd values".to_owned(),
         })
     }

@@ -3,12 +3,13 @@
 //! Spec 10 §3.5. Both nodes derive this from the canonical text alone, before they know anything
 //! about each other's tables; the text is the same, so this is too.
 
+use std::fmt::Write as _;
+
 use psi_core::spec::{Party, Shape, SideShape, ValueShape};
 
 use crate::sql::arith::Arith;
 use crate::sql::ast::{
-    Aggregate, ColumnRef, DatePart, Function, GroupExpr, Having, OrderItem, OutputValue, Query,
-    Side,
+    Aggregate, ColumnRef, Function, GroupExpr, Having, OrderItem, OutputValue, Query, Side,
 };
 
 /// What comes out of a job.
@@ -107,7 +108,10 @@ pub(super) fn asked(query: &Query, side: Side) -> Asked<'_> {
         if value.side != side {
             return;
         }
-        let known = asked.values.iter_mut().find(|other| *other.expr == value.expr);
+        let known = asked
+            .values
+            .iter_mut()
+            .find(|other| *other.expr == value.expr);
         match known {
             Some(known) => known.functions.push(*function),
             None => asked.values.push(AskedValue {
@@ -205,6 +209,7 @@ fn shape(query: &Query, sides: &[Asked<'_>; 2], party: &dyn Fn(Side) -> Party) -
 /// The name of an output without alias: its text in lower case, without the tables' names.
 fn name(value: &OutputValue, query: &Query) -> String {
     let mut out = String::new();
+    // Writing into a String cannot fail.
     match value {
         OutputValue::Group(index) => {
             let group = &query.groups[*index];
@@ -212,7 +217,7 @@ fn name(value: &OutputValue, query: &Query) -> String {
             match group.part {
                 None => out.push_str(column),
                 Some(part) => {
-                    out.push_str(&format!("{}({column})", DatePart::as_str(part).to_lowercase()));
+                    let _ = write!(out, "{}({column})", part.as_str().to_lowercase());
                 }
             }
         }
@@ -221,7 +226,7 @@ fn name(value: &OutputValue, query: &Query) -> String {
                 Aggregate::CountRows => out.push_str("count(*)"),
                 Aggregate::CountDistinctKey(key) => {
                     let key: Vec<&str> = key.iter().map(|column| column.name.0.as_str()).collect();
-                    out.push_str(&format!("count(distinct {})", key.join(", ")));
+                    let _ = write!(out, "count(distinct {})", key.join(", "));
                 }
                 Aggregate::Of(function, value) => {
                     out.push_str(&function.as_str().to_lowercase());

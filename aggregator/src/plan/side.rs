@@ -9,9 +9,9 @@ use psi_core::Code;
 use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
 
+use super::SidePlan;
 use super::columns::{self, Loaded};
 use super::output::{self, Asked, OutputPlan};
-use super::SidePlan;
 use crate::catalog::table::ServedState;
 use crate::config::{AggregateFunction, ResultTo};
 use crate::error::{QueryError, Refusal};
@@ -87,7 +87,9 @@ fn put_out(
     let mut functions = BTreeSet::new();
     for value in &asked.values {
         let mut columns = Vec::new();
-        value.expr.leaves(&mut |column| columns.push(listed(column)));
+        value
+            .expr
+            .leaves(&mut |column| columns.push(listed(column)));
         for function in &value.functions {
             let function = match function {
                 Function::Count => AggregateFunction::Count,

@@ -72,7 +72,9 @@ impl<'a> Cells<'a> {
     pub(super) fn new(spec: &'a JobSpec, opened: &'a [OpenedMatch]) -> Result<Self, Error> {
         let matches = spec.matches();
         if matches.len() != opened.len() {
-            return Err(Error::ApiMisuse("opened cells of another number of matches"));
+            return Err(Error::ApiMisuse(
+                "opened cells of another number of matches",
+            ));
         }
         for (spec, opened) in matches.iter().zip(opened) {
             let width = usize::try_from(spec.payload.width()).unwrap_or(usize::MAX);
@@ -168,7 +170,9 @@ fn block<'a>(
     for (component, value) in spec.payload.components.iter().zip(components) {
         let count = match component.kind {
             ComponentKind::Sum(_) => continue,
-            _ => u64::try_from(*value).map_err(|_| broken("a count or sum of squares below zero"))?,
+            _ => {
+                u64::try_from(*value).map_err(|_| broken("a count or sum of squares below zero"))?
+            }
         };
         if component.kind == ComponentKind::Identities {
             identities = count;

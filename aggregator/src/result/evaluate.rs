@@ -23,7 +23,10 @@ pub(super) struct Row {
 /// A value of a row.
 pub(super) enum RowValue {
     /// The group of this index, of the expression of GROUP BY of this number.
-    Group { number: usize, index: usize },
+    Group {
+        number: usize,
+        index: usize,
+    },
     Number(Option<Number>),
 }
 
@@ -32,7 +35,7 @@ pub(super) fn row(
     program: &Program,
     spec: &JobSpec,
     cell: Option<&ReleasedCell<'_>>,
-    labels: Vec<usize>,
+    labels: &[usize],
 ) -> Result<Option<Row>, ResultError> {
     let evaluator = Evaluator { spec, cell };
     if let Some(having) = &program.having

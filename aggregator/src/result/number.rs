@@ -196,19 +196,19 @@ impl Number {
     /// Compares values, whatever the numbers are shown as. Compares whole parts and then the
     /// reciprocals of what is left, as Euclid's algorithm does, so that no product can overflow.
     pub(super) fn compare(self, other: Self) -> Ordering {
-        let (mut a, mut b) = (self.top, self.bottom);
-        let (mut c, mut d) = (other.top, other.bottom);
+        let (mut left, mut right) = ((self.top, self.bottom), (other.top, other.bottom));
         loop {
-            let ((p, rest_p), (q, rest_q)) = (floor(a, b), floor(c, d));
-            if p != q {
-                return p.cmp(&q);
+            let (whole, rest) = floor(left.0, left.1);
+            let (other_whole, other_rest) = floor(right.0, right.1);
+            if whole != other_whole {
+                return whole.cmp(&other_whole);
             }
-            match (rest_p == i256::ZERO, rest_q == i256::ZERO) {
+            match (rest == i256::ZERO, other_rest == i256::ZERO) {
                 (true, true) => return Ordering::Equal,
                 (true, false) => return Ordering::Less,
                 (false, true) => return Ordering::Greater,
-                // rest_p / b < rest_q / d exactly if d / rest_q < b / rest_p.
-                (false, false) => (a, b, c, d) = (d, rest_q, b, rest_p),
+                // Of two fractions, the smaller one has the larger reciprocal.
+                (false, false) => (left, right) = ((right.1, other_rest), (left.1, rest)),
             }
         }
     }
@@ -219,10 +219,7 @@ fn floor(top: i256, bottom: i256) -> (i256, i256) {
     let quotient = top.wrapping_div(bottom);
     let rest = top.wrapping_rem(bottom);
     if rest.is_negative() {
-        (
-            quotient.wrapping_sub(i256::ONE),
-            rest.wrapping_add(bottom),
-        )
+        (quotient.wrapping_sub(i256::ONE), rest.wrapping_add(bottom))
     } else {
         (quotient, rest)
     }

@@ -16,7 +16,14 @@ pub(super) fn sort(rows: &mut [Row], order: &[OrderItem], groups: &[&GroupFacts]
     rows.sort_by(|a, b| {
         order
             .iter()
-            .map(|item| compare(&a.values[item.output], &b.values[item.output], *item, groups))
+            .map(|item| {
+                compare(
+                    &a.values[item.output],
+                    &b.values[item.output],
+                    *item,
+                    groups,
+                )
+            })
             .find(|order| order.is_ne())
             .unwrap_or(Ordering::Equal)
     });
@@ -43,10 +50,7 @@ fn compare(a: &RowValue, b: &RowValue, item: OrderItem, groups: &[&GroupFacts]) 
             (None, None) => Ordering::Equal,
             (a, _) => nulls(a.is_none()),
         },
-        (
-            RowValue::Group { number, index: a },
-            RowValue::Group { index: b, .. },
-        ) => {
+        (RowValue::Group { number, index: a }, RowValue::Group { index: b, .. }) => {
             let Some(group) = groups.get(*number) else {
                 return Ordering::Equal;
             };

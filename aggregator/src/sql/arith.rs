@@ -137,13 +137,34 @@ mod tests {
         let leaf = |c: char| Arith::Leaf(c);
         let of = Arith::binary;
         for (tree, text) in [
-            (of(of(leaf('a'), Add, leaf('b')), Subtract, leaf('c')), "a + b - c"),
-            (of(leaf('a'), Subtract, of(leaf('b'), Add, leaf('c'))), "a - (b + c)"),
-            (of(of(leaf('a'), Add, leaf('b')), Multiply, leaf('c')), "(a + b) * c"),
-            (of(leaf('a'), Add, of(leaf('b'), Multiply, leaf('c'))), "a + b * c"),
-            (of(leaf('a'), Divide, of(leaf('b'), Multiply, leaf('c'))), "a / (b * c)"),
-            (of(of(leaf('a'), Divide, leaf('b')), Multiply, leaf('c')), "a / b * c"),
-            (of(leaf('a'), Subtract, Arith::Number("-5".into())), "a - -5"),
+            (
+                of(of(leaf('a'), Add, leaf('b')), Subtract, leaf('c')),
+                "a + b - c",
+            ),
+            (
+                of(leaf('a'), Subtract, of(leaf('b'), Add, leaf('c'))),
+                "a - (b + c)",
+            ),
+            (
+                of(of(leaf('a'), Add, leaf('b')), Multiply, leaf('c')),
+                "(a + b) * c",
+            ),
+            (
+                of(leaf('a'), Add, of(leaf('b'), Multiply, leaf('c'))),
+                "a + b * c",
+            ),
+            (
+                of(leaf('a'), Divide, of(leaf('b'), Multiply, leaf('c'))),
+                "a / (b * c)",
+            ),
+            (
+                of(of(leaf('a'), Divide, leaf('b')), Multiply, leaf('c')),
+                "a / b * c",
+            ),
+            (
+                of(leaf('a'), Subtract, Arith::Number("-5".into())),
+                "a - -5",
+            ),
         ] {
             let mut out = String::new();
             tree.print(&mut out, &mut |out, c| out.push(*c));

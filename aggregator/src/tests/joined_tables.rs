@@ -69,7 +69,8 @@ pub(super) fn tables() -> impl Strategy<Value = Table> {
             if constant {
                 for row in &mut rows {
                     let id = row.id.unwrap_or(3);
-                    row.r = [Some("x"), Some("y"), Some("z"), None][usize::try_from(id % 4).unwrap()];
+                    row.r =
+                        [Some("x"), Some("y"), Some("z"), None][usize::try_from(id % 4).unwrap()];
                     row.n = (id % 3 > 0).then_some(id % 3);
                     row.p = Some(id % 2 == 0);
                     row.d = Some(i32::try_from(id * 6).unwrap());

@@ -26,12 +26,10 @@ pub(crate) struct Job {
 
 /// Plans, agrees and freezes; the code of whoever refuses otherwise.
 pub(crate) async fn agree(asking: &Catalog, asked: &Catalog, sql: &str) -> Result<Job, Code> {
-    let request = asking
-        .plan_request(sql, MEMBERS)
-        .map_err(|err| match err {
-            QueryError::Refused(refusal) => refusal.code,
-            other => panic!("{sql}: {other}; {}", other.remedy()),
-        })?;
+    let request = asking.plan_request(sql, MEMBERS).map_err(|err| match err {
+        QueryError::Refused(refusal) => refusal.code,
+        other => panic!("{sql}: {other}; {}", other.remedy()),
+    })?;
     let members = (MEMBERS.1, MEMBERS.0);
     let response = asked
         .plan_response(&request.canonical, members, request.hidden.len())

@@ -42,14 +42,23 @@ fn scales_follow_from_the_operands_and_results_are_exact() {
         ("2 - b.d1 * -0.5", &[30], 2, false, 350),
     ] {
         let program = compile(text).unwrap();
-        assert_eq!((program.decimals, program.whole), (decimals, whole), "{text}");
+        assert_eq!(
+            (program.decimals, program.whole),
+            (decimals, whole),
+            "{text}"
+        );
         assert_eq!(program.evaluate(row), Some(result), "{text}");
     }
 }
 
 #[test]
 fn ranges_hold_every_result() {
-    for text in ["b.w1 * b.w2 - b.w1", "b.w1 - b.w2", "(b.w1 + 2) * (3 - b.w2)", "b.w1 * b.w1"] {
+    for text in [
+        "b.w1 * b.w2 - b.w1",
+        "b.w1 - b.w2",
+        "(b.w1 + 2) * (3 - b.w2)",
+        "b.w1 * b.w1",
+    ] {
         let program = compile(text).unwrap();
         let columns: Vec<(i128, i128)> = [(-3, 2), (-1, 4)][..program.columns.len()].to_vec();
         let (low, high) = program.range(&columns).unwrap();
@@ -68,7 +77,7 @@ fn nothing_wraps() {
     let large = i128::from(i64::MAX);
     assert_eq!(program.evaluate(&[large]), None);
     assert_eq!(program.range(&[(-large, large)]), None);
-    let text = vec!["b.d18"; 3].join(" * ");
+    let text = ["b.d18"; 3].join(" * ");
     let err = compile(&text).unwrap_err();
     assert!(err.to_string().contains("decimals"), "{err}");
 }

@@ -6,9 +6,7 @@
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{
-    DataType, Decimal128Type, Float64Type, Int64Type, UInt64Type,
-};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, UInt64Type};
 use datafusion::arrow::error::ArrowError;
 
 /// One value.
@@ -134,7 +132,7 @@ mod tests {
             (2.5, 0, Some(3)),
             (-2.5, 0, Some(-3)),
             (0.5, 0, Some(1)),
-            (0.49999999999999994, 0, Some(0)),
+            (0.499_999_999_999_999_94, 0, Some(0)),
             // The nearest double lies below 1.005.
             (1.005, 2, Some(100)),
             (1.015, 2, Some(101)),
@@ -158,9 +156,10 @@ mod tests {
         assert_eq!(units(&numbers, 0).unwrap(), [Is(-7), Null]);
         let large: ArrayRef = Arc::new(UInt64Array::from(vec![u64::MAX, 1]));
         assert_eq!(units(&large, 0).unwrap(), [Misfit, Is(1)]);
-        let decimals = Decimal128Array::from(vec![Some(1250), Some(1255), None, Some(i128::MAX / 8)])
-            .with_precision_and_scale(38, 3)
-            .unwrap();
+        let decimals =
+            Decimal128Array::from(vec![Some(1250), Some(1255), None, Some(i128::MAX / 8)])
+                .with_precision_and_scale(38, 3)
+                .unwrap();
         let decimals: ArrayRef = Arc::new(decimals);
         assert_eq!(
             units(&decimals, 2).unwrap(),

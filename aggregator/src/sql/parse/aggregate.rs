@@ -10,9 +10,7 @@ use super::names::{self, AGGREGATES};
 use super::{Reader, arith};
 use crate::error::{Position, QueryError};
 use crate::sql::arith::{Arith, ArithOp};
-use crate::sql::ast::{
-    Aggregate, ColumnRef, DatePart, Function, GroupExpr, Name, Side, ValueExpr,
-};
+use crate::sql::ast::{Aggregate, ColumnRef, DatePart, Function, GroupExpr, Name, Side, ValueExpr};
 
 /// A path and where it begins.
 pub(super) type PlacedPath = (Vec<Name>, Position);

@@ -45,7 +45,10 @@ impl Reader {
     }
 
     /// Takes the next token if it is one of `wanted`.
-    fn operator(&mut self, wanted: [ArithOp; 2]) -> Result<Option<(ArithOp, Position)>, QueryError> {
+    fn operator(
+        &mut self,
+        wanted: [ArithOp; 2],
+    ) -> Result<Option<(ArithOp, Position)>, QueryError> {
         let op = match self.peek() {
             Some(Token::Plus) => ArithOp::Add,
             Some(Token::Minus) => ArithOp::Subtract,
@@ -73,15 +76,15 @@ impl Reader {
     pub(super) fn number(&mut self) -> Result<Option<String>, QueryError> {
         let sign = matches!(self.peek(), Some(Token::Minus | Token::Plus));
         let is_number = matches!(self.peek_at(usize::from(sign)), Some(Token::Number(..)));
+        if sign && !is_number {
+            return Err(QueryError::subset(
+                self.at(),
+                "a sign before an expression",
+                "write 0 - …",
+            ));
+        }
         if !is_number {
-            return match sign {
-                false => Ok(None),
-                true => Err(QueryError::subset(
-                    self.at(),
-                    "a sign before an expression",
-                    "write 0 - …",
-                )),
-            };
+            return Ok(None);
         }
         match &self.constant()?.value {
             LiteralValue::Number(digits) => Ok(Some(digits.clone())),

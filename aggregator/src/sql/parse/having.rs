@@ -143,7 +143,9 @@ impl Reader {
                 RawTerm::Aggregate(aggregate) => {
                     Ok(Node::Operand(Arith::Leaf(aggregate.resolve(known)?), at))
                 }
-                RawTerm::Group(_) => Err(QueryError::subset(at, "a group column in HAVING", REMEDY)),
+                RawTerm::Group(_) => {
+                    Err(QueryError::subset(at, "a group column in HAVING", REMEDY))
+                }
             };
         }
         let what = match (self.is_plain_name(), self.peek_at(1)) {

@@ -95,7 +95,11 @@ impl Reader {
             Some(Token::Mul) => Err(QueryError::subset(at, "SELECT *", AGGREGATES)),
             Some(Token::LParen) => Err(QueryError::subset(at, "a subquery", AGGREGATES)),
             Some(Token::Word(_)) if !self.is_word("FROM") => Ok(()),
-            None => Err(QueryError::syntax(at, "the SELECT list is empty", AGGREGATES)),
+            None => Err(QueryError::syntax(
+                at,
+                "the SELECT list is empty",
+                AGGREGATES,
+            )),
             Some(_) => Err(QueryError::subset(
                 at,
                 "anything but aggregates and group columns in the SELECT list",

@@ -1,5 +1,7 @@
 //! Outputs, groups and what is done with them afterwards.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::{canonical, refused};
@@ -19,14 +21,35 @@ fn text(list: &str, rest: &str) -> String {
 fn outputs_have_canonical_names_and_as_few_parentheses_as_they_need() {
     for (list, expected) in [
         ("count(*), Sum(b.x)", "COUNT(*), SUM(b.t.x)"),
-        ("SUM(b.price * b.quantity) AS revenue", "SUM(b.t.price * b.t.quantity) AS revenue"),
-        ("SUM(((b.x)) + (b.y - 1.50) * 2)", "SUM(b.t.x + (b.t.y - 1.50) * 2)"),
+        (
+            "SUM(b.price * b.quantity) AS revenue",
+            "SUM(b.t.price * b.t.quantity) AS revenue",
+        ),
+        (
+            "SUM(((b.x)) + (b.y - 1.50) * 2)",
+            "SUM(b.t.x + (b.t.y - 1.50) * 2)",
+        ),
         ("AVG(b.x - -007)", "AVG(b.t.x - -7)"),
-        ("VAR(b.x), VARIANCE(b.x)", "VAR_SAMP(b.t.x), VAR_SAMP(b.t.x)"),
-        ("stddev(b.x) s, STDDEV_POP(a.y)", "STDDEV_SAMP(b.t.x) AS s, STDDEV_POP(a.t.y)"),
-        ("COUNT(b.x), COUNT(DISTINCT (a.k))", "COUNT(b.t.x), COUNT(DISTINCT a.t.k)"),
-        ("(COUNT(*) + 1) * 2 - 3 - (4 - COUNT(*))", "(COUNT(*) + 1) * 2 - 3 - (4 - COUNT(*))"),
-        ("1.0 * SUM(a.x) / (COUNT(*) * 2)", "1.0 * SUM(a.t.x) / (COUNT(*) * 2)"),
+        (
+            "VAR(b.x), VARIANCE(b.x)",
+            "VAR_SAMP(b.t.x), VAR_SAMP(b.t.x)",
+        ),
+        (
+            "stddev(b.x) s, STDDEV_POP(a.y)",
+            "STDDEV_SAMP(b.t.x) AS s, STDDEV_POP(a.t.y)",
+        ),
+        (
+            "COUNT(b.x), COUNT(DISTINCT (a.k))",
+            "COUNT(b.t.x), COUNT(DISTINCT a.t.k)",
+        ),
+        (
+            "(COUNT(*) + 1) * 2 - 3 - (4 - COUNT(*))",
+            "(COUNT(*) + 1) * 2 - 3 - (4 - COUNT(*))",
+        ),
+        (
+            "1.0 * SUM(a.x) / (COUNT(*) * 2)",
+            "1.0 * SUM(a.t.x) / (COUNT(*) * 2)",
+        ),
         ("SUM(b.x) / SUM(a.y)", "SUM(b.t.x) / SUM(a.t.y)"),
     ] {
         assert_eq!(text(list, ""), format!("SELECT {expected} …"), "{list}");
@@ -61,7 +84,10 @@ fn conditions_on_aggregates_are_printed_like_those_on_columns() {
     for (having, expected) in [
         ("COUNT(*) > 10", "COUNT(*) > 10"),
         ("10 < COUNT(*)", "10 < COUNT(*)"),
-        ("(SUM(b.x) + 1) * 2 >= AVG(b.x)", "(SUM(b.t.x) + 1) * 2 >= AVG(b.t.x)"),
+        (
+            "(SUM(b.x) + 1) * 2 >= AVG(b.x)",
+            "(SUM(b.t.x) + 1) * 2 >= AVG(b.t.x)",
+        ),
         (
             "NOT COUNT(*) != 1 AND (SUM(b.x) IS NULL OR (COUNT(*) NOT BETWEEN 1 AND 2 + 3))",
             "NOT (COUNT(*) <> 1) AND (SUM(b.t.x) IS NULL OR COUNT(*) NOT BETWEEN 1 AND 2 + 3)",
@@ -81,12 +107,24 @@ fn the_order_names_outputs_by_number_with_direction_and_place_of_null() {
     for (order, expected) in [
         ("r", "1 ASC NULLS LAST"),
         ("2 DESC", "2 DESC NULLS FIRST"),
-        ("s desc nulls last, 1 asc nulls first", "2 DESC NULLS LAST, 1 ASC NULLS FIRST"),
-        ("COUNT(*), SUM(b.x), b.region", "3 ASC NULLS LAST, 2 ASC NULLS LAST, 1 ASC NULLS LAST"),
+        (
+            "s desc nulls last, 1 asc nulls first",
+            "2 DESC NULLS LAST, 1 ASC NULLS FIRST",
+        ),
+        (
+            "COUNT(*), SUM(b.x), b.region",
+            "3 ASC NULLS LAST, 2 ASC NULLS LAST, 1 ASC NULLS LAST",
+        ),
         ("r, 1 DESC", "1 ASC NULLS LAST"),
     ] {
-        let text = text(list, &format!("GROUP BY b.region ORDER BY {order} LIMIT 05"));
-        assert!(text.ends_with(&format!(" ORDER BY {expected} LIMIT 5")), "{text}");
+        let text = text(
+            list,
+            &format!("GROUP BY b.region ORDER BY {order} LIMIT 05"),
+        );
+        assert!(
+            text.ends_with(&format!(" ORDER BY {expected} LIMIT 5")),
+            "{text}"
+        );
     }
 }
 
@@ -104,7 +142,12 @@ fn what_is_outside_the_subset_of_outputs_is_refused_by_name_with_its_place() {
         (list("SUM()"), "SUM without an argument", 1, 8),
         (list("SUM(5)"), "SUM of a constant", 1, 8),
         (list("SUM(a.x + b.y)"), "columns of both sides", 1, 18),
-        (list("SUM(a.x / 2)"), "a division inside an aggregate", 1, 16),
+        (
+            list("SUM(a.x / 2)"),
+            "a division inside an aggregate",
+            1,
+            16,
+        ),
         (list("SUM(ABS(a.x))"), "the function ABS", 1, 12),
         (list("SUM(a.x % 2)"), "the operator %", 1, 16),
         (list("SUM(-a.x)"), "a sign before an expression", 1, 12),
@@ -120,10 +163,20 @@ fn what_is_outside_the_subset_of_outputs_is_refused_by_name_with_its_place() {
         (list("COUNT(*), (SELECT 1)"), "a subquery", 1, 18),
         (list("MONTH(a.d)"), "GROUP BY does not list", 1, 8),
         (list("WEEK(a.d)"), "the function WEEK", 1, 8),
-        (list("EXTRACT(WEEK FROM a.d)"), "EXTRACT of this part", 1, 16),
+        (
+            list("EXTRACT(WEEK FROM a.d)"),
+            "EXTRACT of this part",
+            1,
+            16,
+        ),
         (list("MONTH(a.d + 1)"), "the operator +", 1, 18),
         (group("b.r"), "a query without an aggregate", 1, 8),
-        (group("b.r + 1, COUNT(*)"), "a group column in arithmetic", 1, 8),
+        (
+            group("b.r + 1, COUNT(*)"),
+            "a group column in arithmetic",
+            1,
+            8,
+        ),
         (rest("GROUP BY a.x + 1"), "the operator +", 2, 14),
         (rest("GROUP BY ROLLUP(a.x)"), "the function ROLLUP", 2, 10),
         (rest("GROUP BY 1"), "an aggregate in GROUP BY", 2, 10),
@@ -132,12 +185,27 @@ fn what_is_outside_the_subset_of_outputs_is_refused_by_name_with_its_place() {
         (rest("GROUP a.x"), "BY was expected", 2, 7),
         (rest("HAVING a.x > 1"), "a column in HAVING", 2, 8),
         (rest("HAVING n > 1"), "an alias in HAVING", 2, 8),
-        (rest("HAVING month(a.d) > 1"), "a group column in HAVING", 2, 8),
+        (
+            rest("HAVING month(a.d) > 1"),
+            "a group column in HAVING",
+            2,
+            8,
+        ),
         (rest("HAVING 1 = 1"), "without an aggregate", 2, 8),
         (rest("HAVING COUNT(*)"), "a bare value", 2, 8),
         (rest("HAVING COUNT(*) IN (1, 2)"), "IN in HAVING", 2, 17),
-        (rest("HAVING COUNT(*) > 'a'"), "an aggregate or a number", 2, 19),
-        (rest("HAVING (COUNT(*) > 1) + 1 > 2"), "with a condition", 2, 23),
+        (
+            rest("HAVING COUNT(*) > 'a'"),
+            "an aggregate or a number",
+            2,
+            19,
+        ),
+        (
+            rest("HAVING (COUNT(*) > 1) + 1 > 2"),
+            "with a condition",
+            2,
+            23,
+        ),
         (rest("HAVING COUNT(*) > (SELECT 1)"), "a subquery", 2, 19),
         (rest("ORDER BY SUM(a.x)"), "not an output", 2, 10),
         (rest("ORDER BY n"), "no output is called n", 2, 10),
@@ -148,8 +216,18 @@ fn what_is_outside_the_subset_of_outputs_is_refused_by_name_with_its_place() {
         (rest("LIMIT -1"), "LIMIT without a plain number", 2, 7),
         (rest("LIMIT 1 OFFSET 2"), "OFFSET", 2, 9),
         (rest("LIMIT 1 ORDER BY 1"), "ORDER BY in this place", 2, 9),
-        (rest("ORDER BY 1 HAVING COUNT(*) > 1"), "HAVING in this place", 2, 12),
-        (rest("GROUP BY a.x WHERE a.x = 1"), "WHERE in this place", 2, 14),
+        (
+            rest("ORDER BY 1 HAVING COUNT(*) > 1"),
+            "HAVING in this place",
+            2,
+            12,
+        ),
+        (
+            rest("GROUP BY a.x WHERE a.x = 1"),
+            "WHERE in this place",
+            2,
+            14,
+        ),
     ] {
         let (what, place) = refused(&sql);
         if !what.contains(name) || place != (line, column) {
@@ -178,7 +256,10 @@ fn long_and_deep_outputs_end_in_a_message() {
         refused(&having(text));
     }
     let groups: Vec<String> = (0..9).map(|n| format!("a.c{n}")).collect();
-    refused(&format!("SELECT COUNT(*) {FROM} GROUP BY {}", groups.join(", ")));
+    refused(&format!(
+        "SELECT COUNT(*) {FROM} GROUP BY {}",
+        groups.join(", ")
+    ));
     // What is long but within the bounds is accepted and read again.
     let chain = vec!["COUNT(*)"; 250].join(" + ");
     let (text, _) = canonical(&list(chain), Side::First);
@@ -208,22 +289,32 @@ fn number() -> impl Strategy<Value = String> {
 fn arithmetic(leaf: BoxedStrategy<String>, ops: &'static [&'static str]) -> BoxedStrategy<String> {
     prop_oneof![3 => leaf, 1 => number()]
         .prop_recursive(3, 8, 2, move |inner| {
-            (inner.clone(), prop::sample::select(ops.to_vec()), inner, any::<bool>()).prop_map(
-                |(a, op, b, parentheses)| {
+            (
+                inner.clone(),
+                prop::sample::select(ops.to_vec()),
+                inner,
+                any::<bool>(),
+            )
+                .prop_map(|(a, op, b, parentheses)| {
                     if parentheses {
                         format!("({a} {op} {b})")
                     } else {
                         format!("{a} {op} {b}")
                     }
-                },
-            )
+                })
         })
         .boxed()
 }
 
 fn aggregate() -> BoxedStrategy<String> {
     let functions = vec![
-        "SUM", "avg", "COUNT", "Var_Pop", "VARIANCE", "stddev", "STDDEV_POP",
+        "SUM",
+        "avg",
+        "COUNT",
+        "Var_Pop",
+        "VARIANCE",
+        "stddev",
+        "STDDEV_POP",
     ];
     let value = arithmetic(column().boxed(), &["+", "-", "*"]).prop_map(|v| format!("b.x + {v}"));
     prop_oneof![
@@ -272,16 +363,16 @@ proptest! {
         let mut sql = format!(
             "SELECT EXTRACT(MONTH FROM a.d), {} {FROM} GROUP BY a.r, 1", outputs.join(", "));
         if let Some(having) = having {
-            sql.push_str(&format!(" HAVING {having}"));
+            write!(sql, " HAVING {having}").unwrap();
         }
         for (i, (output, descending, first)) in order.iter().enumerate() {
             let output = (*output).min(outputs.len() + 1);
             sql.push_str(if i == 0 { " ORDER BY " } else { ", " });
-            sql.push_str(&format!("{output} {} NULLS {}",
-                if *descending { "DESC" } else { "ASC" }, if *first { "FIRST" } else { "LAST" }));
+            write!(sql, "{output} {} NULLS {}",
+                if *descending { "DESC" } else { "ASC" }, if *first { "FIRST" } else { "LAST" }).unwrap();
         }
         if let Some(limit) = limit {
-            sql.push_str(&format!(" LIMIT {limit}"));
+            write!(sql, " LIMIT {limit}").unwrap();
         }
         let (text, _) = canonical(&sql, Side::First);
         let again = parse::read(&text, Author::Peer)
