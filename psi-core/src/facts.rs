@@ -16,6 +16,10 @@ use crate::limits;
 
 /// The public facts of one table under one join key, as far as a query needs them.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a declaration of its own, and a field of the encoding"
+)]
 pub struct TableFacts {
     /// The member that owns the table.
     pub member: String,

@@ -49,6 +49,10 @@ pub struct JobLists {
 }
 
 /// What is to be sent.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "few are held at a time, and a frame of a transfer is longer than any"
+)]
 pub enum Outgoing {
     /// One control frame.
     Control(Control),
@@ -74,6 +78,10 @@ pub enum Outgoing {
 pub type Outlet<'a> = &'a mut dyn FnMut(Outgoing) -> Result<(), Error>;
 
 /// What a frame leads to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, and it is moved once for each frame"
+)]
 pub enum Step {
     /// More frames are awaited.
     More(Exchange),

@@ -46,6 +46,10 @@ impl Terms {
 }
 
 /// Where an opening stands.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, and it is moved once for each message"
+)]
 pub(super) enum Progress {
     Await(Opening),
     Done(Ended),
@@ -184,7 +188,7 @@ impl Course {
                 return Ok(self.awaiting(awaits));
             }
         }
-        self.conclude(send)
+        Ok(self.conclude(send))
     }
 
     /// Opens the sums of a match of which this side knows `counts`, as far as that does not depend
@@ -238,20 +242,19 @@ impl Course {
     }
 
     /// All matches are opened: the requester commits to the cells.
-    fn conclude(self, send: &mut Vec<Control>) -> Result<Progress, Error> {
+    fn conclude(mut self, send: &mut Vec<Control>) -> Progress {
         if self.terms.own == Party::Responder {
-            return Ok(self.awaiting(Awaits::Output));
+            return self.awaiting(Awaits::Output);
         }
         let salt = self.terms.salt();
-        let mut this = self;
-        let opened = this.take_opened(salt);
+        let opened = self.take_opened(salt);
         let commitment = output_commitment(&salt, &opened.cells);
-        let to_both = this.terms.spec.recipients == Recipients::Both;
+        let to_both = self.terms.spec.recipients == Recipients::Both;
         send.push(Control::Output {
             salt: to_both.then_some(salt),
             output_commitment: commitment,
         });
-        Ok(this.done(Some(opened), commitment))
+        self.done(Some(opened), commitment)
     }
 
     fn take_opened(&mut self, salt: [u8; 32]) -> Opened {

@@ -455,7 +455,7 @@ fn facts_of_columns_hold_their_bounds() {
     let changes: [(&str, Change); 14] = [
         ("rows of no identity", |facts| facts.rows_bound = 0),
         ("rows that repeat under a unique key", |facts| {
-            facts.rows_bound = 2
+            facts.rows_bound = 2;
         }),
         ("a varying group under a unique key", |facts| {
             facts.groups[0].identities.clear();
@@ -464,22 +464,22 @@ fn facts_of_columns_hold_their_bounds() {
             facts.groups[0].identities.pop();
         }),
         ("a label twice", |facts| {
-            facts.groups[0].values[1] = "a".into()
+            facts.groups[0].values[1] = "a".into();
         }),
         ("a label with a line end", |facts| {
-            facts.groups[0].values[0] = "a\n".into()
+            facts.groups[0].values[0] = "a\n".into();
         }),
         ("a long label", |facts| {
             facts.groups[0].values[0] = "a".repeat(limits::NAME_BYTES_MAX + 1);
         }),
         ("a label that is no number", |facts| {
-            facts.groups[0].labels = LabelKind::Integer
+            facts.groups[0].labels = LabelKind::Integer;
         }),
         ("a label that is no boolean", |facts| {
-            facts.groups[0].labels = LabelKind::Boolean
+            facts.groups[0].labels = LabelKind::Boolean;
         }),
         ("a label that is no date", |facts| {
-            facts.groups[0].labels = LabelKind::Date
+            facts.groups[0].labels = LabelKind::Date;
         }),
         ("many group columns", |facts| {
             facts.groups = vec![facts.groups[0].clone(); limits::GROUP_COLUMNS_MAX + 1];
@@ -500,10 +500,10 @@ fn facts_of_columns_hold_their_bounds() {
     facts.values = vec![value()];
     facts.validate().unwrap();
     for (what, change) in changes {
-        let mut changed = facts.clone();
-        change(&mut changed);
+        let mut broken = facts.clone();
+        change(&mut broken);
         assert_eq!(
-            changed.validate().unwrap_err().code(),
+            broken.validate().unwrap_err().code(),
             Code::MalformedMessage,
             "{what}"
         );
