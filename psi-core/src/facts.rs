@@ -18,7 +18,7 @@ use crate::limits;
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is a declaration of its own, and a field of the encoding"
+    reason = "each is a declaration of its own, in the owner's configuration too"
 )]
 pub struct TableFacts {
     /// The member that owns the table.

@@ -500,10 +500,10 @@ fn facts_of_columns_hold_their_bounds() {
     facts.values = vec![value()];
     facts.validate().unwrap();
     for (what, change) in changes {
-        let mut broken = facts.clone();
-        change(&mut broken);
+        let mut wrong = facts.clone();
+        change(&mut wrong);
         assert_eq!(
-            broken.validate().unwrap_err().code(),
+            wrong.validate().unwrap_err().code(),
             Code::MalformedMessage,
             "{what}"
         );
