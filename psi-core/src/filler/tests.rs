@@ -138,3 +138,29 @@ proptest! {
         prop_assert_eq!(read_all(&padded, batch), expected);
     }
 }
+
+#[test]
+fn payload_stands_beside_its_digest_and_filler_has_zeros() {
+    let digests = real_digests(300);
+    let mut writer = MemoryStore.in_order(34).unwrap();
+    for (number, digest) in (1_u16..).zip(&digests) {
+        writer
+            .push(&[digest.as_slice(), &number.to_be_bytes()].concat())
+            .unwrap();
+    }
+    let real = writer.finish().unwrap();
+    let (total, mut seed) = (1000, stream());
+    let padded = Padded::with_payload(Some(&*real), 2, total, &mut seed, &MemoryStore).unwrap();
+    let mut reader = padded.reader().unwrap();
+    let (mut out, mut beside) = (Vec::new(), Vec::new());
+    reader.next_batch(&mut out, &mut beside, 2000).unwrap();
+    assert_eq!((out.len(), beside.len()), (1000, 2000));
+    assert!(out.is_sorted());
+    for (digest, payload) in out.iter().zip(beside.chunks(2)) {
+        let number = digests.iter().position(|known| known == digest);
+        let expected = number.map_or(0, |number| u16::try_from(number + 1).unwrap());
+        assert_eq!(payload, expected.to_be_bytes());
+    }
+    let error = Padded::new(Some(&*real), total, &mut seed, &MemoryStore).err();
+    assert!(matches!(error, Some(Error::ApiMisuse(_))));
+}

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{MERGE_BATCH, merge};
+use super::{MERGE_BATCH, merge, merge_marked};
 use crate::error::Error;
 use crate::store::{MemoryStore, RecordList, RecordStore as _};
 
@@ -39,6 +39,25 @@ fn empty_disjoint_and_equal_lists_match_as_they_should() {
 #[test]
 fn a_tag_that_occurs_twice_in_the_own_list_counts_once() {
     assert_eq!(positions(&*list([1, 1, 1, 2]), &*list([1, 2])), [0, 1]);
+}
+
+#[test]
+fn every_mark_of_a_tag_is_found_once() {
+    let mut own = MemoryStore.unsorted(5).unwrap();
+    for (tag, mark) in [(1_u32, 7), (3, 0), (3, 2), (3, 2), (4, 1), (9, 2), (9, 0)] {
+        own.push(&[tag.to_be_bytes().as_slice(), &[mark]].concat())
+            .unwrap();
+    }
+    let own = own.finish().unwrap();
+    let mut found = Vec::new();
+    merge_marked(&*own, &*list([0, 1, 3, 9]), |position, mark| {
+        found.push((position, mark[0]));
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(found, [(1, 7), (2, 0), (2, 2), (3, 0), (3, 2)]);
+    let error = merge_marked(&*list([1]), &*own, |_, _| Ok(()));
+    assert!(matches!(error, Err(Error::ApiMisuse(_))));
 }
 
 #[test]

@@ -12,6 +12,8 @@
 //!                      requester: Output
 //! ```
 
+mod checks;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -25,6 +27,8 @@ use crate::ot::share::Role;
 use crate::receipt::output_commitment;
 use crate::seed::{JobSeed, Purpose};
 use crate::spec::{JobSpec, Party, Recipients};
+
+use checks::{check_counts, check_outcome, expect_match, malformed};
 
 /// What an opening needs to know of its job.
 pub(super) struct Terms {
@@ -46,6 +50,10 @@ impl Terms {
 }
 
 /// Where an opening stands.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, and it is moved once for each message"
+)]
 pub(super) enum Progress {
     Await(Opening),
     Done(Ended),
@@ -184,7 +192,7 @@ impl Course {
                 return Ok(self.awaiting(awaits));
             }
         }
-        self.conclude(send)
+        Ok(self.conclude(send))
     }
 
     /// Opens the sums of a match of which this side knows `counts`, as far as that does not depend
@@ -238,20 +246,19 @@ impl Course {
     }
 
     /// All matches are opened: the requester commits to the cells.
-    fn conclude(self, send: &mut Vec<Control>) -> Result<Progress, Error> {
+    fn conclude(mut self, send: &mut Vec<Control>) -> Progress {
         if self.terms.own == Party::Responder {
-            return Ok(self.awaiting(Awaits::Output));
+            return self.awaiting(Awaits::Output);
         }
         let salt = self.terms.salt();
-        let mut this = self;
-        let opened = this.take_opened(salt);
+        let opened = self.take_opened(salt);
         let commitment = output_commitment(&salt, &opened.cells);
-        let to_both = this.terms.spec.recipients == Recipients::Both;
+        let to_both = self.terms.spec.recipients == Recipients::Both;
         send.push(Control::Output {
             salt: to_both.then_some(salt),
             output_commitment: commitment,
         });
-        Ok(this.done(Some(opened), commitment))
+        self.done(Some(opened), commitment)
     }
 
     fn take_opened(&mut self, salt: [u8; 32]) -> Opened {
@@ -381,64 +388,4 @@ impl Course {
             _ => Err(malformed("a salt for the wrong side")),
         }
     }
-}
-
-fn expect_match(match_index: u8, expected: u8) -> Result<(), Error> {
-    if match_index == expected {
-        return Ok(());
-    }
-    let detail = "an opening of another match";
-    Err(Error::misbehaved(Code::UnexpectedMessage, detail))
-}
-
-/// Checks that the counts are ones that the specification allows.
-fn check_counts(setup: &MatchSetup, parts: &[PartCount]) -> Result<(), Error> {
-    if parts.len() != setup.parts.len() {
-        return Err(malformed("counts of another number of parts"));
-    }
-    for (size, part) in setup.parts.iter().zip(parts) {
-        let most = size.identities.min(setup.sender_size);
-        let is_shown = part.released && !setup.counts_identities;
-        let possible = if is_shown {
-            (setup.minimum..=most).contains(&part.count)
-        } else {
-            part.count == 0
-        };
-        // A part with fewer identities than the minimum cannot be released either.
-        if !possible || (part.released && most < setup.minimum) {
-            return Err(malformed("a count that the specification does not allow"));
-        }
-    }
-    Ok(())
-}
-
-/// Checks the outcome of a single count.
-fn check_outcome(
-    spec: &JobSpec,
-    setup: &MatchSetup,
-    outcome: &Outcome,
-) -> Result<Option<Opened>, Error> {
-    if outcome.opening.is_some() != setup.sender_is_recipient {
-        return Err(malformed("an opening for the wrong side"));
-    }
-    let Some(opening) = outcome.opening else {
-        return Ok(None);
-    };
-    let counts = [PartCount {
-        released: opening.released,
-        count: opening.count,
-    }];
-    check_counts(setup, &counts)?;
-    let matches = vec![OpenedMatch::new(&counts, 0, None)];
-    let opened = Opened::new(spec, matches, opening.salt);
-    if output_commitment(&opening.salt, &opened.cells) != outcome.output_commitment {
-        return Err(malformed(
-            "an output commitment that does not fit the opening",
-        ));
-    }
-    Ok(Some(opened))
-}
-
-const fn malformed(detail: &'static str) -> Error {
-    Error::misbehaved(Code::MalformedMessage, detail)
 }

@@ -86,10 +86,10 @@ pub fn blind(
         messages.push(message);
     }
     let keep = Keep {
-        scalars,
-        sent,
         setup,
+        scalars,
         tools,
+        sent,
     };
     Ok(Blinded {
         state: ExpectSenderKey { keep, canaries },

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::sender;
+use super::sums::table;
+use super::table::lists;
 use super::{
-    Awaiting, ListId, MatchSetup, MemoryStore, Portable, Side, Silent, Tools, code, records, rows,
-    spec_of,
+    Awaiting, ListId, MatchSetup, MemoryStore, Portable, RowsHeader, Side, Silent, Tools, code,
+    records, rows, spec_of,
 };
 use crate::error::{Code, Error};
 use crate::seed::JobSeed;
 use crate::session::receiver;
-use crate::spec::Recipients;
+use crate::spec::{Party, Recipients};
 use crate::store::{RecordList, RecordReader, RecordStore, RecordWriter, StoreError};
 
 /// A store that notices when a list of points is read: from then on R could be on its way.
@@ -132,4 +134,56 @@ fn a_defect_in_the_last_point_leaves_no_reply() {
     };
     assert_eq!(code, Code::NonCanonicalElement);
     assert!(!watched.read.load(Ordering::SeqCst), "the reply was read");
+}
+
+#[test]
+fn no_part_of_the_reply_exists_before_the_last_point_of_the_last_part() {
+    let (asking, asked) = (table(0..40, 3, 0), table(0..40, 0, 0));
+    let spec = super::table::spec_of(&asking, &asked, Recipients::Both).unwrap();
+    let setup = MatchSetup::new(&spec, 0).unwrap();
+    let watched = Watched::default();
+    let tools = Tools {
+        kernel: Arc::new(Portable),
+        store: Arc::new(watched.clone()),
+        progress: Arc::new(Silent),
+    };
+    let parts = lists(&spec, Party::Requester, &asking).parts.unwrap();
+    let seed = JobSeed::new([1; 32]);
+    let blinded = receiver::blind(setup.clone(), &seed, &parts, tools.clone()).unwrap();
+    let codes: Vec<Vec<u8>> = blinded
+        .messages
+        .iter()
+        .map(|part| code(32, &records(part)))
+        .collect();
+    let positions = lists(&spec, Party::Responder, &asked).positions.unwrap();
+    let seed = JobSeed::new([2; 32]);
+    let mut state = sender::encrypt(setup, &seed, positions.as_ref(), tools)
+        .unwrap()
+        .state;
+    watched.armed.store(true, Ordering::SeqCst);
+    for (part, code) in (0..).zip(&codes) {
+        let header = RowsHeader {
+            part,
+            ..rows(ListId::Blinded)
+        };
+        // The last byte of a part comes alone.
+        let (first, last) = code.split_at(code.len() - 1);
+        for piece in [first, last] {
+            let is_last = part == 2 && piece.len() == 1;
+            match state.handle(header, piece).unwrap() {
+                Awaiting::More(same) => {
+                    assert!(!is_last, "all parts are complete and no reply came");
+                    let read = watched.read.load(Ordering::SeqCst);
+                    assert!(!read, "a reply was read before part {part} was complete");
+                    state = same;
+                }
+                Awaiting::Done(evaluated) => {
+                    assert!(is_last, "a reply came within part {part}");
+                    assert_eq!(evaluated.messages.len(), 3);
+                    return;
+                }
+            }
+        }
+    }
+    panic!("no reply at all");
 }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{MatchSetup, Portable, Side, records, spec_of, tools};
+use super::sums::table;
+use super::table::lists;
+use super::{MatchSetup, Portable, SharedList, Side, records, spec_of, tools};
 use crate::error::Error;
-use crate::seed::JobSeed;
-use crate::session::sender;
-use crate::spec::Recipients;
+use crate::seed::{JobSeed, Purpose};
+use crate::session::{positions, sender};
+use crate::spec::{Party, Recipients};
 
 /// The tags of a Sender with 1,000 registered identities and none of its own, with tags so short
 /// that they collide.
@@ -36,4 +38,41 @@ fn tags_that_collide_are_replaced_until_their_number_is_right() {
 #[test]
 fn tags_that_cannot_be_distinct_end_the_job() {
     assert!(matches!(short_tags(1), Err(Error::ApiMisuse(_))));
+}
+
+#[test]
+fn payload_stays_beside_its_tag_when_others_collide() {
+    let owner = table(0..300, 0, 1);
+    let asking = table(0..300, 0, 0);
+    let spec = super::table::spec_of(&asking, &owner, Recipients::Both).unwrap();
+    let mut setup = MatchSetup::new(&spec, 0).unwrap();
+    // Of 2,000 tags of 16 bits about thirty collide at first.
+    (setup.sender_size, setup.tag_bytes) = (2000, 2);
+    let positions = lists(&spec, Party::Responder, &owner).positions.unwrap();
+    let seed = JobSeed::new([22; 32]);
+    let scalar = seed.stream(Purpose::SenderScalar, 0, 0).scalar();
+    let tools = tools(Arc::new(Portable));
+    let mut filler = seed.stream(Purpose::Filler, 0, 0);
+    let made = positions::make(&setup, positions.as_ref(), &mut filler, &scalar, &tools).unwrap();
+    let tags = records(&SharedList::from(made.tags));
+    let payload = records(&SharedList::from(made.payload.unwrap()));
+    let tags: Vec<&[u8]> = tags.chunks(2).collect();
+    assert_eq!((tags.len(), payload.len()), (2000, 2000 * 8));
+    assert!(tags.is_sorted_by(|a, b| a < b));
+    let mut kept = 0;
+    for record in records(&positions).chunks(40) {
+        let (digest, own) = record.split_at(32);
+        let point = setup.multiply(&[digest.try_into().unwrap()], &scalar, &tools);
+        let mut tag = Vec::new();
+        crate::tag::tags(&setup.job_id, 0, &point, 2, &mut tag);
+        let place = tags.binary_search(&tag.as_slice()).unwrap();
+        kept += usize::from(payload[8 * place..8 * place + 8] == *own);
+    }
+    // One whose tag collides with another may have lost its place to it.
+    assert!(
+        kept > 280 && kept <= 300,
+        "{kept} of 300 kept their payload"
+    );
+    let others = payload.chunks(8).filter(|payload| **payload != [0; 8]);
+    assert!(others.count() <= 300);
 }

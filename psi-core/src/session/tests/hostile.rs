@@ -2,13 +2,14 @@
 //! defect that its name states.
 //!
 //! The victims are machines between two small fixed sides, of a single count and of jobs with
-//! parts and sums; `victim` makes and feeds them. `to_receiver`, `to_sender`, `framing` and `sums`
-//! make the files.
+//! parts and sums; `victim` makes and feeds them. `to_receiver`, `to_sender`, `framing`, `sums`
+//! and `transfer` make the files.
 
 mod framing;
 mod sums;
 mod to_receiver;
 mod to_sender;
+mod transfer;
 mod victim;
 
 use std::sync::{Arc, OnceLock};
@@ -298,6 +299,7 @@ fn the_hostile_files_are_what_the_generator_makes() {
         to_receiver::cases(),
         framing::cases(),
         sums::cases(),
+        transfer::cases(),
     ];
     let files = cases.iter().flatten();
     let files = files.map(|case| (case.name.to_owned(), case.render()));

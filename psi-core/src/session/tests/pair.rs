@@ -24,6 +24,7 @@ pub(super) struct Node {
     frame_bytes: usize,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a test holds one for each side")]
 enum State {
     Running(Exchange),
     Ended(Ended),
@@ -231,9 +232,9 @@ impl Pair {
     /// Delivers all frames; `order` says from which side the next one comes, if it has one.
     pub(super) fn run_in_order(
         mut self,
-        mut order: impl Iterator<Item = Party>,
+        order: impl Iterator<Item = Party>,
     ) -> Result<Ends, Error> {
-        while let Some(next) = order.next() {
+        for next in order {
             if !self.deliver(next)? && !self.deliver(next.other())? {
                 break;
             }

@@ -30,7 +30,8 @@ const ALL: ValueShape = ValueShape {
 pub(super) fn table(people: std::ops::Range<u32>, groups: usize, columns: usize) -> Table {
     let size = u64::from(people.end - people.start);
     let row = |person: u32| {
-        let value = |column: usize| Some(i64::from(person) * 7 - 100 + column as i64);
+        let value =
+            |column: usize| Some(i64::from(person) * 7 - 100 + i64::try_from(column).unwrap());
         Row {
             group: person as usize % groups.max(1),
             values: (0..columns).map(value).collect(),
@@ -220,21 +221,17 @@ fn work(asking: u32, asked: u32) -> (Work, Vec<usize>) {
     let pair = Pair::start(&spec, sides, &tools(Arc::clone(&kernel) as _), 1000).unwrap();
     let ends = pair.run().unwrap();
     // Frames of lists differ in their code by a few bytes; all others have one size.
-    let is_raw = |bytes: &&(Party, Vec<u8>)| {
-        let list = Frame::split(&bytes.1).unwrap().0.list();
+    let is_raw = |(_, bytes): &&(Party, Vec<u8>)| {
+        let list = Frame::split(bytes).unwrap().0.list();
         !matches!(
             list,
             Some(ListId::Blinded | ListId::Tags | ListId::Evaluated)
         )
     };
-    let sizes = ends
-        .wire
-        .iter()
-        .filter(is_raw)
-        .map(|(_, bytes)| bytes.len());
-    let mut sizes: Vec<usize> = sizes.collect();
-    sizes.sort_unstable();
-    (kernel.work(), sizes)
+    let raw = ends.wire.iter().filter(is_raw);
+    let mut lengths: Vec<usize> = raw.map(|(_, bytes)| bytes.len()).collect();
+    lengths.sort_unstable();
+    (kernel.work(), lengths)
 }
 
 #[test]

@@ -134,8 +134,8 @@ impl Victim {
 
     /// What an honest peer sends to the victim, frame by frame.
     pub(super) fn honest_frames(self) -> &'static [Vec<u8>] {
-        const NONE: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
-        static FRAMES: [OnceLock<Vec<Vec<u8>>>; Victim::ALL.len()] = [NONE; Victim::ALL.len()];
+        static FRAMES: [OnceLock<Vec<Vec<u8>>>; Victim::ALL.len()] =
+            [const { OnceLock::new() }; Victim::ALL.len()];
         let number = Self::ALL.iter().position(|victim| *victim == self).unwrap();
         FRAMES[number].get_or_init(|| {
             let (spec, lists) = self.job();
