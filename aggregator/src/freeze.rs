@@ -3,7 +3,7 @@
 //! Spec 10 §4. Steps: 1. the files are those that were checked at load; 2. one pass evaluates the
 //! owner's row filter and the query's conditions and digests the key; 3. digests are sorted and
 //! made distinct by the store; 4. the files are still the same. Cost: one pass over the files,
-//! one sort of 32-byte records; memory is the store's and the engine's pool. [`input`] does the same
+//! one sort of 32-byte records; memory is the store's and the engine's pool. `freeze::input` does the same
 //! for jobs with groups and payload.
 
 pub(crate) mod input;

@@ -1,6 +1,6 @@
 //! What recipients hold at the end of a job: the cells that are released, and nothing else.
 //!
-//! Spec 05 §6.1. Made by [`super::opening`], handed to whoever evaluates the query's outputs. A
+//! Spec 05 §6.1. Made by `session::opening`, handed to whoever evaluates the query's outputs. A
 //! cell below the minimum never leaves this module.
 
 use crate::messages::PartCount;
