@@ -92,6 +92,35 @@ fn a_small_run_checks_the_answer_and_gives_results_that_can_be_shown() {
 }
 
 #[test]
+fn sums_and_groups_are_measured_beside_the_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = "--rows 2k --kernel portable --sum --groups 3 --floor-seconds 0.1 --timeout 120 \
+               --format json --json results.json";
+    let output = end_to_end(&run.split_whitespace().collect::<Vec<_>>(), folder.path());
+    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let asked = |run: &Value| {
+        (
+            run["question"]["sum"].as_bool(),
+            run["question"]["groups"].as_u64(),
+        )
+    };
+    let runs = report["runs"].as_array().unwrap();
+    let expected = [(false, 0), (true, 0), (false, 3), (true, 3)];
+    let expected = expected.map(|(sum, groups)| (Some(sum), Some(groups)));
+    assert_eq!(runs.iter().map(asked).collect::<Vec<_>>(), expected);
+    // 16 bytes up and 8 down for each component, and what is sent once.
+    let bytes = |run: &Value| {
+        run["queries"][0]["stream_bytes_per_element"]
+            .as_f64()
+            .unwrap()
+    };
+    let added = (bytes(&runs[1]) - bytes(&runs[0])) * 2.0;
+    assert!((24.0..40.0).contains(&added), "{added}");
+    let table = stdout(&end_to_end(&["table", "results.json"], folder.path()));
+    assert!(table.contains("sum by 3 groups"), "{table}");
+}
+
+#[test]
 fn either_of_two_unequal_tables_can_be_the_receivers() {
     let folder = tempfile::tempdir().unwrap();
     for (receiver, sender) in [("50", "2k"), ("2k", "50")] {

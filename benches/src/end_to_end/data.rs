@@ -1,5 +1,6 @@
-//! Generated tables with one column, `id`: distinct identifiers that look random and are a
-//! function of a row number, so that the overlap of two tables is known.
+//! Generated tables of distinct identifiers, `id`, that look random and are a function of a row
+//! number, so that the overlap of two tables is known; with values beside them where they are asked
+//! for.
 //!
 //! Files are written in pieces of a fixed size, so memory does not grow with the table. Making
 //! them is never part of a measurement.
@@ -14,11 +15,12 @@ use clap::ValueEnum;
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Outcome};
+use crate::question::{amount, region, region_name};
 
 /// Rows of one row group: a few megabytes of identifiers.
 const GROUP_ROWS: u64 = 1 << 16;
@@ -78,7 +80,8 @@ impl Source {
     }
 }
 
-/// Writes a table of the rows with these numbers.
+/// Writes a table of the rows with these numbers. With `regions` it has the columns `amount` and
+/// `region` too, whatever the number; they are those of a Sender.
 ///
 /// # Errors
 /// The file system's.
@@ -87,11 +90,23 @@ pub(crate) fn write_table(
     source: Source,
     kind: IdKind,
     rows: Range<u64>,
+    regions: Option<u64>,
 ) -> Outcome<()> {
-    match source {
-        Source::Parquet => write_parquet(path, kind, rows),
-        Source::Csv => write_lines(path, "id\n", kind, rows),
+    match (source, regions) {
+        (Source::Parquet, _) => write_parquet(path, kind, rows, regions),
+        (Source::Csv, None) => write_lines(path, "id\n", kind, rows),
+        (Source::Csv, Some(regions)) => write_values(path, kind, rows, regions),
     }
+}
+
+fn write_values(path: &Path, kind: IdKind, rows: Range<u64>, regions: u64) -> Outcome<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    writeln!(file, "id,amount,region")?;
+    for row in rows {
+        let region = region_name(region(row, regions));
+        writeln!(file, "{},{},{region}", kind.text(row), amount(row))?;
+    }
+    Ok(file.flush()?)
 }
 
 /// Writes `head` and then one identifier a line.
@@ -107,12 +122,18 @@ pub(crate) fn write_lines(path: &Path, head: &str, kind: IdKind, rows: Range<u64
     Ok(file.flush()?)
 }
 
-fn write_parquet(path: &Path, kind: IdKind, rows: Range<u64>) -> Outcome<()> {
-    let schema = match kind {
-        IdKind::Int => "message ids { required int64 id; }",
-        IdKind::Hex | IdKind::Email => "message ids { required binary id (STRING); }",
+fn write_parquet(path: &Path, kind: IdKind, rows: Range<u64>, regions: Option<u64>) -> Outcome<()> {
+    let id = match kind {
+        IdKind::Int => "required int64 id;",
+        IdKind::Hex | IdKind::Email => "required binary id (STRING);",
     };
-    let schema = Arc::new(parse_message_type(schema)?);
+    let values = match regions {
+        None => "",
+        Some(_) => " required int64 amount; required binary region (STRING);",
+    };
+    let schema = Arc::new(parse_message_type(&format!(
+        "message ids {{ {id}{values} }}"
+    ))?);
     // No value repeats, so a dictionary would only cost memory.
     let properties = WriterProperties::builder()
         .set_dictionary_enabled(false)
@@ -123,21 +144,16 @@ fn write_parquet(path: &Path, kind: IdKind, rows: Range<u64>) -> Outcome<()> {
     while start < rows.end {
         let end = rows.end.min(start.saturating_add(GROUP_ROWS));
         let mut group = writer.next_row_group()?;
-        let mut column = group
-            .next_column()?
-            .ok_or_else(|| Failure::other("the schema has one column"))?;
         if kind == IdKind::Int {
-            let ids: Vec<i64> = (start..end).map(|row| spread(row).cast_signed()).collect();
-            column.typed::<Int64Type>().write_batch(&ids, None, None)?;
+            write_numbers(&mut group, (start..end).map(spread))?;
         } else {
-            let ids: Vec<ByteArray> = (start..end)
-                .map(|row| ByteArray::from(kind.text(row).into_bytes()))
-                .collect();
-            column
-                .typed::<ByteArrayType>()
-                .write_batch(&ids, None, None)?;
+            write_texts(&mut group, (start..end).map(|row| kind.text(row)))?;
         }
-        column.close()?;
+        if let Some(regions) = regions {
+            write_numbers(&mut group, (start..end).map(amount))?;
+            let names = (start..end).map(|row| region_name(region(row, regions)));
+            write_texts(&mut group, names)?;
+        }
         group.close()?;
         start = end;
     }
@@ -145,9 +161,35 @@ fn write_parquet(path: &Path, kind: IdKind, rows: Range<u64>) -> Outcome<()> {
     Ok(())
 }
 
+type Group<'a> = SerializedRowGroupWriter<'a, File>;
+
+fn write_numbers(group: &mut Group<'_>, values: impl Iterator<Item = u64>) -> Outcome<()> {
+    let values: Vec<i64> = values.map(u64::cast_signed).collect();
+    let mut column = group.next_column()?.ok_or_else(too_few_columns)?;
+    column
+        .typed::<Int64Type>()
+        .write_batch(&values, None, None)?;
+    Ok(column.close()?)
+}
+
+fn write_texts(group: &mut Group<'_>, values: impl Iterator<Item = String>) -> Outcome<()> {
+    let values: Vec<ByteArray> = values
+        .map(|text| ByteArray::from(text.into_bytes()))
+        .collect();
+    let mut column = group.next_column()?.ok_or_else(too_few_columns)?;
+    column
+        .typed::<ByteArrayType>()
+        .write_batch(&values, None, None)?;
+    Ok(column.close()?)
+}
+
+fn too_few_columns() -> Failure {
+    Failure::other("the schema has fewer columns than are written")
+}
+
 /// A permutation of the numbers below 2^62, so that no two rows share an identifier, that leaves
 /// no order behind: neither the identifiers nor their first digits follow the row numbers.
-const fn spread(row: u64) -> u64 {
+pub(crate) const fn spread(row: u64) -> u64 {
     const MASK: u64 = (1 << 62) - 1;
     // Multiplying by an odd number modulo 2^62 and folding the upper half onto the lower are both
     // reversible.
@@ -188,7 +230,7 @@ mod tests {
         for kind in [IdKind::Hex, IdKind::Int, IdKind::Email] {
             let file = |source: Source| folder.path().join(source.extension());
             for source in [Source::Parquet, Source::Csv] {
-                write_table(&file(source), source, kind, rows.clone()).unwrap();
+                write_table(&file(source), source, kind, rows.clone(), None).unwrap();
             }
             let reader = SerializedFileReader::new(File::open(file(Source::Parquet)).unwrap());
             let reader = reader.unwrap();
@@ -204,5 +246,23 @@ mod tests {
             }
             assert_eq!(text, fs::read_to_string(file(Source::Csv)).unwrap());
         }
+    }
+
+    #[test]
+    fn values_are_the_same_in_both_formats() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |source: Source| folder.path().join(source.extension());
+        for source in [Source::Parquet, Source::Csv] {
+            write_table(&file(source), source, IdKind::Int, 0..50, Some(3)).unwrap();
+        }
+        let reader = SerializedFileReader::new(File::open(file(Source::Parquet)).unwrap());
+        let mut text = String::from("id,amount,region\n");
+        for row in reader.unwrap().get_row_iter(None).unwrap() {
+            let row = row.unwrap();
+            let [id, amount] = [0, 1].map(|column| row.get_long(column).unwrap());
+            text += &format!("{id},{amount},{}\n", row.get_string(2).unwrap());
+        }
+        assert_eq!(text, fs::read_to_string(file(Source::Csv)).unwrap());
+        assert!((0..3).all(|number| text.contains(&region_name(number))));
     }
 }

@@ -1,11 +1,11 @@
-//! What a count over two organisations' tables costs: two real node processes on this machine,
-//! generated tables of a given size, one query, its answer checked.
+//! What a count or a sum over two organisations' tables costs: two real node processes on this
+//! machine, generated tables of a given size, their answers checked.
 //!
 //! Starts the `psi-node` that stands beside this program, so that the figures are those of the
 //! program that users run. Standard output holds the results and nothing else, progress goes to
 //! standard error. Exit codes: 0 measured, 1 failed, 2 bad usage, 3 a wrong answer, 4 no answer in
 //! time. How the pieces fit: `data` makes tables, `nodes` runs the nodes, `measure` reads `proc`
-//! and `floor` around a query, `report` is the document, `table`, `sizing` and `plot` show it.
+//! and `floor` around a `question`, `report` is the document, `table`, `sizing` and `plot` show it.
 
 mod data;
 mod failure;
@@ -15,6 +15,7 @@ mod nodes;
 mod openmined;
 mod plot;
 mod proc;
+mod question;
 mod report;
 mod size;
 mod sizing;
@@ -34,6 +35,7 @@ use floor::SharedKernel;
 use measure::Plan;
 use nodes::Setup;
 use openmined::{OpenMined, Structure};
+use question::Question;
 use report::{Pair, Report};
 use size::{Overlap, parse_rows};
 
@@ -88,6 +90,12 @@ struct RunArgs {
     /// Rows that both tables share: a number, or a fraction of the smaller table
     #[arg(long, default_value = "0.5")]
     overlap: Overlap,
+    /// Measures, after the count, the sum of a column of the Sender
+    #[arg(long)]
+    sum: bool,
+    /// Measures, after the count, the answer by so many groups of the Sender
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=255))]
+    groups: Option<u64>,
     /// What the tables are read from
     #[arg(long, value_enum, default_value_t = Source::Parquet)]
     source: Source,
@@ -170,6 +178,7 @@ fn draw(files: &[PathBuf], output: &Path) -> Outcome<()> {
 
 fn measure_all(args: &RunArgs, compare: Option<&CompareArgs>) -> Outcome<()> {
     let cases = cases(args)?;
+    let questions = questions(args);
     let kernels = chosen_kernels(&args.kernel)?;
     let program = nodes::find_program(args.node.as_deref())?;
     let temporary = tempfile::tempdir()?;
@@ -196,6 +205,7 @@ fn measure_all(args: &RunArgs, compare: Option<&CompareArgs>) -> Outcome<()> {
             source: args.source,
             id_kind: args.id_kind,
             rows,
+            regions: regions(args),
             memory_limit: args.memory_limit.as_deref(),
             patience: Duration::from_secs(args.timeout),
         };
@@ -206,7 +216,7 @@ fn measure_all(args: &RunArgs, compare: Option<&CompareArgs>) -> Outcome<()> {
         };
         report
             .runs
-            .extend(measure::measure(&setup, plan, &kernels)?);
+            .extend(measure::measure(&setup, plan, &questions, &kernels)?);
         if let (Some(openmined), Some(compare)) = (&openmined, compare) {
             for structure in structures(compare) {
                 let peer = openmined.measure(folder, args.id_kind, rows, shared, structure)?;
@@ -231,6 +241,25 @@ fn structures(compare: &CompareArgs) -> Vec<Structure> {
     } else {
         compare.structure.clone()
     }
+}
+
+/// What is asked: the count, which everything else is compared with, and what was chosen. With
+/// `--groups` the sum is by these groups, too.
+fn questions(args: &RunArgs) -> Vec<Question> {
+    let mut questions = vec![Question::default()];
+    let sums = if args.sum { &[true][..] } else { &[] };
+    questions.extend(sums.iter().map(|&sum| Question { sum, groups: 0 }));
+    if let Some(groups) = args.groups {
+        let of = |sum| Question { sum, groups };
+        questions.push(of(false));
+        questions.extend(sums.iter().map(|&sum| of(sum)));
+    }
+    questions
+}
+
+/// The regions that the Sender's rows lie in; `None` if nothing but the count is asked for.
+fn regions(args: &RunArgs) -> Option<u64> {
+    args.groups.or(args.sum.then_some(1))
 }
 
 /// The pairs of tables, and how many rows they share.
@@ -319,6 +348,21 @@ mod tests {
         assert_eq!(of(&unequal), [(10, 1_000, 5)]);
         let too_many = parse(&["--rows", "10", "--overlap", "11"]);
         assert!(matches!(cases(&too_many.run), Err(Failure::Usage(_))));
+    }
+
+    #[test]
+    fn the_count_is_always_asked_first() {
+        let of = |arguments: &[&str]| {
+            let run = parse(arguments).run;
+            let flat = |question: Question| (question.sum, question.groups);
+            let questions: Vec<_> = questions(&run).into_iter().map(flat).collect();
+            (questions, regions(&run))
+        };
+        assert_eq!(of(&[]), (vec![(false, 0)], None));
+        assert_eq!(of(&["--sum"]), (vec![(false, 0), (true, 0)], Some(1)));
+        let both = of(&["--sum", "--groups", "10"]);
+        let all = vec![(false, 0), (true, 0), (false, 10), (true, 10)];
+        assert_eq!(both, (all, Some(10)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! One pair of tables: makes them, and measures the query over them with each kernel.
+//! One pair of tables: makes them, and measures each question over them with each kernel.
 //!
-//! Steps for each kernel: start both nodes; measure the floor; then for each repetition note
-//! processor time and reset the peaks, ask, wait until both nodes are idle again, read both, and
+//! Steps for each kernel: start both nodes; measure the floor; then for each repetition and each
+//! question, which take turns so that all see the same machine, note processor time and reset the peaks, ask, wait until both nodes are idle again, read both, and
 //! measure the floor once more.
 
 use std::ops::Range;
@@ -13,6 +13,7 @@ use crate::failure::{Failure, Outcome};
 use crate::floor::{Floor, SharedKernel};
 use crate::nodes::{Node, Setup};
 use crate::proc::{FolderWatch, cores, cpu_seconds, machine_time, peak_rss_bytes, reset_peak};
+use crate::question::Question;
 use crate::report::{Load, NodeUse, Pair, Query, Run};
 use crate::size::{float, shown};
 
@@ -40,13 +41,23 @@ pub(crate) fn row_numbers(rows: Pair<u64>, shared: u64) -> Pair<Range<u64>> {
     }
 }
 
-/// Measures a pair of tables with each kernel.
-pub(crate) fn measure(setup: &Setup, plan: Plan, kernels: &[SharedKernel]) -> Outcome<Vec<Run>> {
+/// Measures a pair of tables: a run for each kernel and question.
+pub(crate) fn measure(
+    setup: &Setup,
+    plan: Plan,
+    questions: &[Question],
+    kernels: &[SharedKernel],
+) -> Outcome<Vec<Run>> {
     let Pair { receiver, sender } = setup.rows;
     let started = Instant::now();
     let numbers = row_numbers(setup.rows, plan.shared);
-    for (role, rows) in [("receiver", numbers.receiver), ("sender", numbers.sender)] {
-        data::write_table(&setup.table_file(role), setup.source, setup.id_kind, rows)?;
+    let tables = [
+        ("receiver", numbers.receiver, None),
+        ("sender", numbers.sender, setup.regions),
+    ];
+    for (role, rows, regions) in tables {
+        let file = setup.table_file(role);
+        data::write_table(&file, setup.source, setup.id_kind, rows, regions)?;
     }
     eprintln!(
         "{} x {} rows, {} shared: tables made in {:.1} s",
@@ -55,13 +66,19 @@ pub(crate) fn measure(setup: &Setup, plan: Plan, kernels: &[SharedKernel]) -> Ou
         shown(plan.shared),
         started.elapsed().as_secs_f64()
     );
-    kernels
-        .iter()
-        .map(|kernel| with_kernel(setup, plan, kernel))
-        .collect()
+    let mut runs = Vec::new();
+    for kernel in kernels {
+        runs.extend(with_kernel(setup, plan, questions, kernel)?);
+    }
+    Ok(runs)
 }
 
-fn with_kernel(setup: &Setup, plan: Plan, kernel: &SharedKernel) -> Outcome<Run> {
+fn with_kernel(
+    setup: &Setup,
+    plan: Plan,
+    questions: &[Question],
+    kernel: &SharedKernel,
+) -> Outcome<Vec<Run>> {
     let name = kernel.name();
     let Pair {
         receiver: (receiver, receiver_load),
@@ -79,27 +96,35 @@ fn with_kernel(setup: &Setup, plan: Plan, kernel: &SharedKernel) -> Outcome<Run>
     );
     let nodes = Pair { receiver, sender };
     let mut floor = Floor::measure(kernel, plan.floor_seconds)?;
-    let mut queries = Vec::new();
-    for number in 1..=plan.repeat {
-        let (query, floor_after) = one_query(setup, plan, &nodes, kernel, floor)?;
-        floor = floor_after;
-        eprintln!(
-            "  {name}: query {number} of {}: {:.1} s, {:.2} us of processor time per element",
-            plan.repeat, query.wall_seconds, query.cpu_us_per_element
-        );
-        warn_of_others(&query);
-        queries.push(query);
-    }
-    Ok(Run {
+    let run = |&question: &Question| Run {
         kernel: name.to_owned(),
+        question,
         source: setup.source,
         id_kind: setup.id_kind,
         rows: setup.rows,
         shared: plan.shared,
         memory_limit: setup.memory_limit.map(str::to_owned),
         load,
-        queries,
-    })
+        queries: Vec::new(),
+    };
+    let mut runs: Vec<Run> = questions.iter().map(run).collect();
+    for number in 1..=plan.repeat {
+        for run in &mut runs {
+            let asked = run.question;
+            let (query, floor_after) = one_query(setup, plan, asked, &nodes, kernel, floor)?;
+            floor = floor_after;
+            eprintln!(
+                "  {name}: {}, {number} of {}: {:.1} s, {:.2} us of processor time per element",
+                asked.name(),
+                plan.repeat,
+                query.wall_seconds,
+                query.cpu_us_per_element
+            );
+            warn_of_others(&query);
+            run.queries.push(query);
+        }
+    }
+    Ok(runs)
 }
 
 /// A busy machine makes wall time meaningless, and processor time larger.
@@ -118,6 +143,7 @@ fn warn_of_others(query: &Query) {
 fn one_query(
     setup: &Setup,
     plan: Plan,
+    question: Question,
     nodes: &Pair<Node>,
     kernel: &SharedKernel,
     floor_before: Floor,
@@ -130,7 +156,9 @@ fn one_query(
     let disks =
         [&nodes.receiver, &nodes.sender].map(|node| FolderWatch::start(node.lists_folder()));
     let machine_before = machine_time()?;
-    let (stats, wall) = setup.ask(&nodes.receiver, plan.shared)?;
+    // The Receiver's last rows are the Sender's first.
+    let shared = setup.rows.receiver - plan.shared..setup.rows.receiver;
+    let (stats, wall) = setup.ask(&nodes.receiver, question, shared)?;
     wait_until_idle(pids)?;
     let machine_after = machine_time()?;
     let disks = disks.map(FolderWatch::peak_bytes);

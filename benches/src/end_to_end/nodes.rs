@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::{SocketAddr, UdpSocket};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -18,6 +19,7 @@ use serde_json::Value;
 use crate::data::{IdKind, Source};
 use crate::failure::{Failure, Outcome};
 use crate::proc::{cpu_seconds, peak_rss_bytes};
+use crate::question::{Question, region_name};
 use crate::report::{Load, Pair};
 use crate::size::shown;
 
@@ -35,6 +37,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) source: Source,
     pub(crate) id_kind: IdKind,
     pub(crate) rows: Pair<u64>,
+    /// The regions of the Sender's rows; `None` if its table has identifiers alone.
+    pub(crate) regions: Option<u64>,
     pub(crate) memory_limit: Option<&'a str>,
     /// Longest wait for a table to load, and for an answer.
     pub(crate) patience: Duration,
@@ -132,6 +136,17 @@ impl Setup<'_> {
             "\n[[table.ids.key]]\ncolumns = [\"id\"]\nkinds = [\"{kind}\"]\nunique = true\n\
              identities = {rows}"
         );
+        if let (Some(regions), "sender") = (self.regions, role) {
+            let names: Vec<String> = (0..regions)
+                .map(|number| format!("{:?}", region_name(number)))
+                .collect();
+            let _ = writeln!(
+                text,
+                "[table.ids.dimension]\nregion = [{}]\n\n[table.ids.aggregate.amount]\n\
+                 functions = [\"sum\"]",
+                names.join(", ")
+            );
+        }
         text
     }
 
@@ -217,12 +232,17 @@ impl Setup<'_> {
         Ok((node, load))
     }
 
-    /// Asks `node` for the count, checks it, and returns the result document's statistics and the
-    /// wall time.
-    pub(crate) fn ask(&self, node: &Node, shared: u64) -> Outcome<(Value, Duration)> {
-        let sql = "SELECT COUNT(*) FROM receiver.ids AS r JOIN sender.ids AS s ON r.id = s.id";
+    /// Asks `node`, checks the answer over the `shared` rows, and returns the result document's
+    /// statistics and the wall time.
+    pub(crate) fn ask(
+        &self,
+        node: &Node,
+        question: Question,
+        shared: Range<u64>,
+    ) -> Outcome<(Value, Duration)> {
+        let sql = question.sql();
         let mut command = self.node();
-        command.args(["query", "--collab", "bench", "--format", "json", sql]);
+        command.args(["query", "--collab", "bench", "--format", "json", &sql]);
         command.arg("--config").arg(&node.config);
         let started = Instant::now();
         let mut client = command
@@ -249,11 +269,12 @@ impl Setup<'_> {
                 stderr.recv().unwrap_or_default()
             ))
         })?;
-        match document["rows"][0][0].as_u64() {
-            Some(count) if count == shared => self.check_roles(&document)?,
-            Some(count) => {
+        let right = question.answers(shared);
+        match Question::read(&document) {
+            Some(answer) if answer == right => self.check_roles(&document)?,
+            Some(answer) => {
                 return Err(Failure::WrongAnswer(format!(
-                    "the answer is {count}; the tables share {shared} rows"
+                    "the answer is {answer:?}; of the rows that the tables share it is {right:?}"
                 )));
             }
             None => return Err(Failure::other(format!("the query failed: {document:#}"))),

@@ -116,11 +116,11 @@ pub(crate) fn render(report: &Report) -> Outcome<String> {
     Ok(svg)
 }
 
-/// The runs with equal tables of each kernel and memory limit, by size.
+/// The counts over equal tables of each kernel and memory limit, by size.
 fn groups(runs: &[Run]) -> Vec<(String, Vec<&Run>)> {
     let mut groups: Vec<(String, Vec<&Run>)> = Vec::new();
     for run in runs {
-        if run.rows.receiver != run.rows.sender {
+        if run.rows.receiver != run.rows.sender || !run.question.is_count() {
             continue;
         }
         let name = match &run.memory_limit {

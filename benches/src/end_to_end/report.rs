@@ -14,10 +14,13 @@ use crate::data::{IdKind, Source};
 use crate::failure::{Failure, Outcome};
 use crate::floor::Floor;
 use crate::proc::Machine;
+use crate::question::Question;
 use crate::size::float;
 
 /// The version of this document.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
+/// The first version that is still read; runs of it have no question and are counts.
+const VERSION_OLDEST: u64 = 1;
 
 /// All that one invocation measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,10 +53,12 @@ pub(crate) struct Pair<T> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Run {
     pub(crate) kernel: String,
+    #[serde(default)]
+    pub(crate) question: Question,
     pub(crate) source: Source,
     pub(crate) id_kind: IdKind,
     pub(crate) rows: Pair<u64>,
-    /// Rows that both tables share: the answer, which was checked.
+    /// Rows that both tables share: the count. Every answer was checked.
     pub(crate) shared: u64,
     /// As written into `node.toml`, if it was.
     pub(crate) memory_limit: Option<String>,
@@ -175,9 +180,9 @@ impl Report {
             .map_err(|error| Failure::Usage(format!("{place}: {error}")))?;
         let report: Self = serde_json::from_str(&text)
             .map_err(|error| Failure::Usage(format!("{place} is no results file: {error}")))?;
-        if report.version != VERSION {
+        if !(VERSION_OLDEST..=VERSION).contains(&report.version) {
             return Err(Failure::Usage(format!(
-                "{place} has version {}, not {VERSION}",
+                "{place} has version {}, not {VERSION_OLDEST} to {VERSION}",
                 report.version
             )));
         }
@@ -301,6 +306,7 @@ pub(crate) mod tests {
         };
         Run {
             kernel: kernel.into(),
+            question: Question::default(),
             source: Source::Parquet,
             id_kind: IdKind::Hex,
             rows: Pair {
@@ -349,7 +355,7 @@ pub(crate) mod tests {
         assert_eq!(Report::read(&file).unwrap(), report);
         assert_eq!(Report::read_all(&[&file, &file]).unwrap().runs.len(), 2);
         for wrong in [
-            text.replace("\"version\": 1", "\"version\": 2"),
+            text.replace("\"version\": 2", "\"version\": 3"),
             text.replace("\"shared\"", "\"shared_rows\""),
             text.replacen('{', "{\"more\": 1,", 1),
         ] {

@@ -61,7 +61,7 @@ pub(crate) fn render(report: &Report) -> Outcome<String> {
 
 fn equal(runs: &[Run]) -> impl Iterator<Item = &Run> {
     runs.iter()
-        .filter(|run| run.rows.receiver == run.rows.sender)
+        .filter(|run| run.question.is_count() && run.rows.receiver == run.rows.sender)
 }
 
 fn of_kernel(runs: &[&Run], cores_measured: u64) -> String {

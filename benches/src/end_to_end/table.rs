@@ -62,6 +62,7 @@ pub(crate) fn render(report: &Report) -> String {
     );
     if !report.runs.is_empty() {
         text += &queries(&report.runs);
+        text += &added(&report.runs);
         text += "\nBefore the query, per node (Receiver / Sender):\n\n";
         text += &loads(&report.runs);
         text += NOTES;
@@ -84,6 +85,7 @@ fn queries(runs: &[Run]) -> String {
     let mut table = Table::new(&[
         "Receiver x Sender",
         "kernel",
+        "asked",
         "us/element",
         "floor",
         "ratio",
@@ -104,6 +106,7 @@ fn queries(runs: &[Run]) -> String {
         table.push(vec![
             sizes(run.rows),
             kernel(run),
+            run.question.name(),
             format!("{:.2}", best.cpu_us_per_element),
             format!("{:.2}", best.floor_us_per_element),
             format!("{:.2}", best.floor_ratio),
@@ -126,6 +129,54 @@ fn queries(runs: &[Run]) -> String {
     table.to_markdown()
 }
 
+/// What other questions cost beyond the count, where both were measured in one run.
+fn added(runs: &[Run]) -> String {
+    let mut table = Table::new(&[
+        "Receiver x Sender",
+        "kernel",
+        "asked",
+        "CPU beyond the count",
+        "ns/Sender position",
+        "bytes/Sender position",
+    ]);
+    let mut is_empty = true;
+    let mut count: Option<&Run> = None;
+    for run in runs {
+        if run.question.is_count() {
+            count = Some(run);
+            continue;
+        }
+        let Some(count) = count.filter(|count| same_tables(count, run)) else {
+            continue;
+        };
+        let (base, best) = (count.best(), run.best());
+        let elements = float(run.rows.receiver + run.rows.sender);
+        let per_position = |each: f64| each * elements / float(run.rows.sender);
+        let us = best.cpu_us_per_element - base.cpu_us_per_element;
+        let bytes = best.stream_bytes_per_element - base.stream_bytes_per_element;
+        is_empty = false;
+        table.push(vec![
+            sizes(run.rows),
+            kernel(run),
+            run.question.name(),
+            format!("{:+.1} %", us / base.cpu_us_per_element * 100.0),
+            format!("{:+.0}", per_position(us) * 1000.0),
+            format!("{:+.1}", per_position(bytes)),
+        ]);
+    }
+    if is_empty {
+        return String::new();
+    }
+    format!(
+        "\nBeyond the count over the same tables:\n\n{}",
+        table.to_markdown()
+    )
+}
+
+fn same_tables(a: &Run, b: &Run) -> bool {
+    (&a.kernel, a.rows, a.shared) == (&b.kernel, b.rows, b.shared)
+}
+
 fn all(queries: &[Query]) -> String {
     let each = queries
         .iter()
@@ -135,7 +186,8 @@ fn all(queries: &[Query]) -> String {
 
 fn loads(runs: &[Run]) -> String {
     let mut table = Table::new(&["Receiver x Sender", "kernel", "wall s", "CPU s", "peak MB"]);
-    for run in runs {
+    // Questions over one pair of tables have one load.
+    for run in runs.iter().filter(|run| run.question.is_count()) {
         let Pair { receiver, sender } = run.load;
         table.push(vec![
             sizes(run.rows),
@@ -160,7 +212,7 @@ fn comparison(report: &Report) -> String {
         "answer",
         "right answer",
     ]);
-    for run in &report.runs {
+    for run in report.runs.iter().filter(|run| run.question.is_count()) {
         let best = run.best();
         table.push(vec![
             format!("Glovebox, {}", kernel(run)),
@@ -235,5 +287,21 @@ mod tests {
         for figure in ["1M x 1M", "90.00", "1.25", "150 / 150", "37.0"] {
             assert!(text.contains(figure), "{figure}: {text}");
         }
+        assert!(!text.contains("Beyond"), "{text}");
+    }
+
+    #[test]
+    fn a_sum_is_compared_with_the_count_over_the_same_tables() {
+        let count = run("portable", 1_000, 80.0);
+        let mut sum = run("portable", 1_000, 82.0);
+        sum.question.sum = true;
+        sum.queries[0].stream_bytes_per_element += 12.0;
+        let other = run("other", 1_000, 20.0);
+        let text = render(&report(vec![count, sum.clone()]));
+        for figure in ["+2.5 %", "+4000", "+24.0"] {
+            assert!(text.contains(figure), "{figure}: {text}");
+        }
+        let alone = render(&report(vec![other, sum]));
+        assert!(!alone.contains("Beyond"), "{alone}");
     }
 }
