@@ -204,6 +204,7 @@ pub(crate) const fn spread(row: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::fmt::Write as _;
     use std::fs;
 
     use parquet::file::reader::{FileReader as _, SerializedFileReader};
@@ -260,7 +261,7 @@ mod tests {
         for row in reader.unwrap().get_row_iter(None).unwrap() {
             let row = row.unwrap();
             let [id, amount] = [0, 1].map(|column| row.get_long(column).unwrap());
-            text += &format!("{id},{amount},{}\n", row.get_string(2).unwrap());
+            writeln!(text, "{id},{amount},{}", row.get_string(2).unwrap()).unwrap();
         }
         assert_eq!(text, fs::read_to_string(file(Source::Csv)).unwrap());
         assert!((0..3).all(|number| text.contains(&region_name(number))));

@@ -127,10 +127,6 @@ impl Setup<'_> {
             text,
             "\n[table.ids]\nsource = \"../{role}.{extension}\"\nminimum = 1"
         );
-        // Without it the smaller list would be the Receiver's.
-        if role == "receiver" && receiver > sender {
-            text += "prefer_receiver = true\n";
-        }
         let _ = writeln!(
             text,
             "\n[[table.ids.key]]\ncolumns = [\"id\"]\nkinds = [\"{kind}\"]\nunique = true\n\
@@ -156,7 +152,9 @@ impl Setup<'_> {
             fs::remove_file(&file)?;
         }
         let mut new = self.node();
-        new.args(["collab", "new", "--name", "bench", "-o"])
+        // Fixes the roles: a member that may not receive is never the Receiver.
+        new.args(["collab", "new", "--name", "bench"])
+            .args(["--no-receive", "sender", "-o"])
             .arg(&file);
         for (name, node) in members {
             new.args(["--member", &format!("{name}={}@{}", node.id, node.address)]);
