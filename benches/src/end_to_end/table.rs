@@ -136,7 +136,7 @@ fn added(runs: &[Run]) -> String {
         "kernel",
         "asked",
         "CPU beyond the count",
-        "ns/Sender position",
+        "each repetition, %",
         "bytes/Sender position",
     ]);
     let mut is_empty = true;
@@ -149,28 +149,51 @@ fn added(runs: &[Run]) -> String {
         let Some(count) = count.filter(|count| same_tables(count, run)) else {
             continue;
         };
-        let (base, best) = (count.best(), run.best());
         let elements = float(run.rows.receiver + run.rows.sender);
         let per_position = |each: f64| each * elements / float(run.rows.sender);
-        let us = best.cpu_us_per_element - base.cpu_us_per_element;
-        let bytes = best.stream_bytes_per_element - base.stream_bytes_per_element;
+        let us = beyond(count, run, |query| query.cpu_us_per_element);
+        let bytes = beyond(count, run, |query| query.stream_bytes_per_element);
+        let base = mean(
+            &count
+                .queries
+                .iter()
+                .map(|query| query.cpu_us_per_element)
+                .collect::<Vec<_>>(),
+        );
+        let percent = |us: f64| us / base * 100.0;
         is_empty = false;
         table.push(vec![
             sizes(run.rows),
             kernel(run),
             run.question.name(),
-            format!("{:+.1} %", us / base.cpu_us_per_element * 100.0),
-            format!("{:+.0}", per_position(us) * 1000.0),
-            format!("{:+.1}", per_position(bytes)),
+            format!("{:+.1} %", percent(mean(&us))),
+            us.iter()
+                .map(|us| format!("{:+.1}", percent(*us)))
+                .collect::<Vec<_>>()
+                .join(", "),
+            format!("{:+.1}", per_position(mean(&bytes))),
         ]);
     }
     if is_empty {
         return String::new();
     }
     format!(
-        "\nBeyond the count over the same tables:\n\n{}",
+        "\nBeyond the count over the same tables, mean of repetitions:\n\n{}",
         table.to_markdown()
     )
+}
+
+/// By how much each query of `run` exceeds the query of the count that was measured next to it:
+/// such pairs saw the same machine, while the best queries of each may not have.
+fn beyond(count: &Run, run: &Run, value: fn(&Query) -> f64) -> Vec<f64> {
+    let pairs = run.queries.iter().zip(&count.queries);
+    pairs
+        .map(|(query, base)| value(query) - value(base))
+        .collect()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / float(values.len().max(1) as u64)
 }
 
 fn same_tables(a: &Run, b: &Run) -> bool {
@@ -298,7 +321,7 @@ mod tests {
         sum.queries[0].stream_bytes_per_element += 12.0;
         let other = run("other", 1_000, 20.0);
         let text = render(&report(vec![count, sum.clone()]));
-        for figure in ["+2.5 %", "+4000", "+24.0"] {
+        for figure in ["+2.5 %", "+2.5 |", "+24.0"] {
             assert!(text.contains(figure), "{figure}: {text}");
         }
         let alone = render(&report(vec![other, sum]));
