@@ -40,8 +40,8 @@ pub struct Blinded {
     pub messages: Vec<SharedList>,
 }
 
-/// Blinds the own lists: `A_g = sort(a_g*H(x) u filler u canaries r_i*G)`, each part under a scalar
-/// of its own.
+/// Blinds the own lists: `A_g = sort(a_g*H(x) u filler u dummies u canaries r_i*G)`, each part under
+/// a scalar of its own.
 ///
 /// `parts` are the distinct digests of the own rows that pass the filter, ascending, one list for
 /// each part of the specification.
@@ -102,7 +102,7 @@ struct Blinding<'a> {
     setup: &'a MatchSetup,
     seed: &'a JobSeed,
     tools: &'a Tools,
-    /// Identities and filler of the parts before.
+    /// Identities, filler and dummies of the parts before.
     done: u64,
 }
 
@@ -118,7 +118,8 @@ impl Blinding<'_> {
         let mut writer = tools.store.unsorted(32)?;
         writer.push(canaries.points().as_flattened())?;
         let mut filler = self.seed.stream(Purpose::Filler, setup.match_index, part);
-        let total = setup.parts.iter().map(|size| size.identities).sum();
+        let sizes = setup.parts.iter();
+        let total = sizes.map(|size| size.identities + size.dummies).sum();
         let list = OwnList {
             records: identities,
             payload_bytes: 0,
@@ -129,6 +130,17 @@ impl Blinding<'_> {
             Ok(writer.push(points.as_flattened())?)
         })?;
         self.done += size.identities;
+        setup.multiply_dummies(
+            part,
+            scalar,
+            tools,
+            |dummies, numbers| Zeroizing::new(dummies.all(numbers)),
+            |points| {
+                writer.push(points.as_flattened())?;
+                self.done += points.len() as u64;
+                tools.progress.report(Stage::Blind, self.done, total)
+            },
+        )?;
         Ok(writer.finish()?)
     }
 }

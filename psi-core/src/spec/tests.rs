@@ -3,7 +3,7 @@
 mod aggregates;
 mod bytes;
 
-use super::{Agreement, Half, JobSpec, PartSize, Party, Recipients, Shape};
+use super::{Agreement, AskedMode, Half, JobSpec, PartSize, Party, Recipients, Shape};
 use crate::error::{Code, Error};
 use crate::facts::TableFacts;
 use crate::identifier::IdentifierKind;
@@ -18,6 +18,7 @@ fn agreement() -> Agreement {
         hidden: vec![[2; 64]],
         shape: Shape::count_rows(),
         recipients: Recipients::Both,
+        mode: AskedMode::Exact,
         requester_may_receive: true,
         responder_may_receive: true,
     }
@@ -41,6 +42,7 @@ fn half(node: u8, identities: u64) -> Half {
             rows_bound: 1,
             groups: Vec::new(),
             values: Vec::new(),
+            privacy: None,
         },
     }
 }
@@ -144,7 +146,8 @@ fn canaries_are_as_many_as_identities_within_their_bounds() {
             part,
             PartSize {
                 identities,
-                canaries
+                canaries,
+                dummies: 0
             }
         );
         assert_eq!(part.points(), identities + canaries);
@@ -159,7 +162,8 @@ fn sizes_come_from_the_role_not_from_who_asks() {
             spec.parts,
             [PartSize {
                 identities: 200,
-                canaries: 200
+                canaries: 200,
+                dummies: 0
             }]
         );
         assert_eq!(spec.receiver_size(), 400);
@@ -422,6 +426,7 @@ fn the_largest_specification_fits_every_message_and_entry() {
         query: spec.query.clone(),
         hidden: spec.hidden.clone(),
         recipients: spec.recipients,
+        mode: spec.mode.asked(),
         half: spec.requester,
     });
     let bytes = codec::encode(&proposal);

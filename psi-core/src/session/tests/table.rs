@@ -9,7 +9,7 @@ use crate::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
 use crate::identifier::{IdentifierKind, IdentityHasher};
 use crate::session::opened::{OpenedMatch, OpenedPart};
 use crate::spec::{
-    Agreement, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients, Shape, SideShape,
+    Agreement, AskedMode, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients, Shape, SideShape,
     ValueShape,
 };
 use crate::store::RecordStore as _;
@@ -51,7 +51,7 @@ impl Table {
             whole: true,
             decimals: 0,
             nullable: *nullable,
-            clamped: false,
+            clamp: None,
             sum_bound: VALUE_MAX.unsigned_abs(),
             squares_bound: VALUE_MAX.unsigned_abs().pow(2),
         };
@@ -77,6 +77,7 @@ impl Table {
                 rows_bound: 1,
                 groups: group.into_iter().collect(),
                 values: self.columns.iter().map(value).collect(),
+                privacy: None,
             },
         }
     }
@@ -160,6 +161,7 @@ pub(super) fn spec_of(
             responder: responder.shape(),
         },
         recipients,
+        mode: AskedMode::Exact,
         requester_may_receive: true,
         responder_may_receive: true,
     };

@@ -23,7 +23,7 @@ pub(super) fn value() -> ValueFacts {
         whole: true,
         decimals: 0,
         nullable: false,
-        clamped: false,
+        clamp: None,
         sum_bound: 1024,
         squares_bound: 4096,
     }
@@ -541,7 +541,8 @@ fn shape_payload_and_second_match_have_the_documented_bytes() {
         "000000000000000a", // minimum
         "0000000000000001", // number of parts
         "00000000000003e8",
-        "00000000000003e8", // identities, canaries
+        "00000000000003e8",
+        "0000000000000000", // identities, canaries, dummies
         "00000000000003e8", // N2
         "08",               // tag bytes
         "0000000000000001", // payload: blocks
@@ -554,6 +555,7 @@ fn shape_payload_and_second_match_have_the_documented_bytes() {
         "0000000000000001",
         "00000000000003e8",
         "00000000000003e8",
+        "0000000000000000",
         "00000000000003e8",
         "08",
         "0000000000000001",
