@@ -3,6 +3,7 @@
 mod answers;
 mod barrier;
 mod collisions;
+mod dp;
 mod equal_work;
 mod hostile;
 mod kernels;
