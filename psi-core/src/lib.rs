@@ -12,6 +12,7 @@
 
 pub mod canary;
 pub mod digest;
+pub mod dp;
 pub mod dummy;
 pub mod error;
 pub mod facts;

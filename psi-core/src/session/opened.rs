@@ -142,7 +142,8 @@ impl<'a> Range<'a> {
             terms.count_reach(self.spec.recipients.include(receiver.other()))
         });
         let mut identities = within(count.into(), Some(self.most), reach)?;
-        for (number, (component, value)) in (0..).zip(self.of.payload.components.iter().zip(block)) {
+        for (number, (component, value)) in (0..).zip(self.of.payload.components.iter().zip(block))
+        {
             let (value, noise) = (i128::from(*value), self.noise(number));
             match component.kind {
                 ComponentKind::Sum(_) => {}

@@ -213,7 +213,12 @@ impl MatchSetup {
         let mut next = 0;
         while next < count {
             let end = count.min(next + BATCH_RECORDS as u64);
-            sink(&multiply_under(DUMMY_TAG, &digests(&dummies, next..end), k, tools))?;
+            sink(&multiply_under(
+                DUMMY_TAG,
+                &digests(&dummies, next..end),
+                k,
+                tools,
+            ))?;
             next = end;
         }
         Ok(())

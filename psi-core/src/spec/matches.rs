@@ -110,11 +110,16 @@ fn match_of(
         AskedMode::Exact => None,
         AskedMode::Dp(asked) => Some(DpTerms::derive(asked, &payload, sender_facts)?),
     };
-    let parts = part_sizes(receiver_facts, terms.as_ref().map_or(0, |terms| terms.dummies));
+    let parts = part_sizes(
+        receiver_facts,
+        terms.as_ref().map_or(0, |terms| terms.dummies),
+    );
     let dummies: u64 = parts.iter().map(|part| part.dummies).sum();
     let sender_size = sender_facts.identities + dummies;
     payload::check_sums(sender_size, &payload, |component| {
-        let noise = terms.as_ref().and_then(|terms| terms.components.get(component));
+        let noise = terms
+            .as_ref()
+            .and_then(|terms| terms.components.get(component));
         noise.map_or(0, |noise| noise.bound_of_all(agreement.recipients))
     })?;
     payload::check_rows(parts.len() as u64, sender_size, &payload)?;

@@ -161,12 +161,7 @@ pub(super) fn check_rows(parts: u64, sender_size: u64, payload: &Payload) -> Res
     )
 }
 
-const fn check_limit(
-    code: Code,
-    what: &'static str,
-    value: u64,
-    limit: u64,
-) -> Result<(), Error> {
+const fn check_limit(code: Code, what: &'static str, value: u64, limit: u64) -> Result<(), Error> {
     if value > limit {
         return Err(Error::Beyond {
             code,

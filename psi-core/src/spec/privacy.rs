@@ -280,7 +280,9 @@ pub(super) fn check(
             ));
         };
         if asked.epsilon.micros() > privacy.epsilon_max || asked.delta.0 > privacy.delta_max {
-            return Err(refused_loss("an epsilon or delta beyond what a side allows"));
+            return Err(refused_loss(
+                "an epsilon or delta beyond what a side allows",
+            ));
         }
         if !privacy.sizes_configured {
             return incompatible(

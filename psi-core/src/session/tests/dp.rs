@@ -278,7 +278,10 @@ fn work_and_messages_are_the_same_whatever_passes_and_however_many_dummies_are_m
             assert_eq!(of, all, "{asking} and {asked} people pass");
         }
     }
-    assert!(marked.len() > 1, "the number of marked dummies never changed");
+    assert!(
+        marked.len() > 1,
+        "the number of marked dummies never changed"
+    );
 }
 
 #[test]

@@ -9,8 +9,8 @@ use crate::facts::{Clamp, GroupFacts, LabelKind, PrivacyFacts, TableFacts, Value
 use crate::identifier::{IdentifierKind, IdentityHasher};
 use crate::session::opened::{OpenedMatch, OpenedPart};
 use crate::spec::{
-    Agreement, AskedMode, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients, Shape, SideShape,
-    ValueShape,
+    Agreement, AskedMode, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients, Shape,
+    SideShape, ValueShape,
 };
 use crate::store::RecordStore as _;
 

@@ -8,8 +8,8 @@ use crate::facts::TableFacts;
 use crate::identifier::IdentifierKind;
 use crate::messages::codec;
 use crate::spec::{
-    Agreement, AskedMode, Component, ComponentKind, Half, JobSpec, PROTOCOL_VERSION, PartSize, Party,
-    Recipients, Shape,
+    Agreement, AskedMode, Component, ComponentKind, Half, JobSpec, PROTOCOL_VERSION, PartSize,
+    Party, Recipients, Shape,
 };
 
 type Change = fn(&mut JobSpec);

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::super::pair::Frame;
 use super::super::{MatchSetup, code, records, rows};
-use super::{Case, JobSeed, ListId, Noise, Party, Portable, Recipients, SEEDS, lists, noise, table, tools};
+use super::{
+    Case, JobSeed, ListId, Noise, Party, Portable, Recipients, SEEDS, lists, noise, table, tools,
+};
 use crate::error::{Code, Error};
 use crate::list::reference;
 use crate::messages::{Control, PartCount};
@@ -145,11 +147,13 @@ fn a_report_beyond_what_noise_can_add_is_refused() {
 fn where_blocks_are_judged_one_by_one_no_part_is_withheld_and_none_has_a_count() {
     let case = Case::new(table(0..60, 2, 0), table(10..70, 2, 1), Recipients::Both);
     let state = "ExpectPartCounts";
-    assert!(report(&case, state, |message| {
-        let all = parts(message);
-        assert!(all.iter().all(|part| part.released && part.count == 0));
-    })
-    .is_ok());
+    assert!(
+        report(&case, state, |message| {
+            let all = parts(message);
+            assert!(all.iter().all(|part| part.released && part.count == 0));
+        })
+        .is_ok()
+    );
     for (released, count) in [(false, 0), (true, 1)] {
         let wrong = PartCount { released, count };
         let refused = report(&case, state, |message| parts(message)[0] = wrong);

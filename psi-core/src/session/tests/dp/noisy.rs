@@ -62,7 +62,11 @@ fn what_no_noise_explains_is_suppressed_and_noted() {
 
 #[test]
 fn uncertainty_covers_what_each_recipient_adds() {
-    let alone = Case::new(table(0..60, 0, 0), table(0..60, 0, 1), Recipients::Requester);
+    let alone = Case::new(
+        table(0..60, 0, 0),
+        table(0..60, 0, 1),
+        Recipients::Requester,
+    );
     let both = Case::new(table(0..60, 0, 0), table(0..60, 0, 1), Recipients::Both);
     let [alone, both] = [alone, both].map(|case| case.spec().uncertainty().unwrap().unwrap());
     let ratio = both.components[0].std_dev / alone.components[0].std_dev;
