@@ -2,8 +2,9 @@
 
 mod aggregates;
 mod bytes;
+mod privacy;
 
-use super::{Agreement, AskedMode, Half, JobSpec, PartSize, Party, Recipients, Shape};
+use super::{Agreement, AskedMode, Half, JobSpec, Mode, PartSize, Party, Recipients, Shape};
 use crate::error::{Code, Error};
 use crate::facts::TableFacts;
 use crate::identifier::IdentifierKind;
@@ -365,7 +366,8 @@ fn largest() -> JobSpec {
         half.facts.minimum = limits::IDENTITIES_MAX;
         half.facts.owner_may_receive = true;
         half.facts.groups = aggregates::largest_groups();
-        half.facts.values = vec![aggregates::value(); limits::VALUES_MAX];
+        half.facts.values = vec![privacy::clamped(); limits::VALUES_MAX];
+        half.facts.privacy = Some(privacy::facts());
         half
     };
     let mut shape = Shape::count_rows();
@@ -393,6 +395,7 @@ fn largest() -> JobSpec {
     };
     second.payload.components = vec![component; 3 * limits::VALUES_MAX + 2];
     spec.payload = second.payload.clone();
+    spec.mode = Mode::Dp(privacy::largest_terms(spec.payload.components.len()));
     spec.second = Some(second);
     spec
 }
