@@ -52,7 +52,8 @@ impl Uncertainty {
     /// their centre.
     #[must_use]
     pub fn of(noises: &[Spread]) -> Self {
-        let variance: f64 = noises.iter().map(|noise| noise.std_dev.powi(2)).sum();
+        let variances = noises.iter().map(|noise| noise.std_dev.powi(2));
+        let variance = variances.fold(0.0, |sum, variance| sum + variance);
         let half_width = if noises.is_empty() {
             0.0
         } else if noises.len() <= NOISES_EXACT {
@@ -63,7 +64,8 @@ impl Uncertainty {
         };
         Self {
             std_dev: variance.sqrt(),
-            half_width_95: half_width,
+            // Noise is a whole number, so a distance that is none holds as much as the one below.
+            half_width_95: half_width.ceil(),
         }
     }
 }
