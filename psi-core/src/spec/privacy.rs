@@ -111,15 +111,17 @@ impl DpTerms {
             delta: split.delta,
         };
         let groups = groups_of_one(payload, sender);
-        let components = payload.components.iter().map(|component| {
+        let components = payload.components.iter();
+        let components = components.map(|component| {
             NoiseTerms::derive(sensitivity(component, groups, sender)?, groups, share)
         });
+        let components = components.collect::<Result<_, _>>()?;
         Ok(Self {
             asked,
             share,
             dummies: dp::dummies(share.epsilon, share.delta).map_err(refused)?,
             report: NoiseTerms::derive(1, 1, share)?,
-            components: components.collect::<Result<_, _>>()?,
+            components,
         })
     }
 
