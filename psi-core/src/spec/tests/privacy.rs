@@ -331,11 +331,11 @@ fn a_derived_parameter_that_does_not_follow_is_refused() {
     type Change = fn(&mut DpTerms);
     let changes: [(&str, Change); 10] = [
         ("asked epsilon", |of| {
-            of.asked.epsilon = loss(900_000).epsilon
+            of.asked.epsilon = loss(900_000).epsilon;
         }),
         ("asked delta", |of| of.asked.delta.0 -= 1),
         ("epsilon of a share", |of| {
-            of.share.epsilon = loss(400_000).epsilon
+            of.share.epsilon = loss(400_000).epsilon;
         }),
         ("delta of a share", |of| of.share.delta.0 += 1),
         ("dummies", |of| of.dummies -= 2),
