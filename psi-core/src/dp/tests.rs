@@ -55,12 +55,12 @@ fn an_epsilon_is_at_least_a_millionth_and_at_most_the_limit() {
 fn an_epsilon_out_of_range_does_not_decode() {
     let config = bincode::config::standard();
     for (micros, accepted) in [
-        (0, false),
+        (0_u64, false),
         (1, true),
         (16_000_000, true),
         (16_000_001, false),
     ] {
-        let bytes = bincode::encode_to_vec(micros as u64, config).unwrap();
+        let bytes = bincode::encode_to_vec(micros, config).unwrap();
         let decoded = bincode::decode_from_slice::<Epsilon, _>(&bytes, config);
         assert_eq!(decoded.is_ok(), accepted, "{micros}");
     }

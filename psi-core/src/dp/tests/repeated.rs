@@ -54,8 +54,9 @@ fn baseline_attack(owner: &mut Owner<'_>) -> Vec<bool> {
         for (set, size) in std::mem::take(&mut open) {
             let whole = i64::try_from(set.len()).unwrap();
             if size <= 0 || size >= whole || set.len() == 1 {
-                set.iter()
-                    .for_each(|target| guesses[*target] = 2 * size > whole);
+                for target in set {
+                    guesses[target] = 2 * size > whole;
+                }
                 continue;
             }
             let (left, right) = set.split_at(set.len() / 2);
@@ -63,8 +64,9 @@ fn baseline_attack(owner: &mut Owner<'_>) -> Vec<bool> {
                 open.push((left.to_vec(), of_left));
                 open.push((right.to_vec(), size - of_left));
             } else {
-                set.iter()
-                    .for_each(|target| guesses[*target] = 2 * size > whole);
+                for target in set {
+                    guesses[target] = 2 * size > whole;
+                }
             }
         }
     }

@@ -53,15 +53,15 @@ fn bisect(below: impl Fn(f64) -> bool) -> f64 {
     for _ in 0..60 {
         let middle = f64::midpoint(low, high);
         if below(middle) {
-            low = middle
+            low = middle;
         } else {
-            high = middle
+            high = middle;
         }
     }
     low
 }
 
-/// The regularised incomplete beta function I_x(a, b), by its continued fraction (Lentz's method).
+/// The regularised incomplete beta function `I_x(a, b)`, by its continued fraction (Lentz's method).
 fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return x.clamp(0.0, 1.0);
@@ -72,20 +72,21 @@ fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     let front = ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p();
     let tiny = 1e-300;
     let away = |value: f64| if value.abs() < tiny { tiny } else { value };
-    let (mut c, mut d) = (1.0, 1.0 / away(1.0 - (a + b) * x / (a + 1.0)));
-    let mut result = d;
-    for m in 1..100_000 {
-        let m = number(m);
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        let mut change = 1.0;
+    let mut ratio = 1.0;
+    let mut inverse = 1.0 / away(1.0 - (a + b) * x / (a + 1.0));
+    let mut result = inverse;
+    for step in (1..100_000).map(number) {
+        let place = a + 2.0 * step;
+        let even = step * (b - step) * x / ((place - 1.0) * place);
+        let odd = -(a + step) * (a + b + step) * x / (place * (place + 1.0));
+        let mut change = 1.0_f64;
         for term in [even, odd] {
-            d = 1.0 / away(1.0 + term * d);
-            c = away(1.0 + term / c);
-            change = c * d;
+            inverse = 1.0 / away(1.0 + term * inverse);
+            ratio = away(1.0 + term / ratio);
+            change = ratio * inverse;
             result *= change;
         }
-        if (change - 1.0_f64).abs() < 1e-14 {
+        if (change - 1.0).abs() < 1e-14 {
             break;
         }
     }

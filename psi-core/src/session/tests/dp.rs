@@ -152,8 +152,8 @@ fn expected(case: &Case, seeds: [[u8; 32]; 2]) -> OpenedMatch {
     let width = spec.payload.components.len();
     let exact = case.exact().parts.into_iter().map(Option::unwrap);
     let part = |(number, exact): (usize, OpenedPart)| {
-        let noisy = exact.components.iter().zip(&noise.sums[number]);
-        let mut components: Vec<i64> = noisy.map(|(sum, noise)| sum + noise).collect();
+        let sums = exact.components.iter().zip(&noise.sums[number]);
+        let mut components: Vec<i64> = sums.map(|(sum, noise)| sum + noise).collect();
         let Some(identities) = identities else {
             let count = exact.count.cast_signed() + noise.counts[number];
             return (count >= minimum).then(|| OpenedPart {
@@ -301,11 +301,11 @@ fn a_part_of_the_minimum_and_its_neighbour_differ_in_the_noisy_count_alone() {
         let noise = noise(&spec, seeds).counts[0];
         for (case, people) in [(&at, 10), (&below, 9)] {
             let cells = case.run(seeds).responder.opened.unwrap().cells;
-            let noisy = u64::try_from(people + noise).ok();
-            let noisy = noisy.filter(|noisy| *noisy >= 10);
-            assert_eq!(cells, [noisy], "noise {noise} on {people}");
-            shown += u64::from(noisy.is_some());
-            hidden += u64::from(noisy.is_none());
+            let cell = u64::try_from(people + noise).ok();
+            let cell = cell.filter(|count| *count >= 10);
+            assert_eq!(cells, [cell], "noise {noise} on {people}");
+            shown += u64::from(cell.is_some());
+            hidden += u64::from(cell.is_none());
         }
         if seed == 0 {
             assert_eq!(work(&at, seeds), work(&below, seeds));

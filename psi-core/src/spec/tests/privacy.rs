@@ -348,15 +348,15 @@ fn a_derived_parameter_that_does_not_follow_is_refused() {
     let spec = case().value(ASKED, sum(), clamped()).spec();
     let mut names = vec![spec.job_id()];
     for (what, change) in changes {
-        let mut changed = spec.clone();
-        let Mode::Dp(terms) = &mut changed.mode else {
+        let mut other = spec.clone();
+        let Mode::Dp(terms) = &mut other.mode else {
             panic!("the job has noise");
         };
         change(terms);
-        let error = JobSpec::decode(&changed.encode()).unwrap_err();
+        let error = JobSpec::decode(&other.encode()).unwrap_err();
         assert_eq!(error.code(), Code::SpecMismatch, "{what}");
-        assert!(!names.contains(&changed.job_id()), "{what}");
-        names.push(changed.job_id());
+        assert!(!names.contains(&other.job_id()), "{what}");
+        names.push(other.job_id());
     }
     let mut exact = spec.clone();
     exact.mode = Mode::Exact;
