@@ -12,6 +12,8 @@
 
 pub mod canary;
 pub mod digest;
+pub mod dp;
+pub mod dummy;
 pub mod error;
 pub mod facts;
 pub mod filler;

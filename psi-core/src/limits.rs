@@ -104,3 +104,17 @@ pub const TRANSFER_ROWS_MAX: u64 = 1 << 32;
 /// Sums that come out of one oblivious transfer, parts times components. Both sides keep them, and
 /// their shares, in memory.
 pub const TRANSFER_SUMS_MAX: u64 = 1 << 16;
+
+/// Epsilon of one released number, in millionths. Noise for more hides nothing, and the error bounds
+/// of the samplers hold up to here.
+pub const EPSILON_MICROS_MAX: u64 = 16 * 1000 * 1000;
+
+/// Dummies of one part, T. A table of the sampler is 16 bytes for each, and a draw looks at all of
+/// it.
+pub const DUMMIES_MAX: u64 = 32 * 1024;
+
+/// What one identity can add to a number that is opened with noise.
+pub const SENSITIVITY_MAX: u64 = 1 << 62;
+
+/// Bits of the noise of one share: two of them added to a sum must stay within 64.
+pub const NOISE_BITS_MAX: u32 = 62;

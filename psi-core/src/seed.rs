@@ -4,9 +4,11 @@
 //! and salt comes from a stream that is named by purpose, match and part. The same seed gives the
 //! same messages, byte for byte. The streams never change: tests hold known answers.
 
+use std::convert::Infallible;
+
 use chacha20::ChaCha20Rng;
-use chacha20::rand_core::{Rng as _, SeedableRng as _};
 use hkdf::Hkdf;
+use rand_core::{Rng as _, SeedableRng as _, TryCryptoRng, TryRng};
 use sha2::Sha512;
 use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
@@ -43,11 +45,18 @@ pub enum Purpose {
     Transfer,
     /// The salt of the commitment to the own share (Spec 11 §8).
     ShareSalt,
+    /// How many dummies of one part the Sender marks.
+    DummyCount,
+    /// What the Sender puts in the place of the dummies of one part that it does not mark.
+    DummyPadding,
+    /// The Receiver's noise of the count of one part that it reports.
+    CountNoise,
+    /// The own noise of the share of one part, component by component.
+    ShareNoise,
 }
 
 impl Purpose {
-    /// The label that enters the derivation. Stable; free for later purposes are `dummies`,
-    /// `noise` and `padding`.
+    /// The label that enters the derivation. Stable; free for a later purpose is `dummies`.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -60,6 +69,10 @@ impl Purpose {
             Self::LiteralSalts => "literal-salts",
             Self::Transfer => "transfer",
             Self::ShareSalt => "share-salt",
+            Self::DummyCount => "dummy-count",
+            Self::DummyPadding => "padding",
+            Self::CountNoise => "count-noise",
+            Self::ShareNoise => "share-noise",
         }
     }
 }
@@ -151,6 +164,30 @@ impl SeedStream {
         }
     }
 }
+
+/// Integers are little-endian, read as by [`SeedStream::fill`].
+impl TryRng for SeedStream {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.fill(&mut bytes);
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.fill(&mut bytes);
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+        self.fill(out);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for SeedStream {}
 
 impl ZeroizeOnDrop for SeedStream {}
 

@@ -1,11 +1,12 @@
 use std::collections::BTreeSet;
 
+use rand_core::Rng as _;
 use subtle::ConstantTimeEq as _;
 
 use super::{JobSeed, Purpose};
 use crate::group::SecretScalar;
 
-const PURPOSES: [Purpose; 7] = [
+const PURPOSES: [Purpose; 11] = [
     Purpose::BlindingScalar,
     Purpose::SenderScalar,
     Purpose::Canaries,
@@ -13,6 +14,10 @@ const PURPOSES: [Purpose; 7] = [
     Purpose::ResultSalt,
     Purpose::Transfer,
     Purpose::ShareSalt,
+    Purpose::DummyCount,
+    Purpose::DummyPadding,
+    Purpose::CountNoise,
+    Purpose::ShareNoise,
 ];
 
 fn known_seed() -> JobSeed {
@@ -27,7 +32,7 @@ fn first_bytes(seed: &JobSeed, purpose: Purpose, match_index: u8, part: u16) -> 
 
 /// Computed with independent implementations of HKDF-SHA512 and `ChaCha20`, from the documented
 /// labels. A change here changes every message of every job: never change one.
-const KNOWN: [(Purpose, u8, u16, &str); 10] = [
+const KNOWN: [(Purpose, u8, u16, &str); 15] = [
     (
         Purpose::BlindingScalar,
         0,
@@ -88,6 +93,36 @@ const KNOWN: [(Purpose, u8, u16, &str); 10] = [
         0,
         "c4c5fa0d72fa45289735a5cbb4e25a57b6e675644b9596c36004ba0c61335ff1",
     ),
+    (
+        Purpose::DummyCount,
+        0,
+        0,
+        "6641e31eee9a7cd4e0c1106f842a8cdad57cb0fcfcca9f4d4649d640b6497b68",
+    ),
+    (
+        Purpose::DummyCount,
+        0,
+        1,
+        "445e070a39b5d0dd926eaf47e24825e38a3c871e973a88b54d04ee2d40330b16",
+    ),
+    (
+        Purpose::DummyPadding,
+        0,
+        1,
+        "fa79dc863dde98f134ee0ad546e8f6422571e21e3694c8dee9849ec26e1b4aa9",
+    ),
+    (
+        Purpose::CountNoise,
+        0,
+        0,
+        "7b6c512dea4dba25d8566d053d090344fbe48aa5b74283a877feb656625617a5",
+    ),
+    (
+        Purpose::ShareNoise,
+        0,
+        0,
+        "860bb7a44f774a70f652a9c6fec06df7d0c16a5811c958f49d18dba130468793",
+    ),
 ];
 
 #[test]
@@ -118,6 +153,20 @@ fn a_stream_goes_on_where_it_was_left_whatever_the_pieces() {
         }
         assert_eq!(pieces, whole, "in pieces of {piece}");
     }
+}
+
+#[test]
+fn a_stream_read_as_a_generator_gives_its_bytes_as_little_endian_integers() {
+    let mut whole = [0; 28];
+    let mut stream = known_seed().stream(Purpose::ShareNoise, 0, 0);
+    stream.fill(&mut whole);
+    let mut again = known_seed().stream(Purpose::ShareNoise, 0, 0);
+    let mut read = again.next_u32().to_le_bytes().to_vec();
+    read.extend(again.next_u64().to_le_bytes());
+    let mut rest = [0; 16];
+    again.fill_bytes(&mut rest);
+    read.extend(rest);
+    assert_eq!(read, whole);
 }
 
 #[test]

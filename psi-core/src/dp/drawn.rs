@@ -1,0 +1,30 @@
+//! A number that was drawn and that nobody else may see.
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// Noise that was drawn.
+///
+/// # Security
+/// Who knows the noise of a released number knows the number. No `Debug`, zeroized when dropped;
+/// what [`Drawn::expose`] gives is the caller's to wipe.
+pub struct Drawn<T: Zeroize>(T);
+
+impl<T: Zeroize + Copy> Drawn<T> {
+    pub(super) const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn expose(&self) -> T {
+        self.0
+    }
+}
+
+impl<T: Zeroize> Drop for Drawn<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T: Zeroize> ZeroizeOnDrop for Drawn<T> {}
