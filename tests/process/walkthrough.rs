@@ -128,8 +128,8 @@ fn the_walkthrough_does_what_it_says() {
             assert!(printed.trim_end().ends_with("done"), "{block}\n{printed}");
         }
     }
-    let [all, boeing, few] = answers.as_slice() else {
-        panic!("three questions: {answers:?}")
+    let [all, boeing, few, cross] = answers.as_slice() else {
+        panic!("four questions: {answers:?}")
     };
     assert!(all.contains("312"), "{all}");
     assert!(
@@ -140,6 +140,11 @@ fn the_walkthrough_does_what_it_says() {
         few.contains("suppressed") && few.trim_end().ends_with('3'),
         "{few}"
     );
+
+    // The table stands on the page as it is printed.
+    let (_, table) = page.split_once("```text\n").unwrap();
+    let (table, _) = table.split_once("```").unwrap();
+    assert!(table.lines().count() == 17 && *cross == table, "{cross}");
 
     // Every further answer that the source of the sample data lists.
     let source =

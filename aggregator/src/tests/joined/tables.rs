@@ -1,4 +1,4 @@
-//! Random tables for [`super::joined`], as Parquet and as CSV.
+//! Random tables for [`super`], as Parquet and as CSV, and as a plain engine takes them.
 
 use std::sync::Arc;
 
@@ -27,8 +27,12 @@ pub(super) struct Row {
 
 #[derive(Clone, Debug)]
 pub(super) struct Table {
-    pub(super) rows: Vec<Row>,
+    rows: Vec<Row>,
     pub(super) unique: bool,
+    /// What bounds one identity's sum of `x`.
+    pub(super) clamp: Option<(i64, i64)>,
+    /// Whether the doubles are taken at one decimal, which rounds the odd quarters.
+    pub(super) coarse: bool,
 }
 
 /// Tables with a key that repeats or not, and groups that depend on the key or not.
@@ -58,10 +62,12 @@ pub(super) fn tables() -> impl Strategy<Value = Table> {
         });
     (
         prop::collection::vec(row, 1..30),
+        prop::bool::weighted(0.7),
         prop::bool::weighted(0.6),
-        any::<bool>(),
+        prop::option::weighted(0.4, (-6..1_i64, 1..7_i64)),
+        prop::bool::weighted(0.3),
     )
-        .prop_map(|(mut rows, unique, constant)| {
+        .prop_map(|(mut rows, unique, constant, clamp, coarse)| {
             if unique {
                 let mut seen = std::collections::BTreeSet::new();
                 rows.retain(|row| row.id.is_none_or(|id| seen.insert(id)));
@@ -76,13 +82,21 @@ pub(super) fn tables() -> impl Strategy<Value = Table> {
                     row.d = Some(i32::try_from(id * 6).unwrap());
                 }
             }
-            Table { rows, unique }
+            Table {
+                rows,
+                unique,
+                clamp,
+                coarse,
+            }
         })
 }
 
 impl Table {
     pub(super) fn toml(&self, source: &str, minimum: u64) -> String {
         let all = "functions = ['count', 'sum', 'avg', 'var', 'stddev']";
+        let clamp = self
+            .clamp
+            .map(|(low, high)| format!("clamp = [{low}, {high}]"));
         format!(
             "[table.t]
              source = '{source}'
@@ -96,6 +110,7 @@ impl Table {
              unique = {unique}
              [table.t.aggregate.x]
              {all}
+             {clamp}
              [table.t.aggregate.y]
              {all}
              [table.t.aggregate.m]
@@ -103,12 +118,21 @@ impl Table {
              decimals = 2
              [table.t.aggregate.f]
              {all}
-             decimals = 2",
-            unique = self.unique
+             decimals = {decimals}",
+            unique = self.unique,
+            clamp = clamp.unwrap_or_default(),
+            decimals = if self.coarse { 1 } else { 2 },
         )
     }
 
-    /// `t.parquet` and `t.csv`.
+    /// Whether some identity has several rows.
+    pub(super) fn repeats(&self) -> bool {
+        let mut seen = std::collections::BTreeSet::new();
+        let keys = self.rows.iter().filter_map(|row| row.id);
+        keys.into_iter().any(|id| !seen.insert(id))
+    }
+
+    /// `t.parquet` and `t.csv`; and `plain.parquet`, in which doubles are rounded as declared.
     pub(super) fn write(&self, folder: &Folder) {
         fn column<A: FromIterator<Option<T>>, T>(
             rows: &[Row],
@@ -135,6 +159,14 @@ impl Table {
             ),
         ];
         folder.parquet("t.parquet", &columns);
+        let mut columns = columns;
+        let rounded = |row: &Row| {
+            row.f
+                .map(|f| if self.coarse { tenths(f) } else { quarters(f) })
+        };
+        let last = columns.len() - 1;
+        columns[last].1 = Arc::new(column::<Float64Array, _>(rows, rounded));
+        folder.parquet("plain.parquet", &columns);
         // The first row has no key; it fixes the types where a column is all NULL or whole.
         let mut csv = String::from("id,r,n,p,d,x,y,m,f\n,w,0,true,2025-01-01,0,0,0.5,0.5\n");
         for row in rows {
@@ -164,6 +196,12 @@ fn text(value: Option<impl ToString>) -> String {
 #[expect(clippy::cast_precision_loss, reason = "a dozen quarters")]
 fn quarters(value: i64) -> f64 {
     value as f64 / 4.0
+}
+
+/// Quarters rounded to one decimal, halves away from zero.
+#[expect(clippy::cast_precision_loss, reason = "a few dozen tenths")]
+fn tenths(value: i64) -> f64 {
+    ((value * 25 + value.signum() * 5) / 10) as f64 / 10.0
 }
 
 /// The date so many days after 2025-01-01, within the first quarter.
