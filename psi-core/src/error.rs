@@ -161,6 +161,12 @@ codes! {
     TooManyCells = 21, "too_many_cells";
     /// A sum over the whole list could exceed 63 bits.
     SumTooLarge = 22, "sum_too_large";
+    /// The two members have joined different revisions of the collaboration.
+    RevisionDiffers = 28, "revision_differs";
+    /// The peer's owner approves each run of this question and has not decided yet.
+    ApprovalPending = 29, "approval_pending";
+    /// The peer's owner did not approve this question.
+    NotApproved = 30, "not_approved";
     /// A message did not decode, was too long, or had bytes left over.
     MalformedMessage = 32, "malformed_message";
     /// A message came that the state of the job does not allow.

@@ -6,12 +6,14 @@
 )]
 
 mod answers;
+mod approvals;
 mod crash;
 mod harness;
 mod hostile;
 mod hostile_transfer;
 mod receipts;
 mod refusals;
+mod revisions;
 mod secrets;
 mod spill;
 mod sums;

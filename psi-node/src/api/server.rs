@@ -3,6 +3,8 @@
 //! Handlers translate between JSON and the daemon; they decide nothing. Bodies are bounded, errors
 //! are JSON, and following a job costs one line in memory however slow the reader is.
 
+mod approvals;
+
 use std::convert::Infallible;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -85,6 +87,11 @@ fn router(ctx: Arc<JobContext>) -> Router {
         .route("/v1/jobs", get(jobs).post(new_job))
         .route("/v1/jobs/{id}", get(job).delete(cancel))
         .route("/v1/jobs/{id}/events", get(events))
+        .route("/v1/approvals", get(approvals::list))
+        .route(
+            "/v1/approvals/{id}",
+            get(approvals::show).post(approvals::decide),
+        )
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_path)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -103,8 +110,11 @@ impl IntoResponse for Failed {
 impl From<StateError> for Failed {
     fn from(error: StateError) -> Self {
         let status = match &error {
-            StateError::UnknownJob(_) => StatusCode::NOT_FOUND,
-            StateError::AmbiguousJob(_) => StatusCode::BAD_REQUEST,
+            StateError::UnknownJob(_) | StateError::UnknownApproval(_) => StatusCode::NOT_FOUND,
+            StateError::AmbiguousJob(_) | StateError::AmbiguousApproval(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            StateError::Decided { .. } => StatusCode::CONFLICT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self(status, error.into())
@@ -172,6 +182,9 @@ async fn collaborations(Injected(ctx): Context) -> Result<Response, Failed> {
         collaborations.push(CollabInfo {
             name: collab.name().to_owned(),
             id: hex::encode(id),
+            revision: collab.revision(),
+            revision_hash: hex::encode(collab.revision_hash()),
+            mode: collab.mode().as_str().into(),
             members: collab.members().iter().map(member_info).collect(),
             jobs_debited: ctx.state.jobs_debited(&id)?,
             broken: ctx.state.chain_broken(&id)?,
@@ -242,17 +255,22 @@ fn job_info(ctx: &JobContext, record: JobRecord) -> JobInfo {
     }
 }
 
-async fn new_job(
-    Injected(ctx): Context,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Failed> {
-    let body = body.map_err(|error| {
+/// The body of a request, if it was not too long.
+fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Failed> {
+    body.map_err(|error| {
         let remedy = format!("send one JSON object of at most {BODY_BYTES_MAX} bytes");
         Failed(
             error.status(),
             UserError::bad_input(error.body_text(), remedy),
         )
-    })?;
+    })
+}
+
+async fn new_job(
+    Injected(ctx): Context,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failed> {
+    let body = whole(body)?;
     let NewJob {
         collab,
         sql,

@@ -7,7 +7,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use psi_core::receipt::{ChainError, ChainSummary, ChainVerifier, entry_hash, signature_holds};
+use psi_core::receipt::{
+    Body, ChainError, ChainSummary, ChainVerifier, Entry, entry_hash, signature_holds,
+};
+use psi_core::spec::JobSpec;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -25,7 +28,7 @@ pub(super) const LINE_BYTES_MAX: u64 = 1024 * 1024;
 pub struct VerifiedLog {
     /// The file.
     pub path: PathBuf,
-    /// The collaboration, whose signatures were verified too.
+    /// The last revision of the collaboration in it; the signatures of all were verified.
     pub collab: Collaboration,
     /// The name of the member who exported the log.
     pub member: String,
@@ -70,7 +73,10 @@ pub fn verify(path: &Path, expected: Option<&Collaboration>) -> Result<VerifiedL
     let Some(first) = lines.next_line()? else {
         return Err(lines.wrong("the file is empty"));
     };
-    let collab = read_collaboration(&lines, &first)?;
+    let revisions = read_revisions(&lines, &first)?;
+    let Some(collab) = revisions.last().cloned() else {
+        return Err(lines.wrong("it names no collaboration"));
+    };
     if expected.is_some_and(|expected| expected.id() != collab.id()) {
         return Err(lines.wrong("the log belongs to another collaboration than the given document"));
     }
@@ -86,7 +92,9 @@ pub fn verify(path: &Path, expected: Option<&Collaboration>) -> Result<VerifiedL
             .map_err(|e| lines.wrong_entry(seq, &format!("the line cannot be read: {e}")))?;
         match line {
             Line::Entry(line) => {
-                hashes.push(check_entry(&lines, &collab, &mut chain, seq, &text, line)?);
+                hashes.push(check_entry(
+                    &lines, &revisions, &mut chain, seq, &text, line,
+                )?);
             }
             Line::End(line) => {
                 let head = hashes.last().copied().unwrap_or([0; 64]);
@@ -165,35 +173,77 @@ pub fn compare(one: &VerifiedLog, other: &VerifiedLog) -> Result<(), UserError> 
     Ok(())
 }
 
-fn read_collaboration(lines: &Lines<'_>, text: &str) -> Result<Collaboration, UserError> {
+/// The revisions in the first line: each signed by both members, each following on the one before.
+fn read_revisions(lines: &Lines<'_>, text: &str) -> Result<Vec<Collaboration>, UserError> {
     let line: Value = serde_json::from_str(text).unwrap_or(Value::Null);
     if line["format"] != FORMAT {
         return Err(lines.bad_file());
     }
-    let document = line["document"].as_str().unwrap_or_default();
-    let collab = Collaboration::parse(document, lines.path).map_err(|e| {
-        lines.wrong(&format!(
-            "the collaboration document is malformed: {}",
-            e.what
-        ))
-    })?;
-    collab
-        .verify()
-        .map_err(|e| lines.wrong(&format!("the collaboration document: {e}")))?;
-    if !says(text, &collaboration_line(&collab)) {
-        return Err(lines.wrong("the line does not say what the signed document says"));
+    let mut revisions: Vec<Collaboration> = Vec::new();
+    for document in line["documents"].as_array().into_iter().flatten() {
+        let document = document.as_str().unwrap_or_default();
+        let collab = Collaboration::parse(document, lines.path).map_err(|e| {
+            lines.wrong(&format!(
+                "the collaboration document is malformed: {}",
+                e.what
+            ))
+        })?;
+        collab
+            .verify()
+            .map_err(|e| lines.wrong(&format!("the collaboration document: {e}")))?;
+        match revisions.last() {
+            Some(before) => collab
+                .follows(before)
+                .map_err(|e| lines.wrong(&format!("the collaboration documents: {e}")))?,
+            None if collab.link().is_some() => {
+                return Err(lines.wrong("its first document is not revision 1"));
+            }
+            None => {}
+        }
+        revisions.push(collab);
     }
-    Ok(collab)
+    let id = revisions.first().map(Collaboration::id).unwrap_or_default();
+    if !says(text, &collaboration_line(&id, &revisions)) {
+        return Err(lines.wrong("the line does not say what the signed documents say"));
+    }
+    Ok(revisions)
+}
+
+/// A job that was opened names a revision that both members signed.
+fn check_revision(
+    lines: &Lines<'_>,
+    revisions: &[Collaboration],
+    seq: u64,
+    entry: &Entry,
+) -> Result<(), UserError> {
+    let Body::Opened { spec, .. } = &entry.body else {
+        return Ok(());
+    };
+    // An entry that decoded holds a specification that decodes.
+    let named = JobSpec::decode(spec).map(|spec| spec.revision);
+    let known = named.is_ok_and(|named| {
+        revisions
+            .iter()
+            .any(|revision| revision.revision_hash() == named)
+    });
+    if known {
+        return Ok(());
+    }
+    let what = "its job names a revision of the collaboration that is not in the first line";
+    Err(lines.wrong_entry(seq, what))
 }
 
 fn check_entry(
     lines: &Lines<'_>,
-    collab: &Collaboration,
+    revisions: &[Collaboration],
     chain: &mut ChainVerifier,
     seq: u64,
     text: &str,
     line: EntryLine,
 ) -> Result<[u8; 64], UserError> {
+    let Some(collab) = revisions.last() else {
+        return Err(lines.wrong_entry(seq, "it belongs to no collaboration"));
+    };
     let mut signatures = [None; 2];
     for (member, slot) in collab.members().iter().zip(&mut signatures) {
         *slot = match line.signatures.get(&member.name) {
@@ -221,6 +271,7 @@ fn check_entry(
             }
             other => lines.wrong_entry(seq, &other.to_string()),
         })?;
+    check_revision(lines, revisions, seq, &entry)?;
     let hash = entry_hash(&line.entry);
     let stored = StoredEntry {
         seq,
