@@ -5,7 +5,7 @@
 //! jobs only for a collaboration that bears both members' valid signatures.
 //!
 //! A changed document is a new revision. It names the collaboration by the hash of its first
-//! revision and the revision before by its hash; see [`revision`].
+//! revision and the revision before by its hash.
 
 mod document;
 mod revision;

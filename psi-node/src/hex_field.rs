@@ -17,7 +17,7 @@ pub fn array<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<[u8; 
 /// Reads exactly `N` bytes, for a field that may be left out.
 ///
 /// # Errors
-/// As [`array`].
+/// As [`array()`].
 pub fn optional_array<'de, D: Deserializer<'de>, const N: usize>(
     from: D,
 ) -> Result<Option<[u8; N]>, D::Error> {

@@ -154,7 +154,6 @@ impl From<StateError> for UserError {
             StateError::UnknownApproval(_) => {
                 (Exit::BadInput, "list them with `psi-node approvals list`")
             }
-            StateError::AmbiguousApproval(_) => (Exit::BadInput, "give more digits"),
             StateError::Decided { .. } => (
                 Exit::BadInput,
                 "a decision stands until it was used or expires; the other member can ask again",
@@ -166,7 +165,9 @@ impl From<StateError> for UserError {
             StateError::UnknownJob(_) => {
                 (Exit::BadInput, "list the jobs with `psi-node jobs list`")
             }
-            StateError::AmbiguousJob(_) => (Exit::BadInput, "give more digits"),
+            StateError::AmbiguousJob(_) | StateError::AmbiguousApproval(_) => {
+                (Exit::BadInput, "give more digits")
+            }
             StateError::OutOfPlace(_) | StateError::JobReused | StateError::NotOpen => {
                 (Exit::ReceiptsWrong, "compare both members' exported logs")
             }

@@ -4,6 +4,7 @@
 //! are JSON, and following a job costs one line in memory however slow the reader is.
 
 mod approvals;
+mod collabs;
 
 use std::convert::Infallible;
 use std::fs::Permissions;
@@ -28,8 +29,7 @@ use tokio::sync::mpsc;
 
 use super::socket::SocketPath;
 use super::types::{
-    CollabInfo, CollabList, ErrorBody, Event, JobInfo, JobList, JobRef, KeyInfo, MemberInfo,
-    NewJob, NodeInfo, TableInfo,
+    ErrorBody, Event, JobInfo, JobList, JobRef, KeyInfo, NewJob, NodeInfo, TableInfo,
 };
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -83,7 +83,7 @@ pub async fn serve(
 fn router(ctx: Arc<JobContext>) -> Router {
     Router::new()
         .route("/v1/node", get(node))
-        .route("/v1/collaborations", get(collaborations))
+        .route("/v1/collaborations", get(collabs::list))
         .route("/v1/jobs", get(jobs).post(new_job))
         .route("/v1/jobs/{id}", get(job).delete(cancel))
         .route("/v1/jobs/{id}/events", get(events))
@@ -173,34 +173,6 @@ async fn node(Injected(ctx): Context) -> Result<Response, Failed> {
         tables: tables.collect(),
     };
     Ok(json(StatusCode::OK, &info))
-}
-
-async fn collaborations(Injected(ctx): Context) -> Result<Response, Failed> {
-    let mut collaborations = Vec::new();
-    for collab in ctx.state.collabs()? {
-        let id = collab.id();
-        collaborations.push(CollabInfo {
-            name: collab.name().to_owned(),
-            id: hex::encode(id),
-            revision: collab.revision(),
-            revision_hash: hex::encode(collab.revision_hash()),
-            mode: collab.mode().as_str().into(),
-            members: collab.members().iter().map(member_info).collect(),
-            jobs_debited: ctx.state.jobs_debited(&id)?,
-            broken: ctx.state.chain_broken(&id)?,
-        });
-    }
-    Ok(json(StatusCode::OK, &CollabList { collaborations }))
-}
-
-fn member_info(member: &crate::collab::Member) -> MemberInfo {
-    MemberInfo {
-        name: member.name.clone(),
-        id: member.id.to_string(),
-        address: member.address.to_string(),
-        may_query: member.may_query,
-        may_receive: member.may_receive,
-    }
 }
 
 #[derive(serde::Deserialize)]

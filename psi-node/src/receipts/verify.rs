@@ -3,18 +3,18 @@
 //! The arithmetic is [`ChainVerifier`]'s; this module reads the file line by line, finds that each
 //! line says what the signed bytes say, and names the line and the entry that is wrong.
 
+mod revisions;
+
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use psi_core::receipt::{
-    Body, ChainError, ChainSummary, ChainVerifier, Entry, entry_hash, signature_holds,
-};
-use psi_core::spec::JobSpec;
+use psi_core::receipt::{ChainError, ChainSummary, ChainVerifier, entry_hash, signature_holds};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{FORMAT, collaboration_line, end_line, end_text, entry_line};
+use self::revisions::{check_revision, read_revisions};
+use super::{end_line, end_text, entry_line};
 use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -171,66 +171,6 @@ pub fn compare(one: &VerifiedLog, other: &VerifiedLog) -> Result<(), UserError> 
         );
     }
     Ok(())
-}
-
-/// The revisions in the first line: each signed by both members, each following on the one before.
-fn read_revisions(lines: &Lines<'_>, text: &str) -> Result<Vec<Collaboration>, UserError> {
-    let line: Value = serde_json::from_str(text).unwrap_or(Value::Null);
-    if line["format"] != FORMAT {
-        return Err(lines.bad_file());
-    }
-    let mut revisions: Vec<Collaboration> = Vec::new();
-    for document in line["documents"].as_array().into_iter().flatten() {
-        let document = document.as_str().unwrap_or_default();
-        let collab = Collaboration::parse(document, lines.path).map_err(|e| {
-            lines.wrong(&format!(
-                "the collaboration document is malformed: {}",
-                e.what
-            ))
-        })?;
-        collab
-            .verify()
-            .map_err(|e| lines.wrong(&format!("the collaboration document: {e}")))?;
-        match revisions.last() {
-            Some(before) => collab
-                .follows(before)
-                .map_err(|e| lines.wrong(&format!("the collaboration documents: {e}")))?,
-            None if collab.link().is_some() => {
-                return Err(lines.wrong("its first document is not revision 1"));
-            }
-            None => {}
-        }
-        revisions.push(collab);
-    }
-    let id = revisions.first().map(Collaboration::id).unwrap_or_default();
-    if !says(text, &collaboration_line(&id, &revisions)) {
-        return Err(lines.wrong("the line does not say what the signed documents say"));
-    }
-    Ok(revisions)
-}
-
-/// A job that was opened names a revision that both members signed.
-fn check_revision(
-    lines: &Lines<'_>,
-    revisions: &[Collaboration],
-    seq: u64,
-    entry: &Entry,
-) -> Result<(), UserError> {
-    let Body::Opened { spec, .. } = &entry.body else {
-        return Ok(());
-    };
-    // An entry that decoded holds a specification that decodes.
-    let named = JobSpec::decode(spec).map(|spec| spec.revision);
-    let known = named.is_ok_and(|named| {
-        revisions
-            .iter()
-            .any(|revision| revision.revision_hash() == named)
-    });
-    if known {
-        return Ok(());
-    }
-    let what = "its job names a revision of the collaboration that is not in the first line";
-    Err(lines.wrong_entry(seq, what))
 }
 
 fn check_entry(
