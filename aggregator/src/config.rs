@@ -60,6 +60,20 @@ pub struct TableConfig {
     /// Who may get a result about the table.
     #[serde(default)]
     pub result: ResultTo,
+    /// Whether the owner approves each job that the rules allow.
+    #[serde(default)]
+    pub approval: Approval,
+}
+
+/// Who decides about a job that the rules of a table allow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Approval {
+    /// The rules alone.
+    #[default]
+    Auto,
+    /// The owner, for each run.
+    Manual,
 }
 
 /// One `[[table.NAME.key]]` section: a join key that queries may use.

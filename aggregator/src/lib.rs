@@ -32,7 +32,7 @@ mod value;
 
 pub use catalog::Catalog;
 pub use config::{
-    AggregateConfig, AggregateFunction, DomainValue, EngineOptions, KeyConfig, ResultTo,
+    AggregateConfig, AggregateFunction, Approval, DomainValue, EngineOptions, KeyConfig, ResultTo,
     TableConfig, TableConfigs,
 };
 pub use error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};

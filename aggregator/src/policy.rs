@@ -160,7 +160,7 @@ mod tests {
     use super::{Question, evaluate};
     use std::collections::BTreeMap;
 
-    use crate::config::{KeyConfig, ResultTo, TableConfig};
+    use crate::config::{Approval, KeyConfig, ResultTo, TableConfig};
     use psi_core::Code;
     use psi_core::identifier::IdentifierKind;
 
@@ -184,6 +184,7 @@ mod tests {
             aggregate: BTreeMap::new(),
             owner_may_receive: false,
             result: ResultTo::Requester,
+            approval: Approval::Auto,
         }
     }
 

@@ -64,6 +64,10 @@ pub const ENTRY_BYTES_MAX: usize = 112 * 1024;
 /// Bytes of an owner's statement on a receipt log.
 pub const STATEMENT_BYTES_MAX: usize = 2 * 1024;
 
+/// Questions of one collaboration that wait for an owner's approval at once. Each is a row in the
+/// node's state that a peer can make.
+pub const APPROVALS_PENDING_MAX: usize = 64;
+
 /// Running jobs that one side may name while settling; a node never runs more at once.
 pub const LIVE_JOBS_MAX: usize = 64;
 

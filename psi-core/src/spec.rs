@@ -86,6 +86,8 @@ pub struct Half {
 pub struct Agreement {
     /// The collaboration both have signed.
     pub collab_id: [u8; 32],
+    /// The hash of the revision of its document under which the job runs.
+    pub revision: [u8; 32],
     /// The canonical query; the requester's own literals stand in it as `$1`, `$2`, …
     pub query: String,
     /// One commitment per hidden literal, in order of appearance.
@@ -109,6 +111,8 @@ pub struct JobSpec {
     pub version: u16,
     /// See [`Agreement::collab_id`].
     pub collab_id: [u8; 32],
+    /// See [`Agreement::revision`].
+    pub revision: [u8; 32],
     /// See [`Agreement::query`].
     pub query: String,
     /// See [`Agreement::hidden`].
@@ -173,6 +177,7 @@ impl JobSpec {
         Ok(Self {
             version: PROTOCOL_VERSION,
             collab_id: agreement.collab_id,
+            revision: agreement.revision,
             query: agreement.query,
             hidden: agreement.hidden,
             shape: agreement.shape,
@@ -229,6 +234,7 @@ impl JobSpec {
         let derive = |responder_may_receive| {
             let agreement = Agreement {
                 collab_id: spec.collab_id,
+                revision: spec.revision,
                 query: spec.query.clone(),
                 hidden: spec.hidden.clone(),
                 shape: spec.shape.clone(),

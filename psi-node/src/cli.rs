@@ -3,6 +3,7 @@
 //! Commands print what they were asked for on standard output and everything else (errors,
 //! warnings, progress) on standard error, so that scripts can rely on standard output.
 
+pub mod approvals;
 pub mod check;
 pub mod collab;
 pub mod completions;
@@ -48,7 +49,7 @@ pub enum Command {
     Init(init::InitArgs),
     /// Print the node's id, its public key
     Id(id::IdArgs),
-    /// Make, sign and join collaborations
+    /// Make, sign, join and revise collaborations
     #[command(subcommand)]
     Collab(collab::CollabCommand),
     /// Check the configuration and the data against each other; needs no peer
@@ -60,6 +61,9 @@ pub enum Command {
     /// Show and cancel jobs
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
+    /// Decide about questions that wait for this node's owner
+    #[command(subcommand)]
+    Approvals(approvals::ApprovalsCommand),
     /// Show, export and verify receipts
     #[command(subcommand)]
     Receipts(receipts::ReceiptsCommand),
@@ -101,6 +105,7 @@ impl Command {
             Self::Serve(args) => serve::run(&args),
             Self::Query(args) => query::run(args),
             Self::Jobs(command) => jobs::run(command),
+            Self::Approvals(command) => approvals::run(command),
             Self::Receipts(command) => receipts::run(command),
             Self::Demo(args) => demo::run(args),
             Self::Completions(args) => completions::run(&args),
@@ -115,6 +120,7 @@ impl Command {
             Self::Collab(command) => ErrorStyle::of(command.format()),
             Self::Check(args) => ErrorStyle::of(Some(args.format)),
             Self::Jobs(command) => ErrorStyle::of(command.format()),
+            Self::Approvals(command) => ErrorStyle::of(command.format()),
             Self::Receipts(command) => ErrorStyle::of(command.format()),
             Self::Init(_) | Self::Id(_) | Self::Serve(_) | Self::Demo(_) | Self::Completions(_) => {
                 ErrorStyle::Text

@@ -3,8 +3,12 @@
 //! The document is TOML that people read before they sign. What is signed is not the text but the
 //! canonical bytes of what it says, so comments and the order of fields do not matter. A node runs
 //! jobs only for a collaboration that bears both members' valid signatures.
+//!
+//! A changed document is a new revision. It names the collaboration by the hash of its first
+//! revision and the revision before by its hash.
 
 mod document;
+mod revision;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,8 +21,9 @@ use crate::identity::{NodeId, NodeKey};
 
 pub use document::DOCUMENT_BYTES_MAX;
 pub(crate) use document::signature_section;
+pub use revision::{Link, Mode, RevisionError, RevisionHash};
 
-/// The hash that names a collaboration.
+/// Names a collaboration through all its revisions: the hash of the first.
 pub type CollabId = [u8; 32];
 
 /// One member of a collaboration.
@@ -41,6 +46,9 @@ pub struct Member {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collaboration {
     name: String,
+    mode: Mode,
+    /// What ties a later revision to the earlier ones; `None` in the first.
+    link: Option<Link>,
     /// In ascending order of their node ids.
     members: [Member; 2],
     /// In the order of `members`.
@@ -71,6 +79,9 @@ pub enum CollabError {
     /// No signature of a member.
     #[error("the signature of {0} is missing")]
     Unsigned(String),
+    /// A number of a revision without the fields that tie it to the earlier ones, or the reverse.
+    #[error("{0}")]
+    Revision(&'static str),
 }
 
 impl CollabError {
@@ -90,6 +101,11 @@ impl CollabError {
             ),
             Self::Unsigned(name) => {
                 format!("let {name} sign the file with `psi-node collab sign`")
+            }
+            Self::Revision(_) => {
+                "make the next revision with `psi-node collab revise`, and leave `revision`, \
+                 `origin` and `previous` as it writes them"
+                    .into()
             }
         }
     }
@@ -121,6 +137,8 @@ impl Collaboration {
         members.sort_by_key(|member| member.id);
         Ok(Self {
             name: name.to_owned(),
+            mode: Mode::Exact,
+            link: None,
             members,
             signatures: [None; 2],
         })
@@ -163,9 +181,18 @@ impl Collaboration {
         self.members.iter().find(|member| member.id != *id)
     }
 
-    /// The name of what both sign: `SHA-512/256("psi/v1/collab" || canonical bytes)`.
+    /// Names the collaboration, the same in all its revisions.
     #[must_use]
     pub fn id(&self) -> CollabId {
+        match &self.link {
+            None => self.revision_hash(),
+            Some(link) => link.origin,
+        }
+    }
+
+    /// What both sign: `SHA-512/256("psi/v1/collab" || canonical bytes)`.
+    #[must_use]
+    pub fn revision_hash(&self) -> RevisionHash {
         Sha512_256::new()
             .chain_update(b"psi/v1/collab")
             .chain_update(self.canonical())
@@ -174,7 +201,8 @@ impl Collaboration {
     }
 
     /// The canonical bytes, signatures left out: the name, then per member in ascending order of
-    /// ids the name, the id, the address and two flags. Texts carry a 32-bit length.
+    /// ids the name, the id, the address and two flags. Texts carry a 32-bit length. What follows
+    /// is left out where it says the least: in the first revision, in exact mode.
     #[must_use]
     pub fn canonical(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -185,12 +213,19 @@ impl Collaboration {
             push_text(&mut bytes, &member.address.to_string());
             bytes.extend_from_slice(&[u8::from(member.may_query), u8::from(member.may_receive)]);
         }
+        if self.link.is_some() || self.mode != Mode::Exact {
+            bytes.extend_from_slice(&self.revision().to_be_bytes());
+            bytes.push(self.mode.number());
+            let link = self.link.as_ref();
+            bytes.extend_from_slice(&link.map_or([0; 32], |link| link.origin));
+            bytes.extend_from_slice(&link.map_or([0; 32], |link| link.previous));
+        }
         bytes
     }
 
-    /// What a member signs: `"psi/v1/collab-sign" || id`.
+    /// What a member signs: `"psi/v1/collab-sign" || revision hash`.
     fn signing_text(&self) -> Vec<u8> {
-        [b"psi/v1/collab-sign".as_slice(), &self.id()].concat()
+        [b"psi/v1/collab-sign".as_slice(), &self.revision_hash()].concat()
     }
 
     /// The signature of the member that `key` belongs to, or `None` if it belongs to neither.

@@ -17,6 +17,7 @@ use crate::durable_file;
 use crate::error::UserError;
 use crate::identity::KEY_FILE;
 use crate::memory;
+use crate::span::Span;
 
 /// Larger than any configuration made by hand.
 const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -60,6 +61,9 @@ pub struct NodeConfig {
     /// Threads of the data engine; 0 takes one per processor.
     #[serde(default)]
     pub engine_threads: usize,
+    /// How long a question waits for the owner's approval, and how long a decision stands.
+    #[serde(default = "default_approval_expires")]
+    pub approval_expires: Span,
     /// The tables this node serves: nothing that is not listed here can be asked for.
     #[serde(default)]
     pub table: TableConfigs,
@@ -79,6 +83,9 @@ const fn default_timeout_s() -> u64 {
 }
 const fn default_identities_max() -> u64 {
     100_000_000
+}
+const fn default_approval_expires() -> Span {
+    Span::hours(24)
 }
 const fn default_memory_limit() -> ByteSize {
     ByteSize::mib(512)

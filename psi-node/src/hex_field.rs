@@ -14,6 +14,16 @@ pub fn array<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<[u8; 
     Ok(bytes)
 }
 
+/// Reads exactly `N` bytes, for a field that may be left out.
+///
+/// # Errors
+/// As [`array()`].
+pub fn optional_array<'de, D: Deserializer<'de>, const N: usize>(
+    from: D,
+) -> Result<Option<[u8; N]>, D::Error> {
+    array(from).map(Some)
+}
+
 /// Reads any number of bytes.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 //! [`settle_all`]; nothing here opens sockets or decides policy.
 
 mod answer;
+mod approval;
 mod chain;
 mod exchange;
 mod failure;
@@ -39,7 +40,7 @@ use self::chain::Chain;
 use self::link::Link;
 use self::registry::Registry;
 use self::settle::Settlement;
-use crate::collab::{Collaboration, Member};
+use crate::collab::{Collaboration, Member, Mode};
 use crate::config::NodeConfig;
 use crate::identity::{NodeId, NodeKey};
 use crate::lists::Lists;
@@ -102,6 +103,23 @@ impl JobContext {
         }
     }
 
+    /// Refuses a mode that this version does not run.
+    fn check_mode(collab: &Collaboration) -> Result<(), Failure> {
+        if collab.mode() == Mode::Exact {
+            return Ok(());
+        }
+        Err(Failure::OwnRefusal(Refusal {
+            code: Code::Unavailable,
+            rule: format!("collaboration.{}.mode", collab.name()),
+            sentence: format!(
+                "`{}` is in mode `{}`, and this version runs jobs in mode `exact` alone",
+                collab.name(),
+                collab.mode()
+            ),
+            remedy: "both members can sign a revision that says `mode = \"exact\"`".into(),
+        }))
+    }
+
     /// Loads and checks a table again if its files changed.
     async fn refresh(&self, table: &str) -> Result<(), Failure> {
         let (catalog, table) = (self.catalog.clone(), table.to_owned());
@@ -158,6 +176,9 @@ impl JobContext {
     }
 
     async fn settle_once(&self, collab: &Collaboration) -> Result<(), Failure> {
+        // A revision that was joined meanwhile may say another address.
+        let now = self.state.collab_by_id(&collab.id())?;
+        let collab = now.as_ref().unwrap_or(collab);
         let peer = collab.peer_of(&self.key.id());
         let Some(peer) = peer else { return Ok(()) };
         let chain = self.chain(collab, peer.id);

@@ -9,6 +9,7 @@
 //! | [`cli`] | the command line: one module per command |
 //! | [`config`], [`identity`], [`collab`] | what a node is, who it is, whom it works with |
 //! | [`state`], [`receipts`] | what survives a crash, and how others check it |
+//! | [`span`] | spans of time in configurations |
 //! | [`runs`] | lists that outgrow memory, as files |
 //! | [`net`] | connections with pinned peers, and frames on streams |
 //! | [`job`] | what a job does, from query to receipt |
@@ -32,6 +33,7 @@ pub mod memory;
 pub mod net;
 pub mod receipts;
 pub mod runs;
+pub mod span;
 pub mod state;
 pub mod threads;
 

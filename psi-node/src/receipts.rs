@@ -1,6 +1,6 @@
 //! Receipt logs outside the state: the file that members give to auditors (Spec 07 §9).
 //!
-//! JSON Lines. The first line holds the signed collaboration document, each further line one entry,
+//! JSON Lines. The first line holds the signed revisions of the collaboration's document, each further line one entry,
 //! the last one the exporting node's signature over how many entries there are. Every entry stands
 //! twice on its line: as the hexadecimal bytes that both members signed, and as fields for people;
 //! verification makes the fields from the bytes again and compares.
@@ -18,14 +18,15 @@ use crate::state::StoredEntry;
 /// Names the format in the first line.
 pub const FORMAT: &str = "glovebox-receipts-1";
 
-/// The first line.
+/// The first line: all revisions that the member has joined, the first one first.
 #[must_use]
-pub fn collaboration_line(collab: &Collaboration) -> Value {
+pub fn collaboration_line(id: &CollabId, revisions: &[Collaboration]) -> Value {
+    let documents: Vec<String> = revisions.iter().map(Collaboration::to_toml).collect();
     json!({
         "type": "collaboration",
         "format": FORMAT,
-        "id": hex::encode(collab.id()),
-        "document": collab.to_toml(),
+        "id": hex::encode(id),
+        "documents": documents,
     })
 }
 
@@ -130,6 +131,7 @@ pub fn says(collab: &Collaboration, entry: &Entry) -> Value {
 fn job(spec: &JobSpec) -> Value {
     let mut job = json!({
         "job_id": hex::encode(spec.job_id()),
+        "revision": hex::encode(spec.revision),
         "query": spec.query,
         "hidden_literals": spec.hidden.len(),
         "counts": if spec.shape.rows { "rows" } else { "identities" },

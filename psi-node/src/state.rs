@@ -6,6 +6,7 @@
 //!
 //! Methods are synchronous. Statements about one thing live in the module named for it.
 
+mod approvals;
 mod collabs;
 mod jobs;
 mod ledger;
@@ -22,9 +23,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
+use crate::collab::RevisionError;
 use crate::error::UserError;
 use crate::exit::Exit;
 
+pub use approvals::{Approval, ApprovalState, Question, Standing};
 pub use collabs::Joined;
 pub use jobs::{JobRecord, JobRole, JobState};
 pub use ledger::Debit;
@@ -74,6 +77,9 @@ pub enum StateError {
     /// Another collaboration has the name.
     #[error("another collaboration named `{0}` was joined before")]
     NameTaken(String),
+    /// A document that is not the revision which comes next.
+    #[error("{0}")]
+    Revision(#[from] RevisionError),
     /// No such collaboration.
     #[error("this node has not joined that collaboration")]
     UnknownCollab,
@@ -83,6 +89,20 @@ pub enum StateError {
     /// More than one job begins with these digits.
     #[error("more than one job begins with `{0}`")]
     AmbiguousJob(String),
+    /// No such request for approval.
+    #[error("there is no request for approval `{0}`")]
+    UnknownApproval(String),
+    /// More than one request begins with these digits.
+    #[error("more than one request for approval begins with `{0}`")]
+    AmbiguousApproval(String),
+    /// The request is past deciding.
+    #[error("the request `{id}` is {state} and cannot be decided any more")]
+    Decided {
+        /// The request.
+        id: String,
+        /// What it is.
+        state: ApprovalState,
+    },
     /// An entry that does not continue the log.
     #[error("a receipt entry does not continue the log: {0}")]
     OutOfPlace(&'static str),
@@ -130,6 +150,14 @@ impl From<StateError> for UserError {
                 Exit::BadInput,
                 "see it with `psi-node collab show`; make the new collaboration under another name",
             ),
+            StateError::Revision(revision) => return Self::bad_input(what, revision.remedy()),
+            StateError::UnknownApproval(_) => {
+                (Exit::BadInput, "list them with `psi-node approvals list`")
+            }
+            StateError::Decided { .. } => (
+                Exit::BadInput,
+                "a decision stands until it was used or expires; the other member can ask again",
+            ),
             StateError::UnknownCollab => (
                 Exit::BadInput,
                 "list them with `psi-node collab list`; join one with `psi-node collab join`",
@@ -137,7 +165,9 @@ impl From<StateError> for UserError {
             StateError::UnknownJob(_) => {
                 (Exit::BadInput, "list the jobs with `psi-node jobs list`")
             }
-            StateError::AmbiguousJob(_) => (Exit::BadInput, "give more digits"),
+            StateError::AmbiguousJob(_) | StateError::AmbiguousApproval(_) => {
+                (Exit::BadInput, "give more digits")
+            }
             StateError::OutOfPlace(_) | StateError::JobReused | StateError::NotOpen => {
                 (Exit::ReceiptsWrong, "compare both members' exported logs")
             }

@@ -196,8 +196,14 @@ impl Node {
 
     /// Starts a query without waiting for it.
     pub(crate) fn query_in_background(&self, sql: &str) -> Background {
+        self.query_in_background_with(&[], sql)
+    }
+
+    /// Starts a query with further arguments without waiting for it.
+    pub(crate) fn query_in_background_with(&self, more: &[&str], sql: &str) -> Background {
         let child = Command::new(BINARY)
             .args(["query", "--collab", "test", "--format", "json", sql])
+            .args(more)
             .args(["--config", &self.config()])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -284,6 +290,26 @@ impl World {
         let world = Self { a, b, dir };
         world.collaborate(&[]);
         world
+    }
+
+    /// Makes the next revision of the collaboration from what anna has joined, changed by `edit`,
+    /// and lets both sign it. Nobody has joined it yet.
+    pub(crate) fn revise(&self, edit: impl FnOnce(String) -> String) -> String {
+        let mut number = 2;
+        let path = |number| self.dir.path().join(format!("test-{number}.toml"));
+        while path(number).exists() {
+            number += 1;
+        }
+        let file = path(number).to_str().unwrap().to_owned();
+        self.a
+            .run(&["collab", "revise", "test", "-o", &file])
+            .expect(0);
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, edit(text)).unwrap();
+        for node in [&self.a, &self.b] {
+            node.run(&["collab", "sign", &file]).expect(0);
+        }
+        file
     }
 
     /// Makes, signs and joins the collaboration; `more` are further arguments of `collab new`.

@@ -117,6 +117,7 @@ impl Stage {
             key,
             conn,
             collab_id: collab.id(),
+            revision: collab.revision_hash(),
             victim: self.victim(),
             query,
             shape,
@@ -130,6 +131,7 @@ pub(crate) struct Bert {
     key: Arc<NodeKey>,
     conn: PeerConnection,
     collab_id: [u8; 32],
+    revision: [u8; 32],
     victim: NodeId,
     query: &'static str,
     shape: Shape,
@@ -171,6 +173,7 @@ impl Bert {
         Proposal {
             version: PROTOCOL_VERSION,
             collab_id: self.collab_id,
+            revision: self.revision,
             query: self.query.into(),
             hidden: Vec::new(),
             recipients: Recipients::Requester,
@@ -189,6 +192,7 @@ impl Bert {
         };
         let agreement = Agreement {
             collab_id: self.collab_id,
+            revision: self.revision,
             query: self.query.into(),
             hidden: Vec::new(),
             shape: self.shape.clone(),
@@ -275,6 +279,7 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
             Code::UnknownCollaboration,
             Box::new(|p| p.collab_id = [8; 32]),
         ),
+        (Code::RevisionDiffers, Box::new(|p| p.revision = [8; 32])),
         (
             Code::RecipientNotAllowed,
             Box::new(|p| p.recipients = Recipients::Both),
@@ -619,6 +624,7 @@ async fn answer_job(
     half.facts.member = "bert".into();
     let agreement = Agreement {
         collab_id: proposal.collab_id,
+        revision: proposal.revision,
         query: proposal.query,
         hidden: proposal.hidden,
         shape: Shape::count_rows(),

@@ -7,6 +7,7 @@
 
 mod aircraft;
 mod answers;
+mod approvals;
 mod crash;
 mod harness;
 mod hostile;
@@ -18,6 +19,7 @@ mod random;
 mod receipts;
 mod recipients;
 mod refusals;
+mod revisions;
 mod secrets;
 mod shop;
 mod spill;

@@ -39,6 +39,7 @@ pub(crate) async fn agree(asking: &Catalog, asked: &Catalog, sql: &str) -> Resul
     assert_eq!(request.output, response.output);
     let agreement = |output: &OutputPlan| Agreement {
         collab_id: [1; 32],
+        revision: [5; 32],
         query: request.canonical.clone(),
         hidden: vec![[0; 64]; request.hidden.len()],
         shape: output.shape.clone(),

@@ -110,6 +110,8 @@ pub struct Proposal {
     pub version: u16,
     /// The collaboration under which it asks.
     pub collab_id: [u8; 32],
+    /// The hash of the revision of its document that it has joined.
+    pub revision: [u8; 32],
     /// The canonical query.
     pub query: String,
     /// Commitments to its hidden literals.

@@ -68,6 +68,7 @@ fn spec_between(
     };
     let agreement = Agreement {
         collab_id,
+        revision: [5; 32],
         query: "SELECT COUNT(*)".into(),
         hidden: Vec::new(),
         shape: Shape::count_rows(),

@@ -93,6 +93,7 @@ impl Side {
 fn spec_of(requester: &Side, responder: &Side, recipients: Recipients) -> JobSpec {
     let agreement = Agreement {
         collab_id: [1; 32],
+        revision: [5; 32],
         query: "SELECT COUNT(*)".into(),
         hidden: Vec::new(),
         shape: Shape::count_identities(),

@@ -15,6 +15,7 @@ use crate::receipt::{Body, Entry};
 fn agreement() -> Agreement {
     Agreement {
         collab_id: [1; 32],
+        revision: [5; 32],
         query: "SELECT COUNT(*) FROM a.t JOIN b.t ON a.t.k = b.t.k WHERE a.t.c > $1".into(),
         hidden: vec![[2; 64]],
         shape: Shape::count_rows(),
@@ -426,6 +427,7 @@ fn the_largest_specification_fits_every_message_and_entry() {
     let proposal = Control::Propose(Proposal {
         version: spec.version,
         collab_id: spec.collab_id,
+        revision: spec.revision,
         query: spec.query.clone(),
         hidden: spec.hidden.clone(),
         recipients: spec.recipients,

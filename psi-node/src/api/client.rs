@@ -16,7 +16,10 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::socket::SocketPath;
-use super::types::{CollabList, ErrorBody, Event, JobInfo, JobRef, NewJob, NodeInfo};
+use super::types::{
+    ApprovalInfo, ApprovalList, CollabList, Decision, ErrorBody, Event, JobInfo, JobRef, NewJob,
+    NodeInfo,
+};
 use crate::error::UserError;
 use crate::exit::Exit;
 
@@ -62,6 +65,33 @@ impl Client {
     /// As [`Self::new_job`]; also if the job is not running.
     pub async fn cancel(&self, id: &str) -> Result<JobRef, UserError> {
         self.call(Method::DELETE, &job_path(id)?, None::<&()>).await
+    }
+
+    /// The requests for approval, those that wait first.
+    ///
+    /// # Errors
+    /// As [`Self::new_job`].
+    pub async fn approvals(&self, limit: u32) -> Result<ApprovalList, UserError> {
+        let path = format!("/v1/approvals?limit={limit}");
+        self.call(Method::GET, &path, None::<&()>).await
+    }
+
+    /// A request for approval by its id, or its first digits.
+    ///
+    /// # Errors
+    /// As [`Self::new_job`].
+    pub async fn approval(&self, id: &str) -> Result<ApprovalInfo, UserError> {
+        let path = approval_path(id)?;
+        self.call(Method::GET, &path, None::<&()>).await
+    }
+
+    /// Decides about a request.
+    ///
+    /// # Errors
+    /// As [`Self::new_job`]; also if the request is past deciding.
+    pub async fn decide(&self, id: &str, decision: &Decision) -> Result<ApprovalInfo, UserError> {
+        self.call(Method::POST, &approval_path(id)?, Some(decision))
+            .await
     }
 
     /// What the node is.
@@ -201,15 +231,32 @@ impl Events {
     }
 }
 
-/// The path of a job; an id has nothing in it that a path would have to escape.
+/// The path of a job.
 fn job_path(id: &str) -> Result<String, UserError> {
-    if id.is_empty() || id.len() > 128 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(UserError::bad_input(
+    match digits(id) {
+        Some(digits) => Ok(format!("/v1/jobs/{digits}")),
+        None => Err(UserError::bad_input(
             "a job is named by hexadecimal digits",
             "list the jobs with `psi-node jobs list`",
-        ));
+        )),
     }
-    Ok(format!("/v1/jobs/{}", id.to_ascii_lowercase()))
+}
+
+/// The path of a request for approval.
+fn approval_path(id: &str) -> Result<String, UserError> {
+    match digits(id) {
+        Some(digits) => Ok(format!("/v1/approvals/{digits}")),
+        None => Err(UserError::bad_input(
+            "a request for approval is named by hexadecimal digits",
+            "list them with `psi-node approvals list`",
+        )),
+    }
+}
+
+/// An id, which has nothing in it that a path would have to escape.
+fn digits(id: &str) -> Option<String> {
+    let fits = (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    fits.then(|| id.to_ascii_lowercase())
 }
 
 /// The body of a success, or the error that the daemon gave.

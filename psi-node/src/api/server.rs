@@ -3,6 +3,9 @@
 //! Handlers translate between JSON and the daemon; they decide nothing. Bodies are bounded, errors
 //! are JSON, and following a job costs one line in memory however slow the reader is.
 
+mod approvals;
+mod collabs;
+
 use std::convert::Infallible;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -26,8 +29,7 @@ use tokio::sync::mpsc;
 
 use super::socket::SocketPath;
 use super::types::{
-    CollabInfo, CollabList, ErrorBody, Event, JobInfo, JobList, JobRef, KeyInfo, MemberInfo,
-    NewJob, NodeInfo, TableInfo,
+    ErrorBody, Event, JobInfo, JobList, JobRef, KeyInfo, NewJob, NodeInfo, TableInfo,
 };
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -81,10 +83,15 @@ pub async fn serve(
 fn router(ctx: Arc<JobContext>) -> Router {
     Router::new()
         .route("/v1/node", get(node))
-        .route("/v1/collaborations", get(collaborations))
+        .route("/v1/collaborations", get(collabs::list))
         .route("/v1/jobs", get(jobs).post(new_job))
         .route("/v1/jobs/{id}", get(job).delete(cancel))
         .route("/v1/jobs/{id}/events", get(events))
+        .route("/v1/approvals", get(approvals::list))
+        .route(
+            "/v1/approvals/{id}",
+            get(approvals::show).post(approvals::decide),
+        )
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_path)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -103,8 +110,11 @@ impl IntoResponse for Failed {
 impl From<StateError> for Failed {
     fn from(error: StateError) -> Self {
         let status = match &error {
-            StateError::UnknownJob(_) => StatusCode::NOT_FOUND,
-            StateError::AmbiguousJob(_) => StatusCode::BAD_REQUEST,
+            StateError::UnknownJob(_) | StateError::UnknownApproval(_) => StatusCode::NOT_FOUND,
+            StateError::AmbiguousJob(_) | StateError::AmbiguousApproval(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            StateError::Decided { .. } => StatusCode::CONFLICT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self(status, error.into())
@@ -165,31 +175,6 @@ async fn node(Injected(ctx): Context) -> Result<Response, Failed> {
     Ok(json(StatusCode::OK, &info))
 }
 
-async fn collaborations(Injected(ctx): Context) -> Result<Response, Failed> {
-    let mut collaborations = Vec::new();
-    for collab in ctx.state.collabs()? {
-        let id = collab.id();
-        collaborations.push(CollabInfo {
-            name: collab.name().to_owned(),
-            id: hex::encode(id),
-            members: collab.members().iter().map(member_info).collect(),
-            jobs_debited: ctx.state.jobs_debited(&id)?,
-            broken: ctx.state.chain_broken(&id)?,
-        });
-    }
-    Ok(json(StatusCode::OK, &CollabList { collaborations }))
-}
-
-fn member_info(member: &crate::collab::Member) -> MemberInfo {
-    MemberInfo {
-        name: member.name.clone(),
-        id: member.id.to_string(),
-        address: member.address.to_string(),
-        may_query: member.may_query,
-        may_receive: member.may_receive,
-    }
-}
-
 #[derive(serde::Deserialize)]
 struct ListQuery {
     limit: Option<u32>,
@@ -242,17 +227,22 @@ fn job_info(ctx: &JobContext, record: JobRecord) -> JobInfo {
     }
 }
 
-async fn new_job(
-    Injected(ctx): Context,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Failed> {
-    let body = body.map_err(|error| {
+/// The body of a request, if it was not too long.
+fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Failed> {
+    body.map_err(|error| {
         let remedy = format!("send one JSON object of at most {BODY_BYTES_MAX} bytes");
         Failed(
             error.status(),
             UserError::bad_input(error.body_text(), remedy),
         )
-    })?;
+    })
+}
+
+async fn new_job(
+    Injected(ctx): Context,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failed> {
+    let body = whole(body)?;
     let NewJob {
         collab,
         sql,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::job::registry::{Ended, Snapshot};
+use crate::state::Approval;
 
 /// `POST /v1/jobs`: what an analyst asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +95,84 @@ pub enum Event {
     Ended(Box<Ended>),
 }
 
+/// `GET /v1/approvals`: those that wait first, then the newest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalList {
+    /// The requests.
+    pub approvals: Vec<ApprovalInfo>,
+}
+
+/// A question that this node's owner approves or denies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalInfo {
+    /// 16 hexadecimal digits.
+    pub id: String,
+    /// `pending`, `approved`, `denied`, `used` or `expired`.
+    pub state: String,
+    /// The collaboration's name.
+    pub collab: String,
+    /// The member that asks.
+    pub asker: String,
+    /// This node's table.
+    pub table: String,
+    /// The canonical query. A literal that the asker hides stands in it as `$1`, `$2`, …
+    pub query: String,
+    /// Who is to get the result: `requester` or `both`.
+    pub recipients: String,
+    /// Registered sizes, and those of the lists if both halves are known.
+    pub sizes: serde_json::Value,
+    /// The rules that allowed the question.
+    pub rules: Vec<String>,
+    /// How often it was asked.
+    pub asked: u64,
+    /// When it was asked first, in seconds since 1970.
+    pub requested_unix: i64,
+    /// When the request or the decision lapses.
+    pub expires_unix: i64,
+    /// When the owner decided.
+    pub decided_unix: Option<i64>,
+    /// The owner's words about a refusal. They stay on this node.
+    pub reason: Option<String>,
+    /// The job that used the approval.
+    pub job_id: Option<String>,
+}
+
+impl From<Approval> for ApprovalInfo {
+    fn from(approval: Approval) -> Self {
+        let question = approval.question;
+        Self {
+            id: approval.id,
+            state: approval.state.as_str().into(),
+            collab: question.collab,
+            asker: question.asker,
+            table: question.table,
+            query: question.query,
+            recipients: question.recipients,
+            sizes: serde_json::from_str(&question.sizes).unwrap_or_default(),
+            rules: serde_json::from_str(&question.rules).unwrap_or_default(),
+            asked: approval.asked,
+            requested_unix: approval.requested_unix,
+            expires_unix: approval.expires_unix,
+            decided_unix: approval.decided_unix,
+            reason: approval.reason,
+            job_id: approval.job_id.map(hex::encode),
+        }
+    }
+}
+
+/// `POST /v1/approvals/{id}`: what the owner decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Decision {
+    /// One run may take place.
+    Approve,
+    /// None may.
+    Deny {
+        /// Why, for this node's own log.
+        reason: Option<String>,
+    },
+}
+
 /// `GET /v1/node`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeInfo {
@@ -153,6 +232,15 @@ pub struct CollabInfo {
     pub name: String,
     /// Its id, in hexadecimal.
     pub id: String,
+    /// The number of the revision in force.
+    #[serde(default)]
+    pub revision: u32,
+    /// That revision's hash, in hexadecimal.
+    #[serde(default)]
+    pub revision_hash: String,
+    /// How its jobs protect their answers: `exact` or `dp`.
+    #[serde(default)]
+    pub mode: String,
     /// Its members.
     pub members: Vec<MemberInfo>,
     /// Jobs that were opened and therefore charged.

@@ -1,15 +1,15 @@
-//! `psi-node collab`: make, sign and join collaborations.
+//! `psi-node collab`: make, sign, join and revise collaborations.
 
-use std::fmt::Write as _;
+mod show;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use super::ConfigArg;
-use super::output::{self, Format, Table};
-use crate::collab::{Collaboration, Member, signature_section};
+use super::output::{self, Format};
+use crate::collab::{Collaboration, Member, Mode, signature_section};
 use crate::durable_file;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -23,8 +23,10 @@ pub enum CollabCommand {
     New(NewArgs),
     /// Add this node's signature to a document
     Sign(FileArgs),
-    /// Check all signatures and take the collaboration into this node's state
+    /// Check all signatures and take the collaboration, or its next revision, into this node's state
     Join(FileArgs),
+    /// Write the next, unsigned revision of a joined collaboration, to be edited and signed
+    Revise(ReviseArgs),
     /// List the collaborations this node has joined
     List(ListArgs),
     /// Show one collaboration this node has joined
@@ -46,9 +48,25 @@ pub struct NewArgs {
     /// A member that may not receive results (repeatable)
     #[arg(long, value_name = "NAME")]
     pub no_receive: Vec<String>,
+    /// How jobs protect their answers
+    #[arg(long, value_enum, default_value_t)]
+    pub mode: Mode,
     /// Where to write the document
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+}
+
+/// Arguments of `collab revise`.
+#[derive(Debug, Args)]
+pub struct ReviseArgs {
+    /// The collaboration's name
+    pub name: String,
+    /// Where to write the document
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// The node.
+    #[command(flatten)]
+    pub config: ConfigArg,
 }
 
 /// Arguments of `collab sign` and `collab join`.
@@ -78,11 +96,17 @@ pub struct ListArgs {
 pub struct ShowArgs {
     /// The collaboration's name
     pub name: String,
+    /// Print the signed document itself, for a member that lacks it
+    #[arg(long)]
+    pub document: bool,
+    /// The revision; the one in force if it is left out
+    #[arg(long, value_name = "NUMBER")]
+    pub revision: Option<u32>,
     /// The node.
     #[command(flatten)]
     pub config: ConfigArg,
     /// How to print
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, conflicts_with = "document")]
     pub format: Format,
 }
 
@@ -93,7 +117,7 @@ impl CollabCommand {
         match self {
             Self::List(args) => Some(args.format),
             Self::Show(args) => Some(args.format),
-            Self::New(_) | Self::Sign(_) | Self::Join(_) => None,
+            Self::New(_) | Self::Sign(_) | Self::Join(_) | Self::Revise(_) => None,
         }
     }
 }
@@ -107,8 +131,9 @@ pub fn run(command: CollabCommand) -> Result<Exit, UserError> {
         CollabCommand::New(args) => new(&args),
         CollabCommand::Sign(args) => sign(&args),
         CollabCommand::Join(args) => join(&args),
-        CollabCommand::List(args) => list(&args),
-        CollabCommand::Show(args) => show(&args),
+        CollabCommand::Revise(args) => revise(&args),
+        CollabCommand::List(args) => show::list(&args),
+        CollabCommand::Show(args) => show::show(&args),
     }?;
     Ok(Exit::Released)
 }
@@ -139,8 +164,43 @@ fn new(args: &NewArgs) -> Result<(), UserError> {
         )
     })?;
     let collab = Collaboration::new(&args.name, members)
-        .map_err(|e| UserError::bad_input(e.to_string(), e.remedy()))?;
+        .map_err(|e| UserError::bad_input(e.to_string(), e.remedy()))?
+        .with_mode(args.mode);
     let path = &args.output;
+    write_new(path, &collab)?;
+    output::print(&format!(
+        "Wrote {file}\n  id  {id}\nNext: each member runs `psi-node collab sign {file}`, then both \
+         run `psi-node collab join {file}`.\n",
+        file = path.display(),
+        id = hex::encode(collab.id()),
+    ))
+}
+
+fn revise(args: &ReviseArgs) -> Result<(), UserError> {
+    let state = State::open(&args.config.load()?.state_dir())?;
+    let joined = state
+        .collab_by_name(&args.name)?
+        .ok_or(StateError::UnknownCollab)?;
+    let Some(next) = joined.next_revision() else {
+        return Err(UserError::bad_input(
+            "there is no revision after this one",
+            "make a new collaboration with `psi-node collab new`",
+        ));
+    };
+    let path = &args.output;
+    write_new(path, &next)?;
+    output::print(&format!(
+        "Wrote {file}, revision {number} of {name}\nNext: edit it (addresses, may_query, \
+         may_receive, mode); then each member runs `psi-node collab sign {file}`, then both run \
+         `psi-node collab join {file}`.\n",
+        file = path.display(),
+        number = next.revision(),
+        name = next.name(),
+    ))
+}
+
+/// Writes a document where no file is.
+fn write_new(path: &Path, collab: &Collaboration) -> Result<(), UserError> {
     durable_file::create(path, collab.to_toml().as_bytes(), durable_file::PUBLIC).map_err(|e| {
         match e.kind() {
             io::ErrorKind::AlreadyExists => UserError::bad_input(
@@ -149,13 +209,7 @@ fn new(args: &NewArgs) -> Result<(), UserError> {
             ),
             _ => UserError::machine(format!("cannot write {}", path.display()), e),
         }
-    })?;
-    output::print(&format!(
-        "Wrote {file}\n  id  {id}\nNext: each member runs `psi-node collab sign {file}`, then both \
-         run `psi-node collab join {file}`.\n",
-        file = path.display(),
-        id = hex::encode(collab.id()),
-    ))
+    })
 }
 
 const MEMBER_REMEDY: &str = "give two members as --member NAME=ID@IP:PORT; `psi-node id` prints a \
@@ -240,6 +294,11 @@ fn join(args: &FileArgs) -> Result<(), UserError> {
     let (name, id) = (collab.name(), hex::encode(collab.id()));
     output::print(&match joined {
         Joined::New => format!("Joined {name} as {}\n  id  {id}\n", member.name),
+        Joined::Revised => format!(
+            "Joined revision {} of {name}. Jobs that are running keep theirs; new ones need both \
+             members on this revision.\n",
+            collab.revision()
+        ),
         Joined::Already => format!("This node joined {name} before; nothing was changed.\n"),
     })
 }
@@ -259,92 +318,4 @@ fn own_member<'a>(
             "check --config; a node that was made anew has a new id and needs a new collaboration",
         )
     })
-}
-
-fn list(args: &ListArgs) -> Result<(), UserError> {
-    let state = State::open(&args.config.load()?.state_dir())?;
-    let collabs = state.collabs()?;
-    match args.format {
-        Format::Json => {
-            let all: Result<Vec<_>, _> = collabs.iter().map(|c| document(&state, c)).collect();
-            output::print_json(&all?)
-        }
-        Format::Table => {
-            let mut table = Table::new(&["NAME", "MEMBERS", "ENTRIES", "LOG", "ID"]);
-            for collab in &collabs {
-                let members = collab.members().iter().map(|m| m.name.as_str());
-                let head = state.chain_head(&collab.id())?;
-                let log = if state.chain_broken(&collab.id())?.is_some() {
-                    "broken"
-                } else {
-                    "ok"
-                };
-                table.row([
-                    collab.name(),
-                    &members.collect::<Vec<_>>().join(", "),
-                    &head.map_or(0, |head| head.seq + 1).to_string(),
-                    log,
-                    &hex::encode(collab.id()),
-                ]);
-            }
-            output::print(&table.render())
-        }
-    }
-}
-
-fn show(args: &ShowArgs) -> Result<(), UserError> {
-    let state = State::open(&args.config.load()?.state_dir())?;
-    let collab = state
-        .collab_by_name(&args.name)?
-        .ok_or(StateError::UnknownCollab)?;
-    match args.format {
-        Format::Json => output::print_json(&document(&state, &collab)?),
-        Format::Table => {
-            let mut text = format!("{}  {}\n", collab.name(), hex::encode(collab.id()));
-            let mut table = Table::new(&["MEMBER", "ADDRESS", "MAY QUERY", "MAY RECEIVE", "ID"]);
-            for member in collab.members() {
-                table.row([
-                    member.name.as_str(),
-                    &member.address.to_string(),
-                    if member.may_query { "yes" } else { "no" },
-                    if member.may_receive { "yes" } else { "no" },
-                    &member.id.to_string(),
-                ]);
-            }
-            text.push_str(&table.render());
-            let jobs = state.jobs_debited(&collab.id())?;
-            // Writing into a String cannot fail.
-            let _ = writeln!(text, "Jobs opened so far: {jobs}");
-            if let Some(why) = state.chain_broken(&collab.id())? {
-                let _ = writeln!(text, "The receipt log cannot be continued: {why}");
-            }
-            output::print(&text)
-        }
-    }
-}
-
-fn document(state: &State, collab: &Collaboration) -> Result<Value, UserError> {
-    let members: Vec<Value> = collab
-        .members()
-        .iter()
-        .map(|member| {
-            json!({
-                "name": member.name,
-                "id": member.id,
-                "address": member.address,
-                "may_query": member.may_query,
-                "may_receive": member.may_receive,
-            })
-        })
-        .collect();
-    let head = state.chain_head(&collab.id())?;
-    Ok(json!({
-        "name": collab.name(),
-        "id": hex::encode(collab.id()),
-        "members": members,
-        "entries": head.map_or(0, |head| head.seq + 1),
-        "jobs_opened": state.jobs_debited(&collab.id())?,
-        "broken": state.chain_broken(&collab.id())?,
-        "repair_requested": state.chain_repair_requested(&collab.id())?,
-    }))
 }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::ConfigArg;
-use super::output::{self, Format, Table};
+use super::output::{self, Format, Table, shortened};
 use crate::api::client::Client;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -167,12 +167,4 @@ fn document(job: &JobRecord) -> Value {
 fn result_of(job: &JobRecord) -> Value {
     let result = job.result.as_deref().map(serde_json::from_str);
     result.and_then(Result::ok).unwrap_or(Value::Null)
-}
-
-fn shortened(query: &str) -> String {
-    let line = query.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
 }

@@ -1,5 +1,7 @@
 //! `psi-node query`: one question over both members' tables, through the daemon.
 
+mod patience;
+
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -37,6 +39,9 @@ pub struct QueryArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub format: QueryFormat,
+    /// Ask again until an owner has decided, where one approves each run
+    #[arg(long)]
+    pub wait: bool,
     /// Who is to get the result
     #[arg(long, value_enum, default_value_t, value_name = "WHO")]
     pub recipients: ResultFor,
@@ -72,7 +77,13 @@ pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
         .enable_all()
         .build()
         .map_err(|e| UserError::machine("cannot start the runtime", e))?;
-    let ended = runtime.block_on(ask(&client, &job))?;
+    let ended = runtime.block_on(async {
+        if args.wait {
+            patience::ask_until_decided(&client, &job).await
+        } else {
+            ask(&client, &job).await
+        }
+    })?;
     let exit = Exit::from_number(ended.exit).unwrap_or(Exit::Internal);
     print_result(&ended.document, args.format, exit)?;
     Ok(exit)

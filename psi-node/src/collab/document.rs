@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{CollabError, Collaboration, Member};
+use super::{CollabError, Collaboration, Link, Member, Mode};
 use crate::config::{read_text, toml_error};
 use crate::error::UserError;
 use crate::identity::NodeId;
@@ -21,6 +21,16 @@ const SYNTAX_REMEDY: &str =
 #[serde(deny_unknown_fields)]
 struct Document {
     name: String,
+    #[serde(default = "first")]
+    revision: u32,
+    #[serde(default)]
+    mode: Mode,
+    /// The collaboration's id, from revision 2.
+    #[serde(default, deserialize_with = "crate::hex_field::optional_array")]
+    origin: Option<[u8; 32]>,
+    /// The hash of the revision before, from revision 2.
+    #[serde(default, deserialize_with = "crate::hex_field::optional_array")]
+    previous: Option<[u8; 32]>,
     member: Vec<MemberSection>,
     #[serde(default)]
     signature: Vec<SignatureSection>,
@@ -44,6 +54,10 @@ struct SignatureSection {
     member: String,
     #[serde(deserialize_with = "crate::hex_field::array")]
     signature: [u8; 64],
+}
+
+const fn first() -> u32 {
+    1
 }
 
 const fn yes() -> bool {
@@ -83,9 +97,21 @@ impl Collaboration {
     pub fn to_toml(&self) -> String {
         let mut text = format!(
             "# A Glovebox collaboration. Read it, then sign it with `psi-node collab sign`; any\n\
-             # change after that makes signatures invalid.\n\nname = \"{}\"\n",
-            self.name()
+             # change after that makes signatures invalid.\n\nname = \"{}\"\nrevision = {}\nmode = \
+             \"{}\"\n",
+            self.name(),
+            self.revision(),
+            self.mode(),
         );
+        if let Some(link) = self.link() {
+            // Writing into a String cannot fail.
+            let _ = write!(
+                text,
+                "origin = \"{}\"\nprevious = \"{}\"\n",
+                hex::encode(link.origin),
+                hex::encode(link.previous)
+            );
+        }
         for Member {
             name,
             id,
@@ -122,7 +148,24 @@ impl Document {
         let members = members
             .try_into()
             .map_err(|m: Vec<Member>| CollabError::Members(m.len()))?;
-        let mut collab = Collaboration::new(&self.name, members)?;
+        let link = match (self.revision, self.origin, self.previous) {
+            (1, None, None) => None,
+            (2.., Some(origin), Some(previous)) => Some(Link {
+                revision: self.revision,
+                origin,
+                previous,
+            }),
+            (1, ..) => return Err(CollabError::Revision("revision 1 continues no other")),
+            (0, ..) => return Err(CollabError::Revision("revisions are numbered from 1")),
+            _ => {
+                return Err(CollabError::Revision(
+                    "a revision after the first says `origin` and `previous`",
+                ));
+            }
+        };
+        let mut collab = Collaboration::new(&self.name, members)?
+            .with_mode(self.mode)
+            .with_link(link);
         for SignatureSection { member, signature } in self.signature {
             collab.add_signature(&member, signature)?;
         }

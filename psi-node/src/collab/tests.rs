@@ -10,13 +10,18 @@ use super::*;
 pub(crate) fn signed() -> (Collaboration, [NodeKey; 2]) {
     let mut keys = [NodeKey::generate().unwrap(), NodeKey::generate().unwrap()];
     keys.sort_by_key(NodeKey::id);
-    let mut collab = unsigned("summer", &keys);
-    for key in &keys {
+    let collab = sign_all(unsigned("summer", &keys), &keys);
+    (collab, keys)
+}
+
+/// `collab` with the signatures of both keys.
+pub(crate) fn sign_all(mut collab: Collaboration, keys: &[NodeKey; 2]) -> Collaboration {
+    for key in keys {
         let name = collab.member_by_id(&key.id()).unwrap().name.clone();
         let signature = collab.sign(key).unwrap();
         collab.add_signature(&name, signature).unwrap();
     }
-    (collab, keys)
+    collab
 }
 
 /// An unsigned collaboration between `brand` (the first key) and `snowy`.
@@ -48,6 +53,52 @@ fn a_signed_document_survives_its_text_and_verifies() {
     let again = parse(&collab.to_toml()).unwrap();
     assert_eq!(again, collab);
     assert_eq!(again.verify(), Ok(()));
+}
+
+#[test]
+fn a_later_revision_survives_its_text_and_its_fields_belong_together() {
+    let (first, keys) = signed();
+    let second = sign_all(first.next_revision().unwrap().with_mode(Mode::Dp), &keys);
+    let text = second.to_toml();
+    assert_eq!(parse(&text).unwrap(), second);
+    for (old, new) in [
+        ("revision = 2", "revision = 1"),
+        ("revision = 2", "revision = 0"),
+        ("revision = 2\n", ""),
+        ("origin = ", "# "),
+        ("previous = ", "# "),
+    ] {
+        assert!(text.contains(old), "{old}");
+        let error = parse(&text.replacen(old, new, 1)).unwrap_err();
+        assert!(error.what.contains("revision"), "{old}: {}", error.what);
+    }
+    for (old, new) in [
+        ("mode = \"dp\"", "mode = \"exact\""),
+        ("revision = 2", "revision = 3"),
+    ] {
+        let changed = parse(&text.replacen(old, new, 1)).unwrap();
+        assert!(
+            matches!(changed.verify(), Err(CollabError::SignatureInvalid(_))),
+            "{old}"
+        );
+    }
+}
+
+#[test]
+fn a_first_revision_in_exact_mode_signs_nothing_but_its_name_and_members() {
+    let (collab, _) = signed();
+    let bare = collab
+        .to_toml()
+        .replace("revision = 1\nmode = \"exact\"\n", "");
+    let again = parse(&bare).unwrap();
+    assert_eq!(again, collab);
+    assert_eq!(again.verify(), Ok(()));
+    let members = collab.members().iter();
+    let bytes = members.map(|m| 4 + m.name.len() + 32 + 4 + m.address.to_string().len() + 2);
+    assert_eq!(
+        collab.canonical().len(),
+        4 + collab.name().len() + bytes.sum::<usize>()
+    );
 }
 
 #[test]

@@ -26,6 +26,9 @@ pub enum Failure {
     /// This node's own policy says no.
     #[error("{}", .0.sentence)]
     OwnRefusal(Refusal),
+    /// Two jobs wanted the one approval of this node's owner.
+    #[error("the approval {0} was used by another job, or has expired")]
+    ApprovalSpent(String),
     /// The peer's policy says no.
     #[error("the other node refused the query: {0}")]
     PeerRefusal(Code),
@@ -71,6 +74,7 @@ impl Failure {
             Self::PeerRefusal(code) | Self::PeerAborted(code) => *code,
             Self::OwnRefusal(refusal) => refusal.code,
             Self::Receipts(_) => Code::ReceiptsDisagree,
+            Self::ApprovalSpent(_) => Code::ApprovalPending,
             Self::Cancelled => Code::Cancelled,
             Self::Connect(_) => Code::Interrupted,
             Self::Input { .. }
@@ -98,6 +102,18 @@ impl Failure {
         }
     }
 
+    /// Whether this node's owner has to decide about the question first.
+    #[must_use]
+    pub const fn is_pending(&self) -> bool {
+        matches!(
+            self,
+            Self::OwnRefusal(Refusal {
+                code: Code::ApprovalPending,
+                ..
+            })
+        )
+    }
+
     /// How the job ended for this node.
     #[must_use]
     pub const fn state(&self) -> JobState {
@@ -115,7 +131,7 @@ impl Failure {
             | Self::OwnData(_)
             | Self::Result(_)
             | Self::Protocol(psi_core::Error::Limit { .. }) => Exit::BadInput,
-            Self::OwnRefusal(_) => Exit::RefusedByPolicy,
+            Self::OwnRefusal(_) | Self::ApprovalSpent(_) => Exit::RefusedByPolicy,
             Self::PeerRefusal(_) => Exit::RefusedByPeer,
             Self::Connect(_) => Exit::PeerUnreachable,
             Self::Receipts(_) => Exit::ReceiptsWrong,
@@ -152,6 +168,9 @@ impl Failure {
                 .into(),
             Self::OwnData(_) => "run `psi-node check` and mend what it reports".into(),
             Self::State(_) => "check the disk that holds the state folder".into(),
+            Self::ApprovalSpent(_) => {
+                "ask again, so that the owner can decide about one more run".into()
+            }
             Self::Cancelled => "run the query again".into(),
             Self::Internal(_) => "run the query again; if it happens again, report it".into(),
             Self::Protocol(psi_core::Error::Store(error)) => runs::remedy(error.kind).into(),
@@ -209,6 +228,11 @@ fn way_out(code: Code) -> Option<String> {
              `clamp`."
         }
         Code::TooManyJobs => "Try again later.",
+        Code::RevisionDiffers => {
+            "Compare `psi-node collab show` on both sides: the member with the older revision joins \
+             the newer one with `psi-node collab join`; then ask again."
+        }
+        Code::ApprovalPending => "Ask again later; `query --wait` asks until it is decided.",
         _ => return None,
     };
     Some(text.into())

@@ -9,6 +9,7 @@ use psi_core::receipt::{agreement_text, signature_holds};
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
 
+use super::approval::{Asking, Permit};
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::registry::JobHandle;
@@ -82,6 +83,8 @@ pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) 
 /// Own refusals and unreachable peers leave no countersigned entry; the local log keeps them.
 fn note_locally(ctx: &JobContext, failure: &Failure) {
     let kind = match failure {
+        // The request for approval stands in the log once, however often it is repeated.
+        failure if failure.is_pending() => return,
         Failure::OwnRefusal(_) => "refused",
         Failure::Connect(_) => "unreachable",
         _ => return,
@@ -107,10 +110,12 @@ async fn run_request(
     collab.name().clone_into(&mut record.collab);
     ctx.state.job_insert(&record)?;
 
+    JobContext::check_mode(&collab)?;
     let (own, peer) = members(ctx, &collab, request.recipients)?;
     let plan = plan(ctx, request, &own, &peer).await?;
     check_recipients(&plan, request.recipients)?;
     document.columns.clone_from(&plan.output.columns);
+    let permit = ask_owner(ctx, &collab, &plan, request.recipients)?;
     let chain = ctx.chain(&collab, peer.id);
     if ctx.state.chain_repair_requested(&collab.id())?.is_none() {
         chain.check_sound()?;
@@ -122,7 +127,7 @@ async fn run_request(
     ctx.settle_over(&conn, &collab).await?;
 
     let link = Link::new(conn.open_stream().await?);
-    let asked = (plan, request.recipients);
+    let asked = (plan, request.recipients, permit);
     let result = over_link(ctx, job, &conn, link, &collab, asked, document).await;
     let stats = &mut document.stats;
     (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
@@ -188,6 +193,26 @@ fn check_recipients(plan: &RequestPlan, recipients: Recipients) -> Result<(), Fa
     }))
 }
 
+/// Asks this node's own owner, where the own table wants that.
+fn ask_owner(
+    ctx: &JobContext,
+    collab: &Collaboration,
+    plan: &RequestPlan,
+    recipients: Recipients,
+) -> Result<Permit, Failure> {
+    Asking {
+        collab,
+        query: &plan.canonical,
+        hidden: plan.hidden.len(),
+        recipients,
+        requester: &plan.facts,
+        own: &plan.facts,
+        side: &plan.side,
+        spec: None,
+    }
+    .ask(ctx)
+}
+
 /// Plans the query against the table as it is on disk now.
 async fn plan(
     ctx: &JobContext,
@@ -207,7 +232,7 @@ async fn over_link(
     conn: &PeerConnection,
     mut link: Link,
     collab: &Collaboration,
-    asked: (RequestPlan, Recipients),
+    asked: (RequestPlan, Recipients, Permit),
     document: &mut ResultDocument,
 ) -> Result<(JobState, Exit), Failure> {
     let work = async {
@@ -249,7 +274,7 @@ async fn agree(
     link: &mut Link,
     peer: NodeId,
     collab: &Collaboration,
-    (plan, recipients): (RequestPlan, Recipients),
+    (plan, recipients, permit): (RequestPlan, Recipients, Permit),
     document: &mut ResultDocument,
 ) -> Result<Agreed, Failure> {
     let seed = run::fresh_seed()?;
@@ -262,6 +287,7 @@ async fn agree(
     let proposal = Proposal {
         version: PROTOCOL_VERSION,
         collab_id: collab.id(),
+        revision: collab.revision_hash(),
         query: plan.canonical.clone(),
         hidden: hidden.clone(),
         recipients,
@@ -292,6 +318,7 @@ async fn agree(
             "the signature of an accepted job",
         ));
     }
+    permit.spend(ctx, &spec.job_id())?;
     let own = ctx.key.sign(&text);
     link.send(&Control::Agree { signature: own }).await?;
     ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
@@ -329,6 +356,7 @@ pub(super) fn agreement(
     let may_receive = |member: Option<&Member>| member.is_some_and(|member| member.may_receive);
     Agreement {
         collab_id: collab.id(),
+        revision: collab.revision_hash(),
         query: query.to_owned(),
         hidden,
         shape: output.shape.clone(),

@@ -8,6 +8,7 @@ use psi_core::messages::{Control, Proposal};
 use psi_core::receipt::{agreement_text, signature_holds};
 use psi_core::spec::{AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party};
 
+use super::approval::Asking;
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::registry::JobHandle;
@@ -84,6 +85,13 @@ fn record_end(
             (failure.state(), Some(failure))
         }
     };
+    if failure.as_ref().is_some_and(Failure::is_pending) {
+        // It stands among the requests for approval; repeated proposals would fill the list of jobs.
+        if let Err(error) = ctx.state.job_forget(&job.id) {
+            tracing::error!(%error, job = job.id, "a proposal that waits could not be forgotten");
+        }
+        return failure;
+    }
     let detail = failure.as_ref().map(ToString::to_string);
     document.status = state.as_str().into();
     let received = matches!(state, JobState::Released | JobState::Suppressed);
@@ -109,6 +117,8 @@ async fn end_badly(
     failure: &Failure,
 ) {
     match failure {
+        // The request for approval stands in the log once, however often it is repeated.
+        failure if failure.is_pending() => link.end(&Control::Refuse(failure.code())).await,
         Failure::OwnRefusal(refusal) => {
             let text = format!("{}: {}", refusal.rule, refusal.sentence);
             if let Err(error) = ctx.state.local_append(&ctx.key, "refused", &text) {
@@ -148,6 +158,16 @@ fn admit(
         let sentence = "the peer asks under a collaboration that this node has not joined with it";
         return refuse(Code::UnknownCollaboration, "collaboration", sentence);
     };
+    if proposal.revision != collab.revision_hash() {
+        let sentence = format!(
+            "the peer asks under another revision of `{}` than revision {}, which this node has \
+             joined",
+            collab.name(),
+            collab.revision()
+        );
+        return refuse(Code::RevisionDiffers, "collaboration", &sentence);
+    }
+    JobContext::check_mode(&collab)?;
     let requester = collab.member_by_id(&conn.peer);
     if !requester.is_some_and(|member| member.may_query) {
         let sentence = "the collaboration does not let the peer query";
@@ -201,6 +221,17 @@ async fn agree(
     let spec = JobSpec::assemble(agreement, their_half, own_half.clone())
         .map_err(Failure::of_agreement)?;
     ctx.check_sizes(&spec)?;
+    let permit = Asking {
+        collab,
+        query: &spec.query,
+        hidden: spec.hidden.len(),
+        recipients,
+        requester: &spec.requester.facts,
+        own: &plan.facts,
+        side: &plan.side,
+        spec: Some(&spec),
+    }
+    .ask(ctx)?;
     let text = agreement_text(&spec.job_id());
     let own = ctx.key.sign(&text);
     link.send(&Control::Accept {
@@ -217,6 +248,7 @@ async fn agree(
             "the requester's signature",
         ));
     }
+    permit.spend(ctx, &spec.job_id())?;
     ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
     Ok(Agreed {
         collab: collab.clone(),

@@ -47,12 +47,13 @@ pub fn export(
         ));
     };
     // The log may grow meanwhile; the export ends where it ends now.
+    let revisions = state.collab_revisions(&collab.id())?;
     let head = state.chain_head(&collab.id())?;
     let entries = head.as_ref().map_or(0, |head| head.seq.saturating_add(1));
     let head = head.map_or([0; 64], |head| head.hash);
     let signature = key.sign(&end_text(&collab.id(), entries, &head));
     let written = durable_file::replace_with(path, durable_file::PUBLIC, |file| {
-        write_line(file, &collaboration_line(collab))?;
+        write_line(file, &collaboration_line(&collab.id(), &revisions))?;
         let mut seq = 0;
         while seq < entries {
             let batch = state.entries(&collab.id(), seq, BATCH)?;

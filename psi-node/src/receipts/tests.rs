@@ -11,7 +11,7 @@ use psi_core::transcript::Transcripts;
 use super::export::export;
 use super::verify::{VerifiedLog, compare, verify};
 use super::*;
-use crate::collab::tests::signed;
+use crate::collab::tests::{sign_all, signed};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::NodeKey;
@@ -67,6 +67,7 @@ impl Fixture {
     pub(crate) fn job(&self, nonce: u8) -> JobSpec {
         let agreement = Agreement {
             collab_id: self.collab.id(),
+            revision: self.collab.revision_hash(),
             query: "SELECT COUNT(*) …".into(),
             hidden: Vec::new(),
             shape: Shape::count_rows(),
@@ -333,6 +334,31 @@ fn an_entry_signed_anew_by_somebody_else_is_found() {
         "line 6 (entry 4)",
         "the signature of brand does not verify",
     );
+}
+
+#[test]
+fn a_log_over_two_revisions_verifies_and_needs_both_documents() {
+    let mut fixture = Fixture::with_entries();
+    let next = fixture.collab.next_revision().unwrap();
+    let next = sign_all(next, &fixture.keys);
+    fixture.state.collab_join(&next).unwrap();
+    let first = std::mem::replace(&mut fixture.collab, next);
+    let seq = fixture.append(fixture.opened(&fixture.job(3))).seq;
+    let path = fixture.export(0);
+    let log = verify(&path, Some(&first)).unwrap();
+    assert_eq!((log.collab.revision(), log.summary.entries), (2, seq + 1));
+    let result = verify_edited(&path, |lines| {
+        let mut value: Value = serde_json::from_str(&lines[0]).unwrap();
+        value["documents"].as_array_mut().unwrap().pop();
+        lines[0] = value.to_string();
+    });
+    assert_wrong(result, &format!("(entry {seq})"), "names a revision");
+    let result = verify_edited(&path, |lines| {
+        let mut value: Value = serde_json::from_str(&lines[0]).unwrap();
+        value["documents"].as_array_mut().unwrap().remove(0);
+        lines[0] = value.to_string();
+    });
+    assert_wrong(result, "line 1", "is not revision 1");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! The arithmetic is [`ChainVerifier`]'s; this module reads the file line by line, finds that each
 //! line says what the signed bytes say, and names the line and the entry that is wrong.
 
+mod revisions;
+
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -11,7 +13,8 @@ use psi_core::receipt::{ChainError, ChainSummary, ChainVerifier, entry_hash, sig
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{FORMAT, collaboration_line, end_line, end_text, entry_line};
+use self::revisions::{check_revision, read_revisions};
+use super::{end_line, end_text, entry_line};
 use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -25,7 +28,7 @@ pub(super) const LINE_BYTES_MAX: u64 = 1024 * 1024;
 pub struct VerifiedLog {
     /// The file.
     pub path: PathBuf,
-    /// The collaboration, whose signatures were verified too.
+    /// The last revision of the collaboration in it; the signatures of all were verified.
     pub collab: Collaboration,
     /// The name of the member who exported the log.
     pub member: String,
@@ -70,7 +73,10 @@ pub fn verify(path: &Path, expected: Option<&Collaboration>) -> Result<VerifiedL
     let Some(first) = lines.next_line()? else {
         return Err(lines.wrong("the file is empty"));
     };
-    let collab = read_collaboration(&lines, &first)?;
+    let revisions = read_revisions(&lines, &first)?;
+    let Some(collab) = revisions.last().cloned() else {
+        return Err(lines.wrong("it names no collaboration"));
+    };
     if expected.is_some_and(|expected| expected.id() != collab.id()) {
         return Err(lines.wrong("the log belongs to another collaboration than the given document"));
     }
@@ -86,7 +92,9 @@ pub fn verify(path: &Path, expected: Option<&Collaboration>) -> Result<VerifiedL
             .map_err(|e| lines.wrong_entry(seq, &format!("the line cannot be read: {e}")))?;
         match line {
             Line::Entry(line) => {
-                hashes.push(check_entry(&lines, &collab, &mut chain, seq, &text, line)?);
+                hashes.push(check_entry(
+                    &lines, &revisions, &mut chain, seq, &text, line,
+                )?);
             }
             Line::End(line) => {
                 let head = hashes.last().copied().unwrap_or([0; 64]);
@@ -165,35 +173,17 @@ pub fn compare(one: &VerifiedLog, other: &VerifiedLog) -> Result<(), UserError> 
     Ok(())
 }
 
-fn read_collaboration(lines: &Lines<'_>, text: &str) -> Result<Collaboration, UserError> {
-    let line: Value = serde_json::from_str(text).unwrap_or(Value::Null);
-    if line["format"] != FORMAT {
-        return Err(lines.bad_file());
-    }
-    let document = line["document"].as_str().unwrap_or_default();
-    let collab = Collaboration::parse(document, lines.path).map_err(|e| {
-        lines.wrong(&format!(
-            "the collaboration document is malformed: {}",
-            e.what
-        ))
-    })?;
-    collab
-        .verify()
-        .map_err(|e| lines.wrong(&format!("the collaboration document: {e}")))?;
-    if !says(text, &collaboration_line(&collab)) {
-        return Err(lines.wrong("the line does not say what the signed document says"));
-    }
-    Ok(collab)
-}
-
 fn check_entry(
     lines: &Lines<'_>,
-    collab: &Collaboration,
+    revisions: &[Collaboration],
     chain: &mut ChainVerifier,
     seq: u64,
     text: &str,
     line: EntryLine,
 ) -> Result<[u8; 64], UserError> {
+    let Some(collab) = revisions.last() else {
+        return Err(lines.wrong_entry(seq, "it belongs to no collaboration"));
+    };
     let mut signatures = [None; 2];
     for (member, slot) in collab.members().iter().zip(&mut signatures) {
         *slot = match line.signatures.get(&member.name) {
@@ -221,6 +211,7 @@ fn check_entry(
             }
             other => lines.wrong_entry(seq, &other.to_string()),
         })?;
+    check_revision(lines, revisions, seq, &entry)?;
     let hash = entry_hash(&line.entry);
     let stored = StoredEntry {
         seq,

@@ -1,50 +1,95 @@
-//! Collaborations this node has joined: the signed documents, kept for good.
+//! Collaborations this node has joined: the signed documents of all revisions, kept for good.
+//!
+//! `collabs` holds the revision that is in force, `collab_revisions` all of them.
 
 use std::path::Path;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{State, StateError, now_unix};
-use crate::collab::{CollabId, Collaboration};
+use crate::collab::{CollabId, Collaboration, RevisionError};
 
 /// What [`State::collab_join`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Joined {
     /// The collaboration is new to this node.
     New,
-    /// This node had joined the very same collaboration before; nothing was changed.
+    /// It is the next revision of one that this node had joined; jobs that begin now run under it.
+    Revised,
+    /// This node had joined the very same revision before; nothing was changed.
     Already,
 }
 
 impl State {
-    /// Takes a collaboration into the state. The caller has checked that the node is a member.
+    /// Takes a collaboration, or the next revision of one, into the state. The caller has checked
+    /// that the node is a member.
     ///
     /// # Errors
-    /// [`StateError::NameTaken`] if another collaboration has its name; [`StateError::Damaged`] if
-    /// a signature is missing or wrong, which the caller must have checked.
+    /// [`StateError::NameTaken`] if another collaboration has its name; [`StateError::Revision`] if
+    /// it is not the revision that comes next; [`StateError::Damaged`] if a signature is missing or
+    /// wrong, which the caller must have checked.
     pub fn collab_join(&self, collab: &Collaboration) -> Result<Joined, StateError> {
         collab
             .verify()
             .map_err(|e| StateError::Damaged(e.to_string()))?;
         self.write(|transaction| {
-            let same_name: Option<Vec<u8>> = transaction
+            let same_name = transaction
                 .query_row(
-                    "SELECT id FROM collabs WHERE name = ?1",
+                    "SELECT id, document FROM collabs WHERE name = ?1",
                     [collab.name()],
-                    |row| row.get(0),
+                    |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?)),
                 )
                 .optional()?;
-            match same_name {
-                Some(id) if id == collab.id() => return Ok(Joined::Already),
-                Some(_) => return Err(StateError::NameTaken(collab.name().to_owned())),
-                None => {}
+            let joined = match same_name {
+                None => None,
+                Some((id, _)) if id != collab.id() => {
+                    return Err(StateError::NameTaken(collab.name().to_owned()));
+                }
+                Some((id, document)) => Some(read(&id, &document)?),
+            };
+            match joined {
+                None if collab.link().is_some() => Err(RevisionError::Gap {
+                    name: collab.name().to_owned(),
+                    offered: collab.revision(),
+                    joined: 0,
+                }
+                .into()),
+                None => {
+                    transaction.execute(
+                        "INSERT INTO collabs (id, name, document, joined_unix) \
+                         VALUES (?1, ?2, ?3, ?4)",
+                        params![collab.id(), collab.name(), collab.to_toml(), now_unix()],
+                    )?;
+                    insert_revision(transaction, collab)?;
+                    Ok(Joined::New)
+                }
+                Some(joined) if joined.revision_hash() == collab.revision_hash() => {
+                    Ok(Joined::Already)
+                }
+                Some(joined) => {
+                    collab.follows(&joined)?;
+                    transaction.execute(
+                        "UPDATE collabs SET document = ?2 WHERE id = ?1",
+                        params![collab.id(), collab.to_toml()],
+                    )?;
+                    insert_revision(transaction, collab)?;
+                    Ok(Joined::Revised)
+                }
             }
-            transaction.execute(
-                "INSERT INTO collabs (id, name, document, joined_unix) VALUES (?1, ?2, ?3, ?4)",
-                params![collab.id(), collab.name(), collab.to_toml(), now_unix()],
-            )?;
-            Ok(Joined::New)
         })
+    }
+
+    /// All revisions of a collaboration that this node has joined, the first one first.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] if a stored document no longer verifies.
+    pub fn collab_revisions(&self, id: &CollabId) -> Result<Vec<Collaboration>, StateError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT document FROM collab_revisions WHERE collab_id = ?1 ORDER BY revision",
+        )?;
+        let rows = statement.query_map([id], |row| row.get::<_, String>(0))?;
+        rows.map(|row| read(id, &row?)).collect()
     }
 
     /// The collaboration with this name.
@@ -90,6 +135,18 @@ impl State {
         })
         .collect()
     }
+}
+
+fn insert_revision(
+    transaction: &Transaction<'_>,
+    collab: &Collaboration,
+) -> Result<(), StateError> {
+    transaction.execute(
+        "INSERT INTO collab_revisions (collab_id, revision, document, joined_unix) \
+         VALUES (?1, ?2, ?3, ?4)",
+        params![collab.id(), collab.revision(), collab.to_toml(), now_unix()],
+    )?;
+    Ok(())
 }
 
 /// Signatures are verified again on every read: jobs run only under documents that both signed.

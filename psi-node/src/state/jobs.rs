@@ -209,6 +209,18 @@ impl State {
         })
     }
 
+    /// Removes a running job that was only a request for approval.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn job_forget(&self, id: &str) -> Result<(), StateError> {
+        self.write(|transaction| {
+            let sql = "DELETE FROM jobs WHERE id = ?1 AND state = 'running' AND job_id IS NULL";
+            transaction.execute(sql, [id])?;
+            Ok(())
+        })
+    }
+
     /// The job whose local id or shared id begins with these digits.
     ///
     /// # Errors

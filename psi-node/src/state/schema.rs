@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StateError;
 
-const MIGRATIONS: &[&str] = &[FIRST, OUTPUTS];
+const MIGRATIONS: &[&str] = &[FIRST, OUTPUTS, REVISIONS_AND_APPROVALS];
 
 const FIRST: &str = "
 CREATE TABLE collabs (
@@ -89,8 +89,43 @@ CREATE TABLE outputs (
 ) STRICT;
 ";
 
+const REVISIONS_AND_APPROVALS: &str = "
+-- Every revision of a collaboration that was joined; the one in force stands in collabs too.
+CREATE TABLE collab_revisions (
+    collab_id   BLOB NOT NULL REFERENCES collabs(id),
+    revision    INTEGER NOT NULL CHECK (revision >= 1),
+    document    TEXT NOT NULL,
+    joined_unix INTEGER NOT NULL,
+    PRIMARY KEY (collab_id, revision)
+) STRICT;
+INSERT INTO collab_revisions (collab_id, revision, document, joined_unix)
+    SELECT id, 1, document, joined_unix FROM collabs;
+
+-- Questions over tables whose owner approves each run. A decision stands until it expires.
+CREATE TABLE approvals (
+    id             TEXT PRIMARY KEY,
+    question       BLOB NOT NULL CHECK (length(question) = 64),
+    collab_id      BLOB NOT NULL REFERENCES collabs(id),
+    collab         TEXT NOT NULL,
+    asker          TEXT NOT NULL,
+    table_name     TEXT NOT NULL,
+    query          TEXT NOT NULL,
+    recipients     TEXT NOT NULL,
+    sizes          TEXT NOT NULL,
+    rules          TEXT NOT NULL,
+    state          TEXT NOT NULL,
+    reason         TEXT,
+    asked          INTEGER NOT NULL,
+    requested_unix INTEGER NOT NULL,
+    expires_unix   INTEGER NOT NULL,
+    decided_unix   INTEGER,
+    job_id         BLOB CHECK (length(job_id) = 64)
+) STRICT;
+CREATE INDEX approvals_question ON approvals(question);
+";
+
 /// The version this program writes.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// Brings the database to [`VERSION`].
 pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), StateError> {

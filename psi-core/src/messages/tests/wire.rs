@@ -188,6 +188,7 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
             Control::Propose(Proposal {
                 version: 1,
                 collab_id: [0xc0; 32],
+                revision: [0xc1; 32],
                 query: query.into(),
                 hidden: vec![[0x41; 64]],
                 recipients: Recipients::Both,
@@ -197,6 +198,7 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
             Fields::message(0, "Propose")
                 .u16("version", 1)
                 .bytes("collab_id", [0xc0; 32])
+                .bytes("revision", [0xc1; 32])
                 .text("query", query)
                 .u64("hidden: count", 1)
                 .bytes("hidden", [0x41; 64])

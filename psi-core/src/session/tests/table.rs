@@ -177,6 +177,7 @@ pub(super) fn spec_in(
 ) -> Result<JobSpec, crate::Error> {
     let agreement = Agreement {
         collab_id: [1; 32],
+        revision: [5; 32],
         query: "SELECT SUM(x)".into(),
         hidden: Vec::new(),
         shape: Shape {

@@ -18,6 +18,7 @@ type Change = fn(&mut JobSpec);
 fn changes() -> Vec<(&'static str, Change)> {
     vec![
         ("collab_id", |spec| spec.collab_id[31] ^= 1),
+        ("revision", |spec| spec.revision[31] ^= 1),
         ("query", |spec| spec.query.push(' ')),
         ("hidden", |spec| spec.hidden[0][63] ^= 1),
         ("number of hidden", |spec| spec.hidden.push([2; 64])),
@@ -261,6 +262,7 @@ fn any_spec() -> impl Strategy<Value = JobSpec> {
                 let unique = requester.facts.key_unique && responder.facts.key_unique;
                 let agreement = Agreement {
                     collab_id,
+                    revision: collab_id,
                     query,
                     hidden,
                     shape: if unique {

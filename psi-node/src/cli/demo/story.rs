@@ -17,6 +17,7 @@ use crate::cli::init::{self, CONFIG_FILE, InitArgs};
 use crate::cli::output::{self, Format};
 use crate::cli::receipts::{ExportArgs, ReceiptsCommand, VerifyArgs};
 use crate::cli::{ConfigArg, collab, query, receipts};
+use crate::collab::Mode;
 use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -157,6 +158,7 @@ impl Story {
             members,
             no_query: Vec::new(),
             no_receive: Vec::new(),
+            mode: Mode::Exact,
             output: output.clone(),
         }))?;
         for verb in ["sign", "join"] {

@@ -1,0 +1,195 @@
+//! `psi-node approvals`: questions that wait for this node's owner, and the owner's decisions.
+//!
+//! All of it goes through the daemon, which signs each decision into the node's own log.
+
+use clap::{Args, Subcommand};
+
+use super::ConfigArg;
+use super::output::{self, Format, Table, shortened};
+use crate::api::client::Client;
+use crate::api::types::{ApprovalInfo, Decision};
+use crate::error::UserError;
+use crate::exit::Exit;
+
+/// The commands of `approvals`.
+#[derive(Debug, Subcommand)]
+pub enum ApprovalsCommand {
+    /// List questions about tables with `approval = "manual"`; those that wait come first
+    List(ListArgs),
+    /// Show one question: who asks, what, under which rules
+    Show(RequestArgs),
+    /// Let one run of the question take place
+    Approve(RequestArgs),
+    /// Refuse the question until the refusal expires
+    Deny(DenyArgs),
+}
+
+/// Arguments of `approvals list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// How many at most
+    #[arg(long, default_value_t = 50)]
+    pub limit: u32,
+    /// The node.
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `approvals show` and `approvals approve`.
+#[derive(Debug, Args)]
+pub struct RequestArgs {
+    /// The request, or the first digits of its id
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The node.
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `approvals deny`.
+#[derive(Debug, Args)]
+pub struct DenyArgs {
+    /// The request.
+    #[command(flatten)]
+    pub request: RequestArgs,
+    /// Why, for this node's own log; the other member is not told
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+impl ApprovalsCommand {
+    /// The format that was asked for.
+    #[must_use]
+    pub const fn format(&self) -> Option<Format> {
+        match self {
+            Self::List(args) => Some(args.format),
+            Self::Show(args) | Self::Approve(args) => Some(args.format),
+            Self::Deny(args) => Some(args.request.format),
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`UserError`] by command.
+pub fn run(command: ApprovalsCommand) -> Result<Exit, UserError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    runtime.block_on(async {
+        match command {
+            ApprovalsCommand::List(args) => list(&args).await,
+            ApprovalsCommand::Show(args) => {
+                let request = client(&args.config)?.approval(&args.id).await?;
+                print(&request, args.format, "")
+            }
+            ApprovalsCommand::Approve(args) => {
+                let client = client(&args.config)?;
+                let request = client.decide(&args.id, &Decision::Approve).await?;
+                let note = "Approved for one run, which takes place when the question is asked \
+                            again.\n";
+                print(&request, args.format, note)
+            }
+            ApprovalsCommand::Deny(DenyArgs {
+                request: args,
+                reason,
+            }) => {
+                let client = client(&args.config)?;
+                let request = client.decide(&args.id, &Decision::Deny { reason }).await?;
+                print(&request, args.format, "Denied.\n")
+            }
+        }
+    })?;
+    Ok(Exit::Released)
+}
+
+fn client(config: &ConfigArg) -> Result<Client, UserError> {
+    Ok(Client::new(&config.load()?.socket_path()))
+}
+
+async fn list(args: &ListArgs) -> Result<(), UserError> {
+    let requests = client(&args.config)?.approvals(args.limit).await?.approvals;
+    if args.format == Format::Json {
+        return output::print_json(&requests);
+    }
+    let mut table = Table::new(&[
+        "ID", "STATE", "ASKED", "EXPIRES", "COLLAB", "MEMBER", "TABLE", "QUERY",
+    ]);
+    for request in &requests {
+        table.row([
+            &request.id,
+            &request.state,
+            &output::utc(request.requested_unix),
+            &output::utc(request.expires_unix),
+            &request.collab,
+            &request.asker,
+            &request.table,
+            &shortened(&request.query),
+        ]);
+    }
+    output::print(&table.render())
+}
+
+fn print(request: &ApprovalInfo, format: Format, note: &str) -> Result<(), UserError> {
+    match format {
+        Format::Json => output::print_json(request),
+        Format::Table => output::print(&(render(request) + note)),
+    }
+}
+
+fn render(request: &ApprovalInfo) -> String {
+    let mut table = Table::new(&["REQUEST", &request.id]);
+    table.row(["state", &request.state]);
+    table.row(["member that asks", &request.asker]);
+    table.row(["collaboration", &request.collab]);
+    table.row(["table", &request.table]);
+    table.row(["query", &request.query]);
+    let hidden = request.sizes["hidden_literals"].as_u64().unwrap_or(0);
+    if hidden > 0 {
+        table.row([
+            "hidden literals",
+            &format!("{hidden}; an approval holds whatever they are"),
+        ]);
+    }
+    table.row(["result for", &request.recipients]);
+    for (name, field) in [
+        ("identities here", "own_identities"),
+        ("minimum here", "own_minimum"),
+        ("minimum", "minimum"),
+    ] {
+        if let Some(number) = request.sizes[field].as_u64() {
+            table.row([name, &number.to_string()]);
+        }
+    }
+    for one in request.sizes["matches"].as_array().into_iter().flatten() {
+        let sizes = format!(
+            "Receiver ({}) sends {} points in {} parts, Sender {} tags",
+            one["receiver"].as_str().unwrap_or("?"),
+            one["receiver_size"],
+            one["parts"],
+            one["sender_size"]
+        );
+        table.row(["match", &sizes]);
+    }
+    table.row(["allowed by", &request.rules.join(", ")]);
+    table.row(["asked first", &output::utc(request.requested_unix)]);
+    table.row(["asked", &format!("{} times", request.asked)]);
+    if let Some(decided) = request.decided_unix {
+        table.row(["decided", &output::utc(decided)]);
+    }
+    table.row(["expires", &output::utc(request.expires_unix)]);
+    for (name, value) in [("reason", &request.reason), ("job id", &request.job_id)] {
+        if let Some(value) = value {
+            table.row([name, value]);
+        }
+    }
+    table.render()
+}

@@ -1,0 +1,134 @@
+//! `psi-node collab list` and `collab show`: what this node has joined.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{ListArgs, ShowArgs};
+use crate::cli::output::{self, Format, Table};
+use crate::collab::Collaboration;
+use crate::error::UserError;
+use crate::state::{State, StateError};
+
+/// Lists the joined collaborations.
+pub(super) fn list(args: &ListArgs) -> Result<(), UserError> {
+    let state = State::open(&args.config.load()?.state_dir())?;
+    let collabs = state.collabs()?;
+    match args.format {
+        Format::Json => {
+            let all: Result<Vec<_>, _> = collabs.iter().map(|c| document(&state, c)).collect();
+            output::print_json(&all?)
+        }
+        Format::Table => {
+            let mut table = Table::new(&[
+                "NAME", "REVISION", "MODE", "MEMBERS", "ENTRIES", "LOG", "ID",
+            ]);
+            for collab in &collabs {
+                let members = collab.members().iter().map(|m| m.name.as_str());
+                let head = state.chain_head(&collab.id())?;
+                let log = if state.chain_broken(&collab.id())?.is_some() {
+                    "broken"
+                } else {
+                    "ok"
+                };
+                table.row([
+                    collab.name(),
+                    &collab.revision().to_string(),
+                    collab.mode().as_str(),
+                    &members.collect::<Vec<_>>().join(", "),
+                    &head.map_or(0, |head| head.seq + 1).to_string(),
+                    log,
+                    &hex::encode(collab.id()),
+                ]);
+            }
+            output::print(&table.render())
+        }
+    }
+}
+
+/// Shows one, in one of its revisions.
+pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
+    let state = State::open(&args.config.load()?.state_dir())?;
+    let collab = state
+        .collab_by_name(&args.name)?
+        .ok_or(StateError::UnknownCollab)?;
+    let collab = match args.revision {
+        None => collab,
+        Some(number) => state
+            .collab_revisions(&collab.id())?
+            .into_iter()
+            .find(|collab| collab.revision() == number)
+            .ok_or_else(|| {
+                UserError::bad_input(
+                    format!(
+                        "this node has not joined revision {number} of {}",
+                        args.name
+                    ),
+                    "the revisions that it has joined are those up to the one in force",
+                )
+            })?,
+    };
+    if args.document {
+        return output::print(&collab.to_toml());
+    }
+    match args.format {
+        Format::Json => output::print_json(&document(&state, &collab)?),
+        Format::Table => {
+            let mut text = format!(
+                "{}  {}\nRevision {} {}, mode {}\n",
+                collab.name(),
+                hex::encode(collab.id()),
+                collab.revision(),
+                hex::encode(collab.revision_hash()),
+                collab.mode(),
+            );
+            let mut table = Table::new(&["MEMBER", "ADDRESS", "MAY QUERY", "MAY RECEIVE", "ID"]);
+            for member in collab.members() {
+                table.row([
+                    member.name.as_str(),
+                    &member.address.to_string(),
+                    if member.may_query { "yes" } else { "no" },
+                    if member.may_receive { "yes" } else { "no" },
+                    &member.id.to_string(),
+                ]);
+            }
+            text.push_str(&table.render());
+            let jobs = state.jobs_debited(&collab.id())?;
+            // Writing into a String cannot fail.
+            let _ = writeln!(text, "Jobs opened so far: {jobs}");
+            if let Some(why) = state.chain_broken(&collab.id())? {
+                let _ = writeln!(text, "The receipt log cannot be continued: {why}");
+            }
+            output::print(&text)
+        }
+    }
+}
+
+fn document(state: &State, collab: &Collaboration) -> Result<Value, UserError> {
+    let members: Vec<Value> = collab
+        .members()
+        .iter()
+        .map(|member| {
+            json!({
+                "name": member.name,
+                "id": member.id,
+                "address": member.address,
+                "may_query": member.may_query,
+                "may_receive": member.may_receive,
+            })
+        })
+        .collect();
+    let head = state.chain_head(&collab.id())?;
+    Ok(json!({
+        "name": collab.name(),
+        "id": hex::encode(collab.id()),
+        "revision": collab.revision(),
+        "revision_hash": hex::encode(collab.revision_hash()),
+        "mode": collab.mode(),
+        "members": members,
+        "entries": head.map_or(0, |head| head.seq + 1),
+        "jobs_opened": state.jobs_debited(&collab.id())?,
+        "broken": state.chain_broken(&collab.id())?,
+        "repair_requested": state.chain_repair_requested(&collab.id())?,
+    }))
+}

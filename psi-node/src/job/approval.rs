@@ -1,0 +1,183 @@
+//! Asking the owner about a question that the rules allow (Spec 10 §5.1).
+//!
+//! Both sides of a job come here, each for its own table: the requester before it connects, the
+//! responder before it signs. A question that is not decided ends the attempt with
+//! `approval_pending`; the same question, asked again once it is approved, runs. Nothing of the
+//! wait is held in memory or on a connection, so it survives restarts of both nodes.
+
+use aggregator::{Approval, Refusal, SidePlan};
+use psi_core::Code;
+use psi_core::facts::TableFacts;
+use psi_core::messages::codec;
+use psi_core::spec::{JobId, JobSpec, MatchSpec, PartSize, Party, Recipients};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha512};
+
+use super::JobContext;
+use super::failure::Failure;
+use crate::collab::Collaboration;
+use crate::state::{Question, Standing, now_unix};
+
+/// A question about a table of this node.
+pub(super) struct Asking<'a> {
+    pub(super) collab: &'a Collaboration,
+    /// The canonical query.
+    pub(super) query: &'a str,
+    /// How many literals it hides. What they are does not identify the question.
+    pub(super) hidden: usize,
+    pub(super) recipients: Recipients,
+    /// The facts of the requester's table, which name the member that asks.
+    pub(super) requester: &'a TableFacts,
+    /// The facts of this node's table.
+    pub(super) own: &'a TableFacts,
+    pub(super) side: &'a SidePlan,
+    /// What follows from both halves; the requester asks before it has the other.
+    pub(super) spec: Option<&'a JobSpec>,
+}
+
+/// That a question may run.
+pub(super) enum Permit {
+    /// Its table leaves the decision to the rules.
+    NotNeeded,
+    /// The owner approved one run: the request with this id.
+    Approved(String),
+}
+
+impl Asking<'_> {
+    /// Whether the owner lets the question run; records it if the owner has to decide.
+    pub(super) fn ask(&self, ctx: &JobContext) -> Result<Permit, Failure> {
+        let table = self.side.table();
+        let section = ctx.config.table.get(table);
+        if section.is_none_or(|section| section.approval == Approval::Auto) {
+            return Ok(Permit::NotNeeded);
+        }
+        let question = self.question();
+        let lifetime = ctx.config.approval_expires.seconds();
+        let standing = ctx.state.approval_ask(&question, now_unix(), lifetime)?;
+        let refuse = |code, sentence: String, remedy: String| {
+            Err(Failure::OwnRefusal(Refusal {
+                code,
+                rule: format!("table.{table}.approval"),
+                sentence,
+                remedy,
+            }))
+        };
+        match standing {
+            Standing::Approved(id) => Ok(Permit::Approved(id)),
+            Standing::Recorded(id) => {
+                let text = format!("{id}: {} asks: {}", question.asker, question.query);
+                ctx.state.local_append(&ctx.key, "approval asked", &text)?;
+                tracing::warn!(
+                    request = id,
+                    asker = question.asker,
+                    table,
+                    "a question waits for approval"
+                );
+                refuse(Code::ApprovalPending, pending(table, &id), decide(&id))
+            }
+            Standing::Waiting(id) => {
+                refuse(Code::ApprovalPending, pending(table, &id), decide(&id))
+            }
+            Standing::Denied(id) => refuse(
+                Code::NotApproved,
+                format!("the owner of `{table}` denied the request {id}"),
+                format!("`psi-node approvals show {id}` tells why and until when"),
+            ),
+            Standing::TooMany => refuse(
+                Code::Unavailable,
+                format!("too many questions about `{table}` and other tables wait for approval"),
+                "decide those that `psi-node approvals list` shows".into(),
+            ),
+        }
+    }
+
+    fn question(&self) -> Question {
+        let recipients = match self.recipients {
+            Recipients::Requester => "requester",
+            Recipients::Both => "both",
+        };
+        Question {
+            hash: self.hash(),
+            collab_id: self.collab.id(),
+            collab: self.collab.name().to_owned(),
+            asker: self.requester.member.clone(),
+            table: self.side.table().to_owned(),
+            query: self.query.to_owned(),
+            recipients: recipients.into(),
+            sizes: self.sizes().to_string(),
+            rules: json!(self.side.rules()).to_string(),
+        }
+    }
+
+    /// What makes two proposals the same question: everything in them but what is fresh for each,
+    /// the nonce and the commitments to hidden literals.
+    fn hash(&self) -> [u8; 64] {
+        // A query of 16 KiB has fewer literals than fit 64 bits.
+        let fields = (
+            self.collab.id(),
+            self.collab.revision_hash(),
+            self.query,
+            self.hidden as u64,
+            self.recipients,
+            self.requester,
+            self.own,
+        );
+        Sha512::new()
+            .chain_update(b"psi/v1/question")
+            .chain_update(codec::encode(&fields))
+            .finalize()
+            .into()
+    }
+
+    fn sizes(&self) -> Value {
+        let mut sizes = json!({
+            "own_identities": self.own.identities,
+            "own_minimum": self.own.minimum,
+            "hidden_literals": self.hidden,
+        });
+        if let Some(spec) = self.spec {
+            sizes["minimum"] = spec.minimum.into();
+            let matches: Vec<Value> = spec.matches().iter().map(match_sizes).collect();
+            sizes["matches"] = matches.into();
+        }
+        sizes
+    }
+}
+
+impl Permit {
+    /// Spends the approval on a job that both sides are about to have signed.
+    pub(super) fn spend(&self, ctx: &JobContext, job_id: &JobId) -> Result<(), Failure> {
+        let Self::Approved(id) = self else {
+            return Ok(());
+        };
+        if !ctx.state.approval_use(id, job_id, now_unix())? {
+            return Err(Failure::ApprovalSpent(id.clone()));
+        }
+        let text = format!("{id}: job {}", hex::encode(job_id));
+        Ok(ctx.state.local_append(&ctx.key, "approval used", &text)?)
+    }
+}
+
+fn match_sizes(spec: &MatchSpec) -> Value {
+    let receiver = match spec.receiver {
+        Party::Requester => "requester",
+        Party::Responder => "responder",
+    };
+    json!({
+        "receiver": receiver,
+        "receiver_size": spec.parts.iter().map(PartSize::points).sum::<u64>(),
+        "sender_size": spec.sender_size,
+        "parts": spec.parts.len(),
+    })
+}
+
+fn pending(table: &str, id: &str) -> String {
+    format!("the owner of `{table}` approves each run, and the request {id} is not decided yet")
+}
+
+fn decide(id: &str) -> String {
+    format!(
+        "see it with `psi-node approvals show {id}`, decide with `psi-node approvals approve {id}` \
+         or `deny`, and ask again; `query --wait` asks until it is decided"
+    )
+}
