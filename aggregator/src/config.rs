@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, de};
 pub(crate) use aggregates::COLUMN_DECIMALS_MAX;
 pub use aggregates::{AggregateConfig, AggregateFunction, DomainValue, OTHER, ResultTo};
 
+use crate::budget::RunLimits;
 use crate::error::SetupError;
 
 /// All tables of one node, by name.
@@ -60,6 +61,12 @@ pub struct TableConfig {
     /// Who may get a result about the table.
     #[serde(default)]
     pub result: ResultTo,
+    /// The population that the rows belong to: whose budget noisy answers are charged to.
+    #[serde(default)]
+    pub population: Option<String>,
+    /// How many jobs the table may take part in with one peer.
+    #[serde(default)]
+    pub runs: RunLimits,
 }
 
 /// One `[[table.NAME.key]]` section: a join key that queries may use.

@@ -160,6 +160,7 @@ mod tests {
     use super::{Question, evaluate};
     use std::collections::BTreeMap;
 
+    use crate::budget::RunLimits;
     use crate::config::{KeyConfig, ResultTo, TableConfig};
     use psi_core::Code;
     use psi_core::identifier::IdentifierKind;
@@ -184,6 +185,8 @@ mod tests {
             aggregate: BTreeMap::new(),
             owner_may_receive: false,
             result: ResultTo::Requester,
+            population: None,
+            runs: RunLimits::default(),
         }
     }
 

@@ -161,6 +161,10 @@ codes! {
     TooManyCells = 21, "too_many_cells";
     /// A sum over the whole list could exceed 63 bits.
     SumTooLarge = 22, "sum_too_large";
+    /// A table of the peer was used as often as its owner allows for now.
+    RunsExhausted = 26, "runs_exhausted";
+    /// The privacy budget of the peer's population does not allow this job for now.
+    BudgetExhausted = 27, "budget_exhausted";
     /// A message did not decode, was too long, or had bytes left over.
     MalformedMessage = 32, "malformed_message";
     /// A message came that the state of the job does not allow.
