@@ -6,6 +6,7 @@
 
 mod answer;
 mod chain;
+mod charge;
 mod exchange;
 mod failure;
 mod feed;
@@ -31,6 +32,7 @@ use psi_core::messages::Control;
 use psi_core::spec::JobSpec;
 
 pub use chain::ChainLocks;
+pub use charge::recover as recover_ledger;
 pub use failure::Failure;
 pub use live::LiveJobs;
 pub use request::{JobOutcome, JobRequest, request};
@@ -81,7 +83,7 @@ pub struct JobContext {
 
 impl JobContext {
     fn chain(&self, collab: &Collaboration, peer: NodeId) -> Chain {
-        Chain::new(&self.state, &self.key, &self.chains, collab, peer)
+        Chain::new(self, collab, peer)
     }
 
     /// Refuses a job whose lists this node does not want to hold, by its registered sizes.
@@ -171,7 +173,8 @@ impl JobContext {
     }
 }
 
-/// Whether an entry lacks a signature, a job that no longer runs is open, or a statement waits.
+/// Whether an entry lacks a signature, a job that no longer runs is open, a statement waits, or the
+/// ledger needs to know that the logs agree.
 fn unsettled(chain: &Chain) -> Result<bool, Failure> {
     let head = chain.state.chain_head(&chain.collab_id)?;
     let half_signed = head.is_some_and(|head| head.signatures.iter().any(Option::is_none));
@@ -180,7 +183,8 @@ fn unsettled(chain: &Chain) -> Result<bool, Failure> {
         || chain
             .state
             .chain_repair_requested(&chain.collab_id)?
-            .is_some())
+            .is_some()
+        || chain.state.ledger_awaits(&chain.collab_id)?)
 }
 
 /// Settles every collaboration in which something is left open, in the background. Called at

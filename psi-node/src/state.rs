@@ -7,6 +7,7 @@
 //! Methods are synchronous. Statements about one thing live in the module named for it.
 
 mod collabs;
+mod doubt;
 mod jobs;
 mod ledger;
 mod local_log;
@@ -26,8 +27,9 @@ use crate::error::UserError;
 use crate::exit::Exit;
 
 pub use collabs::Joined;
+pub use doubt::Doubt;
 pub use jobs::{JobRecord, JobRole, JobState};
-pub use ledger::Debit;
+pub use ledger::{Debit, StoredDebit, Uncharged};
 pub use local_log::{LocalEntry, first_wrong as local_first_wrong};
 pub use outputs::StoredOutput;
 pub use receipts::StoredEntry;

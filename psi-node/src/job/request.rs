@@ -15,7 +15,7 @@ use super::registry::JobHandle;
 use super::result::ResultDocument;
 use super::run::{self, Agreed, check_half};
 use super::stats::{Stopwatch, peak_rss_bytes};
-use super::{JobContext, NodeId};
+use super::{JobContext, NodeId, charge};
 use crate::collab::{Collaboration, Member};
 use crate::exit::Exit;
 use crate::net::PeerConnection;
@@ -110,6 +110,7 @@ async fn run_request(
     let (own, peer) = members(ctx, &collab, request.recipients)?;
     let plan = plan(ctx, request, &own, &peer).await?;
     check_recipients(&plan, request.recipients)?;
+    charge::check(ctx, &plan.facts, &peer)?;
     document.columns.clone_from(&plan.output.columns);
     let chain = ctx.chain(&collab, peer.id);
     if ctx.state.chain_repair_requested(&collab.id())?.is_none() {
@@ -291,6 +292,7 @@ async fn agree(
             "the signature of an accepted job",
         ));
     }
+    let reservation = charge::reserve(ctx, collab, &spec)?;
     let own = ctx.key.sign(&text);
     link.send(&Control::Agree { signature: own }).await?;
     ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
@@ -304,6 +306,7 @@ async fn agree(
         side: plan.side,
         output: plan.output,
         seed,
+        reservation,
     })
 }
 

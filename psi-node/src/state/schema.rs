@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StateError;
 
-const MIGRATIONS: &[&str] = &[FIRST, OUTPUTS];
+const MIGRATIONS: &[&str] = &[FIRST, OUTPUTS, BUDGET];
 
 const FIRST: &str = "
 CREATE TABLE collabs (
@@ -89,8 +89,48 @@ CREATE TABLE outputs (
 ) STRICT;
 ";
 
+const BUDGET: &str = "
+-- What it counted, the opened jobs say themselves; their debits are made up for at start.
+DROP TABLE ledger;
+
+-- What a job costs, from its acceptance on. `unix` is the ledger's time, never the bare clock's.
+CREATE TABLE debits (
+    job_id        BLOB PRIMARY KEY CHECK (length(job_id) = 64),
+    collab_id     BLOB NOT NULL CHECK (length(collab_id) = 32),
+    peer_id       BLOB NOT NULL CHECK (length(peer_id) = 32),
+    peer          TEXT NOT NULL,
+    table_name    TEXT NOT NULL,
+    population    TEXT,
+    micro_epsilon INTEGER NOT NULL CHECK (micro_epsilon >= 0),
+    delta_units   INTEGER NOT NULL CHECK (delta_units >= 0),
+    unix          INTEGER NOT NULL,
+    state         TEXT NOT NULL CHECK (state IN ('reserved', 'committed', 'released'))
+) STRICT;
+CREATE INDEX debits_table ON debits(table_name, unix) WHERE state <> 'released';
+CREATE INDEX debits_population ON debits(population, unix) WHERE state <> 'released';
+CREATE INDEX debits_reserved ON debits(state) WHERE state = 'reserved';
+CREATE INDEX debits_unix ON debits(unix);
+
+-- The latest time that was ever seen.
+CREATE TABLE ledger_clock (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    latest_unix INTEGER NOT NULL
+) STRICT;
+
+-- Why debits may be missing, what the owner says about it, and which collaborations were not
+-- settled since.
+CREATE TABLE ledger_doubt (
+    one       INTEGER PRIMARY KEY CHECK (one = 1),
+    why       TEXT NOT NULL,
+    statement TEXT
+) STRICT;
+CREATE TABLE ledger_unsettled (
+    collab_id BLOB PRIMARY KEY REFERENCES collabs(id)
+) STRICT;
+";
+
 /// The version this program writes.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// Brings the database to [`VERSION`].
 pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), StateError> {
