@@ -139,13 +139,17 @@ impl JobContext {
 
     /// Settles in the background, with patience, if a job or a signature is left open.
     fn settle_later(self: &Arc<Self>, collab: Collaboration) {
+        self.settle_in_background(collab, Reason::SomethingOpen);
+    }
+
+    fn settle_in_background(self: &Arc<Self>, collab: Collaboration, reason: Reason) {
         let ctx = Arc::clone(self);
         tokio::spawn(async move {
             for attempt in 0..SETTLE_ATTEMPTS {
                 if attempt > 0 {
                     tokio::time::sleep(SETTLE_RETRY).await;
                 }
-                match ctx.settle_once(&collab).await {
+                match ctx.settle_once(&collab, reason).await {
                     Ok(()) => return,
                     Err(failure) => {
                         tracing::debug!(collab = collab.name(), %failure, "not settled yet");
@@ -159,11 +163,11 @@ impl JobContext {
         });
     }
 
-    async fn settle_once(&self, collab: &Collaboration) -> Result<(), Failure> {
+    async fn settle_once(&self, collab: &Collaboration, reason: Reason) -> Result<(), Failure> {
         let peer = collab.peer_of(&self.key.id());
         let Some(peer) = peer else { return Ok(()) };
         let chain = self.chain(collab, peer.id);
-        if !unsettled(&chain)? {
+        if reason == Reason::SomethingOpen && !unsettled(&chain)? {
             return Ok(());
         }
         let conn = self.connect(peer).await?;
@@ -187,14 +191,29 @@ fn unsettled(chain: &Chain) -> Result<bool, Failure> {
         || chain.state.ledger_awaits(&chain.collab_id)?)
 }
 
-/// Settles every collaboration in which something is left open, in the background. Called at
-/// start, when no job of this process is running yet.
+/// Why a settlement is tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// The own log says that something is left open.
+    SomethingOpen,
+    /// The peer's log may hold what the own does not (Spec 13 §5).
+    Limits,
+}
+
+/// Settles every collaboration in which something is left open, in the background; under limits,
+/// every one, so that a ledger that was rolled back is noticed. Called at start, when no job of
+/// this process is running yet.
 ///
 /// # Errors
 /// [`Failure::State`] if the state cannot be read.
 pub fn settle_all(ctx: &Arc<JobContext>) -> Result<(), Failure> {
+    let reason = if charge::any_limits(&ctx.config) {
+        Reason::Limits
+    } else {
+        Reason::SomethingOpen
+    };
     for collab in ctx.state.collabs()? {
-        ctx.settle_later(collab);
+        ctx.settle_in_background(collab, reason);
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 )]
 
 mod answers;
+mod budget;
 mod crash;
 mod harness;
 mod hostile;

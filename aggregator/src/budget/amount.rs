@@ -7,9 +7,9 @@ use serde::Deserializer;
 use serde::de::{self, Visitor};
 
 /// Fraction digits of epsilon that count.
-const EPSILON_DIGITS: usize = 6;
+const EPSILON_DIGITS: u32 = 6;
 /// Fraction digits of delta that are read: ten to this power, doubled, fits 128 bits.
-const DELTA_DIGITS: usize = 38;
+const DELTA_DIGITS: u32 = 38;
 /// The largest exponent in a text such as `1e-9`.
 const EXPONENT_MAX: usize = 40;
 
@@ -126,7 +126,8 @@ impl Decimal {
     }
 
     /// The first `count` digits after the point, as a number.
-    fn fraction(&self, count: usize) -> Option<u128> {
+    fn fraction(&self, count: u32) -> Option<u128> {
+        let count = usize::try_from(count).ok()?;
         let digits: String = self.fraction.chars().take(count).collect();
         format!("{digits:0<count$}").parse().ok()
     }
@@ -149,7 +150,7 @@ impl Decimal {
         if self.whole()? > 0 {
             return None;
         }
-        let one = 10_u128.pow(DELTA_DIGITS as u32);
+        let one = 10_u128.pow(DELTA_DIGITS);
         let mut rest = self.fraction(DELTA_DIGITS)?;
         let mut units = 0;
         for _ in 0..64 {

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::{NAME_REMEDY, NodeConfig, check_name, place_of};
@@ -16,7 +15,7 @@ use crate::error::UserError;
 #[derive(Deserialize)]
 struct Names {
     #[serde(default)]
-    population: BTreeMap<Spanned<String>, IgnoredAny>,
+    population: BTreeMap<Spanned<String>, toml::Table>,
     #[serde(default)]
     table: BTreeMap<String, Table>,
 }

@@ -4,6 +4,7 @@
 //! same debit comes out when an entry is taken back after a rollback. Called where both sides
 //! accept a job, by the receipt log, and at start.
 
+use aggregator::TableConfig;
 use aggregator::budget::{Amount, Limits, RunLimits};
 use psi_core::Code;
 use psi_core::facts::TableFacts;
@@ -68,8 +69,21 @@ pub(super) fn check(ctx: &JobContext, facts: &TableFacts, peer: &Member) -> Resu
         .map_err(Failure::OwnRefusal)
 }
 
+/// The section of a table that a query names, upper and lower case aside, as SQL does.
+fn section<'a>(config: &'a NodeConfig, table: &str) -> Option<&'a TableConfig> {
+    let folded = table.to_lowercase();
+    let named = |(name, _): &(&String, _)| name.to_lowercase() == folded;
+    config.table.iter().find(named).map(|(_, section)| section)
+}
+
+/// Whether any table has limits that the ledger must be right for.
+pub(super) fn any_limits(config: &NodeConfig) -> bool {
+    let mut tables = config.table.keys();
+    tables.any(|table| limits(config, table, "").any())
+}
+
 fn limits<'a>(config: &'a NodeConfig, table: &'a str, peer: &'a str) -> Limits<'a> {
-    let section = config.table.get(table);
+    let section = section(config, table);
     let population = section.and_then(|section| section.population.as_deref());
     Limits {
         table,
@@ -88,7 +102,7 @@ pub(super) fn debit(spec: &JobSpec, own: &NodeId, config: &NodeConfig) -> Result
         [false, true] => (&spec.responder, &spec.requester),
         _ => return Err(violation(Code::EntryMismatch, "a job of other nodes")),
     };
-    let section = config.table.get(&own.facts.table);
+    let section = section(config, &own.facts.table);
     Ok(Debit {
         job_id: spec.job_id(),
         peer_id: peer.node_id,
@@ -129,13 +143,10 @@ pub fn recover(state: &State, own: &NodeId, config: &NodeConfig) -> Result<(), S
     for job in state.budget_uncharged()? {
         let entry = Entry::decode(&job.entry)
             .map_err(|_| StateError::Damaged("a receipt entry is not well-formed".into()))?;
-        match debit_of(&entry.body, own, config) {
-            Ok(Some(mut debit)) => {
-                debit.unix = job.unix.unwrap_or(debit.unix);
-                state.budget_charge(&job.collab_id, &debit)?;
-            }
-            // A job of a key that this node had before.
-            Ok(None) | Err(_) => tracing::debug!("an opened job is not one of this node"),
+        // Another key's jobs, which this node had before, are not this node's.
+        if let Ok(Some(mut debit)) = debit_of(&entry.body, own, config) {
+            debit.unix = job.unix.unwrap_or(debit.unix);
+            state.budget_charge(&job.collab_id, &debit)?;
         }
     }
     Ok(())

@@ -106,10 +106,9 @@ fn settled(transaction: &Transaction<'_>, collabs: &[CollabId]) -> Result<(), St
 }
 
 fn doubt(connection: &Connection) -> Result<Option<Doubt>, StateError> {
-    let found: Option<(String, Option<String>)> = connection
-        .query_row("SELECT why, statement FROM ledger_doubt", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+    let mut statement = connection.prepare_cached("SELECT why, statement FROM ledger_doubt")?;
+    let found: Option<(String, Option<String>)> = statement
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((why, statement)) = found else {
         return Ok(None);

@@ -6,9 +6,11 @@
 //! ([`State::entry_append`]) and then stays, whatever becomes of the job. Called by the job runner,
 //! at start, and by `psi-node budget`; decides nothing itself: [`aggregator::budget`] does.
 
+mod account;
+
 use aggregator::Refusal;
-use aggregator::budget::{self, Amount, DebitState, Limits, Odometer, Period, RunCounts, Usage};
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use aggregator::budget::{self, Amount, DebitState, Limits, Period, RunCounts, Usage};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::{State, StateError, bytes, doubt};
 use crate::collab::CollabId;
@@ -22,7 +24,7 @@ pub struct Debit {
     pub peer_id: [u8; 32],
     /// The peer's name in the collaboration.
     pub peer: String,
-    /// The own table that the job is about.
+    /// The own table that the job is about; stored in lower case, which SQL does not tell apart.
     pub table: String,
     /// The population that the table belonged to. Without one, a cost counts for every population.
     pub population: Option<String>,
@@ -79,21 +81,7 @@ impl State {
         debit: &Debit,
         limits: &Limits<'_>,
     ) -> Result<Result<(), Refusal>, StateError> {
-        self.write(|transaction| {
-            let now = advance(transaction, debit.unix)?;
-            if limits.any()
-                && let Some(refusal) = doubt::refusal(transaction)?
-            {
-                return Ok(Err(refusal));
-            }
-            if let Err(refusal) = admit(transaction, debit, limits, now)? {
-                return Ok(Err(refusal));
-            }
-            match insert(transaction, collab_id, debit, DebitState::Reserved, now)? {
-                0 => Err(StateError::JobReused),
-                _ => Ok(Ok(())),
-            }
-        })
+        self.write(|transaction| reserve(transaction, collab_id, debit, limits))
     }
 
     /// Whether a debit would fit now; reserves nothing and asks nothing about doubts.
@@ -117,7 +105,8 @@ impl State {
     /// [`StateError::Database`].
     pub fn budget_release(&self, job_id: &[u8; 64]) -> Result<(), StateError> {
         self.write(|transaction| {
-            transaction.execute(&format!("{RELEASE} AND job_id = ?1"), [job_id])?;
+            let sql = format!("{RELEASE} AND job_id = ?1");
+            transaction.prepare_cached(&sql)?.execute([job_id])?;
             Ok(())
         })
     }
@@ -175,86 +164,6 @@ impl State {
             Ok(())
         })
     }
-
-    /// The time that counts, for showing an account at `unix`.
-    ///
-    /// # Errors
-    /// [`StateError::Database`].
-    pub fn budget_now(&self, unix: i64) -> Result<i64, StateError> {
-        Ok(budget::advance(latest(&self.lock())?, unix))
-    }
-
-    /// What a population has lost in the period of `now`, and by peer. A peer is named once for
-    /// each name it had.
-    ///
-    /// # Errors
-    /// [`StateError::Damaged`] if a debit cannot be read.
-    pub fn budget_of(
-        &self,
-        population: &str,
-        refresh: Period,
-        now: i64,
-    ) -> Result<(Odometer, Vec<(String, Odometer)>), StateError> {
-        let connection = self.lock();
-        let mut all = Odometer::default();
-        let mut peers: Vec<(String, Odometer)> = Vec::new();
-        each_of(&connection, population, refresh, now, |debit, state| {
-            all.count(state, debit.amount);
-            let place = peers.iter().position(|(name, _)| *name == debit.peer);
-            let place = place.unwrap_or_else(|| {
-                peers.push((debit.peer.clone(), Odometer::default()));
-                peers.len() - 1
-            });
-            if let Some((_, odometer)) = peers.get_mut(place) {
-                odometer.count(state, debit.amount);
-            }
-        })?;
-        Ok((all, peers))
-    }
-
-    /// How often a table was used in the periods of `now`, by peer.
-    ///
-    /// # Errors
-    /// [`StateError::Damaged`] if a debit cannot be read.
-    pub fn budget_runs(
-        &self,
-        table: &str,
-        now: i64,
-    ) -> Result<Vec<(String, RunCounts)>, StateError> {
-        let connection = self.lock();
-        let peers: Vec<(Vec<u8>, String)> = connection
-            .prepare_cached(
-                "SELECT DISTINCT peer_id, peer FROM debits \
-                 WHERE table_name = ?1 AND state <> 'released' ORDER BY peer",
-            )?
-            .query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<Result<_, _>>()?;
-        peers
-            .into_iter()
-            .map(|(id, peer)| {
-                let id = bytes(&id, "a node id")?;
-                let counts = runs(&connection, table, &id, &peer, now)?;
-                Ok((peer, counts))
-            })
-            .collect()
-    }
-
-    /// The newest debits, at most `limit`, the newest first.
-    ///
-    /// # Errors
-    /// [`StateError::Damaged`] if one cannot be read.
-    pub fn budget_history(&self, limit: u32) -> Result<Vec<StoredDebit>, StateError> {
-        let connection = self.lock();
-        let mut statement = connection.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM debits ORDER BY unix DESC, rowid DESC LIMIT ?1"
-        ))?;
-        let mut rows = statement.query([limit])?;
-        let mut debits = Vec::new();
-        while let Some(row) = rows.next()? {
-            debits.push(read(row)?);
-        }
-        Ok(debits)
-    }
 }
 
 const COLUMNS: &str = "job_id, collab_id, peer_id, peer, table_name, population, micro_epsilon, \
@@ -264,6 +173,27 @@ const COLUMNS: &str = "job_id, collab_id, peer_id, peer, table_name, population,
 /// reserved was not opened, and nothing that depends on data has left.
 const RELEASE: &str = "UPDATE debits SET state = 'released' WHERE state = 'reserved'";
 
+fn reserve(
+    transaction: &Transaction<'_>,
+    collab_id: &CollabId,
+    debit: &Debit,
+    limits: &Limits<'_>,
+) -> Result<Result<(), Refusal>, StateError> {
+    let now = advance(transaction, debit.unix)?;
+    if limits.any()
+        && let Some(refusal) = doubt::refusal(transaction)?
+    {
+        return Ok(Err(refusal));
+    }
+    if let Err(refusal) = admit(transaction, debit, limits, now)? {
+        return Ok(Err(refusal));
+    }
+    match insert(transaction, collab_id, debit, DebitState::Reserved, now)? {
+        0 => Err(StateError::JobReused),
+        _ => Ok(Ok(())),
+    }
+}
+
 /// Commits the debit of a job that the same transaction opens. An entry that comes back from the
 /// peer has no reservation; it is charged to the present period, which is no earlier than its own.
 pub(super) fn commit(
@@ -272,10 +202,11 @@ pub(super) fn commit(
     debit: &Debit,
 ) -> Result<(), StateError> {
     let now = advance(transaction, debit.unix)?;
-    let reserved = transaction.execute(
-        "UPDATE debits SET state = 'committed' WHERE job_id = ?1 AND state = 'reserved'",
-        [&debit.job_id],
-    )?;
+    let reserved = transaction
+        .prepare_cached(
+            "UPDATE debits SET state = 'committed' WHERE job_id = ?1 AND state = 'reserved'",
+        )?
+        .execute([&debit.job_id])?;
     if reserved == 0 {
         transaction.execute("DELETE FROM debits WHERE job_id = ?1", [&debit.job_id])?;
         insert(transaction, collab_id, debit, DebitState::Committed, now)?;
@@ -292,31 +223,28 @@ fn insert(
 ) -> Result<usize, StateError> {
     // A cost beyond the column stays at its end: no limit reaches it.
     let stored = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
-    Ok(transaction.execute(
-        &format!(
-            "INSERT INTO debits ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
-             ON CONFLICT (job_id) DO NOTHING"
-        ),
-        params![
-            debit.job_id,
-            collab_id,
-            debit.peer_id,
-            debit.peer,
-            debit.table,
-            debit.population,
-            stored(debit.amount.micro_epsilon),
-            stored(debit.amount.delta_units),
-            now,
-            state.as_str()
-        ],
-    )?)
+    let sql = format!(
+        "INSERT INTO debits ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+         ON CONFLICT (job_id) DO NOTHING"
+    );
+    Ok(transaction.prepare_cached(&sql)?.execute(params![
+        debit.job_id,
+        collab_id,
+        debit.peer_id,
+        debit.peer,
+        debit.table.to_lowercase(),
+        debit.population,
+        stored(debit.amount.micro_epsilon),
+        stored(debit.amount.delta_units),
+        now,
+        state.as_str()
+    ])?)
 }
 
 /// The latest time that was ever seen.
-fn latest(connection: &rusqlite::Connection) -> Result<Option<i64>, StateError> {
-    Ok(connection
-        .query_row("SELECT latest_unix FROM ledger_clock", [], |row| row.get(0))
-        .optional()?)
+fn latest(connection: &Connection) -> Result<Option<i64>, StateError> {
+    let mut statement = connection.prepare_cached("SELECT latest_unix FROM ledger_clock")?;
+    Ok(statement.query_row([], |row| row.get(0)).optional()?)
 }
 
 /// Moves the ledger's clock on and returns the time that counts.
@@ -324,11 +252,12 @@ fn advance(transaction: &Transaction<'_>, unix: i64) -> Result<i64, StateError> 
     let seen = latest(transaction)?;
     let now = budget::advance(seen, unix);
     if seen != Some(now) {
-        transaction.execute(
-            "INSERT INTO ledger_clock (one, latest_unix) VALUES (1, ?1) \
-             ON CONFLICT (one) DO UPDATE SET latest_unix = excluded.latest_unix",
-            [now],
-        )?;
+        transaction
+            .prepare_cached(
+                "INSERT INTO ledger_clock (one, latest_unix) VALUES (1, ?1) \
+                 ON CONFLICT (one) DO UPDATE SET latest_unix = excluded.latest_unix",
+            )?
+            .execute([now])?;
     }
     Ok(now)
 }
@@ -357,7 +286,7 @@ fn admit(
 
 /// Every debit that a population bears in the period of `now`.
 fn each_of(
-    connection: &rusqlite::Connection,
+    connection: &Connection,
     population: &str,
     refresh: Period,
     now: i64,
@@ -379,7 +308,7 @@ fn each_of(
 }
 
 fn runs(
-    connection: &rusqlite::Connection,
+    connection: &Connection,
     table: &str,
     peer_id: &[u8; 32],
     peer: &str,
@@ -389,7 +318,7 @@ fn runs(
         "SELECT unix FROM debits WHERE table_name = ?1 AND state <> 'released' \
          AND (peer_id = ?2 OR peer = ?3)",
     )?;
-    let mut rows = statement.query(params![table, peer_id, peer])?;
+    let mut rows = statement.query(params![table.to_lowercase(), peer_id, peer])?;
     let mut counts = RunCounts::default();
     while let Some(row) = rows.next()? {
         counts.count(row.get(0)?, now);
