@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, de};
 pub(crate) use aggregates::COLUMN_DECIMALS_MAX;
 pub use aggregates::{AggregateConfig, AggregateFunction, DomainValue, OTHER, ResultTo};
 
+use crate::budget::RunLimits;
 use crate::error::SetupError;
 
 /// All tables of one node, by name.
@@ -63,6 +64,12 @@ pub struct TableConfig {
     /// Whether the owner approves each job that the rules allow.
     #[serde(default)]
     pub approval: Approval,
+    /// The population that the rows belong to: whose budget noisy answers are charged to.
+    #[serde(default)]
+    pub population: Option<String>,
+    /// How many jobs the table may take part in with one peer.
+    #[serde(default)]
+    pub runs: RunLimits,
 }
 
 /// Who decides about a job that the rules of a table allow.

@@ -160,6 +160,7 @@ mod tests {
     use super::{Question, evaluate};
     use std::collections::BTreeMap;
 
+    use crate::budget::RunLimits;
     use crate::config::{Approval, KeyConfig, ResultTo, TableConfig};
     use psi_core::Code;
     use psi_core::identifier::IdentifierKind;
@@ -185,6 +186,8 @@ mod tests {
             owner_may_receive: false,
             result: ResultTo::Requester,
             approval: Approval::Auto,
+            population: None,
+            runs: RunLimits::default(),
         }
     }
 

@@ -167,6 +167,8 @@ codes! {
     ApprovalPending = 29, "approval_pending";
     /// The peer's owner did not approve this question.
     NotApproved = 30, "not_approved";
+    /// A table of the peer was used as often as its owner allows for now.
+    RunsExhausted = 31, "runs_exhausted";
     /// A message did not decode, was too long, or had bytes left over.
     MalformedMessage = 32, "malformed_message";
     /// A message came that the state of the job does not allow.
@@ -199,6 +201,8 @@ codes! {
     TimedOut = 49, "timed_out";
     /// The connection ended, or a node stopped, before the job was done.
     Interrupted = 50, "interrupted";
+    /// The privacy budget of the peer's population does not allow this job for now.
+    BudgetExhausted = 64, "budget_exhausted";
     /// With differential privacy: a registered size is derived from the table, not configured.
     SizeNotConfigured = 65, "size_not_configured";
     /// With differential privacy: a summed column has no clamp, or rows have no most per identity.

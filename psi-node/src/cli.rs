@@ -4,6 +4,7 @@
 //! warnings, progress) on standard error, so that scripts can rely on standard output.
 
 pub mod approvals;
+pub mod budget;
 pub mod check;
 pub mod collab;
 pub mod completions;
@@ -67,6 +68,9 @@ pub enum Command {
     /// Show, export and verify receipts
     #[command(subcommand)]
     Receipts(receipts::ReceiptsCommand),
+    /// Show privacy budgets and how often tables were used
+    #[command(subcommand)]
+    Budget(budget::BudgetCommand),
     /// Run two nodes on this machine over sample data, and show what happens
     Demo(demo::DemoArgs),
     /// Print a completion script for a shell
@@ -107,6 +111,7 @@ impl Command {
             Self::Jobs(command) => jobs::run(command),
             Self::Approvals(command) => approvals::run(command),
             Self::Receipts(command) => receipts::run(command),
+            Self::Budget(command) => budget::run(command),
             Self::Demo(args) => demo::run(args),
             Self::Completions(args) => completions::run(&args),
         }
@@ -122,6 +127,7 @@ impl Command {
             Self::Jobs(command) => ErrorStyle::of(command.format()),
             Self::Approvals(command) => ErrorStyle::of(command.format()),
             Self::Receipts(command) => ErrorStyle::of(command.format()),
+            Self::Budget(command) => ErrorStyle::of(command.format()),
             Self::Init(_) | Self::Id(_) | Self::Serve(_) | Self::Demo(_) | Self::Completions(_) => {
                 ErrorStyle::Text
             }

@@ -3,6 +3,8 @@
 //! Reads and checks the file alone; whether tables and data fit is the aggregator's check at load.
 //! Unknown fields are errors, because a mistyped rule that is silently ignored would be a leak.
 
+mod population;
+
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -10,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aggregator::TableConfigs;
+use aggregator::budget::Populations;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
@@ -67,6 +70,9 @@ pub struct NodeConfig {
     /// The tables this node serves: nothing that is not listed here can be asked for.
     #[serde(default)]
     pub table: TableConfigs,
+    /// Whom the tables are about, and how much may be learnt about each of them.
+    #[serde(default)]
+    pub population: Populations,
     /// The folder of the configuration file; relative paths start here.
     #[serde(skip)]
     pub base_dir: PathBuf,
@@ -120,6 +126,7 @@ impl NodeConfig {
         })?;
         config.base_dir = durable_file::folder_of(path).to_path_buf();
         config.validate(path)?;
+        population::check(&config, text, path)?;
         Ok(config)
     }
 
@@ -262,18 +269,21 @@ pub(crate) fn toml_error(
     error: &toml::de::Error,
     remedy: impl Into<String>,
 ) -> UserError {
-    let place = path.display();
     // The message is one line; the rest repeats the source text.
     let message = error.message().trim().replace('\n', " ");
-    let what = match error.span().and_then(|span| text.get(..span.start)) {
-        None => format!("{place}: {message}"),
-        Some(before) => {
-            let line = before.matches('\n').count() + 1;
-            let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
-            format!("{place}:{line}:{column}: {message}")
-        }
+    let what = match error.span() {
+        None => format!("{}: {message}", path.display()),
+        Some(span) => format!("{}: {message}", place_of(path, text, span.start)),
     };
     UserError::bad_input(what, remedy)
+}
+
+/// File, line and column of a byte of a text.
+fn place_of(path: &Path, text: &str, byte: usize) -> String {
+    let before = text.get(..byte).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
+    format!("{}:{line}:{column}", path.display())
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ pub async fn run(
     let state = State::open(&state_dir)?;
     let _lock = lock(&state_dir)?;
     recover(&state, &state_dir)?;
+    job::recover_ledger(&state, &key.id(), &config)?;
     threads::start_compute_pool();
     let engine = EngineThreads::start(config.engine_threads())
         .map_err(|e| UserError::machine("cannot start the data engine's threads", e))?;

@@ -7,6 +7,7 @@
 mod answer;
 mod approval;
 mod chain;
+mod charge;
 mod exchange;
 mod failure;
 mod feed;
@@ -32,6 +33,7 @@ use psi_core::messages::Control;
 use psi_core::spec::JobSpec;
 
 pub use chain::ChainLocks;
+pub use charge::recover as recover_ledger;
 pub use failure::Failure;
 pub use live::LiveJobs;
 pub use request::{JobOutcome, JobRequest, request};
@@ -82,7 +84,7 @@ pub struct JobContext {
 
 impl JobContext {
     fn chain(&self, collab: &Collaboration, peer: NodeId) -> Chain {
-        Chain::new(&self.state, &self.key, &self.chains, collab, peer)
+        Chain::new(self, collab, peer)
     }
 
     /// Refuses a job whose lists this node does not want to hold, by its registered sizes.
@@ -155,13 +157,17 @@ impl JobContext {
 
     /// Settles in the background, with patience, if a job or a signature is left open.
     fn settle_later(self: &Arc<Self>, collab: Collaboration) {
+        self.settle_in_background(collab, Reason::SomethingOpen);
+    }
+
+    fn settle_in_background(self: &Arc<Self>, collab: Collaboration, reason: Reason) {
         let ctx = Arc::clone(self);
         tokio::spawn(async move {
             for attempt in 0..SETTLE_ATTEMPTS {
                 if attempt > 0 {
                     tokio::time::sleep(SETTLE_RETRY).await;
                 }
-                match ctx.settle_once(&collab).await {
+                match ctx.settle_once(&collab, reason).await {
                     Ok(()) => return,
                     Err(failure) => {
                         tracing::debug!(collab = collab.name(), %failure, "not settled yet");
@@ -175,14 +181,14 @@ impl JobContext {
         });
     }
 
-    async fn settle_once(&self, collab: &Collaboration) -> Result<(), Failure> {
+    async fn settle_once(&self, collab: &Collaboration, reason: Reason) -> Result<(), Failure> {
         // A revision that was joined meanwhile may say another address.
         let now = self.state.collab_by_id(&collab.id())?;
         let collab = now.as_ref().unwrap_or(collab);
         let peer = collab.peer_of(&self.key.id());
         let Some(peer) = peer else { return Ok(()) };
         let chain = self.chain(collab, peer.id);
-        if !unsettled(&chain)? {
+        if reason == Reason::SomethingOpen && !unsettled(&chain)? {
             return Ok(());
         }
         let conn = self.connect(peer).await?;
@@ -192,7 +198,8 @@ impl JobContext {
     }
 }
 
-/// Whether an entry lacks a signature, a job that no longer runs is open, or a statement waits.
+/// Whether an entry lacks a signature, a job that no longer runs is open, a statement waits, or the
+/// ledger needs to know that the logs agree.
 fn unsettled(chain: &Chain) -> Result<bool, Failure> {
     let head = chain.state.chain_head(&chain.collab_id)?;
     let half_signed = head.is_some_and(|head| head.signatures.iter().any(Option::is_none));
@@ -201,17 +208,33 @@ fn unsettled(chain: &Chain) -> Result<bool, Failure> {
         || chain
             .state
             .chain_repair_requested(&chain.collab_id)?
-            .is_some())
+            .is_some()
+        || chain.state.ledger_awaits(&chain.collab_id)?)
 }
 
-/// Settles every collaboration in which something is left open, in the background. Called at
-/// start, when no job of this process is running yet.
+/// Why a settlement is tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// The own log says that something is left open.
+    SomethingOpen,
+    /// The peer's log may hold what the own does not (Spec 13 §5).
+    Limits,
+}
+
+/// Settles every collaboration in which something is left open, in the background; under limits,
+/// every one, so that a ledger that was rolled back is noticed. Called at start, when no job of
+/// this process is running yet.
 ///
 /// # Errors
 /// [`Failure::State`] if the state cannot be read.
 pub fn settle_all(ctx: &Arc<JobContext>) -> Result<(), Failure> {
+    let reason = if charge::any_limits(&ctx.config) {
+        Reason::Limits
+    } else {
+        Reason::SomethingOpen
+    };
     for collab in ctx.state.collabs()? {
-        ctx.settle_later(collab);
+        ctx.settle_in_background(collab, reason);
     }
     Ok(())
 }

@@ -8,6 +8,7 @@
 
 mod approvals;
 mod collabs;
+mod doubt;
 mod jobs;
 mod ledger;
 mod local_log;
@@ -29,8 +30,9 @@ use crate::exit::Exit;
 
 pub use approvals::{Approval, ApprovalState, Question, Standing};
 pub use collabs::Joined;
+pub use doubt::Doubt;
 pub use jobs::{JobRecord, JobRole, JobState};
-pub use ledger::Debit;
+pub use ledger::{Debit, StoredDebit, Uncharged};
 pub use local_log::{LocalEntry, first_wrong as local_first_wrong};
 pub use outputs::StoredOutput;
 pub use receipts::StoredEntry;

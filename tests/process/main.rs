@@ -8,6 +8,7 @@
 mod aircraft;
 mod answers;
 mod approvals;
+mod budget;
 mod crash;
 mod harness;
 mod hostile;

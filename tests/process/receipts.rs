@@ -54,7 +54,7 @@ fn an_edited_shortened_or_reordered_log_does_not_verify_and_the_entry_is_named()
     }
 }
 
-fn copy_state(node: &Node, to: &Path) {
+pub(crate) fn copy_state(node: &Node, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(node.dir.join("state")).unwrap() {
         let entry = entry.unwrap();
@@ -65,7 +65,7 @@ fn copy_state(node: &Node, to: &Path) {
     }
 }
 
-fn restore_state(node: &Node, from: &Path) {
+pub(crate) fn restore_state(node: &Node, from: &Path) {
     for entry in fs::read_dir(node.dir.join("state")).unwrap() {
         let entry = entry.unwrap();
         if entry

@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use psi_core::Code;
 use psi_core::messages::{Control, EntryMessage};
 use psi_core::receipt::{Body, Entry, EntryHash, entry_hash, signature_holds, signing_text};
-use psi_core::spec::{JobId, JobSpec};
 use tokio::sync::OwnedMutexGuard;
 
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
+use super::{JobContext, charge};
 use crate::collab::Collaboration;
+use crate::config::NodeConfig;
 use crate::identity::{NodeId, NodeKey};
 use crate::state::{Debit, State, StoredEntry};
 
@@ -40,23 +41,19 @@ pub(super) struct Chain {
     pub(super) key: Arc<NodeKey>,
     pub(super) collab_id: [u8; 32],
     pub(super) peer: NodeId,
+    config: Arc<NodeConfig>,
     locks: Arc<ChainLocks>,
 }
 
 impl Chain {
-    pub(super) fn new(
-        state: &State,
-        key: &Arc<NodeKey>,
-        locks: &Arc<ChainLocks>,
-        collab: &Collaboration,
-        peer: NodeId,
-    ) -> Self {
+    pub(super) fn new(ctx: &JobContext, collab: &Collaboration, peer: NodeId) -> Self {
         Self {
-            state: state.clone(),
-            key: Arc::clone(key),
+            state: ctx.state.clone(),
+            key: Arc::clone(&ctx.key),
             collab_id: collab.id(),
             peer,
-            locks: Arc::clone(locks),
+            config: Arc::clone(&ctx.config),
+            locks: Arc::clone(&ctx.chains),
         }
     }
 
@@ -119,7 +116,7 @@ impl Chain {
             return Err(Failure::PeerAborted(Code::Unavailable));
         }
         let (seq, previous) = self.place()?;
-        let debit = debit_of(&body)?;
+        let debit = self.debit_of(&body)?;
         let entry = Entry {
             collab_id: self.collab_id,
             seq,
@@ -136,7 +133,7 @@ impl Chain {
             hash,
             signatures,
         };
-        self.append(&stored, debit)?;
+        self.append(&stored, debit.as_ref())?;
         self.send_entry(link, &stored).await
     }
 
@@ -198,35 +195,25 @@ impl Chain {
         }
         let own = self.key.sign(&text);
         signatures[self.own_index()] = Some(own);
-        let debit = debit_of(&entry.body)?;
+        let debit = self.debit_of(&entry.body)?;
         let stored = StoredEntry {
             seq,
             entry: message.entry.clone(),
             hash,
             signatures,
         };
-        self.append(&stored, debit)?;
+        self.append(&stored, debit.as_ref())?;
         Ok(own)
     }
 
-    fn append(&self, stored: &StoredEntry, debit: Option<Debit>) -> Result<(), Failure> {
+    /// What an entry costs this node.
+    pub(super) fn debit_of(&self, body: &Body) -> Result<Option<Debit>, Failure> {
+        charge::debit_of(body, &self.key.id(), &self.config)
+    }
+
+    fn append(&self, stored: &StoredEntry, debit: Option<&Debit>) -> Result<(), Failure> {
         Ok(self.state.entry_append(&self.collab_id, stored, debit)?)
     }
-}
-
-/// What an entry costs: an opened job counts, whatever becomes of it.
-pub(super) fn debit_of(body: &Body) -> Result<Option<Debit>, Failure> {
-    Ok(match body {
-        Body::Opened { spec, .. } => Some(Debit {
-            job_id: job_id_of(spec)?,
-            jobs: 1,
-        }),
-        Body::Closed { .. } | Body::Statement { .. } => None,
-    })
-}
-
-fn job_id_of(spec: &[u8]) -> Result<JobId, Failure> {
-    Ok(JobSpec::decode(spec)?.job_id())
 }
 
 pub(super) fn message_of(stored: &StoredEntry) -> EntryMessage {

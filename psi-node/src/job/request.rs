@@ -16,7 +16,7 @@ use super::registry::JobHandle;
 use super::result::ResultDocument;
 use super::run::{self, Agreed, check_half};
 use super::stats::{Stopwatch, peak_rss_bytes};
-use super::{JobContext, NodeId};
+use super::{JobContext, NodeId, charge};
 use crate::collab::{Collaboration, Member};
 use crate::exit::Exit;
 use crate::net::PeerConnection;
@@ -114,6 +114,7 @@ async fn run_request(
     let (own, peer) = members(ctx, &collab, request.recipients)?;
     let plan = plan(ctx, request, &own, &peer).await?;
     check_recipients(&plan, request.recipients)?;
+    charge::check(ctx, &plan.facts, &peer)?;
     document.columns.clone_from(&plan.output.columns);
     let permit = ask_owner(ctx, &collab, &plan, request.recipients)?;
     let chain = ctx.chain(&collab, peer.id);
@@ -318,6 +319,7 @@ async fn agree(
             "the signature of an accepted job",
         ));
     }
+    let reservation = charge::reserve(ctx, collab, &spec)?;
     permit.spend(ctx, &spec.job_id())?;
     let own = ctx.key.sign(&text);
     link.send(&Control::Agree { signature: own }).await?;
@@ -332,6 +334,7 @@ async fn agree(
         side: plan.side,
         output: plan.output,
         seed,
+        reservation,
     })
 }
 

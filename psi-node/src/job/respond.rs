@@ -16,7 +16,7 @@ use super::request::agreement;
 use super::result::ResultDocument;
 use super::run::{self, Agreed, Finished, check_half};
 use super::stats::{Stopwatch, peak_rss_bytes};
-use super::{JobContext, joined_with, unsettled};
+use super::{JobContext, charge, joined_with, unsettled};
 use crate::collab::Collaboration;
 use crate::net::PeerConnection;
 use crate::state::{JobRecord, JobRole, JobState};
@@ -232,6 +232,7 @@ async fn agree(
         spec: Some(&spec),
     }
     .ask(ctx)?;
+    let reservation = charge::reserve(ctx, collab, &spec)?;
     let text = agreement_text(&spec.job_id());
     let own = ctx.key.sign(&text);
     link.send(&Control::Accept {
@@ -259,6 +260,7 @@ async fn agree(
         side: plan.side,
         output: plan.output,
         seed,
+        reservation,
     })
 }
 

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use super::answer::Answer;
 use super::chain::Chain;
+use super::charge::Reservation;
 use super::exchange;
 use super::failure::Failure;
 use super::frozen::Frozen;
@@ -38,6 +39,8 @@ pub(super) struct Agreed {
     pub(super) side: aggregator::SidePlan,
     pub(super) output: aggregator::OutputPlan,
     pub(super) seed: Arc<JobSeed>,
+    /// What the job has reserved until it is opened.
+    pub(super) reservation: Reservation,
 }
 
 /// The peer's half must be its own, and about the table and the key that the query names.
@@ -89,6 +92,7 @@ pub(super) async fn run(
         ctx.live.note_end(job_id, failure.code());
     }
     drop::<LiveJob>(live);
+    drop::<Reservation>(agreed.reservation);
     result
 }
 

@@ -12,7 +12,7 @@ use psi_core::limits;
 use psi_core::messages::{Control, EntryMessage, SettleState};
 use psi_core::receipt::{Body, ClosedStatus, Entry, entry_hash, signature_holds, signing_text};
 
-use super::chain::{Chain, debit_of, message_of};
+use super::chain::{Chain, message_of};
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::live::LiveJobs;
@@ -62,6 +62,7 @@ impl Settlement<'_> {
     async fn end(&self, mut link: Link, result: Result<(), Failure>) -> Result<(), Failure> {
         match result {
             Ok(()) => {
+                self.chain.state.ledger_settled(&self.chain.collab_id)?;
                 link.sender.finish();
                 link.sender.delivered().await;
                 Ok(())
@@ -277,6 +278,8 @@ impl Settlement<'_> {
             return link.send(&Control::Countersign { signature }).await;
         }
         if !repairing {
+            // The own signature is proof: entries of other collaborations may be lost as well.
+            chain.state.ledger_doubt(ROLLED_BACK)?;
             return self.broken(ROLLED_BACK);
         }
         let signature = self.restore(message, seq)?;
@@ -305,14 +308,16 @@ impl Settlement<'_> {
             .filter(|signature| signature_holds(&chain.peer.0, &text, signature));
         let own = chain.key.sign(&text);
         signatures[chain.own_index()] = Some(own);
-        let debit = debit_of(&entry.body)?;
+        let debit = chain.debit_of(&entry.body)?;
         let stored = StoredEntry {
             seq,
             entry: message.entry.clone(),
             hash,
             signatures,
         };
-        chain.state.entry_append(&chain.collab_id, &stored, debit)?;
+        chain
+            .state
+            .entry_append(&chain.collab_id, &stored, debit.as_ref())?;
         Ok(own)
     }
 

@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use aggregator::budget::Amount;
 use psi_core::Code;
 use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
@@ -118,7 +119,7 @@ impl Fixture {
         let stored = self.next(body);
         let debit = debit(&stored);
         self.state
-            .entry_append(&self.collab.id(), &stored, debit)
+            .entry_append(&self.collab.id(), &stored, debit.as_ref())
             .unwrap();
         stored
     }
@@ -148,10 +149,18 @@ impl Fixture {
 
 pub(crate) fn debit(stored: &StoredEntry) -> Option<Debit> {
     match Entry::decode(&stored.entry).unwrap().body {
-        Body::Opened { spec, .. } => Some(Debit {
-            job_id: JobSpec::decode(&spec).unwrap().job_id(),
-            jobs: 1,
-        }),
+        Body::Opened { spec, .. } => {
+            let spec = JobSpec::decode(&spec).unwrap();
+            Some(Debit {
+                job_id: spec.job_id(),
+                peer_id: spec.responder.node_id,
+                peer: spec.responder.facts.member,
+                table: spec.requester.facts.table,
+                population: None,
+                amount: Amount::ZERO,
+                unix: 0,
+            })
+        }
         _ => None,
     }
 }

@@ -1,47 +1,359 @@
-//! What jobs have cost each collaboration. Today a plain counter of opened jobs.
+//! The ledger: what jobs have cost, reserved when they are accepted, committed when they are opened
+//! (Spec 13 §4).
 //!
-//! A debit is written in the transaction that appends the opened entry
-//! ([`State::entry_append`]) and stays, whatever becomes of the job.
+//! A debit is reserved in one transaction with the decision that it fits, so two jobs at once
+//! cannot overspend. It is committed in the transaction that appends the opened entry
+//! ([`State::entry_append`]) and then stays, whatever becomes of the job. Called by the job runner,
+//! at start, and by `psi-node budget`; decides nothing itself: [`aggregator::budget`] does.
 
-use rusqlite::{Transaction, params};
+mod account;
 
-use super::{State, StateError};
+use aggregator::Refusal;
+use aggregator::budget::{self, Amount, DebitState, Limits, Period, RunCounts, Usage};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::{State, StateError, bytes, doubt};
 use crate::collab::CollabId;
 
-/// What opening one job costs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What opening one job costs, and whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Debit {
     /// The job.
     pub job_id: [u8; 64],
-    /// How many jobs it counts as.
-    pub jobs: u64,
+    /// The peer's node id.
+    pub peer_id: [u8; 32],
+    /// The peer's name in the collaboration.
+    pub peer: String,
+    /// The own table that the job is about; stored in lower case, which SQL does not tell apart.
+    pub table: String,
+    /// The population that the table belonged to. Without one, a cost counts for every population.
+    pub population: Option<String>,
+    /// What the peer will see costs.
+    pub amount: Amount,
+    /// The machine's time.
+    pub unix: i64,
+}
+
+/// A debit as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredDebit {
+    /// The collaboration.
+    pub collab_id: CollabId,
+    /// The debit, with the time that it counts for.
+    pub debit: Debit,
+    /// Where it stands.
+    pub state: DebitState,
+}
+
+/// An opened job without a debit: its opened entry, and when the job began, if that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uncharged {
+    /// The collaboration.
+    pub collab_id: CollabId,
+    /// The encoded entry.
+    pub entry: Vec<u8>,
+    /// When the job began here.
+    pub unix: Option<i64>,
 }
 
 impl State {
-    /// Jobs that this collaboration was ever charged.
+    /// Jobs that were ever opened in this collaboration.
     ///
     /// # Errors
     /// [`StateError::Database`].
     pub fn jobs_debited(&self, collab_id: &CollabId) -> Result<u64, StateError> {
         let sum: i64 = self.lock().query_row(
-            "SELECT COALESCE(SUM(jobs), 0) FROM ledger WHERE collab_id = ?1",
+            "SELECT COUNT(*) FROM opened_jobs WHERE collab_id = ?1",
             [collab_id],
             |row| row.get(0),
         )?;
-        u64::try_from(sum).map_err(|_| StateError::Damaged("the ledger is negative".into()))
+        u64::try_from(sum).map_err(|_| StateError::Damaged("a count is negative".into()))
+    }
+
+    /// Reserves a debit if it fits, in one transaction. Nothing is reserved under limits while the
+    /// ledger is in doubt.
+    ///
+    /// # Errors
+    /// [`StateError::JobReused`] if the job has a debit.
+    pub fn budget_reserve(
+        &self,
+        collab_id: &CollabId,
+        debit: &Debit,
+        limits: &Limits<'_>,
+    ) -> Result<Result<(), Refusal>, StateError> {
+        self.write(|transaction| reserve(transaction, collab_id, debit, limits))
+    }
+
+    /// Whether a debit would fit now; reserves nothing and asks nothing about doubts.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn budget_check(
+        &self,
+        debit: &Debit,
+        limits: &Limits<'_>,
+    ) -> Result<Result<(), Refusal>, StateError> {
+        self.write(|transaction| {
+            let now = advance(transaction, debit.unix)?;
+            admit(transaction, debit, limits, now)
+        })
+    }
+
+    /// Gives back what a job has reserved, if it was not opened; otherwise changes nothing.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn budget_release(&self, job_id: &[u8; 64]) -> Result<(), StateError> {
+        self.write(|transaction| {
+            let sql = format!("{RELEASE} AND job_id = ?1");
+            transaction.prepare_cached(&sql)?.execute([job_id])?;
+            Ok(())
+        })
+    }
+
+    /// Gives back all that is reserved, and returns how many debits that were. Called at start:
+    /// what was not opened before a crash never will be.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn budget_release_all(&self) -> Result<usize, StateError> {
+        self.write(|transaction| Ok(transaction.execute(RELEASE, [])?))
+    }
+
+    /// Opened jobs that have no debit: those of a state that is older than the ledger.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] if one cannot be read.
+    pub fn budget_uncharged(&self) -> Result<Vec<Uncharged>, StateError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare(
+            "SELECT o.collab_id, e.entry, \
+             (SELECT MIN(created_unix) FROM jobs WHERE jobs.job_id = o.job_id) AS unix \
+             FROM opened_jobs o JOIN entries e \
+             ON e.collab_id = o.collab_id AND e.seq = o.opened_seq \
+             WHERE NOT EXISTS (SELECT 1 FROM debits d \
+             WHERE d.job_id = o.job_id AND d.state = 'committed')",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let collab_id: Vec<u8> = row.get("collab_id")?;
+            found.push(Uncharged {
+                collab_id: bytes(&collab_id, "a collaboration id")?,
+                entry: row.get("entry")?,
+                unix: row.get("unix")?,
+            });
+        }
+        Ok(found)
+    }
+
+    /// Charges an opened job that has no debit, for the time that stands in it.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn budget_charge(&self, collab_id: &CollabId, debit: &Debit) -> Result<(), StateError> {
+        self.write(|transaction| {
+            transaction.execute("DELETE FROM debits WHERE job_id = ?1", [&debit.job_id])?;
+            insert(
+                transaction,
+                collab_id,
+                debit,
+                DebitState::Committed,
+                debit.unix,
+            )?;
+            Ok(())
+        })
     }
 }
 
-pub(super) fn write(
+const COLUMNS: &str = "job_id, collab_id, peer_id, peer, table_name, population, micro_epsilon, \
+                       delta_units, unix, state";
+
+/// INVARIANT: an opened job's debit is committed in the transaction that opens it, so what is still
+/// reserved was not opened, and nothing that depends on data has left.
+const RELEASE: &str = "UPDATE debits SET state = 'released' WHERE state = 'reserved'";
+
+fn reserve(
+    transaction: &Transaction<'_>,
+    collab_id: &CollabId,
+    debit: &Debit,
+    limits: &Limits<'_>,
+) -> Result<Result<(), Refusal>, StateError> {
+    let now = advance(transaction, debit.unix)?;
+    if limits.any()
+        && let Some(refusal) = doubt::refusal(transaction)?
+    {
+        return Ok(Err(refusal));
+    }
+    if let Err(refusal) = admit(transaction, debit, limits, now)? {
+        return Ok(Err(refusal));
+    }
+    match insert(transaction, collab_id, debit, DebitState::Reserved, now)? {
+        0 => Err(StateError::JobReused),
+        _ => Ok(Ok(())),
+    }
+}
+
+/// Commits the debit of a job that the same transaction opens. An entry that comes back from the
+/// peer has no reservation; it is charged to the present period, which is no earlier than its own.
+pub(super) fn commit(
     transaction: &Transaction<'_>,
     collab_id: &CollabId,
     debit: &Debit,
 ) -> Result<(), StateError> {
-    let jobs = i64::try_from(debit.jobs)
-        .map_err(|_| StateError::Machine("a debit is beyond what the ledger holds".into()))?;
-    transaction.execute(
-        "INSERT INTO ledger (job_id, collab_id, jobs) VALUES (?1, ?2, ?3)",
-        params![debit.job_id, collab_id, jobs],
-    )?;
+    let now = advance(transaction, debit.unix)?;
+    let reserved = transaction
+        .prepare_cached(
+            "UPDATE debits SET state = 'committed' WHERE job_id = ?1 AND state = 'reserved'",
+        )?
+        .execute([&debit.job_id])?;
+    if reserved == 0 {
+        transaction.execute("DELETE FROM debits WHERE job_id = ?1", [&debit.job_id])?;
+        insert(transaction, collab_id, debit, DebitState::Committed, now)?;
+    }
     Ok(())
 }
+
+fn insert(
+    transaction: &Transaction<'_>,
+    collab_id: &CollabId,
+    debit: &Debit,
+    state: DebitState,
+    now: i64,
+) -> Result<usize, StateError> {
+    // A cost beyond the column stays at its end: no limit reaches it.
+    let stored = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
+    let sql = format!(
+        "INSERT INTO debits ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+         ON CONFLICT (job_id) DO NOTHING"
+    );
+    Ok(transaction.prepare_cached(&sql)?.execute(params![
+        debit.job_id,
+        collab_id,
+        debit.peer_id,
+        debit.peer,
+        debit.table.to_lowercase(),
+        debit.population,
+        stored(debit.amount.micro_epsilon),
+        stored(debit.amount.delta_units),
+        now,
+        state.as_str()
+    ])?)
+}
+
+/// The latest time that was ever seen.
+fn latest(connection: &Connection) -> Result<Option<i64>, StateError> {
+    let mut statement = connection.prepare_cached("SELECT latest_unix FROM ledger_clock")?;
+    Ok(statement.query_row([], |row| row.get(0)).optional()?)
+}
+
+/// Moves the ledger's clock on and returns the time that counts.
+fn advance(transaction: &Transaction<'_>, unix: i64) -> Result<i64, StateError> {
+    let seen = latest(transaction)?;
+    let now = budget::advance(seen, unix);
+    if seen != Some(now) {
+        transaction
+            .prepare_cached(
+                "INSERT INTO ledger_clock (one, latest_unix) VALUES (1, ?1) \
+                 ON CONFLICT (one) DO UPDATE SET latest_unix = excluded.latest_unix",
+            )?
+            .execute([now])?;
+    }
+    Ok(now)
+}
+
+fn admit(
+    transaction: &Transaction<'_>,
+    debit: &Debit,
+    limits: &Limits<'_>,
+    now: i64,
+) -> Result<Result<(), Refusal>, StateError> {
+    let runs = runs(transaction, &debit.table, &debit.peer_id, &debit.peer, now)?;
+    let mut usage = Usage {
+        runs,
+        ..Usage::default()
+    };
+    if let Some((name, config)) = limits.population {
+        each_of(transaction, name, config.refresh, now, |found, state| {
+            usage.population.count(state, found.amount);
+            if found.peer_id == debit.peer_id || found.peer == debit.peer {
+                usage.peer.count(state, found.amount);
+            }
+        })?;
+    }
+    Ok(budget::admit(limits, &usage, debit.amount, now))
+}
+
+/// Every debit that a population bears in the period of `now`.
+fn each_of(
+    connection: &Connection,
+    population: &str,
+    refresh: Period,
+    now: i64,
+    mut work: impl FnMut(&Debit, DebitState),
+) -> Result<(), StateError> {
+    let begin = refresh.begin(now).unwrap_or(i64::MIN);
+    for whose in ["population = ?2", "?2 <> '' AND population IS NULL"] {
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM debits WHERE state <> 'released' AND unix >= ?1 AND {whose} \
+             AND (micro_epsilon > 0 OR delta_units > 0)"
+        ))?;
+        let mut rows = statement.query(params![begin, population])?;
+        while let Some(row) = rows.next()? {
+            let stored = read(row)?;
+            work(&stored.debit, stored.state);
+        }
+    }
+    Ok(())
+}
+
+fn runs(
+    connection: &Connection,
+    table: &str,
+    peer_id: &[u8; 32],
+    peer: &str,
+    now: i64,
+) -> Result<RunCounts, StateError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT unix FROM debits WHERE table_name = ?1 AND state <> 'released' \
+         AND (peer_id = ?2 OR peer = ?3)",
+    )?;
+    let mut rows = statement.query(params![table.to_lowercase(), peer_id, peer])?;
+    let mut counts = RunCounts::default();
+    while let Some(row) = rows.next()? {
+        counts.count(row.get(0)?, now);
+    }
+    Ok(counts)
+}
+
+fn read(row: &Row<'_>) -> Result<StoredDebit, StateError> {
+    let blob = |column| -> Result<Vec<u8>, StateError> { Ok(row.get(column)?) };
+    let amount = |column| -> Result<u64, StateError> {
+        let value: i64 = row.get(column)?;
+        u64::try_from(value).map_err(|_| StateError::Damaged("a debit is negative".into()))
+    };
+    let state: String = row.get("state")?;
+    let state = DebitState::ALL
+        .into_iter()
+        .find(|known| known.as_str() == state)
+        .ok_or_else(|| StateError::Damaged("a debit has an unknown state".into()))?;
+    Ok(StoredDebit {
+        collab_id: bytes(&blob("collab_id")?, "a collaboration id")?,
+        debit: Debit {
+            job_id: bytes(&blob("job_id")?, "a job id")?,
+            peer_id: bytes(&blob("peer_id")?, "a node id")?,
+            peer: row.get("peer")?,
+            table: row.get("table_name")?,
+            population: row.get("population")?,
+            amount: Amount {
+                micro_epsilon: amount("micro_epsilon")?,
+                delta_units: amount("delta_units")?,
+            },
+            unix: row.get("unix")?,
+        },
+        state,
+    })
+}
+
+#[cfg(test)]
+mod tests;

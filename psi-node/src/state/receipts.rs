@@ -87,7 +87,7 @@ impl State {
         &self,
         collab_id: &CollabId,
         stored: &StoredEntry,
-        debit: Option<Debit>,
+        debit: Option<&Debit>,
     ) -> Result<(), StateError> {
         let entry = Entry::decode(&stored.entry)
             .map_err(|_| StateError::OutOfPlace("it is not a well-formed entry"))?;
@@ -284,7 +284,7 @@ fn apply(
     collab_id: &CollabId,
     seq: i64,
     body: &Body,
-    debit: Option<Debit>,
+    debit: Option<&Debit>,
 ) -> Result<(), StateError> {
     match body {
         Body::Opened { spec, .. } => {
@@ -301,7 +301,7 @@ fn apply(
             if inserted == 0 {
                 return Err(StateError::JobReused);
             }
-            ledger::write(transaction, collab_id, &debit)
+            ledger::commit(transaction, collab_id, debit)
         }
         Body::Closed { .. } | Body::Statement { .. } if debit.is_some() => Err(
             StateError::OutOfPlace("only the opening of a job is charged"),

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StateError;
 
-const MIGRATIONS: &[&str] = &[FIRST, OUTPUTS, REVISIONS_AND_APPROVALS];
+const MIGRATIONS: &[&str] = &[FIRST, OUTPUTS, REVISIONS_AND_APPROVALS, BUDGET];
 
 const FIRST: &str = "
 CREATE TABLE collabs (
@@ -124,6 +124,46 @@ CREATE TABLE approvals (
 CREATE INDEX approvals_question ON approvals(question);
 ";
 
+const BUDGET: &str = "
+-- What it counted, the opened jobs say themselves; their debits are made up for at start.
+DROP TABLE ledger;
+
+-- What a job costs, from its acceptance on. `unix` is the ledger's time, never the bare clock's.
+CREATE TABLE debits (
+    job_id        BLOB PRIMARY KEY CHECK (length(job_id) = 64),
+    collab_id     BLOB NOT NULL CHECK (length(collab_id) = 32),
+    peer_id       BLOB NOT NULL CHECK (length(peer_id) = 32),
+    peer          TEXT NOT NULL,
+    table_name    TEXT NOT NULL,
+    population    TEXT,
+    micro_epsilon INTEGER NOT NULL CHECK (micro_epsilon >= 0),
+    delta_units   INTEGER NOT NULL CHECK (delta_units >= 0),
+    unix          INTEGER NOT NULL,
+    state         TEXT NOT NULL CHECK (state IN ('reserved', 'committed', 'released'))
+) STRICT;
+CREATE INDEX debits_table ON debits(table_name, unix) WHERE state <> 'released';
+CREATE INDEX debits_population ON debits(population, unix) WHERE state <> 'released';
+CREATE INDEX debits_reserved ON debits(state) WHERE state = 'reserved';
+CREATE INDEX debits_unix ON debits(unix);
+
+-- The latest time that was ever seen.
+CREATE TABLE ledger_clock (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    latest_unix INTEGER NOT NULL
+) STRICT;
+
+-- Why debits may be missing, what the owner says about it, and which collaborations were not
+-- settled since.
+CREATE TABLE ledger_doubt (
+    one       INTEGER PRIMARY KEY CHECK (one = 1),
+    why       TEXT NOT NULL,
+    statement TEXT
+) STRICT;
+CREATE TABLE ledger_unsettled (
+    collab_id BLOB PRIMARY KEY REFERENCES collabs(id)
+) STRICT;
+";
+
 /// The version this program writes.
 pub(super) const VERSION: i64 = 3;
 
@@ -139,6 +179,10 @@ pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), St
             found,
             known: VERSION,
         });
+    }
+    if found == VERSION {
+        // Nothing to write, and nothing to wait for until it is on the disk.
+        return Ok(());
     }
     let done = usize::try_from(found)
         .map_err(|_| StateError::Damaged(format!("its version is {found}")))?;

@@ -99,7 +99,7 @@ fn what_was_appended_is_there_after_a_crash_and_what_failed_is_not() {
     let again = fixture.next(fixture.opened(&job));
     let error = fixture
         .state
-        .entry_append(&fixture.collab.id(), &again, debit(&again))
+        .entry_append(&fixture.collab.id(), &again, debit(&again).as_ref())
         .unwrap_err();
     assert!(matches!(error, StateError::JobReused), "{error}");
     // The first handle is still open, as after kill -9: its lock and its cache are not flushed.
@@ -142,9 +142,12 @@ fn a_crash_in_the_middle_of_a_transaction_leaves_neither_entry_nor_debit() {
 fn an_entry_is_appended_only_where_it_continues_the_log() {
     let fixture = Fixture::with_entries();
     let id = fixture.collab.id();
-    let append = |stored: &StoredEntry, debit| fixture.state.entry_append(&id, stored, debit);
+    let append = |stored: &StoredEntry, debit: Option<&Debit>| {
+        fixture.state.entry_append(&id, stored, debit)
+    };
     let good = fixture.next(fixture.opened(&fixture.job(3)));
     let charged = debit(&good);
+    let charged = charged.as_ref();
 
     let change = |change: &dyn Fn(&mut Entry)| {
         let mut entry = Entry::decode(&good.entry).unwrap();
@@ -228,7 +231,7 @@ fn a_countersignature_fills_the_gap_and_changes_nothing_else() {
     let theirs = stored.signatures[1].take().unwrap();
     fixture
         .state
-        .entry_append(&id, &stored, debit(&stored))
+        .entry_append(&id, &stored, debit(&stored).as_ref())
         .unwrap();
     let sign = |member, signature| fixture.state.entry_countersign(&id, 0, member, signature);
     sign(1, &theirs).unwrap();
@@ -382,7 +385,7 @@ fn two_handles_append_to_one_log_without_gaps_or_double_openings() {
                 let state = State::open(&place).unwrap();
                 for nonce in 0..20 {
                     let stored = fixture.next(fixture.opened(&fixture.job(nonce)));
-                    let _ = state.entry_append(&id, &stored, debit(&stored));
+                    let _ = state.entry_append(&id, &stored, debit(&stored).as_ref());
                     state
                         .local_append(&fixture.keys[0], "refused", "text")
                         .unwrap();

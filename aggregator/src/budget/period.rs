@@ -1,0 +1,207 @@
+//! Periods of the calendar, and a time that never goes back (Spec 13 §3).
+//!
+//! Days, weeks from Monday on and months, in UTC, as arithmetic over seconds since 1970.
+
+use serde::Deserialize;
+
+const DAY_S: i64 = 86_400;
+const WEEK_S: i64 = 7 * DAY_S;
+/// 1970 began on a Thursday: three days after a Monday.
+const MONDAY_OFFSET_S: i64 = 3 * DAY_S;
+
+/// How long a limit holds before it is renewed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Period {
+    /// From midnight to midnight.
+    Day,
+    /// From Monday to Sunday.
+    Week,
+    /// A month of the calendar.
+    Month,
+    /// Once and for all.
+    #[default]
+    Never,
+}
+
+impl Period {
+    /// All of them, the shortest first.
+    pub const ALL: [Self; 4] = [Self::Day, Self::Week, Self::Month, Self::Never];
+
+    /// The stable text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Never => "never",
+        }
+    }
+
+    /// What a limit on runs in this period is called.
+    #[must_use]
+    pub const fn run_field(self) -> &'static str {
+        match self {
+            Self::Never => "lifetime",
+            other => other.as_str(),
+        }
+    }
+
+    pub(super) const fn in_words(self) -> &'static str {
+        match self {
+            Self::Day => "today",
+            Self::Week => "this week",
+            Self::Month => "this month",
+            Self::Never => "in all",
+        }
+    }
+
+    /// When the period began that `unix` lies in; nothing for [`Self::Never`].
+    #[must_use]
+    pub fn begin(self, unix: i64) -> Option<i64> {
+        match self {
+            Self::Day => Some(floor(unix, DAY_S, 0)),
+            Self::Week => Some(floor(unix, WEEK_S, MONDAY_OFFSET_S)),
+            Self::Month => {
+                let (year, month, _) = civil(unix.div_euclid(DAY_S));
+                Some(first_of_month(year, month))
+            }
+            Self::Never => None,
+        }
+    }
+
+    /// When the next period begins.
+    #[must_use]
+    pub fn next(self, unix: i64) -> Option<i64> {
+        let begin = self.begin(unix)?;
+        match self {
+            Self::Day => begin.checked_add(DAY_S),
+            Self::Week => begin.checked_add(WEEK_S),
+            Self::Month => {
+                let (year, month, _) = civil(begin.div_euclid(DAY_S));
+                Some(match month {
+                    12 => first_of_month(year.saturating_add(1), 1),
+                    month => first_of_month(year, month + 1),
+                })
+            }
+            Self::Never => None,
+        }
+    }
+}
+
+/// The time that counts: the machine's, or the latest that was ever seen if that is later. So a
+/// clock that is set back enters no period a second time.
+#[must_use]
+pub fn advance(latest: Option<i64>, unix: i64) -> i64 {
+    // Within a thousand years of 1970, so that no calendar arithmetic overflows.
+    const UNIX_MAX: i64 = 1_000 * 366 * DAY_S;
+    let unix = unix.clamp(0, UNIX_MAX);
+    latest.map_or(unix, |latest| latest.max(unix))
+}
+
+/// The day of a time, as `2026-12-01`.
+#[must_use]
+pub fn day_text(unix: i64) -> String {
+    let (year, month, day) = civil(unix.div_euclid(DAY_S));
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// The latest multiple of `length` that is not after `unix`, multiples being counted from `offset`
+/// before 1970.
+fn floor(unix: i64, length: i64, offset: i64) -> i64 {
+    unix.saturating_sub((unix.saturating_add(offset)).rem_euclid(length))
+}
+
+/// Days since 1970 as year, month and day, counted from 0000-03-01 so that a leap day ends a year.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days.saturating_add(719_468);
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+/// The time at which a month begins: the inverse of [`civil`].
+fn first_of_month(year: i64, month: i64) -> i64 {
+    let shifted_year = year.saturating_sub(i64::from(month <= 2));
+    let era = shifted_year.div_euclid(400);
+    let year_of_era = shifted_year.rem_euclid(400);
+    let shifted_month = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * shifted_month + 2) / 5;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = era
+        .saturating_mul(146_097)
+        .saturating_add(day_of_era)
+        .saturating_sub(719_468);
+    days.saturating_mul(DAY_S)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DAY_S, Period, advance, civil, day_text};
+
+    /// 2026-11-25, a Wednesday, 01:52:18.
+    const WEDNESDAY: i64 = 1_795_571_538;
+
+    #[test]
+    fn periods_follow_the_calendar() {
+        let begins = |period: Period| period.begin(WEDNESDAY).map(day_text);
+        let next = |period: Period| period.next(WEDNESDAY).map(day_text);
+        assert_eq!(begins(Period::Day).as_deref(), Some("2026-11-25"));
+        assert_eq!(next(Period::Day).as_deref(), Some("2026-11-26"));
+        assert_eq!(begins(Period::Week).as_deref(), Some("2026-11-23"));
+        assert_eq!(next(Period::Week).as_deref(), Some("2026-11-30"));
+        assert_eq!(begins(Period::Month).as_deref(), Some("2026-11-01"));
+        assert_eq!(next(Period::Month).as_deref(), Some("2026-12-01"));
+        assert_eq!((begins(Period::Never), next(Period::Never)), (None, None));
+    }
+
+    #[test]
+    fn a_period_ends_where_the_next_begins_over_four_hundred_years() {
+        for period in [Period::Day, Period::Week, Period::Month] {
+            let mut unix = -100 * 365 * DAY_S;
+            let end = unix + 400 * 366 * DAY_S;
+            while unix < end {
+                let begin = period.begin(unix).unwrap();
+                let next = period.next(unix).unwrap();
+                assert!(begin <= unix && unix < next, "{period:?} {unix}");
+                assert_eq!(period.begin(next), Some(next), "{period:?} {unix}");
+                assert_eq!(period.begin(next - 1), Some(begin), "{period:?} {unix}");
+                unix += 86_399 * 6;
+            }
+        }
+    }
+
+    #[test]
+    fn leap_days_are_days() {
+        for (days, date) in [
+            (0, (1970, 1, 1)),
+            (11_016, (2000, 2, 29)),
+            (19_782, (2024, 2, 29)),
+            (47_540, (2100, 2, 28)),
+            (47_541, (2100, 3, 1)),
+        ] {
+            assert_eq!(civil(days), date);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_count() {
+        assert_eq!(advance(None, 5), 5);
+        assert_eq!(advance(Some(9), 5), 9);
+        assert_eq!(advance(Some(9), 12), 12);
+        assert_eq!(advance(None, i64::MIN), 0);
+        let far = advance(None, i64::MAX);
+        assert!(Period::Month.next(far).unwrap() > far);
+    }
+}

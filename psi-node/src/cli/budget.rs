@@ -1,0 +1,146 @@
+//! `psi-node budget`: what populations have lost, what is left, and how often tables were used.
+//!
+//! Spec 13. Reads the state beside a running daemon, and changes it only in `repair`.
+
+mod show;
+
+use clap::{Args, Subcommand};
+use psi_core::limits::STATEMENT_BYTES_MAX;
+
+use super::ConfigArg;
+use super::output::{self, Format};
+use crate::collab::CollabId;
+use crate::error::UserError;
+use crate::exit::Exit;
+use crate::identity::NodeKey;
+use crate::state::{State, StateError};
+
+/// What the local log calls the owner's statement about the ledger.
+const REPAIRED: &str = "ledger_repaired";
+
+/// The commands of `budget`.
+#[derive(Debug, Subcommand)]
+pub enum BudgetCommand {
+    /// Show budgets and runs: spent, reserved, left, and when they are renewed
+    Show(ShowArgs),
+    /// List debits, the newest first
+    History(HistoryArgs),
+    /// Record what happened after the state was restored from a backup
+    Repair(RepairArgs),
+}
+
+/// Arguments of `budget show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The node.
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `budget history`.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// How many at most
+    #[arg(long, default_value_t = 50)]
+    pub limit: u32,
+    /// The node.
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `budget repair`.
+#[derive(Debug, Args)]
+pub struct RepairArgs {
+    /// What happened, in your words; this node's own log will hold it, and the logs shared with
+    /// members that hold lost entries
+    #[arg(long, value_name = "TEXT")]
+    pub statement: String,
+    /// A collaboration whose other member cannot be reached: debits that only its log holds are
+    /// given up. May be repeated
+    #[arg(long, value_name = "COLLAB")]
+    pub without: Vec<String>,
+    /// The node.
+    #[command(flatten)]
+    pub config: ConfigArg,
+}
+
+impl BudgetCommand {
+    /// The format that was asked for, if the command has one.
+    #[must_use]
+    pub const fn format(&self) -> Option<Format> {
+        match self {
+            Self::Show(args) => Some(args.format),
+            Self::History(args) => Some(args.format),
+            Self::Repair(_) => None,
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`UserError`] by command.
+pub fn run(command: BudgetCommand) -> Result<Exit, UserError> {
+    match command {
+        BudgetCommand::Show(args) => show::show(&args),
+        BudgetCommand::History(args) => show::history(&args),
+        BudgetCommand::Repair(args) => repair(&args),
+    }?;
+    Ok(Exit::Released)
+}
+
+fn repair(args: &RepairArgs) -> Result<(), UserError> {
+    let statement = args.statement.trim();
+    if statement.is_empty() || statement.len() > STATEMENT_BYTES_MAX {
+        return Err(UserError::bad_input(
+            format!("the statement has {} bytes", statement.len()),
+            format!("say in 1 to {STATEMENT_BYTES_MAX} bytes what happened to the state"),
+        ));
+    }
+    let config = args.config.load()?;
+    let state = State::open(&config.state_dir())?;
+    let key = NodeKey::load(&config.key_path())?;
+    let Some(doubt) = state.ledger_doubts()? else {
+        return Err(UserError::bad_input(
+            "the ledger is not known to need repair",
+            "nothing to do; a state that was restored from an older copy is noticed when the other \
+             member of a collaboration connects",
+        ));
+    };
+    let without = args
+        .without
+        .iter()
+        .map(|name| {
+            Ok(state
+                .collab_by_name(name)?
+                .ok_or(StateError::UnknownCollab)?
+                .id())
+        })
+        .collect::<Result<Vec<CollabId>, UserError>>()?;
+    for collab in state.collabs()? {
+        if state.chain_broken(&collab.id())?.is_some() {
+            state.chain_repair(&collab.id(), statement)?;
+        }
+    }
+    let mut text = format!("{}; {statement}", doubt.why);
+    if !args.without.is_empty() {
+        text = format!("{text}; without {}", args.without.join(", "));
+    }
+    state.local_append(&key, REPAIRED, &text)?;
+    let left = state.ledger_repair(statement, &without)?;
+    output::print(&match left {
+        None => "Your statement is recorded, and budgets are served again.\n".to_owned(),
+        Some(left) => format!(
+            "Your statement is recorded. Budgets are served again when these collaborations have \
+             been settled with their other member: {}\nThat happens before the next job, and when \
+             the node starts.\n",
+            show::names(&state, &left.unsettled)?
+        ),
+    })
+}
