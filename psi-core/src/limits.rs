@@ -64,6 +64,13 @@ pub const ENTRY_BYTES_MAX: usize = 112 * 1024;
 /// Bytes of an owner's statement on a receipt log.
 pub const STATEMENT_BYTES_MAX: usize = 2 * 1024;
 
+/// Refusals that a node records between two opened jobs: a peer that asks and is refused again and
+/// again must not make the receipt log long.
+pub const REFUSALS_RECORDED_MAX: u64 = 16;
+
+/// Entries about peers' proposals that a node adds to its own log in an hour, for the same reason.
+pub const LOCAL_NOTES_PER_HOUR_MAX: u64 = 60;
+
 /// Running jobs that one side may name while settling; a node never runs more at once.
 pub const LIVE_JOBS_MAX: usize = 64;
 

@@ -3,6 +3,7 @@
 //! Commands print what they were asked for on standard output and everything else (errors,
 //! warnings, progress) on standard error, so that scripts can rely on standard output.
 
+pub mod audit;
 pub mod check;
 pub mod collab;
 pub mod completions;
@@ -63,6 +64,9 @@ pub enum Command {
     /// Show, export and verify receipts
     #[command(subcommand)]
     Receipts(receipts::ReceiptsCommand),
+    /// Give an auditor what it needs, and check what it was given
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Run two nodes on this machine over sample data, and show what happens
     Demo(demo::DemoArgs),
     /// Print a completion script for a shell
@@ -102,6 +106,7 @@ impl Command {
             Self::Query(args) => query::run(args),
             Self::Jobs(command) => jobs::run(command),
             Self::Receipts(command) => receipts::run(command),
+            Self::Audit(command) => audit::run(command),
             Self::Demo(args) => demo::run(args),
             Self::Completions(args) => completions::run(&args),
         }
@@ -116,6 +121,7 @@ impl Command {
             Self::Check(args) => ErrorStyle::of(Some(args.format)),
             Self::Jobs(command) => ErrorStyle::of(command.format()),
             Self::Receipts(command) => ErrorStyle::of(command.format()),
+            Self::Audit(command) => ErrorStyle::of(command.format()),
             Self::Init(_) | Self::Id(_) | Self::Serve(_) | Self::Demo(_) | Self::Completions(_) => {
                 ErrorStyle::Text
             }

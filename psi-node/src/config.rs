@@ -3,6 +3,7 @@
 //! Reads and checks the file alone; whether tables and data fit is the aggregator's check at load.
 //! Unknown fields are errors, because a mistyped rule that is silently ignored would be a leak.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -11,12 +12,14 @@ use std::time::Duration;
 
 use aggregator::TableConfigs;
 use bytesize::ByteSize;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
+use crate::audit::seal::Auditor;
 use crate::durable_file;
 use crate::error::UserError;
 use crate::identity::KEY_FILE;
 use crate::memory;
+use crate::policy_text;
 
 /// Larger than any configuration made by hand.
 const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -60,12 +63,48 @@ pub struct NodeConfig {
     /// Threads of the data engine; 0 takes one per processor.
     #[serde(default)]
     pub engine_threads: usize,
+    /// For how long a record of each job is kept for the auditor, in days, such as `"90d"`; without
+    /// it none is. See [`crate::audit`].
+    #[serde(default)]
+    pub retain_for_audit: Option<Days>,
+    /// The auditor's public key, to which records are encrypted.
+    #[serde(default)]
+    pub auditor: Option<Auditor>,
     /// The tables this node serves: nothing that is not listed here can be asked for.
     #[serde(default)]
     pub table: TableConfigs,
+    /// The canonical policy of each table, for receipts. See [`crate::policy_text`].
+    #[serde(skip)]
+    pub policies: BTreeMap<String, String>,
     /// The folder of the configuration file; relative paths start here.
     #[serde(skip)]
     pub base_dir: PathBuf,
+}
+
+/// A number of days, written `90d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Days(u32);
+
+impl Days {
+    /// The most days that records are kept: ten years.
+    const MAX: u32 = 3650;
+
+    /// How many they are.
+    #[must_use]
+    pub const fn days(self) -> u32 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Days {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+        let days = days.filter(|days| (1..=Self::MAX).contains(days));
+        let expected = "a number of days from 1 to 3650 with a d, such as \"90d\"";
+        days.map(Self)
+            .ok_or_else(|| de::Error::invalid_value(de::Unexpected::Str(&text), &expected))
+    }
 }
 
 fn default_state_dir() -> PathBuf {
@@ -111,6 +150,7 @@ impl NodeConfig {
                 "correct the file; docs/operating lists every field",
             )
         })?;
+        config.policies = policy_text::of_tables(text);
         config.base_dir = durable_file::folder_of(path).to_path_buf();
         config.validate(path)?;
         Ok(config)
@@ -139,6 +179,12 @@ impl NodeConfig {
                     format!("choose a value from {low} to {high}"),
                 ));
             }
+        }
+        if self.retain_for_audit.is_some() != self.auditor.is_some() {
+            return Err(UserError::bad_input(
+                format!("{place}: only one of retain_for_audit and auditor is set"),
+                "set both to keep records for the auditor, or none of them",
+            ));
         }
         let least = memory::limit_min(self.jobs_max);
         if self.memory_limit < least {
@@ -344,6 +390,28 @@ mod tests {
             "too many for the default limit"
         );
         assert!(with("memory_limit = \"lots\"").is_err());
+    }
+
+    #[test]
+    fn records_for_an_auditor_need_a_time_and_a_key() {
+        let key = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+        let with = |lines: &str| {
+            parse(&format!(
+                "name = \"b\"\nlisten = \"127.0.0.1:1\"\n{lines}\n"
+            ))
+        };
+        let both = format!("retain_for_audit = \"90d\"\nauditor = \"{key}\"");
+        assert_eq!(with(&both).unwrap().retain_for_audit.unwrap().days(), 90);
+        assert!(with("").unwrap().auditor.is_none());
+        for half in [both.lines().next().unwrap(), both.lines().nth(1).unwrap()] {
+            assert!(with(half).unwrap_err().remedy.contains("both"), "{half}");
+        }
+        for wrong in ["90", "0d", "3651d", "-1d", "90 d", ""] {
+            let error = with(&both.replace("90d", wrong)).unwrap_err();
+            assert!(error.what.contains("number of days"), "{}", error.what);
+        }
+        let error = with(&both.replace("age1q", "age1p")).unwrap_err();
+        assert!(error.what.contains(":4:"), "{}", error.what);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 )]
 
 mod answers;
+mod audit;
 mod crash;
 mod harness;
 mod hostile;

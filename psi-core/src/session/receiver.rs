@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::held::{Held, Lists};
+use super::held::Held;
 use super::incoming::{Accepted, Incoming};
 use super::setup::OwnList;
 use super::{Awaiting, MatchSetup, SharedList, Tools, list_transcript};
@@ -27,7 +27,7 @@ use crate::seed::{JobSeed, Purpose};
 use crate::spec::PartSize;
 use crate::store::{RecordList, RecordWriter};
 use crate::tag;
-use crate::transcript::ListTranscript;
+use crate::transcript::{ListHashes, ListTranscript};
 
 /// Bytes of the number of a part, which stands behind a tag where there are several.
 const PART_BYTES: usize = 2;
@@ -400,7 +400,7 @@ fn finish(
         held: Held::of_receiver(
             setup,
             counts,
-            Lists {
+            ListHashes {
                 to_sender: keep.sent,
                 to_receiver: received,
             },

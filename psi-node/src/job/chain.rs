@@ -221,7 +221,7 @@ pub(super) fn debit_of(body: &Body) -> Result<Option<Debit>, Failure> {
             job_id: job_id_of(spec)?,
             jobs: 1,
         }),
-        Body::Closed { .. } | Body::Statement { .. } => None,
+        Body::Closed { .. } | Body::Statement { .. } | Body::Refused { .. } => None,
     })
 }
 

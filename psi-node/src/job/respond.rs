@@ -10,6 +10,7 @@ use psi_core::spec::{Half, JobSpec, PROTOCOL_VERSION, Party};
 
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
+use super::refusal;
 use super::registry::JobHandle;
 use super::request::agreement;
 use super::result::ResultDocument;
@@ -27,11 +28,14 @@ pub(super) async fn respond(
     mut link: Link,
     proposal: Proposal,
 ) {
+    let query = proposal.query.clone();
     let (collab, job) = match admit(ctx, conn, &proposal) {
         Ok(admitted) => admitted,
-        Err(failure) => {
+        Err((collab, failure)) => {
             tracing::warn!(peer = %conn.peer, %failure, "proposal refused");
-            return link.end(&Control::Refuse(failure.code())).await;
+            refusal::note_proposal(ctx, conn.peer, None, &failure);
+            let chain = collab.map(|collab| ctx.chain(&collab, conn.peer));
+            return refusal::refuse(link, chain.as_ref(), &query, failure.code()).await;
         }
     };
     let watch = Stopwatch::start();
@@ -50,6 +54,7 @@ pub(super) async fn respond(
     (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
     (stats.cpu_seconds, stats.wall_seconds) = (watch.cpu_seconds(), watch.wall_seconds());
     stats.peak_rss_bytes = peak_rss_bytes();
+    let job_id = document.job_id.clone();
     let failure = record_end(ctx, &job, document, result);
     // The job's place is free before the peer is waited for.
     drop(job);
@@ -58,7 +63,10 @@ pub(super) async fn respond(
             link.sender.finish();
             link.sender.delivered().await;
         }
-        Some(failure) => end_badly(ctx, conn, link, &collab, &failure).await,
+        Some(failure) => {
+            refusal::note_proposal(ctx, conn.peer, job_id.as_deref(), &failure);
+            end_badly(ctx, conn, link, (&collab, &query), &failure).await;
+        }
     }
 }
 
@@ -105,64 +113,88 @@ async fn end_badly(
     ctx: &Arc<JobContext>,
     conn: &PeerConnection,
     link: Link,
-    collab: &Collaboration,
+    (collab, query): (&Collaboration, &str),
     failure: &Failure,
 ) {
+    let chain = ctx.chain(collab, conn.peer);
     match failure {
         Failure::OwnRefusal(refusal) => {
-            let text = format!("{}: {}", refusal.rule, refusal.sentence);
-            if let Err(error) = ctx.state.local_append(&ctx.key, "refused", &text) {
-                tracing::error!(%error, "the local log could not be written");
-            }
-            link.end(&Control::Refuse(refusal.code)).await;
+            refusal::refuse(link, Some(&chain), query, refusal.code).await;
         }
         Failure::PeerAborted(_) => {}
         other => link.end(&Control::Abort(other.code())).await,
     }
     // A job that was never opened leaves nothing to settle.
-    let open = unsettled(&ctx.chain(collab, conn.peer)).unwrap_or(true);
+    let open = unsettled(&chain).unwrap_or(true);
     if open && ctx.settle_over(conn, collab).await.is_err() {
         ctx.settle_later(collab.clone());
     }
 }
 
-/// Whether this proposal may become a job at all, before its query is looked at.
+/// Whether this proposal may become a job at all, before its query is looked at. A failure comes
+/// with the collaboration, once it is known.
 fn admit(
     ctx: &JobContext,
     conn: &PeerConnection,
     proposal: &Proposal,
-) -> Result<(Collaboration, JobHandle), Failure> {
-    let refuse = |code, rule: &str, sentence: &str| {
-        Err(Failure::OwnRefusal(Refusal {
-            code,
-            rule: rule.into(),
-            sentence: sentence.into(),
-            remedy: String::new(),
-        }))
-    };
+) -> Result<(Collaboration, JobHandle), (Option<Collaboration>, Failure)> {
+    match joined_for(ctx, conn, proposal) {
+        Err(failure) => Err((None, failure)),
+        Ok(collab) => match place_for(ctx, conn, proposal, &collab) {
+            Ok(job) => Ok((collab, job)),
+            Err(failure) => Err((Some(collab), failure)),
+        },
+    }
+}
+
+fn turn_away<T>(code: Code, rule: &str, sentence: &str) -> Result<T, Failure> {
+    Err(Failure::OwnRefusal(Refusal {
+        code,
+        rule: rule.into(),
+        sentence: sentence.into(),
+        remedy: String::new(),
+    }))
+}
+
+/// The collaboration under which the peer asks.
+fn joined_for(
+    ctx: &JobContext,
+    conn: &PeerConnection,
+    proposal: &Proposal,
+) -> Result<Collaboration, Failure> {
     if proposal.version != PROTOCOL_VERSION {
         let sentence = "the peer speaks another version of the protocol";
-        return refuse(Code::VersionUnsupported, "protocol", sentence);
+        return turn_away(Code::VersionUnsupported, "protocol", sentence);
     }
     let Some(collab) = joined_with(ctx, &proposal.collab_id, conn.peer)? else {
         let sentence = "the peer asks under a collaboration that this node has not joined with it";
-        return refuse(Code::UnknownCollaboration, "collaboration", sentence);
+        return turn_away(Code::UnknownCollaboration, "collaboration", sentence);
     };
+    Ok(collab)
+}
+
+/// A place among the running jobs, if the peer may ask at all.
+fn place_for(
+    ctx: &JobContext,
+    conn: &PeerConnection,
+    proposal: &Proposal,
+    collab: &Collaboration,
+) -> Result<JobHandle, Failure> {
     let requester = collab.member_by_id(&conn.peer);
     if !requester.is_some_and(|member| member.may_query) {
         let sentence = "the collaboration does not let the peer query";
-        return refuse(Code::RequesterNotAllowed, "collaboration", sentence);
+        return turn_away(Code::RequesterNotAllowed, "collaboration", sentence);
     }
-    ctx.chain(&collab, conn.peer).check_sound()?;
+    ctx.chain(collab, conn.peer).check_sound()?;
     let Ok(job) = ctx.registry.begin(JobRole::Responder) else {
         let sentence = "as many jobs as `jobs_max` allows are running";
-        return refuse(Code::TooManyJobs, "jobs_max", sentence);
+        return turn_away(Code::TooManyJobs, "jobs_max", sentence);
     };
     let mut record = JobRecord::begin(&job.id, JobRole::Responder, &proposal.query);
     record.collab_id = collab.id();
     collab.name().clone_into(&mut record.collab);
     ctx.state.job_insert(&record)?;
-    Ok((collab, job))
+    Ok(job)
 }
 
 /// Plans the peer's query by the own policy and signs the job, or refuses it.
@@ -221,6 +253,7 @@ async fn agree(
         side: plan.side,
         output: plan.output,
         seed,
+        literals: Vec::new(),
     })
 }
 
