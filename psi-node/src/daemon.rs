@@ -38,7 +38,7 @@ const JOBS_GOODBYE_MAX: Duration = Duration::from_secs(10);
 /// How long it waits until the peers have taken note.
 const PEERS_GOODBYE_MAX: Duration = Duration::from_secs(2);
 /// How often expired records for the auditor are looked for.
-const RECORDS_CHECKED_EVERY: Duration = Duration::from_secs(600);
+const RECORDS_CHECKED_EVERY: Duration = Duration::from_mins(10);
 /// Inbound connections that are served at the same time, all peers together.
 const CONNECTIONS_MAX: usize = 64;
 

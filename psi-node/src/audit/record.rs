@@ -54,6 +54,10 @@ pub enum ListRole {
 }
 
 /// One item of a record.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, and it is taken apart as soon as it is read"
+)]
 pub enum Item {
     /// The first: whose half this is.
     Head {

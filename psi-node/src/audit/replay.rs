@@ -9,96 +9,25 @@
 //! What no replay can show: that the frozen input was true, that is, what the table really held.
 
 mod checks;
+mod report;
 
 use std::io::Read;
 use std::sync::Arc;
 
 use psi_core::Error;
-use psi_core::receipt::{Body, opening_commitment};
+use psi_core::receipt::opening_commitment;
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::session::{Ended, Exchange, JobLists, SharedList, Step, Tools};
 use psi_core::spec::{JobSpec, Party};
-use psi_core::transcript::{ListHashes, Transcripts};
-use serde::Serialize;
+use psi_core::transcript::ListHashes;
 use zeroize::Zeroizing;
+
+pub use report::{Check, JobReceipt, Report, Verdict};
 
 use super::record::{Item, ListRole, RecordError, RecordReader};
 use crate::job::frozen::Frozen;
 use crate::net::Frame;
 use checks::InputCheck;
-
-/// What the receipt says of a job.
-#[derive(Clone, Debug)]
-pub struct JobReceipt {
-    /// The encoded specification.
-    pub spec: Vec<u8>,
-    /// The requester's and the responder's opening commitment.
-    pub commitments: [[u8; 64]; 2],
-    /// Transcripts and output commitment, if the job completed.
-    pub completed: Option<(Transcripts, [u8; 64])>,
-}
-
-impl JobReceipt {
-    /// From an opened entry, and the closed one if there is one.
-    #[must_use]
-    pub fn of(opened: &Body, closed: Option<&Body>) -> Option<Self> {
-        let Body::Opened {
-            spec, commitments, ..
-        } = opened
-        else {
-            return None;
-        };
-        let completed = match closed {
-            Some(Body::Closed {
-                output_commitment: Some(output),
-                transcripts: Some(transcripts),
-                ..
-            }) => Some((*transcripts, *output)),
-            _ => None,
-        };
-        Some(Self {
-            spec: spec.clone(),
-            commitments: *commitments,
-            completed,
-        })
-    }
-}
-
-/// What a replay came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// This side did what its seed and its input call for.
-    Verified,
-    /// It did not, or the record is not that of this job.
-    Deviates,
-    /// Seed and input are those of the receipt, and the job was aborted: the receipt holds nothing
-    /// else to compare with.
-    NotCompleted,
-}
-
-/// One thing that was checked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// What.
-    pub check: &'static str,
-    /// Whether it holds.
-    pub holds: bool,
-    /// Where it does not, or what is known about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<String>,
-}
-
-/// What was checked, and what came out.
-#[derive(Clone, Debug, Serialize)]
-pub struct Report {
-    /// The side: `requester` or `responder`.
-    pub side: &'static str,
-    /// What came out.
-    pub verdict: Verdict,
-    /// In the order in which they were made.
-    pub checks: Vec<Check>,
-}
 
 /// Replays the half of which `input` is the decrypted record.
 ///
@@ -149,23 +78,6 @@ pub enum ReplayError {
     /// The lists of this machine.
     #[error("{0}")]
     Lists(#[from] psi_core::store::StoreError),
-}
-
-impl Report {
-    fn note(
-        &mut self,
-        check: &'static str,
-        holds: bool,
-        place: impl FnOnce() -> Option<String>,
-    ) -> bool {
-        let place = if holds { None } else { place() };
-        self.checks.push(Check {
-            check,
-            holds,
-            place,
-        });
-        holds
-    }
 }
 
 /// The half that is replayed.

@@ -8,6 +8,7 @@ use psi_core::messages::{Control, Proposal};
 use psi_core::receipt::{agreement_text, signature_holds};
 use psi_core::spec::{Half, JobSpec, PROTOCOL_VERSION, Party};
 
+use super::chain::Chain;
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::refusal;
@@ -29,13 +30,15 @@ pub(super) async fn respond(
     proposal: Proposal,
 ) {
     let query = proposal.query.clone();
-    let (collab, job) = match admit(ctx, conn, &proposal) {
-        Ok(admitted) => admitted,
-        Err((collab, failure)) => {
-            tracing::warn!(peer = %conn.peer, %failure, "proposal refused");
-            refusal::note_proposal(ctx, conn.peer, None, &failure);
-            let chain = collab.map(|collab| ctx.chain(&collab, conn.peer));
-            return refusal::refuse(link, chain.as_ref(), &query, failure.code()).await;
+    let collab = match joined_for(ctx, conn, &proposal) {
+        Ok(collab) => collab,
+        Err(failure) => return turned_away(ctx, conn, link, None, &query, &failure).await,
+    };
+    let job = match place_for(ctx, conn, &proposal, &collab) {
+        Ok(job) => job,
+        Err(failure) => {
+            let chain = ctx.chain(&collab, conn.peer);
+            return turned_away(ctx, conn, link, Some(&chain), &query, &failure).await;
         }
     };
     let watch = Stopwatch::start();
@@ -68,6 +71,20 @@ pub(super) async fn respond(
             end_badly(ctx, conn, link, (&collab, &query), &failure).await;
         }
     }
+}
+
+/// Refuses a proposal that does not become a job, before its query was looked at.
+async fn turned_away(
+    ctx: &JobContext,
+    conn: &PeerConnection,
+    link: Link,
+    chain: Option<&Chain>,
+    query: &str,
+    failure: &Failure,
+) {
+    tracing::warn!(peer = %conn.peer, %failure, "proposal refused");
+    refusal::note_proposal(ctx, conn.peer, None, failure);
+    refusal::refuse(link, chain, query, failure.code()).await;
 }
 
 /// Records how the job ended for this side: with the result document, if it is a recipient.
@@ -128,22 +145,6 @@ async fn end_badly(
     let open = unsettled(&chain).unwrap_or(true);
     if open && ctx.settle_over(conn, collab).await.is_err() {
         ctx.settle_later(collab.clone());
-    }
-}
-
-/// Whether this proposal may become a job at all, before its query is looked at. A failure comes
-/// with the collaboration, once it is known.
-fn admit(
-    ctx: &JobContext,
-    conn: &PeerConnection,
-    proposal: &Proposal,
-) -> Result<(Collaboration, JobHandle), (Option<Collaboration>, Failure)> {
-    match joined_for(ctx, conn, proposal) {
-        Err(failure) => Err((None, failure)),
-        Ok(collab) => match place_for(ctx, conn, proposal, &collab) {
-            Ok(job) => Ok((collab, job)),
-            Err(failure) => Err((Some(collab), failure)),
-        },
     }
 }
 

@@ -151,15 +151,15 @@ pub(super) fn differences(
             if replayed == known {
                 continue;
             }
-            let receiver = match named {
+            let role = match named {
                 NamedList::Opening => Some(spec.receiver),
                 NamedList::List { match_index, .. } => {
                     let of = matches.get(usize::from(*match_index));
                     of.map(|of| of.receiver)
                 }
             };
-            let by = receiver.map(|receiver| sender_of(receiver, direction));
-            let place = describe(named);
+            let by = role.map(|receiver| sender_of(receiver, direction));
+            let place = describe(*named);
             if by == Some(own) {
                 sent.push(place);
             } else {
@@ -177,7 +177,7 @@ const fn sender_of(receiver: Party, direction: Direction) -> Party {
     }
 }
 
-fn describe(list: &NamedList) -> String {
+fn describe(list: NamedList) -> String {
     let NamedList::List {
         list,
         match_index,

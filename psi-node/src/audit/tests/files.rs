@@ -8,7 +8,7 @@ use psi_core::seed::JobSeed;
 use psi_core::spec::Party;
 use zeroize::Zeroizing;
 
-use super::pair::{Case, Job, World};
+use super::pair::{Case, Job, World, salt};
 use crate::audit::keep::{
     AUDIT_FOLDER, Recording, Retention, Subject, record_path, remove_expired, remove_incomplete,
 };
@@ -55,10 +55,7 @@ impl Kept {
             own: Party::Requester,
             seed: &JobSeed::new([11; 32]),
             input: &self.world.input(Party::Requester),
-            literals: vec![(
-                self.world.salt(),
-                Zeroizing::new("DATE '2025-01-31'".into()),
-            )],
+            literals: vec![(salt(), Zeroizing::new("DATE '2025-01-31'".into()))],
         };
         Recording::begin(&retention, &subject).unwrap()
     }

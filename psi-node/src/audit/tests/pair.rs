@@ -102,6 +102,11 @@ fn draw(own: Party, purpose: Purpose) -> [u8; 32] {
     bytes
 }
 
+/// The salt of the hidden literal.
+pub(super) fn salt() -> [u8; 32] {
+    draw(Party::Requester, Purpose::LiteralSalts)
+}
+
 fn digest(person: u32) -> [u8; 32] {
     Sha512_256::digest(person.to_be_bytes()).into()
 }
@@ -185,11 +190,6 @@ impl World {
             progress: Arc::new(Silent),
         };
         Self { spec, tools, job }
-    }
-
-    /// The salt of the hidden literal.
-    pub(super) fn salt(&self) -> [u8; 32] {
-        draw(Party::Requester, Purpose::LiteralSalts)
     }
 
     /// The honest input of a side: people 0 to 49, or 20 to 69.
