@@ -231,6 +231,12 @@ impl Code {
             .find(|code| code.number() == number)
     }
 
+    /// Whether the code is a refusal or an incompatibility: nothing was agreed on.
+    #[must_use]
+    pub fn is_refusal(self) -> bool {
+        (1..32).contains(&(self as u16))
+    }
+
     /// Whether the code says that the sender of a message broke the protocol.
     #[must_use]
     pub fn is_violation(self) -> bool {

@@ -67,6 +67,12 @@ pub const STATEMENT_BYTES_MAX: usize = 2 * 1024;
 /// Questions of one collaboration that wait for an owner's approval at once. Each is a row in the
 /// node's state that a peer can make.
 pub const APPROVALS_PENDING_MAX: usize = 64;
+/// Refusals that a node records between two opened jobs: a peer that asks and is refused again and
+/// again must not make the receipt log long.
+pub const REFUSALS_RECORDED_MAX: u64 = 16;
+
+/// Entries about peers' proposals that a node adds to its own log in an hour, for the same reason.
+pub const LOCAL_NOTES_PER_HOUR_MAX: u64 = 60;
 
 /// Running jobs that one side may name while settling; a node never runs more at once.
 pub const LIVE_JOBS_MAX: usize = 64;

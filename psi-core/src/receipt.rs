@@ -47,6 +47,10 @@ pub enum Body {
         agreements: [[u8; 64]; 2],
         /// The requester's and the responder's commitment to seed and frozen input.
         commitments: [[u8; 64]; 2],
+        /// The requester's and the responder's digest of the policy under which it agreed.
+        policies: [[u8; 64]; 2],
+        /// What the requester and what the responder takes from its own privacy budget.
+        charges: [Charge; 2],
     },
     /// A job ended.
     Closed {
@@ -68,6 +72,26 @@ pub enum Body {
         /// Its words.
         text: String,
     },
+    /// A member asked, and the other refused; nothing was agreed on.
+    Refused {
+        /// The node id of the member that asked.
+        requester: [u8; 32],
+        /// The node id of the member that refused.
+        responder: [u8; 32],
+        /// [`query_digest`] of what was asked.
+        query: [u8; 64],
+        /// Why.
+        code: Code,
+    },
+}
+
+/// What a side takes from its own privacy budget for a job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Charge {
+    /// Millionths of epsilon.
+    pub epsilon: u64,
+    /// Units of 2^-64.
+    pub delta: u64,
 }
 
 /// How a job ended, as both members record it. A suppressed result is `Completed`.
@@ -103,7 +127,7 @@ impl Entry {
     /// [`Code::MalformedMessage`] if the bytes do not decode, are not canonical or exceed a limit;
     /// the errors of [`JobSpec::decode`] for an opened entry; [`Code::SignatureInvalid`] if one of
     /// its sides did not agree to the job; [`Code::EntryMismatch`] if a closed entry's fields
-    /// contradict its status.
+    /// contradict its status, or a refused one's code is no refusal.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() > limits::ENTRY_BYTES_MAX {
             return Err(Error::misbehaved(
@@ -152,6 +176,17 @@ impl Entry {
                     return Err(Error::misbehaved(Code::MalformedMessage, detail));
                 }
             }
+            Body::Refused {
+                requester,
+                responder,
+                code,
+                ..
+            } => {
+                if requester == responder || !code.is_refusal() {
+                    let detail = "a refusal by the side that asked, or for no reason to refuse";
+                    return Err(Error::misbehaved(Code::EntryMismatch, detail));
+                }
+            }
         }
         Ok(entry)
     }
@@ -192,6 +227,32 @@ pub fn signature_holds(node_id: &[u8; 32], text: &[u8], signature: &[u8; 64]) ->
     VerifyingKey::from_bytes(node_id)
         .and_then(|key| key.verify_strict(text, &Signature::from_bytes(signature)))
         .is_ok()
+}
+
+/// What stands for a query on the entry of a refused one: `SHA-512("psi/v1/query" || canonical
+/// query)`. It keeps the entry short; both nodes keep the text in their lists of jobs.
+#[must_use]
+pub fn query_digest(query: &str) -> [u8; 64] {
+    Sha512::new()
+        .chain_update(b"psi/v1/query")
+        .chain_update(query.as_bytes())
+        .finalize()
+        .into()
+}
+
+/// What stands for a policy on an opened entry: `SHA-512("psi/v1/policy" || salt || canonical
+/// policy)` (Spec 07 §10).
+///
+/// # Security
+/// The salt is the owner's secret, since a policy can be guessed.
+#[must_use]
+pub fn policy_digest(salt: &[u8; 32], policy: &str) -> [u8; 64] {
+    Sha512::new()
+        .chain_update(b"psi/v1/policy")
+        .chain_update(salt)
+        .chain_update(policy.as_bytes())
+        .finalize()
+        .into()
 }
 
 /// The commitment that binds a side to its seed and its input before any data flows:

@@ -20,8 +20,9 @@ const SEED_LABEL: &[u8] = b"psi/v1/seed";
 /// The secret from which a node's half of a job follows.
 ///
 /// # Security
-/// Un-blinds the own list. Stays in memory, is zeroized when dropped, and is never printed, sent
-/// or stored; only the salted commitment of [`crate::receipt`] leaves.
+/// Un-blinds the own list. Stays in memory, is zeroized when dropped, and is never printed or sent;
+/// it is stored for the owner's auditor alone, encrypted, and only where the owner asked for that.
+/// Else only the commitment of [`crate::receipt`] leaves.
 pub struct JobSeed([u8; 32]);
 
 /// What a stream is used for. No two purposes share a byte.
@@ -112,8 +113,10 @@ impl JobSeed {
         }
     }
 
-    /// The bytes, for the commitment on the opening receipt entry and nothing else.
-    pub(crate) const fn expose(&self) -> &[u8; 32] {
+    /// The bytes, for the commitment on the opening receipt entry, and for the record that a node
+    /// whose owner wants it keeps for its auditor, encrypted (Spec 07 §11). Nothing else.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8; 32] {
         &self.0
     }
 }

@@ -3,12 +3,14 @@
 //! Spec 05 §5. Each message list is hashed over its decoded records, so the result does not depend
 //! on frames, on a record codec, or on the order in which concurrent lists arrive. The hashes of
 //! one direction are combined in the order of the protocol's steps. Both sides compute both
-//! directions and put them on the closing receipt entry.
+//! directions and put them on the closing receipt entry. The messages of the opening follow the
+//! lists, so that a share, or a count, that a side opened is bound like the rest.
 
 use sha2::{Digest as _, Sha512};
 
 use crate::messages::frame::ListId;
-use crate::spec::JobId;
+use crate::messages::{Control, codec};
+use crate::spec::{JobId, JobSpec};
 
 /// The running hash of one message list.
 #[derive(Clone)]
@@ -65,6 +67,126 @@ pub fn combine(job_id: &JobId, direction: Direction, lists: &[[u8; 64]]) -> [u8;
         hash.update(list);
     }
     hash.finalize().into()
+}
+
+/// What was sent in each direction of a job, one hash for each list in the order of the protocol's
+/// steps, at the end one for the opening. Equal on both sides.
+///
+/// # Security
+/// The hashes of the opening have no salt: alone they could be guessed. Combined with the others
+/// they cannot, so only [`Self::combine`] stands on a receipt.
+#[derive(Clone, Debug, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct ListHashes {
+    /// To the Sender of the match; the opening counts as a list of the first match.
+    pub to_sender: Vec<[u8; 64]>,
+    /// To the Receiver.
+    pub to_receiver: Vec<[u8; 64]>,
+}
+
+impl ListHashes {
+    /// Adds the lists of the next match.
+    pub(crate) fn append(&mut self, mut next: Self) {
+        self.to_sender.append(&mut next.to_sender);
+        self.to_receiver.append(&mut next.to_receiver);
+    }
+
+    /// One hash per direction.
+    #[must_use]
+    pub fn combine(&self, job_id: &JobId) -> Transcripts {
+        Transcripts {
+            to_sender: combine(job_id, Direction::ToSender, &self.to_sender),
+            to_receiver: combine(job_id, Direction::ToReceiver, &self.to_receiver),
+        }
+    }
+}
+
+/// A list whose hash stands in [`ListHashes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedList {
+    /// A list of a match.
+    List {
+        /// Which.
+        list: ListId,
+        /// Of which match.
+        match_index: u8,
+        /// Of which part; 0 for lists that have none.
+        part: u16,
+    },
+    /// The messages of the opening.
+    Opening,
+}
+
+/// The lists of one direction of a job, in the order of [`ListHashes`].
+#[must_use]
+pub fn lists_of(spec: &JobSpec, direction: Direction) -> Vec<NamedList> {
+    let mut names = Vec::new();
+    for (match_index, of) in (0..).zip(spec.matches()) {
+        let (before, in_parts, transfer): (&[_], _, &[_]) = match direction {
+            Direction::ToSender => (
+                &[],
+                ListId::Blinded,
+                &[ListId::BaseKeys, ListId::Columns, ListId::ColumnCheck],
+            ),
+            Direction::ToReceiver => (
+                &[ListId::SenderKey, ListId::Tags],
+                ListId::Evaluated,
+                &[ListId::BasePoints, ListId::Corrections],
+            ),
+        };
+        let list = |list, part| NamedList::List {
+            list,
+            match_index,
+            part,
+        };
+        names.extend(before.iter().map(|id| list(*id, 0)));
+        names.extend((0..).zip(&of.parts).map(|(part, _)| list(in_parts, part)));
+        if !of.payload.components.is_empty() {
+            names.extend(transfer.iter().map(|id| list(*id, 0)));
+        }
+    }
+    names.push(NamedList::Opening);
+    names
+}
+
+/// The running hashes of the messages of the opening, one for each direction of the first match.
+#[derive(Clone, Default)]
+pub(crate) struct OpeningTranscript {
+    to_sender: OpeningHash,
+    to_receiver: OpeningHash,
+}
+
+impl OpeningTranscript {
+    /// Adds a message that crossed, or is about to.
+    pub(crate) fn note(&mut self, direction: Direction, message: &Control) {
+        let message = codec::encode(message);
+        let hash = match direction {
+            Direction::ToSender => &mut self.to_sender.0,
+            Direction::ToReceiver => &mut self.to_receiver.0,
+        };
+        hash.update((message.len() as u64).to_be_bytes());
+        hash.update(message);
+    }
+
+    /// Adds the hashes to those of the lists.
+    pub(crate) fn end(&self, lists: &mut ListHashes) {
+        lists.to_sender.push(self.to_sender.finish());
+        lists.to_receiver.push(self.to_receiver.finish());
+    }
+}
+
+#[derive(Clone)]
+struct OpeningHash(Sha512);
+
+impl Default for OpeningHash {
+    fn default() -> Self {
+        Self(Sha512::new().chain_update(b"psi/v1/opening"))
+    }
+}
+
+impl OpeningHash {
+    fn finish(&self) -> [u8; 64] {
+        self.0.clone().finalize().into()
+    }
 }
 
 /// The transcripts of one match, equal on both sides.

@@ -5,6 +5,7 @@
 
 pub mod approvals;
 pub mod budget;
+pub mod audit;
 pub mod check;
 pub mod collab;
 pub mod completions;
@@ -71,6 +72,9 @@ pub enum Command {
     /// Show privacy budgets and how often tables were used
     #[command(subcommand)]
     Budget(budget::BudgetCommand),
+    /// Give an auditor what it needs, and check what it was given
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Run two nodes on this machine over sample data, and show what happens
     Demo(demo::DemoArgs),
     /// Print a completion script for a shell
@@ -112,6 +116,7 @@ impl Command {
             Self::Approvals(command) => approvals::run(command),
             Self::Receipts(command) => receipts::run(command),
             Self::Budget(command) => budget::run(command),
+            Self::Audit(command) => audit::run(command),
             Self::Demo(args) => demo::run(args),
             Self::Completions(args) => completions::run(&args),
         }
@@ -128,6 +133,7 @@ impl Command {
             Self::Approvals(command) => ErrorStyle::of(command.format()),
             Self::Receipts(command) => ErrorStyle::of(command.format()),
             Self::Budget(command) => ErrorStyle::of(command.format()),
+            Self::Audit(command) => ErrorStyle::of(command.format()),
             Self::Init(_) | Self::Id(_) | Self::Serve(_) | Self::Demo(_) | Self::Completions(_) => {
                 ErrorStyle::Text
             }

@@ -5,6 +5,7 @@
 
 mod population;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -14,13 +15,15 @@ use std::time::Duration;
 use aggregator::TableConfigs;
 use aggregator::budget::Populations;
 use bytesize::ByteSize;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
+use crate::audit::seal::Auditor;
 use crate::durable_file;
 use crate::error::UserError;
 use crate::identity::KEY_FILE;
 use crate::memory;
 use crate::span::Span;
+use crate::policy_text;
 
 /// Larger than any configuration made by hand.
 const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -67,15 +70,51 @@ pub struct NodeConfig {
     /// How long a question waits for the owner's approval, and how long a decision stands.
     #[serde(default = "default_approval_expires")]
     pub approval_expires: Span,
-    /// The tables this node serves: nothing that is not listed here can be asked for.
-    #[serde(default)]
-    pub table: TableConfigs,
     /// Whom the tables are about, and how much may be learnt about each of them.
     #[serde(default)]
     pub population: Populations,
+    /// For how long a record of each job is kept for the auditor, in days, such as `"90d"`; without
+    /// it none is. See [`crate::audit`].
+    #[serde(default)]
+    pub retain_for_audit: Option<Days>,
+    /// The auditor's public key, to which records are encrypted.
+    #[serde(default)]
+    pub auditor: Option<Auditor>,
+    /// The tables this node serves: nothing that is not listed here can be asked for.
+    #[serde(default)]
+    pub table: TableConfigs,
+    /// The canonical policy of each table, for receipts. See [`crate::policy_text`].
+    #[serde(skip)]
+    pub policies: BTreeMap<String, String>,
     /// The folder of the configuration file; relative paths start here.
     #[serde(skip)]
     pub base_dir: PathBuf,
+}
+
+/// A number of days, written `90d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Days(u32);
+
+impl Days {
+    /// The most days that records are kept: ten years.
+    const MAX: u32 = 3650;
+
+    /// How many they are.
+    #[must_use]
+    pub const fn days(self) -> u32 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Days {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+        let days = days.filter(|days| (1..=Self::MAX).contains(days));
+        let expected = "a number of days from 1 to 3650 with a d, such as \"90d\"";
+        days.map(Self)
+            .ok_or_else(|| de::Error::invalid_value(de::Unexpected::Str(&text), &expected))
+    }
 }
 
 fn default_state_dir() -> PathBuf {
@@ -124,6 +163,7 @@ impl NodeConfig {
                 "correct the file; docs/operating lists every field",
             )
         })?;
+        config.policies = policy_text::of_tables(text);
         config.base_dir = durable_file::folder_of(path).to_path_buf();
         config.validate(path)?;
         population::check(&config, text, path)?;
@@ -153,6 +193,12 @@ impl NodeConfig {
                     format!("choose a value from {low} to {high}"),
                 ));
             }
+        }
+        if self.retain_for_audit.is_some() != self.auditor.is_some() {
+            return Err(UserError::bad_input(
+                format!("{place}: only one of retain_for_audit and auditor is set"),
+                "set both to keep records for the auditor, or none of them",
+            ));
         }
         let least = memory::limit_min(self.jobs_max);
         if self.memory_limit < least {
@@ -287,100 +333,4 @@ fn place_of(path: &Path, text: &str, byte: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<NodeConfig, UserError> {
-        NodeConfig::parse(text, Path::new("/somewhere/node.toml"))
-    }
-
-    #[test]
-    fn defaults_hold_and_paths_start_at_the_file() {
-        let config = parse("name = \"brand\"\nlisten = \"127.0.0.1:7402\"\n").unwrap();
-        assert_eq!(
-            (
-                config.jobs_max,
-                config.peer_timeout_s,
-                config.connect_timeout_s
-            ),
-            (4, 60, 60)
-        );
-        assert_eq!(config.state_dir(), Path::new("/somewhere/state"));
-        assert_eq!(config.key_path(), Path::new("/somewhere/node.key"));
-        assert!(config.table.is_empty());
-    }
-
-    #[test]
-    fn errors_name_the_line_and_the_column() {
-        let error = parse("name = \"brand\"\nlisten = \"nowhere\"\n").unwrap_err();
-        assert!(
-            error.what.starts_with("/somewhere/node.toml:2:10: "),
-            "{}",
-            error.what
-        );
-        let error = parse("name = \"b\"\nlisten = \"127.0.0.1:1\"\njob_max = 3\n").unwrap_err();
-        assert!(
-            error
-                .what
-                .starts_with("/somewhere/node.toml:3:1: unknown field"),
-            "{}",
-            error.what
-        );
-        let error = parse("name = \"brand\"\n").unwrap_err();
-        assert!(
-            error.what.contains("missing field `listen`"),
-            "{}",
-            error.what
-        );
-    }
-
-    #[test]
-    fn values_out_of_range_are_refused_with_the_range() {
-        for line in [
-            "jobs_max = 0",
-            "peer_timeout_s = 0",
-            "connect_timeout_s = 99999999",
-            "jobs_max = 65",
-        ] {
-            let text = format!("name = \"b\"\nlisten = \"127.0.0.1:1\"\n{line}\n");
-            assert!(parse(&text).unwrap_err().remedy.contains(" to "), "{line}");
-        }
-    }
-
-    #[test]
-    fn memory_is_written_with_a_unit_and_has_a_lower_bound() {
-        let with = |line: &str| parse(&format!("name = \"b\"\nlisten = \"127.0.0.1:1\"\n{line}\n"));
-        assert_eq!(with("").unwrap().memory_limit, ByteSize::mib(512));
-        let config = with("memory_limit = \"2GiB\"\ndisk_limit = \"10 GB\"").unwrap();
-        assert_eq!(config.memory_limit, ByteSize::gib(2));
-        assert_eq!(config.disk_limit, Some(ByteSize::gb(10)));
-        let error = with("memory_limit = \"100MiB\"").unwrap_err();
-        assert!(error.remedy.contains("256"), "{}", error.remedy);
-        assert!(
-            with("jobs_max = 64").is_err(),
-            "too many for the default limit"
-        );
-        assert!(with("memory_limit = \"lots\"").is_err());
-    }
-
-    #[test]
-    fn names_must_stand_unquoted_in_sql() {
-        for good in ["a", "brand", "shop_2"] {
-            assert_eq!(check_name(good), Ok(()));
-        }
-        let long = "a".repeat(65);
-        for bad in [
-            "",
-            "Brand",
-            "2shop",
-            "_x",
-            "a-b",
-            "a b",
-            "é",
-            "a.b",
-            long.as_str(),
-        ] {
-            assert!(check_name(bad).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

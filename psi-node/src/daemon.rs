@@ -18,6 +18,7 @@ use rustix::fs::FlockOperation;
 use tokio::sync::watch;
 
 use crate::api;
+use crate::audit::keep;
 use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -27,7 +28,7 @@ use crate::job::{self, ChainLocks, JobContext, LiveJobs};
 use crate::lists::{self, JOBS_FOLDER, Lists};
 use crate::memory::MemoryShares;
 use crate::net::{Endpoint, NetLimits, Pins};
-use crate::state::State;
+use crate::state::{State, now_unix};
 use crate::threads::{self, EngineThreads};
 
 /// The file that a running daemon keeps locked.
@@ -36,6 +37,8 @@ const LOCK_FILE: &str = "daemon.lock";
 const JOBS_GOODBYE_MAX: Duration = Duration::from_secs(10);
 /// How long it waits until the peers have taken note.
 const PEERS_GOODBYE_MAX: Duration = Duration::from_secs(2);
+/// How often expired records for the auditor are looked for.
+const RECORDS_CHECKED_EVERY: Duration = Duration::from_mins(10);
 /// Inbound connections that are served at the same time, all peers together.
 const CONNECTIONS_MAX: usize = 64;
 
@@ -116,6 +119,7 @@ pub async fn run(
         until(stopped),
     ));
     let accepting = tokio::spawn(accept(Arc::clone(&ctx)));
+    let expiring = tokio::spawn(expire_records(ctx.state.clone(), state_dir));
     ready(&Ready {
         id: ctx.key.id(),
         listen,
@@ -129,6 +133,7 @@ pub async fn run(
     jobs_ended(&ctx.registry).await;
     stopping.send_replace(true);
     accepting.abort();
+    expiring.abort();
     ctx.endpoint.close(Code::Interrupted);
     let _ = tokio::time::timeout(PEERS_GOODBYE_MAX, ctx.endpoint.wait_idle()).await;
     let _ = tokio::time::timeout(PEERS_GOODBYE_MAX, api).await;
@@ -229,8 +234,22 @@ fn recover(state: &State, state_dir: &Path) -> Result<(), UserError> {
     for job in state.jobs_abort_running(Code::Interrupted.as_str(), detail)? {
         tracing::warn!(job = job.id, "a job was left running and is now aborted");
     }
+    keep::remove_incomplete(state, state_dir)
+        .map_err(|e| UserError::machine("cannot remove an incomplete record for the auditor", e))?;
     lists::remove_stale(&state_dir.join(JOBS_FOLDER))
         .map_err(|(path, e)| UserError::machine(format!("cannot remove {}", path.display()), e))
+}
+
+/// Removes records for the auditor as their time is over.
+async fn expire_records(state: State, state_dir: PathBuf) {
+    loop {
+        match keep::remove_expired(&state, &state_dir, now_unix()) {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "records for the auditor have expired"),
+            Err(error) => tracing::warn!(%error, "an expired record cannot be removed"),
+        }
+        tokio::time::sleep(RECORDS_CHECKED_EVERY).await;
+    }
 }
 
 /// Loads and checks the configured tables. Identities are counted in lists in the folder `place`.

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`cli`] | the command line: one module per command |
 //! | [`config`], [`identity`], [`collab`] | what a node is, who it is, whom it works with |
-//! | [`state`], [`receipts`] | what survives a crash, and how others check it |
+//! | [`state`], [`receipts`], [`policy_text`] | what survives a crash, and how others check it |
 //! | [`span`] | spans of time in configurations |
 //! | [`runs`] | lists that outgrow memory, as files |
 //! | [`net`] | connections with pinned peers, and frames on streams |
@@ -18,6 +18,7 @@
 //! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
 
 pub mod api;
+pub mod audit;
 pub mod cli;
 pub mod collab;
 pub mod config;
@@ -31,6 +32,7 @@ pub mod job;
 pub mod lists;
 pub mod memory;
 pub mod net;
+pub mod policy_text;
 pub mod receipts;
 pub mod runs;
 pub mod span;

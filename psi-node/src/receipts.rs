@@ -8,7 +8,7 @@
 pub mod export;
 pub mod verify;
 
-use psi_core::receipt::{Body, Entry};
+use psi_core::receipt::{Body, Charge, Entry};
 use psi_core::spec::{Half, JobSpec, MatchSpec, PartSize, Party, Recipients};
 use serde_json::{Value, json};
 
@@ -81,6 +81,8 @@ pub fn says(collab: &Collaboration, entry: &Entry) -> Value {
             spec,
             agreements,
             commitments,
+            policies,
+            charges,
         } => json!({
             "kind": "opened",
             "previous": previous,
@@ -93,6 +95,14 @@ pub fn says(collab: &Collaboration, entry: &Entry) -> Value {
             "commitments": {
                 "requester": hex::encode(commitments[0]),
                 "responder": hex::encode(commitments[1]),
+            },
+            "policies": {
+                "requester": hex::encode(policies[0]),
+                "responder": hex::encode(policies[1]),
+            },
+            "charges": {
+                "requester": charge(&charges[0]),
+                "responder": charge(&charges[1]),
             },
         }),
         Body::Closed {
@@ -113,19 +123,38 @@ pub fn says(collab: &Collaboration, entry: &Entry) -> Value {
                 "to_receiver": hex::encode(transcripts.to_receiver),
             })),
         }),
-        Body::Statement { node_id, text } => {
-            let author = collab
-                .members()
-                .iter()
-                .find(|member| member.id.0 == *node_id);
-            json!({
-                "kind": "statement",
-                "previous": previous,
-                "by": author.map(|member| member.name.as_str()),
-                "text": text,
-            })
-        }
+        Body::Statement { node_id, text } => json!({
+            "kind": "statement",
+            "previous": previous,
+            "by": name_of(collab, node_id),
+            "text": text,
+        }),
+        Body::Refused {
+            requester,
+            responder,
+            query,
+            code,
+        } => json!({
+            "kind": "refused",
+            "previous": previous,
+            "requester": name_of(collab, requester),
+            "responder": name_of(collab, responder),
+            "query_digest": hex::encode(query),
+            "status": "refused",
+            "code": code.as_str(),
+        }),
     }
+}
+
+fn name_of<'a>(collab: &'a Collaboration, node_id: &[u8; 32]) -> Option<&'a str> {
+    let mut members = collab.members().iter();
+    let member = members.find(|member| member.id.0 == *node_id);
+    member.map(|member| member.name.as_str())
+}
+
+/// Epsilon in millionths, delta in units of 2^-64.
+fn charge(charge: &Charge) -> Value {
+    json!({"epsilon_micro": charge.epsilon, "delta_2_64": charge.delta})
 }
 
 fn job(spec: &JobSpec) -> Value {

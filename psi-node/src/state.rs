@@ -7,12 +7,14 @@
 //! Methods are synchronous. Statements about one thing live in the module named for it.
 
 mod approvals;
+mod audit_records;
 mod collabs;
 mod doubt;
 mod jobs;
 mod ledger;
 mod local_log;
 mod outputs;
+mod policies;
 mod receipts;
 mod schema;
 
@@ -29,13 +31,15 @@ use crate::error::UserError;
 use crate::exit::Exit;
 
 pub use approvals::{Approval, ApprovalState, Question, Standing};
+pub use audit_records::AuditRecord;
 pub use collabs::Joined;
 pub use doubt::Doubt;
 pub use jobs::{JobRecord, JobRole, JobState};
 pub use ledger::{Debit, StoredDebit, Uncharged};
 pub use local_log::{LocalEntry, first_wrong as local_first_wrong};
 pub use outputs::StoredOutput;
-pub use receipts::StoredEntry;
+pub use policies::StoredPolicy;
+pub use receipts::{JobEntries, StoredEntry};
 
 /// The file in the state folder.
 pub const STATE_FILE: &str = "state.sqlite";

@@ -15,7 +15,7 @@ use psi_core::kernel::portable::Portable;
 use psi_core::list::{RecordCodec as _, Rice};
 use psi_core::messages::frame::{ListId, RowsHeader};
 use psi_core::messages::{Control, EntryMessage, Proposal, SettleState};
-use psi_core::receipt::{Body, Entry, agreement_text, entry_hash, signing_text};
+use psi_core::receipt::{Body, Charge, Entry, agreement_text, entry_hash, signing_text};
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::spec::{
     Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients, Shape,
@@ -214,8 +214,13 @@ impl Bert {
     pub(crate) async fn open_job(&self, wire: &mut Wire) -> JobSpec {
         let (spec, agreements) = self.agree(wire).await;
         let (send, receive) = wire;
-        send.control(&Control::Commitment([3; 64])).await.unwrap();
-        let Control::Commitment(theirs) = control(receive).await.unwrap() else {
+        send.control(&commitment([3; 64])).await.unwrap();
+        let Control::Commitment {
+            commitment: theirs,
+            policy,
+            charge,
+        } = control(receive).await.unwrap()
+        else {
             panic!("no commitment");
         };
         let commitments = [[3; 64], theirs];
@@ -223,6 +228,8 @@ impl Bert {
             spec: spec.encode(),
             agreements,
             commitments,
+            policies: [[0; 64], policy],
+            charges: [Charge::default(), charge],
         };
         first_entry(
             (send, receive),
@@ -233,6 +240,15 @@ impl Bert {
         )
         .await;
         spec
+    }
+}
+
+/// What the impostor puts on the opened entry.
+fn commitment(commitment: [u8; 64]) -> Control {
+    Control::Commitment {
+        commitment,
+        policy: [0; 64],
+        charge: Charge::default(),
     }
 }
 
@@ -251,7 +267,7 @@ pub(crate) async fn control(receive: &mut FrameReceiver) -> Result<Control, NetE
 pub(crate) async fn ending(receive: &mut FrameReceiver) -> Code {
     loop {
         match control(receive).await {
-            Ok(Control::Abort(code) | Control::Refuse(code)) => return code,
+            Ok(Control::Abort(code) | Control::Refuse { code, .. }) => return code,
             Ok(_) => {}
             Err(error) => return error.code(),
         }
@@ -338,7 +354,7 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
         for (n, message) in [
             Control::Working,
             Control::Settled,
-            Control::Commitment([0; 64]),
+            commitment([0; 64]),
             Control::SenderKey {
                 match_index: 0,
                 point: [1; 32],
@@ -645,15 +661,22 @@ async fn answer_job(
     let Control::Agree { signature } = control(receive).await.unwrap() else {
         panic!("no Agree")
     };
-    let Control::Commitment(theirs) = control(receive).await.unwrap() else {
+    let Control::Commitment {
+        commitment: theirs,
+        policy,
+        charge,
+    } = control(receive).await.unwrap()
+    else {
         panic!("no commitment")
     };
-    send.control(&Control::Commitment([4; 64])).await.unwrap();
+    send.control(&commitment([4; 64])).await.unwrap();
     let agreements = [signature, own];
     let body = Body::Opened {
         spec: spec.encode(),
         agreements,
         commitments: [theirs, [4; 64]],
+        policies: [policy, [0; 64]],
+        charges: [charge, Charge::default()],
     };
     first_entry((send, receive), key, peer, spec.collab_id, body).await;
     spec

@@ -59,7 +59,7 @@ async fn all_that_comes(receive: &mut FrameReceiver) -> (Vec<ListId>, Code) {
     loop {
         match receive.next().await {
             Ok(Frame::Rows(header, _)) => lists.push(header.list),
-            Ok(Frame::Control(Control::Abort(code) | Control::Refuse(code))) => {
+            Ok(Frame::Control(Control::Abort(code) | Control::Refuse { code, .. })) => {
                 return (lists, code);
             }
             Ok(Frame::Control(_)) => {}

@@ -9,6 +9,7 @@ mod aircraft;
 mod answers;
 mod approvals;
 mod budget;
+mod audit;
 mod crash;
 mod harness;
 mod hostile;

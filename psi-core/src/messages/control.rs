@@ -3,6 +3,7 @@
 use bincode::{Decode, Encode};
 
 use crate::error::Code;
+use crate::receipt::Charge;
 use crate::spec::{AskedMode, Half, JobId, Recipients};
 
 /// A control message.
@@ -17,15 +18,27 @@ pub enum Control {
         /// Ed25519 over `"psi/v1/agree" || job_id`.
         signature: [u8; 64],
     },
-    /// Responder: no, for this reason. Ends the stream.
-    Refuse(Code),
+    /// Responder: no. Ends the stream, unless it is to be recorded.
+    Refuse {
+        /// Why.
+        code: Code,
+        /// Whether both now put a refused entry on the receipt log (Spec 07 §2.1).
+        recorded: bool,
+    },
     /// Requester: its signature over the same job.
     Agree {
         /// Ed25519 over `"psi/v1/agree" || job_id`.
         signature: [u8; 64],
     },
-    /// Either side: `SHA-512("psi/v1/open" || job_id || seed || digest of the frozen input)`.
-    Commitment([u8; 64]),
+    /// Either side: what it puts on the opened entry.
+    Commitment {
+        /// `SHA-512("psi/v1/open" || job_id || seed || digest of the frozen input)`.
+        commitment: [u8; 64],
+        /// The digest of the policy under which it agreed.
+        policy: [u8; 64],
+        /// What it takes from its own privacy budget.
+        charge: Charge,
+    },
     /// Sequencer: the next receipt entry, durable on its side.
     Entry(EntryMessage),
     /// Follower: its signature over that entry, durable on its side.

@@ -3,8 +3,8 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 
 use super::{
-    Body, ChainError, ChainSummary, ChainVerifier, ClosedStatus, Entry, EntryHash, agreement_text,
-    signing_text,
+    Body, ChainError, ChainSummary, ChainVerifier, Charge, ClosedStatus, Entry, EntryHash,
+    agreement_text, query_digest, signing_text,
 };
 use crate::error::Code;
 use crate::facts::TableFacts;
@@ -93,6 +93,8 @@ fn opened_by(spec: &JobSpec, requester: &SigningKey, responder: &SigningKey) -> 
         spec: spec.encode(),
         agreements: [sign(requester), sign(responder)],
         commitments: [[0x61; 64], [0x62; 64]],
+        policies: [[0x64; 64], [0x65; 64]],
+        charges: [Charge::default(); 2],
     }
 }
 
@@ -131,6 +133,15 @@ fn statement(node_id: [u8; 32]) -> Body {
     }
 }
 
+fn refused_by(requester: &SigningKey, responder: &SigningKey) -> Body {
+    Body::Refused {
+        requester: node_id(requester),
+        responder: node_id(responder),
+        query: query_digest("SELECT COUNT(*)"),
+        code: Code::FilterNotAllowed,
+    }
+}
+
 /// A log: the bytes of each entry and its signatures.
 type Log = Vec<(Vec<u8>, Signatures)>;
 
@@ -162,9 +173,10 @@ fn log(bodies: impl IntoIterator<Item = Body>) -> Log {
     log
 }
 
-/// Two jobs that overlap, an aborted one, a statement.
+/// Two jobs that overlap, an aborted one, a statement, a refusal.
 fn honest_log() -> Log {
-    let member = node_id(&keys().first);
+    let keys = keys();
+    let member = node_id(&keys.first);
     log([
         opened(1),
         opened(2),
@@ -173,6 +185,7 @@ fn honest_log() -> Log {
         statement(member),
         opened(3),
         aborted(3),
+        refused_by(&keys.first, &keys.second),
     ])
 }
 
@@ -222,10 +235,11 @@ fn resigned(mut log: Log, number: usize, change: impl FnOnce(&mut Entry)) -> Log
 fn an_honest_log_is_accepted_and_summed_up() {
     let summary = verify(&honest_log()).unwrap();
     let expected = ChainSummary {
-        entries: 7,
+        entries: 8,
         opened: 3,
         completed: 2,
         aborted: 1,
+        refused: 1,
         unsigned: Vec::new(),
     };
     assert_eq!(summary, expected);
@@ -234,7 +248,7 @@ fn an_honest_log_is_accepted_and_summed_up() {
 
 #[test]
 fn an_edited_entry_breaks_its_own_signatures() {
-    for number in 0..7 {
+    for number in 0..8 {
         let mut log = honest_log();
         let mut entry = Entry::decode(&log[number].0).unwrap();
         match &mut entry.body {
@@ -244,6 +258,7 @@ fn an_edited_entry_breaks_its_own_signatures() {
             } => *code = Code::Cancelled,
             Body::Closed { transcripts, .. } => transcripts.as_mut().unwrap().to_sender[0] ^= 1,
             Body::Statement { text, .. } => text.push('!'),
+            Body::Refused { query, .. } => query[0] ^= 1,
         }
         log[number].0 = entry.encode();
         assert_wrong!(log, number, ChainError::Signature(name) if name == "first");
@@ -261,7 +276,7 @@ fn an_entry_edited_and_signed_anew_by_both_breaks_the_next() {
 #[test]
 fn one_flipped_bit_anywhere_is_noticed_at_its_entry() {
     let log = honest_log();
-    for number in [2, 6] {
+    for number in [2, 6, 7] {
         for place in 0..log[number].0.len() {
             let mut log = log.clone();
             log[number].0[place] ^= 1;
@@ -373,13 +388,13 @@ fn a_signature_of_another_entry_is_refused() {
 fn a_signature_missing_at_the_end_is_reported() {
     for missing in 0..2 {
         let mut log = honest_log();
-        log[6].1[missing] = None;
+        log[7].1[missing] = None;
         let summary = verify(&log).unwrap();
         assert_eq!(summary.unsigned, [["first", "second"][missing]]);
-        assert_eq!(summary.entries, 7);
+        assert_eq!(summary.entries, 8);
     }
     let mut log = honest_log();
-    log[6].1 = [None, None];
+    log[7].1 = [None, None];
     assert_eq!(verify(&log).unwrap().unsigned, ["first", "second"]);
 }
 

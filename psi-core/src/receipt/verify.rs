@@ -42,8 +42,8 @@ pub enum ChainError {
     /// The job was never opened, or closed before.
     #[error("it closes a job that is not open")]
     NotOpen,
-    /// The job names nodes that are not the members.
-    #[error("it opens a job between nodes that are not the members")]
+    /// It names nodes that are not the members.
+    #[error("it names nodes that are not the members")]
     OtherNodes,
 }
 
@@ -58,6 +58,8 @@ pub struct ChainSummary {
     pub completed: u64,
     /// Jobs that were aborted.
     pub aborted: u64,
+    /// Questions that a member refused.
+    pub refused: u64,
     /// Members whose signature the last entry lacks.
     pub unsigned: Vec<String>,
 }
@@ -139,15 +141,20 @@ impl ChainVerifier {
         Ok(())
     }
 
+    fn check_nodes(&self, mut nodes: [[u8; 32]; 2]) -> Result<(), ChainError> {
+        nodes.sort_unstable();
+        if nodes == [self.members[0].0, self.members[1].0] {
+            Ok(())
+        } else {
+            Err(ChainError::OtherNodes)
+        }
+    }
+
     fn check_body(&mut self, entry: &Entry) -> Result<(), ChainError> {
         match &entry.body {
             Body::Opened { spec, .. } => {
                 let spec = JobSpec::decode(spec).map_err(ChainError::Malformed)?;
-                let mut nodes = [spec.requester.node_id, spec.responder.node_id];
-                nodes.sort_unstable();
-                if nodes != [self.members[0].0, self.members[1].0] {
-                    return Err(ChainError::OtherNodes);
-                }
+                self.check_nodes([spec.requester.node_id, spec.responder.node_id])?;
                 if self.jobs.insert(spec.job_id(), true).is_some() {
                     return Err(ChainError::Reopened);
                 }
@@ -167,6 +174,14 @@ impl ChainVerifier {
                 if self.members.iter().all(|(member, _)| member != node_id) {
                     return Err(ChainError::OtherNodes);
                 }
+            }
+            Body::Refused {
+                requester,
+                responder,
+                ..
+            } => {
+                self.check_nodes([*requester, *responder])?;
+                self.summary.refused += 1;
             }
         }
         Ok(())

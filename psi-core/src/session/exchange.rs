@@ -33,7 +33,7 @@ use crate::ot;
 use crate::seed::JobSeed;
 use crate::spec::{JobSpec, MatchSpec, PartSize, Party};
 use crate::store::RecordList;
-use crate::transcript::Transcripts;
+use crate::transcript::{ListHashes, OpeningTranscript, Transcripts};
 
 use job::{check_lists, expect_list};
 
@@ -100,6 +100,8 @@ pub struct Ended {
     pub output_commitment: [u8; 64],
     /// For the closing entry.
     pub transcripts: Transcripts,
+    /// What the transcripts combine, for a record that an auditor may replay.
+    pub lists: ListHashes,
     /// What is still to be sent, before the closing entry and after the last frame that is read for
     /// this machine.
     pub last: Vec<Control>,
@@ -119,6 +121,8 @@ struct Job {
     tools: Tools,
     /// Matches that are done on this side.
     held: Vec<Held>,
+    /// The messages of the opening so far.
+    opening: OpeningTranscript,
 }
 
 /// What is awaited.
@@ -184,6 +188,7 @@ impl Exchange {
             lists,
             tools,
             held: Vec::new(),
+            opening: OpeningTranscript::default(),
         });
         let state = Box::new(job.start_match(out)?);
         Ok(Self { job, state })
@@ -213,7 +218,7 @@ impl Exchange {
     /// [`Code::UnexpectedMessage`] if the message is not due; those of the state that awaits it;
     /// those of `out`.
     pub fn handle_control(self, message: Control, out: Outlet<'_>) -> Result<Step, Error> {
-        let Self { job, state } = self;
+        let Self { mut job, state } = self;
         match (*state, message) {
             (state, Control::Working) => Ok(job.more(state)),
             (State::SenderKey(state), Control::SenderKey { match_index, point }) => {
@@ -221,6 +226,8 @@ impl Exchange {
             }
             (State::Opening(state), message) => {
                 let mut send = Vec::new();
+                let sender = job.terms.own.other();
+                job.note_opening(sender, &message);
                 let progress = state.handle(message, &mut send)?;
                 job.opened(progress, send, out)
             }

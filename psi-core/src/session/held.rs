@@ -10,31 +10,7 @@ use crate::messages::PartCount;
 use crate::ot::Transferred;
 use crate::ot::share::{Role, Share};
 use crate::seed::JobSeed;
-use crate::spec::JobId;
-use crate::transcript::{Direction, Transcripts, combine};
-
-/// The hashes of message lists, in the order of the protocol's steps; equal on both sides.
-#[derive(Default)]
-pub(super) struct Lists {
-    pub(super) to_sender: Vec<[u8; 64]>,
-    pub(super) to_receiver: Vec<[u8; 64]>,
-}
-
-impl Lists {
-    /// Adds the lists of the next match.
-    pub(super) fn append(&mut self, mut next: Self) {
-        self.to_sender.append(&mut next.to_sender);
-        self.to_receiver.append(&mut next.to_receiver);
-    }
-
-    /// One hash per direction.
-    pub(super) fn combine(&self, job_id: &JobId) -> Transcripts {
-        Transcripts {
-            to_sender: combine(job_id, Direction::ToSender, &self.to_sender),
-            to_receiver: combine(job_id, Direction::ToReceiver, &self.to_receiver),
-        }
-    }
-}
+use crate::transcript::ListHashes;
 
 /// A match that is done on this side, before anything of it is opened.
 ///
@@ -47,14 +23,14 @@ pub(super) struct Held {
     counts: Zeroizing<Vec<u64>>,
     /// The own share of the sums, if there is payload.
     pub(super) share: Option<Share>,
-    pub(super) lists: Lists,
+    pub(super) lists: ListHashes,
 }
 
 impl Held {
     pub(super) fn of_receiver(
         setup: MatchSetup,
         counts: Zeroizing<Vec<u64>>,
-        lists: Lists,
+        lists: ListHashes,
     ) -> Self {
         Self {
             setup,
@@ -65,7 +41,7 @@ impl Held {
         }
     }
 
-    pub(super) fn of_sender(setup: MatchSetup, lists: Lists) -> Self {
+    pub(super) fn of_sender(setup: MatchSetup, lists: ListHashes) -> Self {
         Self {
             setup,
             role: Role::Sender,
@@ -79,7 +55,7 @@ impl Held {
     pub(super) fn transferred(mut self, transferred: Transferred) -> Self {
         self.share = Some(transferred.share);
         let of = transferred.transcripts;
-        self.lists.append(Lists {
+        self.lists.append(ListHashes {
             to_sender: of.to_sender.to_vec(),
             to_receiver: of.to_receiver.to_vec(),
         });

@@ -17,7 +17,8 @@ mod checks;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::held::{Held, Lists};
+use super::MatchSetup;
+use super::held::Held;
 use super::opened::{Opened, OpenedMatch};
 use super::{Ended, MatchSetup, noise};
 use crate::error::{Code, Error};
@@ -27,6 +28,7 @@ use crate::ot::share::Role;
 use crate::receipt::output_commitment;
 use crate::seed::{JobSeed, Purpose};
 use crate::spec::{JobSpec, Party, Recipients};
+use crate::transcript::ListHashes;
 
 use checks::{check_counts, check_outcome, expect_match, malformed};
 
@@ -56,7 +58,15 @@ impl Terms {
 )]
 pub(super) enum Progress {
     Await(Opening),
-    Done(Ended),
+    Done(Conclusion),
+}
+
+/// What one side knows after the last message of the opening.
+pub(super) struct Conclusion {
+    pub(super) opened: Option<Opened>,
+    pub(super) output_commitment: [u8; 64],
+    /// The lists of all matches, without the opening.
+    pub(super) lists: ListHashes,
 }
 
 /// An opening that awaits a message.
@@ -96,7 +106,7 @@ struct View {
 /// What has been opened so far, and what is still to be.
 struct Course {
     terms: Terms,
-    lists: Lists,
+    lists: ListHashes,
     waiting: VecDeque<Held>,
     matches: Vec<OpenedMatch>,
 }
@@ -109,7 +119,7 @@ pub(super) fn begin(
 ) -> Result<Progress, Error> {
     let mut course = Course {
         terms,
-        lists: Lists::default(),
+        lists: ListHashes::default(),
         waiting: VecDeque::new(),
         matches: Vec::new(),
     };
@@ -270,11 +280,10 @@ impl Course {
     }
 
     fn done(self, opened: Option<Opened>, output_commitment: [u8; 64]) -> Progress {
-        Progress::Done(Ended {
+        Progress::Done(Conclusion {
             opened: opened.filter(|_| self.terms.is_recipient()),
             output_commitment,
-            transcripts: self.lists.combine(&self.terms.spec.job_id()),
-            last: Vec::new(),
+            lists: self.lists,
         })
     }
 }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 pub use blinding::{Blinded, blind};
 
-use super::held::{Held, Lists};
+use super::held::Held;
 use super::incoming::{Accepted, Incoming};
 use super::{Awaiting, MatchSetup, Tools};
 use crate::canary::{Canaries, CanaryCheck};
@@ -27,7 +27,7 @@ use crate::progress::Stage;
 use crate::spec::PartSize;
 use crate::store::{RecordList, RecordWriter};
 use crate::tag;
-use crate::transcript::ListTranscript;
+use crate::transcript::{ListHashes, ListTranscript};
 
 /// Bytes of the number of a part, which stands behind a tag where there are several.
 const PART_BYTES: usize = 2;
@@ -299,7 +299,7 @@ fn finish(
         held: Held::of_receiver(
             setup,
             counts,
-            Lists {
+            ListHashes {
                 to_sender: keep.sent,
                 to_receiver: received,
             },

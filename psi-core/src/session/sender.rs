@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::held::{Held, Lists};
+use super::held::Held;
 use super::incoming::Incoming;
 use super::positions::{self, Positions};
 use super::receiver::decode_failed;
@@ -21,7 +21,7 @@ use crate::progress::Stage;
 use crate::seed::{JobSeed, Purpose};
 use crate::spec::PartSize;
 use crate::store::{RecordList, RecordWriter};
-use crate::transcript::ListTranscript;
+use crate::transcript::{ListHashes, ListTranscript};
 
 /// The Sender's first step.
 pub struct Encrypted {
@@ -186,7 +186,7 @@ impl ExpectBlinded {
             let list = (setup.match_index, part);
             sent.push(list_transcript(ListId::Evaluated, list, message.as_ref())?);
         }
-        let lists = Lists {
+        let lists = ListHashes {
             to_sender: received,
             to_receiver: sent,
         };

@@ -421,6 +421,8 @@ fn the_largest_specification_fits_every_message_and_entry() {
             spec: spec.encode(),
             agreements: [[0; 64]; 2],
             commitments: [[0; 64]; 2],
+            policies: [[0; 64]; 2],
+            charges: [crate::receipt::Charge::default(); 2],
         },
     };
     assert!(entry.encode().len() <= limits::ENTRY_BYTES_MAX);

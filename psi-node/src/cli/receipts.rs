@@ -40,7 +40,7 @@ pub struct ListArgs {
     /// The collaboration; may be left out if there is only one
     #[arg(long, value_name = "NAME")]
     pub collab: Option<String>,
-    /// List this node's own signed log instead: own refusals and unreachable peers
+    /// List this node's own signed log instead: attempts that left no shared entry
     #[arg(long, conflicts_with = "collab")]
     pub local: bool,
     /// The node.
@@ -207,17 +207,20 @@ fn verify_file(args: &VerifyArgs) -> Result<(), UserError> {
             "opened": summary.opened,
             "completed": summary.completed,
             "aborted": summary.aborted,
+            "refused": summary.refused,
             "unsigned": summary.unsigned,
         }));
     }
     let mut text = format!(
-        "The log of {} verifies: {} entries; {} jobs opened, {} completed, {} aborted.\n\
+        "The log of {} verifies: {} entries; {} jobs opened, {} completed, {} aborted; \
+         {} questions refused.\n\
          Exported by {}. Compare these ids with the members':\n",
         collab.name(),
         summary.entries,
         summary.opened,
         summary.completed,
         summary.aborted,
+        summary.refused,
         log.member,
     );
     for member in collab.members() {

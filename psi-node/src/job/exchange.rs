@@ -21,7 +21,9 @@ use super::frozen::Frozen;
 use super::link::{Link, Meter};
 use super::outbox::{self, Outlet};
 use super::run::Agreed;
+use crate::audit::keep::Recording;
 use crate::net::Frame;
+use crate::state::State;
 
 /// Runs all matches of an opened job, to the last message before the closing entry.
 pub(super) async fn run(
@@ -29,6 +31,7 @@ pub(super) async fn run(
     agreed: &Agreed,
     frozen: Frozen,
     tools: Tools,
+    record: Option<Record>,
 ) -> Result<Ended, Failure> {
     let total = records_to_send(&agreed.spec, agreed.own);
     let meter = Meter::new(&tools.progress, Stage::Send, total);
@@ -38,6 +41,7 @@ pub(super) async fn run(
         seed: Arc::clone(&agreed.seed),
         lists: frozen.into(),
         tools,
+        record,
     };
     let (outlet, outbox) = outbox::channel();
     let (frames, waiting) = mpsc::channel(FRAMES_WAITING_MAX);
@@ -64,16 +68,42 @@ struct Job {
     seed: Arc<JobSeed>,
     lists: JobLists,
     tools: Tools,
+    record: Option<Record>,
+}
+
+/// The record for the auditor, and where its end is noted.
+pub(super) struct Record {
+    pub(super) recording: Recording,
+    pub(super) state: State,
 }
 
 impl Job {
+    /// [`Self::exchange`], with the record ended whatever comes of it.
+    fn work(
+        mut self,
+        frames: mpsc::Receiver<Frame>,
+        outlet: &Outlet,
+        handled: &watch::Sender<u64>,
+    ) -> Result<Ended, Error> {
+        let mut record = self.record.take();
+        let recording = record.as_mut().map(|record| &mut record.recording);
+        let ended = self.exchange(frames, outlet, handled, recording);
+        if let Some(Record { recording, state }) = record {
+            let kept = recording.finish(&state, ended.as_ref().ok());
+            // The first error is the one to report.
+            return ended.and_then(|ended| kept.map(|()| ended));
+        }
+        ended
+    }
+
     /// All arithmetic of the job. `handled` counts the start and the frames that were handled, but
     /// for the last one: what follows that belongs to somebody else.
-    fn work(
+    fn exchange(
         self,
         mut frames: mpsc::Receiver<Frame>,
         outlet: &Outlet,
         handled: &watch::Sender<u64>,
+        mut recording: Option<&mut Recording>,
     ) -> Result<Ended, Error> {
         let Self {
             spec,
@@ -81,18 +111,20 @@ impl Job {
             seed,
             lists,
             tools,
+            record: _,
         } = self;
         let mut out = |outgoing| outlet.put(outgoing);
         let mut exchange = Exchange::start(spec, own, seed, lists, tools, &mut out)?;
         loop {
             handled.send_modify(|handled| *handled += 1);
-            let step = match frames.blocking_recv() {
-                // The job ended, and with it the other end of the queue.
-                None => return Err(Error::Cancelled),
-                Some(Frame::Control(message)) => exchange.handle_control(message, &mut out)?,
-                Some(Frame::Rows(header, bytes)) => {
-                    exchange.handle_rows(header, &bytes, &mut out)?
-                }
+            // Without one the job ended, and with it the other end of the queue.
+            let frame = frames.blocking_recv().ok_or(Error::Cancelled)?;
+            if let Some(recording) = recording.as_deref_mut() {
+                recording.received(&frame)?;
+            }
+            let step = match frame {
+                Frame::Control(message) => exchange.handle_control(message, &mut out)?,
+                Frame::Rows(header, bytes) => exchange.handle_rows(header, &bytes, &mut out)?,
             };
             match step {
                 Step::More(same) => exchange = same,

@@ -1,7 +1,7 @@
 //! The frozen input of one side of a job, and the digest by which it is committed to.
 //!
 //! Spec 10 §4 and Spec 07 §3. Made by the aggregator, handed to the matches in the order in which
-//! they run. Called by the job runner; nothing here leaves the node.
+//! they run. Called by the job runner, and by the replay of a job; nothing here leaves the node.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use zeroize::Zeroizing;
 
 /// What this side brings in each of its roles.
 #[derive(Clone)]
-pub(super) struct Frozen {
+pub(crate) struct Frozen {
     /// As Receiver: the digests of each part.
-    pub(super) parts: Option<Vec<SharedList>>,
+    pub(crate) parts: Option<Vec<SharedList>>,
     /// As Sender: digests, each with its payload.
-    pub(super) payload: Option<SharedList>,
+    pub(crate) payload: Option<SharedList>,
 }
 
 impl From<JobInput> for Frozen {
@@ -44,7 +44,7 @@ impl Frozen {
     ///
     /// # Errors
     /// [`StoreError`] if a list cannot be read.
-    pub(super) fn digest(&self) -> Result<[u8; 64], StoreError> {
+    pub(crate) fn digest(&self) -> Result<[u8; 64], StoreError> {
         let parts = self.parts.iter().flatten().map(|list| (0_u8, list));
         let payload = self.payload.iter().map(|list| (1_u8, list));
         let lists: Vec<(u8, &SharedList)> = parts.chain(payload).collect();

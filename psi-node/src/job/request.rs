@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aggregator::{HiddenLiteral, OutputPlan, Refusal, RequestPlan};
+use aggregator::{OutputPlan, Refusal, RequestPlan};
 use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
 use psi_core::receipt::{agreement_text, signature_holds};
@@ -12,6 +12,7 @@ use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Part
 use super::approval::{Asking, Permit};
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
+use super::refusal;
 use super::registry::JobHandle;
 use super::result::ResultDocument;
 use super::run::{self, Agreed, check_half};
@@ -58,7 +59,7 @@ pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) 
             document.reason = Some(failure.reason().into());
             document.detail = Some(failure.to_string());
             document.remedy = Some(failure.remedy());
-            note_locally(&ctx, &failure);
+            refusal::note_own(&ctx, document.job_id.as_deref(), &failure);
             (failure.state(), failure.exit())
         }
     };
@@ -77,24 +78,6 @@ pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) 
         state,
         exit,
         document,
-    }
-}
-
-/// Own refusals and unreachable peers leave no countersigned entry; the local log keeps them.
-fn note_locally(ctx: &JobContext, failure: &Failure) {
-    let kind = match failure {
-        // The request for approval stands in the log once, however often it is repeated.
-        failure if failure.is_pending() => return,
-        Failure::OwnRefusal(_) => "refused",
-        Failure::Connect(_) => "unreachable",
-        _ => return,
-    };
-    let text = match failure {
-        Failure::OwnRefusal(refusal) => format!("{}: {}", refusal.rule, refusal.sentence),
-        other => other.to_string(),
-    };
-    if let Err(error) = ctx.state.local_append(&ctx.key, kind, &text) {
-        tracing::error!(%error, "the local log could not be written");
     }
 }
 
@@ -298,7 +281,13 @@ async fn agree(
     link.send(&Control::Propose(proposal)).await?;
     let (theirs, signature) = match link.control().await? {
         Control::Accept { half, signature } => (half, signature),
-        Control::Refuse(code) => return Err(Failure::PeerRefusal(code)),
+        Control::Refuse { code, recorded } => {
+            if recorded {
+                let body = refusal::body(ctx.key.id(), peer, &plan.canonical, code);
+                ctx.chain(collab, peer).record(link, body).await?;
+            }
+            return Err(Failure::PeerRefusal(code));
+        }
         _ => return Err(unexpected("something else than an answer to the proposal")),
     };
     check_half(
@@ -335,18 +324,17 @@ async fn agree(
         output: plan.output,
         seed,
         reservation,
+        literals: plan.hidden,
     })
 }
 
 /// One commitment per hidden literal, each with a salt of its own.
 fn commit_to_literals(plan: &RequestPlan, seed: &JobSeed) -> Vec<[u8; 64]> {
-    let mut salts = seed.stream(Purpose::LiteralSalts, 0, 0);
-    let commit = |literal: &HiddenLiteral| {
-        let mut salt = [0; 32];
-        salts.fill(&mut salt);
-        literal.commitment(&salt)
-    };
-    plan.hidden.iter().map(commit).collect()
+    let mut salts = run::literal_salts(seed);
+    let literals = plan.hidden.iter();
+    literals
+        .map(|literal| literal.commitment(&salts()))
+        .collect()
 }
 
 /// What both sides know before roles and sizes follow from the halves.

@@ -9,8 +9,10 @@ use psi_core::receipt::{agreement_text, signature_holds};
 use psi_core::spec::{AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party};
 
 use super::approval::Asking;
+use super::chain::Chain;
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
+use super::refusal;
 use super::registry::JobHandle;
 use super::request::agreement;
 use super::result::ResultDocument;
@@ -28,11 +30,16 @@ pub(super) async fn respond(
     mut link: Link,
     proposal: Proposal,
 ) {
-    let (collab, job) = match admit(ctx, conn, &proposal) {
-        Ok(admitted) => admitted,
+    let query = proposal.query.clone();
+    let collab = match joined_for(ctx, conn, &proposal) {
+        Ok(collab) => collab,
+        Err(failure) => return turned_away(ctx, conn, link, None, &query, &failure).await,
+    };
+    let job = match place_for(ctx, conn, &proposal, &collab) {
+        Ok(job) => job,
         Err(failure) => {
-            tracing::warn!(peer = %conn.peer, %failure, "proposal refused");
-            return link.end(&Control::Refuse(failure.code())).await;
+            let chain = ctx.chain(&collab, conn.peer);
+            return turned_away(ctx, conn, link, Some(&chain), &query, &failure).await;
         }
     };
     let watch = Stopwatch::start();
@@ -51,6 +58,7 @@ pub(super) async fn respond(
     (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
     (stats.cpu_seconds, stats.wall_seconds) = (watch.cpu_seconds(), watch.wall_seconds());
     stats.peak_rss_bytes = peak_rss_bytes();
+    let job_id = document.job_id.clone();
     let failure = record_end(ctx, &job, document, result);
     // The job's place is free before the peer is waited for.
     drop(job);
@@ -59,8 +67,25 @@ pub(super) async fn respond(
             link.sender.finish();
             link.sender.delivered().await;
         }
-        Some(failure) => end_badly(ctx, conn, link, &collab, &failure).await,
+        Some(failure) => {
+            refusal::note_proposal(ctx, conn.peer, job_id.as_deref(), &failure);
+            end_badly(ctx, conn, link, (&collab, &query), &failure).await;
+        }
     }
+}
+
+/// Refuses a proposal that does not become a job, before its query was looked at.
+async fn turned_away(
+    ctx: &JobContext,
+    conn: &PeerConnection,
+    link: Link,
+    chain: Option<&Chain>,
+    query: &str,
+    failure: &Failure,
+) {
+    tracing::warn!(peer = %conn.peer, %failure, "proposal refused");
+    refusal::note_proposal(ctx, conn.peer, None, failure);
+    refusal::refuse(link, chain, query, failure.code()).await;
 }
 
 /// Records how the job ended for this side: with the result document, if it is a recipient.
@@ -113,50 +138,48 @@ async fn end_badly(
     ctx: &Arc<JobContext>,
     conn: &PeerConnection,
     link: Link,
-    collab: &Collaboration,
+    (collab, query): (&Collaboration, &str),
     failure: &Failure,
 ) {
+    let chain = ctx.chain(collab, conn.peer);
     match failure {
         // The request for approval stands in the log once, however often it is repeated.
         failure if failure.is_pending() => link.end(&Control::Refuse(failure.code())).await,
         Failure::OwnRefusal(refusal) => {
-            let text = format!("{}: {}", refusal.rule, refusal.sentence);
-            if let Err(error) = ctx.state.local_append(&ctx.key, "refused", &text) {
-                tracing::error!(%error, "the local log could not be written");
-            }
-            link.end(&Control::Refuse(refusal.code)).await;
+            refusal::refuse(link, Some(&chain), query, refusal.code).await;
         }
         Failure::PeerAborted(_) => {}
         other => link.end(&Control::Abort(other.code())).await,
     }
     // A job that was never opened leaves nothing to settle.
-    let open = unsettled(&ctx.chain(collab, conn.peer)).unwrap_or(true);
+    let open = unsettled(&chain).unwrap_or(true);
     if open && ctx.settle_over(conn, collab).await.is_err() {
         ctx.settle_later(collab.clone());
     }
 }
 
-/// Whether this proposal may become a job at all, before its query is looked at.
-fn admit(
+fn turn_away<T>(code: Code, rule: &str, sentence: &str) -> Result<T, Failure> {
+    Err(Failure::OwnRefusal(Refusal {
+        code,
+        rule: rule.into(),
+        sentence: sentence.into(),
+        remedy: String::new(),
+    }))
+}
+
+/// The collaboration under which the peer asks.
+fn joined_for(
     ctx: &JobContext,
     conn: &PeerConnection,
     proposal: &Proposal,
-) -> Result<(Collaboration, JobHandle), Failure> {
-    let refuse = |code, rule: &str, sentence: &str| {
-        Err(Failure::OwnRefusal(Refusal {
-            code,
-            rule: rule.into(),
-            sentence: sentence.into(),
-            remedy: String::new(),
-        }))
-    };
+) -> Result<Collaboration, Failure> {
     if proposal.version != PROTOCOL_VERSION {
         let sentence = "the peer speaks another version of the protocol";
-        return refuse(Code::VersionUnsupported, "protocol", sentence);
+        return turn_away(Code::VersionUnsupported, "protocol", sentence);
     }
     let Some(collab) = joined_with(ctx, &proposal.collab_id, conn.peer)? else {
         let sentence = "the peer asks under a collaboration that this node has not joined with it";
-        return refuse(Code::UnknownCollaboration, "collaboration", sentence);
+        return turn_away(Code::UnknownCollaboration, "collaboration", sentence);
     };
     if proposal.revision != collab.revision_hash() {
         let sentence = format!(
@@ -165,24 +188,34 @@ fn admit(
             collab.name(),
             collab.revision()
         );
-        return refuse(Code::RevisionDiffers, "collaboration", &sentence);
+        return turn_away(Code::RevisionDiffers, "collaboration", &sentence);
     }
     JobContext::check_mode(&collab)?;
+    Ok(collab)
+}
+
+/// A place among the running jobs, if the peer may ask at all.
+fn place_for(
+    ctx: &JobContext,
+    conn: &PeerConnection,
+    proposal: &Proposal,
+    collab: &Collaboration,
+) -> Result<JobHandle, Failure> {
     let requester = collab.member_by_id(&conn.peer);
     if !requester.is_some_and(|member| member.may_query) {
         let sentence = "the collaboration does not let the peer query";
-        return refuse(Code::RequesterNotAllowed, "collaboration", sentence);
+        return turn_away(Code::RequesterNotAllowed, "collaboration", sentence);
     }
-    ctx.chain(&collab, conn.peer).check_sound()?;
+    ctx.chain(collab, conn.peer).check_sound()?;
     let Ok(job) = ctx.registry.begin(JobRole::Responder) else {
         let sentence = "as many jobs as `jobs_max` allows are running";
-        return refuse(Code::TooManyJobs, "jobs_max", sentence);
+        return turn_away(Code::TooManyJobs, "jobs_max", sentence);
     };
     let mut record = JobRecord::begin(&job.id, JobRole::Responder, &proposal.query);
     record.collab_id = collab.id();
     collab.name().clone_into(&mut record.collab);
     ctx.state.job_insert(&record)?;
-    Ok((collab, job))
+    Ok(job)
 }
 
 /// Plans the peer's query by the own policy and signs the job, or refuses it.
@@ -261,6 +294,7 @@ async fn agree(
         output: plan.output,
         seed,
         reservation,
+        literals: Vec::new(),
     })
 }
 

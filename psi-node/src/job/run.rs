@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
+use aggregator::HiddenLiteral;
 use psi_core::Code;
 use psi_core::messages::Control;
-use psi_core::receipt::{Body, ClosedStatus, opening_commitment};
+use psi_core::receipt::{Body, Charge, ClosedStatus, opening_commitment};
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::session::opened::Opened;
 use psi_core::session::{Ended, Tools};
@@ -18,13 +19,14 @@ use zeroize::Zeroizing;
 use super::answer::Answer;
 use super::chain::Chain;
 use super::charge::Reservation;
-use super::exchange;
+use super::exchange::{self, Record};
 use super::failure::Failure;
 use super::frozen::Frozen;
 use super::link::{Link, compute, unexpected, violation};
 use super::live::LiveJob;
 use super::registry::JobHandle;
 use super::{JobContext, NodeId};
+use crate::audit::keep::{Recording, Retention, Subject};
 use crate::collab::Collaboration;
 use crate::state::StoredOutput;
 
@@ -41,6 +43,8 @@ pub(super) struct Agreed {
     pub(super) seed: Arc<JobSeed>,
     /// What the job has reserved until it is opened.
     pub(super) reservation: Reservation,
+    /// As requester: the literals that the peer knows commitments to.
+    pub(super) literals: Vec<HiddenLiteral>,
 }
 
 /// The peer's half must be its own, and about the table and the key that the query names.
@@ -114,30 +118,116 @@ async fn run_live(
         .working_while(compute(move || Ok(committed.digest()?)))
         .await??;
     let own = opening_commitment(&job_id, &agreed.seed, &digest);
-    link.send(&Control::Commitment(own)).await?;
-    let Control::Commitment(theirs) = link.control().await? else {
-        return Err(unexpected("something else than a commitment"));
-    };
-    let commitments = match agreed.own {
-        Party::Requester => [own, theirs],
-        Party::Responder => [theirs, own],
-    };
-
     let chain = ctx.chain(&agreed.collab, agreed.peer);
-    let opened = Body::Opened {
-        spec: agreed.spec.encode(),
-        agreements: agreed.agreements,
-        commitments,
-    };
+    let opened = commit(ctx, link, agreed, own).await?;
+    let mut record = record(ctx, link, agreed, &frozen).await?;
     chain.record(link, opened).await?;
+    if let Some(record) = &mut record {
+        record.recording.opened(&ctx.state)?;
+    }
 
-    let end = exchange::run(link, agreed, frozen, tools).await?;
+    let end = exchange::run(link, agreed, frozen, tools, record).await?;
     let answer = match &end.opened {
         Some(opened) => Some(keep(ctx, agreed, opened)?),
         None => None,
     };
     close(link, &chain, agreed, &end).await?;
     Ok(Finished { answer })
+}
+
+/// Exchanges what each side puts on the opened entry.
+async fn commit(
+    ctx: &JobContext,
+    link: &mut Link,
+    agreed: &Agreed,
+    commitment: [u8; 64],
+) -> Result<Body, Failure> {
+    let facts = match agreed.own {
+        Party::Requester => &agreed.spec.requester.facts,
+        Party::Responder => &agreed.spec.responder.facts,
+    };
+    let policy = ctx.config.policies.get(&facts.table);
+    let policy = policy.map_or("", String::as_str);
+    let own = (
+        commitment,
+        ctx.state.policy_digest(policy)?,
+        Charge::default(),
+    );
+    let (commitment, policy, charge) = own;
+    link.send(&Control::Commitment {
+        commitment,
+        policy,
+        charge,
+    })
+    .await?;
+    let Control::Commitment {
+        commitment,
+        policy,
+        charge,
+    } = link.control().await?
+    else {
+        return Err(unexpected("something else than a commitment"));
+    };
+    let theirs = (commitment, policy, charge);
+    let (requester, responder) = match agreed.own {
+        Party::Requester => (own, theirs),
+        Party::Responder => (theirs, own),
+    };
+    Ok(Body::Opened {
+        spec: agreed.spec.encode(),
+        agreements: agreed.agreements,
+        commitments: [requester.0, responder.0],
+        policies: [requester.1, responder.1],
+        charges: [requester.2, responder.2],
+    })
+}
+
+/// Begins the record for the auditor, if this node keeps records.
+async fn record(
+    ctx: &JobContext,
+    link: &mut Link,
+    agreed: &Agreed,
+    frozen: &Frozen,
+) -> Result<Option<Record>, Failure> {
+    let Some(retention) = Retention::of(&ctx.config) else {
+        return Ok(None);
+    };
+    let (spec, own, seed) = (agreed.spec.clone(), agreed.own, Arc::clone(&agreed.seed));
+    let (input, literals) = (frozen.clone(), salted(agreed));
+    let begun = compute(move || {
+        Recording::begin(
+            &retention,
+            &Subject {
+                spec: &spec,
+                own,
+                seed: &seed,
+                input: &input,
+                literals,
+            },
+        )
+    });
+    let recording = link.working_while(begun).await??;
+    let state = ctx.state.clone();
+    Ok(Some(Record { recording, state }))
+}
+
+/// The own hidden literals with the salts of their commitments.
+fn salted(agreed: &Agreed) -> Vec<([u8; 32], Zeroizing<String>)> {
+    let mut salts = literal_salts(&agreed.seed);
+    let literals = agreed.literals.iter();
+    literals
+        .map(|literal| (salts(), Zeroizing::new(literal.reveal().to_owned())))
+        .collect()
+}
+
+/// The salts of the commitments to hidden literals, one after the other.
+pub(super) fn literal_salts(seed: &JobSeed) -> impl FnMut() -> [u8; 32] {
+    let mut salts = seed.stream(Purpose::LiteralSalts, 0, 0);
+    move || {
+        let mut salt = [0; 32];
+        salts.fill(&mut salt);
+        salt
+    }
 }
 
 /// As a recipient: makes the rows, and keeps what opens the commitment on the receipt.

@@ -335,7 +335,7 @@ impl Settlement<'_> {
         let mut closes = None;
         let mut repaired = false;
         let signature = chain.accept(message, |entry| match &entry.body {
-            Body::Opened { .. } => false,
+            Body::Opened { .. } | Body::Refused { .. } => false,
             Body::Closed { job_id, status, .. } => {
                 closes = Some(*job_id);
                 *status == ClosedStatus::Aborted && open.contains(job_id)

@@ -5,7 +5,9 @@ use aggregator::budget::Amount;
 use psi_core::Code;
 use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
-use psi_core::receipt::{ChainSummary, ClosedStatus, agreement_text, entry_hash, signing_text};
+use psi_core::receipt::{
+    ChainSummary, ClosedStatus, agreement_text, entry_hash, query_digest, signing_text,
+};
 use psi_core::spec::{Agreement, AskedMode, Half, Shape};
 use psi_core::transcript::Transcripts;
 
@@ -17,6 +19,8 @@ use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::NodeKey;
 use crate::state::{Debit, State};
+
+mod refused;
 
 /// A node's state with one collaboration, and both members' keys in the order of their ids.
 pub(crate) struct Fixture {
@@ -86,6 +90,8 @@ impl Fixture {
             spec: job.encode(),
             agreements: [self.keys[0].sign(&text), self.keys[1].sign(&text)],
             commitments: [[1; 64], [2; 64]],
+            policies: [[6; 64], [7; 64]],
+            charges: [Charge::default(); 2],
         }
     }
 
@@ -188,6 +194,17 @@ pub(crate) fn aborted(job: &JobSpec) -> Body {
     }
 }
 
+/// A refused question of the member with the smaller id.
+pub(crate) fn refused(fixture: &Fixture) -> Body {
+    let [requester, responder] = fixture.collab.members().clone();
+    Body::Refused {
+        requester: requester.id.0,
+        responder: responder.id.0,
+        query: query_digest("SELECT COUNT(*) …"),
+        code: Code::FilterNotAllowed,
+    }
+}
+
 /// Verifies the file after `edit` changed its lines.
 fn verify_edited(
     path: &Path,
@@ -224,9 +241,11 @@ fn an_exported_log_verifies_with_its_counts() {
         opened,
         completed,
         aborted,
+        refused,
         unsigned,
     } = log.summary;
     assert_eq!((entries, opened, completed, aborted), (5, 2, 1, 1));
+    assert_eq!(refused, 0);
     assert!(unsigned.is_empty());
     assert_eq!(log.member, fixture.collab.members()[0].name);
 }

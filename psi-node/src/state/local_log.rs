@@ -4,13 +4,18 @@
 //! Hash-chained and signed by the node alone. It shows the owner's auditor that nothing was edited
 //! later; it proves nothing to the peer, and the node that holds the key could rewrite all of it.
 
+use psi_core::limits::LOCAL_NOTES_PER_HOUR_MAX;
 use psi_core::receipt::signature_holds;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 use sha2::{Digest as _, Sha512};
 
 use super::{State, StateError, bytes, now_unix};
 use crate::identity::{NodeId, NodeKey};
 
+/// The kind of entries that a peer can cause.
+const PROPOSAL: &str = "proposal";
+/// What the last such entry of an hour ends with.
+const LEFT_OUT: &str = " (more in the hour after this are left out)";
 /// Bytes of one entry's text; longer ones are cut.
 const TEXT_BYTES_MAX: usize = 4096;
 
@@ -23,7 +28,7 @@ pub struct LocalEntry {
     pub previous: [u8; 64],
     /// When it was written.
     pub unix: i64,
-    /// What it is about: `refused`, `unreachable`.
+    /// What it is about: `refused`, `unreachable`, `failed`, `proposal`.
     pub kind: String,
     /// The owner's sentence.
     pub text: String,
@@ -73,36 +78,30 @@ impl State {
     /// # Errors
     /// [`StateError::Database`].
     pub fn local_append(&self, key: &NodeKey, kind: &str, text: &str) -> Result<(), StateError> {
+        self.write(|transaction| append(transaction, key, kind, text))
+    }
+
+    /// Appends an entry about a peer's proposal, of which an hour has at most
+    /// [`LOCAL_NOTES_PER_HOUR_MAX`]; the last of them says that more may be left out. Returns
+    /// whether it was added.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn local_note(&self, key: &NodeKey, text: &str) -> Result<bool, StateError> {
         self.write(|transaction| {
-            let sql = format!("SELECT {COLUMNS} FROM local_log ORDER BY seq DESC LIMIT 1");
-            let head = transaction
-                .query_row(&sql, [], |row| Ok(read(row)))
-                .optional()?;
-            let head = head.transpose()?;
-            let mut entry = LocalEntry {
-                seq: head.as_ref().map_or(0, |head| head.seq.saturating_add(1)),
-                previous: head.as_ref().map_or([0; 64], LocalEntry::hash),
-                unix: now_unix(),
-                kind: kind.to_owned(),
-                text: cut(text).to_owned(),
-                signature: [0; 64],
-            };
-            entry.signature = key.sign(&entry.signing_text());
-            let seq = i64::try_from(entry.seq)
-                .map_err(|_| StateError::Damaged("the local log has no number left".into()))?;
-            transaction.execute(
-                "INSERT INTO local_log (seq, previous, unix, kind, text, signature) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![
-                    seq,
-                    entry.previous,
-                    entry.unix,
-                    entry.kind,
-                    entry.text,
-                    entry.signature
-                ],
+            let recent: i64 = transaction.query_row(
+                "SELECT COUNT(*) FROM local_log WHERE kind = ?1 AND unix > ?2",
+                params![PROPOSAL, now_unix().saturating_sub(3600)],
+                |row| row.get(0),
             )?;
-            Ok(())
+            let recent = u64::try_from(recent).unwrap_or_default();
+            if recent >= LOCAL_NOTES_PER_HOUR_MAX {
+                return Ok(false);
+            }
+            let last = recent.saturating_add(1) == LOCAL_NOTES_PER_HOUR_MAX;
+            let more = if last { LEFT_OUT } else { "" };
+            append(transaction, key, PROPOSAL, &format!("{text}{more}"))?;
+            Ok(true)
         })
     }
 
@@ -121,6 +120,43 @@ impl State {
         }
         Ok(entries)
     }
+}
+
+fn append(
+    transaction: &Transaction<'_>,
+    key: &NodeKey,
+    kind: &str,
+    text: &str,
+) -> Result<(), StateError> {
+    let sql = format!("SELECT {COLUMNS} FROM local_log ORDER BY seq DESC LIMIT 1");
+    let head = transaction
+        .query_row(&sql, [], |row| Ok(read(row)))
+        .optional()?;
+    let head = head.transpose()?;
+    let mut entry = LocalEntry {
+        seq: head.as_ref().map_or(0, |head| head.seq.saturating_add(1)),
+        previous: head.as_ref().map_or([0; 64], LocalEntry::hash),
+        unix: now_unix(),
+        kind: kind.to_owned(),
+        text: cut(text).to_owned(),
+        signature: [0; 64],
+    };
+    entry.signature = key.sign(&entry.signing_text());
+    let seq = i64::try_from(entry.seq)
+        .map_err(|_| StateError::Damaged("the local log has no number left".into()))?;
+    transaction.execute(
+        "INSERT INTO local_log (seq, previous, unix, kind, text, signature) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            seq,
+            entry.previous,
+            entry.unix,
+            entry.kind,
+            entry.text,
+            entry.signature
+        ],
+    )?;
+    Ok(())
 }
 
 const COLUMNS: &str = "seq, previous, unix, kind, text, signature";

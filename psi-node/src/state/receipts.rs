@@ -24,6 +24,17 @@ pub struct StoredEntry {
     pub signatures: [Option<[u8; 64]>; 2],
 }
 
+/// The entries about one job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobEntries {
+    /// The log.
+    pub collab_id: CollabId,
+    /// The number of the opened entry.
+    pub opened: u64,
+    /// The number of the closed one.
+    pub closed: Option<u64>,
+}
+
 const COLUMNS: &str = "seq, entry, hash, signature_0, signature_1";
 
 impl State {
@@ -171,6 +182,48 @@ impl State {
         rows.map(|row| bytes(&row?, "a job id")).collect()
     }
 
+    /// Refusals on a log since the last job that was opened.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn refusals_in_a_row(&self, collab_id: &CollabId) -> Result<u64, StateError> {
+        let count: i64 = self.lock().query_row(
+            "SELECT COUNT(*) FROM refusals WHERE collab_id = ?1 AND seq > \
+             (SELECT COALESCE(MAX(opened_seq), -1) FROM opened_jobs WHERE collab_id = ?1)",
+            [collab_id],
+            |row| row.get(0),
+        )?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Where a job was opened, and where it was closed.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] if it cannot be read.
+    pub fn entries_of_job(&self, job_id: &[u8; 64]) -> Result<Option<JobEntries>, StateError> {
+        let connection = self.lock();
+        let found: Option<(Vec<u8>, i64, Option<i64>)> = connection
+            .query_row(
+                "SELECT collab_id, opened_seq, closed_seq FROM opened_jobs WHERE job_id = ?1",
+                [job_id],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
+            .optional()?;
+        let number = |seq: i64| {
+            u64::try_from(seq)
+                .map_err(|_| StateError::Damaged("an entry has a negative number".into()))
+        };
+        found
+            .map(|(collab_id, opened, closed)| {
+                Ok(JobEntries {
+                    collab_id: bytes(&collab_id, "a collaboration's id")?,
+                    opened: number(opened)?,
+                    closed: closed.map(number).transpose()?,
+                })
+            })
+            .transpose()
+    }
+
     /// Records why a log cannot be continued; the first reason stays.
     ///
     /// # Errors
@@ -303,9 +356,10 @@ fn apply(
             }
             ledger::commit(transaction, collab_id, debit)
         }
-        Body::Closed { .. } | Body::Statement { .. } if debit.is_some() => Err(
-            StateError::OutOfPlace("only the opening of a job is charged"),
-        ),
+        Body::Closed { .. } | Body::Statement { .. } | Body::Refused { .. } if debit.is_some() => {
+            let what = "only the opening of a job is charged";
+            Err(StateError::OutOfPlace(what))
+        }
         Body::Closed { job_id, .. } => {
             let closed = transaction.execute(
                 "UPDATE opened_jobs SET closed_seq = ?3 \
@@ -319,6 +373,11 @@ fn apply(
             }
         }
         Body::Statement { .. } => Ok(()),
+        Body::Refused { .. } => {
+            let sql = "INSERT INTO refusals (collab_id, seq) VALUES (?1, ?2)";
+            transaction.execute(sql, params![collab_id, seq])?;
+            Ok(())
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StateError;
 
-const MIGRATIONS: &[&str] = &[FIRST, OUTPUTS, REVISIONS_AND_APPROVALS, BUDGET];
+const MIGRATIONS: &[&str] = &[FIRST, OUTPUTS, REVISIONS_AND_APPROVALS, BUDGET, AUDIT];
 
 const FIRST: &str = "
 CREATE TABLE collabs (
@@ -161,6 +161,32 @@ CREATE TABLE ledger_doubt (
 ) STRICT;
 CREATE TABLE ledger_unsettled (
     collab_id BLOB PRIMARY KEY REFERENCES collabs(id)
+const AUDIT: &str = "
+-- Policies under which this node agreed to jobs, by the digest on the receipts.
+CREATE TABLE policies (
+    digest     BLOB PRIMARY KEY CHECK (length(digest) = 64),
+    salt       BLOB NOT NULL CHECK (length(salt) = 32),
+    text       TEXT NOT NULL UNIQUE,
+    first_unix INTEGER NOT NULL
+) STRICT;
+
+-- Which entries are refusals, to count those that follow each other.
+CREATE TABLE refusals (
+    collab_id BLOB NOT NULL,
+    seq       INTEGER NOT NULL,
+    PRIMARY KEY (collab_id, seq),
+    FOREIGN KEY (collab_id, seq) REFERENCES entries(collab_id, seq)
+) STRICT;
+
+-- Records for the owner's auditor: one encrypted file for each job.
+CREATE TABLE audit_records (
+    job_id         BLOB PRIMARY KEY CHECK (length(job_id) = 64),
+    created_unix   INTEGER NOT NULL,
+    expires_unix   INTEGER NOT NULL,
+    complete       INTEGER NOT NULL CHECK (complete IN (0, 1)),
+    input_bytes    INTEGER NOT NULL CHECK (input_bytes >= 0),
+    received_bytes INTEGER NOT NULL CHECK (received_bytes >= 0),
+    file_bytes     INTEGER NOT NULL CHECK (file_bytes >= 0)
 ) STRICT;
 ";
 

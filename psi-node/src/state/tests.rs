@@ -11,6 +11,8 @@ use crate::collab::tests::{signed, unsigned};
 use crate::identity::NodeKey;
 use crate::receipts::tests::{Fixture, aborted, completed, debit};
 
+mod attempts;
+
 fn record(id: &str) -> JobRecord {
     let mut job = JobRecord::begin(id, JobRole::Requester, "SELECT 1");
     (job.collab_id, job.collab) = ([7; 32], "summer".into());

@@ -12,6 +12,7 @@ use crate::identifier::IdentifierKind;
 use crate::list::{RecordCodec as _, Rice, reference};
 use crate::messages::frame::{FRAME_HEADER_BYTES, FrameKind, ListId, RowsHeader, decode_header};
 use crate::messages::{Control, EntryMessage, Opening, Outcome, Proposal, SettleState, codec};
+use crate::receipt::Charge;
 use crate::spec::{AskedMode, Half, Recipients};
 
 /// Labels and bytes of the fields of a message.
@@ -234,8 +235,13 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
         ),
         (
             "refuse",
-            Control::Refuse(Code::FilterNotAllowed),
-            Fields::message(2, "Refuse").code(Code::FilterNotAllowed),
+            Control::Refuse {
+                code: Code::FilterNotAllowed,
+                recorded: true,
+            },
+            Fields::message(2, "Refuse")
+                .code(Code::FilterNotAllowed)
+                .bool("recorded", true),
         ),
         (
             "agree",
@@ -246,8 +252,19 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
         ),
         (
             "commitment",
-            Control::Commitment([0x61; 64]),
-            Fields::message(4, "Commitment").bytes("commitment", [0x61; 64]),
+            Control::Commitment {
+                commitment: [0x61; 64],
+                policy: [0x64; 64],
+                charge: Charge {
+                    epsilon: 500_000,
+                    delta: 18_446_744_074,
+                },
+            },
+            Fields::message(4, "Commitment")
+                .bytes("commitment", [0x61; 64])
+                .bytes("policy", [0x64; 64])
+                .u64("charge: epsilon in millionths", 500_000)
+                .u64("charge: delta in units of 2^-64", 18_446_744_074),
         ),
         (
             "entry",
@@ -462,9 +479,9 @@ fn every_control_message_has_a_wire_file() {
     let number = |message: &Control| match message {
         Control::Propose(_) => 0,
         Control::Accept { .. } => 1,
-        Control::Refuse(_) => 2,
+        Control::Refuse { .. } => 2,
         Control::Agree { .. } => 3,
-        Control::Commitment(_) => 4,
+        Control::Commitment { .. } => 4,
         Control::Entry(_) => 5,
         Control::Countersign { .. } => 6,
         Control::SenderKey { .. } => 7,

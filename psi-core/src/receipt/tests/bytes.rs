@@ -4,13 +4,14 @@ use proptest::prelude::*;
 use sha2::{Digest as _, Sha512};
 
 use super::{
-    COLLAB, Log, aborted, completed, honest_log, job, keys, node_id, opened, spec_between,
+    COLLAB, Log, aborted, completed, honest_log, job, keys, node_id, opened, refused_by,
+    spec_between,
 };
 use crate::error::Code;
 use crate::limits;
 use crate::receipt::{
     Body, ClosedStatus, Entry, agreement_text, entry_hash, opening_commitment, output_commitment,
-    signature_holds, signing_text,
+    policy_digest, query_digest, signature_holds, signing_text,
 };
 use crate::seed::JobSeed;
 
@@ -111,10 +112,43 @@ fn a_statement_has_words_and_not_too_many() {
 }
 
 #[test]
+fn a_refused_entry_names_two_sides_and_a_reason_to_refuse() {
+    let keys = keys();
+    let mut body = refused_by(&keys.first, &keys.second);
+    let decoded = Entry::decode(&entry(body.clone()).encode());
+    assert_eq!(decoded.unwrap().body, body);
+    for wrong in [Code::MalformedMessage, Code::Cancelled] {
+        if let Body::Refused { code, .. } = &mut body {
+            *code = wrong;
+        }
+        assert_eq!(refused(body.clone()), Code::EntryMismatch);
+    }
+    let body = refused_by(&keys.first, &keys.first);
+    assert_eq!(refused(body), Code::EntryMismatch);
+}
+
+#[test]
+fn digests_of_queries_and_policies_are_labelled_and_the_latter_salted() {
+    let text = b"psi/v1/querySELECT COUNT(*)";
+    assert_eq!(
+        query_digest("SELECT COUNT(*)").as_slice(),
+        Sha512::digest(text).as_slice()
+    );
+    let text = [b"psi/v1/policy".as_slice(), &[7; 32], b"{}"].concat();
+    assert_eq!(
+        policy_digest(&[7; 32], "{}").as_slice(),
+        Sha512::digest(text).as_slice()
+    );
+    assert_ne!(policy_digest(&[8; 32], "{}"), policy_digest(&[7; 32], "{}"));
+}
+
+#[test]
 fn an_opened_entry_holds_a_specification_that_a_node_could_have_agreed_to() {
     let Body::Opened {
         agreements,
         commitments,
+        policies,
+        charges,
         ..
     } = opened(1)
     else {
@@ -124,6 +158,8 @@ fn an_opened_entry_holds_a_specification_that_a_node_could_have_agreed_to() {
         spec,
         agreements,
         commitments,
+        policies,
+        charges,
     };
     let mut changed = job(1);
     changed.tag_bytes = 1;
@@ -234,7 +270,7 @@ fn an_output_commitment_binds_salt_cells_and_their_flags() {
 proptest! {
     #[test]
     fn a_changed_entry_is_refused_or_has_another_hash(
-        which in 0..7_usize,
+        which in 0..8_usize,
         place in any::<prop::sample::Index>(),
         byte in any::<u8>(),
     ) {

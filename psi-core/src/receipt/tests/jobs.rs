@@ -2,7 +2,7 @@
 
 use super::{
     COLLAB, ChainError, aborted, completed, honest_log, job, keys, log, node_id, opened, opened_by,
-    resigned, spec_between, statement, verify,
+    refused_by, resigned, spec_between, statement, verify,
 };
 use crate::error::Code;
 
@@ -45,8 +45,21 @@ fn a_job_between_nodes_that_are_not_the_members_is_refused() {
         let log = log([opened_by(&spec, requester, responder)]);
         assert_wrong!(log, 0, ChainError::OtherNodes);
     }
-    let log = log([statement(node_id(&keys.stranger))]);
-    assert_wrong!(log, 0, ChainError::OtherNodes);
+    for body in [
+        statement(node_id(&keys.stranger)),
+        refused_by(&keys.first, &keys.stranger),
+        refused_by(&keys.stranger, &keys.second),
+    ] {
+        assert_wrong!(log([body]), 0, ChainError::OtherNodes);
+    }
+}
+
+#[test]
+fn a_refusal_opens_nothing_and_counts_no_job() {
+    let keys = keys();
+    let refused = || refused_by(&keys.second, &keys.first);
+    let summary = verify(&log([opened(1), refused(), completed(1), refused()])).unwrap();
+    assert_eq!((summary.opened, summary.refused), (1, 2));
 }
 
 #[test]

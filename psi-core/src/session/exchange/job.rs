@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::super::held::Held;
-use super::super::opening::{self, Progress, Terms};
+use super::super::opening::{self, Conclusion, Progress, Terms};
 use super::super::{MatchSetup, SharedList, receiver, sender};
 use super::{
     Ended, Exchange, Job, JobLists, Outgoing, Outlet, Payload, State, Step, points, unexpected,
@@ -17,6 +17,7 @@ use crate::messages::frame::{ListId, RowsHeader};
 use crate::ot;
 use crate::progress::Stage;
 use crate::spec::{MatchSpec, Party};
+use crate::transcript::Direction;
 
 impl Job {
     pub(super) fn more(self: Box<Self>, state: State) -> Step {
@@ -175,19 +176,47 @@ impl Job {
     /// Goes on with the opening. What a side sends before it awaits a message leaves at once; what
     /// it sends last is left to the caller.
     pub(super) fn opened(
-        self: Box<Self>,
+        mut self: Box<Self>,
         progress: Progress,
         send: Vec<Control>,
         out: Outlet<'_>,
     ) -> Result<Step, Error> {
+        let own = self.terms.own;
+        for message in &send {
+            self.note_opening(own, message);
+        }
         match progress {
             Progress::Await(state) => {
                 let mut send = send.into_iter().map(Outgoing::Control);
                 send.try_for_each(out)?;
                 Ok(self.more(State::Opening(state)))
             }
-            Progress::Done(end) => Ok(Step::Done(Ended { last: send, ..end })),
+            Progress::Done(end) => {
+                let Conclusion {
+                    opened,
+                    output_commitment,
+                    mut lists,
+                } = end;
+                self.opening.end(&mut lists);
+                Ok(Step::Done(Ended {
+                    opened,
+                    output_commitment,
+                    transcripts: lists.combine(&self.terms.spec.job_id()),
+                    lists,
+                    last: send,
+                }))
+            }
         }
+    }
+
+    /// Adds a message of the opening to the transcript of its direction.
+    pub(super) fn note_opening(&mut self, sender: Party, message: &Control) {
+        let direction = if sender == self.terms.spec.receiver {
+            Direction::ToSender
+        } else {
+            Direction::ToReceiver
+        };
+        self.opening.note(direction, message);
     }
 }
 

@@ -81,6 +81,11 @@ fn summary(entry: &Entry, says: &Value) -> (&'static str, String, String) {
                 format!("{}{why}", status.as_str()),
             )
         }
+        Body::Refused { code, .. } => (
+            "refused",
+            "-".into(),
+            format!("asked by {}: {code}", text(&says["requester"])),
+        ),
         Body::Statement { text: words, .. } => (
             "statement",
             "-".into(),

@@ -4,7 +4,7 @@ use super::{Case, Victim, honest, point_bits, point_code, stranger, unended, wit
 use crate::error::Code;
 use crate::list::reference;
 use crate::messages::{Control, Opening, Outcome};
-use crate::receipt::output_commitment;
+use crate::receipt::{Charge, output_commitment};
 
 fn blinded(code: Code, name: &'static str, what: &'static str) -> Case {
     Case::new(Victim::Sender, "ExpectBlinded", code, name, what)
@@ -287,7 +287,11 @@ fn sequence() -> Vec<Case> {
             "commitment_where_outcome_is_due",
             "A control message of an earlier step",
         )
-        .control(&Control::Commitment([0; 64])),
+        .control(&Control::Commitment {
+            commitment: [0; 64],
+            policy: [0; 64],
+            charge: Charge::default(),
+        }),
         Case::new(
             Victim::Sender,
             "ExpectEntry",

@@ -1,0 +1,345 @@
+//! Replaying one side's half of a job from its record, and comparing it with the receipt.
+//!
+//! Spec 07 §12. Everything a side sends follows from its seed, its frozen input and what it has
+//! received, so a half can be computed again. The opened entry binds seed and input, the closed one
+//! what crossed the wire in both directions; what differs names the list in which this side
+//! deviated. Called by `psi-node audit replay`; never opens a socket, and keeps lists where jobs
+//! keep them.
+//!
+//! What no replay can show: that the frozen input was true, that is, what the table really held.
+
+mod checks;
+mod report;
+
+use std::io::Read;
+use std::sync::Arc;
+
+use psi_core::Error;
+use psi_core::receipt::opening_commitment;
+use psi_core::seed::{JobSeed, Purpose};
+use psi_core::session::{Ended, Exchange, JobLists, SharedList, Step, Tools};
+use psi_core::spec::{JobSpec, Party};
+use psi_core::transcript::ListHashes;
+use zeroize::Zeroizing;
+
+pub use report::{Check, JobReceipt, Report, Verdict};
+
+use super::record::{Item, ListRole, RecordError, RecordReader};
+use crate::job::frozen::Frozen;
+use crate::net::Frame;
+use checks::InputCheck;
+
+/// Replays the half of which `input` is the decrypted record.
+///
+/// # Errors
+/// [`ReplayError`] if the record or the lists cannot be read; everything else is in the report.
+pub fn replay(input: impl Read, receipt: &JobReceipt, tools: Tools) -> Result<Report, ReplayError> {
+    let mut record = RecordReader::new(input);
+    let Some(Item::Head { own, seed, spec }) = record.next_item()? else {
+        return Err(RecordError::Malformed("it does not begin with its head").into());
+    };
+    let mut report = Report {
+        side: match own {
+            Party::Requester => "requester",
+            Party::Responder => "responder",
+        },
+        verdict: Verdict::Deviates,
+        checks: Vec::new(),
+    };
+    report.note("the record is about this job", spec == receipt.spec, || {
+        None
+    });
+    let Ok(spec) = JobSpec::decode(&spec) else {
+        return Ok(report);
+    };
+    let half = Half {
+        own,
+        seed: Arc::new(JobSeed::new(*seed)),
+        spec,
+        receipt,
+        tools,
+    };
+    half.replay(&mut record, &mut report)?;
+    let holds = report.checks.iter().all(|check| check.holds);
+    report.verdict = match (holds, receipt.completed.is_some()) {
+        (false, _) => Verdict::Deviates,
+        (true, true) => Verdict::Verified,
+        (true, false) => Verdict::NotCompleted,
+    };
+    Ok(report)
+}
+
+/// Why a replay could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The record.
+    #[error("{0}")]
+    Record(#[from] RecordError),
+    /// The lists of this machine.
+    #[error("{0}")]
+    Lists(#[from] psi_core::store::StoreError),
+}
+
+/// The half that is replayed.
+struct Half<'a> {
+    own: Party,
+    seed: Arc<JobSeed>,
+    spec: JobSpec,
+    receipt: &'a JobReceipt,
+    tools: Tools,
+}
+
+/// What a record holds before the first message.
+struct Kept {
+    literals: Vec<([u8; 32], Zeroizing<String>)>,
+    input: Frozen,
+    /// The first thing wrong with the input, if any.
+    wrong: Option<String>,
+    /// The item after it.
+    next: Option<Item>,
+}
+
+impl Half<'_> {
+    fn replay<R: Read>(
+        &self,
+        record: &mut RecordReader<R>,
+        report: &mut Report,
+    ) -> Result<(), ReplayError> {
+        let kept = self.read_input(record)?;
+        let digest = kept.input.digest()?;
+        let commitment = opening_commitment(&self.spec.job_id(), &self.seed, &digest);
+        let index = match self.own {
+            Party::Requester => 0,
+            Party::Responder => 1,
+        };
+        let bound = commitment == self.receipt.commitments[index];
+        report.note(
+            "seed and frozen input are those of the opened entry",
+            bound,
+            || Some("the opening commitment".into()),
+        );
+        report.note(
+            "the nonce follows from the seed",
+            self.nonce() == self.own_nonce(),
+            || Some("the own half of the specification".into()),
+        );
+        if self.own == Party::Requester {
+            let wrong = self.wrong_literal(&kept.literals);
+            report.note(
+                "hidden literals are those that were committed to",
+                wrong.is_none(),
+                || wrong,
+            );
+        }
+        let Kept {
+            input, wrong, next, ..
+        } = kept;
+        report.note("the frozen input keeps its bounds", wrong.is_none(), || {
+            wrong
+        });
+        let lists: JobLists = input.into();
+        let ran = self.run(lists, record, next)?;
+        if !matches!(ran, Ran::Refused(_)) {
+            // Refuses what follows the end.
+            record.next_item()?;
+        }
+        match ran {
+            Ran::Ended(ended, lists) => self.compare(&ended, lists.as_ref(), report),
+            Ran::Cut => {
+                report.note(
+                    "the record holds all messages",
+                    self.receipt.completed.is_none(),
+                    || Some("it ends before the job does".into()),
+                );
+            }
+            Ran::Refused(place) => {
+                report.note("an honest node would have gone on", false, || Some(place));
+            }
+        }
+        Ok(())
+    }
+
+    fn nonce(&self) -> [u8; 32] {
+        let mut nonce = [0; 32];
+        self.seed.stream(Purpose::Nonce, 0, 0).fill(&mut nonce);
+        nonce
+    }
+
+    const fn own_nonce(&self) -> [u8; 32] {
+        match self.own {
+            Party::Requester => self.spec.requester.nonce,
+            Party::Responder => self.spec.responder.nonce,
+        }
+    }
+
+    /// The first hidden literal whose salt or commitment is another.
+    fn wrong_literal(&self, kept: &[([u8; 32], Zeroizing<String>)]) -> Option<String> {
+        if kept.len() != self.spec.hidden.len() {
+            return Some("their number".into());
+        }
+        let mut salts = self.seed.stream(Purpose::LiteralSalts, 0, 0);
+        let mut kept = (1..).zip(kept).zip(&self.spec.hidden);
+        let wrong = kept.find(|((_, (salt, text)), committed)| {
+            let mut drawn = [0; 32];
+            salts.fill(&mut drawn);
+            drawn != *salt || checks::literal_commitment(salt, text) != **committed
+        });
+        wrong.map(|((number, _), _)| format!("literal {number}"))
+    }
+
+    /// Reads up to the first message.
+    fn read_input<R: Read>(&self, record: &mut RecordReader<R>) -> Result<Kept, ReplayError> {
+        let mut literals = Vec::new();
+        let (mut parts, mut payload) = (None, None);
+        let mut wrong = None;
+        let mut next = record.next_item()?;
+        loop {
+            match next {
+                Some(Item::Literal { salt, text }) => {
+                    literals.push((salt, text));
+                    next = record.next_item()?;
+                }
+                Some(Item::List { role, width, count }) => {
+                    let number = parts.as_ref().map_or(0, Vec::len);
+                    let check = InputCheck::new(&self.spec, self.own, role, number, width);
+                    let (list, found, after) = self.read_list(record, check, width, count)?;
+                    wrong = wrong.or(found);
+                    match role {
+                        ListRole::Part => parts.get_or_insert_with(Vec::new).push(list),
+                        ListRole::Positions if payload.is_none() => payload = Some(list),
+                        ListRole::Positions => {
+                            return Err(RecordError::Malformed("two lists of positions").into());
+                        }
+                    }
+                    next = after;
+                }
+                _ => break,
+            }
+        }
+        Ok(Kept {
+            literals,
+            input: Frozen { parts, payload },
+            wrong,
+            next,
+        })
+    }
+
+    fn read_list<R: Read>(
+        &self,
+        record: &mut RecordReader<R>,
+        mut check: InputCheck,
+        width: usize,
+        count: u64,
+    ) -> Result<(SharedList, Option<String>, Option<Item>), ReplayError> {
+        if !check.is_possible() {
+            return Err(RecordError::Malformed("a list that the job has not").into());
+        }
+        let mut writer = self.tools.store.in_order(width)?;
+        let after = loop {
+            match record.next_item()? {
+                Some(Item::Records(records)) if records.len() % width == 0 => {
+                    check.records(&records);
+                    writer.push(&records)?;
+                }
+                Some(Item::Records(_)) => {
+                    return Err(RecordError::Malformed("half a record").into());
+                }
+                after => break after,
+            }
+        };
+        let list: SharedList = Arc::from(writer.finish()?);
+        if list.len() != count {
+            return Err(RecordError::Malformed("a list of another length than it says").into());
+        }
+        Ok((list, check.found(), after))
+    }
+
+    /// Runs the half over the messages of the record.
+    fn run<R: Read>(
+        &self,
+        lists: JobLists,
+        record: &mut RecordReader<R>,
+        mut next: Option<Item>,
+    ) -> Result<Ran, ReplayError> {
+        // What would be sent is hashed by the machine itself; nothing is kept of it here.
+        let mut out = |_| Ok(());
+        let (spec, seed) = (self.spec.clone(), Arc::clone(&self.seed));
+        let started = Exchange::start(spec, self.own, seed, lists, self.tools.clone(), &mut out);
+        let mut exchange = match started {
+            Ok(exchange) => exchange,
+            Err(error) => return refused("the start", error),
+        };
+        let mut number: u64 = 0;
+        loop {
+            let frame = match next {
+                Some(Item::Received(frame)) => frame,
+                Some(Item::End(_)) => return Ok(Ran::Cut),
+                _ => return Err(RecordError::Malformed("an item out of its place").into()),
+            };
+            number = number.saturating_add(1);
+            let place = format!(
+                "message {number} of the record, where {} was awaited",
+                exchange.awaits()
+            );
+            let step = match frame {
+                Frame::Control(message) => exchange.handle_control(message, &mut out),
+                Frame::Rows(header, bytes) => exchange.handle_rows(header, &bytes, &mut out),
+            };
+            next = record.next_item()?;
+            match step {
+                Ok(Step::More(same)) => exchange = same,
+                Err(error) => return refused(&place, error),
+                Ok(Step::Done(ended)) => {
+                    return match next {
+                        Some(Item::End(lists)) => Ok(Ran::Ended(Box::new(ended), lists)),
+                        _ => Ok(Ran::Refused("messages after the last one".into())),
+                    };
+                }
+            }
+        }
+    }
+
+    /// Compares what the half came to with the receipt.
+    fn compare(&self, ended: &Ended, recorded: Option<&ListHashes>, report: &mut Report) {
+        let Some((transcripts, output)) = &self.receipt.completed else {
+            return;
+        };
+        let job_id = self.spec.job_id();
+        // Hashes that combine to the receipt's are bound by it, whoever wrote them down.
+        let bound = recorded.filter(|lists| lists.combine(&job_id) == *transcripts);
+        let differences = checks::differences(&self.spec, self.own, ended, transcripts, bound);
+        let [sent, received] = differences;
+        report.note(
+            "what this side sent follows from seed, input and what it received",
+            sent.is_empty(),
+            || Some(sent.join("; ")),
+        );
+        report.note(
+            "what it received is what the receipt says",
+            received.is_empty(),
+            || Some(received.join("; ")),
+        );
+        report.note(
+            "the output is the one on the receipt",
+            ended.output_commitment == *output,
+            || Some("the output commitment".into()),
+        );
+    }
+}
+
+/// How far the half came.
+enum Ran {
+    /// To its end; with the hashes that the record gives of what crossed the wire.
+    Ended(Box<Ended>, Option<ListHashes>),
+    /// The messages ended before.
+    Cut,
+    /// A message that honest code does not take; where, and why.
+    Refused(String),
+}
+
+fn refused(place: &str, error: Error) -> Result<Ran, ReplayError> {
+    match error {
+        Error::Store(error) => Err(error.into()),
+        other => Ok(Ran::Refused(format!("{place}: {other}"))),
+    }
+}

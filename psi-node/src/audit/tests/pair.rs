@@ -1,0 +1,353 @@
+//! Both halves of a job in memory, with a side that may deviate, and the record of each.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use psi_core::Error;
+use psi_core::facts::{TableFacts, ValueFacts};
+use psi_core::identifier::IdentifierKind;
+use psi_core::kernel::portable::Portable;
+use psi_core::list::{Rice, encode_list};
+use psi_core::progress::Silent;
+use psi_core::receipt::opening_commitment;
+use psi_core::seed::{JobSeed, Purpose};
+use psi_core::session::{Ended, Exchange, Outgoing, SharedList, Step, Tools};
+use psi_core::spec::{Agreement, Half, JobSpec, Party, Recipients, Shape, SideShape, ValueShape};
+use psi_core::store::{MemoryStore, RecordStore as _};
+use psi_core::transcript::ListHashes;
+use sha2::{Digest as _, Sha512, Sha512_256};
+
+use crate::audit::record::RecordWriter;
+use crate::audit::replay::{JobReceipt, ReplayError, Report, replay};
+use crate::job::frozen::Frozen;
+use crate::net::Frame;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Job {
+    /// A single count, the requester Receiver, both sides recipients.
+    Count,
+    /// A sum of the responder's column, to the requester alone.
+    Sum,
+    /// Sums of both sides' columns, to both.
+    TwoMatches,
+}
+
+/// The bound of every value.
+pub(super) const BOUND: u64 = 1000;
+const SEEDS: [[u8; 32]; 2] = [[11; 32], [22; 32]];
+const LITERAL: &str = "DATE '2025-01-31'";
+const IDENTITIES: u64 = 60;
+
+/// A job and what each side froze for it.
+pub(super) struct World {
+    pub(super) spec: JobSpec,
+    pub(super) tools: Tools,
+    job: Job,
+}
+
+/// How one side deviates; by default nobody does.
+pub(super) struct Case<'a> {
+    /// Inputs with which the sides run, in place of the frozen ones.
+    pub(super) inputs: [Option<Frozen>; 2],
+    /// Seeds with which they run.
+    pub(super) seeds: [[u8; 32]; 2],
+    /// Inputs that they commit to and keep, in place of the honest ones.
+    pub(super) frozen: [Option<Frozen>; 2],
+    /// The side that deviates, if one does.
+    pub(super) deviant: Party,
+    /// What becomes of what a side sends.
+    pub(super) tamper: &'a dyn Fn(Party, Outgoing) -> Outgoing,
+}
+
+impl Default for Case<'_> {
+    fn default() -> Self {
+        Self {
+            inputs: [None, None],
+            seeds: SEEDS,
+            frozen: [None, None],
+            deviant: Party::Responder,
+            tamper: &|_, outgoing| outgoing,
+        }
+    }
+}
+
+/// What both nodes are left with.
+pub(super) struct Ran {
+    pub(super) receipt: JobReceipt,
+    /// What each side received, the requester first.
+    pub(super) received: [Vec<Frame>; 2],
+    /// What each side keeps as its frozen input.
+    pub(super) frozen: [Frozen; 2],
+    /// The hashes that stand in the records.
+    pub(super) lists: Option<ListHashes>,
+    /// The hidden literal that the requester keeps.
+    pub(super) literal: String,
+}
+
+const fn index(party: Party) -> usize {
+    match party {
+        Party::Requester => 0,
+        Party::Responder => 1,
+    }
+}
+
+fn seed(own: Party) -> JobSeed {
+    JobSeed::new(SEEDS[index(own)])
+}
+
+fn draw(own: Party, purpose: Purpose) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    seed(own).stream(purpose, 0, 0).fill(&mut bytes);
+    bytes
+}
+
+/// The salt of the hidden literal.
+pub(super) fn salt() -> [u8; 32] {
+    draw(Party::Requester, Purpose::LiteralSalts)
+}
+
+fn digest(person: u32) -> [u8; 32] {
+    Sha512_256::digest(person.to_be_bytes()).into()
+}
+
+/// A list of records in ascending order.
+pub(super) fn list(width: usize, mut records: Vec<Vec<u8>>) -> SharedList {
+    records.sort();
+    let mut writer = MemoryStore.in_order(width).unwrap();
+    writer.push(&records.concat()).unwrap();
+    Arc::from(writer.finish().unwrap())
+}
+
+impl World {
+    pub(super) fn new(job: Job) -> Self {
+        let value = || ValueFacts {
+            whole: true,
+            decimals: 0,
+            nullable: false,
+            clamped: true,
+            sum_bound: BOUND,
+            squares_bound: 1,
+        };
+        let has_values = |own| match job {
+            Job::Count => false,
+            Job::Sum => own == Party::Responder,
+            Job::TwoMatches => true,
+        };
+        let half = |own, member: &str| Half {
+            node_id: [u8::try_from(member.len()).unwrap(); 32],
+            nonce: draw(own, Purpose::Nonce),
+            facts: TableFacts {
+                member: member.into(),
+                table: "customers".into(),
+                key_columns: vec!["name".into()],
+                key_kinds: vec![IdentifierKind::Text],
+                key_unique: true,
+                identities: IDENTITIES,
+                minimum: 5,
+                prefer_receiver: false,
+                owner_may_receive: true,
+                result_to_both: true,
+                rows_bound: 1,
+                groups: Vec::new(),
+                values: has_values(own).then(value).into_iter().collect(),
+            },
+        };
+        let asked = ValueShape {
+            count: false,
+            sum: true,
+            squares: false,
+        };
+        let side = |own| SideShape {
+            groups: 0,
+            values: has_values(own).then_some(asked).into_iter().collect(),
+        };
+        let salt = draw(Party::Requester, Purpose::LiteralSalts);
+        let agreement = Agreement {
+            collab_id: [9; 32],
+            query: "SELECT ...".into(),
+            hidden: vec![Sha512::digest([salt.as_slice(), LITERAL.as_bytes()].concat()).into()],
+            shape: Shape {
+                rows: job == Job::Count,
+                requester: side(Party::Requester),
+                responder: side(Party::Responder),
+            },
+            recipients: match job {
+                Job::Sum => Recipients::Requester,
+                Job::Count | Job::TwoMatches => Recipients::Both,
+            },
+            requester_may_receive: true,
+            responder_may_receive: true,
+        };
+        let (anna, bert) = (
+            half(Party::Requester, "anna"),
+            half(Party::Responder, "robert"),
+        );
+        let spec = JobSpec::assemble(agreement, anna, bert).unwrap();
+        let tools = Tools {
+            kernel: Arc::new(Portable),
+            store: Arc::new(MemoryStore),
+            progress: Arc::new(Silent),
+        };
+        Self { spec, tools, job }
+    }
+
+    /// The honest input of a side: people 0 to 49, or 20 to 69.
+    pub(super) fn input(&self, own: Party) -> Frozen {
+        let people = match own {
+            Party::Requester => 0..50,
+            Party::Responder => 20..70,
+        };
+        self.input_of(own, people, |person| i64::from(person) - 30)
+    }
+
+    /// An input of these people with these values.
+    pub(super) fn input_of(
+        &self,
+        own: Party,
+        people: std::ops::Range<u32>,
+        value: impl Fn(u32) -> i64,
+    ) -> Frozen {
+        let receives = own == Party::Requester || self.job == Job::TwoMatches;
+        let sends = own == Party::Responder || self.job == Job::TwoMatches;
+        let digests = || {
+            people
+                .clone()
+                .map(|person| digest(person).to_vec())
+                .collect()
+        };
+        let width = if self.job == Job::Count { 32 } else { 40 };
+        let position = |person| {
+            let value = value(person).to_be_bytes();
+            [digest(person).as_slice(), &value[..width - 32]].concat()
+        };
+        Frozen {
+            parts: receives.then(|| vec![list(32, digests())]),
+            payload: sends.then(|| list(width, people.clone().map(position).collect())),
+        }
+    }
+
+    /// Runs both halves to the end.
+    pub(super) fn run(&self, case: Case<'_>) -> Ran {
+        let [of_requester, of_responder] = case.frozen;
+        let frozen = [
+            of_requester.unwrap_or_else(|| self.input(Party::Requester)),
+            of_responder.unwrap_or_else(|| self.input(Party::Responder)),
+        ];
+        let mut queues = [VecDeque::new(), VecDeque::new()];
+        let mut received = [Vec::new(), Vec::new()];
+        let mut ended: [Option<Ended>; 2] = [None, None];
+        let mut running: [Option<Exchange>; 2] = [None, None];
+        for own in [Party::Requester, Party::Responder] {
+            let at = index(own);
+            let input = case.inputs[at]
+                .clone()
+                .unwrap_or_else(|| frozen[at].clone());
+            let seed = Arc::new(JobSeed::new(case.seeds[at]));
+            let queue = &mut queues[1 - at];
+            let mut out = |outgoing| send((case.tamper)(own, outgoing), queue);
+            let (spec, tools) = (self.spec.clone(), self.tools.clone());
+            let started = Exchange::start(spec, own, seed, input.into(), tools, &mut out);
+            running[at] = Some(started.unwrap());
+        }
+        while let Some(at) = (0..2).find(|at| running[*at].is_some() && !queues[*at].is_empty()) {
+            let own = [Party::Requester, Party::Responder][at];
+            let frame: Frame = queues[at].pop_front().unwrap();
+            received[at].push(copy(&frame));
+            let exchange = running[at].take().unwrap();
+            let queue = &mut queues[1 - at];
+            let mut out = |outgoing| send((case.tamper)(own, outgoing), queue);
+            let step = match frame {
+                Frame::Control(message) => exchange.handle_control(message, &mut out),
+                Frame::Rows(header, bytes) => exchange.handle_rows(header, &bytes, &mut out),
+            };
+            match step.unwrap() {
+                Step::More(same) => running[at] = Some(same),
+                Step::Done(end) => {
+                    for message in &end.last {
+                        out(Outgoing::Control(message.clone())).unwrap();
+                    }
+                    ended[at] = Some(end);
+                }
+            }
+        }
+        let [Some(requester), Some(responder)] = ended else {
+            panic!("both sides await a frame");
+        };
+        // What crossed the wire is what the side that does not deviate has seen; a deviating one
+        // signs the same, or there is no receipt.
+        let honest = match case.deviant {
+            Party::Requester => &responder,
+            Party::Responder => &requester,
+        };
+        let job_id = self.spec.job_id();
+        let commitments = [Party::Requester, Party::Responder].map(|own| {
+            let digest = frozen[index(own)].digest().unwrap();
+            opening_commitment(&job_id, &seed(own), &digest)
+        });
+        Ran {
+            receipt: JobReceipt {
+                spec: self.spec.encode(),
+                commitments,
+                completed: Some((honest.transcripts, honest.output_commitment)),
+            },
+            received,
+            frozen,
+            lists: Some(honest.lists.clone()),
+            literal: LITERAL.into(),
+        }
+    }
+
+    /// The record that `own` keeps.
+    pub(super) fn record(&self, ran: &Ran, own: Party) -> Vec<u8> {
+        self.record_with(ran, own, &seed(own))
+    }
+
+    pub(super) fn record_with(&self, ran: &Ran, own: Party, seed: &JobSeed) -> Vec<u8> {
+        let mut writer = RecordWriter::begin(Vec::new(), own, seed, &self.spec).unwrap();
+        if own == Party::Requester {
+            let salt = draw(own, Purpose::LiteralSalts);
+            writer.literal(&salt, &ran.literal).unwrap();
+        }
+        writer.input(&ran.frozen[index(own)]).unwrap();
+        for frame in &ran.received[index(own)] {
+            writer.received(frame).unwrap();
+        }
+        assert!(writer.input_bytes > 0 && writer.received_bytes > 0);
+        writer.end(ran.lists.as_ref()).unwrap()
+    }
+
+    pub(super) fn replay(&self, ran: &Ran, own: Party) -> Report {
+        let record = self.record(ran, own);
+        self.replay_bytes(&record, &ran.receipt).unwrap()
+    }
+
+    pub(super) fn replay_bytes(
+        &self,
+        record: &[u8],
+        receipt: &JobReceipt,
+    ) -> Result<Report, ReplayError> {
+        replay(record, receipt, self.tools.clone())
+    }
+}
+
+fn send(outgoing: Outgoing, queue: &mut VecDeque<Frame>) -> Result<(), Error> {
+    match outgoing {
+        Outgoing::Control(message) => queue.push_back(Frame::Control(message)),
+        Outgoing::List { header, records } => {
+            encode_list(&Rice, records.as_ref(), 700, &mut |piece| {
+                queue.push_back(Frame::Rows(header, piece.bytes));
+                Ok(())
+            })?;
+        }
+        Outgoing::Rows { header, bytes } => queue.push_back(Frame::Rows(header, bytes)),
+    }
+    Ok(())
+}
+
+fn copy(frame: &Frame) -> Frame {
+    match frame {
+        Frame::Control(message) => Frame::Control(message.clone()),
+        Frame::Rows(header, bytes) => Frame::Rows(*header, bytes.clone()),
+    }
+}

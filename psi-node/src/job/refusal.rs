@@ -1,0 +1,134 @@
+//! What a refused or failed attempt leaves behind, on the shared log or on the own one.
+//!
+//! Spec 07 §2.1 and §6. A refusal by the responder is an entry that both sign, up to a bound; what
+//! leaves no shared entry (an own refusal, a peer that cannot be reached, a job that failed before
+//! it was opened) goes to the node's own log. Called by both sides of a job; decides nothing about
+//! what is refused.
+
+use psi_core::Code;
+use psi_core::limits::REFUSALS_RECORDED_MAX;
+use psi_core::messages::Control;
+use psi_core::receipt::{Body, query_digest};
+
+use super::JobContext;
+use super::chain::Chain;
+use super::failure::Failure;
+use super::link::Link;
+use crate::identity::NodeId;
+
+/// The shared entry about a refused question.
+pub(super) fn body(requester: NodeId, responder: NodeId, query: &str, code: Code) -> Body {
+    Body::Refused {
+        requester: requester.0,
+        responder: responder.0,
+        query: query_digest(query),
+        code,
+    }
+}
+
+/// Responder: tells the peer that its question is refused, and records that with it if the log has
+/// room for more refusals. `chain` is absent if the peer is no member of a collaboration that this
+/// node joined.
+///
+/// # Discussion
+/// The bound counts entries since the last opened job, not time: both nodes hold these entries, no
+/// clock can be wrong, and a log cannot grow by more than 17 entries for each job. What is beyond
+/// it stands in the own log, which has a bound of its own.
+pub(super) async fn refuse(mut link: Link, chain: Option<&Chain>, query: &str, code: Code) {
+    let recorded = chain.filter(|chain| is_recorded(chain, code));
+    let Some(chain) = recorded else {
+        let refuse = Control::Refuse {
+            code,
+            recorded: false,
+        };
+        return link.end(&refuse).await;
+    };
+    let entry = body(chain.peer, chain.key.id(), query, code);
+    let work = async {
+        let recorded = true;
+        link.send(&Control::Refuse { code, recorded }).await?;
+        chain.record(&mut link, entry).await
+    };
+    match work.await {
+        Ok(()) => {
+            link.sender.finish();
+            link.sender.delivered().await;
+        }
+        // The next settlement completes what was begun.
+        Err(failure) => {
+            tracing::warn!(peer = %chain.peer, %failure, "a refusal could not be recorded");
+            if !matches!(failure, Failure::PeerAborted(_)) {
+                link.end(&Control::Abort(failure.code())).await;
+            }
+        }
+    }
+}
+
+/// Whether a refusal belongs on the shared log: not if it says that the node is busy, or that the
+/// log cannot be continued, and not if there is no more room for refusals.
+fn is_recorded(chain: &Chain, code: Code) -> bool {
+    let about_the_question = code.is_refusal()
+        && !matches!(
+            code,
+            Code::TooManyJobs | Code::ReceiptsDisagree | Code::VersionUnsupported
+        );
+    let room = || {
+        let held = chain.state.refusals_in_a_row(&chain.collab_id);
+        held.is_ok_and(|held| held < REFUSALS_RECORDED_MAX) && chain.check_sound().is_ok()
+    };
+    about_the_question && room()
+}
+
+/// Requester: notes an attempt of its own that came to nothing before a job was opened.
+pub(super) fn note_own(ctx: &JobContext, job_id: Option<&str>, failure: &Failure) {
+    let kind = match failure {
+        // A question that cannot be read is no attempt; who asked was told.
+        Failure::Input { .. } => return,
+        // The request for approval stands in the log once, however often it is repeated.
+        failure if failure.is_pending() => return,
+        Failure::OwnRefusal(_) | Failure::PeerRefusal(_) => "refused",
+        Failure::Connect(_) => "unreachable",
+        _ => "failed",
+    };
+    if job_id.is_some_and(|job_id| was_opened(ctx, job_id)) {
+        return;
+    }
+    if let Err(error) = ctx.state.local_append(&ctx.key, kind, &sentence(failure)) {
+        tracing::error!(%error, "the local log could not be written");
+    }
+}
+
+/// Responder: notes a proposal that came to nothing, as long as the hour has room.
+pub(super) fn note_proposal(
+    ctx: &JobContext,
+    peer: NodeId,
+    job_id: Option<&str>,
+    failure: &Failure,
+) {
+    if job_id.is_some_and(|job_id| was_opened(ctx, job_id)) {
+        return;
+    }
+    let text = format!("from {peer}: {}", sentence(failure));
+    if let Err(error) = ctx.state.local_note(&ctx.key, &text) {
+        tracing::error!(%error, "the local log could not be written");
+    }
+}
+
+/// Whether the job stands on the shared log, where its end will too.
+fn was_opened(ctx: &JobContext, job_id: &str) -> bool {
+    let mut bytes = [0; 64];
+    hex::decode_to_slice(job_id, &mut bytes).is_ok()
+        && ctx
+            .state
+            .entries_of_job(&bytes)
+            .is_ok_and(|entries| entries.is_some())
+}
+
+fn sentence(failure: &Failure) -> String {
+    match failure {
+        Failure::OwnRefusal(refusal) => {
+            format!("refused by {}: {}", refusal.rule, refusal.sentence)
+        }
+        other => other.to_string(),
+    }
+}

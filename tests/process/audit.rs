@@ -1,0 +1,144 @@
+//! Refusals on both logs, records for the auditor, and their replay.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use age::secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+
+use crate::harness::{COUNT, Node, World, eventually, people, people_table};
+
+/// Makes a key and returns its public half and the file of the secret one.
+fn auditor(folder: &Path, name: &str) -> (String, PathBuf) {
+    let identity = age::x25519::Identity::generate();
+    let file = folder.join(name);
+    fs::write(&file, identity.to_string().expose_secret()).unwrap();
+    (identity.to_public().to_string(), file)
+}
+
+fn replay(node: &Node, job: &str, key: &Path) -> crate::harness::Ran {
+    let key = key.to_str().unwrap();
+    node.run(&[
+        "audit",
+        "replay",
+        job,
+        "--identity",
+        key,
+        "--format",
+        "json",
+    ])
+}
+
+fn records(node: &Node) -> Vec<Value> {
+    let listed = node.run(&["audit", "list", "--format", "json"]).expect(0);
+    listed.json().as_array().unwrap().clone()
+}
+
+#[test]
+fn both_halves_of_a_job_replay_for_whoever_holds_the_auditors_key() {
+    let mut world = World::with_people(&people(0..40), &people(10..60), 5);
+    let (public, key) = auditor(world.dir.path(), "auditor.key");
+    let (_, other) = auditor(world.dir.path(), "other.key");
+    let settings = format!("retain_for_audit = \"90d\"\nauditor = \"{public}\"\n");
+    world
+        .a
+        .configure(&settings, &people_table("text", 40, 1, ""));
+    world
+        .b
+        .configure(&settings, &people_table("text", 50, 5, ""));
+    world.serve();
+    let document = world.a.query(COUNT).expect(0).json();
+    let job = document["job_id"].as_str().unwrap().to_owned();
+    eventually("both records are complete", || {
+        let complete = |node: &Node| {
+            records(node)
+                .iter()
+                .all(|record| record["complete"] == true)
+        };
+        complete(&world.a) && complete(&world.b)
+    });
+    for (node, side, people) in [(&world.a, "requester", 40), (&world.b, "responder", 50)] {
+        let listed = records(node);
+        assert_eq!(listed.len(), 1);
+        assert_eq!(listed[0]["job_id"], job);
+        assert_eq!(listed[0]["input_bytes"], people * 32);
+        assert!(listed[0]["received_bytes"].as_u64().unwrap() > 1000);
+        let report = replay(node, &job[..12], &key).expect(0).json();
+        assert_eq!(
+            (&report["verdict"], &report["side"]),
+            (&json!("verified"), &json!(side))
+        );
+        assert!(report["checks"].as_array().unwrap().len() >= 6);
+        // Neither the node nor another auditor can read it.
+        replay(node, &job, &other).expect(2);
+        replay(node, &job, &node.dir.join("node.key")).expect(2);
+        replay(node, "ffff0000ffff", &key).expect(2);
+    }
+    let text = world
+        .a
+        .run(&["audit", "replay", &job, "--identity", key.to_str().unwrap()])
+        .expect(0);
+    assert!(text.stdout.contains("Verified"), "{}", text.stdout);
+
+    // A record that was changed is none.
+    let file = world.a.dir.join(format!("state/audit/{job}.age"));
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    replay(&world.a, &job, &key).expect(10);
+}
+
+#[test]
+fn a_node_that_was_not_told_to_keeps_no_record() {
+    let mut world = World::with_people(&people(0..30), &people(0..30), 1);
+    world.serve();
+    world.a.query(COUNT).expect(0);
+    for node in [&world.a, &world.b] {
+        assert!(records(node).is_empty());
+        assert!(!node.dir.join("state/audit").exists());
+    }
+}
+
+#[test]
+fn refusals_stand_on_both_logs_and_a_flood_of_them_does_not() {
+    let mut world = World::with_people(&people(0..30), &people(0..30), 1);
+    world.serve();
+    let asked = format!("{COUNT} WHERE b.name = 'person-3'");
+    for _ in 0..18 {
+        let document = world.a.query(&asked).expect(5).json();
+        assert_eq!(document["reason"], "filter_not_allowed");
+    }
+    let log = world.agreed_log();
+    let refused: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|line: &Value| line["says"]["kind"] == "refused")
+        .collect();
+    assert_eq!(refused.len(), 16);
+    let says = &refused[0]["says"];
+    assert_eq!(says["requester"], "anna");
+    assert_eq!(says["responder"], "bert");
+    assert_eq!(says["code"], "filter_not_allowed");
+    assert!(
+        refused[0]["signatures"]
+            .as_object()
+            .unwrap()
+            .values()
+            .all(Value::is_string)
+    );
+    // All of them are in the own logs, with the sentence.
+    for (node, kind) in [(&world.a, "refused"), (&world.b, "proposal")] {
+        let local = node
+            .run(&["receipts", "list", "--local", "--format", "json"])
+            .expect(0)
+            .json();
+        let of_kind = |entry: &&Value| entry["kind"] == kind;
+        assert_eq!(local.as_array().unwrap().iter().filter(of_kind).count(), 18);
+    }
+    // A job makes room again.
+    world.a.query(COUNT).expect(0);
+    world.a.query(&asked).expect(5);
+    let refused = "\"kind\":\"refused\"";
+    assert_eq!(world.agreed_log().matches(refused).count(), 17);
+}
