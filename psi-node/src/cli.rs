@@ -4,8 +4,8 @@
 //! warnings, progress) on standard error, so that scripts can rely on standard output.
 
 pub mod approvals;
-pub mod budget;
 pub mod audit;
+pub mod budget;
 pub mod check;
 pub mod collab;
 pub mod completions;

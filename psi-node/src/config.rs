@@ -22,8 +22,8 @@ use crate::durable_file;
 use crate::error::UserError;
 use crate::identity::KEY_FILE;
 use crate::memory;
-use crate::span::Span;
 use crate::policy_text;
+use crate::span::Span;
 
 /// Larger than any configuration made by hand.
 const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;

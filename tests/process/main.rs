@@ -8,8 +8,8 @@
 mod aircraft;
 mod answers;
 mod approvals;
-mod budget;
 mod audit;
+mod budget;
 mod crash;
 mod harness;
 mod hostile;

@@ -19,8 +19,8 @@ use std::sync::Arc;
 
 use super::MatchSetup;
 use super::held::Held;
+use super::noise;
 use super::opened::{Opened, OpenedMatch};
-use super::{Ended, MatchSetup, noise};
 use crate::error::{Code, Error};
 use crate::messages::{Control, Opening as OpenedCount, Outcome, PartCount};
 use crate::ot::opening::{ExpectCommitment, ExpectOpening, ExpectShare, Sums};

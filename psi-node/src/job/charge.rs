@@ -123,7 +123,7 @@ pub(super) fn debit_of(
 ) -> Result<Option<Debit>, Failure> {
     match body {
         Body::Opened { spec, .. } => debit(&JobSpec::decode(spec)?, own, config).map(Some),
-        Body::Closed { .. } | Body::Statement { .. } => Ok(None),
+        Body::Closed { .. } | Body::Statement { .. } | Body::Refused { .. } => Ok(None),
     }
 }
 

@@ -6,7 +6,7 @@ use aggregator::{OutputPlan, Refusal, RequestPlan};
 use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
 use psi_core::receipt::{agreement_text, signature_holds};
-use psi_core::seed::{JobSeed, Purpose};
+use psi_core::seed::JobSeed;
 use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
 
 use super::approval::{Asking, Permit};

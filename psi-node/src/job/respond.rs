@@ -144,7 +144,13 @@ async fn end_badly(
     let chain = ctx.chain(collab, conn.peer);
     match failure {
         // The request for approval stands in the log once, however often it is repeated.
-        failure if failure.is_pending() => link.end(&Control::Refuse(failure.code())).await,
+        failure if failure.is_pending() => {
+            let refuse = Control::Refuse {
+                code: failure.code(),
+                recorded: false,
+            };
+            link.end(&refuse).await;
+        }
         Failure::OwnRefusal(refusal) => {
             refusal::refuse(link, Some(&chain), query, refusal.code).await;
         }

@@ -161,6 +161,9 @@ CREATE TABLE ledger_doubt (
 ) STRICT;
 CREATE TABLE ledger_unsettled (
     collab_id BLOB PRIMARY KEY REFERENCES collabs(id)
+) STRICT;
+";
+
 const AUDIT: &str = "
 -- Policies under which this node agreed to jobs, by the digest on the receipts.
 CREATE TABLE policies (

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use psi_core::Error;
-use psi_core::facts::{TableFacts, ValueFacts};
+use psi_core::facts::{Clamp, TableFacts, ValueFacts};
 use psi_core::identifier::IdentifierKind;
 use psi_core::kernel::portable::Portable;
 use psi_core::list::{Rice, encode_list};
@@ -12,7 +12,9 @@ use psi_core::progress::Silent;
 use psi_core::receipt::opening_commitment;
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::session::{Ended, Exchange, Outgoing, SharedList, Step, Tools};
-use psi_core::spec::{Agreement, Half, JobSpec, Party, Recipients, Shape, SideShape, ValueShape};
+use psi_core::spec::{
+    Agreement, AskedMode, Half, JobSpec, Party, Recipients, Shape, SideShape, ValueShape,
+};
 use psi_core::store::{MemoryStore, RecordStore as _};
 use psi_core::transcript::ListHashes;
 use sha2::{Digest as _, Sha512, Sha512_256};
@@ -125,7 +127,10 @@ impl World {
             whole: true,
             decimals: 0,
             nullable: false,
-            clamped: true,
+            clamp: Some(Clamp {
+                low: 0,
+                high: i64::try_from(BOUND).unwrap(),
+            }),
             sum_bound: BOUND,
             squares_bound: 1,
         };
@@ -149,6 +154,7 @@ impl World {
                 owner_may_receive: true,
                 result_to_both: true,
                 rows_bound: 1,
+                privacy: None,
                 groups: Vec::new(),
                 values: has_values(own).then(value).into_iter().collect(),
             },
@@ -176,6 +182,8 @@ impl World {
                 Job::Sum => Recipients::Requester,
                 Job::Count | Job::TwoMatches => Recipients::Both,
             },
+            mode: AskedMode::Exact,
+            revision: [8; 32],
             requester_may_receive: true,
             responder_may_receive: true,
         };
