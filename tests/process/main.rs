@@ -8,6 +8,7 @@
 mod aircraft;
 mod answers;
 mod crash;
+mod examples;
 mod harness;
 mod hostile;
 mod hostile_transfer;
