@@ -11,6 +11,7 @@ mod approvals;
 mod audit;
 mod budget;
 mod crash;
+mod examples;
 mod harness;
 mod hostile;
 mod hostile_transfer;

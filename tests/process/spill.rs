@@ -1,6 +1,7 @@
 //! Lists that are larger than the memory they may take: the answer is the same, nothing stays on
 //! disk, and a disk without room costs one job and nothing else.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -87,6 +88,54 @@ fn a_list_that_finds_no_room_ends_its_own_job_with_the_reason_and_the_way_out() 
     assert_eq!(document["rows"], json!([[20]]), "{document}");
     assert!(world.a.is_running() && world.b.is_running());
     eventually("nothing is left on disk", || {
+        runs(&world.a) == 0 && runs(&world.b) == 0
+    });
+}
+
+/// As records of a digest and an amount, and as columns of the transfer, more than 1 MiB.
+const ORDERS: u32 = 70_000;
+/// Amounts that are seldom found by chance in a file: this, and the number of the person.
+const AMOUNT: u64 = 0x0660_0000_0000;
+
+/// Whether a file of a running job holds many amounts as they are kept beside identities.
+fn holds_amounts(node: &Node) -> bool {
+    let folders = fs::read_dir(node.dir.join("state/jobs"));
+    let folders = folders.into_iter().flatten().filter_map(Result::ok);
+    let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten());
+    let holds = |file: fs::DirEntry| {
+        // It may be gone by now.
+        let bytes = fs::read(file.path()).unwrap_or_default();
+        let start = &AMOUNT.to_be_bytes()[..5];
+        bytes.windows(5).filter(|window| *window == start).count() > 1000
+    };
+    files.filter_map(Result::ok).any(holds)
+}
+
+#[test]
+fn a_sum_whose_payload_is_on_disk_is_right_and_leaves_nothing_behind() {
+    let ids = people_table("int", u64::from(ORDERS), 1, "");
+    let aggregate = "[table.people.aggregate.amount]\nfunctions = [\"sum\"]\n";
+    let mut world = World::new(&ids, &format!("{ids}{aggregate}"));
+    let amount = |n: u32| AMOUNT + u64::from(n);
+    let (mut mine, mut theirs) = (String::from("name\n"), String::from("name,amount\n"));
+    for n in 0..ORDERS {
+        writeln!(mine, "{}", n + ORDERS / 2).unwrap();
+        writeln!(theirs, "{n},{}", amount(n)).unwrap();
+    }
+    world.a.write("people.csv", &mine);
+    world.b.write("people.csv", &theirs);
+    let settings = "peer_timeout_s = 30\nlist_memory = \"1MiB\"\n";
+    world.a.configure(settings, &ids);
+    world.b.configure(settings, &format!("{ids}{aggregate}"));
+    world.serve();
+    let sql = "SELECT COUNT(*), SUM(b.amount) FROM anna.people AS a JOIN bert.people AS b \
+               ON a.name = b.name";
+    let job = world.a.query_in_background(sql);
+    eventually("the payload is on disk", || holds_amounts(&world.b));
+    let document = job.wait().expect(0).json();
+    let sum: u64 = (ORDERS / 2..ORDERS).map(amount).sum();
+    assert_eq!(document["rows"], json!([[ORDERS / 2, sum]]), "{document}");
+    eventually("the lists are removed", || {
         runs(&world.a) == 0 && runs(&world.b) == 0
     });
 }
