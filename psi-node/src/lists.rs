@@ -41,6 +41,16 @@ impl Lists {
         }
     }
 
+    /// For a command without a node: up to `memory` bytes, and then files in the folder `jobs_dir`.
+    #[must_use]
+    pub fn standalone(jobs_dir: PathBuf, memory: usize) -> Self {
+        Self {
+            budget: MemoryBudget::new(memory),
+            space: DiskSpace::new(None),
+            jobs_dir,
+        }
+    }
+
     /// A store whose lists, where they outgrow memory, live in the folder `job`, which goes with
     /// the last of them.
     #[must_use]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use age::secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use crate::harness::{COUNT, Node, World, eventually, people, people_table};
+use crate::harness::{COUNT, Node, World, eventually, people, people_table, psi_node};
 
 /// Makes a key and returns its public half and the file of the secret one.
 fn auditor(folder: &Path, name: &str) -> (String, PathBuf) {
@@ -79,6 +79,34 @@ fn both_halves_of_a_job_replay_for_whoever_holds_the_auditors_key() {
         .run(&["audit", "replay", &job, "--identity", key.to_str().unwrap()])
         .expect(0);
     assert!(text.stdout.contains("Verified"), "{}", text.stdout);
+
+    // Without the node: from the record, the log and the key.
+    let log = world.agreed_log();
+    let elsewhere = world.dir.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let path = |name: &str| elsewhere.join(name).to_str().unwrap().to_owned();
+    fs::write(elsewhere.join("log.jsonl"), log).unwrap();
+    let file = world.b.dir.join(format!("state/audit/{job}.age"));
+    fs::copy(file, elsewhere.join("record.age")).unwrap();
+    let offline = |job: &str| {
+        let (record, log) = (path("record.age"), path("log.jsonl"));
+        let key = key.to_str().unwrap();
+        psi_node(&[
+            "audit",
+            "replay",
+            job,
+            "--identity",
+            key,
+            "--record",
+            &record,
+            "--log",
+            &log,
+            "--format",
+            "json",
+        ])
+    };
+    assert_eq!(offline(&job[..8]).expect(0).json()["side"], "responder");
+    offline("ffff0000").expect(2);
 
     // A record that was changed is none.
     let file = world.a.dir.join(format!("state/audit/{job}.age"));

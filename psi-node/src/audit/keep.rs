@@ -254,11 +254,18 @@ pub fn remove_incomplete(state: &State, state_dir: &Path) -> Result<(), RemoveEr
     };
     for entry in entries {
         let path = entry.map_err(|e| failed(&folder, e))?.path();
-        if !kept.contains(&path) {
+        if is_record(&path) && !kept.contains(&path) {
             remove_file(path)?;
         }
     }
     Ok(())
+}
+
+/// Whether a file has the name of a record.
+fn is_record(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let job_id = name.and_then(|name| name.strip_suffix(".age"));
+    job_id.is_some_and(|job_id| hex::decode(job_id).is_ok_and(|id| id.len() == 64))
 }
 
 fn remove_file(path: PathBuf) -> Result<(), RemoveError> {

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use psi_core::Code;
 use psi_core::messages::{Control, EntryMessage};
 use psi_core::receipt::{Body, Entry, EntryHash, entry_hash, signature_holds, signing_text};
+use psi_core::{Code, limits};
 use tokio::sync::OwnedMutexGuard;
 
 use super::failure::Failure;
@@ -19,6 +19,10 @@ use crate::collab::Collaboration;
 use crate::config::NodeConfig;
 use crate::identity::{NodeId, NodeKey};
 use crate::state::{Debit, State, StoredEntry};
+
+/// Refused entries after the last opened one that a follower signs: what an honest sequencer can
+/// come to if all of its jobs are refused at the same time.
+const REFUSALS_SIGNED_MAX: u64 = limits::REFUSALS_RECORDED_MAX + limits::LIVE_JOBS_MAX as u64;
 
 /// One lock per collaboration, held while an entry is being appended.
 #[derive(Default)]
@@ -181,6 +185,11 @@ impl Chain {
         if !awaited(&entry) {
             return mismatch("a receipt entry that records something else");
         }
+        if matches!(entry.body, Body::Refused { .. })
+            && self.state.refusals_in_a_row(&self.collab_id)? >= REFUSALS_SIGNED_MAX
+        {
+            return mismatch("more refusals than a log has room for");
+        }
         let hash = entry_hash(&message.entry);
         let text = signing_text(&hash);
         let mut signatures = message.signatures;
@@ -220,5 +229,35 @@ pub(super) fn message_of(stored: &StoredEntry) -> EntryMessage {
     EntryMessage {
         entry: stored.entry.clone(),
         signatures: stored.signatures,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::receipts::tests::{Fixture, refused};
+
+    #[test]
+    fn a_follower_signs_refusals_up_to_a_bound_and_again_after_a_job() {
+        let fixture = Fixture::new();
+        let (body, job) = (refused(&fixture), fixture.opened(&fixture.job(1)));
+        let refusal = |fixture: &Fixture| EntryMessage {
+            signatures: [fixture.next(body.clone()).signatures[0], None],
+            entry: fixture.next(body.clone()).entry,
+        };
+        let first = fixture.keys[0].id();
+        let file = fixture.folder.path().join("node.key");
+        fixture.keys[1].create(&file).unwrap();
+        let key = Arc::new(NodeKey::load(&file).unwrap());
+        let locks = Arc::default();
+        let chain = Chain::new(&fixture.state, &key, &locks, &fixture.collab, first);
+        assert!(!chain.is_sequencer());
+        for _ in 0..REFUSALS_SIGNED_MAX {
+            chain.accept(&refusal(&fixture), |_| true).unwrap();
+        }
+        let failure = chain.accept(&refusal(&fixture), |_| true).unwrap_err();
+        assert_eq!(failure.code(), Code::EntryMismatch);
+        fixture.append(job);
+        chain.accept(&refusal(&fixture), |_| true).unwrap();
     }
 }

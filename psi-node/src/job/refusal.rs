@@ -64,6 +64,20 @@ pub(super) async fn refuse(mut link: Link, chain: Option<&Chain>, query: &str, c
     }
 }
 
+/// Requester: records the refusal with the responder. If that fails, the next settlement completes
+/// what was begun, and the refusal is a refusal all the same.
+pub(super) async fn record(chain: &Chain, link: &mut Link, body: Body) {
+    match chain.record(link, body).await {
+        Ok(()) => {
+            link.sender.finish();
+            link.sender.delivered().await;
+        }
+        Err(failure) => {
+            tracing::warn!(peer = %chain.peer, %failure, "a refusal could not be recorded");
+        }
+    }
+}
+
 /// Whether a refusal belongs on the shared log: not if it says that the node is busy, or that the
 /// log cannot be continued, and not if there is no more room for refusals.
 fn is_recorded(chain: &Chain, code: Code) -> bool {

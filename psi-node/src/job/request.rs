@@ -284,7 +284,7 @@ async fn agree(
         Control::Refuse { code, recorded } => {
             if recorded {
                 let body = refusal::body(ctx.key.id(), peer, &plan.canonical, code);
-                ctx.chain(collab, peer).record(link, body).await?;
+                refusal::record(&ctx.chain(collab, peer), link, body).await;
             }
             return Err(Failure::PeerRefusal(code));
         }

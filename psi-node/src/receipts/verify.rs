@@ -9,7 +9,9 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use psi_core::receipt::{ChainError, ChainSummary, ChainVerifier, entry_hash, signature_holds};
+use psi_core::receipt::{
+    ChainError, ChainSummary, ChainVerifier, Entry, entry_hash, signature_holds,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -69,6 +71,18 @@ struct EndLine {
 /// [`UserError`] with [`Exit::ReceiptsWrong`] that names the line, the entry and what is wrong
 /// with it; [`Exit::BadInput`] if the file cannot be read.
 pub fn verify(path: &Path, expected: Option<&Collaboration>) -> Result<VerifiedLog, UserError> {
+    verify_each(path, expected, |_| {})
+}
+
+/// [`verify`], with a look at each entry. What was looked at counts only if the whole log verifies.
+///
+/// # Errors
+/// Those of [`verify`].
+pub fn verify_each(
+    path: &Path,
+    expected: Option<&Collaboration>,
+    mut look: impl FnMut(&Entry),
+) -> Result<VerifiedLog, UserError> {
     let mut lines = Lines::open(path)?;
     let Some(first) = lines.next_line()? else {
         return Err(lines.wrong("the file is empty"));
@@ -92,9 +106,10 @@ pub fn verify(path: &Path, expected: Option<&Collaboration>) -> Result<VerifiedL
             .map_err(|e| lines.wrong_entry(seq, &format!("the line cannot be read: {e}")))?;
         match line {
             Line::Entry(line) => {
-                hashes.push(check_entry(
-                    &lines, &revisions, &mut chain, seq, &text, line,
-                )?);
+                let (entry, hash) =
+                    check_entry(&lines, &revisions, &mut chain, seq, &text, line)?;
+                look(&entry);
+                hashes.push(hash);
             }
             Line::End(line) => {
                 let head = hashes.last().copied().unwrap_or([0; 64]);
@@ -180,7 +195,7 @@ fn check_entry(
     seq: u64,
     text: &str,
     line: EntryLine,
-) -> Result<[u8; 64], UserError> {
+) -> Result<(Entry, [u8; 64]), UserError> {
     let Some(collab) = revisions.last() else {
         return Err(lines.wrong_entry(seq, "it belongs to no collaboration"));
     };
@@ -223,7 +238,7 @@ fn check_entry(
         let what = "the fields do not say what the signed bytes say";
         return Err(lines.wrong_entry(seq, what));
     }
-    Ok(hash)
+    Ok((entry, hash))
 }
 
 fn check_end(

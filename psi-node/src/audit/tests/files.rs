@@ -134,10 +134,13 @@ fn records_expire_and_those_that_a_crash_cut_off_are_removed() {
     recording.opened(&kept.state).unwrap();
     // As after a crash: opened, not finished; and a file that nobody knows.
     drop(recording);
-    fs::write(state_dir.join(AUDIT_FOLDER).join("00.age"), b"x").unwrap();
-    assert_eq!(kept.files(), 2);
+    fs::write(record_path(&state_dir, &[7; 64]), b"x").unwrap();
+    let foreign = state_dir.join(AUDIT_FOLDER).join("README");
+    fs::write(&foreign, b"not a record").unwrap();
+    assert_eq!(kept.files(), 3);
     remove_incomplete(&kept.state, &state_dir).unwrap();
-    assert_eq!(kept.files(), 0);
+    assert_eq!(kept.files(), 1);
+    fs::remove_file(foreign).unwrap();
     assert!(kept.state.audit_records().unwrap().is_empty());
 
     let mut recording = kept.begin();
