@@ -109,7 +109,6 @@ async fn run_request(
 
     let (own, peer) = members(ctx, &collab, request.recipients)?;
     let plan = plan(ctx, request, &own, &peer).await?;
-    check_recipients(&plan, request.recipients)?;
     document.columns.clone_from(&plan.output.columns);
     let chain = ctx.chain(&collab, peer.id);
     if ctx.state.chain_repair_requested(&collab.id())?.is_none() {
@@ -174,20 +173,6 @@ fn members(
     Ok((own.clone(), peer.clone()))
 }
 
-/// A result to both needs the consent of the own table; that of the peer's is the peer's to give.
-fn check_recipients(plan: &RequestPlan, recipients: Recipients) -> Result<(), Failure> {
-    if recipients == Recipients::Requester || plan.facts.result_to_both {
-        return Ok(());
-    }
-    let table = &plan.facts.table;
-    Err(Failure::OwnRefusal(Refusal {
-        code: Code::RecipientNotAllowed,
-        rule: format!("table.{table}.result"),
-        sentence: format!("table `{table}` does not let both members receive a result"),
-        remedy: format!("set `result = \"both\"` in [table.{table}], or ask for yourself alone"),
-    }))
-}
-
 /// Plans the query against the table as it is on disk now.
 async fn plan(
     ctx: &JobContext,
@@ -196,9 +181,13 @@ async fn plan(
     peer: &Member,
 ) -> Result<RequestPlan, Failure> {
     let names = (own.name.as_str(), peer.name.as_str());
-    let plan = ctx.catalog.plan_request(&request.sql, names)?;
+    let plan_now = || {
+        ctx.catalog
+            .plan_request_for(&request.sql, names, request.recipients)
+    };
+    let plan = plan_now()?;
     ctx.refresh(&plan.facts.table).await?;
-    Ok(ctx.catalog.plan_request(&request.sql, names)?)
+    Ok(plan_now()?)
 }
 
 async fn over_link(
