@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use psi_core::progress::Progress;
-use psi_core::spec::{JobSpec, Party};
+use psi_core::spec::{JobSpec, Party, Recipients};
 use psi_core::store::{MemoryStore, RecordStore};
 use tokio::sync::Mutex;
 
@@ -101,7 +101,8 @@ impl Catalog {
         self.read().served()
     }
 
-    /// Plans the analyst's query over a table of this node and one of the peer's.
+    /// Plans the analyst's query over a table of this node and one of the peer's, for a result that
+    /// the analyst's member alone gets.
     ///
     /// `members` are the names of this side and of the peer in the collaboration.
     ///
@@ -113,10 +114,24 @@ impl Catalog {
         sql: &str,
         members: (&str, &str),
     ) -> Result<RequestPlan, QueryError> {
-        plan::request(&self.read(), sql, members)
+        self.plan_request_for(sql, members, Recipients::Requester)
     }
 
-    /// Plans the peer's canonical text, in which `hidden_literals` of its literals are hidden.
+    /// Like [`Self::plan_request`], for a result that others may get too.
+    ///
+    /// # Errors
+    /// As [`Self::plan_request`].
+    pub fn plan_request_for(
+        &self,
+        sql: &str,
+        members: (&str, &str),
+        recipients: Recipients,
+    ) -> Result<RequestPlan, QueryError> {
+        plan::request(&self.read(), sql, members, recipients)
+    }
+
+    /// Plans the peer's canonical text, in which `hidden_literals` of its literals are hidden, for a
+    /// result that the peer alone gets.
     ///
     /// # Errors
     /// [`Refusal`] with the code for the peer; [`psi_core::Code::QueryNotAccepted`] if the text is
@@ -131,7 +146,22 @@ impl Catalog {
         members: (&str, &str),
         hidden_literals: usize,
     ) -> Result<ResponsePlan, Refusal> {
-        plan::response(&self.read(), canonical, members, hidden_literals)
+        self.plan_response_for(canonical, members, Recipients::Requester, hidden_literals)
+    }
+
+    /// Like [`Self::plan_response`], for a result that others may get too.
+    ///
+    /// # Errors
+    /// As [`Self::plan_response`].
+    pub fn plan_response_for(
+        &self,
+        canonical: &str,
+        members: (&str, &str),
+        recipients: Recipients,
+        hidden_literals: usize,
+    ) -> Result<ResponsePlan, Refusal> {
+        let tables = self.read();
+        plan::response(&tables, canonical, members, recipients, hidden_literals)
     }
 
     /// Looks at the files of `table`, and loads and checks it again if they changed.

@@ -4,6 +4,9 @@
 //! by [`crate::Catalog::load`]. Holds values only; whether they fit the data is checked at load.
 
 mod aggregates;
+mod filters;
+pub mod reference;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +16,8 @@ use serde::{Deserialize, Deserializer, de};
 
 pub(crate) use aggregates::COLUMN_DECIMALS_MAX;
 pub use aggregates::{AggregateConfig, AggregateFunction, DomainValue, OTHER, ResultTo};
+pub use filters::{Compare, FilterConfig, FilterConfigs, Operator};
+pub use rules::{Approval, ParameterType, RuleKind, ScalarFunction, TemplateConfig};
 
 use crate::budget::RunLimits;
 use crate::error::SetupError;
@@ -26,9 +31,28 @@ pub type TableConfigs = BTreeMap<String, TableConfig>;
 pub struct TableConfig {
     /// A `.csv` or `.parquet` file, or a folder of one of the two, relative to `node.toml`.
     pub source: String,
-    /// Columns that a WHERE clause may use.
+    /// Which form of query the table answers.
     #[serde(default)]
-    pub filter: Vec<String>,
+    pub rule: RuleKind,
+    /// The members that may ask; whoever the collaboration lets query where left out.
+    #[serde(default)]
+    pub allowed_requesters: Option<BTreeSet<String>>,
+    /// The members that may get a result; whoever the collaboration lets receive where left out.
+    #[serde(default)]
+    pub allowed_recipients: Option<BTreeSet<String>>,
+    /// Columns that a WHERE clause may use, and how.
+    #[serde(default)]
+    pub filter: FilterConfigs,
+    /// Functions of single values that a query may use; those of the listed dimensions where left
+    /// out.
+    #[serde(default)]
+    pub scalar_functions: Option<BTreeSet<ScalarFunction>>,
+    /// Columns that are never shown, as a group or in a list, whatever else allows it.
+    #[serde(default)]
+    pub disallowed_outputs: BTreeSet<String>,
+    /// Always true: a query without a join is not accepted.
+    #[serde(default = "yes", deserialize_with = "rules::only_true")]
+    pub join_required: bool,
     /// The owner's own SQL predicate; rows for which it is not true take part in no job.
     #[serde(default)]
     pub row_filter: Option<String>,
@@ -61,26 +85,21 @@ pub struct TableConfig {
     /// Who may get a result about the table.
     #[serde(default)]
     pub result: ResultTo,
-    /// Whether the owner approves each job that the rules allow.
-    #[serde(default)]
-    pub approval: Approval,
-    /// The population that the rows belong to: whose budget noisy answers are charged to.
-    #[serde(default)]
-    pub population: Option<String>,
-    /// How many jobs the table may take part in with one peer.
+    /// How many jobs may run in a period.
     #[serde(default)]
     pub runs: RunLimits,
-}
-
-/// Who decides about a job that the rules of a table allow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Approval {
-    /// The rules alone.
-    #[default]
-    Auto,
-    /// The owner, for each run.
-    Manual,
+    /// The population whose budget jobs about the table use.
+    #[serde(default)]
+    pub population: Option<String>,
+    /// Whether a person has to consent to each job.
+    #[serde(default)]
+    pub approval: Approval,
+    /// Queries with typed parameters, by name.
+    #[serde(default)]
+    pub template: BTreeMap<String, TemplateConfig>,
+    /// The digests of the templates that a table of rule `custom` answers.
+    #[serde(default)]
+    pub approved_templates: Vec<String>,
 }
 
 /// One `[[table.NAME.key]]` section: a join key that queries may use.
@@ -116,6 +135,10 @@ impl Default for EngineOptions {
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         }
     }
+}
+
+const fn yes() -> bool {
+    true
 }
 
 fn default_minimum() -> u64 {
@@ -176,9 +199,7 @@ fn check_table(name: &str, table: &TableConfig) -> Result<(), SetupError> {
             format!("write a number from 1 to {}", limits::IDENTITIES_MAX),
         ));
     }
-    for column in &table.filter {
-        check_name(column, &place("filter"), "column")?;
-    }
+    filters::check(name, &table.filter)?;
     let mut seen: BTreeSet<BTreeSet<String>> = BTreeSet::new();
     for (i, key) in table.key.iter().enumerate() {
         let place = format!("table.{name}.key[{}]", i + 1);
@@ -191,7 +212,8 @@ fn check_table(name: &str, table: &TableConfig) -> Result<(), SetupError> {
             ));
         }
     }
-    aggregates::check(name, table)
+    aggregates::check(name, table)?;
+    rules::check(name, table)
 }
 
 fn check_key(place: &str, key: &KeyConfig) -> Result<(), SetupError> {

@@ -33,8 +33,9 @@ mod value;
 
 pub use catalog::Catalog;
 pub use config::{
-    AggregateConfig, AggregateFunction, Approval, DomainValue, EngineOptions, KeyConfig, ResultTo,
-    TableConfig, TableConfigs,
+    AggregateConfig, AggregateFunction, Approval, Compare, DomainValue, EngineOptions,
+    FilterConfig, FilterConfigs, KeyConfig, Operator, ParameterType, ResultTo, RuleKind,
+    ScalarFunction, TableConfig, TableConfigs, TemplateConfig,
 };
 pub use error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
 pub use freeze::Frozen;

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
 pub use self::output::OutputPlan;
-pub(crate) use self::output::{Measure, Program, Shown};
+pub(crate) use self::output::{Measure, Program, Shown, asked};
 pub(crate) use self::own::{request, response};
 pub(crate) use self::side::condition;
 
@@ -73,6 +73,7 @@ pub struct SidePlan {
     /// The own aggregated expressions, in the order of the query.
     pub(crate) values: Vec<SideValue>,
     pub(crate) rules: Vec<String>,
+    pub(crate) template: Option<String>,
 }
 
 /// An own expression of GROUP BY.
@@ -109,6 +110,12 @@ impl SidePlan {
     /// The rules of the owner's policy that allowed the question.
     pub fn rules(&self) -> &[String] {
         &self.rules
+    }
+
+    /// The digest of the approved template that the query is an instance of, if the table answers
+    /// templates only.
+    pub fn template(&self) -> Option<&str> {
+        self.template.as_deref()
     }
 }
 

@@ -1,36 +1,30 @@
 //! The owner's rules, and the pure function that judges a question by them.
 //!
-//! Spec 10 §5. Default deny: only listed tables, keys, filter columns, groups and functions. The verdict depends on
-//! configuration and the question's text alone, never on rows, and names the rule that decided.
-//! Both the requester's and the responder's node judge their own half with this function.
+//! Spec 10 §5. Default deny: what a table does not list is not allowed. The verdict depends on
+//! configuration and the question's text alone, never on rows, and names the rules that decided.
+//! Both the requester's and the responder's node judge their own half with this function; a job
+//! needs both, so the stricter holds.
+
+pub mod explain;
+pub mod lint;
+pub mod question;
+pub mod template;
 
 use psi_core::Code;
 
-use crate::config::{AggregateFunction, TableConfig};
+pub use question::{ComparedWith, FilterUse, FunctionUse, Question};
+
+use crate::config::{Compare, ResultTo, RuleKind, ScalarFunction, TableConfig};
 use crate::error::Refusal;
 use crate::sql::dimension::DimensionName;
-
-/// What a query asks of one table. Columns are written as the configuration writes them where
-/// they exist, so that the rules compare equal strings.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Question {
-    /// The table, as the query names it.
-    pub table: String,
-    /// The columns of the join key, in the order of the ON clause.
-    pub key_columns: Vec<String>,
-    /// The columns that the WHERE clause uses.
-    pub filter_columns: Vec<String>,
-    /// The expressions of GROUP BY, a column or a part of a date such as `month(day)`.
-    pub groups: Vec<String>,
-    /// The aggregated columns, each with a function that is computed of it.
-    pub functions: Vec<(String, AggregateFunction)>,
-}
 
 /// What was allowed, and by which rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowed {
     /// The index of the matching key in the table's configuration.
     pub key: usize,
+    /// The digest of the approved template that the query is an instance of, under rule `custom`.
+    pub template: Option<String>,
     /// The deciding rules, for example `table.customers.key[1]`.
     pub rules: Vec<String>,
 }
@@ -55,95 +49,356 @@ pub fn evaluate(
             remedy: "add a [table.…] section to node.toml to offer it".to_owned(),
         });
     };
-    let key = config
-        .key
-        .iter()
-        .position(|key| same_columns(&key.columns, &question.key_columns))
-        .ok_or_else(|| Refusal {
-            code: Code::KeyNotAllowed,
-            rule: format!("table.{name}.key"),
-            sentence: format!(
-                "the query joins {name} on ({}), which is not a listed key",
-                question.key_columns.join(", ")
-            ),
-            remedy: format!("add a [[table.{name}.key]] section with these columns to allow it"),
-        })?;
-    for column in &question.filter_columns {
-        if !config
-            .filter
-            .iter()
-            .any(|allowed| same_name(allowed, column))
-        {
-            return Err(Refusal {
-                code: Code::FilterNotAllowed,
-                rule: format!("table.{name}.filter"),
-                sentence: format!(
-                    "the query filters {name} by {column:?}, which is not a listed filter column"
+    let mut judge = Judge {
+        question,
+        name,
+        config,
+        rules: Vec::new(),
+    };
+    judge.requester()?;
+    judge.recipients()?;
+    judge.form()?;
+    let key = judge.key()?;
+    let template = if config.rule == RuleKind::Custom {
+        Some(judge.template()?)
+    } else {
+        judge.filters()?;
+        None
+    };
+    judge.listed()?;
+    judge.groups()?;
+    judge.functions()?;
+    Ok(Allowed {
+        key,
+        template,
+        rules: judge.rules,
+    })
+}
+
+/// One question before one table's rules.
+struct Judge<'a> {
+    question: &'a Question,
+    name: &'a str,
+    config: &'a TableConfig,
+    rules: Vec<String>,
+}
+
+impl Judge<'_> {
+    fn requester(&mut self) -> Result<(), Refusal> {
+        let Some(allowed) = &self.config.allowed_requesters else {
+            return Ok(());
+        };
+        let requester = &self.question.requester;
+        if allowed.iter().any(|member| same_name(member, requester)) {
+            self.decided("allowed_requesters");
+            return Ok(());
+        }
+        Err(self.refusal(
+            Code::RequesterNotAllowed,
+            "allowed_requesters",
+            format!("{requester} asks about {}, and is not listed", self.name),
+            format!("list {requester:?} there to let it ask"),
+        ))
+    }
+
+    fn recipients(&mut self) -> Result<(), Refusal> {
+        let question = self.question;
+        let others = question.other_recipients.iter();
+        if let Some(allowed) = &self.config.allowed_recipients {
+            let is_listed = |name: &str| allowed.iter().any(|member| same_name(member, name));
+            let unlisted = std::iter::once(&question.requester)
+                .chain(others)
+                .find(|recipient| !is_listed(recipient));
+            if let Some(recipient) = unlisted {
+                return Err(self.refusal(
+                    Code::RecipientNotAllowed,
+                    "allowed_recipients",
+                    format!(
+                        "{recipient} would get a result about {}, and is not listed",
+                        self.name
+                    ),
+                    format!("list {recipient:?} there to let it receive"),
+                ));
+            }
+            self.decided("allowed_recipients");
+        }
+        if question.other_recipients.is_empty() {
+            return Ok(());
+        }
+        if self.config.result != ResultTo::Both {
+            return Err(self.refusal(
+                Code::RecipientNotAllowed,
+                "result",
+                format!(
+                    "the table {} does not let both members receive a result",
+                    self.name
                 ),
-                remedy: format!("add {column:?} to table.{name}.filter to allow it"),
-            });
+                format!(
+                    "set `result = \"both\"` in [table.{}], or let the member that asks receive \
+                     alone",
+                    self.name
+                ),
+            ));
+        }
+        self.decided("result");
+        Ok(())
+    }
+
+    /// Whether the table answers this form of query at all.
+    fn form(&mut self) -> Result<(), Refusal> {
+        let rule = self.config.rule;
+        if self.question.is_list != (rule == RuleKind::List) {
+            let asked = if self.question.is_list {
+                "a list of the identifiers that match"
+            } else {
+                "aggregates"
+            };
+            return Err(self.refusal(
+                Code::FormNotAllowed,
+                "rule",
+                format!(
+                    "the query asks {} for {asked}, and the table's rule is {:?}",
+                    self.name,
+                    rule.as_str()
+                ),
+                "choose another rule to answer such queries",
+            ));
+        }
+        if rule != RuleKind::Aggregation {
+            self.decided("rule");
+        }
+        Ok(())
+    }
+
+    fn key(&mut self) -> Result<usize, Refusal> {
+        let asked = &self.question.key_columns;
+        let key = self.config.key.iter();
+        match key
+            .into_iter()
+            .position(|k| same_columns(&k.columns, asked))
+        {
+            Some(key) => {
+                self.decided(&format!("key[{}]", key + 1));
+                Ok(key)
+            }
+            None => Err(self.refusal(
+                Code::KeyNotAllowed,
+                "key",
+                format!(
+                    "the query joins {} on ({}), which is not a listed key",
+                    self.name,
+                    asked.join(", ")
+                ),
+                format!(
+                    "add a [[table.{}.key]] section with these columns to allow it",
+                    self.name
+                ),
+            )),
         }
     }
-    let mut rules = vec![format!("table.{name}.key[{}]", key + 1)];
-    if !question.filter_columns.is_empty() {
-        rules.push(format!("table.{name}.filter"));
-    }
-    check_groups(question, name, config, &mut rules)?;
-    check_functions(question, name, config, &mut rules)?;
-    Ok(Allowed { key, rules })
-}
 
-fn check_groups(
-    question: &Question,
-    name: &str,
-    config: &TableConfig,
-    rules: &mut Vec<String>,
-) -> Result<(), Refusal> {
-    for group in &question.groups {
-        let asked = DimensionName::parse(group).ok();
-        let is_listed =
-            |setting: &&String| asked.is_some() && DimensionName::parse(setting).ok() == asked;
-        let Some(setting) = config.dimension.keys().find(is_listed) else {
-            return Err(Refusal {
-                code: Code::GroupNotAllowed,
-                rule: format!("table.{name}.dimension"),
-                sentence: format!("the query groups {name} by {group}, which is no dimension"),
-                remedy: format!("list {group:?} with its values in table.{name}.dimension"),
-            });
-        };
-        rules.push(format!("table.{name}.dimension.{setting:?}"));
-    }
-    Ok(())
-}
-
-fn check_functions(
-    question: &Question,
-    name: &str,
-    config: &TableConfig,
-    rules: &mut Vec<String>,
-) -> Result<(), Refusal> {
-    for (column, function) in &question.functions {
-        let mut sections = config.aggregate.iter();
-        let section = sections.find(|(listed, _)| same_name(listed, column));
-        let allowed = section.filter(|(_, section)| section.functions.contains(function));
-        let Some((setting, _)) = allowed else {
-            let function = function.as_str();
-            return Err(Refusal {
-                code: Code::FunctionNotAllowed,
-                rule: format!("table.{name}.aggregate.{column}.functions"),
-                sentence: format!("the query asks {name} for {function} of {column:?}"),
-                remedy: format!("list {function:?} there to allow it"),
-            });
-        };
-        let rule = format!("table.{name}.aggregate.{setting}.functions");
-        if !rules.contains(&rule) {
-            rules.push(rule);
+    /// The approved template that the query is an instance of.
+    fn template(&mut self) -> Result<String, Refusal> {
+        let approved = &self.config.approved_templates;
+        let mut instances = self.question.templates.iter();
+        match instances.find(|digest| approved.contains(digest)) {
+            Some(digest) => {
+                self.decided("approved_templates");
+                Ok(digest.clone())
+            }
+            None => Err(self.refusal(
+                Code::TemplateNotApproved,
+                "approved_templates",
+                match self.question.templates.first() {
+                    None => format!("the query is no instance of a template of {}", self.name),
+                    Some(digest) => format!("the query is of template {digest}, not approved"),
+                },
+                format!(
+                    "add the template to [table.{0}.template] and its digest to \
+                     table.{0}.approved_templates to answer it",
+                    self.name
+                ),
+            )),
         }
     }
-    Ok(())
+
+    fn filters(&mut self) -> Result<(), Refusal> {
+        for used in &self.question.filters {
+            let column = &used.column;
+            let mut listed = self.config.filter.iter();
+            let Some((setting, config)) = listed.find(|(listed, _)| same_name(listed, column))
+            else {
+                return Err(self.refusal(
+                    Code::FilterNotAllowed,
+                    "filter",
+                    format!(
+                        "the query filters {} by {column:?}, which is not a listed filter column",
+                        self.name
+                    ),
+                    format!("add {column:?} to table.{}.filter to allow it", self.name),
+                ));
+            };
+            let operators = config.operators.as_ref();
+            if operators.is_some_and(|allowed| !allowed.contains(&used.operator)) {
+                let operator = used.operator.as_str();
+                return Err(self.refusal(
+                    Code::ComparisonNotAllowed,
+                    &format!("filter.{setting}.operators"),
+                    format!(
+                        "the query compares {column:?} of {} by {operator:?}",
+                        self.name
+                    ),
+                    format!("list {operator:?} there to allow it"),
+                ));
+            }
+            let allowed = match used.with {
+                ComparedWith::Literals => config.compare != Compare::Columns,
+                ComparedWith::Column => config.compare != Compare::Literals,
+                ComparedWith::Nothing => true,
+            };
+            if !allowed {
+                let with = match used.with {
+                    ComparedWith::Column => "another column",
+                    _ => "constants",
+                };
+                return Err(self.refusal(
+                    Code::ComparisonNotAllowed,
+                    &format!("filter.{setting}.compare"),
+                    format!("the query compares {column:?} of {} with {with}", self.name),
+                    "set it to \"any\" to allow it",
+                ));
+            }
+            let rule = if config.is_free() {
+                "filter".to_owned()
+            } else {
+                format!("filter.{setting}")
+            };
+            self.decided(&rule);
+        }
+        Ok(())
+    }
+
+    /// Columns of a list that are never shown.
+    fn listed(&mut self) -> Result<(), Refusal> {
+        for column in &self.question.listed {
+            self.shown(column)?;
+        }
+        Ok(())
+    }
+
+    fn groups(&mut self) -> Result<(), Refusal> {
+        for group in &self.question.groups {
+            let asked = DimensionName::parse(group).ok();
+            if let Some(asked) = &asked {
+                self.shown(&asked.column)?;
+            }
+            let is_listed =
+                |setting: &&String| asked.is_some() && DimensionName::parse(setting).ok() == asked;
+            let Some(setting) = self.config.dimension.keys().find(is_listed) else {
+                return Err(self.refusal(
+                    Code::GroupNotAllowed,
+                    "dimension",
+                    format!(
+                        "the query groups {} by {group}, which is no dimension",
+                        self.name
+                    ),
+                    format!(
+                        "list {group:?} with its values in table.{}.dimension",
+                        self.name
+                    ),
+                ));
+            };
+            let function = asked.and_then(|asked| asked.part).map(ScalarFunction::from);
+            if let (Some(allowed), Some(function)) = (&self.config.scalar_functions, function) {
+                if !allowed.contains(&function) {
+                    let function = function.as_str();
+                    return Err(self.refusal(
+                        Code::FunctionNotAllowed,
+                        "scalar_functions",
+                        format!("the query groups {} by the {function} of a date", self.name),
+                        format!("list {function:?} there to allow it"),
+                    ));
+                }
+                self.decided("scalar_functions");
+            }
+            self.decided(&format!("dimension.{setting:?}"));
+        }
+        Ok(())
+    }
+
+    fn functions(&mut self) -> Result<(), Refusal> {
+        for used in &self.question.functions {
+            let mut sections = self.config.aggregate.iter();
+            let section = sections.find(|(listed, _)| same_name(listed, &used.column));
+            let allowed = section.filter(|(_, section)| section.functions.contains(&used.function));
+            let Some((setting, section)) = allowed else {
+                let function = used.function.as_str();
+                return Err(self.refusal(
+                    Code::FunctionNotAllowed,
+                    &format!("aggregate.{}.functions", used.column),
+                    format!(
+                        "the query asks {} for {function} of {:?}",
+                        self.name, used.column
+                    ),
+                    format!("list {function:?} there to allow it"),
+                ));
+            };
+            if used.in_expression && !section.expressions {
+                return Err(self.refusal(
+                    Code::ExpressionNotAllowed,
+                    &format!("aggregate.{setting}.expressions"),
+                    format!(
+                        "the query computes with {:?} of {} inside an aggregate",
+                        used.column, self.name
+                    ),
+                    "set it to true to allow arithmetic",
+                ));
+            }
+            self.decided(&format!("aggregate.{setting}.functions"));
+        }
+        Ok(())
+    }
+
+    /// Whether values of `column` may be shown.
+    fn shown(&self, column: &str) -> Result<(), Refusal> {
+        let mut never = self.config.disallowed_outputs.iter();
+        if !never.any(|listed| same_name(listed, column)) {
+            return Ok(());
+        }
+        Err(self.refusal(
+            Code::OutputNotAllowed,
+            "disallowed_outputs",
+            format!("the query would show values of {column:?} of {}", self.name),
+            format!("take {column:?} off that list to allow it"),
+        ))
+    }
+
+    /// Notes a rule that allowed something, once.
+    fn decided(&mut self, setting: &str) {
+        let rule = format!("table.{}.{setting}", self.name);
+        if !self.rules.contains(&rule) {
+            self.rules.push(rule);
+        }
+    }
+
+    fn refusal(
+        &self,
+        code: Code,
+        setting: &str,
+        sentence: String,
+        remedy: impl Into<String>,
+    ) -> Refusal {
+        Refusal {
+            code,
+            rule: format!("table.{}.{setting}", self.name),
+            sentence,
+            remedy: remedy.into(),
+        }
+    }
 }
 
-fn same_name(a: &str, b: &str) -> bool {
+/// Whether two names mean the same, upper and lower case aside.
+pub(crate) fn same_name(a: &str, b: &str) -> bool {
     a.to_lowercase() == b.to_lowercase()
 }
 
@@ -156,98 +411,4 @@ fn same_columns(listed: &[String], asked: &[String]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Question, evaluate};
-    use std::collections::BTreeMap;
-
-    use crate::budget::RunLimits;
-    use crate::config::{Approval, KeyConfig, ResultTo, TableConfig};
-    use psi_core::Code;
-    use psi_core::identifier::IdentifierKind;
-
-    fn table() -> TableConfig {
-        let key = |columns: &[&str]| KeyConfig {
-            columns: columns.iter().map(ToString::to_string).collect(),
-            kinds: vec![IdentifierKind::Text; columns.len()],
-            unique: false,
-            identities: None,
-        };
-        TableConfig {
-            source: "t.csv".to_owned(),
-            filter: vec!["region".to_owned()],
-            row_filter: None,
-            minimum: 10,
-            prefer_receiver: false,
-            null: vec![String::new()],
-            key: vec![key(&["email"]), key(&["first", "last"])],
-            dimension: BTreeMap::new(),
-            group_identities: BTreeMap::new(),
-            aggregate: BTreeMap::new(),
-            owner_may_receive: false,
-            result: ResultTo::Requester,
-            approval: Approval::Auto,
-            population: None,
-            runs: RunLimits::default(),
-        }
-    }
-
-    fn question(keys: &[&str], filters: &[&str]) -> Question {
-        let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-        Question {
-            table: "t".to_owned(),
-            key_columns: owned(keys),
-            filter_columns: owned(filters),
-            ..Question::default()
-        }
-    }
-
-    #[test]
-    fn what_is_not_listed_is_refused_and_the_rule_is_named() {
-        let table = table();
-        for (question, code, rule) in [
-            (
-                question(&["phone"], &[]),
-                Code::KeyNotAllowed,
-                "table.t.key",
-            ),
-            (
-                question(&["first"], &[]),
-                Code::KeyNotAllowed,
-                "table.t.key",
-            ),
-            (
-                question(&["email", "first"], &[]),
-                Code::KeyNotAllowed,
-                "table.t.key",
-            ),
-            (
-                question(&["email"], &["age"]),
-                Code::FilterNotAllowed,
-                "table.t.filter",
-            ),
-            // A key column is no filter column unless it is listed as one.
-            (
-                question(&["email"], &["email"]),
-                Code::FilterNotAllowed,
-                "table.t.filter",
-            ),
-        ] {
-            let refusal = evaluate(&question, Some(("t", &table))).unwrap_err();
-            assert_eq!((refusal.code, refusal.rule.as_str()), (code, rule));
-        }
-        let refusal = evaluate(&question(&["email"], &[]), None).unwrap_err();
-        assert_eq!(refusal.code, Code::TableNotOffered);
-    }
-
-    #[test]
-    fn listed_keys_match_in_any_order_and_filters_in_any_case() {
-        let table = table();
-        let allowed = evaluate(
-            &question(&["last", "first"], &["REGION"]),
-            Some(("t", &table)),
-        )
-        .unwrap();
-        assert_eq!(allowed.key, 1);
-        assert_eq!(allowed.rules, ["table.t.key[2]", "table.t.filter"]);
-    }
-}
+mod tests;

@@ -161,6 +161,16 @@ codes! {
     TooManyCells = 21, "too_many_cells";
     /// A sum over the whole list could exceed 63 bits.
     SumTooLarge = 22, "sum_too_large";
+    /// The table does not answer this form of query: aggregates, templates or lists.
+    FormNotAllowed = 23, "form_not_allowed";
+    /// The table answers approved templates only, and the query is none of them.
+    TemplateNotApproved = 24, "template_not_approved";
+    /// The peer does not allow this comparison of a filter column.
+    ComparisonNotAllowed = 25, "comparison_not_allowed";
+    /// The peer allows this column in an aggregate alone, not in arithmetic.
+    ExpressionNotAllowed = 26, "expression_not_allowed";
+    /// The peer never lets values of this column be shown.
+    OutputNotAllowed = 27, "output_not_allowed";
     /// The two members have joined different revisions of the collaboration.
     RevisionDiffers = 28, "revision_differs";
     /// The peer's owner approves each run of this question and has not decided yet.

@@ -73,6 +73,18 @@ pub struct RunLimits {
 }
 
 impl RunLimits {
+    /// The limits that are set, by the name of their period.
+    pub fn limits(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        let all = [
+            ("day", self.day),
+            ("week", self.week),
+            ("month", self.month),
+            ("lifetime", self.lifetime),
+        ];
+        all.into_iter()
+            .filter_map(|(period, limit)| Some((period, limit?.get())))
+    }
+
     /// The limit for a period.
     #[must_use]
     pub fn of(&self, period: Period) -> Option<u64> {

@@ -153,7 +153,7 @@ impl Loader<'_> {
     fn check_columns(&mut self, source: &Source) -> Result<Option<Expr>, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut filters = BTreeSet::new();
-        for column in &self.config.filter {
+        for (column, _) in self.config.filter.iter() {
             match source.column(column) {
                 Ok(found) if found.typed().is_some() => {
                     filters.insert(found.name.clone());
@@ -164,6 +164,12 @@ impl Loader<'_> {
                     "take it off the list",
                 )),
                 Err(reason) => problems.push(self.no_column("filter", column, reason)),
+            }
+        }
+        // A misspelled column here would be shown.
+        for column in &self.config.disallowed_outputs {
+            if let Err(reason) = source.column(column) {
+                problems.push(self.no_column("disallowed_outputs", column, reason));
             }
         }
         if self.config.key.is_empty() {

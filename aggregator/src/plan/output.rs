@@ -58,16 +58,16 @@ pub(crate) enum Measure {
 }
 
 /// An aggregated expression and the functions that are asked of it.
-pub(super) struct AskedValue<'a> {
-    pub(super) expr: &'a Arith<ColumnRef>,
-    pub(super) functions: Vec<Function>,
+pub(crate) struct AskedValue<'a> {
+    pub(crate) expr: &'a Arith<ColumnRef>,
+    pub(crate) functions: Vec<Function>,
 }
 
 /// What a query asks of one table.
 #[derive(Default)]
-pub(super) struct Asked<'a> {
-    pub(super) groups: Vec<&'a GroupExpr>,
-    pub(super) values: Vec<AskedValue<'a>>,
+pub(crate) struct Asked<'a> {
+    pub(crate) groups: Vec<&'a GroupExpr>,
+    pub(crate) values: Vec<AskedValue<'a>>,
 }
 
 impl AskedValue<'_> {
@@ -92,7 +92,7 @@ impl AskedValue<'_> {
 }
 
 /// What `query` asks of the table of `side`, in the order of its text.
-pub(super) fn asked(query: &Query, side: Side) -> Asked<'_> {
+pub(crate) fn asked(query: &Query, side: Side) -> Asked<'_> {
     let mut asked = Asked {
         groups: query
             .groups

@@ -2,7 +2,7 @@
 //!
 //! Spec 10 §3.3 and §5.
 
-use psi_core::spec::Party;
+use psi_core::spec::{Party, Recipients};
 use psi_core::{Code, limits};
 
 use super::output::{self, OutputPlan};
@@ -10,6 +10,7 @@ use super::side::{self, Planned, SideError};
 use super::{HiddenLiteral, RequestPlan, ResponsePlan};
 use crate::catalog::table::{Lookup, Tables};
 use crate::error::{QueryError, Refusal, Unavailable};
+use crate::policy::question::Parties;
 use crate::policy::{self, Question};
 use crate::sql::ast::{LiteralValue, Query, Side};
 use crate::sql::canonical::{self, typed_literal};
@@ -20,15 +21,22 @@ pub(crate) fn request(
     tables: &Tables,
     sql: &str,
     members: (&str, &str),
+    recipients: Recipients,
 ) -> Result<RequestPlan, QueryError> {
     let query = parse::read(sql, Author::Own)?;
     let (own, peer) = sides(&query, members)?;
     let (canonical, hidden) = canonical::print(&query, own);
     check_size(&canonical, hidden.len(), &query)?;
     check_again(&canonical, &query)?;
+    check_list(&query, own)?;
     check_names(tables, &query, own)?;
+    let parties = Parties {
+        requester: members.0,
+        other_recipient: recipients.include(Party::Responder).then_some(members.1),
+    };
     let output = output::output(&query, &|side| party(side, own));
-    let planned = plan_side(tables, &query, own, members.0, &output).map_err(|err| match err {
+    let planned = plan_side(tables, &query, own, members.0, parties, &output);
+    let planned = planned.map_err(|err| match err {
         SideError::Refused(refusal) => QueryError::Refused(refusal),
         SideError::Query(error) => error,
     })?;
@@ -54,6 +62,7 @@ pub(crate) fn response(
     tables: &Tables,
     text: &str,
     members: (&str, &str),
+    recipients: Recipients,
     hidden_literals: usize,
 ) -> Result<ResponsePlan, Refusal> {
     let query = parse::read(text, Author::Peer)
@@ -73,8 +82,15 @@ pub(crate) fn response(
             hidden.len()
         )));
     }
+    check_list(&query, peer)
+        .map_err(|err| not_accepted(format!("the peer's text was not accepted: {err}")))?;
+    let parties = Parties {
+        requester: members.1,
+        other_recipient: recipients.include(Party::Responder).then_some(members.0),
+    };
     let output = output::output(&query, &|side| party(side, peer));
-    let planned = plan_side(tables, &query, own, members.0, &output).map_err(|err| match err {
+    let planned = plan_side(tables, &query, own, members.0, parties, &output);
+    let planned = planned.map_err(|err| match err {
         SideError::Refused(refusal) => refusal,
         SideError::Query(error) => not_accepted(format!("the peer's text does not fit: {error}")),
     })?;
@@ -157,6 +173,18 @@ fn check_again(canonical: &str, query: &Query) -> Result<(), QueryError> {
     }
 }
 
+/// A list shows values of the requester's own key: the other side's stay where they are.
+fn check_list(query: &Query, requester: Side) -> Result<(), QueryError> {
+    match query.list.iter().find(|column| column.side != requester) {
+        None => Ok(()),
+        Some(column) => Err(QueryError::subset(
+            column.at,
+            "a list of the other member's identifiers",
+            "select the own table's key columns",
+        )),
+    }
+}
+
 /// Tells the analyst about names that do not exist in the own table, which a peer never learns.
 fn check_names(tables: &Tables, query: &Query, own: Side) -> Result<(), QueryError> {
     let Lookup::Served(state) = tables.lookup(&query.tables[own.index()].table.0) else {
@@ -177,11 +205,12 @@ fn plan_side(
     query: &Query,
     own: Side,
     member: &str,
+    parties: Parties<'_>,
     output: &OutputPlan,
 ) -> Result<Planned, SideError> {
     let name = &query.tables[own.index()].table.0;
     match tables.lookup(name) {
-        Lookup::Served(state) => side::plan(query, own, member, output, &state),
+        Lookup::Served(state) => side::plan(query, own, member, parties, output, &state),
         Lookup::NotServed(reason) => Err(SideError::Refused(unavailable(&reason))),
         Lookup::Unknown => {
             let question = Question {

@@ -2,8 +2,6 @@
 //!
 //! Spec 10 §5.
 
-use std::collections::BTreeSet;
-
 use datafusion::logical_expr::{Expr, Operator};
 use psi_core::Code;
 use psi_core::facts::TableFacts;
@@ -11,13 +9,14 @@ use psi_core::identifier::IdentifierKind;
 
 use super::SidePlan;
 use super::columns::{self, Loaded};
-use super::output::{self, Asked, OutputPlan};
+use super::output::{self, OutputPlan};
 use crate::catalog::table::ServedState;
-use crate::config::{AggregateFunction, ResultTo};
-use crate::error::{QueryError, Refusal};
+use crate::config::ResultTo;
+use crate::error::{Position, QueryError, Refusal};
+use crate::policy::question::Parties;
 use crate::policy::{self, Question};
 use crate::source::{NoColumn, Source};
-use crate::sql::ast::{ColumnRef, Function, Predicate, Query, Side};
+use crate::sql::ast::{ColumnRef, Predicate, Query, Side};
 use crate::sql::predicate::{self, TypedColumn};
 
 /// This side's plan and facts.
@@ -72,44 +71,12 @@ pub(super) fn columns_put_out(query: &Query, side: Side) -> Vec<&ColumnRef> {
     columns
 }
 
-/// What the query asks of the columns that it groups by and aggregates, for the policy.
-fn put_out(
-    asked: &Asked<'_>,
-    listed: &dyn Fn(&ColumnRef) -> String,
-) -> (Vec<String>, Vec<(String, AggregateFunction)>) {
-    let groups = asked.groups.iter().map(|group| {
-        let column = listed(&group.column);
-        match group.part {
-            None => column,
-            Some(part) => format!("{}({column})", part.as_str().to_lowercase()),
-        }
-    });
-    let mut functions = BTreeSet::new();
-    for value in &asked.values {
-        let mut columns = Vec::new();
-        value
-            .expr
-            .leaves(&mut |column| columns.push(listed(column)));
-        for function in &value.functions {
-            let function = match function {
-                Function::Count => AggregateFunction::Count,
-                Function::Sum => AggregateFunction::Sum,
-                Function::Avg => AggregateFunction::Avg,
-                Function::VarSamp | Function::VarPop => AggregateFunction::Var,
-                Function::StddevSamp | Function::StddevPop => AggregateFunction::Stddev,
-            };
-            let asked = columns.iter().map(|column| (column.clone(), function));
-            functions.extend(asked);
-        }
-    }
-    (groups.collect(), functions.into_iter().collect())
-}
-
 /// Plans `side` of `query` over a served table.
 pub(super) fn plan(
     query: &Query,
     side: Side,
     member: &str,
+    parties: Parties<'_>,
     output: &OutputPlan,
     state: &ServedState<'_>,
 ) -> Result<Planned, SideError> {
@@ -119,28 +86,19 @@ pub(super) fn plan(
         table,
     } = *state;
     let source = &table.source;
-    let (key, filters) = columns_used(query, side);
     // A name that is no column stays as it is, and so is on no list.
     let listed = |column: &ColumnRef| {
         source
             .column(&column.name.0)
             .map_or_else(|_| column.name.0.clone(), |c| c.name.clone())
     };
-    let asked = output::asked(query, side);
-    let (groups, functions) = put_out(&asked, &listed);
-    let question = Question {
-        table: name.to_owned(),
-        key_columns: key.iter().map(|column| listed(column)).collect(),
-        filter_columns: filters
-            .iter()
-            .map(|column| listed(column))
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect(),
-        groups,
-        functions,
-    };
+    let question = Question::of(query, side, parties, (name, config), &listed);
     let allowed = policy::evaluate(&question, Some((name, config)))?;
+    if question.is_list {
+        return Err(SideError::Query(lists_not_served()));
+    }
+    let asked = output::asked(query, side);
+    let (key, _) = columns_used(query, side);
     let configured = &config.key[allowed.key];
     let loaded = &table.keys[allowed.key];
     let key_kinds = question
@@ -193,8 +151,18 @@ pub(super) fn plan(
         groups: columns.groups,
         values: columns.values,
         rules: allowed.rules,
+        template: allowed.template,
     };
     Ok(Planned { side, facts })
+}
+
+/// What both policies would allow, and this version cannot do.
+fn lists_not_served() -> QueryError {
+    QueryError::subset(
+        Position::START,
+        "a list of the identifiers that match",
+        "ask for aggregates; this version reads and judges lists, and does not run them",
+    )
 }
 
 fn too_many_rows(table: &str) -> Refusal {

@@ -70,7 +70,11 @@ impl Eq for ColumnRef {}
 /// A whole query.
 #[derive(Clone)]
 pub(crate) struct Query {
+    /// What a query of aggregates shows; empty in a list.
     pub(crate) outputs: Vec<Output>,
+    /// The key columns of one table, of which a list shows the values that match; empty in a query
+    /// of aggregates.
+    pub(crate) list: Vec<ColumnRef>,
     pub(crate) tables: [TableName; 2],
     /// The column pairs of the join, first table's column first, in the order of the ON clause.
     pub(crate) on: Vec<[ColumnRef; 2]>,
@@ -166,6 +170,48 @@ impl Predicate {
             | Self::IsNull { .. } => {}
         }
     }
+
+    /// Like [`Self::literals`], for writing.
+    pub(crate) fn literals_mut(&mut self, visit: &mut dyn FnMut(&mut Literal)) {
+        match self {
+            Self::And(parts) | Self::Or(parts) => {
+                for part in parts {
+                    part.literals_mut(visit);
+                }
+            }
+            Self::Not(inner) => inner.literals_mut(visit),
+            Self::Compare {
+                with: Operand::Literal(literal),
+                ..
+            }
+            | Self::Like {
+                pattern: literal, ..
+            } => visit(literal),
+            Self::Between { low, high, .. } => {
+                visit(low);
+                visit(high);
+            }
+            Self::InList { list, .. } => list.iter_mut().for_each(visit),
+            Self::Compare {
+                with: Operand::Column(_),
+                ..
+            }
+            | Self::IsNull { .. } => {}
+        }
+    }
+}
+
+impl Query {
+    /// The constants of WHERE, in the order of the text.
+    pub(crate) fn literals(&self) -> Vec<&Literal> {
+        let mut literals = Vec::new();
+        for conjunct in &self.conjuncts {
+            conjunct
+                .predicate
+                .literals(&mut |literal| literals.push(literal));
+        }
+        literals
+    }
 }
 
 /// The right side of a comparison.
@@ -236,6 +282,8 @@ pub(crate) enum LiteralValue {
     Null,
     /// A placeholder: a constant that the requester hides.
     Hidden,
+    /// In a template only: a parameter, by its name.
+    Parameter(String),
 }
 
 impl Drop for Literal {
@@ -245,7 +293,10 @@ impl Drop for Literal {
             | LiteralValue::Text(text)
             | LiteralValue::Date(text)
             | LiteralValue::Timestamp(text) => text.zeroize(),
-            LiteralValue::Boolean(_) | LiteralValue::Null | LiteralValue::Hidden => {}
+            LiteralValue::Boolean(_)
+            | LiteralValue::Null
+            | LiteralValue::Hidden
+            | LiteralValue::Parameter(_) => {}
         }
     }
 }

@@ -18,6 +18,15 @@ use super::ast::{
 /// Prints `query`, with the literals of side `hide` replaced by placeholders. Returns the text
 /// and the replaced literals in the order of their numbers.
 pub(crate) fn print(query: &Query, hide: Side) -> (String, Vec<&Literal>) {
+    print_hiding(query, Some(hide))
+}
+
+/// Prints `query` with all literals in clear, for the nodes' own use.
+pub(crate) fn print_open(query: &Query) -> String {
+    print_hiding(query, None).0
+}
+
+fn print_hiding(query: &Query, hide: Option<Side>) -> (String, Vec<&Literal>) {
     let mut printer = Printer {
         query,
         hide,
@@ -30,7 +39,7 @@ pub(crate) fn print(query: &Query, hide: Side) -> (String, Vec<&Literal>) {
 
 struct Printer<'a> {
     query: &'a Query,
-    hide: Side,
+    hide: Option<Side>,
     out: String,
     hidden: Vec<&'a Literal>,
 }
@@ -150,7 +159,7 @@ impl<'a> Printer<'a> {
     }
 
     fn literal(&mut self, side: Side, literal: &'a Literal) {
-        if side == self.hide {
+        if Some(side) == self.hide {
             self.hidden.push(literal);
             let _ = write!(self.out, "${}", self.hidden.len());
         } else {
@@ -178,6 +187,7 @@ pub(crate) fn typed_literal(value: &LiteralValue) -> String {
         LiteralValue::Null => "NULL".to_owned(),
         // Never the text of a placeholder, so that one on the wrong side cannot print unchanged.
         LiteralValue::Hidden => "$".to_owned(),
+        LiteralValue::Parameter(name) => format!(":{name}"),
     }
 }
 

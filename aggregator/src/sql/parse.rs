@@ -16,7 +16,7 @@ mod arith;
 mod condition;
 mod from;
 mod having;
-mod literal;
+pub(crate) mod literal;
 mod names;
 mod outputs;
 mod tail;
@@ -51,6 +51,8 @@ pub(crate) enum Author {
     Own,
     /// The peer's node: placeholders stand for hidden literals.
     Peer,
+    /// The owner, of a template: `:name` stands for a parameter.
+    Template,
 }
 
 /// Parses `text` into the tree of an accepted query.
@@ -142,6 +144,22 @@ impl Reader {
             Vec::new()
         };
         let groups = self.groups(&scope, &select)?;
+        if groups.is_empty()
+            && let Some(list) = outputs::listed_key(&select, &scope, &on)?
+        {
+            self.end()?;
+            return Ok(Query {
+                outputs: Vec::new(),
+                list,
+                tables: scope.into_tables(),
+                on,
+                conjuncts,
+                groups,
+                having: None,
+                order: Vec::new(),
+                limit: None,
+            });
+        }
         let known = Known {
             scope: &scope,
             on: &on,
@@ -157,6 +175,7 @@ impl Reader {
         self.end()?;
         Ok(Query {
             outputs,
+            list: Vec::new(),
             tables: scope.into_tables(),
             on,
             conjuncts,

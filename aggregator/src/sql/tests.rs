@@ -161,7 +161,7 @@ fn what_is_outside_the_subset_is_refused_by_name_with_its_place() {
         (on("a.k = b.k AND a.k = b.l"), "twice in ON", 1, 62),
         (list("*"), "SELECT *", 1, 8),
         (list("a.*"), "SELECT *", 1, 8),
-        (list("a.k"), "a plain column", 1, 8),
+        (list("a.x"), "a plain column", 1, 8),
         (list("DISTINCT a.k"), "SELECT DISTINCT", 1, 8),
         (list("MAX(b.x)"), "the aggregate MAX", 1, 8),
         (list("UPPER(b.x)"), "the function UPPER", 1, 8),

@@ -1,4 +1,4 @@
-//! Asking the owner about a question that the rules allow (Spec 10 §5.1).
+//! Asking the owner about a question that the rules allow (Spec 10 §5.3).
 //!
 //! Both sides of a job come here, each for its own table: the requester before it connects, the
 //! responder before it signs. A question that is not decided ends the attempt with

@@ -234,6 +234,8 @@ pub(super) fn message_of(stored: &StoredEntry) -> EntryMessage {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::receipts::tests::{Fixture, refused};
 
@@ -249,8 +251,15 @@ mod tests {
         let file = fixture.folder.path().join("node.key");
         fixture.keys[1].create(&file).unwrap();
         let key = Arc::new(NodeKey::load(&file).unwrap());
-        let locks = Arc::default();
-        let chain = Chain::new(&fixture.state, &key, &locks, &fixture.collab, first);
+        let text = "name = \"snowy\"\nlisten = \"127.0.0.1:1\"\n";
+        let chain = Chain {
+            state: fixture.state.clone(),
+            key,
+            collab_id: fixture.collab.id(),
+            peer: first,
+            config: Arc::new(NodeConfig::parse(text, Path::new("node.toml")).unwrap()),
+            locks: Arc::default(),
+        };
         assert!(!chain.is_sequencer());
         for _ in 0..REFUSALS_SIGNED_MAX {
             chain.accept(&refusal(&fixture), |_| true).unwrap();

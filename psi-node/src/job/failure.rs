@@ -209,6 +209,19 @@ fn way_out(code: Code) -> Option<String> {
         Code::FunctionNotAllowed => {
             "What may be computed of a column stands under `functions` in its owner's table."
         }
+        Code::FormNotAllowed => {
+            "A table answers aggregates, approved templates, or lists: which, stands under `rule` \
+             in its owner's table."
+        }
+        Code::TemplateNotApproved => {
+            "Its owner approves templates by their digest: send it the text that \
+             `psi-node policy template-digest` prints."
+        }
+        Code::ComparisonNotAllowed => {
+            "How a column may be compared stands under `filter` in its owner's table."
+        }
+        Code::ExpressionNotAllowed => "Aggregate the column alone, without arithmetic.",
+        Code::OutputNotAllowed => "Group by another column.",
         Code::ColumnClamped => "Ask for SUM, AVG or COUNT of the column.",
         Code::GroupNotAllowed => "What may be grouped by stands under `dimension` in its table.",
         Code::GroupNotConstant => {

@@ -96,7 +96,6 @@ async fn run_request(
     JobContext::check_mode(&collab)?;
     let (own, peer) = members(ctx, &collab, request.recipients)?;
     let plan = plan(ctx, request, &own, &peer).await?;
-    check_recipients(&plan, request.recipients)?;
     charge::check(ctx, &plan.facts, &peer)?;
     document.columns.clone_from(&plan.output.columns);
     let permit = ask_owner(ctx, &collab, &plan, request.recipients)?;
@@ -163,20 +162,6 @@ fn members(
     Ok((own.clone(), peer.clone()))
 }
 
-/// A result to both needs the consent of the own table; that of the peer's is the peer's to give.
-fn check_recipients(plan: &RequestPlan, recipients: Recipients) -> Result<(), Failure> {
-    if recipients == Recipients::Requester || plan.facts.result_to_both {
-        return Ok(());
-    }
-    let table = &plan.facts.table;
-    Err(Failure::OwnRefusal(Refusal {
-        code: Code::RecipientNotAllowed,
-        rule: format!("table.{table}.result"),
-        sentence: format!("table `{table}` does not let both members receive a result"),
-        remedy: format!("set `result = \"both\"` in [table.{table}], or ask for yourself alone"),
-    }))
-}
-
 /// Asks this node's own owner, where the own table wants that.
 fn ask_owner(
     ctx: &JobContext,
@@ -205,9 +190,13 @@ async fn plan(
     peer: &Member,
 ) -> Result<RequestPlan, Failure> {
     let names = (own.name.as_str(), peer.name.as_str());
-    let plan = ctx.catalog.plan_request(&request.sql, names)?;
+    let plan_now = || {
+        ctx.catalog
+            .plan_request_for(&request.sql, names, request.recipients)
+    };
+    let plan = plan_now()?;
     ctx.refresh(&plan.facts.table).await?;
-    Ok(ctx.catalog.plan_request(&request.sql, names)?)
+    Ok(plan_now()?)
 }
 
 async fn over_link(

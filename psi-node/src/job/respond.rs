@@ -320,7 +320,7 @@ async fn plan(
     let plan_now = || {
         let members = (own.as_str(), peer.as_str());
         ctx.catalog
-            .plan_response(&proposal.query, members, hidden)
+            .plan_response_for(&proposal.query, members, proposal.recipients, hidden)
             .map_err(Failure::OwnRefusal)
     };
     let plan = plan_now()?;

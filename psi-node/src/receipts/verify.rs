@@ -106,8 +106,7 @@ pub fn verify_each(
             .map_err(|e| lines.wrong_entry(seq, &format!("the line cannot be read: {e}")))?;
         match line {
             Line::Entry(line) => {
-                let (entry, hash) =
-                    check_entry(&lines, &revisions, &mut chain, seq, &text, line)?;
+                let (entry, hash) = check_entry(&lines, &revisions, &mut chain, seq, &text, line)?;
                 look(&entry);
                 hashes.push(hash);
             }

@@ -1,4 +1,4 @@
-//! Questions that wait for the owner's approval, and what the owner decided (Spec 10 §5.1).
+//! Questions that wait for the owner's approval, and what the owner decided (Spec 10 §5.3).
 //!
 //! A request is found again by the hash of its question, so that the same question can be proposed
 //! again and again until it is decided. Everything here survives a restart. Expiry is a comparison
@@ -58,7 +58,7 @@ impl fmt::Display for ApprovalState {
 /// A question, as the owner has to judge it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// What identifies it (Spec 10 §5.1).
+    /// What identifies it (Spec 10 §5.3).
     pub hash: [u8; 64],
     /// The collaboration.
     pub collab_id: CollabId,

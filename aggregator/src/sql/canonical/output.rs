@@ -1,4 +1,4 @@
-//! Prints what comes out: the SELECT list, GROUP BY, HAVING, ORDER BY and LIMIT.
+//! Prints what comes out: the SELECT list or the listed key, GROUP BY, HAVING, ORDER BY and LIMIT.
 //!
 //! Spec 10 §3.3. Outputs of ORDER BY are numbers with direction and place of NULL; functions have
 //! their canonical names; arithmetic has the parentheses that its tree needs.
@@ -12,6 +12,10 @@ use crate::sql::ast::{Aggregate, GroupExpr, Having, OutputValue};
 impl<'a> Printer<'a> {
     pub(super) fn outputs(&mut self) {
         let query = self.query;
+        for (i, column) in query.list.iter().enumerate() {
+            self.separate(i, ", ");
+            self.column(column);
+        }
         for (i, output) in query.outputs.iter().enumerate() {
             self.separate(i, ", ");
             match &output.value {

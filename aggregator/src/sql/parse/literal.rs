@@ -2,9 +2,10 @@
 //!
 //! Spec 10 §3.2 and §3.3.
 
-use datafusion::sql::sqlparser::tokenizer::Token;
+use datafusion::sql::sqlparser::tokenizer::{Token, Word};
 
 use super::{Author, Reader, names};
+use crate::config::ParameterType;
 use crate::error::{Position, QueryError};
 use crate::sql::ast::{Literal, LiteralValue};
 use crate::sql::temporal;
@@ -46,6 +47,11 @@ impl Reader {
                     "write the value itself; the peer does not see your own side's constants",
                 ));
             }
+            Some(Token::Colon) => {
+                let name = self.parameter(at)?;
+                self.advance();
+                LiteralValue::Parameter(name)
+            }
             Some(sign @ (Token::Minus | Token::Plus)) => {
                 let negative = *sign == Token::Minus;
                 match self.peek_at(1) {
@@ -77,6 +83,29 @@ impl Reader {
         };
         self.advance();
         Ok(Literal { value, at })
+    }
+
+    /// The name behind a colon.
+    fn parameter(&self, at: Position) -> Result<String, QueryError> {
+        if self.author != Author::Template {
+            return Err(QueryError::subset(
+                at,
+                "a parameter",
+                "write the value itself; parameters stand in templates",
+            ));
+        }
+        match self.peek_at(1) {
+            Some(Token::Word(Word {
+                value,
+                quote_style: None,
+                ..
+            })) => Ok(value.to_lowercase()),
+            _ => Err(QueryError::syntax(
+                at,
+                "a colon without the name of a parameter",
+                "write :name",
+            )),
+        }
     }
 
     /// Names what stands where a column or a literal was expected.
@@ -111,6 +140,28 @@ impl Reader {
             _ => return self.unexpected("a column or a literal"),
         };
         QueryError::subset(at, what, names::CONDITION)
+    }
+}
+
+/// The constant of type `kind` that `text` is, or `None`.
+pub(crate) fn of_type(text: &str, kind: ParameterType) -> Option<LiteralValue> {
+    let number = |text: &str| {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let begins = digits.starts_with(|c: char| c.is_ascii_digit());
+        let negative = digits.len() < text.len();
+        begins.then(|| number(digits, negative, Position::START).ok())?
+    };
+    match kind {
+        ParameterType::Integer if text.contains('.') => None,
+        ParameterType::Integer | ParameterType::Number => number(text),
+        ParameterType::Text => Some(LiteralValue::Text(text.to_owned())),
+        ParameterType::Boolean => match text.to_ascii_lowercase().as_str() {
+            "true" => Some(LiteralValue::Boolean(true)),
+            "false" => Some(LiteralValue::Boolean(false)),
+            _ => None,
+        },
+        ParameterType::Date => date(text, Position::START).ok(),
+        ParameterType::Timestamp => timestamp(text, Position::START).ok(),
     }
 }
 

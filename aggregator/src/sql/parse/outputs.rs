@@ -5,11 +5,12 @@
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::aggregate::{Known, RawGroup, RawTerm};
+use super::from::Scope;
 use super::names::{self, AGGREGATES};
 use super::{OUTPUTS_MAX, Reader};
 use crate::error::{Position, QueryError};
 use crate::sql::arith::Arith;
-use crate::sql::ast::{Aggregate, GroupExpr, Name, Output, OutputValue};
+use crate::sql::ast::{Aggregate, ColumnRef, GroupExpr, Name, Output, OutputValue, Side};
 
 /// An output whose columns are not resolved yet: FROM comes after it.
 pub(super) struct RawOutput {
@@ -128,6 +129,26 @@ impl Reader {
             _ => Ok(None),
         }
     }
+}
+
+/// The columns of a list: all columns of one side's join key, each once, and nothing else.
+pub(super) fn listed_key(
+    outputs: &[RawOutput],
+    scope: &Scope,
+    on: &[[ColumnRef; 2]],
+) -> Result<Option<Vec<ColumnRef>>, QueryError> {
+    let mut columns: Vec<ColumnRef> = Vec::new();
+    for output in outputs {
+        let (Some(RawGroup { part: None, path }), None) = (output.group(), &output.alias) else {
+            return Ok(None);
+        };
+        columns.push(scope.column(&path.0, path.1)?);
+    }
+    let is_key = [Side::First, Side::Second].into_iter().any(|side| {
+        let key = on.iter().map(|pair| &pair[side.index()]);
+        columns.len() == on.len() && key.into_iter().all(|column| columns.contains(column))
+    });
+    Ok(is_key.then_some(columns))
 }
 
 /// Resolves the SELECT list against the tables and the expressions of GROUP BY.

@@ -1,7 +1,7 @@
 //! `query --wait`: the same question again and again, until an owner has decided about it.
 //!
 //! Each attempt is a job of its own, so nothing is held on either node meanwhile, and restarts of
-//! both are survived. Spec 10 §5.1 says what makes two attempts the same question.
+//! both are survived. Spec 10 §5.3 says what makes two attempts the same question.
 
 use std::time::Duration;
 

@@ -1,0 +1,349 @@
+//! Every setting of a table, in words: the source of the policy reference in `docs/operating`.
+//!
+//! A test compares the page with this list, and this list with what the types accept. Nothing is
+//! decided here.
+
+use std::fmt::Write as _;
+
+/// A setting of one section of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name.
+    pub name: &'static str,
+    /// What holds where it is left out, as Markdown.
+    pub default: &'static str,
+    /// What it means, as Markdown.
+    pub meaning: &'static str,
+}
+
+/// A kind of section and its settings, in the order in which they are explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// How its heading is written in the configuration.
+    pub heading: &'static str,
+    /// Its settings.
+    pub settings: &'static [Setting],
+}
+
+const fn setting(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting {
+        name,
+        default,
+        meaning,
+    }
+}
+
+/// All sections of a table.
+pub const SECTIONS: &[Section] = &[
+    Section {
+        heading: "[table.NAME]",
+        settings: &[
+            setting(
+                "source",
+                "required",
+                "a `.csv` or `.parquet` file, or a folder of them",
+            ),
+            setting(
+                "rule",
+                "`\"aggregation\"`",
+                "which form of query the table answers: `aggregation`, aggregates over the listed \
+                 columns; `custom`, approved templates only; `list`, lists of the identifiers that \
+                 match, only",
+            ),
+            setting(
+                "allowed_requesters",
+                "everybody",
+                "members that may ask, this one included; without it, whoever the collaboration \
+                 lets query",
+            ),
+            setting(
+                "allowed_recipients",
+                "everybody",
+                "members that may get a result, this one included; without it, whoever the \
+                 collaboration lets receive. The member that asks always receives, so it has to be \
+                 listed too",
+            ),
+            setting(
+                "filter",
+                "`[]`",
+                "columns that a WHERE clause may use, the owner's own queries included: a list, or \
+                 a section for each column. Not with `rule = \"custom\"`, where the template says \
+                 what is filtered",
+            ),
+            setting(
+                "scalar_functions",
+                "those of the dimensions",
+                "functions of single values that a query may use: `year`, `quarter`, `month`, \
+                 `day`. A dimension such as `month(day)` is needed besides",
+            ),
+            setting(
+                "disallowed_outputs",
+                "`[]`",
+                "columns whose values are never shown, as a group or in a list, whatever else \
+                 allows it; they may still be filtered by and aggregated",
+            ),
+            setting(
+                "join_required",
+                "`true`",
+                "every query joins two members' tables, so it can only be true; `false` is an error",
+            ),
+            setting(
+                "row_filter",
+                "none",
+                "a SQL predicate of the owner; rows for which it is not true take part in no job. \
+                 It is never shown to the peer",
+            ),
+            setting(
+                "minimum",
+                "10",
+                "fewest distinct identities an answer may rest on; the larger of both sides' holds",
+            ),
+            setting("null", "`[\"\"]`", "CSV only: values that mean NULL"),
+            setting(
+                "prefer_receiver",
+                "`false`",
+                "ask for the Receiver role, which sends blinded points and computes the count, \
+                 where the choice is free",
+            ),
+            setting(
+                "key",
+                "none",
+                "the join keys, one `[[table.NAME.key]]` section each",
+            ),
+            setting(
+                "dimension",
+                "`{}`",
+                "what GROUP BY may use: a column, or `year(c)`, `quarter(c)`, `month(c)`, `day(c)` \
+                 of a date or timestamp, each with the list of values that are groups of their own. \
+                 The list is *public*: the other member sees it",
+            ),
+            setting(
+                "group_identities",
+                "derived",
+                "registered, *public* sizes of groups, by dimension and value, and `other`. Left \
+                 out: the group's number of identities in the whole table, rounded up to two \
+                 significant digits",
+            ),
+            setting(
+                "aggregate",
+                "none",
+                "the columns that may be aggregated, one section each",
+            ),
+            setting(
+                "owner_may_receive",
+                "`false`",
+                "the other member may receive sums of columns that it owns itself. A member that \
+                 lies about its values can then test whether a person is in this table",
+            ),
+            setting(
+                "result",
+                "`\"requester\"`",
+                "who may get a result: the member that asks, or `\"both\"` if it wants so \
+                 (`query --recipients both`)",
+            ),
+            setting(
+                "runs",
+                "no limit",
+                "how many jobs about the table may run: `{ day = 10, week = 30, month = 100, \
+                 lifetime = 500 }`, each optional",
+            ),
+            setting(
+                "population",
+                "the table alone",
+                "the name of the population whose privacy budget jobs about the table use; tables \
+                 about the same people share one",
+            ),
+            setting(
+                "approval",
+                "`\"auto\"`",
+                "`auto`: what the rules allow runs; `manual`: it waits until the owner approves it",
+            ),
+            setting(
+                "template",
+                "none",
+                "queries with parameters, by name, one section each",
+            ),
+            setting(
+                "approved_templates",
+                "`[]`",
+                "with `rule = \"custom\"`: the digests of the templates that are answered, as \
+                 `psi-node policy template-digest` prints them",
+            ),
+        ],
+    },
+    Section {
+        heading: "[[table.NAME.key]]",
+        settings: &[
+            setting(
+                "columns",
+                "required",
+                "one to eight columns; several make a composite key",
+            ),
+            setting("kinds", "required", "the identifier kind of each column"),
+            setting(
+                "unique",
+                "`false`",
+                "no key value repeats, checked on the whole table at load. `COUNT(*)` needs it on \
+                 one side, an aggregate of a column on the *other* side",
+            ),
+            setting(
+                "identities",
+                "derived",
+                "the registered, *public* number of distinct identities, to which lists are \
+                 padded. More identities than this is an error at load. Left out: the distinct \
+                 count of the whole table, rounded up to two significant digits, printed at start",
+            ),
+        ],
+    },
+    Section {
+        heading: "[table.NAME.filter.COLUMN]",
+        settings: &[
+            setting(
+                "operators",
+                "all",
+                "comparisons that are allowed, of `=`, `<>`, `<`, `<=`, `>`, `>=`, `between`, \
+                 `in`, `like`, `is null`. `NOT` does not count: who may ask for a condition may \
+                 ask for its opposite",
+            ),
+            setting(
+                "compare",
+                "`\"any\"`",
+                "what the column is compared with: `literals`, constants only; `columns`, other \
+                 columns of the table only; `any`, both. For a comparison of two columns both have \
+                 to allow it",
+            ),
+        ],
+    },
+    Section {
+        heading: "[table.NAME.aggregate.COLUMN]",
+        settings: &[
+            setting(
+                "functions",
+                "required",
+                "what may be computed of the column: `count`, `sum`, `avg`, `var`, `stddev`. An \
+                 arithmetic expression needs its function listed for each of its columns",
+            ),
+            setting(
+                "expressions",
+                "`true`",
+                "whether the column may stand in an arithmetic expression inside an aggregate; \
+                 `false`: alone only",
+            ),
+            setting(
+                "decimals",
+                "that of the type",
+                "the decimal scale at which values become integers, 0 to 18. Required for doubles, \
+                 which are rounded to it; a decimal must be exact at it; whole numbers have none. \
+                 Numbers with a point in a CSV file are doubles",
+            ),
+            setting(
+                "clamp",
+                "none",
+                "two numbers in the column's unit: bounds on one identity's sum within one group. \
+                 Variances of a clamped column, and sums of expressions with it, are refused",
+            ),
+        ],
+    },
+    Section {
+        heading: "[table.NAME.template.TEMPLATE]",
+        settings: &[
+            setting(
+                "sql",
+                "required",
+                "the query; `:name` stands where a constant of WHERE may stand",
+            ),
+            setting(
+                "parameters",
+                "`{}`",
+                "the type of each parameter: `INTEGER`, `NUMBER`, `TEXT`, `BOOLEAN`, `DATE` or \
+                 `TIMESTAMP`",
+            ),
+        ],
+    },
+];
+
+/// The sections as Markdown, one heading and one table each.
+#[must_use]
+pub fn markdown() -> String {
+    let mut text = String::new();
+    for section in SECTIONS {
+        text.push_str("### `");
+        text.push_str(section.heading);
+        text.push_str("`\n\n| setting | default | meaning |\n|---|---|---|\n");
+        for Setting {
+            name,
+            default,
+            meaning,
+        } in section.settings
+        {
+            // Writing into a String cannot fail.
+            let _ = writeln!(text, "| `{name}` | {default} | {meaning} |");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use serde::de::DeserializeOwned;
+
+    use super::{SECTIONS, markdown};
+    use crate::config::{AggregateConfig, FilterConfig, KeyConfig, TableConfig, TemplateConfig};
+
+    const BEGIN: &str =
+        "<!-- settings: made from the types, see aggregator/src/config/reference.rs -->\n";
+    const END: &str = "<!-- end of settings -->";
+
+    /// The names that a section's type accepts, which its error about an unknown one lists.
+    fn accepted<T: DeserializeOwned>() -> BTreeSet<String> {
+        let error = toml::from_str::<T>("no_such_setting = 1").err().unwrap();
+        let message = error.message().to_owned();
+        let (_, expected) = message.split_once("expected").unwrap();
+        let names = expected.split('`').skip(1).step_by(2);
+        names.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_list_has_every_setting_that_the_types_accept_and_no_other() {
+        let types = [
+            accepted::<TableConfig>(),
+            accepted::<KeyConfig>(),
+            accepted::<FilterConfig>(),
+            accepted::<AggregateConfig>(),
+            accepted::<TemplateConfig>(),
+        ];
+        assert_eq!(types.len(), SECTIONS.len());
+        for (section, accepted) in SECTIONS.iter().zip(types) {
+            let listed = section.settings.iter().map(|s| s.name.to_owned());
+            assert_eq!(
+                listed.collect::<BTreeSet<_>>(),
+                accepted,
+                "{}",
+                section.heading
+            );
+        }
+    }
+
+    #[test]
+    fn the_page_of_the_policy_reference_is_made_from_the_list() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operating/policy.md");
+        let text = std::fs::read_to_string(&page).unwrap();
+        let begin = text.find(BEGIN).unwrap() + BEGIN.len();
+        let end = text.find(END).unwrap();
+        let wanted = format!("\n{}", markdown());
+        if std::env::var_os("BLESS").is_some() {
+            let text = format!("{}{wanted}{}", &text[..begin], &text[end..]);
+            std::fs::write(&page, text).unwrap();
+            return;
+        }
+        assert_eq!(
+            &text[begin..end],
+            wanted,
+            "run this test once with BLESS=1 and look at the difference"
+        );
+    }
+}

@@ -1,0 +1,234 @@
+//! Who may ask about a table, in which form, how often, and with whose consent.
+//!
+//! Spec 10 §1 and §5. Values and checks of values; [`crate::policy`] judges questions by them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::{TableConfig, check_name};
+use crate::error::SetupError;
+use crate::policy::template::{DIGEST_PREFIX, Template};
+use crate::sql::ast::DatePart;
+
+/// Which form of query a table answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleKind {
+    /// Aggregates over the listed columns.
+    #[default]
+    Aggregation,
+    /// Approved templates and nothing else.
+    Custom,
+    /// Lists of the identifiers that match, and nothing else.
+    List,
+}
+
+impl RuleKind {
+    /// The word in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Aggregation => "aggregation",
+            Self::Custom => "custom",
+            Self::List => "list",
+        }
+    }
+}
+
+/// A function of single values that a query may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScalarFunction {
+    /// The year of a date.
+    Year,
+    /// The quarter of a date.
+    Quarter,
+    /// The month of a date.
+    Month,
+    /// The day of the month of a date.
+    Day,
+}
+
+impl ScalarFunction {
+    /// The word in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Year => "year",
+            Self::Quarter => "quarter",
+            Self::Month => "month",
+            Self::Day => "day",
+        }
+    }
+}
+
+impl From<DatePart> for ScalarFunction {
+    fn from(part: DatePart) -> Self {
+        match part {
+            DatePart::Year => Self::Year,
+            DatePart::Quarter => Self::Quarter,
+            DatePart::Month => Self::Month,
+            DatePart::Day => Self::Day,
+        }
+    }
+}
+
+/// Whether a person has to consent to each job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Approval {
+    /// What the rules allow runs.
+    #[default]
+    Auto,
+    /// What the rules allow waits until the owner approves it.
+    Manual,
+}
+
+impl Approval {
+    /// The word in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// One `[table.NAME.template.TEMPLATE]` section: a query with typed parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateConfig {
+    /// The query; a parameter stands as `:name` where a constant may stand.
+    pub sql: String,
+    /// The type of each parameter.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, ParameterType>,
+}
+
+/// The type of a template's parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ParameterType {
+    /// A whole number.
+    Integer,
+    /// A number, with or without a point.
+    Number,
+    /// Text.
+    Text,
+    /// `TRUE` or `FALSE`.
+    Boolean,
+    /// A date such as 2025-01-31.
+    Date,
+    /// A date with a time of day.
+    Timestamp,
+}
+
+impl ParameterType {
+    /// The word in the configuration and in the canonical text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Integer => "INTEGER",
+            Self::Number => "NUMBER",
+            Self::Text => "TEXT",
+            Self::Boolean => "BOOLEAN",
+            Self::Date => "DATE",
+            Self::Timestamp => "TIMESTAMP",
+        }
+    }
+}
+
+/// `join_required`: a query without a join is not in the accepted SQL, so it can only be true.
+pub(super) fn only_true<'de, D: Deserializer<'de>>(d: D) -> Result<bool, D::Error> {
+    if bool::deserialize(d)? {
+        return Ok(true);
+    }
+    Err(de::Error::custom(
+        "every query joins two members' tables, so join_required cannot be false; leave it out",
+    ))
+}
+
+/// Checks the rules of table `name`.
+pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), SetupError> {
+    let place = |setting: &str| format!("table.{name}.{setting}");
+    let lists = [
+        ("allowed_requesters", "member", &table.allowed_requesters),
+        ("allowed_recipients", "member", &table.allowed_recipients),
+    ];
+    for (setting, what, names) in lists {
+        for listed in names.iter().flatten() {
+            check_name(listed, &place(setting), what)?;
+        }
+    }
+    for column in &table.disallowed_outputs {
+        check_name(column, &place("disallowed_outputs"), "column")?;
+    }
+    if let Some(population) = &table.population {
+        check_name(population, &place("population"), "population")?;
+    }
+    check_kind(name, table)?;
+    check_templates(name, table)
+}
+
+/// Settings that the table's rule would silently ignore are errors.
+fn check_kind(name: &str, table: &TableConfig) -> Result<(), SetupError> {
+    let custom = table.rule == RuleKind::Custom;
+    let list = table.rule == RuleKind::List;
+    let ignored = [
+        ("filter", custom && !table.filter.is_empty()),
+        (
+            "approved_templates",
+            !custom && !table.approved_templates.is_empty(),
+        ),
+        ("dimension", list && !table.dimension.is_empty()),
+        ("aggregate", list && !table.aggregate.is_empty()),
+    ];
+    match ignored.into_iter().find(|(_, ignored)| *ignored) {
+        None => Ok(()),
+        Some((setting, _)) => Err(SetupError::new(
+            format!("table.{name}.{setting}"),
+            format!(
+                "the setting has no effect, because the table's rule is {:?}",
+                table.rule.as_str()
+            ),
+            "remove it, or choose another rule",
+        )),
+    }
+}
+
+fn check_templates(name: &str, table: &TableConfig) -> Result<(), SetupError> {
+    for (template, config) in &table.template {
+        let place = format!("table.{name}.template.{template}");
+        check_name(template, &place, "template")?;
+        Template::read(config).map_err(|error| {
+            SetupError::new(format!("{place}.sql"), error.to_string(), error.remedy())
+        })?;
+    }
+    let mut seen = BTreeSet::new();
+    for digest in &table.approved_templates {
+        let place = format!("table.{name}.approved_templates");
+        let is_digest = digest.strip_prefix(DIGEST_PREFIX).is_some_and(|digits| {
+            digits.len() == 128
+                && digits
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        });
+        if !is_digest {
+            return Err(SetupError::new(
+                place,
+                format!("{digest:?} is no digest of a template"),
+                "write what `psi-node policy template-digest` prints",
+            ));
+        }
+        if !seen.insert(digest) {
+            return Err(SetupError::new(
+                place,
+                "a digest appears twice",
+                "list each once",
+            ));
+        }
+    }
+    Ok(())
+}
