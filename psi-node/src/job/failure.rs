@@ -209,6 +209,9 @@ fn way_out(code: Code) -> Option<String> {
              `clamp`."
         }
         Code::TooManyJobs => "Try again later.",
+        Code::RunsExhausted | Code::BudgetExhausted => {
+            "When it is renewed, the other node's owner can tell; its own log says so."
+        }
         _ => return None,
     };
     Some(text.into())
