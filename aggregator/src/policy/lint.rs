@@ -465,7 +465,6 @@ expressions = false
         let parts = CAREFUL
             .replace("region", "\"month(day)\"")
             .replace("{ n =", "{ 'n' =")
-            .replace("['n']", "['n']")
             .replace("runs", "scalar_functions = ['year']\nruns");
         assert_eq!(
             advice(&parts),

@@ -151,3 +151,79 @@ pub fn recover(state: &State, own: &NodeId, config: &NodeConfig) -> Result<(), S
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use psi_core::receipt::Body;
+
+    use super::{debit_of, limits, recover};
+    use crate::config::NodeConfig;
+    use crate::identity::NodeKey;
+    use crate::receipts::tests::Fixture;
+
+    /// A configuration with one table, under this name.
+    fn config(table: &str) -> NodeConfig {
+        let text = format!(
+            "name = \"n\"\nlisten = \"127.0.0.1:1\"\n\
+             [table.{table}]\nsource = \"t.csv\"\npopulation = \"people\"\nruns = {{ day = 3 }}\n\
+             [population.people]\nepsilon = 1\ndelta = 1e-6\n"
+        );
+        NodeConfig::parse(&text, Path::new("node.toml")).unwrap()
+    }
+
+    #[test]
+    fn a_table_has_its_limits_in_whatever_case_a_query_writes_it() {
+        let config = config("Customers");
+        for name in ["Customers", "customers", "CUSTOMERS"] {
+            assert!(limits(&config, name, "shop").any(), "{name}");
+        }
+        assert!(!limits(&config, "orders", "shop").any());
+    }
+
+    #[test]
+    fn each_side_is_charged_for_its_own_table_and_a_stranger_for_none() {
+        let fixture = Fixture::new();
+        let job = fixture.job(1);
+        let body = fixture.opened(&job);
+        let halves = [&job.requester, &job.responder];
+        for (own, peer) in [(halves[0], halves[1]), (halves[1], halves[0])] {
+            let config = config(&own.facts.table.to_uppercase());
+            let id = crate::identity::NodeId(own.node_id);
+            let debit = debit_of(&body, &id, &config).unwrap().unwrap();
+            assert_eq!(debit.job_id, job.job_id());
+            assert_eq!(
+                (&debit.table, &debit.peer),
+                (&own.facts.table, &peer.facts.member)
+            );
+            assert_eq!(debit.peer_id, peer.node_id);
+            assert_eq!(debit.population.as_deref(), Some("people"));
+        }
+        let stranger = NodeKey::generate().unwrap().id();
+        assert!(debit_of(&body, &stranger, &config("t")).is_err());
+        let node_id = stranger.0;
+        let text = "text".into();
+        let statement = Body::Statement { node_id, text };
+        assert_eq!(debit_of(&statement, &stranger, &config("t")).unwrap(), None);
+    }
+
+    #[test]
+    fn opened_jobs_without_a_debit_are_charged_at_start_and_only_once() {
+        let fixture = Fixture::with_entries();
+        let state = &fixture.state;
+        let own = fixture.keys[0].id();
+        let before = state.budget_history(9).unwrap();
+        state.forget_debits();
+        assert!(state.budget_history(9).unwrap().is_empty());
+        for _ in 0..2 {
+            recover(state, &own, &config("t")).unwrap();
+            let ids = |debits: &[crate::state::StoredDebit]| {
+                let mut ids: Vec<_> = debits.iter().map(|stored| stored.debit.job_id).collect();
+                ids.sort_unstable();
+                ids
+            };
+            assert_eq!(ids(&state.budget_history(9).unwrap()), ids(&before));
+        }
+    }
+}

@@ -246,6 +246,9 @@ fn way_out(code: Code) -> Option<String> {
              the newer one with `psi-node collab join`; then ask again."
         }
         Code::ApprovalPending => "Ask again later; `query --wait` asks until it is decided.",
+        Code::RunsExhausted | Code::BudgetExhausted => {
+            "When it is renewed, the other node's owner can tell; its own log says so."
+        }
         _ => return None,
     };
     Some(text.into())

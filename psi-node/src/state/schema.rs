@@ -225,10 +225,37 @@ pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), St
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
     use super::{MIGRATIONS, VERSION};
+    use crate::state::{STATE_FILE, State};
 
     #[test]
     fn the_version_counts_the_migrations() {
         assert_eq!(usize::try_from(VERSION).unwrap(), MIGRATIONS.len());
+    }
+
+    #[test]
+    fn the_opened_jobs_of_a_state_with_a_plain_counter_are_kept_and_wait_for_their_debits() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = Connection::open(folder.path().join(STATE_FILE)).unwrap();
+        for migration in &MIGRATIONS[..2] {
+            old.execute_batch(migration).unwrap();
+        }
+        old.execute_batch(
+            "INSERT INTO collabs VALUES (zeroblob(32), 'summer', '', 0);
+             INSERT INTO entries VALUES (zeroblob(32), 0, x'01', zeroblob(64), NULL, NULL);
+             INSERT INTO opened_jobs VALUES (zeroblob(64), zeroblob(32), 0, NULL);
+             INSERT INTO ledger VALUES (zeroblob(64), zeroblob(32), 1);
+             INSERT INTO jobs VALUES ('0a', zeroblob(64), zeroblob(32), 'summer', 'requester', '',
+                 'aborted', NULL, NULL, NULL, 77, NULL);
+             PRAGMA user_version = 2;",
+        )
+        .unwrap();
+        drop(old);
+        let state = State::open(folder.path()).unwrap();
+        assert_eq!(state.jobs_debited(&[0; 32]).unwrap(), 1);
+        let found = state.budget_uncharged().unwrap();
+        assert_eq!((found.len(), found[0].unix), (1, Some(77)));
     }
 }

@@ -70,6 +70,13 @@ fn commit_one(state: &State, debit: &Debit) {
         .unwrap();
 }
 
+impl State {
+    /// What a state of an older version is like.
+    pub(crate) fn forget_debits(&self) {
+        self.lock().execute("DELETE FROM debits", []).unwrap();
+    }
+}
+
 fn state() -> (tempfile::TempDir, State) {
     let folder = tempfile::tempdir().unwrap();
     let state = State::open(folder.path()).unwrap();
@@ -161,7 +168,7 @@ fn opened_jobs_of_an_older_state_are_charged_once_and_for_the_time_they_began() 
     let stored = fixture.append(fixture.opened(&fixture.job(1)));
     let debit = crate::receipts::tests::debit(&stored).unwrap();
     let state = &fixture.state;
-    state.lock().execute("DELETE FROM debits", []).unwrap();
+    state.forget_debits();
     let found = state.budget_uncharged().unwrap();
     assert_eq!(
         found,

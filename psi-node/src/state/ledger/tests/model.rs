@@ -225,7 +225,7 @@ impl Round {
                     self.commit(debit, false);
                 }
             }
-            80..82 => self.crash(),
+            80 => self.crash(),
             _ => self.move_clock(),
         }
     }
