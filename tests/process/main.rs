@@ -6,11 +6,13 @@
 )]
 
 mod aircraft;
+mod answering;
 mod answers;
 mod crash;
 mod examples;
 mod harness;
 mod hostile;
+mod hostile_sums;
 mod hostile_transfer;
 mod nycflights;
 mod plain;
@@ -22,5 +24,6 @@ mod refusals;
 mod secrets;
 mod shop;
 mod spill;
+mod stage;
 mod sums;
 mod walkthrough;
