@@ -14,7 +14,7 @@ use psi_core::spec::{JobSpec, Shape, SideShape, ValueShape};
 use psi_node::net::{Frame, FrameReceiver};
 
 use crate::harness::people_table;
-use crate::hostile::{PEOPLE, Stage, Wire, blinded, code, own_lists};
+use crate::stage::{Asking, PEOPLE, Stage, Wire, blinded, code, own_lists};
 
 const QUERY: &str = "SELECT SUM(anna.people.age) FROM bert.people JOIN anna.people \
                      ON bert.people.name = anna.people.name";
@@ -88,7 +88,7 @@ type Frames = Vec<(ListId, Vec<u8>)>;
 #[track_caller]
 fn transfer_ends_in(expected: Code, after_points: bool, frames: impl FnOnce(&JobSpec) -> Frames) {
     let mut stage = stage();
-    let bert = stage.bert_asking(QUERY, shape());
+    let bert = stage.bert_asking(Asking::new(QUERY, shape()));
     let (lists, ended) = stage.runtime.block_on(async {
         let mut wire = bert.open().await;
         let spec = bert.open_job(&mut wire).await;

@@ -6,6 +6,7 @@
 )]
 
 mod aircraft;
+mod answering;
 mod answers;
 mod approvals;
 mod audit;
@@ -14,6 +15,7 @@ mod crash;
 mod examples;
 mod harness;
 mod hostile;
+mod hostile_sums;
 mod hostile_transfer;
 mod nycflights;
 mod plain;
@@ -26,5 +28,6 @@ mod revisions;
 mod secrets;
 mod shop;
 mod spill;
+mod stage;
 mod sums;
 mod walkthrough;

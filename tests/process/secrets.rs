@@ -15,9 +15,10 @@ use psi_core::messages::Control;
 use psi_node::identity::NodeKey;
 use psi_node::net::Frame;
 
+use crate::answering::answer_until_match;
 use crate::crash::files_below;
 use crate::harness::{COUNT, people};
-use crate::hostile::{Stage, answer_until_match, control};
+use crate::stage::{Stage, control};
 
 /// The file below `folder` in which a scalar stands for which `is_secret` holds, if there is one.
 /// Windows that are no canonical scalar are skipped, and so are those that are mostly zero, which

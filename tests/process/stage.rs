@@ -1,0 +1,356 @@
+//! A victim, an honest third, and a member that the test plays by hand over real QUIC: for
+//! [`crate::hostile`], [`crate::hostile_transfer`] and [`crate::hostile_sums`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use psi_core::Code;
+use psi_core::facts::{TableFacts, ValueFacts};
+use psi_core::identifier::IdentifierKind;
+use psi_core::kernel::Kernel as _;
+use psi_core::kernel::portable::Portable;
+use psi_core::list::{RecordCodec as _, Rice};
+use psi_core::messages::frame::{ListId, RowsHeader};
+use psi_core::messages::{Control, EntryMessage, Proposal};
+use psi_core::receipt::{Body, Charge, Entry, agreement_text, entry_hash, signing_text};
+use psi_core::seed::{JobSeed, Purpose};
+use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Recipients, Shape};
+use psi_node::identity::{NodeId, NodeKey};
+use psi_node::net::{
+    Endpoint, Frame, FrameReceiver, FrameSender, NetError, NetLimits, PeerConnection,
+};
+use serde_json::json;
+
+use crate::harness::{Node, World, free_address, people, people_csv, people_table, psi_node};
+
+pub(crate) const PEOPLE: u64 = 100;
+
+/// The world of one test: anna is the victim, bert's daemon never runs because the test plays him,
+/// carl is an honest third.
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    carl: Node,
+    pub(crate) runtime: tokio::runtime::Runtime,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        let table = people_table("text", PEOPLE, 1, "");
+        Self::with(&table, &people_csv(&people(0..100)))
+    }
+
+    /// With this table `people` at each of the three, over this file.
+    pub(crate) fn with(table: &str, csv: &str) -> Self {
+        let mut world = World::new(table, table);
+        let mut carl = Node::init(world.dir.path(), "carl", table);
+        for node in [&world.a, &world.b, &carl] {
+            node.write("people.csv", csv);
+        }
+        let file = world.dir.path().join("other.toml");
+        let file = file.to_str().unwrap();
+        let member = |node: &Node| format!("{}={}@{}", node.name, node.id(), node.address);
+        let (anna, third) = (member(&world.a), member(&carl));
+        let new = [
+            "collab", "new", "--name", "other", "--member", &anna, "--member", &third,
+        ];
+        psi_node(&[&new[..], &["-o", file]].concat()).expect(0);
+        for step in ["sign", "join"] {
+            for node in [&world.a, &carl] {
+                node.run(&["collab", step, file]).expect(0);
+            }
+        }
+        world.a.serve();
+        carl.serve();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        Self {
+            world,
+            carl,
+            runtime,
+        }
+    }
+
+    /// Anna answers carl as if nothing had happened.
+    #[track_caller]
+    pub(crate) fn anna_is_well(&mut self) {
+        assert!(self.world.a.is_running(), "{}", self.world.a.log());
+        let sql = "SELECT COUNT(*) FROM carl.people c JOIN anna.people a ON c.name = a.name";
+        let ran = self
+            .carl
+            .run(&["query", "--collab", "other", "--format", "json", sql]);
+        assert_eq!(ran.expect(0).json()["rows"], json!([[PEOPLE]]));
+        let log = self.world.a.log();
+        assert!(!log.contains("panicked"), "{log}");
+    }
+
+    pub(crate) fn victim(&self) -> NodeId {
+        self.world.a.id().parse().unwrap()
+    }
+
+    pub(crate) fn endpoint(&self, key: &Arc<NodeKey>, listen: &str) -> Endpoint {
+        let _runtime = self.runtime.enter();
+        let limits = NetLimits::with_peer_timeout(Duration::from_secs(20));
+        Endpoint::bind(listen.parse().unwrap(), key, Arc::new(|_| true), limits).unwrap()
+    }
+
+    pub(crate) fn bert(&self) -> Bert {
+        self.bert_asking(Asking::new(QUERY, Shape::count_rows()))
+    }
+
+    /// A bert who will propose this.
+    pub(crate) fn bert_asking(&self, asking: Asking) -> Bert {
+        let key = Arc::new(NodeKey::load(&self.world.b.dir.join("node.key")).unwrap());
+        let endpoint = self.endpoint(&key, &free_address());
+        let address = self.world.a.address.parse().unwrap();
+        let connecting = endpoint.connect(address, self.victim(), Duration::from_secs(20));
+        let conn = self.runtime.block_on(connecting).unwrap();
+        let file = self.world.collab_file();
+        let (collab, _) =
+            psi_node::collab::Collaboration::read(std::path::Path::new(&file)).unwrap();
+        Bert {
+            key,
+            conn,
+            collab_id: collab.id(),
+            revision: collab.revision_hash(),
+            victim: self.victim(),
+            asking,
+            _endpoint: endpoint,
+        }
+    }
+}
+
+/// What bert proposes, as an honest node would of the same table.
+pub(crate) struct Asking {
+    query: &'static str,
+    shape: Shape,
+    pub(crate) recipients: Recipients,
+    pub(crate) values: Vec<ValueFacts>,
+}
+
+impl Asking {
+    pub(crate) const fn new(query: &'static str, shape: Shape) -> Self {
+        Self {
+            query,
+            shape,
+            recipients: Recipients::Requester,
+            values: Vec::new(),
+        }
+    }
+}
+
+/// A member that speaks the protocol by hand.
+pub(crate) struct Bert {
+    key: Arc<NodeKey>,
+    conn: PeerConnection,
+    collab_id: [u8; 32],
+    revision: [u8; 32],
+    victim: NodeId,
+    asking: Asking,
+    _endpoint: Endpoint,
+}
+
+pub(crate) type Wire = (FrameSender, FrameReceiver);
+
+impl Bert {
+    pub(crate) async fn open(&self) -> Wire {
+        self.conn.open_stream().await.unwrap().split()
+    }
+
+    pub(crate) fn half(&self) -> Half {
+        let facts = TableFacts {
+            member: "bert".into(),
+            table: "people".into(),
+            key_columns: vec!["name".into()],
+            key_kinds: vec![IdentifierKind::Text],
+            key_unique: true,
+            identities: PEOPLE,
+            minimum: 1,
+            prefer_receiver: true,
+            owner_may_receive: self.asking.recipients == Recipients::Both,
+            result_to_both: true,
+            rows_bound: 1,
+            groups: Vec::new(),
+            values: self.asking.values.clone(),
+            privacy: None,
+        };
+        Half {
+            node_id: self.key.id().0,
+            nonce: [9; 32],
+            facts,
+        }
+    }
+
+    pub(crate) fn proposal(&self) -> Proposal {
+        Proposal {
+            version: PROTOCOL_VERSION,
+            collab_id: self.collab_id,
+            revision: self.revision,
+            query: self.asking.query.into(),
+            hidden: Vec::new(),
+            recipients: self.asking.recipients,
+            mode: AskedMode::Exact,
+            half: self.half(),
+        }
+    }
+
+    /// Proposes honestly and derives the specification from anna's answer.
+    async fn agree(&self, (send, receive): &mut Wire) -> (JobSpec, [[u8; 64]; 2]) {
+        send.control(&Control::Propose(self.proposal()))
+            .await
+            .unwrap();
+        let Control::Accept { half, signature } = control(receive).await.unwrap() else {
+            panic!("anna does not accept");
+        };
+        let agreement = Agreement {
+            collab_id: self.collab_id,
+            revision: self.revision,
+            query: self.asking.query.into(),
+            hidden: Vec::new(),
+            shape: self.asking.shape.clone(),
+            recipients: self.asking.recipients,
+            mode: AskedMode::Exact,
+            requester_may_receive: true,
+            responder_may_receive: true,
+        };
+        let spec = JobSpec::assemble(agreement, self.half(), half).unwrap();
+        let own = self.key.sign(&agreement_text(&spec.job_id()));
+        send.control(&Control::Agree { signature: own })
+            .await
+            .unwrap();
+        (spec, [own, signature])
+    }
+
+    /// Goes on honestly until the opened entry bears both signatures.
+    pub(crate) async fn open_job(&self, wire: &mut Wire) -> JobSpec {
+        let (spec, agreements) = self.agree(wire).await;
+        let (send, receive) = wire;
+        send.control(&commitment([3; 64])).await.unwrap();
+        let Control::Commitment {
+            commitment: theirs,
+            policy,
+            charge,
+        } = control(receive).await.unwrap()
+        else {
+            panic!("no commitment");
+        };
+        let commitments = [[3; 64], theirs];
+        let body = Body::Opened {
+            spec: spec.encode(),
+            agreements,
+            commitments,
+            policies: [[0; 64], policy],
+            charges: [Charge::default(), charge],
+        };
+        first_entry(
+            (send, receive),
+            &self.key,
+            self.victim,
+            self.collab_id,
+            body,
+        )
+        .await;
+        spec
+    }
+}
+
+/// What the impostor puts on the opened entry.
+pub(crate) fn commitment(commitment: [u8; 64]) -> Control {
+    Control::Commitment {
+        commitment,
+        policy: [0; 64],
+        charge: Charge::default(),
+    }
+}
+
+pub(crate) const QUERY: &str =
+    "SELECT COUNT(*) FROM bert.people JOIN anna.people ON bert.people.name = anna.people.name";
+
+pub(crate) async fn control(receive: &mut FrameReceiver) -> Result<Control, NetError> {
+    loop {
+        if let Frame::Control(message) = receive.next().await? {
+            return Ok(message);
+        }
+    }
+}
+
+/// The code with which anna ends the stream, whatever she sends before.
+pub(crate) async fn ending(receive: &mut FrameReceiver) -> Code {
+    loop {
+        match control(receive).await {
+            Ok(Control::Abort(code) | Control::Refuse { code, .. }) => return code,
+            Ok(_) => {}
+            Err(error) => return error.code(),
+        }
+    }
+}
+
+pub(crate) const fn blinded() -> RowsHeader {
+    RowsHeader {
+        list: ListId::Blinded,
+        match_index: 0,
+        part: 0,
+    }
+}
+
+/// The code of ascending records.
+pub(crate) fn code(width: usize, records: &[u8]) -> Vec<u8> {
+    let count = (records.len() / width) as u64;
+    let mut encoder = Rice.encoder(width, count).unwrap();
+    let mut bytes = Vec::new();
+    encoder.encode(records, &mut bytes).unwrap();
+    encoder.finish(&mut bytes).unwrap();
+    bytes
+}
+
+/// A valid key, ascending tags, and as many valid points as the reply has: no canary is among
+/// them.
+pub(crate) fn own_lists(spec: &JobSpec) -> ([u8; 32], Vec<u8>, Vec<u8>) {
+    let mut stream = JobSeed::new([6; 32]).stream(Purpose::Filler, 0, 0);
+    let scalars: Vec<_> = (0..=spec.receiver_size())
+        .map(|_| stream.scalar())
+        .collect();
+    let mut points = vec![[0; 32]; scalars.len()];
+    Portable.base_mul_encode(&scalars, &mut points);
+    let key = points.pop().unwrap();
+    points.sort_unstable();
+    let width = usize::from(spec.tag_bytes);
+    let tags = (0..u32::try_from(spec.sender_size).unwrap()).flat_map(|n| {
+        let mut tag = vec![0; width];
+        tag[width - 4..].copy_from_slice(&n.to_be_bytes());
+        tag
+    });
+    (key, tags.collect(), points.as_flattened().to_vec())
+}
+
+/// Puts the first entry on both logs, whichever side sequences.
+pub(crate) async fn first_entry(
+    (send, receive): (&mut FrameSender, &mut FrameReceiver),
+    key: &NodeKey,
+    peer: NodeId,
+    collab_id: [u8; 32],
+    body: Body,
+) {
+    let sign = |entry: &[u8]| key.sign(&signing_text(&entry_hash(entry)));
+    if key.id().0 < peer.0 {
+        let entry = Entry {
+            collab_id,
+            seq: 0,
+            previous: [0; 64],
+            body,
+        }
+        .encode();
+        let signatures = [Some(sign(&entry)), None];
+        send.control(&Control::Entry(EntryMessage { entry, signatures }))
+            .await
+            .unwrap();
+        let answer = control(receive).await.unwrap();
+        assert!(matches!(answer, Control::Countersign { .. }), "{answer:?}");
+    } else {
+        let Control::Entry(message) = control(receive).await.unwrap() else {
+            panic!("no entry")
+        };
+        let signature = sign(&message.entry);
+        send.control(&Control::Countersign { signature })
+            .await
+            .unwrap();
+    }
+}
