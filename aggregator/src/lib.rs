@@ -48,7 +48,8 @@ pub use report::{
 };
 
 pub use result::{
-    OpenedMatch, OpenedPart, ResultColumn, ResultError, ResultRow, ResultTable, ResultValue,
+    ColumnNoise, NoisyKind, NoisyNumber, OpenedMatch, OpenedPart, ResultColumn, ResultError,
+    ResultRow, ResultTable, ResultValue,
 };
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 mod cells;
 mod evaluate;
+mod noise;
 mod number;
 mod order;
 
@@ -14,6 +15,7 @@ use psi_core::facts::{GroupFacts, LabelKind};
 use psi_core::spec::{JobSpec, Party};
 
 pub use self::cells::{OpenedMatch, OpenedPart, receipt_cells};
+pub use self::noise::{ColumnNoise, NoisyKind, NoisyNumber};
 
 use self::cells::Cells;
 use crate::plan::{Measure, OutputPlan, Shown};

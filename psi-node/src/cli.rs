@@ -14,6 +14,7 @@ pub mod id;
 pub mod init;
 pub mod jobs;
 pub mod output;
+pub mod preview;
 pub mod progress;
 pub mod query;
 pub mod receipts;
@@ -60,6 +61,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Ask a question over both members' tables
     Query(query::QueryArgs),
+    /// See what a question would cost and how far its answer would stray, without asking it
+    Preview(preview::PreviewArgs),
     /// Show and cancel jobs
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
@@ -112,6 +115,7 @@ impl Command {
             Self::Check(args) => check::run(&args),
             Self::Serve(args) => serve::run(&args),
             Self::Query(args) => query::run(args),
+            Self::Preview(args) => preview::run(args),
             Self::Jobs(command) => jobs::run(command),
             Self::Approvals(command) => approvals::run(command),
             Self::Receipts(command) => receipts::run(command),
@@ -129,6 +133,7 @@ impl Command {
             Self::Query(args) => args.error_style(),
             Self::Collab(command) => ErrorStyle::of(command.format()),
             Self::Check(args) => ErrorStyle::of(Some(args.format)),
+            Self::Preview(args) => ErrorStyle::of(Some(args.format)),
             Self::Jobs(command) => ErrorStyle::of(command.format()),
             Self::Approvals(command) => ErrorStyle::of(command.format()),
             Self::Receipts(command) => ErrorStyle::of(command.format()),

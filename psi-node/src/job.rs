@@ -15,6 +15,8 @@ pub(crate) mod frozen;
 mod link;
 mod live;
 mod outbox;
+mod preview;
+pub mod privacy;
 mod refusal;
 pub mod registry;
 mod request;
@@ -37,13 +39,15 @@ pub use chain::ChainLocks;
 pub use charge::recover as recover_ledger;
 pub use failure::Failure;
 pub use live::LiveJobs;
+pub use preview::{PreviewDocument, preview};
+pub use privacy::Spend;
 pub use request::{JobOutcome, JobRequest, request};
 
 use self::chain::Chain;
 use self::link::Link;
 use self::registry::Registry;
 use self::settle::Settlement;
-use crate::collab::{Collaboration, Member, Mode};
+use crate::collab::{Collaboration, Member};
 use crate::config::NodeConfig;
 use crate::identity::{NodeId, NodeKey};
 use crate::lists::Lists;
@@ -104,23 +108,6 @@ impl JobContext {
                 remedy: "raise `identities_max` in node.toml if time and disk allow".into(),
             })),
         }
-    }
-
-    /// Refuses a mode that this version does not run.
-    fn check_mode(collab: &Collaboration) -> Result<(), Failure> {
-        if collab.mode() == Mode::Exact {
-            return Ok(());
-        }
-        Err(Failure::OwnRefusal(Refusal {
-            code: Code::Unavailable,
-            rule: format!("collaboration.{}.mode", collab.name()),
-            sentence: format!(
-                "`{}` is in mode `{}`, and this version runs jobs in mode `exact` alone",
-                collab.name(),
-                collab.mode()
-            ),
-            remedy: "both members can sign a revision that says `mode = \"exact\"`".into(),
-        }))
     }
 
     /// Loads and checks a table again if its files changed.

@@ -22,6 +22,7 @@ use super::types::{
 };
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::job::PreviewDocument;
 
 /// Bytes of one answer; a list of a thousand jobs with long queries stays below it.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -65,6 +66,14 @@ impl Client {
     /// As [`Self::new_job`]; also if the job is not running.
     pub async fn cancel(&self, id: &str) -> Result<JobRef, UserError> {
         self.call(Method::DELETE, &job_path(id)?, None::<&()>).await
+    }
+
+    /// Looks at a question without asking it.
+    ///
+    /// # Errors
+    /// As [`Self::new_job`]; also if the question would be refused.
+    pub async fn preview(&self, job: &NewJob) -> Result<PreviewDocument, UserError> {
+        self.call(Method::POST, "/v1/preview", Some(job)).await
     }
 
     /// The requests for approval, those that wait first.

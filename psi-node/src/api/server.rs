@@ -21,7 +21,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State as Injected};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use hyper::body::Frame;
 use serde::Serialize;
 use tokio::net::UnixListener;
@@ -85,6 +85,7 @@ fn router(ctx: Arc<JobContext>) -> Router {
         .route("/v1/node", get(node))
         .route("/v1/collaborations", get(collabs::list))
         .route("/v1/jobs", get(jobs).post(new_job))
+        .route("/v1/preview", post(preview))
         .route("/v1/jobs/{id}", get(job).delete(cancel))
         .route("/v1/jobs/{id}/events", get(events))
         .route("/v1/approvals", get(approvals::list))
@@ -238,21 +239,38 @@ fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Failed> {
     })
 }
 
-async fn new_job(
-    Injected(ctx): Context,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Failed> {
+/// The question in the body of a request.
+fn asked(body: Result<Bytes, BytesRejection>) -> Result<JobRequest, Failed> {
     let body = whole(body)?;
-    let NewJob {
-        collab,
-        sql,
-        recipients,
-    } = serde_json::from_slice(&body).map_err(|error| {
+    let job: NewJob = serde_json::from_slice(&body).map_err(|error| {
         bad(
             format!("the body is no job: {error}"),
             "send {\"collab\": \"…\", \"sql\": \"…\"}",
         )
     })?;
+    job.request()
+        .map_err(|error| Failed(StatusCode::BAD_REQUEST, error))
+}
+
+async fn preview(
+    Injected(ctx): Context,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failed> {
+    let request = asked(body)?;
+    tracing::info!(collab = request.collab, "preview requested");
+    let document = job::preview(&ctx, &request).await;
+    let document = document.map_err(|failure| {
+        let error = UserError::new(failure.exit(), failure.to_string(), failure.remedy());
+        Failed(StatusCode::CONFLICT, error)
+    })?;
+    Ok(json(StatusCode::OK, &document))
+}
+
+async fn new_job(
+    Injected(ctx): Context,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failed> {
+    let request = asked(body)?;
     let handle = ctx.registry.begin(JobRole::Requester).map_err(|error| {
         let remedy = "wait for one to end, cancel one, or raise `jobs_max`";
         let error = UserError::new(Exit::RefusedByPolicy, error.to_string(), remedy);
@@ -260,14 +278,9 @@ async fn new_job(
     })?;
     let id = handle.id.clone();
     let view = handle.view();
-    tracing::info!(job = id, collab, "job requested");
+    tracing::info!(job = id, collab = request.collab, "job requested");
     tokio::spawn(async move {
         // A task of its own, so that even a panic of the runner ends the job for its followers.
-        let request = JobRequest {
-            collab,
-            sql,
-            recipients: recipients.into(),
-        };
         let run = tokio::spawn(job::request(ctx, handle, request));
         let ended = match run.await {
             Ok(outcome) => Ended::new(outcome.exit, outcome.document),

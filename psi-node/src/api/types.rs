@@ -1,5 +1,6 @@
 //! The JSON of the local API. Field names are stable; fields may be added.
 
+use aggregator::budget::{delta_of, epsilon_of};
 use clap::ValueEnum;
 use psi_core::spec::Recipients;
 use serde::{Deserialize, Serialize};
@@ -7,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::job::registry::{Ended, Snapshot};
+use crate::job::{JobRequest, Spend};
 use crate::state::Approval;
 
-/// `POST /v1/jobs`: what an analyst asks for.
+/// `POST /v1/jobs` and `POST /v1/preview`: what an analyst asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewJob {
@@ -20,6 +22,41 @@ pub struct NewJob {
     /// Who is to get the result.
     #[serde(default)]
     pub recipients: ResultFor,
+    /// What the answer may cost, in mode `dp`: epsilon in decimal text such as `0.5`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<String>,
+    /// The same of delta, such as `1e-9`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<String>,
+}
+
+impl NewJob {
+    /// The same, for the job runner.
+    ///
+    /// # Errors
+    /// [`UserError`] if epsilon or delta is no amount.
+    pub fn request(self) -> Result<JobRequest, UserError> {
+        let amount = |text: Option<String>, of: fn(&str) -> Option<u64>, name: &str, such: &str| {
+            let wrong = |text: &str| {
+                UserError::bad_input(
+                    format!("`{text}` is no {name}"),
+                    format!("write a number above zero, such as {such}"),
+                )
+            };
+            text.map(|text| of(&text).ok_or_else(|| wrong(&text)))
+                .transpose()
+        };
+        let spend = Spend {
+            epsilon: amount(self.epsilon, epsilon_of, "epsilon", "0.5")?,
+            delta: amount(self.delta, delta_of, "delta", "1e-9")?,
+        };
+        Ok(JobRequest {
+            collab: self.collab,
+            sql: self.sql,
+            recipients: self.recipients.into(),
+            spend,
+        })
+    }
 }
 
 /// Who is to get a result.
