@@ -158,7 +158,7 @@ fn note(column: &mut ResultColumn, measure: &Measure, spec: &JobSpec) {
     if asked.sum && !facts.whole {
         column.decimals = column.decimals.max(Some(facts.decimals));
     }
-    column.clamped |= facts.clamped;
+    column.clamped |= facts.clamp.is_some();
 }
 
 /// All combinations of group indices, the last group counting fastest; one empty without groups.

@@ -161,6 +161,16 @@ codes! {
     TooManyCells = 21, "too_many_cells";
     /// A sum over the whole list could exceed 63 bits.
     SumTooLarge = 22, "sum_too_large";
+    /// With differential privacy: a registered size is derived from the table, not configured.
+    SizeNotConfigured = 27, "size_not_configured";
+    /// With differential privacy: a summed column has no clamp, or rows have no most per identity.
+    ClampRequired = 28, "clamp_required";
+    /// With differential privacy: a variance or standard deviation is asked for.
+    VarianceNotPrivate = 29, "variance_not_private";
+    /// With differential privacy: columns of both sides are aggregated in one query.
+    BothSidesNotPrivate = 30, "both_sides_not_private";
+    /// The epsilon or delta asked for is beyond what a side allows, or too small to be served.
+    EpsilonNotAllowed = 31, "epsilon_not_allowed";
     /// A message did not decode, was too long, or had bytes left over.
     MalformedMessage = 32, "malformed_message";
     /// A message came that the state of the job does not allow.

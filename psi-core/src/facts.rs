@@ -5,10 +5,12 @@
 //! depends on which rows a query selects. Both sides' facts stand in the [`crate::spec::JobSpec`].
 
 mod columns;
+mod privacy;
 
 use bincode::{Decode, Encode};
 
-pub use columns::{GroupFacts, LabelKind, ValueFacts};
+pub use columns::{Clamp, GroupFacts, LabelKind, ValueFacts};
+pub use privacy::PrivacyFacts;
 
 use crate::error::{Code, Error};
 use crate::identifier::IdentifierKind;
@@ -48,6 +50,8 @@ pub struct TableFacts {
     pub groups: Vec<GroupFacts>,
     /// The own aggregated expressions, in the order of the query.
     pub values: Vec<ValueFacts>,
+    /// What jobs with differential privacy rest on; absent in all others.
+    pub privacy: Option<PrivacyFacts>,
 }
 
 impl TableFacts {
@@ -55,7 +59,7 @@ impl TableFacts {
     ///
     /// # Errors
     /// [`Code::MalformedMessage`] if a name or list is empty or too long, the numbers of columns
-    /// and kinds differ, or the facts of a group or value contradict themselves;
+    /// and kinds differ, or the facts of a group, a value or privacy contradict themselves;
     /// [`Code::SizeNotServed`] if a size is zero or above [`limits::IDENTITIES_MAX`].
     pub fn validate(&self) -> Result<(), Error> {
         let names = [&self.member, &self.table]
@@ -92,6 +96,9 @@ impl TableFacts {
                 Code::MalformedMessage,
                 "a group column that is not constant under a unique key",
             ));
+        }
+        if let Some(privacy) = &self.privacy {
+            privacy.validate(self.rows_bound)?;
         }
         columns::validate(&self.groups, &self.values)
     }

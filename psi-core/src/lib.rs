@@ -13,6 +13,7 @@
 pub mod canary;
 pub mod digest;
 pub mod dp;
+pub mod dummy;
 pub mod error;
 pub mod facts;
 pub mod filler;

@@ -47,6 +47,8 @@ pub enum Purpose {
     ShareSalt,
     /// How many dummies of one part the Sender marks.
     DummyCount,
+    /// What the Sender puts in the place of the dummies of one part that it does not mark.
+    DummyPadding,
     /// The Receiver's noise of the count of one part that it reports.
     CountNoise,
     /// The own noise of the share of one part, component by component.
@@ -54,8 +56,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// The label that enters the derivation. Stable; free for later purposes are `dummies` and
-    /// `padding`.
+    /// The label that enters the derivation. Stable; free for a later purpose is `dummies`.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -69,6 +70,7 @@ impl Purpose {
             Self::Transfer => "transfer",
             Self::ShareSalt => "share-salt",
             Self::DummyCount => "dummy-count",
+            Self::DummyPadding => "padding",
             Self::CountNoise => "count-noise",
             Self::ShareNoise => "share-noise",
         }

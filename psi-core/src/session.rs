@@ -27,6 +27,7 @@
 mod exchange;
 mod held;
 mod incoming;
+mod noise;
 pub mod opened;
 mod opening;
 mod positions;

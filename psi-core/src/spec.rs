@@ -3,7 +3,9 @@
 //! Spec 03. A node never takes roles or sizes from its peer: it assembles the specification from
 //! the two halves with [`JobSpec::assemble`], and both arrive at the same bytes or at nothing.
 
+mod matches;
 mod payload;
+mod privacy;
 mod roles;
 mod shape;
 
@@ -14,9 +16,10 @@ use crate::error::{Code, Error};
 use crate::facts::TableFacts;
 use crate::limits;
 use crate::messages::codec;
-use crate::tag;
 
+pub use matches::{MatchSpec, PartSize};
 pub use payload::{Component, ComponentKind, Payload};
+pub use privacy::{AskedMode, Debit, DpTerms, JobUncertainty, Loss, Mode, NoiseTerms};
 pub use shape::{Shape, SideShape, ValueShape};
 
 use roles::Sides;
@@ -91,52 +94,12 @@ pub struct Agreement {
     pub shape: Shape,
     /// Who gets the result.
     pub recipients: Recipients,
+    /// The collaboration's mode; with differential privacy, what the requester asks to spend.
+    pub mode: AskedMode,
     /// Whether the collaboration lets the requester receive results.
     pub requester_may_receive: bool,
     /// Whether the collaboration lets the responder receive results.
     pub responder_may_receive: bool,
-}
-
-/// Sizes of one part of the Receiver's list (Spec 03 §5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct PartSize {
-    /// Registered identities of the part.
-    pub identities: u64,
-    /// Canaries mixed into it.
-    pub canaries: u64,
-}
-
-impl PartSize {
-    /// The part's size for `identities` registered identities.
-    #[must_use]
-    pub fn for_identities(identities: u64) -> Self {
-        let canaries = identities.clamp(limits::CANARIES_MIN, limits::CANARIES_MAX);
-        Self {
-            identities,
-            canaries,
-        }
-    }
-
-    /// Points that the Receiver sends for this part, `N1_g`.
-    #[must_use]
-    pub const fn points(&self) -> u64 {
-        self.identities + self.canaries
-    }
-}
-
-/// Roles, sizes and payload of one match.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct MatchSpec {
-    /// Which side is Receiver; the other is Sender.
-    pub receiver: Party,
-    /// The parts of the Receiver's list, one for each combination of its groups.
-    pub parts: Vec<PartSize>,
-    /// Tags that the Sender sends, `N2`.
-    pub sender_size: u64,
-    /// Bytes of one tag.
-    pub tag_bytes: u8,
-    /// What the Sender attaches to each position.
-    pub payload: Payload,
 }
 
 /// A complete job specification.
@@ -154,6 +117,8 @@ pub struct JobSpec {
     pub shape: Shape,
     /// See [`Agreement::recipients`].
     pub recipients: Recipients,
+    /// The mode, and all parameters of noise.
+    pub mode: Mode,
     /// The requester's half.
     pub requester: Half,
     /// The responder's half.
@@ -179,7 +144,9 @@ impl JobSpec {
     ///
     /// # Errors
     /// [`Error::PeerIncompatible`] with [`Code::KindsDiffer`], [`Code::KeyNotUnique`],
-    /// [`Code::GroupNotConstant`], [`Code::RecipientNotAllowed`] or [`Code::OwnerNotAllowed`];
+    /// [`Code::GroupNotConstant`], [`Code::RecipientNotAllowed`] or [`Code::OwnerNotAllowed`], and
+    /// with differential privacy [`Code::EpsilonNotAllowed`], [`Code::SizeNotConfigured`],
+    /// [`Code::BothSidesNotPrivate`], [`Code::VarianceNotPrivate`] or [`Code::ClampRequired`];
     /// [`Error::Beyond`] with [`Code::TooManyCells`], [`Code::SumTooLarge`] or
     /// [`Code::SizeNotServed`];
     /// [`Code::SpecMismatch`] if both halves are of one node or a half is about other columns;
@@ -201,7 +168,7 @@ impl JobSpec {
             requester: &requester.facts,
             responder: &responder.facts,
         };
-        let (first, second) = matches(&agreement, sides)?;
+        let (first, second, mode) = matches::derive(&agreement, sides)?;
         let minimum = requester.facts.minimum.max(responder.facts.minimum);
         Ok(Self {
             version: PROTOCOL_VERSION,
@@ -210,6 +177,7 @@ impl JobSpec {
             hidden: agreement.hidden,
             shape: agreement.shape,
             recipients: agreement.recipients,
+            mode,
             requester,
             responder,
             receiver: first.receiver,
@@ -265,6 +233,7 @@ impl JobSpec {
                 hidden: spec.hidden.clone(),
                 shape: spec.shape.clone(),
                 recipients: spec.recipients,
+                mode: spec.mode.asked(),
                 requester_may_receive: true,
                 responder_may_receive,
             };
@@ -321,62 +290,6 @@ fn check_query(agreement: &Agreement) -> Result<(), Error> {
         ));
     }
     Ok(())
-}
-
-/// The matches that follow from both sides' facts, if their rules allow them.
-fn matches(
-    agreement: &Agreement,
-    sides: Sides<'_>,
-) -> Result<(MatchSpec, Option<MatchSpec>), Error> {
-    if sides.requester.key_kinds != sides.responder.key_kinds {
-        return Err(Error::PeerIncompatible {
-            code: Code::KindsDiffer,
-            detail: "the identifier kinds of the join key",
-        });
-    }
-    roles::check_fan_out(agreement, sides)?;
-    let (first, second) = roles::receivers(agreement, sides)?;
-    let receivers: Vec<Party> = std::iter::once(first).chain(second).collect();
-    roles::check_permissions(agreement, sides, &receivers)?;
-    let first = match_of(agreement, sides, first)?;
-    let second = second.map(|receiver| match_of(agreement, sides, receiver));
-    Ok((first, second.transpose()?))
-}
-
-fn match_of(agreement: &Agreement, sides: Sides<'_>, receiver: Party) -> Result<MatchSpec, Error> {
-    let sender = receiver.other();
-    let (receiver_facts, sender_facts) = (sides.of(receiver), sides.of(sender));
-    let sender_size = sender_facts.identities;
-    let asked = agreement.shape.side(sender);
-    let payload = Payload::derive(&agreement.shape, asked, sender_facts, sender_size)?;
-    payload::check_cells(receiver_facts.group_count(), sender_size, &payload)?;
-    if !payload.components.is_empty() {
-        roles::check_owner(agreement, sides, sender)?;
-    }
-    let parts = part_sizes(receiver_facts);
-    let points = parts.iter().map(PartSize::points).sum();
-    let tag_bytes = u8::try_from(tag::tag_bytes(points, sender_size))
-        .map_err(|_| Error::ApiMisuse("a tag never exceeds 64 bytes"))?;
-    Ok(MatchSpec {
-        receiver,
-        parts,
-        sender_size,
-        tag_bytes,
-        payload,
-    })
-}
-
-/// One part for each combination of the Receiver's groups, the last group column counting
-/// fastest. A combination has no more identities than any of its groups, and than the list.
-fn part_sizes(receiver: &TableFacts) -> Vec<PartSize> {
-    let mut sizes = vec![receiver.identities];
-    for group in &receiver.groups {
-        sizes = sizes
-            .iter()
-            .flat_map(|size| group.identities.iter().map(|other| *size.min(other)))
-            .collect();
-    }
-    sizes.into_iter().map(PartSize::for_identities).collect()
 }
 
 #[cfg(test)]

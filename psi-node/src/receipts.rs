@@ -182,7 +182,7 @@ fn half(half: &Half) -> Value {
             json!({
                 "decimals": value.decimals,
                 "nullable": value.nullable,
-                "clamped": value.clamped,
+                "clamped": value.clamp.is_some(),
                 "sum_bound": value.sum_bound,
             })
         });

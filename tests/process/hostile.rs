@@ -17,7 +17,9 @@ use psi_core::messages::frame::{ListId, RowsHeader};
 use psi_core::messages::{Control, EntryMessage, Proposal, SettleState};
 use psi_core::receipt::{Body, Entry, agreement_text, entry_hash, signing_text};
 use psi_core::seed::{JobSeed, Purpose};
-use psi_core::spec::{Agreement, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients, Shape};
+use psi_core::spec::{
+    Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients, Shape,
+};
 use psi_node::identity::{NodeId, NodeKey};
 use psi_node::net::{
     ConnectError, Endpoint, Frame, FrameReceiver, FrameSender, NetError, NetLimits, PeerConnection,
@@ -156,6 +158,7 @@ impl Bert {
             rows_bound: 1,
             groups: Vec::new(),
             values: Vec::new(),
+            privacy: None,
         };
         Half {
             node_id: self.key.id().0,
@@ -171,6 +174,7 @@ impl Bert {
             query: self.query.into(),
             hidden: Vec::new(),
             recipients: Recipients::Requester,
+            mode: AskedMode::Exact,
             half: self.half(),
         }
     }
@@ -189,6 +193,7 @@ impl Bert {
             hidden: Vec::new(),
             shape: self.shape.clone(),
             recipients: Recipients::Requester,
+            mode: AskedMode::Exact,
             requester_may_receive: true,
             responder_may_receive: true,
         };
@@ -618,6 +623,7 @@ async fn answer_job(
         hidden: proposal.hidden,
         shape: Shape::count_rows(),
         recipients: Recipients::Requester,
+        mode: AskedMode::Exact,
         requester_may_receive: true,
         responder_may_receive: true,
     };

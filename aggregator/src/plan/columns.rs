@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use psi_core::Code;
-use psi_core::facts::{GroupFacts, ValueFacts};
+use psi_core::facts::{Clamp, GroupFacts, ValueFacts};
 use psi_core::spec::ValueShape;
 
 use super::output::{Asked, AskedValue};
@@ -107,7 +107,7 @@ impl<'a> Loaded<'a> {
                 whole: true,
                 decimals: 0,
                 nullable,
-                clamped: false,
+                clamp: None,
                 sum_bound: 1,
                 squares_bound: 1,
             };
@@ -136,7 +136,7 @@ impl<'a> Loaded<'a> {
             whole: program.whole,
             decimals: program.decimals,
             nullable,
-            clamped: clamp.is_some(),
+            clamp: clamp.map(|(low, high)| Clamp { low, high }),
             sum_bound: needed(shape.sum, bounds.sum)?,
             squares_bound: needed(shape.squares, bounds.squares)?,
         };

@@ -183,6 +183,7 @@ pub(super) fn plan(
         rows_bound,
         groups: columns.group_facts,
         values: columns.value_facts,
+        privacy: None,
     };
     let side = SidePlan {
         table: name.to_owned(),

@@ -178,7 +178,7 @@ fn block<'a>(
             identities = count;
         }
     }
-    if identities > size.identities.min(spec.sender_size) {
+    if identities > spec.matches_max(size) {
         return Err(broken("more identities than are registered"));
     }
     Ok(Some(Block {

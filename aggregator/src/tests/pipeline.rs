@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use psi_core::Code;
 use psi_core::progress::Silent;
-use psi_core::spec::{Agreement, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients};
+use psi_core::spec::{
+    Agreement, AskedMode, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients,
+};
 use psi_core::store::{MemoryStore, RecordList};
 
 use crate::error::QueryError;
@@ -41,6 +43,7 @@ pub(crate) async fn agree(asking: &Catalog, asked: &Catalog, sql: &str) -> Resul
         hidden: vec![[0; 64]; request.hidden.len()],
         shape: output.shape.clone(),
         recipients: Recipients::Requester,
+        mode: AskedMode::Exact,
         requester_may_receive: true,
         responder_may_receive: true,
     };

@@ -68,12 +68,38 @@ pub struct ValueFacts {
     pub decimals: u8,
     /// Whether the unfiltered table holds NULLs, so that rows that are none have to be counted.
     pub nullable: bool,
-    /// Whether one identity's sum within one group is clamped.
-    pub clamped: bool,
+    /// The bounds between which one identity's sum within one group is clamped, if it is.
+    pub clamp: Option<Clamp>,
     /// No identity's sum exceeds this amount, in units of the scale; at least 1.
     pub sum_bound: u64,
     /// No identity's sum of squares exceeds this amount; at least 1. 1 where none is asked for.
     pub squares_bound: u64,
+}
+
+/// Declared bounds of one identity's sum within one group, in units of the scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Clamp {
+    /// No sum is lower.
+    pub low: i64,
+    /// No sum is higher.
+    pub high: i64,
+}
+
+impl Clamp {
+    /// The largest amount between the bounds, and 1 at least: what one identity can add to a sum
+    /// or take from it.
+    #[must_use]
+    pub fn amount(&self) -> u64 {
+        self.low.unsigned_abs().max(self.high.unsigned_abs()).max(1)
+    }
+}
+
+impl ValueFacts {
+    /// Whether the clamp, if there is one, has two bounds in order that the bound of sums keeps.
+    fn clamp_holds(&self) -> bool {
+        self.clamp
+            .is_none_or(|clamp| clamp.low <= clamp.high && self.sum_bound <= clamp.amount())
+    }
 }
 
 /// Checks the bounds of one side's groups and values.
@@ -112,6 +138,9 @@ pub(super) fn validate(groups: &[GroupFacts], values: &[ValueFacts]) -> Result<(
             || value.decimals > limits::DECIMALS_MAX
         {
             return malformed("the bounds of an aggregated expression");
+        }
+        if !value.clamp_holds() {
+            return malformed("the clamp of an aggregated expression");
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use bincode::{Decode, Encode};
 
 use crate::error::Code;
-use crate::spec::{Half, JobId, Recipients};
+use crate::spec::{AskedMode, Half, JobId, Recipients};
 
 /// A control message.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -116,6 +116,8 @@ pub struct Proposal {
     pub hidden: Vec<[u8; 64]>,
     /// Who is to get the result.
     pub recipients: Recipients,
+    /// The mode of the collaboration, and what it asks to spend.
+    pub mode: AskedMode,
     /// Its half.
     pub half: Half,
 }

@@ -9,7 +9,7 @@ use super::{
 use crate::error::Code;
 use crate::facts::TableFacts;
 use crate::identifier::IdentifierKind;
-use crate::spec::{Agreement, Half, JobSpec, Recipients, Shape};
+use crate::spec::{Agreement, AskedMode, Half, JobSpec, Recipients, Shape};
 use crate::transcript::Transcripts;
 
 const COLLAB: [u8; 32] = [0xc0; 32];
@@ -63,6 +63,7 @@ fn spec_between(
             rows_bound: 1,
             groups: Vec::new(),
             values: Vec::new(),
+            privacy: None,
         },
     };
     let agreement = Agreement {
@@ -71,6 +72,7 @@ fn spec_between(
         hidden: Vec::new(),
         shape: Shape::count_rows(),
         recipients: Recipients::Both,
+        mode: AskedMode::Exact,
         requester_may_receive: true,
         responder_may_receive: true,
     };

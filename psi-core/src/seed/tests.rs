@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq as _;
 use super::{JobSeed, Purpose};
 use crate::group::SecretScalar;
 
-const PURPOSES: [Purpose; 10] = [
+const PURPOSES: [Purpose; 11] = [
     Purpose::BlindingScalar,
     Purpose::SenderScalar,
     Purpose::Canaries,
@@ -15,6 +15,7 @@ const PURPOSES: [Purpose; 10] = [
     Purpose::Transfer,
     Purpose::ShareSalt,
     Purpose::DummyCount,
+    Purpose::DummyPadding,
     Purpose::CountNoise,
     Purpose::ShareNoise,
 ];
@@ -31,7 +32,7 @@ fn first_bytes(seed: &JobSeed, purpose: Purpose, match_index: u8, part: u16) -> 
 
 /// Computed with independent implementations of HKDF-SHA512 and `ChaCha20`, from the documented
 /// labels. A change here changes every message of every job: never change one.
-const KNOWN: [(Purpose, u8, u16, &str); 14] = [
+const KNOWN: [(Purpose, u8, u16, &str); 15] = [
     (
         Purpose::BlindingScalar,
         0,
@@ -103,6 +104,12 @@ const KNOWN: [(Purpose, u8, u16, &str); 14] = [
         0,
         1,
         "445e070a39b5d0dd926eaf47e24825e38a3c871e973a88b54d04ee2d40330b16",
+    ),
+    (
+        Purpose::DummyPadding,
+        0,
+        1,
+        "fa79dc863dde98f134ee0ad546e8f6422571e21e3694c8dee9849ec26e1b4aa9",
     ),
     (
         Purpose::CountNoise,

@@ -4,10 +4,12 @@
 
 use zeroize::Zeroizing;
 
-use super::MatchSetup;
+use super::{MatchSetup, noise};
+use crate::error::Error;
 use crate::messages::PartCount;
 use crate::ot::Transferred;
 use crate::ot::share::{Role, Share};
+use crate::seed::JobSeed;
 use crate::spec::JobId;
 use crate::transcript::{Direction, Transcripts, combine};
 
@@ -41,7 +43,7 @@ impl Lists {
 pub(super) struct Held {
     pub(super) setup: MatchSetup,
     pub(super) role: Role,
-    /// As Receiver: the matches of each part.
+    /// As Receiver: the matched positions of each part, marked dummies among them.
     counts: Zeroizing<Vec<u64>>,
     /// The own share of the sums, if there is payload.
     pub(super) share: Option<Share>,
@@ -89,9 +91,16 @@ impl Held {
         self.counts.iter().sum()
     }
 
-    /// As Receiver: what recipients may know of each part (Spec 05 §6.2). A count below the minimum
-    /// is not among it, nor one that is nobody's output because the payload counts identities.
-    pub(super) fn part_counts(&self) -> Vec<PartCount> {
+    /// As Receiver: what recipients may know of each part (Spec 05 §6.2, Spec 12 §6). A count below
+    /// the minimum is not among it, nor one that is nobody's output because the payload counts
+    /// identities.
+    ///
+    /// # Errors
+    /// [`Error::ApiMisuse`] if the terms of noise are none that a specification has.
+    pub(super) fn part_counts(&self, seed: &JobSeed) -> Result<Vec<PartCount>, Error> {
+        if let Some(terms) = &self.setup.dp {
+            return noise::part_counts(&self.setup, terms, &self.counts, seed);
+        }
         let shown = |count: &u64| {
             let released = *count >= self.setup.minimum;
             let is_output = released && !self.setup.counts_identities;
@@ -100,7 +109,7 @@ impl Held {
                 count: if is_output { *count } else { 0 },
             }
         };
-        self.counts.iter().map(shown).collect()
+        Ok(self.counts.iter().map(shown).collect())
     }
 
     /// Whether the side that holds this receives the result, and whether the other one does.

@@ -1,6 +1,6 @@
 //! What recipients hold at the end of a job: the cells that are released, and nothing else.
 //!
-//! Spec 05 §6.1. Made by `session::opening`, handed to whoever evaluates the query's outputs. A
+//! Spec 05 §6.1, Spec 12 §6. Made by `session::opening`, handed to whoever evaluates the query's outputs. A
 //! cell below the minimum never leaves this module.
 
 use crate::messages::PartCount;
@@ -32,11 +32,11 @@ pub struct OpenedMatch {
 /// What is released of one part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenedPart {
-    /// The number of matches, read from match bits; 0 where the payload counts identities, because
+    /// The number of matches, read from match bits, with noise in mode `dp`; 0 where the payload counts identities, because
     /// the Sender has groups.
     pub count: u64,
     /// The sums of the payload's components over the matching positions, block by block. All zero
-    /// in a block with too few identities.
+    /// in a block with too few identities. With noise any of them may be below zero.
     pub components: Vec<i64>,
 }
 
@@ -72,7 +72,7 @@ impl Opened {
         let mut judged: Vec<Vec<Option<u64>>> = specs
             .iter()
             .zip(&matches)
-            .map(|(of, opened)| judge(of, opened, spec.minimum, &mut implausible))
+            .map(|(of, opened)| judge(spec, of, opened, &mut implausible))
             .collect();
         if let ([first, _], [known, swapped]) = (specs.as_slice(), judged.as_mut_slice()) {
             implausible |= !agree(known, swapped, first.parts.len());
@@ -98,42 +98,77 @@ fn dimensions(of: &MatchSpec) -> (usize, usize) {
 
 /// The identities of each block, part by part; `None` for those that are suppressed.
 fn judge(
+    spec: &JobSpec,
     of: &MatchSpec,
     opened: &OpenedMatch,
-    minimum: u64,
     implausible: &mut bool,
 ) -> Vec<Option<u64>> {
     let (groups, width) = dimensions(of);
     let mut all = Vec::new();
     for (size, part) in of.parts.iter().zip(&opened.parts) {
+        let range = Range::new(spec, of, of.matches_max(size));
         for group in 0..groups {
             let Some(part) = part else {
                 all.push(None);
                 continue;
             };
             let block = part.components.iter().skip(group * width).take(width);
-            let most = size.identities.min(of.sender_size);
-            let identities = identities(of, part.count, block).filter(|count| *count <= most);
+            let identities = range.identities(part.count, block);
             *implausible |= identities.is_none();
-            all.push(identities.filter(|count| *count >= minimum));
+            let identities = identities.and_then(|count| u64::try_from(count).ok());
+            all.push(identities.filter(|count| *count >= spec.minimum));
         }
     }
     all
 }
 
-/// The identities of a block; `None` if one of its counts is below zero.
-fn identities<'a>(of: &MatchSpec, count: u64, block: impl Iterator<Item = &'a i64>) -> Option<u64> {
-    let mut identities = count;
-    for (component, value) in of.payload.components.iter().zip(block) {
-        match component.kind {
-            ComponentKind::Sum(_) => {}
-            ComponentKind::Identities => identities = u64::try_from(*value).ok()?,
-            ComponentKind::Rows | ComponentKind::Count(_) | ComponentKind::Squares(_) => {
-                u64::try_from(*value).ok()?;
+/// What the numbers of a block can be in some table, with whatever noise was drawn.
+struct Range<'a> {
+    spec: &'a JobSpec,
+    of: &'a MatchSpec,
+    /// The most identities that match.
+    most: u64,
+}
+
+impl<'a> Range<'a> {
+    const fn new(spec: &'a JobSpec, of: &'a MatchSpec, most: u64) -> Self {
+        Self { spec, of, most }
+    }
+
+    /// The identities of a block; `None` if one of its counts is none that a table gives.
+    fn identities<'b>(&self, count: u64, block: impl Iterator<Item = &'b i64>) -> Option<i128> {
+        let receiver = self.of.receiver;
+        let reach = self.spec.dp().map_or(0, |terms| {
+            terms.count_reach(self.spec.recipients.include(receiver.other()))
+        });
+        let mut identities = within(count.into(), Some(self.most), reach)?;
+        for (number, (component, value)) in (0..).zip(self.of.payload.components.iter().zip(block))
+        {
+            let (value, noise) = (i128::from(*value), self.noise(number));
+            match component.kind {
+                ComponentKind::Sum(_) => {}
+                ComponentKind::Identities => identities = within(value, Some(self.most), noise)?,
+                ComponentKind::Rows | ComponentKind::Count(_) | ComponentKind::Squares(_) => {
+                    within(value, None, noise)?;
+                }
             }
         }
+        Some(identities)
     }
-    Some(identities)
+
+    /// How far all noise can move a component.
+    fn noise(&self, component: usize) -> u64 {
+        let terms = self.spec.dp();
+        let of = terms.and_then(|terms| terms.components.get(component));
+        of.map_or(0, |of| of.bound_of_all(self.spec.recipients))
+    }
+}
+
+/// The number, if it is from zero to `most` but for noise.
+fn within(number: i128, most: Option<u64>, noise: u64) -> Option<i128> {
+    let noise = i128::from(noise);
+    let most = most.map_or(i128::MAX, |most| i128::from(most) + noise);
+    (-noise..=most).contains(&number).then_some(number)
 }
 
 /// Suppresses the blocks on which two matches with swapped roles do not agree: block `b` of part

@@ -1,6 +1,6 @@
 //! The opening: what recipients are told of all matches of a job, and the commitment to it.
 //!
-//! Spec 05 §6 and Spec 11 §8. Called by [`super::Exchange`] once the last match is done on this
+//! Spec 05 §6, Spec 11 §8 and, for noise, Spec 12 §6. Called by [`super::Exchange`] once the last match is done on this
 //! side. Before the totals of two matches have agreed nothing is opened.
 //!
 //! ```text
@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use super::held::{Held, Lists};
 use super::opened::{Opened, OpenedMatch};
-use super::{Ended, MatchSetup};
+use super::{Ended, MatchSetup, noise};
 use crate::error::{Code, Error};
 use crate::messages::{Control, Opening as OpenedCount, Outcome, PartCount};
 use crate::ot::opening::{ExpectCommitment, ExpectOpening, ExpectShare, Sums};
@@ -155,7 +155,7 @@ impl Course {
         if held.role == Role::Sender {
             return Ok(self.awaiting(Awaits::Outcome(held.setup)));
         }
-        let counts = held.part_counts();
+        let counts = held.part_counts(&self.terms.seed)?;
         let salt = self.terms.salt();
         let matches = vec![OpenedMatch::new(&counts, 0, None)];
         let opened = Opened::new(&self.terms.spec, matches, salt);
@@ -180,7 +180,7 @@ impl Course {
             let counts = match held.role {
                 Role::Sender if is_recipient => return Ok(self.awaiting(Awaits::Counts(held))),
                 Role::Sender => Vec::new(),
-                Role::Receiver => held.part_counts(),
+                Role::Receiver => held.part_counts(&self.terms.seed)?,
             };
             if held.role == Role::Receiver && other_is_recipient {
                 send.push(Control::PartCounts {
@@ -213,6 +213,10 @@ impl Course {
             self.note(&view, None);
             return Ok(None);
         };
+        // A share that stays here needs none: nobody could see it.
+        if other_is_recipient {
+            noise::add_to(&mut share, &held.setup, &self.terms.seed)?;
+        }
         // What is suppressed as a whole part is opened by nobody.
         for (part, _) in (0..).zip(&view.counts).filter(|(_, count)| !count.released) {
             share.withhold(part);

@@ -1,7 +1,7 @@
 //! The Sender's list: a tag for each position, in ascending order, and the payload of the position.
 //!
-//! Spec 04 §1 step 2, Spec 05 §3, Spec 11 §1. Called by [`super::sender`]. Tag and payload go
-//! through one sort side by side; what is sent is the tags alone.
+//! Spec 04 §1 step 2, Spec 05 §3, Spec 11 §1, Spec 12 §5. Called by [`super::sender`]. Tag and
+//! payload go through one sort side by side; what is sent is the tags alone.
 //!
 //! Cost: N2 multiplications, one sort of N2 records, and with payload one pass that writes tags and
 //! payload anew.
@@ -13,7 +13,8 @@ use super::{BATCH_RECORDS, Tools};
 use crate::error::Error;
 use crate::filler;
 use crate::group::SecretScalar;
-use crate::seed::SeedStream;
+use crate::progress::Stage;
+use crate::seed::{JobSeed, Purpose};
 use crate::store::{Cursor, RecordList, RecordWriter};
 use crate::tag;
 
@@ -29,7 +30,8 @@ pub(super) struct Positions {
     pub(super) payload: Option<Box<dyn RecordList>>,
 }
 
-/// Makes positions of the own identities, and filler up to the registered number.
+/// Makes positions of the own identities, filler up to the registered number, and, of as many
+/// dummies as each part has, the secret number that is marked, with padding in place of the others.
 ///
 /// `identities` are digests with their payload, ascending.
 ///
@@ -39,10 +41,11 @@ pub(super) struct Positions {
 pub(super) fn make(
     setup: &MatchSetup,
     identities: &dyn RecordList,
-    filler: &mut SeedStream,
+    seed: &JobSeed,
     scalar: &SecretScalar,
     tools: &Tools,
 ) -> Result<Positions, Error> {
+    let mut filler = seed.stream(Purpose::Filler, setup.match_index, 0);
     let payload_bytes = setup.payload_bytes();
     let width = setup.tag_bytes + payload_bytes;
     let mut joined = Joined::new(setup);
@@ -50,11 +53,15 @@ pub(super) fn make(
     let list = OwnList {
         records: identities,
         payload_bytes,
-        size: setup.sender_size,
+        size: setup.sender_identities,
         progress: (0, setup.sender_size),
     };
-    setup.multiply_own_list(&list, filler, scalar, tools, |points, payload| {
+    setup.multiply_own_list(&list, &mut filler, scalar, tools, |points, payload| {
         Ok(writer.push(joined.records(points, payload))?)
+    })?;
+    tag_dummies(setup, seed, scalar, tools, |points| {
+        let zeros = vec![0; points.len() * payload_bytes];
+        Ok(writer.push(joined.records(points, &zeros))?)
     })?;
     let mut positions = finish(setup, writer, tools)?;
     let zeros = vec![0; payload_bytes];
@@ -66,7 +73,7 @@ pub(super) fn make(
         let mut again = tools.store.unsorted(width)?;
         copy(&positions, again.as_mut())?;
         for _ in 0..missing {
-            let digests = filler::redraw(filler, 1);
+            let digests = filler::redraw(&mut filler, 1);
             let points = setup.multiply(&digests, scalar, tools);
             again.push(joined.records(&points, &zeros))?;
         }
@@ -77,6 +84,38 @@ pub(super) fn make(
     } else {
         Err(Error::ApiMisuse("tags keep colliding"))
     }
+}
+
+/// Feeds the points of marked dummies and of padding to `sink`, as many for each part as it has
+/// dummies.
+fn tag_dummies(
+    setup: &MatchSetup,
+    seed: &JobSeed,
+    scalar: &SecretScalar,
+    tools: &Tools,
+    mut sink: impl FnMut(&[[u8; 32]]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let Some(terms) = &setup.dp else {
+        return Ok(());
+    };
+    let noise = terms.count_noise()?;
+    let (index, mut done) = (setup.match_index, setup.sender_identities);
+    for (part, _) in (0..).zip(&setup.parts) {
+        let marked = noise.sample(&mut seed.stream(Purpose::DummyCount, index, part));
+        let mut padding = seed.stream(Purpose::DummyPadding, index, part);
+        setup.multiply_dummies(
+            part,
+            scalar,
+            tools,
+            |dummies, numbers| dummies.marked(numbers, &marked, &mut padding),
+            |points| {
+                sink(points)?;
+                done += points.len() as u64;
+                tools.progress.report(Stage::Blind, done, setup.sender_size)
+            },
+        )?;
+    }
+    Ok(())
 }
 
 /// Puts tag and payload beside each other, so that they are sorted together.

@@ -7,14 +7,15 @@
 //! Cost: `2 * N1` multiplications, one sort of `N1` points, one of `N1` tags; with payload one bit
 //! of memory per part and position.
 
-use std::sync::Arc;
+mod blinding;
 
 use zeroize::Zeroizing;
 
+pub use blinding::{Blinded, blind};
+
 use super::held::{Held, Lists};
 use super::incoming::{Accepted, Incoming};
-use super::setup::OwnList;
-use super::{Awaiting, MatchSetup, SharedList, Tools, list_transcript};
+use super::{Awaiting, MatchSetup, Tools};
 use crate::canary::{Canaries, CanaryCheck};
 use crate::error::{Code, Error};
 use crate::group::{Element, SecretScalar};
@@ -23,7 +24,6 @@ use crate::matching;
 use crate::messages::frame::{ListId, RowsHeader};
 use crate::ot::choices::Choices;
 use crate::progress::Stage;
-use crate::seed::{JobSeed, Purpose};
 use crate::spec::PartSize;
 use crate::store::{RecordList, RecordWriter};
 use crate::tag;
@@ -31,107 +31,6 @@ use crate::transcript::ListTranscript;
 
 /// Bytes of the number of a part, which stands behind a tag where there are several.
 const PART_BYTES: usize = 2;
-
-/// The Receiver's first step.
-pub struct Blinded {
-    /// Kept: what comes next.
-    pub state: ExpectSenderKey,
-    /// Sent: the lists `A_g`, one for each part, `N1_g` points in ascending order.
-    pub messages: Vec<SharedList>,
-}
-
-/// Blinds the own lists: `A_g = sort(a_g*H(x) u filler u canaries r_i*G)`, each part under a scalar
-/// of its own.
-///
-/// `parts` are the distinct digests of the own rows that pass the filter, ascending, one list for
-/// each part of the specification.
-///
-/// # Errors
-/// [`Error::Limit`] if there are more identities than registered; [`Error::ApiMisuse`] if there are
-/// more or fewer lists than parts; errors of the store; [`Error::Cancelled`].
-pub fn blind(
-    setup: MatchSetup,
-    seed: &JobSeed,
-    parts: &[SharedList],
-    tools: Tools,
-) -> Result<Blinded, Error> {
-    if parts.len() != setup.parts.len() {
-        return Err(Error::ApiMisuse("one list for each part"));
-    }
-    let index = setup.match_index;
-    let mut blinding = Blinding {
-        setup: &setup,
-        seed,
-        tools: &tools,
-        done: 0,
-    };
-    let (mut scalars, mut canaries) = (Vec::new(), Vec::new());
-    let (mut messages, mut sent) = (Vec::<SharedList>::new(), Vec::new());
-    for ((part, size), list) in (0..).zip(&setup.parts).zip(parts) {
-        let scalar = seed.stream(Purpose::BlindingScalar, index, part).scalar();
-        let mixed_in = Canaries::draw(
-            &mut seed.stream(Purpose::Canaries, index, part),
-            size.canaries,
-            tools.kernel.as_ref(),
-        );
-        let message = blinding.part(part, *size, list.as_ref(), (&scalar, &mixed_in))?;
-        let message: SharedList = Arc::from(message);
-        sent.push(list_transcript(
-            ListId::Blinded,
-            (index, part),
-            message.as_ref(),
-        )?);
-        scalars.push(scalar);
-        canaries.push(mixed_in);
-        messages.push(message);
-    }
-    let keep = Keep {
-        setup,
-        scalars,
-        tools,
-        sent,
-    };
-    Ok(Blinded {
-        state: ExpectSenderKey { keep, canaries },
-        messages,
-    })
-}
-
-/// Blinds one part after the other.
-struct Blinding<'a> {
-    setup: &'a MatchSetup,
-    seed: &'a JobSeed,
-    tools: &'a Tools,
-    /// Identities and filler of the parts before.
-    done: u64,
-}
-
-impl Blinding<'_> {
-    fn part(
-        &mut self,
-        part: u16,
-        size: PartSize,
-        identities: &dyn RecordList,
-        (scalar, canaries): (&SecretScalar, &Canaries),
-    ) -> Result<Box<dyn RecordList>, Error> {
-        let (setup, tools) = (self.setup, self.tools);
-        let mut writer = tools.store.unsorted(32)?;
-        writer.push(canaries.points().as_flattened())?;
-        let mut filler = self.seed.stream(Purpose::Filler, setup.match_index, part);
-        let total = setup.parts.iter().map(|size| size.identities).sum();
-        let list = OwnList {
-            records: identities,
-            payload_bytes: 0,
-            size: size.identities,
-            progress: (self.done, total),
-        };
-        setup.multiply_own_list(&list, &mut filler, scalar, tools, |points, _| {
-            Ok(writer.push(points.as_flattened())?)
-        })?;
-        self.done += size.identities;
-        Ok(writer.finish()?)
-    }
-}
 
 /// What the Receiver carries from state to state.
 struct Keep {

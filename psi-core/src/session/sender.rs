@@ -33,7 +33,8 @@ pub struct Encrypted {
     pub message: SharedList,
 }
 
-/// Computes the own tags: `sort(H2(b*H(y)) u filler)`, and puts the payload into their order.
+/// Computes the own tags: `sort(H2(b*H(y)) u filler u marked dummies)`, and puts the payload into
+/// their order.
 ///
 /// `identities` are the distinct digests of the own rows that pass the filter, ascending, each
 /// followed by its payload: eight bytes for each component, a signed big-endian number.
@@ -54,9 +55,7 @@ pub fn encrypt(
         .kernel
         .base_mul_encode(std::slice::from_ref(&scalar), &mut key);
     let [key] = key;
-    let mut filler = seed.stream(Purpose::Filler, index, 0);
-    let Positions { tags, payload } =
-        positions::make(&setup, identities, &mut filler, &scalar, &tools)?;
+    let Positions { tags, payload } = positions::make(&setup, identities, seed, &scalar, &tools)?;
     let message: SharedList = Arc::from(tags);
     let mut key_transcript = ListTranscript::new(ListId::SenderKey, index, 0, 32, 1);
     key_transcript.update(&key);

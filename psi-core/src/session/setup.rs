@@ -3,6 +3,8 @@
 use zeroize::Zeroizing;
 
 use super::{BATCH_RECORDS, Tools};
+use crate::digest::Digest;
+use crate::dummy::{DUMMY_TAG, Dummies};
 use crate::error::Error;
 use crate::filler::Padded;
 use crate::group::SecretScalar;
@@ -12,7 +14,7 @@ use crate::messages::frame::{ListId, RowsHeader};
 use crate::ot::TransferSetup;
 use crate::progress::Stage;
 use crate::seed::SeedStream;
-use crate::spec::{ComponentKind, JobId, JobSpec, PartSize};
+use crate::spec::{ComponentKind, DpTerms, JobId, JobSpec, PartSize};
 use crate::store::RecordList;
 
 /// What both roles need to know about one match.
@@ -26,6 +28,8 @@ pub struct MatchSetup {
     pub parts: Vec<PartSize>,
     /// Tags that the Sender sends.
     pub sender_size: u64,
+    /// Registered identities among them; the others stand for dummies.
+    pub sender_identities: u64,
     /// Bytes of one tag.
     pub tag_bytes: usize,
     /// Payload numbers at one of the Sender's positions; 0 if everything is read from match bits.
@@ -33,8 +37,10 @@ pub struct MatchSetup {
     /// Whether the payload counts the identities of the Sender's groups, so that a part's matches
     /// are nobody's output.
     pub counts_identities: bool,
-    /// Fewest distinct identities on which a result, or a list, may rest.
+    /// Fewest distinct identities on which a result, or in exact mode a list, may rest.
     pub minimum: u64,
+    /// The parameters of noise; none in exact mode.
+    pub dp: Option<DpTerms>,
     /// Whether the Receiver's side receives the result.
     pub receiver_is_recipient: bool,
     /// Whether the Sender's side receives the result.
@@ -75,11 +81,13 @@ impl MatchSetup {
             match_index,
             parts: of.parts.clone(),
             sender_size: of.sender_size,
+            sender_identities: of.sender_identities(),
             tag_bytes: usize::from(of.tag_bytes),
             components: components
                 .map_err(|_| Error::ApiMisuse("components that no specification has"))?,
             counts_identities: of.payload.find(ComponentKind::Identities).is_some(),
             minimum: spec.minimum,
+            dp: spec.dp().cloned(),
             receiver_is_recipient: spec.recipients.include(of.receiver),
             sender_is_recipient: spec.recipients.include(of.receiver.other()),
             domain_tag: domain_tag(&spec.requester.facts.key_kinds),
@@ -123,8 +131,8 @@ impl MatchSetup {
     /// Feeds `encode(k * H(x))`, and the payload, to `sink` for every identity and for as much
     /// filler as the list's size asks for, in one sequence that does not tell them apart.
     ///
-    /// A list with fewer real identities than the minimum is replaced by filler as a whole (Spec
-    /// 05 §7).
+    /// In exact mode a list with fewer real identities than the minimum is replaced by filler as a
+    /// whole (Spec 05 §7).
     ///
     /// # Errors
     /// [`Error::Limit`] if there are more identities than registered; errors of the store and of
@@ -145,7 +153,9 @@ impl MatchSetup {
                 limit: list.size,
             });
         }
-        let real = (identities.len() >= self.minimum).then_some(identities);
+        // With noise nothing depends on the size of a list (Spec 12 §6).
+        let is_small = self.dp.is_none() && identities.len() < self.minimum;
+        let real = (!is_small).then_some(identities);
         let (store, bytes) = (tools.store.as_ref(), list.payload_bytes);
         let padded = Padded::with_payload(real, bytes, list.size, filler, store)?;
         let mut reader = padded.reader()?;
@@ -176,11 +186,55 @@ impl MatchSetup {
         k: &SecretScalar,
         tools: &Tools,
     ) -> Vec<[u8; 32]> {
-        let mut points = vec![[0; 32]; digests.len()];
-        let kernel = tools.kernel.as_ref();
-        batch::hash_mul_encode(kernel, &self.domain_tag, digests, k, &mut points);
-        points
+        multiply_under(&self.domain_tag, digests, k, tools)
     }
+
+    /// Feeds `encode(k * H(digest))` to `sink` for as many digests as a part has dummies; `digests`
+    /// makes those with the given numbers.
+    ///
+    /// # Errors
+    /// Those of `sink`; [`Error::ApiMisuse`] if there is no such part.
+    pub(super) fn multiply_dummies(
+        &self,
+        part: u16,
+        k: &SecretScalar,
+        tools: &Tools,
+        mut digests: impl FnMut(&Dummies<'_>, std::ops::Range<u64>) -> Zeroizing<Vec<Digest>>,
+        mut sink: impl FnMut(&[[u8; 32]]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let size = self.parts.get(usize::from(part));
+        let count = size.map(|size| size.dummies);
+        let count = count.ok_or(Error::ApiMisuse("a part that the match does not have"))?;
+        let dummies = Dummies {
+            job_id: &self.job_id,
+            match_index: self.match_index,
+            part,
+        };
+        let mut next = 0;
+        while next < count {
+            let end = count.min(next + BATCH_RECORDS as u64);
+            sink(&multiply_under(
+                DUMMY_TAG,
+                &digests(&dummies, next..end),
+                k,
+                tools,
+            ))?;
+            next = end;
+        }
+        Ok(())
+    }
+}
+
+/// `encode(k * H(digest))` for each digest, hashed under `domain_tag`.
+fn multiply_under(
+    domain_tag: &[u8],
+    digests: &[[u8; 32]],
+    k: &SecretScalar,
+    tools: &Tools,
+) -> Vec<[u8; 32]> {
+    let mut points = vec![[0; 32]; digests.len()];
+    batch::hash_mul_encode(tools.kernel.as_ref(), domain_tag, digests, k, &mut points);
+    points
 }
 
 /// Digests of a list, and their payload.

@@ -3,6 +3,7 @@
 mod answers;
 mod barrier;
 mod collisions;
+mod dp;
 mod equal_work;
 mod hostile;
 mod kernels;
@@ -28,7 +29,7 @@ use crate::list::{RecordCodec as _, Rice};
 use crate::messages::frame::{ListId, RowsHeader};
 use crate::progress::Silent;
 use crate::receipt::Cell;
-use crate::spec::{Agreement, Half, JobSpec, Party, Recipients, Shape};
+use crate::spec::{Agreement, AskedMode, Half, JobSpec, Party, Recipients, Shape};
 use crate::store::{MemoryStore, RecordStore as _};
 
 /// One side of a match: who it holds, and what it declared.
@@ -67,6 +68,7 @@ impl Side {
             rows_bound: 1,
             groups: Vec::new(),
             values: Vec::new(),
+            privacy: None,
         };
         Half {
             node_id: [u8::try_from(member.len()).unwrap(); 32],
@@ -95,6 +97,7 @@ fn spec_of(requester: &Side, responder: &Side, recipients: Recipients) -> JobSpe
         hidden: Vec::new(),
         shape: Shape::count_identities(),
         recipients,
+        mode: AskedMode::Exact,
         requester_may_receive: true,
         responder_may_receive: true,
     };

@@ -5,10 +5,12 @@
 
 use bincode::{Decode, Encode};
 
+use super::Party;
 use super::shape::{Shape, SideShape};
 use crate::error::{Code, Error};
 use crate::facts::TableFacts;
 use crate::limits;
+use crate::ot::bounds::{ComponentBound, check_components};
 
 /// The components at every position of the Sender.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -59,31 +61,15 @@ impl Payload {
             .position(|component| component.kind == kind)
     }
 
-    /// The payload of a Sender, with every bound checked against its list of `sender_size`.
-    pub(super) fn derive(
-        shape: &Shape,
-        side: &SideShape,
-        sender: &TableFacts,
-        sender_size: u64,
-    ) -> Result<Self, Error> {
-        let components = components(shape, side, sender);
+    /// The payload of a Sender.
+    pub(super) fn derive(shape: &Shape, party: Party, sender: &TableFacts) -> Self {
+        let components = components(shape, shape.side(party), sender);
         let groups = if components.is_empty() {
             1
         } else {
             sender.group_count()
         };
-        for component in &components {
-            let total = sender_size.saturating_mul(component.bound);
-            if total > i64::MAX as u64 {
-                return Err(Error::Beyond {
-                    code: Code::SumTooLarge,
-                    what: "a sum over the whole list",
-                    value: total,
-                    limit: i64::MAX as u64,
-                });
-            }
-        }
-        Ok(Self { groups, components })
+        Self { groups, components }
     }
 }
 
@@ -119,46 +105,70 @@ fn components(shape: &Shape, side: &SideShape, sender: &TableFacts) -> Vec<Compo
     components
 }
 
-/// Checks that a match opens no more numbers, and transfers no more rows, than are served.
-pub(super) fn check_cells(parts: u64, sender_size: u64, payload: &Payload) -> Result<(), Error> {
+/// Checks that no sum over a list of `sender_size` positions can leave 63 bits, with noise of at most
+/// `noise` on each number of a component (Spec 11 §9).
+pub(super) fn check_sums(
+    sender_size: u64,
+    payload: &Payload,
+    noise: impl Fn(usize) -> u64,
+) -> Result<(), Error> {
+    let bounds = payload.components.iter().enumerate();
+    let bounds = bounds.map(|(number, component)| ComponentBound {
+        per_identity: component.bound,
+        noise: noise(number),
+    });
+    let bounds: Vec<ComponentBound> = bounds.collect();
+    check_components(sender_size, &bounds).map_err(|overflow| Error::Beyond {
+        code: Code::SumTooLarge,
+        what: "a sum over the whole list, with its noise",
+        value: u64::try_from(overflow.reach).unwrap_or(u64::MAX),
+        limit: i64::MAX as u64,
+    })
+}
+
+/// Checks that a match opens no more numbers than are served.
+pub(super) fn check_cells(parts: u64, payload: &Payload) -> Result<(), Error> {
     let width = payload.width();
-    // Without payload there is no transfer.
-    let rows = if width == 0 { 0 } else { sender_size };
-    let cells = Code::TooManyCells;
-    for (code, what, value, limit) in [
+    for (what, value, limit) in [
+        ("parts of the Receiver's list", parts, limits::PARTS_MAX),
         (
-            cells,
-            "parts of the Receiver's list",
-            parts,
-            limits::PARTS_MAX,
-        ),
-        (
-            cells,
             "payload components at one position",
             width,
             limits::COMPONENTS_MAX,
         ),
         (
-            cells,
             "parts times payload components",
             parts.saturating_mul(width),
             limits::CELLS_MAX,
         ),
-        (
-            Code::SizeNotServed,
-            "parts times the Sender's identities, where sums are transferred",
-            parts.saturating_mul(rows),
-            limits::TRANSFER_ROWS_MAX,
-        ),
     ] {
-        if value > limit {
-            return Err(Error::Beyond {
-                code,
-                what,
-                value,
-                limit,
-            });
-        }
+        check_limit(Code::TooManyCells, what, value, limit)?;
+    }
+    Ok(())
+}
+
+/// Checks that a match transfers no more rows than are served. Without payload there is no
+/// transfer.
+pub(super) fn check_rows(parts: u64, sender_size: u64, payload: &Payload) -> Result<(), Error> {
+    if payload.components.is_empty() {
+        return Ok(());
+    }
+    check_limit(
+        Code::SizeNotServed,
+        "parts times the Sender's positions, where sums are transferred",
+        parts.saturating_mul(sender_size),
+        limits::TRANSFER_ROWS_MAX,
+    )
+}
+
+const fn check_limit(code: Code, what: &'static str, value: u64, limit: u64) -> Result<(), Error> {
+    if value > limit {
+        return Err(Error::Beyond {
+            code,
+            what,
+            value,
+            limit,
+        });
     }
     Ok(())
 }

@@ -2,8 +2,9 @@
 
 mod aggregates;
 mod bytes;
+mod privacy;
 
-use super::{Agreement, Half, JobSpec, PartSize, Party, Recipients, Shape};
+use super::{Agreement, AskedMode, Half, JobSpec, Mode, PartSize, Party, Recipients, Shape};
 use crate::error::{Code, Error};
 use crate::facts::TableFacts;
 use crate::identifier::IdentifierKind;
@@ -18,6 +19,7 @@ fn agreement() -> Agreement {
         hidden: vec![[2; 64]],
         shape: Shape::count_rows(),
         recipients: Recipients::Both,
+        mode: AskedMode::Exact,
         requester_may_receive: true,
         responder_may_receive: true,
     }
@@ -41,6 +43,7 @@ fn half(node: u8, identities: u64) -> Half {
             rows_bound: 1,
             groups: Vec::new(),
             values: Vec::new(),
+            privacy: None,
         },
     }
 }
@@ -144,7 +147,8 @@ fn canaries_are_as_many_as_identities_within_their_bounds() {
             part,
             PartSize {
                 identities,
-                canaries
+                canaries,
+                dummies: 0
             }
         );
         assert_eq!(part.points(), identities + canaries);
@@ -159,7 +163,8 @@ fn sizes_come_from_the_role_not_from_who_asks() {
             spec.parts,
             [PartSize {
                 identities: 200,
-                canaries: 200
+                canaries: 200,
+                dummies: 0
             }]
         );
         assert_eq!(spec.receiver_size(), 400);
@@ -361,7 +366,8 @@ fn largest() -> JobSpec {
         half.facts.minimum = limits::IDENTITIES_MAX;
         half.facts.owner_may_receive = true;
         half.facts.groups = aggregates::largest_groups();
-        half.facts.values = vec![aggregates::value(); limits::VALUES_MAX];
+        half.facts.values = vec![privacy::clamped(); limits::VALUES_MAX];
+        half.facts.privacy = Some(privacy::facts());
         half
     };
     let mut shape = Shape::count_rows();
@@ -389,6 +395,7 @@ fn largest() -> JobSpec {
     };
     second.payload.components = vec![component; 3 * limits::VALUES_MAX + 2];
     spec.payload = second.payload.clone();
+    spec.mode = Mode::Dp(privacy::largest_terms(spec.payload.components.len()));
     spec.second = Some(second);
     spec
 }
@@ -422,6 +429,7 @@ fn the_largest_specification_fits_every_message_and_entry() {
         query: spec.query.clone(),
         hidden: spec.hidden.clone(),
         recipients: spec.recipients,
+        mode: spec.mode.asked(),
         half: spec.requester,
     });
     let bytes = codec::encode(&proposal);

@@ -7,7 +7,7 @@ use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
 use psi_core::receipt::{agreement_text, signature_holds};
 use psi_core::seed::{JobSeed, Purpose};
-use psi_core::spec::{Agreement, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
+use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
 
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
@@ -265,6 +265,7 @@ async fn agree(
         query: plan.canonical.clone(),
         hidden: hidden.clone(),
         recipients,
+        mode: AskedMode::Exact,
         half: half.clone(),
     };
     link.send(&Control::Propose(proposal)).await?;
@@ -332,6 +333,7 @@ pub(super) fn agreement(
         hidden,
         shape: output.shape.clone(),
         recipients,
+        mode: AskedMode::Exact,
         requester_may_receive: may_receive(collab.member_by_id(requester)),
         responder_may_receive: may_receive(collab.peer_of(requester)),
     }

@@ -6,7 +6,7 @@ use aggregator::{Refusal, ResponsePlan};
 use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
 use psi_core::receipt::{agreement_text, signature_holds};
-use psi_core::spec::{Half, JobSpec, PROTOCOL_VERSION, Party};
+use psi_core::spec::{AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party};
 
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
@@ -177,6 +177,12 @@ async fn agree(
     let plan = plan(ctx, conn, collab, &proposal, link).await?;
     let (table, key_columns) = (&plan.peer_table, &plan.peer_key_columns);
     check_half(&proposal.half, conn.peer, collab, table, key_columns)?;
+    if proposal.mode != AskedMode::Exact {
+        return Err(violation(
+            Code::SpecMismatch,
+            "a mode that the collaboration does not have",
+        ));
+    }
     let seed = run::fresh_seed()?;
     let own_half = Half {
         node_id: ctx.key.id().0,

@@ -5,7 +5,7 @@ use psi_core::Code;
 use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
 use psi_core::receipt::{ChainSummary, ClosedStatus, agreement_text, entry_hash, signing_text};
-use psi_core::spec::{Agreement, Half, Shape};
+use psi_core::spec::{Agreement, AskedMode, Half, Shape};
 use psi_core::transcript::Transcripts;
 
 use super::export::export;
@@ -58,6 +58,7 @@ impl Fixture {
                 rows_bound: 1,
                 groups: Vec::new(),
                 values: Vec::new(),
+                privacy: None,
             },
         }
     }
@@ -70,6 +71,7 @@ impl Fixture {
             hidden: Vec::new(),
             shape: Shape::count_rows(),
             recipients: Recipients::Requester,
+            mode: AskedMode::Exact,
             requester_may_receive: true,
             responder_may_receive: true,
         };

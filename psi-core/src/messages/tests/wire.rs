@@ -6,13 +6,13 @@
 mod opening;
 
 use crate::error::Code;
-use crate::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
+use crate::facts::{Clamp, GroupFacts, LabelKind, TableFacts, ValueFacts};
 use crate::fixture::{self, Fixture};
 use crate::identifier::IdentifierKind;
 use crate::list::{RecordCodec as _, Rice, reference};
 use crate::messages::frame::{FRAME_HEADER_BYTES, FrameKind, ListId, RowsHeader, decode_header};
 use crate::messages::{Control, EntryMessage, Opening, Outcome, Proposal, SettleState, codec};
-use crate::spec::{Half, Recipients};
+use crate::spec::{AskedMode, Half, Recipients};
 
 /// Labels and bytes of the fields of a message.
 #[derive(Default)]
@@ -39,6 +39,10 @@ impl Fields {
 
     fn u64(self, label: &str, value: u64) -> Self {
         self.add(&format!("{label}: u64 = {value}"), value.to_be_bytes())
+    }
+
+    fn i64(self, label: &str, value: i64) -> Self {
+        self.add(&format!("{label}: i64 = {value}"), value.to_be_bytes())
     }
 
     fn bool(self, label: &str, value: bool) -> Self {
@@ -95,6 +99,7 @@ impl Fields {
     fn no_columns(self) -> Self {
         self.u64("half.facts.groups: count", 0)
             .u64("half.facts.values: count", 0)
+            .none("half.facts.privacy")
     }
 
     /// The facts of [`columns`].
@@ -112,9 +117,12 @@ impl Fields {
             .bool("half.facts.values.whole", false)
             .add("half.facts.values.decimals: u8 = 2", [2])
             .bool("half.facts.values.nullable", true)
-            .bool("half.facts.values.clamped", false)
+            .some("half.facts.values.clamp")
+            .i64("half.facts.values.clamp.low", -65_536)
+            .i64("half.facts.values.clamp.high", 1000)
             .u64("half.facts.values.sum_bound", 65_536)
             .u64("half.facts.values.squares_bound", 1)
+            .none("half.facts.privacy")
     }
 }
 
@@ -129,7 +137,10 @@ fn columns(mut half: Half) -> Half {
         whole: false,
         decimals: 2,
         nullable: true,
-        clamped: false,
+        clamp: Some(Clamp {
+            low: -65_536,
+            high: 1000,
+        }),
         sum_bound: 65_536,
         squares_bound: 1,
     }];
@@ -155,6 +166,7 @@ fn half(node: u8, kinds: &[(&str, IdentifierKind)]) -> Half {
             rows_bound: 1,
             groups: Vec::new(),
             values: Vec::new(),
+            privacy: None,
         },
     }
 }
@@ -179,6 +191,7 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
                 query: query.into(),
                 hidden: vec![[0x41; 64]],
                 recipients: Recipients::Both,
+                mode: AskedMode::Exact,
                 half: half(0xa0, &[("email", IdentifierKind::Email)]),
             }),
             Fields::message(0, "Propose")
@@ -188,6 +201,7 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
                 .u64("hidden: count", 1)
                 .bytes("hidden", [0x41; 64])
                 .u32("recipients", 1, "Both")
+                .u32("mode", 0, "Exact")
                 .half(0xa0, &[("email", 3, "email")])
                 .no_columns(),
         ),

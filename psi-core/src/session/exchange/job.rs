@@ -250,7 +250,7 @@ pub(super) fn check_lists(of: &MatchSpec, own: Party, lists: &JobLists) -> Resul
         let width = usize::try_from(of.payload.width().saturating_mul(8));
         let width = width.map_or(usize::MAX, |payload| payload.saturating_add(DIGEST_BYTES));
         let list = lists.positions.as_ref().ok_or(misuse)?;
-        check(list, width, of.sender_size)
+        check(list, width, of.sender_identities())
     }
 }
 

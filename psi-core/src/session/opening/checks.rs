@@ -23,16 +23,22 @@ pub(super) fn check_counts(setup: &MatchSetup, parts: &[PartCount]) -> Result<()
     if parts.len() != setup.parts.len() {
         return Err(malformed("counts of another number of parts"));
     }
+    let noise = match &setup.dp {
+        Some(terms) => terms.count_reach(setup.sender_is_recipient),
+        None => 0,
+    };
     for (size, part) in setup.parts.iter().zip(parts) {
-        let most = size.identities.min(setup.sender_size);
-        let is_shown = part.released && !setup.counts_identities;
-        let possible = if is_shown {
-            (setup.minimum..=most).contains(&part.count)
-        } else {
-            part.count == 0
+        let most = size.identities.min(setup.sender_identities);
+        let most = most.saturating_add(noise);
+        let possible = match (&setup.dp, setup.counts_identities, part.released) {
+            (_, false, true) => (setup.minimum..=most).contains(&part.count),
+            // A part with fewer identities than the minimum cannot be released either.
+            (None, true, true) => part.count == 0 && most >= setup.minimum,
+            // With noise, blocks are judged one by one.
+            (Some(_), true, released) => part.count == 0 && released,
+            (_, _, false) => part.count == 0,
         };
-        // A part with fewer identities than the minimum cannot be released either.
-        if !possible || (part.released && most < setup.minimum) {
+        if !possible {
             return Err(malformed("a count that the specification does not allow"));
         }
     }

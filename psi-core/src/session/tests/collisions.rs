@@ -48,12 +48,12 @@ fn payload_stays_beside_its_tag_when_others_collide() {
     let mut setup = MatchSetup::new(&spec, 0).unwrap();
     // Of 2,000 tags of 16 bits about thirty collide at first.
     (setup.sender_size, setup.tag_bytes) = (2000, 2);
+    setup.sender_identities = 2000;
     let positions = lists(&spec, Party::Responder, &owner).positions.unwrap();
     let seed = JobSeed::new([22; 32]);
     let scalar = seed.stream(Purpose::SenderScalar, 0, 0).scalar();
     let tools = tools(Arc::new(Portable));
-    let mut filler = seed.stream(Purpose::Filler, 0, 0);
-    let made = positions::make(&setup, positions.as_ref(), &mut filler, &scalar, &tools).unwrap();
+    let made = positions::make(&setup, positions.as_ref(), &seed, &scalar, &tools).unwrap();
     let tags = records(&SharedList::from(made.tags));
     let payload = records(&SharedList::from(made.payload.unwrap()));
     let tags: Vec<&[u8]> = tags.chunks(2).collect();

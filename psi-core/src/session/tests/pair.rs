@@ -44,6 +44,17 @@ impl Node {
             Party::Requester => REQUESTER_SEED,
             Party::Responder => RESPONDER_SEED,
         };
+        Self::with_seed(spec, own, seed, lists, tools, frame_bytes)
+    }
+
+    fn with_seed(
+        spec: &JobSpec,
+        own: Party,
+        seed: [u8; 32],
+        lists: JobLists,
+        tools: Tools,
+        frame_bytes: usize,
+    ) -> Result<Self, Error> {
         let seed = Arc::new(JobSeed::new(seed));
         let mut outbox = VecDeque::new();
         let mut out = |message| send(message, frame_bytes, &mut outbox);
@@ -199,11 +210,25 @@ impl Pair {
         tools: &Tools,
         frame_bytes: usize,
     ) -> Result<Self, Error> {
+        let seeds = [REQUESTER_SEED, RESPONDER_SEED];
+        Self::with_seeds(spec, seeds, lists, tools, frame_bytes)
+    }
+
+    /// [`Self::start`] with other seeds, the requester's first.
+    pub(super) fn with_seeds(
+        spec: &JobSpec,
+        seeds: [[u8; 32]; 2],
+        lists: [JobLists; 2],
+        tools: &Tools,
+        frame_bytes: usize,
+    ) -> Result<Self, Error> {
         let [requester, responder] = lists;
-        let start = |own, lists| Node::start(spec, own, lists, tools.clone(), frame_bytes);
+        let [first, second] = seeds;
+        let start =
+            |own, seed, lists| Node::with_seed(spec, own, seed, lists, tools.clone(), frame_bytes);
         Ok(Self {
-            requester: start(Party::Requester, requester)?,
-            responder: start(Party::Responder, responder)?,
+            requester: start(Party::Requester, first, requester)?,
+            responder: start(Party::Responder, second, responder)?,
             wire: Vec::new(),
         })
     }

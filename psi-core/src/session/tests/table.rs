@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{JobLists, MemoryStore, SharedList};
-use crate::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
+use crate::facts::{Clamp, GroupFacts, LabelKind, PrivacyFacts, TableFacts, ValueFacts};
 use crate::identifier::{IdentifierKind, IdentityHasher};
 use crate::session::opened::{OpenedMatch, OpenedPart};
 use crate::spec::{
-    Agreement, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients, Shape, SideShape,
-    ValueShape,
+    Agreement, AskedMode, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients, Shape,
+    SideShape, ValueShape,
 };
 use crate::store::RecordStore as _;
 
@@ -46,12 +46,17 @@ impl Table {
         }
     }
 
-    fn half(&self, member: &str) -> Half {
+    fn half(&self, member: &str, mode: AskedMode) -> Half {
+        let is_private = mode != AskedMode::Exact;
+        let clamp = Clamp {
+            low: -VALUE_MAX,
+            high: VALUE_MAX,
+        };
         let value = |(_, nullable): &(ValueShape, bool)| ValueFacts {
             whole: true,
             decimals: 0,
             nullable: *nullable,
-            clamped: false,
+            clamp: is_private.then_some(clamp),
             sum_bound: VALUE_MAX.unsigned_abs(),
             squares_bound: VALUE_MAX.unsigned_abs().pow(2),
         };
@@ -77,6 +82,7 @@ impl Table {
                 rows_bound: 1,
                 groups: group.into_iter().collect(),
                 values: self.columns.iter().map(value).collect(),
+                privacy: is_private.then_some(PRIVACY),
             },
         }
     }
@@ -96,7 +102,7 @@ impl Table {
         hasher.digest([Some(name.as_str())]).unwrap()
     }
 
-    /// The people of each part as Receiver, after the small-part rule.
+    /// The people of each part as Receiver, after the small-part rule of exact mode.
     fn parts(&self, minimum: u64) -> Vec<Vec<u32>> {
         let mut parts = vec![Vec::new(); self.group_count()];
         for (person, row) in &self.rows {
@@ -144,8 +150,27 @@ impl Table {
     }
 }
 
-/// The specification of a question over two tables.
+/// The specification of a question over two tables, in exact mode.
 pub(super) fn spec_of(
+    requester: &Table,
+    responder: &Table,
+    recipients: Recipients,
+) -> Result<JobSpec, crate::Error> {
+    spec_in(AskedMode::Exact, requester, responder, recipients)
+}
+
+/// What both tables of a test declare for jobs with noise.
+const PRIVACY: PrivacyFacts = PrivacyFacts {
+    sizes_configured: true,
+    max_rows_per_identity: None,
+    max_groups_per_identity: 1,
+    epsilon_max: 10_000_000,
+    delta_max: 1 << 50,
+};
+
+/// [`spec_of`] in any mode.
+pub(super) fn spec_in(
+    mode: AskedMode,
     requester: &Table,
     responder: &Table,
     recipients: Recipients,
@@ -160,10 +185,12 @@ pub(super) fn spec_of(
             responder: responder.shape(),
         },
         recipients,
+        mode,
         requester_may_receive: true,
         responder_may_receive: true,
     };
-    JobSpec::assemble(agreement, requester.half("one"), responder.half("other"))
+    let (requester, responder) = (requester.half("one", mode), responder.half("other", mode));
+    JobSpec::assemble(agreement, requester, responder)
 }
 
 /// The lists of one side, for each of its roles.
@@ -171,9 +198,11 @@ pub(super) fn lists(spec: &JobSpec, own: Party, table: &Table) -> JobLists {
     let mut lists = JobLists::default();
     let matches = spec.matches();
     let receives = matches.iter().any(|of| of.receiver == own);
+    // With noise no part is replaced.
+    let minimum = if spec.dp().is_some() { 0 } else { spec.minimum };
     for of in &matches {
         if of.receiver == own {
-            let parts = table.parts(spec.minimum);
+            let parts = table.parts(minimum);
             lists.parts = Some(
                 parts
                     .iter()
@@ -181,7 +210,7 @@ pub(super) fn lists(spec: &JobSpec, own: Party, table: &Table) -> JobLists {
                     .collect(),
             );
         } else {
-            let people = table.senders(spec.minimum, receives);
+            let people = table.senders(minimum, receives);
             let width = usize::try_from(of.payload.width()).unwrap();
             lists.positions = Some(list(&people, width, |person| table.payload(of, person)));
         }

@@ -23,7 +23,7 @@ pub(super) fn value() -> ValueFacts {
         whole: true,
         decimals: 0,
         nullable: false,
-        clamped: false,
+        clamp: None,
         sum_bound: 1024,
         squares_bound: 4096,
     }
@@ -52,27 +52,27 @@ pub(super) fn largest_groups() -> Vec<GroupFacts> {
         .collect()
 }
 
-const ALL: ValueShape = ValueShape {
+pub(super) const ALL: ValueShape = ValueShape {
     count: true,
     sum: true,
     squares: true,
 };
 
-const AVERAGE: ValueShape = ValueShape {
+pub(super) const AVERAGE: ValueShape = ValueShape {
     count: true,
     sum: true,
     squares: false,
 };
 
 /// A question, and the two sides' facts, before a test changes them.
-struct Case {
-    agreement: Agreement,
-    asking: Half,
-    asked: Half,
+pub(super) struct Case {
+    pub(super) agreement: Agreement,
+    pub(super) asking: Half,
+    pub(super) asked: Half,
 }
 
 impl Case {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             agreement: Agreement {
                 shape: Shape::default(),
@@ -84,61 +84,61 @@ impl Case {
         }
     }
 
-    fn side(&mut self, party: Party) -> (&mut SideShape, &mut TableFacts) {
+    pub(super) fn side(&mut self, party: Party) -> (&mut SideShape, &mut TableFacts) {
         match party {
             Party::Requester => (&mut self.agreement.shape.requester, &mut self.asking.facts),
             Party::Responder => (&mut self.agreement.shape.responder, &mut self.asked.facts),
         }
     }
 
-    fn value(mut self, party: Party, asked: ValueShape, facts: ValueFacts) -> Self {
+    pub(super) fn value(mut self, party: Party, asked: ValueShape, facts: ValueFacts) -> Self {
         let (shape, of_side) = self.side(party);
         shape.values.push(asked);
         of_side.values.push(facts);
         self
     }
 
-    fn group(mut self, party: Party, facts: GroupFacts) -> Self {
+    pub(super) fn group(mut self, party: Party, facts: GroupFacts) -> Self {
         let (shape, of_side) = self.side(party);
         shape.groups += 1;
         of_side.groups.push(facts);
         self
     }
 
-    fn repeats(mut self, party: Party, rows: u64) -> Self {
+    pub(super) fn repeats(mut self, party: Party, rows: u64) -> Self {
         let (_, facts) = self.side(party);
         facts.key_unique = false;
         facts.rows_bound = rows;
         self
     }
 
-    fn owner_may_receive(mut self, party: Party) -> Self {
+    pub(super) fn owner_may_receive(mut self, party: Party) -> Self {
         self.side(party).1.owner_may_receive = true;
         self
     }
 
-    fn change(mut self, change: impl FnOnce(&mut Self)) -> Self {
+    pub(super) fn change(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    fn assemble(self) -> Result<JobSpec, Error> {
+    pub(super) fn assemble(self) -> Result<JobSpec, Error> {
         let spec = JobSpec::assemble(self.agreement, self.asking, self.asked)?;
         assert_eq!(JobSpec::decode(&spec.encode()).unwrap(), spec);
         Ok(spec)
     }
 
-    fn spec(self) -> JobSpec {
+    pub(super) fn spec(self) -> JobSpec {
         self.assemble().unwrap()
     }
 
-    fn code(self) -> Code {
+    pub(super) fn code(self) -> Code {
         self.assemble().unwrap_err().code()
     }
 }
 
-const ASKING: Party = Party::Requester;
-const ASKED: Party = Party::Responder;
+pub(super) const ASKING: Party = Party::Requester;
+pub(super) const ASKED: Party = Party::Responder;
 
 fn kinds(payload: &Payload) -> Vec<(ComponentKind, u64)> {
     let kinds = payload.components.iter();
@@ -541,7 +541,8 @@ fn shape_payload_and_second_match_have_the_documented_bytes() {
         "000000000000000a", // minimum
         "0000000000000001", // number of parts
         "00000000000003e8",
-        "00000000000003e8", // identities, canaries
+        "00000000000003e8",
+        "0000000000000000", // identities, canaries, dummies
         "00000000000003e8", // N2
         "08",               // tag bytes
         "0000000000000001", // payload: blocks
@@ -554,6 +555,7 @@ fn shape_payload_and_second_match_have_the_documented_bytes() {
         "0000000000000001",
         "00000000000003e8",
         "00000000000003e8",
+        "0000000000000000",
         "00000000000003e8",
         "08",
         "0000000000000001",

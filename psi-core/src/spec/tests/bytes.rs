@@ -8,8 +8,8 @@ use crate::facts::TableFacts;
 use crate::identifier::IdentifierKind;
 use crate::messages::codec;
 use crate::spec::{
-    Agreement, Component, ComponentKind, Half, JobSpec, PROTOCOL_VERSION, PartSize, Party,
-    Recipients, Shape,
+    Agreement, AskedMode, Component, ComponentKind, Half, JobSpec, PROTOCOL_VERSION, PartSize,
+    Party, Recipients, Shape,
 };
 
 type Change = fn(&mut JobSpec);
@@ -81,12 +81,14 @@ fn derived_changes() -> Vec<(&'static str, Change)> {
         ("two parts", |spec| spec.parts.push(spec.parts[0])),
         ("part.identities", |spec| spec.parts[0].identities += 1),
         ("part.canaries", |spec| spec.parts[0].canaries -= 1),
+        ("part.dummies", |spec| spec.parts[0].dummies += 2),
         ("sums that overflow", |spec| {
             let all = u64::MAX;
             spec.parts = vec![
                 PartSize {
                     identities: all,
-                    canaries: all
+                    canaries: all,
+                    dummies: all
                 };
                 2
             ];
@@ -229,6 +231,7 @@ fn any_half(kinds: Vec<IdentifierKind>) -> impl Strategy<Value = Half> {
                 rows_bound: 1,
                 groups: Vec::new(),
                 values: Vec::new(),
+                privacy: None,
             },
         },
     )
@@ -270,6 +273,7 @@ fn any_spec() -> impl Strategy<Value = JobSpec> {
                     } else {
                         Recipients::Requester
                     },
+                    mode: AskedMode::Exact,
                     requester_may_receive: true,
                     responder_may_receive: may,
                 };
