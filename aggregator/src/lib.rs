@@ -44,9 +44,7 @@ pub use report::{
     ServedTable, TableReport,
 };
 
-pub use result::{
-    OpenedMatch, OpenedPart, ResultColumn, ResultError, ResultRow, ResultTable, ResultValue,
-};
+pub use result::{ResultColumn, ResultError, ResultRow, ResultTable, ResultValue};
 
 #[cfg(test)]
 mod testing;
