@@ -46,9 +46,7 @@ pub use report::{
     ServedTable, TableReport,
 };
 
-pub use result::{
-    OpenedMatch, OpenedPart, ResultColumn, ResultError, ResultRow, ResultTable, ResultValue,
-};
+pub use result::{ResultColumn, ResultError, ResultRow, ResultTable, ResultValue};
 
 #[cfg(test)]
 mod testing;

@@ -11,9 +11,8 @@ mod number;
 mod order;
 
 use psi_core::facts::{GroupFacts, LabelKind};
+use psi_core::session::opened::OpenedMatch;
 use psi_core::spec::{JobSpec, Party};
-
-pub use self::cells::{OpenedMatch, OpenedPart, receipt_cells};
 
 use self::cells::Cells;
 use crate::plan::{Measure, OutputPlan, Shown};

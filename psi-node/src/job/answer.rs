@@ -30,8 +30,7 @@ impl Answer {
         spec: &JobSpec,
         opened: &Opened,
     ) -> Result<Self, Failure> {
-        let matches: Vec<_> = opened.matches.iter().map(of_match).collect();
-        let table = match output.rows(spec, &matches) {
+        let table = match output.rows(spec, &opened.matches) {
             Err(ResultError::Core(error)) => return Err(error.into()),
             other => other,
         };
@@ -48,16 +47,5 @@ impl Answer {
     /// [`Failure::Result`] if an output is too large.
     pub(super) fn show(self, document: &mut ResultDocument) -> Result<(JobState, Exit), Failure> {
         Ok(document.fill(&self.table?, self.grouped))
-    }
-}
-
-/// The same numbers, as the aggregator takes them.
-fn of_match(opened: &psi_core::session::opened::OpenedMatch) -> aggregator::OpenedMatch {
-    let part = |part: &psi_core::session::opened::OpenedPart| aggregator::OpenedPart {
-        count: part.count,
-        components: part.components.clone(),
-    };
-    aggregator::OpenedMatch {
-        parts: opened.parts.iter().map(|p| p.as_ref().map(part)).collect(),
     }
 }
