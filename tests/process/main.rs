@@ -8,6 +8,7 @@
 mod answers;
 mod approvals;
 mod crash;
+mod explain;
 mod harness;
 mod hostile;
 mod hostile_transfer;

@@ -135,7 +135,7 @@ async fn run_request(
     result
 }
 
-fn find_collab(ctx: &JobContext, name: &str) -> Result<Collaboration, Failure> {
+pub(super) fn find_collab(ctx: &JobContext, name: &str) -> Result<Collaboration, Failure> {
     ctx.state
         .collab_by_name(name)?
         .ok_or_else(|| Failure::Input {
@@ -147,7 +147,7 @@ fn find_collab(ctx: &JobContext, name: &str) -> Result<Collaboration, Failure> {
 
 /// This node's own entry and the peer's in the collaboration, if this node may ask and every
 /// recipient may receive.
-fn members(
+pub(super) fn members(
     ctx: &JobContext,
     collab: &Collaboration,
     recipients: Recipients,
@@ -180,7 +180,7 @@ fn members(
 }
 
 /// A result to both needs the consent of the own table; that of the peer's is the peer's to give.
-fn check_recipients(plan: &RequestPlan, recipients: Recipients) -> Result<(), Failure> {
+pub(super) fn check_recipients(plan: &RequestPlan, recipients: Recipients) -> Result<(), Failure> {
     if recipients == Recipients::Requester || plan.facts.result_to_both {
         return Ok(());
     }

@@ -137,7 +137,7 @@ async fn end_badly(
 }
 
 /// Whether this proposal may become a job at all, before its query is looked at.
-fn admit(
+pub(super) fn admit(
     ctx: &JobContext,
     conn: &PeerConnection,
     proposal: &Proposal,
@@ -256,7 +256,8 @@ async fn agree(
     })
 }
 
-async fn plan(
+/// Plans the peer's query against the own table as it is on disk now.
+pub(super) async fn plan(
     ctx: &JobContext,
     conn: &PeerConnection,
     collab: &Collaboration,
