@@ -10,6 +10,7 @@ pub mod check;
 pub mod collab;
 pub mod completions;
 pub mod demo;
+pub mod explain;
 pub mod id;
 pub mod init;
 pub mod jobs;
@@ -60,6 +61,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Ask a question over both members' tables
     Query(query::QueryArgs),
+    /// Say what a question would tell whom and what it would cost, without asking it
+    Explain(explain::ExplainArgs),
     /// Show and cancel jobs
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
@@ -112,6 +115,7 @@ impl Command {
             Self::Check(args) => check::run(&args),
             Self::Serve(args) => serve::run(&args),
             Self::Query(args) => query::run(args),
+            Self::Explain(args) => explain::run(args),
             Self::Jobs(command) => jobs::run(command),
             Self::Approvals(command) => approvals::run(command),
             Self::Receipts(command) => receipts::run(command),
@@ -128,6 +132,7 @@ impl Command {
         match self {
             Self::Query(args) => args.error_style(),
             Self::Collab(command) => ErrorStyle::of(command.format()),
+            Self::Explain(args) => ErrorStyle::of(Some(args.format)),
             Self::Check(args) => ErrorStyle::of(Some(args.format)),
             Self::Jobs(command) => ErrorStyle::of(command.format()),
             Self::Approvals(command) => ErrorStyle::of(command.format()),

@@ -9,9 +9,11 @@ mod approval;
 mod chain;
 mod charge;
 mod exchange;
+pub mod explain;
 mod failure;
 mod feed;
 pub(crate) mod frozen;
+mod inquire;
 mod link;
 mod live;
 mod outbox;
@@ -27,7 +29,7 @@ mod stats;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregator::{Catalog, Refusal};
+use aggregator::{Approval, Catalog, Refusal};
 use psi_core::Code;
 use psi_core::kernel::Kernel;
 use psi_core::messages::Control;
@@ -104,6 +106,12 @@ impl JobContext {
                 remedy: "raise `identities_max` in node.toml if time and disk allow".into(),
             })),
         }
+    }
+
+    /// Whether the owner of a table of this node approves each run.
+    fn is_approved_by_hand(&self, table: &str) -> bool {
+        let section = self.config.table.get(table);
+        section.is_some_and(|section| section.approval == Approval::Manual)
     }
 
     /// Refuses a mode that this version does not run.
@@ -252,6 +260,9 @@ pub async fn serve_connection(ctx: Arc<JobContext>, conn: PeerConnection) {
                 Ok(Control::Propose(proposal)) => {
                     // On the heap: a job holds much, and most streams are settlements.
                     Box::pin(respond::respond(&ctx, &conn, link, proposal)).await;
+                }
+                Ok(Control::Inquire(proposal)) => {
+                    inquire::inquire(&ctx, &conn, link, proposal).await;
                 }
                 Ok(first @ (Control::Settle(_) | Control::SettleRequest { .. })) => {
                     answer_settlement(&ctx, peer, link, first).await;

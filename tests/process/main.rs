@@ -13,6 +13,7 @@ mod audit;
 mod budget;
 mod crash;
 mod examples;
+mod explain;
 mod harness;
 mod hostile;
 mod hostile_sums;

@@ -5,6 +5,7 @@
 
 mod approvals;
 mod collabs;
+mod explain;
 
 use std::convert::Infallible;
 use std::fs::Permissions;
@@ -21,7 +22,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State as Injected};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use hyper::body::Frame;
 use serde::Serialize;
 use tokio::net::UnixListener;
@@ -87,6 +88,7 @@ fn router(ctx: Arc<JobContext>) -> Router {
         .route("/v1/jobs", get(jobs).post(new_job))
         .route("/v1/jobs/{id}", get(job).delete(cancel))
         .route("/v1/jobs/{id}/events", get(events))
+        .route("/v1/explain", post(explain::explain))
         .route("/v1/approvals", get(approvals::list))
         .route(
             "/v1/approvals/{id}",

@@ -42,6 +42,22 @@ impl From<ResultFor> for Recipients {
     }
 }
 
+/// `POST /v1/explain`: a query that is not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewExplanation {
+    /// The name of a joined collaboration.
+    pub collab: String,
+    /// The query.
+    pub sql: String,
+    /// Who would get the result.
+    #[serde(default)]
+    pub recipients: ResultFor,
+    /// Whether the other node is asked for its facts.
+    #[serde(default)]
+    pub with_peer: bool,
+}
+
 /// The answer to a job that was begun or cancelled: its local id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobRef {

@@ -118,7 +118,7 @@ async fn run_request(
     result
 }
 
-fn find_collab(ctx: &JobContext, name: &str) -> Result<Collaboration, Failure> {
+pub(super) fn find_collab(ctx: &JobContext, name: &str) -> Result<Collaboration, Failure> {
     ctx.state
         .collab_by_name(name)?
         .ok_or_else(|| Failure::Input {
@@ -130,7 +130,7 @@ fn find_collab(ctx: &JobContext, name: &str) -> Result<Collaboration, Failure> {
 
 /// This node's own entry and the peer's in the collaboration, if this node may ask and every
 /// recipient may receive.
-fn members(
+pub(super) fn members(
     ctx: &JobContext,
     collab: &Collaboration,
     recipients: Recipients,

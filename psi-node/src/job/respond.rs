@@ -173,6 +173,17 @@ fn turn_away<T>(code: Code, rule: &str, sentence: &str) -> Result<T, Failure> {
     }))
 }
 
+/// Whether this proposal may become a job at all, before its query is looked at.
+pub(super) fn admit(
+    ctx: &JobContext,
+    conn: &PeerConnection,
+    proposal: &Proposal,
+) -> Result<(Collaboration, JobHandle), Failure> {
+    let collab = joined_for(ctx, conn, proposal)?;
+    let job = place_for(ctx, conn, proposal, &collab)?;
+    Ok((collab, job))
+}
+
 /// The collaboration under which the peer asks.
 fn joined_for(
     ctx: &JobContext,
@@ -304,7 +315,8 @@ async fn agree(
     })
 }
 
-async fn plan(
+/// Plans the peer's query against the own table as it is on disk now.
+pub(super) async fn plan(
     ctx: &JobContext,
     conn: &PeerConnection,
     collab: &Collaboration,
