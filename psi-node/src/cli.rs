@@ -11,10 +11,13 @@ pub mod id;
 pub mod init;
 pub mod jobs;
 pub mod output;
+pub mod policy;
 pub mod progress;
 pub mod query;
 pub mod receipts;
 pub mod serve;
+
+mod template;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -53,6 +56,9 @@ pub enum Command {
     Collab(collab::CollabCommand),
     /// Check the configuration and the data against each other; needs no peer
     Check(check::CheckArgs),
+    /// Give advice about the rules of the tables, explain and import them
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Run the node: serve the peer's jobs and the local commands
     Serve(serve::ServeArgs),
     /// Ask a question over both members' tables
@@ -98,6 +104,7 @@ impl Command {
             Self::Id(args) => id::run(&args),
             Self::Collab(command) => collab::run(command),
             Self::Check(args) => check::run(&args),
+            Self::Policy(command) => policy::run(command),
             Self::Serve(args) => serve::run(&args),
             Self::Query(args) => query::run(args),
             Self::Jobs(command) => jobs::run(command),
@@ -114,6 +121,7 @@ impl Command {
             Self::Query(args) => args.error_style(),
             Self::Collab(command) => ErrorStyle::of(command.format()),
             Self::Check(args) => ErrorStyle::of(Some(args.format)),
+            Self::Policy(command) => ErrorStyle::of(command.format()),
             Self::Jobs(command) => ErrorStyle::of(command.format()),
             Self::Receipts(command) => ErrorStyle::of(command.format()),
             Self::Init(_) | Self::Id(_) | Self::Serve(_) | Self::Demo(_) | Self::Completions(_) => {

@@ -15,4 +15,5 @@ mod refusals;
 mod secrets;
 mod spill;
 mod sums;
+mod templates;
 mod walkthrough;
