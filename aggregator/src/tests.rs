@@ -8,3 +8,4 @@ mod loading;
 mod oracle;
 mod pipeline;
 mod planning;
+mod policies;

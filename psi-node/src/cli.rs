@@ -15,10 +15,13 @@ pub mod id;
 pub mod init;
 pub mod jobs;
 pub mod output;
+pub mod policy;
 pub mod progress;
 pub mod query;
 pub mod receipts;
 pub mod serve;
+
+mod template;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -57,6 +60,9 @@ pub enum Command {
     Collab(collab::CollabCommand),
     /// Check the configuration and the data against each other; needs no peer
     Check(check::CheckArgs),
+    /// Give advice about the rules of the tables, explain and import them
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Run the node: serve the peer's jobs and the local commands
     Serve(serve::ServeArgs),
     /// Ask a question over both members' tables
@@ -113,6 +119,7 @@ impl Command {
             Self::Id(args) => id::run(&args),
             Self::Collab(command) => collab::run(command),
             Self::Check(args) => check::run(&args),
+            Self::Policy(command) => policy::run(command),
             Self::Serve(args) => serve::run(&args),
             Self::Query(args) => query::run(args),
             Self::Explain(args) => explain::run(args),
@@ -134,6 +141,7 @@ impl Command {
             Self::Collab(command) => ErrorStyle::of(command.format()),
             Self::Explain(args) => ErrorStyle::of(Some(args.format)),
             Self::Check(args) => ErrorStyle::of(Some(args.format)),
+            Self::Policy(command) => ErrorStyle::of(command.format()),
             Self::Jobs(command) => ErrorStyle::of(command.format()),
             Self::Approvals(command) => ErrorStyle::of(command.format()),
             Self::Receipts(command) => ErrorStyle::of(command.format()),

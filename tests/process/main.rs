@@ -31,4 +31,5 @@ mod shop;
 mod spill;
 mod stage;
 mod sums;
+mod templates;
 mod walkthrough;

@@ -144,7 +144,7 @@ pub const SECTIONS: &[Section] = &[
             setting(
                 "runs",
                 "no limit",
-                "how many jobs about the table may run: `{ day = 10, week = 30, month = 100, \
+                "how many jobs about the table may run with one peer: `{ day = 10, week = 30, month = 100, \
                  lifetime = 500 }`, each optional",
             ),
             setting(

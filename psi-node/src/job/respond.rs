@@ -45,7 +45,7 @@ pub(super) async fn respond(
     let watch = Stopwatch::start();
     let mut document = ResultDocument::new("exact");
     let work = async {
-        let agreed = agree(ctx, &job, conn, &mut link, &collab, proposal).await?;
+        let agreed = Box::pin(agree(ctx, &job, conn, &mut link, &collab, proposal)).await?;
         document.begin(&agreed.spec);
         Box::pin(run::run(ctx, &job, &mut link, agreed)).await
     };
