@@ -200,7 +200,26 @@ impl Catalog {
     ) -> Result<JobInput, FreezeError> {
         let table = self.table_of(side)?;
         let options = &self.inner.options;
-        input::freeze(&table, side, (spec, own), options, store, progress).await
+        input::freeze(&table, side, (spec, own, None), options, store, progress).await
+    }
+
+    /// [`Self::freeze_job`] for a job with differential privacy, whose `key` draws which rows are
+    /// used of an identity that has more of them, or more groups, than its owner has declared.
+    ///
+    /// # Errors
+    /// Those of [`Self::freeze_job`].
+    pub async fn freeze_private_job(
+        &self,
+        side: &SidePlan,
+        (spec, own): (&JobSpec, Party),
+        key: RowKey,
+        store: Arc<dyn RecordStore>,
+        progress: Arc<dyn Progress>,
+    ) -> Result<JobInput, FreezeError> {
+        let table = self.table_of(side)?;
+        let options = &self.inner.options;
+        let job = (spec, own, Some(key));
+        input::freeze(&table, side, job, options, store, progress).await
     }
 
     fn table_of(&self, side: &SidePlan) -> Result<Arc<LoadedTable>, Unavailable> {
