@@ -23,6 +23,7 @@ use self::table::{LoadedTable, Lookup, TableState, Tables};
 use crate::config::{self, EngineOptions, TableConfigs};
 use crate::error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
 use crate::freeze::input::{self, JobInput};
+use crate::freeze::limits::RowKey;
 use crate::freeze::{self, Frozen};
 use crate::plan::{self, RequestPlan, ResponsePlan, SidePlan};
 use crate::report::{LoadReport, ServedTable};

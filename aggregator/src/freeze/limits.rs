@@ -98,11 +98,12 @@ impl<'a> Chooser<'a> {
     /// Looks at all rows of the next identity, which is `digest`.
     pub(super) fn next_identity(&mut self, digest: &[u8; DIGEST_BYTES]) -> Result<(), FreezeError> {
         let mut groups: Vec<(usize, u64)> = Vec::new();
+        let rows = self.rows;
         while let Some(record) = self.peek()? {
             if !record.starts_with(digest) {
                 break;
             }
-            let group = self.rows.combination(record);
+            let group = rows.combination(record);
             match groups.last_mut() {
                 Some((last, rows)) if *last == group => *rows += 1,
                 _ => groups.push((group, 1)),
