@@ -1,6 +1,6 @@
 //! Which rows of an identity are used in a job with differential privacy.
 //!
-//! Spec 12 §3. No identity is counted in more groups, or with more rows, than its owner has
+//! Spec 10 §4.1, Spec 12 §3. No identity is counted in more groups, or with more rows, than its owner has
 //! declared. What is used of one that has more is drawn by a hash that is keyed from the job seed,
 //! so that it depends neither on what rows hold nor on other identities. Reads the sorted row
 //! records a second time, one identity ahead of whoever sums them up.
