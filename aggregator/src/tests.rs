@@ -9,3 +9,4 @@ mod oracle;
 mod pipeline;
 mod planning;
 mod policies;
+mod private;

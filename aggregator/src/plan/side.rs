@@ -10,6 +10,7 @@ use psi_core::identifier::IdentifierKind;
 use super::SidePlan;
 use super::columns::{self, Loaded};
 use super::output::{self, OutputPlan};
+use super::privacy;
 use crate::catalog::table::ServedState;
 use crate::config::ResultTo;
 use crate::error::{Position, QueryError, Refusal};
@@ -23,6 +24,7 @@ use crate::sql::predicate::{self, TypedColumn};
 pub(super) struct Planned {
     pub(super) side: SidePlan,
     pub(super) facts: TableFacts,
+    pub(super) private_facts: Result<TableFacts, Refusal>,
 }
 
 /// Why a side cannot be planned.
@@ -143,6 +145,13 @@ pub(super) fn plan(
         values: columns.value_facts,
         privacy: None,
     };
+    let private_facts = privacy::facts(
+        &facts,
+        (&asked, output.shape.rows),
+        key_of_table,
+        config,
+        configured,
+    );
     let side = SidePlan {
         table: name.to_owned(),
         key_columns: question.key_columns,
@@ -153,7 +162,11 @@ pub(super) fn plan(
         rules: allowed.rules,
         template: allowed.template,
     };
-    Ok(Planned { side, facts })
+    Ok(Planned {
+        side,
+        facts,
+        private_facts,
+    })
 }
 
 /// What both policies would allow, and this version cannot do.

@@ -201,6 +201,7 @@ fn inquiring() -> Vec<(&'static str, Control, Fields)> {
                 query: query.into(),
                 hidden: vec![[0; 64]],
                 recipients: Recipients::Requester,
+                mode: AskedMode::Exact,
                 half: asked,
             }),
             Fields::message(19, "Inquire")
@@ -211,6 +212,7 @@ fn inquiring() -> Vec<(&'static str, Control, Fields)> {
                 .u64("hidden: count", 1)
                 .bytes("hidden", [0; 64])
                 .u32("recipients", 0, "Requester")
+                .u32("mode", 0, "Exact")
                 .bytes("half.node_id", [0xa0; 32])
                 .bytes("half.nonce", [0; 32])
                 .facts(&[("email", 3, "email")])
