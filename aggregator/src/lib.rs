@@ -48,8 +48,8 @@ pub use report::{
 };
 
 pub use result::{
-    ColumnNoise, NoisyKind, NoisyNumber, OpenedMatch, OpenedPart, ResultColumn, ResultError,
-    ResultRow, ResultTable, ResultValue,
+    ColumnNoise, NoisyKind, NoisyNumber, ResultColumn, ResultError, ResultRow, ResultTable,
+    ResultValue,
 };
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! needs both, so the stricter holds.
 
 pub mod explain;
+pub mod import_aws;
 pub mod lint;
 pub mod question;
 pub mod template;

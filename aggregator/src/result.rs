@@ -12,9 +12,9 @@ mod number;
 mod order;
 
 use psi_core::facts::{GroupFacts, LabelKind};
+use psi_core::session::opened::OpenedMatch;
 use psi_core::spec::{JobSpec, Party};
 
-pub use self::cells::{OpenedMatch, OpenedPart, receipt_cells};
 pub use self::noise::{ColumnNoise, NoisyKind, NoisyNumber};
 
 use self::cells::Cells;

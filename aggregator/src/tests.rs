@@ -8,3 +8,5 @@ mod loading;
 mod oracle;
 mod pipeline;
 mod planning;
+mod policies;
+mod private;

@@ -10,15 +10,19 @@ pub mod check;
 pub mod collab;
 pub mod completions;
 pub mod demo;
+pub mod explain;
 pub mod id;
 pub mod init;
 pub mod jobs;
 pub mod output;
+pub mod policy;
 pub mod preview;
 pub mod progress;
 pub mod query;
 pub mod receipts;
 pub mod serve;
+
+mod template;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -57,12 +61,17 @@ pub enum Command {
     Collab(collab::CollabCommand),
     /// Check the configuration and the data against each other; needs no peer
     Check(check::CheckArgs),
+    /// Give advice about the rules of the tables, explain and import them
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Run the node: serve the peer's jobs and the local commands
     Serve(serve::ServeArgs),
     /// Ask a question over both members' tables
     Query(query::QueryArgs),
     /// See what a question would cost and how far its answer would stray, without asking it
     Preview(preview::PreviewArgs),
+    /// Say what a question would tell whom and what it would cost, without asking it
+    Explain(explain::ExplainArgs),
     /// Show and cancel jobs
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
@@ -113,9 +122,11 @@ impl Command {
             Self::Id(args) => id::run(&args),
             Self::Collab(command) => collab::run(command),
             Self::Check(args) => check::run(&args),
+            Self::Policy(command) => policy::run(command),
             Self::Serve(args) => serve::run(&args),
             Self::Query(args) => query::run(args),
             Self::Preview(args) => preview::run(args),
+            Self::Explain(args) => explain::run(args),
             Self::Jobs(command) => jobs::run(command),
             Self::Approvals(command) => approvals::run(command),
             Self::Receipts(command) => receipts::run(command),
@@ -132,8 +143,10 @@ impl Command {
         match self {
             Self::Query(args) => args.error_style(),
             Self::Collab(command) => ErrorStyle::of(command.format()),
+            Self::Explain(args) => ErrorStyle::of(Some(args.format)),
             Self::Check(args) => ErrorStyle::of(Some(args.format)),
             Self::Preview(args) => ErrorStyle::of(Some(args.format)),
+            Self::Policy(command) => ErrorStyle::of(command.format()),
             Self::Jobs(command) => ErrorStyle::of(command.format()),
             Self::Approvals(command) => ErrorStyle::of(command.format()),
             Self::Receipts(command) => ErrorStyle::of(command.format()),

@@ -9,13 +9,14 @@ mod approval;
 mod chain;
 mod charge;
 mod exchange;
+pub mod explain;
 mod failure;
 mod feed;
 pub(crate) mod frozen;
+mod inquire;
 mod link;
 mod live;
 mod outbox;
-mod preview;
 pub mod privacy;
 mod refusal;
 pub mod registry;
@@ -29,7 +30,7 @@ mod stats;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregator::{Catalog, Refusal};
+use aggregator::{Approval, Catalog, Refusal};
 use psi_core::Code;
 use psi_core::kernel::Kernel;
 use psi_core::messages::Control;
@@ -39,7 +40,6 @@ pub use chain::ChainLocks;
 pub use charge::recover as recover_ledger;
 pub use failure::Failure;
 pub use live::LiveJobs;
-pub use preview::{PreviewDocument, preview};
 pub use privacy::Spend;
 pub use request::{JobOutcome, JobRequest, request};
 
@@ -108,6 +108,12 @@ impl JobContext {
                 remedy: "raise `identities_max` in node.toml if time and disk allow".into(),
             })),
         }
+    }
+
+    /// Whether the owner of a table of this node approves each run.
+    fn is_approved_by_hand(&self, table: &str) -> bool {
+        let section = self.config.table.get(table);
+        section.is_some_and(|section| section.approval == Approval::Manual)
     }
 
     /// Loads and checks a table again if its files changed.
@@ -239,6 +245,9 @@ pub async fn serve_connection(ctx: Arc<JobContext>, conn: PeerConnection) {
                 Ok(Control::Propose(proposal)) => {
                     // On the heap: a job holds much, and most streams are settlements.
                     Box::pin(respond::respond(&ctx, &conn, link, proposal)).await;
+                }
+                Ok(Control::Inquire(proposal)) => {
+                    inquire::inquire(&ctx, &conn, link, proposal).await;
                 }
                 Ok(first @ (Control::Settle(_) | Control::SettleRequest { .. })) => {
                     answer_settlement(&ctx, peer, link, first).await;

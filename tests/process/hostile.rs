@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::answering::answer_until_match;
 use crate::harness::{COUNT, free_address};
-use crate::stage::{QUERY, Stage, blinded, code, control, ending, own_lists};
+use crate::stage::{QUERY, Stage, blinded, code, commitment, control, ending, own_lists};
 
 /// What a peer changes in an honest proposal.
 type Tamper = Box<dyn Fn(&mut Proposal)>;
@@ -123,6 +123,59 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
         );
     });
     stage.anna_is_well();
+}
+
+#[test]
+fn an_inquiry_is_held_to_the_rules_of_a_proposal_and_commits_to_nothing() {
+    let mut stage = Stage::new();
+    let bert = stage.bert();
+    let tamper: Vec<(Code, Tamper)> = vec![
+        (Code::MalformedMessage, Box::new(|p| p.half.nonce = [1; 32])),
+        (
+            Code::MalformedMessage,
+            Box::new(|p| p.hidden = vec![[1; 64]]),
+        ),
+        (Code::VersionUnsupported, Box::new(|p| p.version = 2)),
+        (Code::RevisionDiffers, Box::new(|p| p.revision = [8; 32])),
+        (
+            Code::QueryNotAccepted,
+            Box::new(|p| p.query = "(".repeat(16_000)),
+        ),
+        (Code::SpecMismatch, Box::new(|p| p.half.node_id = [1; 32])),
+        (
+            Code::RecipientNotAllowed,
+            Box::new(|p| p.recipients = Recipients::Both),
+        ),
+    ];
+    stage.runtime.block_on(async {
+        let inquiry = || {
+            let mut proposal = bert.proposal();
+            proposal.half.nonce = [0; 32];
+            proposal
+        };
+        for (n, (code, change)) in tamper.iter().enumerate() {
+            let (mut send, mut receive) = bert.open().await;
+            let mut proposal = inquiry();
+            change(&mut proposal);
+            send.control(&Control::Inquire(proposal)).await.unwrap();
+            assert_eq!(ending(&mut receive).await, *code, "inquiry {n}");
+        }
+        let (mut send, mut receive) = bert.open().await;
+        send.control(&Control::Inquire(inquiry())).await.unwrap();
+        let answer = control(&mut receive).await.unwrap();
+        let Control::Facts { facts, approval } = answer else {
+            panic!("{answer:?}")
+        };
+        assert_eq!((facts.identities, approval), (PEOPLE, false));
+        // An answer begins no stream.
+        let (mut send, mut receive) = bert.open().await;
+        send.control(&Control::Facts { facts, approval })
+            .await
+            .unwrap();
+        assert_eq!(ending(&mut receive).await, Code::UnexpectedMessage);
+    });
+    stage.anna_is_well();
+    assert!(!stage.world.a.export().contains("\"opened\""));
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl Owner {
                 whole: true,
                 decimals: 0,
                 nullable: false,
-                clamped: false,
+                clamp: None,
                 sum_bound: 128,
                 squares_bound: 1,
             });

@@ -144,14 +144,39 @@ pub const SECTIONS: &[Section] = &[
             setting(
                 "runs",
                 "no limit",
-                "how many jobs about the table may run: `{ day = 10, week = 30, month = 100, \
+                "how many jobs about the table may run with one peer: `{ day = 10, week = 30, month = 100, \
                  lifetime = 500 }`, each optional",
             ),
             setting(
                 "population",
-                "the table alone",
-                "the name of the population whose privacy budget jobs about the table use; tables \
-                 about the same people share one",
+                "none",
+                "the name of the `[population.NAME]` whose privacy budget jobs about the table \
+                 use; tables about the same people share one",
+            ),
+            setting(
+                "epsilon_max",
+                "none",
+                "with differential privacy: the largest epsilon that one job may ask for, such as \
+                 `0.5`. Without it and `delta_max` the table takes part in no such job",
+            ),
+            setting(
+                "delta_max",
+                "none",
+                "with differential privacy: the largest delta that one job may ask for, such as \
+                 `1e-9`",
+            ),
+            setting(
+                "max_rows_per_identity",
+                "none",
+                "with differential privacy: rows of one identity that are used at most; needed \
+                 where rows are counted and the key is not `unique`. Which ones are used of an \
+                 identity that has more is drawn anew in each job",
+            ),
+            setting(
+                "max_groups_per_identity",
+                "1",
+                "with differential privacy: groups that one identity's rows are counted in at \
+                 most, 1 to 256. More of them need more noise",
             ),
             setting(
                 "approval",

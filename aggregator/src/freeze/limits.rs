@@ -1,9 +1,10 @@
 //! Which rows of an identity are used in a job with differential privacy.
 //!
-//! Spec 12 §3. No identity is counted in more groups, or with more rows, than its owner has
-//! declared. What is used of one that has more is drawn by a hash that is keyed from the job seed,
-//! so that it depends neither on what rows hold nor on other identities. Reads the sorted row
-//! records a second time, one identity ahead of whoever sums them up.
+//! Spec 10 §4.1, Spec 12 §3. No identity is counted in more groups, or with more rows, than its
+//! owner has declared. What is used of one that has more is drawn by a hash that is keyed from the
+//! job seed, so that it depends neither on what rows hold nor on other identities. Called by
+//! [`super::input`] where a Sender's payload is made. Reads the sorted row records a second time,
+//! one identity ahead of whoever sums them up.
 //!
 //! Cost: one more pass over the records; one hash per group of an identity in too many groups, and
 //! per row of one with too many rows. Memory: a batch, and the groups of one identity.

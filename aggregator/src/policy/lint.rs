@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::same_name;
 use super::template::Template;
 use crate::config::{
-    AggregateFunction, Approval, Compare, Operator, RuleKind, TableConfig, TableConfigs,
+    self, AggregateFunction, Approval, Compare, Operator, RuleKind, TableConfig, TableConfigs,
 };
+use crate::error::SetupError;
 use crate::sql::dimension::DimensionName;
 
 /// How much a piece of advice matters.
@@ -53,8 +54,11 @@ pub struct Advice {
 const MINIMUM_ADVISED: u64 = 10;
 
 /// Looks at all tables of `member`.
-#[must_use]
-pub fn lint(member: &str, tables: &TableConfigs) -> Vec<Advice> {
+///
+/// # Errors
+/// [`SetupError`] if a configured value makes no sense whatever the data.
+pub fn lint(member: &str, tables: &TableConfigs) -> Result<Vec<Advice>, SetupError> {
+    config::validate(tables)?;
     let mut advice = Vec::new();
     let templates = digests(tables);
     for (name, table) in tables {
@@ -71,7 +75,7 @@ pub fn lint(member: &str, tables: &TableConfigs) -> Vec<Advice> {
         linter.aggregates();
         linter.templates(&templates);
     }
-    advice
+    Ok(advice)
 }
 
 /// The digests of all templates that can be read, with the section that has each.
@@ -369,8 +373,7 @@ mod tests {
             table: TableConfigs,
         }
         let config: Config = toml::from_str(text).unwrap();
-        crate::config::validate(&config.table).unwrap();
-        let advice = lint("brand", &config.table);
+        let advice = lint("brand", &config.table).unwrap();
         for advice in &advice {
             assert!(!advice.what.is_empty() && !advice.remedy.is_empty());
         }

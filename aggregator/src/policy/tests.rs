@@ -3,9 +3,11 @@ mod pairs;
 mod reference;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use psi_core::Code;
 
+use super::lint::{Weight, lint};
 use super::question::Parties;
 use super::{Allowed, Question, evaluate};
 use crate::config::{TableConfig, TableConfigs};
@@ -219,5 +221,27 @@ fn members_that_are_not_listed_neither_ask_nor_receive() {
         ),
     ] {
         assert_eq!(refused(rules, &count), (code, format!("table.t.{setting}")));
+    }
+}
+
+#[test]
+fn the_sample_policies_of_the_book_are_accepted_and_have_effect() {
+    #[derive(serde::Deserialize)]
+    struct Config {
+        table: TableConfigs,
+    }
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operating/policy.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let samples: Vec<&str> = page
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert!(samples.len() >= 4, "{} samples", samples.len());
+    for sample in samples {
+        let config: Config = toml::from_str(sample).unwrap_or_else(|e| panic!("{sample}\n{e}"));
+        let advice = lint("brand", &config.table).unwrap_or_else(|e| panic!("{sample}\n{e}"));
+        let useless = advice.iter().find(|a| a.weight == Weight::NoEffect);
+        assert_eq!(useless, None, "{sample}");
     }
 }

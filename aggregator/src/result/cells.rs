@@ -4,29 +4,11 @@
 //! its part and have rows in its group of the Sender; below the minimum it is suppressed.
 
 use psi_core::facts::GroupFacts;
-use psi_core::receipt::Cell;
+use psi_core::session::opened::OpenedMatch;
 use psi_core::spec::{ComponentKind, JobSpec, MatchSpec, Party};
 use psi_core::{Code, Error};
 
 use super::PARTIES;
-
-/// What was opened of one match.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenedMatch {
-    /// For each part, in the order of the specification, what was opened; `None` if the Receiver's
-    /// node suppressed the part.
-    pub parts: Vec<Option<OpenedPart>>,
-}
-
-/// What was opened of one part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenedPart {
-    /// The number of matches, read from match bits. Not looked at where the payload counts
-    /// identities, because the Sender has groups.
-    pub count: u64,
-    /// The sums of the payload's components over the matching positions, block by block.
-    pub components: Vec<i64>,
-}
 
 /// All cells of a job.
 pub(super) struct Cells<'a> {
@@ -206,36 +188,4 @@ impl ReleasedCell<'_> {
             .into_iter()
             .find_map(|owner| self.component(owner, kind))
     }
-}
-
-/// The cells that a receipt commits to (Spec 05 §6), in the order of matches, parts, the Sender's
-/// groups: the identities, and then every other component. All cells of a block below the minimum
-/// are suppressed.
-///
-/// # Errors
-/// [`psi_core::Error`] if `opened` does not fit `spec`.
-pub fn receipt_cells(spec: &JobSpec, opened: &[OpenedMatch]) -> Result<Vec<Cell>, Error> {
-    let cells = Cells::new(spec, opened)?;
-    let mut all = Vec::new();
-    for (of, opened) in &cells.matches {
-        let groups = usize::try_from(of.payload.groups).unwrap_or(usize::MAX);
-        let rest = of.payload.components.iter();
-        let rest = rest.filter(|component| component.kind != ComponentKind::Identities);
-        let width = 1 + rest.count();
-        for part in 0..of.parts.len() {
-            for group in 0..groups {
-                let block = block(of, spec.dp().is_some(), opened, (part, group))?;
-                let released = block.filter(|block| block.identities >= spec.minimum);
-                let Some(block) = released else {
-                    all.extend(std::iter::repeat_n(None, width));
-                    continue;
-                };
-                all.push(Some(block.identities));
-                let components = of.payload.components.iter().zip(block.components);
-                let rest = components.filter(|(c, _)| c.kind != ComponentKind::Identities);
-                all.extend(rest.map(|(_, value)| Some(value.cast_unsigned())));
-            }
-        }
-    }
-    Ok(all)
 }

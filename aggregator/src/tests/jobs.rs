@@ -8,7 +8,7 @@ use psi_core::spec::{ComponentKind, Party};
 use psi_core::store::MemoryStore;
 
 use super::pipeline::{Job, agree, records};
-use crate::result::{ResultValue, receipt_cells};
+use crate::result::ResultValue;
 use crate::testing::{Folder, MEMBERS};
 use crate::{Catalog, FreezeError};
 
@@ -338,26 +338,6 @@ async fn columns_of_both_sides_take_two_matches_that_leave_out_the_same_identiti
     opened[1].parts[0].as_mut().unwrap().components[identities] += 1;
     let err = job.output.rows(&job.spec, &opened).unwrap_err();
     assert!(err.to_string().contains("different counts"), "{err}");
-}
-
-#[tokio::test]
-async fn a_receipt_commits_to_every_cell_and_hides_those_below_the_minimum() {
-    let world = world().await;
-    let job = world
-        .job("c.region, SUM(o.amount)", "GROUP BY c.region")
-        .await;
-    let cells = receipt_cells(&job.spec, &job.opened()).unwrap();
-    // Identities, amounts that are not NULL, their sum.
-    let shown = [Some(2), Some(3), Some(1275)];
-    assert_eq!(cells, [&shown[..], &[None; 6]].concat());
-    let job = world.job("SUM(o.amount)", "WHERE o.amount < 2").await;
-    let cells = receipt_cells(&job.spec, &job.opened()).unwrap();
-    assert_eq!(cells, [Some(2), Some(2), Some((-150_i64).cast_unsigned())]);
-    let count = world.job("COUNT(DISTINCT c.id)", "").await;
-    assert_eq!(
-        receipt_cells(&count.spec, &count.opened()).unwrap(),
-        [Some(4)]
-    );
 }
 
 #[tokio::test]

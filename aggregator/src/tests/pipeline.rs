@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use psi_core::Code;
 use psi_core::progress::Silent;
+use psi_core::session::opened::{OpenedMatch, OpenedPart};
 use psi_core::spec::{
     Agreement, AskedMode, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients,
 };
 use psi_core::store::{MemoryStore, RecordList};
 
 use crate::error::QueryError;
-use crate::result::{OpenedMatch, OpenedPart, ResultTable};
+use crate::result::ResultTable;
 use crate::testing::MEMBERS;
 use crate::{Catalog, JobInput, OutputPlan};
 

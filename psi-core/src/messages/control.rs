@@ -3,6 +3,7 @@
 use bincode::{Decode, Encode};
 
 use crate::error::Code;
+use crate::facts::TableFacts;
 use crate::receipt::Charge;
 use crate::spec::{AskedMode, Half, JobId, Recipients};
 
@@ -104,6 +105,16 @@ pub enum Control {
         salt: Option<[u8; 32]>,
         /// The salted commitment to the cells.
         output_commitment: [u8; 64],
+    },
+    /// Requester: what a job with this proposal would be. Nonce and commitments are zero. Opens a
+    /// stream that is no job.
+    Inquire(Proposal),
+    /// Responder: what its half would say. Ends the stream.
+    Facts {
+        /// The public facts of its table.
+        facts: TableFacts,
+        /// Whether its owner approves each run.
+        approval: bool,
     },
 }
 

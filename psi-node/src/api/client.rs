@@ -17,12 +17,12 @@ use tokio::net::UnixStream;
 
 use super::socket::SocketPath;
 use super::types::{
-    ApprovalInfo, ApprovalList, CollabList, Decision, ErrorBody, Event, JobInfo, JobRef, NewJob,
-    NodeInfo,
+    ApprovalInfo, ApprovalList, CollabList, Decision, ErrorBody, Event, JobInfo, JobRef,
+    NewExplanation, NewJob, NodeInfo,
 };
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::job::PreviewDocument;
+use crate::job::explain::Explanation;
 
 /// Bytes of one answer; a list of a thousand jobs with long queries stays below it.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -68,12 +68,12 @@ impl Client {
         self.call(Method::DELETE, &job_path(id)?, None::<&()>).await
     }
 
-    /// Looks at a question without asking it.
+    /// Explains a query without running it.
     ///
     /// # Errors
-    /// As [`Self::new_job`]; also if the question would be refused.
-    pub async fn preview(&self, job: &NewJob) -> Result<PreviewDocument, UserError> {
-        self.call(Method::POST, "/v1/preview", Some(job)).await
+    /// As [`Self::new_job`]; also if the query is refused, or the other node is not there.
+    pub async fn explain(&self, query: &NewExplanation) -> Result<Explanation, UserError> {
+        self.call(Method::POST, "/v1/explain", Some(query)).await
     }
 
     /// The requests for approval, those that wait first.

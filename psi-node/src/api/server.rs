@@ -5,6 +5,7 @@
 
 mod approvals;
 mod collabs;
+mod explain;
 
 use std::convert::Infallible;
 use std::fs::Permissions;
@@ -85,9 +86,9 @@ fn router(ctx: Arc<JobContext>) -> Router {
         .route("/v1/node", get(node))
         .route("/v1/collaborations", get(collabs::list))
         .route("/v1/jobs", get(jobs).post(new_job))
-        .route("/v1/preview", post(preview))
         .route("/v1/jobs/{id}", get(job).delete(cancel))
         .route("/v1/jobs/{id}/events", get(events))
+        .route("/v1/explain", post(explain::explain))
         .route("/v1/approvals", get(approvals::list))
         .route(
             "/v1/approvals/{id}",
@@ -250,20 +251,6 @@ fn asked(body: Result<Bytes, BytesRejection>) -> Result<JobRequest, Failed> {
     })?;
     job.request()
         .map_err(|error| Failed(StatusCode::BAD_REQUEST, error))
-}
-
-async fn preview(
-    Injected(ctx): Context,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Failed> {
-    let request = asked(body)?;
-    tracing::info!(collab = request.collab, "preview requested");
-    let document = job::preview(&ctx, &request).await;
-    let document = document.map_err(|failure| {
-        let error = UserError::new(failure.exit(), failure.to_string(), failure.remedy());
-        Failed(StatusCode::CONFLICT, error)
-    })?;
-    Ok(json(StatusCode::OK, &document))
 }
 
 async fn new_job(

@@ -11,7 +11,7 @@ use crate::job::registry::{Ended, Snapshot};
 use crate::job::{JobRequest, Spend};
 use crate::state::Approval;
 
-/// `POST /v1/jobs` and `POST /v1/preview`: what an analyst asks for.
+/// `POST /v1/jobs`: what an analyst asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewJob {
@@ -36,27 +36,31 @@ impl NewJob {
     /// # Errors
     /// [`UserError`] if epsilon or delta is no amount.
     pub fn request(self) -> Result<JobRequest, UserError> {
-        let amount = |text: Option<String>, of: fn(&str) -> Option<u64>, name: &str, such: &str| {
-            let wrong = |text: &str| {
-                UserError::bad_input(
-                    format!("`{text}` is no {name}"),
-                    format!("write a number above zero, such as {such}"),
-                )
-            };
-            text.map(|text| of(&text).ok_or_else(|| wrong(&text)))
-                .transpose()
-        };
-        let spend = Spend {
-            epsilon: amount(self.epsilon, epsilon_of, "epsilon", "0.5")?,
-            delta: amount(self.delta, delta_of, "delta", "1e-9")?,
-        };
         Ok(JobRequest {
             collab: self.collab,
             sql: self.sql,
             recipients: self.recipients.into(),
-            spend,
+            spend: spend(self.epsilon, self.delta)?,
         })
     }
+}
+
+/// What decimal text says is to be spent.
+fn spend(epsilon: Option<String>, delta: Option<String>) -> Result<Spend, UserError> {
+    let amount = |text: Option<String>, of: fn(&str) -> Option<u64>, name: &str, such: &str| {
+        let wrong = |text: &str| {
+            UserError::bad_input(
+                format!("`{text}` is no {name}"),
+                format!("write a number above zero, such as {such}"),
+            )
+        };
+        text.map(|text| of(&text).ok_or_else(|| wrong(&text)))
+            .transpose()
+    };
+    Ok(Spend {
+        epsilon: amount(epsilon, epsilon_of, "epsilon", "0.5")?,
+        delta: amount(delta, delta_of, "delta", "1e-9")?,
+    })
 }
 
 /// Who is to get a result.
@@ -76,6 +80,43 @@ impl From<ResultFor> for Recipients {
             ResultFor::Requester => Self::Requester,
             ResultFor::Both => Self::Both,
         }
+    }
+}
+
+/// `POST /v1/explain`: a query that is not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewExplanation {
+    /// The name of a joined collaboration.
+    pub collab: String,
+    /// The query.
+    pub sql: String,
+    /// Who would get the result.
+    #[serde(default)]
+    pub recipients: ResultFor,
+    /// Whether the other node is asked for its facts.
+    #[serde(default)]
+    pub with_peer: bool,
+    /// What the answer may cost, in mode `dp`, as in a job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<String>,
+    /// The same of delta.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<String>,
+}
+
+impl NewExplanation {
+    /// The same, for the job runner.
+    ///
+    /// # Errors
+    /// [`UserError`] if epsilon or delta is no amount.
+    pub fn request(self) -> Result<JobRequest, UserError> {
+        Ok(JobRequest {
+            collab: self.collab,
+            sql: self.sql,
+            recipients: self.recipients.into(),
+            spend: spend(self.epsilon, self.delta)?,
+        })
     }
 }
 

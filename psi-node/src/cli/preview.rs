@@ -1,7 +1,7 @@
-//! `psi-node preview`: what a question would cost and how far its answer would stray.
+//! `psi-node preview`: what a question would cost in privacy and how far its answer would stray.
 //!
-//! Nothing is spent and no row is touched; the peer's node is asked for its half, so it sees the
-//! question.
+//! The part of `explain --with-peer` that decides which epsilon to ask with. Nothing is spent and
+//! no row is touched; the other node is asked for its facts, so it sees the question.
 
 use std::fmt::Write as _;
 
@@ -11,10 +11,10 @@ use super::ConfigArg;
 use super::output::{self, Format};
 use super::query::say_privacy;
 use crate::api::client::Client;
-use crate::api::types::{NewJob, ResultFor};
+use crate::api::types::{NewExplanation, ResultFor};
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::job::PreviewDocument;
+use crate::job::explain::JobOutline;
 
 /// Arguments of `preview`.
 #[derive(Debug, Args)]
@@ -45,14 +45,14 @@ pub struct PreviewArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// [`UserError`] as if the question had been asked.
+/// [`UserError`] if the question would be refused, or the other node is not there.
 pub fn run(args: PreviewArgs) -> Result<Exit, UserError> {
-    let config = args.config.load()?;
-    let client = Client::new(&config.socket_path());
-    let job = NewJob {
+    let client = Client::new(&args.config.load()?.socket_path());
+    let query = NewExplanation {
         collab: args.collab,
         sql: args.sql,
         recipients: args.recipients,
+        with_peer: true,
         epsilon: args.epsilon,
         delta: args.delta,
     };
@@ -60,70 +60,59 @@ pub fn run(args: PreviewArgs) -> Result<Exit, UserError> {
         .enable_all()
         .build()
         .map_err(|e| UserError::machine("cannot start the runtime", e))?;
-    let document = runtime.block_on(client.preview(&job))?;
+    let explanation = runtime.block_on(client.explain(&query))?;
+    let Some(job) = explanation.job.filter(|job| job.privacy.is_some()) else {
+        return Err(UserError::bad_input(
+            format!(
+                "`{}` is in mode `{}`: its answers carry no noise",
+                explanation.collab, explanation.mode
+            ),
+            "see what the question would tell whom with `psi-node explain`",
+        ));
+    };
     match args.format {
-        Format::Json => output::print_json(&document)?,
-        Format::Table => output::print(&render(&document))?,
+        Format::Json => output::print_json(&job)?,
+        Format::Table => output::print(&render(&job))?,
     }
     Ok(Exit::Released)
 }
 
-/// A preview in words.
-#[must_use]
-pub fn render(document: &PreviewDocument) -> String {
+fn render(job: &JobOutline) -> String {
     let mut text = String::new();
-    // Writing into a String cannot fail.
-    let mut line = |line: std::fmt::Arguments<'_>| {
+    for one in &job.matches {
+        // Writing into a String cannot fail, here and below.
+        let _ = writeln!(
+            text,
+            "{} is Receiver and sends {} points in {} parts, {} dummies in each part; the Sender \
+             sends {} tags.",
+            one.receiver, one.receiver_size, one.parts, one.dummies, one.sender_size
+        );
+    }
+    text + &noise(job)
+}
+
+/// What a job would cost, how far its numbers would stray, and what would be left, line by line.
+pub(super) fn noise(job: &JobOutline) -> String {
+    let mut text = String::new();
+    for line in job.privacy.iter().flat_map(say_privacy) {
         let _ = writeln!(text, "{line}");
-    };
-    line(format_args!(
-        "The question, as the other node sees it: {}",
-        document.query
-    ));
-    for (number, of) in (1..).zip(&document.matches) {
-        let receiver = if of.own_receives {
-            "this node"
-        } else {
-            "the other node"
-        };
-        line(format_args!(
-            "Match {number}: {receiver} is Receiver; {} points in {} part(s), {} tags{}",
-            of.receiver_size,
-            of.parts,
-            of.sender_size,
-            if document.privacy.is_some() {
-                format!("; {} dummies in each part", of.dummies)
-            } else {
-                String::new()
+    }
+    let _ = writeln!(
+        text,
+        "a row is suppressed if its noisy number of identities is below {}",
+        job.minimum
+    );
+    if let Some(budget) = &job.budget {
+        let left = format!(
+            "population {}: epsilon {} and delta {} are left",
+            budget.population, budget.epsilon_left, budget.delta_left
+        );
+        let _ = match (&budget.epsilon_left_after, &budget.delta_left_after) {
+            (Some(epsilon), Some(delta)) => {
+                writeln!(text, "{left}, {epsilon} and {delta} after this")
             }
-        ));
-    }
-    let Some(privacy) = &document.privacy else {
-        line(format_args!(
-            "Mode exact: numbers are exact, and rows of fewer than {} identities suppressed.",
-            document.minimum
-        ));
-        return text;
-    };
-    line(format_args!(
-        "Mode dp: rows with a noisy number of fewer than {} identities are suppressed.",
-        document.minimum
-    ));
-    for said in say_privacy(privacy) {
-        line(format_args!("{said}"));
-    }
-    match &document.budget {
-        None => {}
-        Some(budget) => match (&budget.epsilon_left_after, &budget.delta_left_after) {
-            (Some(epsilon), Some(delta)) => line(format_args!(
-                "Population {}: epsilon {} and delta {} are left, {epsilon} and {delta} after this",
-                budget.population, budget.epsilon_left, budget.delta_left
-            )),
-            _ => line(format_args!(
-                "Population {}: epsilon {} and delta {} are left, which is too little for this",
-                budget.population, budget.epsilon_left, budget.delta_left
-            )),
-        },
+            _ => writeln!(text, "{left}, which is too little for this"),
+        };
     }
     text
 }

@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::ConfigArg;
 use super::output::{self, ErrorStyle};
 use super::progress::Bars;
+use super::template;
 use crate::api::client::Client;
 use crate::api::types::{Event, NewJob, ResultFor};
 use crate::error::UserError;
@@ -54,9 +55,15 @@ pub struct QueryArgs {
     /// allows less]
     #[arg(long, value_name = "NUMBER")]
     pub delta: Option<String>,
+    /// Ask the question of a template of the configuration instead of writing it
+    #[arg(long, value_name = "NAME", conflicts_with = "sql")]
+    pub template: Option<String>,
+    /// A value for a parameter of the template; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub param: Vec<String>,
     /// The question; a table is written member.table
-    #[arg(value_name = "SQL")]
-    pub sql: String,
+    #[arg(value_name = "SQL", required_unless_present = "template")]
+    pub sql: Option<String>,
 }
 
 impl QueryArgs {
@@ -77,9 +84,20 @@ impl QueryArgs {
 pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
     let config = args.config.load()?;
     let client = Client::new(&config.socket_path());
+    let sql = match &args.template {
+        Some(name) => template::query(&config, name, &args.param)?,
+        None if !args.param.is_empty() => {
+            return Err(UserError::bad_input(
+                "--param gives values for a template, and none is named",
+                "name one with --template, or write the values into the question",
+            ));
+        }
+        // Without a template, the arguments have to hold the question.
+        None => args.sql.unwrap_or_default(),
+    };
     let job = NewJob {
         collab: args.collab,
-        sql: args.sql,
+        sql,
         recipients: args.recipients,
         epsilon: args.epsilon,
         delta: args.delta,

@@ -32,8 +32,7 @@ impl Answer {
         spec: &JobSpec,
         opened: &Opened,
     ) -> Result<Self, Failure> {
-        let matches: Vec<_> = opened.matches.iter().map(of_match).collect();
-        let table = match output.rows(spec, &matches) {
+        let table = match output.rows(spec, &opened.matches) {
             Err(ResultError::Core(error)) => return Err(error.into()),
             other => other,
         };
@@ -58,16 +57,5 @@ impl Answer {
             privacy.intervals_95 = privacy::intervals(&self.noise, &table);
         }
         Ok(ended)
-    }
-}
-
-/// The same numbers, as the aggregator takes them.
-fn of_match(opened: &psi_core::session::opened::OpenedMatch) -> aggregator::OpenedMatch {
-    let part = |part: &psi_core::session::opened::OpenedPart| aggregator::OpenedPart {
-        count: part.count,
-        components: part.components.clone(),
-    };
-    aggregator::OpenedMatch {
-        parts: opened.parts.iter().map(|p| p.as_ref().map(part)).collect(),
     }
 }

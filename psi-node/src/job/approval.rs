@@ -6,7 +6,7 @@
 //! wait is held in memory or on a connection, so it survives restarts of both nodes.
 
 use aggregator::budget::{delta_text, epsilon_text};
-use aggregator::{Approval, Refusal, SidePlan};
+use aggregator::{Refusal, SidePlan};
 use psi_core::Code;
 use psi_core::facts::TableFacts;
 use psi_core::messages::codec;
@@ -50,8 +50,7 @@ impl Asking<'_> {
     /// Whether the owner lets the question run; records it if the owner has to decide.
     pub(super) fn ask(&self, ctx: &JobContext) -> Result<Permit, Failure> {
         let table = self.side.table();
-        let section = ctx.config.table.get(table);
-        if section.is_none_or(|section| section.approval == Approval::Auto) {
+        if !ctx.is_approved_by_hand(table) {
             return Ok(Permit::NotNeeded);
         }
         let question = self.question();

@@ -1,6 +1,4 @@
 //! The requester's side of a job: from SQL to the result document.
-//!
-//! [`super::preview`] takes the same way up to where this side would sign.
 
 use std::sync::Arc;
 
@@ -40,15 +38,15 @@ pub struct JobRequest {
 }
 
 /// A question that the own rules allow, ready to be proposed.
-pub(super) struct Question {
-    pub(super) plan: RequestPlan,
-    pub(super) recipients: Recipients,
-    pub(super) mode: AskedMode,
+struct Question {
+    plan: RequestPlan,
+    recipients: Recipients,
+    mode: AskedMode,
 }
 
 /// A proposal that the peer accepted: what both sides would sign, and the peer did.
-pub(super) struct Accepted {
-    pub(super) spec: JobSpec,
+struct Accepted {
+    spec: JobSpec,
     seed: Arc<JobSeed>,
     signature: [u8; 64],
 }
@@ -146,7 +144,7 @@ pub(super) fn find_collab(ctx: &JobContext, name: &str) -> Result<Collaboration,
 }
 
 /// Plans a question under `collab` and tries all own rules that need no peer; returns the peer too.
-pub(super) async fn question(
+async fn question(
     ctx: &JobContext,
     request: &JobRequest,
     collab: &Collaboration,
@@ -166,7 +164,7 @@ pub(super) async fn question(
 
 /// This node's own entry and the peer's in the collaboration, if this node may ask and every
 /// recipient may receive.
-fn members(
+pub(super) fn members(
     ctx: &JobContext,
     collab: &Collaboration,
     recipients: Recipients,
@@ -219,21 +217,29 @@ fn ask_owner(
     .ask(ctx)
 }
 
-/// Plans the query against the table as it is on disk now. The plan's facts are those of the mode.
+/// Plans the query against the table as it is on disk now.
 async fn plan(
+    ctx: &JobContext,
+    request: &JobRequest,
+    mode: Mode,
+    members: (&Member, &Member),
+) -> Result<RequestPlan, Failure> {
+    let plan = plan_now(ctx, request, mode, members)?;
+    ctx.refresh(&plan.facts.table).await?;
+    plan_now(ctx, request, mode, members)
+}
+
+/// Plans the query against the table as it was loaded. The plan's facts are those of the mode.
+pub(super) fn plan_now(
     ctx: &JobContext,
     request: &JobRequest,
     mode: Mode,
     (own, peer): (&Member, &Member),
 ) -> Result<RequestPlan, Failure> {
     let names = (own.name.as_str(), peer.name.as_str());
-    let plan_now = || {
-        ctx.catalog
-            .plan_request_for(&request.sql, names, request.recipients)
-    };
-    let plan = plan_now()?;
-    ctx.refresh(&plan.facts.table).await?;
-    let mut plan = plan_now()?;
+    let mut plan = ctx
+        .catalog
+        .plan_request_for(&request.sql, names, request.recipients)?;
     if mode == Mode::Dp {
         plan.facts = plan.private_facts.clone().map_err(Failure::OwnRefusal)?;
     }
@@ -320,7 +326,7 @@ async fn agree(
 
 /// Proposes a question, and checks the other half and the peer's signature over what follows from
 /// both. This side has signed nothing yet, and nothing is charged.
-pub(super) async fn propose(
+async fn propose(
     ctx: &JobContext,
     link: &mut Link,
     peer: NodeId,

@@ -46,7 +46,7 @@ pub(super) async fn respond(
     let watch = Stopwatch::start();
     let mut document = ResultDocument::new(collab.mode().as_str());
     let work = async {
-        let agreed = agree(ctx, &job, conn, &mut link, &collab, proposal).await?;
+        let agreed = Box::pin(agree(ctx, &job, conn, &mut link, &collab, proposal)).await?;
         document.begin(&agreed.spec);
         document.privacy = PrivacyDocument::of(&agreed.spec, Party::Responder, &agreed.output)?;
         Box::pin(run::run(ctx, &job, &mut link, agreed)).await
@@ -173,6 +173,17 @@ fn turn_away<T>(code: Code, rule: &str, sentence: &str) -> Result<T, Failure> {
         sentence: sentence.into(),
         remedy: String::new(),
     }))
+}
+
+/// Whether this proposal may become a job at all, before its query is looked at.
+pub(super) fn admit(
+    ctx: &JobContext,
+    conn: &PeerConnection,
+    proposal: &Proposal,
+) -> Result<(Collaboration, JobHandle), Failure> {
+    let collab = joined_for(ctx, conn, proposal)?;
+    let job = place_for(ctx, conn, proposal, &collab)?;
+    Ok((collab, job))
 }
 
 /// The collaboration under which the peer asks.
@@ -303,7 +314,8 @@ async fn agree(
     })
 }
 
-async fn plan(
+/// Plans the peer's query against the own table as it is on disk now.
+pub(super) async fn plan(
     ctx: &JobContext,
     conn: &PeerConnection,
     collab: &Collaboration,

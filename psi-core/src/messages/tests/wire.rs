@@ -73,9 +73,14 @@ impl Fields {
     }
 
     fn half(self, node: u8, kinds: &[(&str, u32, &str)]) -> Self {
-        let mut fields = self
-            .bytes("half.node_id", [node; 32])
+        self.bytes("half.node_id", [node; 32])
             .bytes("half.nonce", [node + 1; 32])
+            .facts(kinds)
+    }
+
+    /// Facts up to the columns that a query uses.
+    fn facts(self, kinds: &[(&str, u32, &str)]) -> Self {
+        let mut fields = self
             .text("half.facts.member", "snowy")
             .text("half.facts.table", "customers")
             .u64("half.facts.key_columns: count", kinds.len() as u64);
@@ -178,7 +183,53 @@ pub(super) fn messages() -> Vec<(&'static str, Control, Fields)> {
     messages.extend(matching());
     messages.extend(settling());
     messages.extend(opening::messages());
+    messages.extend(inquiring());
     messages
+}
+
+fn inquiring() -> Vec<(&'static str, Control, Fields)> {
+    let query = "SELECT COUNT(*) FROM brand.customers WHERE brand.customers.age > $1";
+    let mut asked = half(0xa0, &[("email", IdentifierKind::Email)]);
+    asked.nonce = [0; 32];
+    vec![
+        (
+            "inquire",
+            Control::Inquire(Proposal {
+                version: 1,
+                collab_id: [0xc0; 32],
+                revision: [0xc1; 32],
+                query: query.into(),
+                hidden: vec![[0; 64]],
+                recipients: Recipients::Requester,
+                mode: AskedMode::Exact,
+                half: asked,
+            }),
+            Fields::message(19, "Inquire")
+                .u16("version", 1)
+                .bytes("collab_id", [0xc0; 32])
+                .bytes("revision", [0xc1; 32])
+                .text("query", query)
+                .u64("hidden: count", 1)
+                .bytes("hidden", [0; 64])
+                .u32("recipients", 0, "Requester")
+                .u32("mode", 0, "Exact")
+                .bytes("half.node_id", [0xa0; 32])
+                .bytes("half.nonce", [0; 32])
+                .facts(&[("email", 3, "email")])
+                .no_columns(),
+        ),
+        (
+            "facts",
+            Control::Facts {
+                facts: half(0xb0, &[("email", IdentifierKind::Email)]).facts,
+                approval: true,
+            },
+            Fields::message(20, "Facts")
+                .facts(&[("email", 3, "email")])
+                .no_columns()
+                .bool("approval", true),
+        ),
+    ]
 }
 
 fn agreeing() -> Vec<(&'static str, Control, Fields)> {
@@ -496,8 +547,10 @@ fn every_control_message_has_a_wire_file() {
         Control::ShareCommitment { .. } => 16,
         Control::Share { .. } => 17,
         Control::Output { .. } => 18,
+        Control::Inquire(_) => 19,
+        Control::Facts { .. } => 20,
     };
-    let mut seen = [false; 19];
+    let mut seen = [false; 21];
     for (name, message, _) in messages() {
         let number: u8 = number(&message);
         seen[usize::from(number)] = true;
@@ -507,5 +560,5 @@ fn every_control_message_has_a_wire_file() {
             "{name}"
         );
     }
-    assert_eq!(seen, [true; 19]);
+    assert_eq!(seen, [true; 21]);
 }

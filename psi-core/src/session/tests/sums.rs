@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha512};
 
 use super::pair::{Frame, Pair};
 use super::table::{Row, Table, VALUE_MAX, lists, plain, spec_of};
 use super::{ListId, Portable, tools};
 use crate::kernel::counting::{Counting, Work};
-use crate::messages::Control;
+use crate::messages::{Control, codec};
 use crate::receipt::output_commitment;
 use crate::spec::{ComponentKind, JobSpec, Party, Recipients, ValueShape};
 use crate::store::RecordStore as _;
+use crate::transcript::{Direction, NamedList, lists_of};
 
 pub(super) const SUM: ValueShape = ValueShape {
     count: false,
@@ -55,9 +57,46 @@ fn run(spec: &JobSpec, requester: &Table, responder: &Table) -> super::Ends {
     pair.run().unwrap()
 }
 
+/// Checks that the hashes of lists are those that the specification names, and that the last one of
+/// each direction is that of the opening, by what crossed the wire.
+fn check_lists(spec: &JobSpec, ends: &super::Ends) {
+    let lists = &ends.requester.lists;
+    assert_eq!(*lists, ends.responder.lists);
+    assert_eq!(lists.combine(&spec.job_id()), ends.requester.transcripts);
+    for (direction, sender, hashes) in [
+        (Direction::ToSender, spec.receiver, &lists.to_sender),
+        (
+            Direction::ToReceiver,
+            spec.receiver.other(),
+            &lists.to_receiver,
+        ),
+    ] {
+        let names = lists_of(spec, direction);
+        assert_eq!(names.len(), hashes.len());
+        assert_eq!(names.last(), Some(&NamedList::Opening));
+        let mut opening = b"psi/v1/opening".to_vec();
+        for (from, bytes) in &ends.wire {
+            let (frame, _) = Frame::split(bytes).unwrap();
+            let Frame::Control(message) = frame else {
+                continue;
+            };
+            if *from == sender && !matches!(message, Control::SenderKey { .. }) {
+                let message = codec::encode(&message);
+                opening.extend((message.len() as u64).to_be_bytes());
+                opening.extend(message);
+            }
+        }
+        assert_eq!(
+            hashes.last().unwrap().as_slice(),
+            Sha512::digest(opening).as_slice()
+        );
+    }
+}
+
 /// Checks the end of a job against plain arithmetic.
 fn check(spec: &JobSpec, requester: &Table, responder: &Table, ends: &super::Ends) {
     assert_eq!(ends.requester.transcripts, ends.responder.transcripts);
+    check_lists(spec, ends);
     assert_eq!(
         ends.requester.output_commitment,
         ends.responder.output_commitment

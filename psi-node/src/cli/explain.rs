@@ -1,0 +1,164 @@
+//! `psi-node explain`: what a query would tell whom and what it would cost, before any row is touched.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use super::output::{self, Format};
+use super::{ConfigArg, preview};
+use crate::api::client::Client;
+use crate::api::types::{NewExplanation, ResultFor};
+use crate::error::UserError;
+use crate::exit::Exit;
+use crate::job::explain::{Explanation, FactsSource, JobOutline};
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The node.
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// The collaboration
+    #[arg(long, value_name = "NAME")]
+    pub collab: String,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Who would get the result
+    #[arg(long, value_enum, default_value_t, value_name = "WHO")]
+    pub recipients: ResultFor,
+    /// Ask the other node whether it would allow the query, and for its facts; it sees the query
+    #[arg(long)]
+    pub with_peer: bool,
+    /// In mode dp: the epsilon that the answer may cost [default: as of `query`]
+    #[arg(long, value_name = "NUMBER")]
+    pub epsilon: Option<String>,
+    /// In mode dp: the delta that the answer may cost [default: as of `query`]
+    #[arg(long, value_name = "NUMBER")]
+    pub delta: Option<String>,
+    /// The question; a table is written member.table
+    #[arg(value_name = "SQL")]
+    pub sql: String,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`UserError`] if the query is refused, or cannot be explained.
+pub fn run(args: ExplainArgs) -> Result<Exit, UserError> {
+    let client = Client::new(&args.config.load()?.socket_path());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    let query = NewExplanation {
+        collab: args.collab,
+        sql: args.sql,
+        recipients: args.recipients,
+        with_peer: args.with_peer,
+        epsilon: args.epsilon,
+        delta: args.delta,
+    };
+    let explanation = runtime.block_on(client.explain(&query))?;
+    match args.format {
+        Format::Json => output::print_json(&explanation)?,
+        Format::Table => output::print(&render(&explanation))?,
+    }
+    Ok(Exit::Released)
+}
+
+// Writing into a String cannot fail, here and below.
+fn render(explained: &Explanation) -> String {
+    let Explanation { own, peer, .. } = explained;
+    let mut text = format!(
+        "{} revision {}, mode {}\n{}\n",
+        explained.collab, explained.revision, explained.mode, explained.query
+    );
+    if explained.hidden_literals > 0 {
+        let _ = writeln!(
+            text,
+            "{} literals stay hidden from {}.",
+            explained.hidden_literals, peer.member
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\n{}.{} allows it by {}.",
+        own.member,
+        own.table,
+        own.rules.join(", ")
+    );
+    if own.approval {
+        text.push_str("Its owner approves each run.\n");
+    }
+    text.push_str(&about_peer(explained));
+    if let Some(job) = &explained.job {
+        text.push_str(&about_job(job, &peer.member));
+    }
+    text
+}
+
+fn about_peer(explained: &Explanation) -> String {
+    let peer = &explained.peer;
+    let name = format!("{}.{}", peer.member, peer.table);
+    let mut text = match peer.facts {
+        FactsSource::Asked => {
+            format!("{name} allows it, too; what follows is what a job would be.\n")
+        }
+        FactsSource::EarlierJob => format!(
+            "{name} was not asked. Its facts are those of an earlier job; `--with-peer` asks.\n"
+        ),
+        FactsSource::Supposed => format!(
+            "{name} was not asked. What follows supposes that it registers as many identities as \
+             {}.{} and that its key is unique; `--with-peer` asks.\n",
+            explained.own.member, explained.own.table
+        ),
+        FactsSource::Unknown => format!(
+            "{name} was not asked, and the query uses columns of it that no earlier job tells \
+             about: sizes and cost are not known; `--with-peer` asks.\n"
+        ),
+    };
+    if peer.approval == Some(true) {
+        text.push_str("Its owner approves each run.\n");
+    }
+    text
+}
+
+fn about_job(job: &JobOutline, peer: &str) -> String {
+    let mut text = String::from("\n");
+    for one in &job.matches {
+        let _ = writeln!(
+            text,
+            "{} is Receiver and sends {} points in {} parts; the Sender sends {} tags, {} numbers \
+             at each position.",
+            one.receiver, one.receiver_size, one.parts, one.sender_size, one.numbers_per_position
+        );
+    }
+    for side in &job.learns {
+        for (who, says) in [("node", &side.node), ("analyst", &side.analyst)] {
+            let _ = writeln!(text, "\nThe {who} of {} learns", side.member);
+            for line in says {
+                let _ = writeln!(text, "  - {line}");
+            }
+        }
+    }
+    if job.privacy.is_some() {
+        let _ = writeln!(text, "\nPrivacy\n{}", preview::noise(job).trim_end());
+    }
+    let cost = &job.cost;
+    let _ = writeln!(
+        text,
+        "\nCost\n  sends {} and receives {} bytes of lists\n  {} multiplications here, {} on {peer}'s \
+         node\n  about {:.1} s of arithmetic, if that node is as fast\n  measured just now: {:.0} \
+         multiplications a second, kernel {}, {} threads",
+        cost.bytes_sent,
+        cost.bytes_received,
+        cost.multiplications,
+        cost.peer_multiplications,
+        cost.seconds,
+        job.rate.multiplications_per_second,
+        job.rate.kernel,
+        job.rate.threads
+    );
+    text
+}

@@ -1,0 +1,106 @@
+//! The other side's facts without asking: from the receipts of earlier jobs, or supposed.
+
+use aggregator::RequestPlan;
+use psi_core::facts::TableFacts;
+use psi_core::receipt::{Body, Entry};
+use psi_core::spec::{JobSpec, SideShape};
+
+use super::FactsSource;
+use crate::collab::{Collaboration, Member};
+use crate::job::JobContext;
+use crate::job::failure::Failure;
+
+/// Entries of the log that are looked through, from the end.
+const ENTRIES_MAX: u64 = 512;
+
+/// The facts of the peer's table as this node knows or supposes them, and which of the two.
+pub(super) fn facts(
+    ctx: &JobContext,
+    collab: &Collaboration,
+    peer: &Member,
+    plan: &RequestPlan,
+) -> Result<(Option<TableFacts>, FactsSource), Failure> {
+    if let Some(facts) = from_receipts(ctx, collab, peer, plan)? {
+        return Ok((Some(facts), FactsSource::EarlierJob));
+    }
+    let asked = &plan.output.shape.responder;
+    if !is_plain(asked) {
+        // Domains and bounds of columns that nobody has told cannot be supposed.
+        return Ok((None, FactsSource::Unknown));
+    }
+    let supposed = TableFacts {
+        member: peer.name.clone(),
+        table: plan.peer_table.clone(),
+        key_columns: plan.peer_key_columns.clone(),
+        key_kinds: plan.facts.key_kinds.clone(),
+        key_unique: true,
+        identities: plan.facts.identities,
+        minimum: 1,
+        prefer_receiver: false,
+        owner_may_receive: true,
+        result_to_both: true,
+        rows_bound: 1,
+        groups: Vec::new(),
+        values: Vec::new(),
+        // As generous as this side: it has asked for no more than it allows itself.
+        privacy: plan.facts.privacy,
+    };
+    Ok((Some(supposed), FactsSource::Supposed))
+}
+
+/// The newest facts about the same table and key on the receipt log. Where the query uses columns
+/// of the table beside its key, only the same query brings the same facts.
+fn from_receipts(
+    ctx: &JobContext,
+    collab: &Collaboration,
+    peer: &Member,
+    plan: &RequestPlan,
+) -> Result<Option<TableFacts>, Failure> {
+    let Some(head) = ctx.state.chain_head(&collab.id())? else {
+        return Ok(None);
+    };
+    let key_alone = is_plain(&plan.output.shape.responder);
+    for seq in (head.seq.saturating_sub(ENTRIES_MAX)..=head.seq).rev() {
+        let Some(stored) = ctx.state.entry(&collab.id(), seq)? else {
+            continue;
+        };
+        let Ok(Entry {
+            body: Body::Opened { spec, .. },
+            ..
+        }) = Entry::decode(&stored.entry)
+        else {
+            continue;
+        };
+        let Ok(spec) = JobSpec::decode(&spec) else {
+            continue;
+        };
+        let same_query = spec.query == plan.canonical && spec.requester.node_id != peer.id.0;
+        for half in [spec.requester, spec.responder] {
+            let facts = half.facts;
+            let same_key = half.node_id == peer.id.0
+                && facts.privacy.is_some() == plan.facts.privacy.is_some()
+                && facts.table == plan.peer_table
+                && facts.key_columns == plan.peer_key_columns
+                && facts.key_kinds == plan.facts.key_kinds;
+            if !same_key {
+                continue;
+            }
+            if same_query {
+                return Ok(Some(facts));
+            }
+            if key_alone {
+                return Ok(Some(TableFacts {
+                    groups: Vec::new(),
+                    values: Vec::new(),
+                    ..facts
+                }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a query uses nothing of a table beside its key and filters.
+fn is_plain(asked: &SideShape) -> bool {
+    asked.groups == 0 && asked.values.is_empty()
+}

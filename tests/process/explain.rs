@@ -1,0 +1,113 @@
+//! `explain` against the job that it explains, and what it leaves behind: nothing.
+
+use serde_json::{Value, json};
+
+use crate::harness::{COUNT, Node, Ran, World, people, people_csv, people_table};
+
+fn explain(node: &Node, more: &[&str], sql: &str) -> Ran {
+    let arguments = ["explain", "--collab", "test", "--format", "json", sql];
+    node.run(&[&arguments[..], more].concat())
+}
+
+fn world(more_a: &str, more_b: &str) -> World {
+    let world = World::new(
+        &people_table("text", 3000, 1, more_a),
+        &people_table("text", 2000, 7, more_b),
+    );
+    world.a.write("people.csv", &people_csv(&people(0..2500)));
+    world.b.write("people.csv", &people_csv(&people(500..1500)));
+    world
+}
+
+/// Fails unless `estimate` is within a twentieth of `measured`, or 8 KiB of control messages.
+#[track_caller]
+fn close(estimate: &Value, measured: &Value) {
+    let (estimate, measured) = (estimate.as_u64().unwrap(), measured.as_u64().unwrap());
+    let allowed = measured / 20 + 8192;
+    assert!(
+        estimate.abs_diff(measured) < allowed,
+        "{estimate} {measured}"
+    );
+}
+
+#[test]
+fn with_the_peer_it_says_the_sizes_and_bytes_of_the_job() {
+    let mut world = world("filter = [\"name\"]", "approval = \"auto\"");
+    world.serve();
+    let sql = format!("{COUNT} WHERE a.name != 'person-7'");
+    let explained = explain(&world.a, &["--with-peer"], &sql).expect(0).json();
+    assert_eq!(explained["peer"]["facts"], "asked");
+    assert_eq!(explained["peer"]["approval"], false);
+    assert_eq!(explained["hidden_literals"], 1);
+    assert!(!explained["query"].as_str().unwrap().contains("person-7"));
+    let outline = &explained["job"];
+    assert_eq!(outline["minimum"], 7);
+
+    let document = world.a.query(&sql).expect(0).json();
+    let stats = &document["stats"];
+    assert_eq!(
+        outline["matches"][0]["receiver_size"],
+        stats["receiver_size"]
+    );
+    assert_eq!(outline["matches"][0]["sender_size"], stats["sender_size"]);
+    close(&outline["cost"]["bytes_sent"], &stats["bytes_sent"]);
+    close(&outline["cost"]["bytes_received"], &stats["bytes_received"]);
+
+    // The receipts know of one job, bert's log of one inquiry.
+    let log = world.agreed_log();
+    assert_eq!(log.matches("\"opened\"").count(), 1, "{log}");
+    let local = ["receipts", "list", "--local", "--format", "json"];
+    let local = world.b.run(&local).expect(0).stdout;
+    assert_eq!(local.matches("what this would be").count(), 1, "{local}");
+    let jobs = world.b.run(&["jobs", "list", "--format", "json"]).expect(0);
+    assert_eq!(jobs.json().as_array().unwrap().len(), 1);
+    // Now the facts are known without asking.
+    let explained = explain(&world.a, &[], COUNT).expect(0).json();
+    assert_eq!(explained["peer"]["facts"], "earlier_job");
+    assert_eq!(explained["job"]["matches"], outline["matches"]);
+}
+
+#[test]
+fn alone_it_says_what_is_supposed_and_needs_no_peer() {
+    let mut world = world("", "");
+    world.a.serve();
+    let explained = explain(&world.a, &[], COUNT).expect(0).json();
+    assert_eq!(explained["peer"]["facts"], "supposed");
+    assert_eq!(explained["peer"]["allowed"], json!(null));
+    assert_eq!(explained["job"]["matches"][0]["sender_size"], 3000);
+    let text = world
+        .a
+        .run(&["explain", "--collab", "test", COUNT])
+        .expect(0);
+    for words in [
+        "supposes",
+        "table.people.key[1]",
+        "multiplications",
+        "The analyst of bert learns",
+    ] {
+        assert!(text.stdout.contains(words), "{words}: {}", text.stdout);
+    }
+    let columns = "SELECT SUM(b.amount) FROM anna.people a JOIN bert.people b ON a.name = b.name";
+    let explained = explain(&world.a, &[], columns).expect(0).json();
+    assert_eq!(explained["peer"]["facts"], "unknown");
+    assert_eq!(explained["job"], json!(null));
+}
+
+#[test]
+fn what_a_policy_refuses_is_refused_by_explain_and_a_manual_table_says_so() {
+    let mut world = world("", "approval = \"manual\"");
+    world.serve();
+    let filtered = format!("{COUNT} WHERE b.name != 'x'");
+    let ran = explain(&world.a, &["--with-peer"], &filtered).expect(5);
+    assert!(ran.stderr.contains("filter_not_allowed"), "{}", ran.stderr);
+    let own = format!("{COUNT} WHERE a.name != 'x'");
+    explain(&world.a, &["--with-peer"], &own).expect(4);
+    let explained = explain(&world.a, &["--with-peer"], COUNT).expect(0).json();
+    assert_eq!(explained["peer"]["approval"], true);
+    // To explain is not to ask: nothing waits for bert.
+    let requests = world
+        .b
+        .run(&["approvals", "list", "--format", "json"])
+        .expect(0);
+    assert_eq!(requests.json(), json!([]));
+}
