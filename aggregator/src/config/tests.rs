@@ -190,3 +190,99 @@ fn groups_and_aggregates_that_make_no_sense_are_named_with_their_place() {
         "[table.t.aggregate.x]\nfunctions = ['sum']\nclamps = [1, 2]"
     ));
 }
+
+#[test]
+fn filter_columns_are_a_list_or_a_table_of_comparisons() {
+    let table = |filter: &str| parse(&format!("[table.t]\nsource = 't.csv'\n{filter}"));
+    let list = table("filter = ['a', 'b']").unwrap();
+    let names = |tables: &TableConfigs| -> Vec<String> {
+        let filters = tables["t"].filter.iter();
+        filters.map(|(column, _)| column.to_owned()).collect()
+    };
+    assert_eq!(names(&list), ["a", "b"]);
+    assert!(list["t"].filter.iter().all(|(_, filter)| filter.is_free()));
+    let sections = "[table.t.filter.a]\noperators = ['=', 'is null']\ncompare = 'columns'\n\
+                    [table.t.filter.b]\n";
+    let sections = table(sections).unwrap();
+    validate(&sections).unwrap();
+    assert_eq!(names(&sections), ["a", "b"]);
+    let inline = "filter = { a = { operators = ['=', 'is null'], compare = 'columns' }, b = {} }";
+    assert_eq!(table(inline).unwrap(), sections);
+    for bad in [
+        "filter = 'a'",
+        "filter = [5]",
+        "filter = { a = { operators = ['like', '~'] } }",
+        "filter = { a = { operator = ['='] } }",
+        "filter = { a = 5 }",
+    ] {
+        let error = table(bad).unwrap_err();
+        assert!(
+            error.span().is_some_and(|span| span.start > 20),
+            "{bad}: {error}"
+        );
+    }
+    for bad in ["filter = ['a', 'A']", "filter = { a = { operators = [] } }"] {
+        assert!(validate(&table(bad).unwrap()).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn settings_that_the_rule_would_ignore_and_values_that_mean_nothing_are_errors() {
+    let sql = "SELECT COUNT(*) FROM brand.t AS b JOIN snowy.p AS s ON b.k = s.k";
+    for (rules, place) in [
+        ("rule = 'custom'\nfilter = ['a']".to_owned(), "filter"),
+        (
+            format!("approved_templates = ['sha512:{}']", "0".repeat(128)),
+            "approved_templates",
+        ),
+        (
+            "rule = 'list'\ndimension = { a = [1] }".to_owned(),
+            "dimension",
+        ),
+        (
+            "rule = 'list'\naggregate = { a = { functions = ['sum'] } }".to_owned(),
+            "aggregate",
+        ),
+        (
+            format!(
+                "rule = 'custom'\napproved_templates = ['sha512:{}']",
+                "A".repeat(128)
+            ),
+            "approved_templates",
+        ),
+        (
+            format!(
+                "rule = 'custom'\napproved_templates = ['{}']",
+                "0".repeat(128)
+            ),
+            "approved_templates",
+        ),
+        ("runs = { week = 0 }".to_owned(), "runs.week"),
+        ("population = ''".to_owned(), "population"),
+        (
+            format!("template = {{ x = {{ sql = '{sql} WHERE b.a = :a' }} }}"),
+            "template.x.sql",
+        ),
+        (
+            format!("template = {{ x = {{ sql = '{sql}', parameters = {{ a = 'DATE' }} }} }}"),
+            "template.x.sql",
+        ),
+    ] {
+        let text = format!("[table.t]\nsource = 't.csv'\n{rules}\n");
+        let error = validate(&parse(&text).unwrap()).unwrap_err();
+        assert_eq!(error.place, format!("table.t.{place}"), "{error}");
+        assert!(!error.remedy.is_empty());
+    }
+    let sound = format!(
+        "[table.t]\nsource = 't.csv'\njoin_required = true\nruns = {{ day = 1 }}\n\
+         approval = 'manual'\npopulation = 'p'\ntemplate = {{ x = {{ sql = '{sql}' }} }}\n"
+    );
+    validate(&parse(&sound).unwrap()).unwrap();
+    for bad in [
+        "join_required = false",
+        "runs = { year = 1 }",
+        "approval = 'no'",
+    ] {
+        assert!(parse(&format!("[table.t]\nsource = 't.csv'\n{bad}\n")).is_err());
+    }
+}

@@ -74,7 +74,7 @@ pub(super) fn facts(
         value.nullable = true;
     }
     facts.rows_bound = match config.max_rows_per_identity {
-        _ if key.unique || !(rows || !facts.values.is_empty()) => 1,
+        _ if key.unique || (!rows && facts.values.is_empty()) => 1,
         Some(rows) => rows,
         None => {
             return Err(refuse(

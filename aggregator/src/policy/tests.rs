@@ -1,6 +1,7 @@
 mod generate;
 mod pairs;
 mod reference;
+mod rules;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -8,6 +8,7 @@ use toml::Table;
 
 use super::generate::{self, Asked, Dice};
 use super::reference::{self, Case};
+use super::rules;
 use crate::config::{TableConfig, TableConfigs};
 use crate::policy::question::Parties;
 use crate::policy::template::Template;
@@ -33,7 +34,7 @@ struct Config {
 
 fn policy(dice: &mut Dice) -> Policy {
     let rule = dice.pick(&["aggregation", "aggregation", "custom", "list"]);
-    let mut text = generate::policy(dice, rule);
+    let mut text = rules::policy(dice, rule);
     let mut templates = Vec::new();
     for number in 0..dice.below(4) {
         let (asked, parameters) = generate::template(dice);

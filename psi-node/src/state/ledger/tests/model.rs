@@ -6,7 +6,10 @@
 
 mod oracle;
 
+use std::sync::{Arc, Mutex};
+
 use super::*;
+use crate::state::{BUSY_TIMEOUT, STATE_FILE};
 use oracle::{Model, runs_of};
 
 const OPERATIONS_PER_ROUND: u64 = 1000;
@@ -55,17 +58,23 @@ struct Round {
     jobs: u64,
 }
 
+/// A further handle on a state that exists. Crashes here end processes, not the machine: what was
+/// written is there without waiting for a disk.
 fn open(folder: &tempfile::TempDir) -> State {
-    let state = State::open(folder.path()).unwrap();
-    // Crashes here end processes, not the machine: what was written is there without a sync.
-    let pragma = "synchronous";
-    state.lock().pragma_update(None, pragma, "OFF").unwrap();
-    state
+    let connection = Connection::open(folder.path().join(STATE_FILE)).unwrap();
+    connection.busy_timeout(BUSY_TIMEOUT).unwrap();
+    for (pragma, value) in [("journal_mode", "WAL"), ("synchronous", "OFF")] {
+        connection.pragma_update(None, pragma, value).unwrap();
+    }
+    State {
+        connection: Arc::new(Mutex::new(connection)),
+    }
 }
 
 impl Round {
     fn new(seed: u64, refresh: Period) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        drop(State::open(folder.path()).unwrap());
         Self {
             handles: [open(&folder), open(&folder)],
             folder,
