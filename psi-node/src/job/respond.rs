@@ -194,7 +194,7 @@ async fn agree(
     let agreement = agreement(collab, asked, &plan.output, &conn.peer);
     let spec = JobSpec::assemble(agreement, their_half, own_half.clone())
         .map_err(Failure::of_agreement)?;
-    ctx.check_sizes(&spec)?;
+    ctx.check_sizes(&spec, Party::Responder)?;
     let text = agreement_text(&spec.job_id());
     let own = ctx.key.sign(&text);
     link.send(&Control::Accept {
