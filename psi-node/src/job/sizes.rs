@@ -11,7 +11,7 @@ use super::failure::Failure;
 
 /// Rows of a transfer that count as one identity, each for every [`ROW_COMPONENTS`] numbers or part
 /// of them. Such a row takes less than a microsecond of both sides together and an identity more
-/// than twenty, so sixteen cost less time than the identity. A match of one part always fits.
+/// than fourteen, so sixteen cost less time than the identity. A match of one part always fits.
 const ROWS_PER_IDENTITY: u64 = 16;
 
 /// See [`ROWS_PER_IDENTITY`].
