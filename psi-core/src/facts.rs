@@ -8,7 +8,7 @@ mod columns;
 
 use bincode::{Decode, Encode};
 
-pub use columns::{GroupFacts, LabelKind, ValueFacts};
+pub use columns::{GroupFacts, LabelKind, ValueFacts, is_shown_as_it_is};
 
 use crate::error::{Code, Error};
 use crate::identifier::IdentifierKind;

@@ -3,6 +3,7 @@
 //! Spec 10 §5.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use datafusion::logical_expr::{Expr, Operator};
 use psi_core::Code;
@@ -186,6 +187,7 @@ pub(super) fn plan(
     };
     let side = SidePlan {
         table: name.to_owned(),
+        loaded: Arc::clone(table),
         key_columns: question.key_columns,
         key_kinds,
         predicates,
