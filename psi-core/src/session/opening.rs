@@ -318,6 +318,7 @@ impl Opening {
             }
             (Awaits::Share(view, state), Control::Share { match_index, share }) => {
                 expect_match(match_index, view.match_index)?;
+                let share = zeroize::Zeroizing::new(share);
                 let sums = state.handle(&share)?;
                 course.note(&view, Some(&sums));
                 course.next_match(send)
@@ -339,6 +340,7 @@ impl Opening {
             }
             (Awaits::Opening(view, state), Control::Share { match_index, share }) => {
                 expect_match(match_index, view.match_index)?;
+                let share = zeroize::Zeroizing::new(share);
                 let sums = state.handle(&share)?;
                 course.note(&view, Some(&sums));
                 course.next_match(send)

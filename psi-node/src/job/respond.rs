@@ -104,7 +104,7 @@ fn record_end(
 async fn end_badly(
     ctx: &Arc<JobContext>,
     conn: &PeerConnection,
-    link: Link,
+    mut link: Link,
     collab: &Collaboration,
     failure: &Failure,
 ) {
@@ -117,6 +117,11 @@ async fn end_badly(
             link.end(&Control::Refuse(refusal.code)).await;
         }
         Failure::PeerAborted(_) => {}
+        // The job is completed on both receipts; the own output does not concern the peer.
+        Failure::Result(_) => {
+            link.sender.finish();
+            link.sender.delivered().await;
+        }
         other => link.end(&Control::Abort(other.code())).await,
     }
     // A job that was never opened leaves nothing to settle.
