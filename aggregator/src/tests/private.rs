@@ -81,6 +81,7 @@ fn plans(customers: &Catalog, orders: &Catalog, sql: &str) -> (RequestPlan, Resp
 fn assemble(shape: Shape, requester: TableFacts, responder: TableFacts) -> JobSpec {
     let agreement = Agreement {
         collab_id: [1; 32],
+        revision: [1; 32],
         query: "q".to_owned(),
         hidden: Vec::new(),
         shape,

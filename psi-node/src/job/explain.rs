@@ -16,7 +16,7 @@ use aggregator::RequestPlan;
 use psi_core::Code;
 use psi_core::facts::TableFacts;
 use psi_core::messages::{Control, Proposal};
-use psi_core::spec::{Half, JobSpec, MatchSpec, PROTOCOL_VERSION, PartSize, Party};
+use psi_core::spec::{AskedMode, Half, JobSpec, MatchSpec, PROTOCOL_VERSION, PartSize, Party};
 use serde::{Deserialize, Serialize};
 
 pub use cost::Cost;
@@ -25,7 +25,7 @@ pub use rate::Rate;
 
 use super::failure::Failure;
 use super::link::{Link, unexpected};
-use super::request::{agreement, check_recipients, find_collab, members};
+use super::request::{agreement, find_collab, members};
 use super::run::check_half;
 use super::{JobContext, JobRequest};
 use crate::collab::{Collaboration, Member};
@@ -146,8 +146,9 @@ pub async fn explain(
     JobContext::check_mode(&collab)?;
     let (own, peer) = members(ctx, &collab, request.recipients)?;
     let names = (own.name.as_str(), peer.name.as_str());
-    let plan = ctx.catalog.plan_request(&request.sql, names)?;
-    check_recipients(&plan, request.recipients)?;
+    let plan = ctx
+        .catalog
+        .plan_request_for(&request.sql, names, request.recipients)?;
     let proposal = proposal(ctx, &collab, &plan, request);
     let (facts, source, approval) = if with_peer {
         let (facts, approval) = ask(ctx, &collab, &peer, &plan, &proposal).await?;
@@ -207,6 +208,7 @@ fn proposal(
         query: plan.canonical.clone(),
         hidden: vec![[0; 64]; plan.hidden.len()],
         recipients: request.recipients,
+        mode: AskedMode::Exact,
         half: Half {
             node_id: ctx.key.id().0,
             nonce: [0; 32],
@@ -229,7 +231,7 @@ async fn ask(
         link.send(&Control::Inquire(proposal.clone())).await?;
         match link.control().await? {
             Control::Facts { facts, approval } => Ok((facts, approval)),
-            Control::Refuse(code) => Err(Failure::PeerRefusal(code)),
+            Control::Refuse { code, .. } => Err(Failure::PeerRefusal(code)),
             _ => Err(unexpected("something else than an answer to an inquiry")),
         }
     };
@@ -267,7 +269,7 @@ fn assemble(
     };
     let spec = JobSpec::assemble(agreement, proposal.half.clone(), theirs)
         .map_err(Failure::of_agreement)?;
-    ctx.check_sizes(&spec)?;
+    ctx.check_sizes(&spec, Party::Requester)?;
     Ok(spec)
 }
 

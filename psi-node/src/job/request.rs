@@ -289,7 +289,7 @@ async fn agree(
     let asked = (plan.canonical.as_str(), hidden, recipients);
     let agreement = agreement(collab, asked, &plan.output, &ctx.key.id());
     let spec = JobSpec::assemble(agreement, half, theirs).map_err(Failure::of_agreement)?;
-    ctx.check_sizes(&spec)?;
+    ctx.check_sizes(&spec, Party::Requester)?;
     let text = agreement_text(&spec.job_id());
     if !signature_holds(&peer.0, &text, &signature) {
         return Err(violation(

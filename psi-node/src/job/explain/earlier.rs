@@ -42,6 +42,7 @@ pub(super) fn facts(
         rows_bound: 1,
         groups: Vec::new(),
         values: Vec::new(),
+        privacy: None,
     };
     Ok((Some(supposed), FactsSource::Supposed))
 }

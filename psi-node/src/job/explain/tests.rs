@@ -1,6 +1,8 @@
 use psi_core::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
 use psi_core::identifier::IdentifierKind;
-use psi_core::spec::{Agreement, Half, JobSpec, Party, Recipients, Shape, SideShape, ValueShape};
+use psi_core::spec::{
+    Agreement, AskedMode, Half, JobSpec, Party, Recipients, Shape, SideShape, ValueShape,
+};
 
 use super::{cells, learns, match_outline, numbers};
 
@@ -22,12 +24,14 @@ fn half(node: u8, member: &str, identities: u64) -> Half {
             rows_bound: 1,
             groups: Vec::new(),
             values: Vec::new(),
+            privacy: None,
         },
     }
 }
 
 fn assemble(shape: Shape, requester: Half, responder: Half) -> JobSpec {
     let agreement = Agreement {
+        mode: AskedMode::Exact,
         collab_id: [1; 32],
         revision: [5; 32],
         query: "SELECT …".into(),
@@ -79,7 +83,7 @@ fn sums_by_groups_are_counted_in_parts_cells_and_numbers() {
         whole: true,
         decimals: 0,
         nullable: true,
-        clamped: false,
+        clamp: None,
         sum_bound: 1024,
         squares_bound: 1,
     }];
