@@ -32,6 +32,9 @@ use crate::fold::for_each_record;
 use crate::plan::{SidePlan, SideValueKind};
 use crate::rows::{DIGEST_BYTES, Extras, RowLayout, RowValue};
 
+/// Takes the part and the digest of an identity.
+type Visit<'a> = &'a mut dyn FnMut(usize, &[u8]) -> Result<(), FreezeError>;
+
 /// Records between two looks at whether the job is to stop.
 const STOP_EVERY: u64 = 1 << 16;
 
@@ -268,7 +271,7 @@ impl Roles {
         &self,
         rows: &dyn RecordList,
         progress: &dyn Progress,
-        visit: &mut dyn FnMut(usize, &[u8]) -> Result<(), FreezeError>,
+        visit: Visit<'_>,
     ) -> Result<(), FreezeError> {
         let mut last: Option<([u8; DIGEST_BYTES], usize)> = None;
         let mut stop = Stop::new(rows, progress);
