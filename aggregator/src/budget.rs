@@ -13,7 +13,7 @@ mod period;
 
 use psi_core::Code;
 
-pub use amount::{Amount, delta_text, epsilon_text};
+pub use amount::{Amount, delta_of, delta_text, epsilon_of, epsilon_text};
 pub use limits::{PeerLimit, PopulationConfig, Populations, RunLimits};
 pub use period::{Period, advance, day_text};
 

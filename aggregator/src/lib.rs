@@ -47,7 +47,10 @@ pub use report::{
     ServedTable, TableReport,
 };
 
-pub use result::{ResultColumn, ResultError, ResultRow, ResultTable, ResultValue};
+pub use result::{
+    ColumnNoise, NoisyKind, NoisyNumber, ResultColumn, ResultError, ResultRow, ResultTable,
+    ResultValue,
+};
 
 #[cfg(test)]
 mod testing;

@@ -7,12 +7,15 @@
 
 mod cells;
 mod evaluate;
+mod noise;
 mod number;
 mod order;
 
 use psi_core::facts::{GroupFacts, LabelKind};
 use psi_core::session::opened::OpenedMatch;
 use psi_core::spec::{JobSpec, Party};
+
+pub use self::noise::{ColumnNoise, NoisyKind, NoisyNumber};
 
 use self::cells::Cells;
 use crate::plan::{Measure, OutputPlan, Shown};

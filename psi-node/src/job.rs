@@ -17,6 +17,7 @@ mod inquire;
 mod link;
 mod live;
 mod outbox;
+pub mod privacy;
 mod refusal;
 pub mod registry;
 mod request;
@@ -30,7 +31,7 @@ mod stats;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregator::{Approval, Catalog, Refusal};
+use aggregator::{Approval, Catalog};
 use psi_core::Code;
 use psi_core::kernel::Kernel;
 use psi_core::messages::Control;
@@ -40,6 +41,7 @@ pub use chain::ChainLocks;
 pub use charge::recover as recover_ledger;
 pub use failure::Failure;
 pub use live::LiveJobs;
+pub use privacy::Spend;
 pub use request::{JobOutcome, JobRequest, request};
 
 use self::chain::Chain;
@@ -47,7 +49,7 @@ use self::link::Link;
 use self::registry::Registry;
 use self::settle::Settlement;
 use self::sizes::SizesServed;
-use crate::collab::{Collaboration, Member, Mode};
+use crate::collab::{Collaboration, Member};
 use crate::config::NodeConfig;
 use crate::identity::{NodeId, NodeKey};
 use crate::lists::Lists;
@@ -105,23 +107,6 @@ impl JobContext {
     fn is_approved_by_hand(&self, table: &str) -> bool {
         let section = self.config.table.get(table);
         section.is_some_and(|section| section.approval == Approval::Manual)
-    }
-
-    /// Refuses a mode that this version does not run.
-    fn check_mode(collab: &Collaboration) -> Result<(), Failure> {
-        if collab.mode() == Mode::Exact {
-            return Ok(());
-        }
-        Err(Failure::OwnRefusal(Refusal {
-            code: Code::Unavailable,
-            rule: format!("collaboration.{}.mode", collab.name()),
-            sentence: format!(
-                "`{}` is in mode `{}`, and this version runs jobs in mode `exact` alone",
-                collab.name(),
-                collab.mode()
-            ),
-            remedy: "both members can sign a revision that says `mode = \"exact\"`".into(),
-        }))
     }
 
     /// Loads and checks a table again if its files changed.

@@ -12,6 +12,7 @@ mod approvals;
 mod audit;
 mod budget;
 mod crash;
+mod dp;
 mod examples;
 mod explain;
 mod harness;

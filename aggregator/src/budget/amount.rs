@@ -221,6 +221,24 @@ impl Visitor<'_> for Number {
     }
 }
 
+/// The millionths of an epsilon in decimal text, rounded downward; none if the text is no number
+/// above zero that can be counted.
+#[must_use]
+pub fn epsilon_of(text: &str) -> Option<u64> {
+    counted(Decimal::parse(text)?.micro())
+}
+
+/// The units of 2^-64 of a delta in decimal text, rounded downward; none if the text is no number
+/// above zero and below 0.5 that can be counted.
+#[must_use]
+pub fn delta_of(text: &str) -> Option<u64> {
+    counted(Decimal::parse(text)?.units())
+}
+
+fn counted(amount: Option<u64>) -> Option<u64> {
+    amount.filter(|amount| *amount > 0 && storable(*amount))
+}
+
 /// Reads an epsilon as millionths, rounded downward.
 pub(super) fn micro_epsilon<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
     d.deserialize_any(Number {
@@ -249,7 +267,7 @@ pub(super) fn some_delta_units<'de, D: Deserializer<'de>>(d: D) -> Result<Option
 
 #[cfg(test)]
 mod tests {
-    use super::{Decimal, delta_text, epsilon_text};
+    use super::{Decimal, delta_of, delta_text, epsilon_of, epsilon_text};
 
     fn micro(text: &str) -> Option<u64> {
         Decimal::parse(text)?.micro()
@@ -283,6 +301,18 @@ mod tests {
             "", "-1", "+1", "1.", ".5", "nan", "inf", "1,5", "1e", "1e99", "0x1", "1 ",
         ] {
             assert!(Decimal::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_amount_that_is_asked_for_can_be_counted() {
+        assert_eq!(epsilon_of("0.5"), Some(500_000));
+        assert_eq!(delta_of("1e-9"), Some(18_446_744_073));
+        for text in ["0", "1e-7", "-1", "", "99999999999999999999"] {
+            assert_eq!(epsilon_of(text), None, "{text}");
+        }
+        for text in ["0.0", "1e-30", "0.5", "1", "x"] {
+            assert_eq!(delta_of(text), None, "{text}");
         }
     }
 

@@ -240,21 +240,24 @@ fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Failed> {
     })
 }
 
-async fn new_job(
-    Injected(ctx): Context,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Failed> {
+/// The question in the body of a request.
+fn asked(body: Result<Bytes, BytesRejection>) -> Result<JobRequest, Failed> {
     let body = whole(body)?;
-    let NewJob {
-        collab,
-        sql,
-        recipients,
-    } = serde_json::from_slice(&body).map_err(|error| {
+    let job: NewJob = serde_json::from_slice(&body).map_err(|error| {
         bad(
             format!("the body is no job: {error}"),
             "send {\"collab\": \"…\", \"sql\": \"…\"}",
         )
     })?;
+    job.request()
+        .map_err(|error| Failed(StatusCode::BAD_REQUEST, error))
+}
+
+async fn new_job(
+    Injected(ctx): Context,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failed> {
+    let request = asked(body)?;
     let handle = ctx.registry.begin(JobRole::Requester).map_err(|error| {
         let remedy = "wait for one to end, cancel one, or raise `jobs_max`";
         let error = UserError::new(Exit::RefusedByPolicy, error.to_string(), remedy);
@@ -262,14 +265,9 @@ async fn new_job(
     })?;
     let id = handle.id.clone();
     let view = handle.view();
-    tracing::info!(job = id, collab, "job requested");
+    tracing::info!(job = id, collab = request.collab, "job requested");
     tokio::spawn(async move {
         // A task of its own, so that even a panic of the runner ends the job for its followers.
-        let request = JobRequest {
-            collab,
-            sql,
-            recipients: recipients.into(),
-        };
         let run = tokio::spawn(job::request(ctx, handle, request));
         let ended = match run.await {
             Ok(outcome) => Ended::new(outcome.exit, outcome.document),

@@ -1,5 +1,6 @@
 //! The JSON of the local API. Field names are stable; fields may be added.
 
+use aggregator::budget::{delta_of, epsilon_of};
 use clap::ValueEnum;
 use psi_core::spec::Recipients;
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::job::registry::{Ended, Snapshot};
+use crate::job::{JobRequest, Spend};
 use crate::state::Approval;
 
 /// `POST /v1/jobs`: what an analyst asks for.
@@ -20,6 +22,45 @@ pub struct NewJob {
     /// Who is to get the result.
     #[serde(default)]
     pub recipients: ResultFor,
+    /// What the answer may cost, in mode `dp`: epsilon in decimal text such as `0.5`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<String>,
+    /// The same of delta, such as `1e-9`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<String>,
+}
+
+impl NewJob {
+    /// The same, for the job runner.
+    ///
+    /// # Errors
+    /// [`UserError`] if epsilon or delta is no amount.
+    pub fn request(self) -> Result<JobRequest, UserError> {
+        Ok(JobRequest {
+            collab: self.collab,
+            sql: self.sql,
+            recipients: self.recipients.into(),
+            spend: spend(self.epsilon, self.delta)?,
+        })
+    }
+}
+
+/// What decimal text says is to be spent.
+fn spend(epsilon: Option<String>, delta: Option<String>) -> Result<Spend, UserError> {
+    let amount = |text: Option<String>, of: fn(&str) -> Option<u64>, name: &str, such: &str| {
+        let wrong = |text: &str| {
+            UserError::bad_input(
+                format!("`{text}` is no {name}"),
+                format!("write a number above zero, such as {such}"),
+            )
+        };
+        text.map(|text| of(&text).ok_or_else(|| wrong(&text)))
+            .transpose()
+    };
+    Ok(Spend {
+        epsilon: amount(epsilon, epsilon_of, "epsilon", "0.5")?,
+        delta: amount(delta, delta_of, "delta", "1e-9")?,
+    })
 }
 
 /// Who is to get a result.
@@ -56,6 +97,27 @@ pub struct NewExplanation {
     /// Whether the other node is asked for its facts.
     #[serde(default)]
     pub with_peer: bool,
+    /// What the answer may cost, in mode `dp`, as in a job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<String>,
+    /// The same of delta.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<String>,
+}
+
+impl NewExplanation {
+    /// The same, for the job runner.
+    ///
+    /// # Errors
+    /// [`UserError`] if epsilon or delta is no amount.
+    pub fn request(self) -> Result<JobRequest, UserError> {
+        Ok(JobRequest {
+            collab: self.collab,
+            sql: self.sql,
+            recipients: self.recipients.into(),
+            spend: spend(self.epsilon, self.delta)?,
+        })
+    }
 }
 
 /// The answer to a job that was begun or cancelled: its local id.

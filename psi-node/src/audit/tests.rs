@@ -3,6 +3,7 @@
 mod cheating;
 mod files;
 mod pair;
+mod private;
 
 use super::replay::Verdict;
 use pair::{Case, Job, World};

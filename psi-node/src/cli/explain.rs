@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::ConfigArg;
 use super::output::{self, Format};
+use super::{ConfigArg, preview};
 use crate::api::client::Client;
 use crate::api::types::{NewExplanation, ResultFor};
 use crate::error::UserError;
@@ -30,6 +30,12 @@ pub struct ExplainArgs {
     /// Ask the other node whether it would allow the query, and for its facts; it sees the query
     #[arg(long)]
     pub with_peer: bool,
+    /// In mode dp: the epsilon that the answer may cost [default: as of `query`]
+    #[arg(long, value_name = "NUMBER")]
+    pub epsilon: Option<String>,
+    /// In mode dp: the delta that the answer may cost [default: as of `query`]
+    #[arg(long, value_name = "NUMBER")]
+    pub delta: Option<String>,
     /// The question; a table is written member.table
     #[arg(value_name = "SQL")]
     pub sql: String,
@@ -50,6 +56,8 @@ pub fn run(args: ExplainArgs) -> Result<Exit, UserError> {
         sql: args.sql,
         recipients: args.recipients,
         with_peer: args.with_peer,
+        epsilon: args.epsilon,
+        delta: args.delta,
     };
     let explanation = runtime.block_on(client.explain(&query))?;
     match args.format {
@@ -133,6 +141,9 @@ fn about_job(job: &JobOutline, peer: &str) -> String {
                 let _ = writeln!(text, "  - {line}");
             }
         }
+    }
+    if job.privacy.is_some() {
+        let _ = writeln!(text, "\nPrivacy\n{}", preview::noise(job).trim_end());
     }
     let cost = &job.cost;
     let _ = writeln!(

@@ -13,6 +13,7 @@ use crate::api::client::Client;
 use crate::api::types::{Event, NewJob, ResultFor};
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::job::privacy::{Charged, PrivacyDocument};
 use crate::job::registry::Ended;
 use crate::job::result::{ColumnNote, ResultDocument, SUPPRESSED};
 
@@ -46,6 +47,14 @@ pub struct QueryArgs {
     /// Who is to get the result
     #[arg(long, value_enum, default_value_t, value_name = "WHO")]
     pub recipients: ResultFor,
+    /// In mode dp: the epsilon that the answer may cost [default: 0.1, or less if the own table
+    /// allows less]
+    #[arg(long, value_name = "NUMBER")]
+    pub epsilon: Option<String>,
+    /// In mode dp: the delta that the answer may cost [default: 1e-9, or less if the own table
+    /// allows less]
+    #[arg(long, value_name = "NUMBER")]
+    pub delta: Option<String>,
     /// Ask the question of a template of the configuration instead of writing it
     #[arg(long, value_name = "NAME", conflicts_with = "sql")]
     pub template: Option<String>,
@@ -90,6 +99,8 @@ pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
         collab: args.collab,
         sql,
         recipients: args.recipients,
+        epsilon: args.epsilon,
+        delta: args.delta,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -188,7 +199,53 @@ fn print_result(
     for note in &document.notes {
         output::print_note(&say(note));
     }
+    for line in document.privacy.iter().flat_map(say_privacy) {
+        output::print_note(&line);
+    }
     Ok(())
+}
+
+/// What an answer with noise has cost, and how far its numbers stray, line by line.
+#[must_use]
+pub fn say_privacy(privacy: &PrivacyDocument) -> Vec<String> {
+    let Charged { own, peer } = &privacy.charged;
+    let mut lines = vec![format!(
+        "asked for epsilon {}, delta {}; charged here: {}, {}; charged at the other node: {}, {}",
+        privacy.epsilon, privacy.delta, own.epsilon, own.delta, peer.epsilon, peer.delta
+    )];
+    for noise in &privacy.noise {
+        let numbers = noise.numbers.iter().map(|number| {
+            let of = if noise.direct {
+                String::new()
+            } else {
+                format!("{} ", number.of)
+            };
+            format!(
+                "{of}± {} in 95 of 100 answers (standard deviation {})",
+                figure(number.half_width_95),
+                figure(number.std_dev)
+            )
+        });
+        let numbers = numbers.collect::<Vec<_>>().join("; ");
+        if noise.direct {
+            lines.push(format!("{}: {numbers}", noise.column));
+        } else if !numbers.is_empty() {
+            lines.push(format!("{} is computed from: {numbers}", noise.column));
+        }
+    }
+    lines
+}
+
+/// Three digits are enough to read a figure that is itself a measure of uncertainty.
+#[must_use]
+pub fn figure(value: f64) -> String {
+    if value >= 100.0 || value.fract() == 0.0 {
+        format!("{value:.0}")
+    } else if value >= 10.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.2}")
+    }
 }
 
 /// What has to be known to read a column.

@@ -4,11 +4,12 @@
 //! job end it instead of standing on a receipt as completed. Called by the job runner of either
 //! side.
 
-use aggregator::{OutputPlan, ResultError, ResultTable};
+use aggregator::{ColumnNoise, OutputPlan, ResultError, ResultTable};
 use psi_core::session::opened::Opened;
 use psi_core::spec::JobSpec;
 
 use super::failure::Failure;
+use super::privacy;
 use super::result::ResultDocument;
 use crate::exit::Exit;
 use crate::state::JobState;
@@ -17,6 +18,7 @@ use crate::state::JobState;
 pub(super) struct Answer {
     /// An output that is too large does not undo the job: it stays completed, without rows here.
     table: Result<ResultTable, ResultError>,
+    noise: Vec<ColumnNoise>,
     grouped: bool,
 }
 
@@ -37,6 +39,7 @@ impl Answer {
         let shape = &spec.shape;
         Ok(Self {
             table,
+            noise: output.noise(spec)?,
             grouped: shape.requester.groups > 0 || shape.responder.groups > 0,
         })
     }
@@ -46,6 +49,13 @@ impl Answer {
     /// # Errors
     /// [`Failure::Result`] if an output is too large.
     pub(super) fn show(self, document: &mut ResultDocument) -> Result<(JobState, Exit), Failure> {
-        Ok(document.fill(&self.table?, self.grouped))
+        let table = self.table?;
+        let ended = document.fill(&table, self.grouped);
+        if let Some(privacy) = &mut document.privacy
+            && !document.rows.is_empty()
+        {
+            privacy.intervals_95 = privacy::intervals(&self.noise, &table);
+        }
+        Ok(ended)
     }
 }

@@ -5,11 +5,12 @@
 //! `approval_pending`; the same question, asked again once it is approved, runs. Nothing of the
 //! wait is held in memory or on a connection, so it survives restarts of both nodes.
 
+use aggregator::budget::{delta_text, epsilon_text};
 use aggregator::{Refusal, SidePlan};
 use psi_core::Code;
 use psi_core::facts::TableFacts;
 use psi_core::messages::codec;
-use psi_core::spec::{JobId, JobSpec, MatchSpec, PartSize, Party, Recipients};
+use psi_core::spec::{AskedMode, JobId, JobSpec, MatchSpec, PartSize, Party, Recipients};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 
@@ -26,6 +27,8 @@ pub(super) struct Asking<'a> {
     /// How many literals it hides. What they are does not identify the question.
     pub(super) hidden: usize,
     pub(super) recipients: Recipients,
+    /// What the asker wants to spend, with differential privacy.
+    pub(super) mode: AskedMode,
     /// The facts of the requester's table, which name the member that asks.
     pub(super) requester: &'a TableFacts,
     /// The facts of this node's table.
@@ -118,6 +121,7 @@ impl Asking<'_> {
             self.query,
             self.hidden as u64,
             self.recipients,
+            self.mode,
             self.requester,
             self.own,
         );
@@ -134,6 +138,10 @@ impl Asking<'_> {
             "own_minimum": self.own.minimum,
             "hidden_literals": self.hidden,
         });
+        if let AskedMode::Dp(asked) = self.mode {
+            sizes["epsilon"] = epsilon_text(asked.epsilon.micros()).into();
+            sizes["delta"] = delta_text(asked.delta.0).into();
+        }
         if let Some(spec) = self.spec {
             sizes["minimum"] = spec.minimum.into();
             let matches: Vec<Value> = spec.matches().iter().map(match_sizes).collect();

@@ -8,12 +8,13 @@ use aggregator::TableConfig;
 use aggregator::budget::{Amount, Limits, RunLimits};
 use psi_core::Code;
 use psi_core::facts::TableFacts;
-use psi_core::receipt::{Body, Entry};
-use psi_core::spec::{JobId, JobSpec};
+use psi_core::receipt::{Body, Charge, Entry};
+use psi_core::spec::{AskedMode, JobId, JobSpec, Party};
 
 use super::JobContext;
 use super::failure::Failure;
 use super::link::violation;
+use super::privacy;
 use crate::collab::{Collaboration, Member};
 use crate::config::NodeConfig;
 use crate::identity::NodeId;
@@ -52,8 +53,24 @@ pub(super) fn reserve(
     })
 }
 
-/// Refuses an own question that would not fit now, before the peer is asked.
-pub(super) fn check(ctx: &JobContext, facts: &TableFacts, peer: &Member) -> Result<(), Failure> {
+/// Refuses what the own table does not let a job spend.
+pub(super) fn check_asked(
+    ctx: &JobContext,
+    mode: AskedMode,
+    facts: &TableFacts,
+) -> Result<(), Failure> {
+    privacy::check_own(mode, facts, section(&ctx.config, &facts.table))
+}
+
+/// Refuses an own question that would not fit now, before the peer is asked. What it costs exactly
+/// is not known before: that follows from both halves.
+pub(super) fn check(
+    ctx: &JobContext,
+    mode: AskedMode,
+    facts: &TableFacts,
+    peer: &Member,
+) -> Result<(), Failure> {
+    check_asked(ctx, mode, facts)?;
     let limits = limits(&ctx.config, &facts.table, &peer.name);
     let debit = Debit {
         job_id: [0; 64],
@@ -82,7 +99,7 @@ pub(super) fn any_limits(config: &NodeConfig) -> bool {
     tables.any(|table| limits(config, table, "").any())
 }
 
-fn limits<'a>(config: &'a NodeConfig, table: &'a str, peer: &'a str) -> Limits<'a> {
+pub(super) fn limits<'a>(config: &'a NodeConfig, table: &'a str, peer: &'a str) -> Limits<'a> {
     let section = section(config, table);
     let population = section.and_then(|section| section.population.as_deref());
     Limits {
@@ -97,11 +114,12 @@ fn limits<'a>(config: &'a NodeConfig, table: &'a str, peer: &'a str) -> Limits<'
 /// The debit of a job, now.
 pub(super) fn debit(spec: &JobSpec, own: &NodeId, config: &NodeConfig) -> Result<Debit, Failure> {
     let halves = [&spec.requester, &spec.responder];
-    let (own, peer) = match halves.map(|half| half.node_id == own.0) {
-        [true, false] => (&spec.requester, &spec.responder),
-        [false, true] => (&spec.responder, &spec.requester),
+    let party = match halves.map(|half| half.node_id == own.0) {
+        [true, false] => Party::Requester,
+        [false, true] => Party::Responder,
         _ => return Err(violation(Code::EntryMismatch, "a job of other nodes")),
     };
+    let (own, peer) = (spec.half(party), spec.half(party.other()));
     let section = section(config, &own.facts.table);
     Ok(Debit {
         job_id: spec.job_id(),
@@ -109,10 +127,31 @@ pub(super) fn debit(spec: &JobSpec, own: &NodeId, config: &NodeConfig) -> Result
         peer: peer.facts.member.clone(),
         table: own.facts.table.clone(),
         population: section.and_then(|section| section.population.clone()),
-        // An exact answer has no epsilon: nothing but the number of runs limits it.
-        amount: Amount::ZERO,
+        amount: amount(spec, party),
         unix: now_unix(),
     })
+}
+
+/// What a job costs the population of `party`, by what the other node sees (Spec 12 §7). An exact
+/// answer has no epsilon: nothing but the number of runs limits it.
+pub(super) fn amount(spec: &JobSpec, party: Party) -> Amount {
+    let debit = spec.debit(party).unwrap_or_default();
+    Amount {
+        micro_epsilon: debit.epsilon,
+        delta_units: debit.delta.0,
+    }
+}
+
+/// The same, as it stands on the opened entry.
+pub(super) fn charge_of(spec: &JobSpec, party: Party) -> Charge {
+    let Amount {
+        micro_epsilon,
+        delta_units,
+    } = amount(spec, party);
+    Charge {
+        epsilon: micro_epsilon,
+        delta: delta_units,
+    }
 }
 
 /// The debit of an entry: the opening of a job has one, whatever becomes of the job.

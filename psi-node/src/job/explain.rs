@@ -5,6 +5,7 @@
 //! earlier job on the receipt log, or, for a count, supposed; the answer says which. Called by the
 //! local API. Records nothing, asks no owner for approval, spends nothing.
 
+mod budget;
 mod cost;
 mod earlier;
 mod learns;
@@ -16,18 +17,22 @@ use aggregator::RequestPlan;
 use psi_core::Code;
 use psi_core::facts::TableFacts;
 use psi_core::messages::{Control, Proposal};
-use psi_core::spec::{AskedMode, Half, JobSpec, MatchSpec, PROTOCOL_VERSION, PartSize, Party};
+use psi_core::spec::{
+    AskedMode, Half, JobSpec, MatchSpec, PROTOCOL_VERSION, PartSize, Party, Recipients,
+};
 use serde::{Deserialize, Serialize};
 
+pub use budget::BudgetOutline;
 pub use cost::Cost;
 pub use learns::Learns;
 pub use rate::Rate;
 
 use super::failure::Failure;
 use super::link::{Link, unexpected};
-use super::request::{agreement, find_collab, members};
+use super::privacy::PrivacyDocument;
+use super::request::{agreement, find_collab, members, plan_now};
 use super::run::check_half;
-use super::{JobContext, JobRequest};
+use super::{JobContext, JobRequest, charge};
 use crate::collab::{Collaboration, Member};
 
 /// What a query would be as a job.
@@ -112,7 +117,13 @@ pub struct JobOutline {
     pub cells: u64,
     /// What each side would learn, this side first.
     pub learns: Vec<Learns>,
-    /// What it would cost.
+    /// In mode `dp`: what it would cost in privacy, and how far its numbers would stray.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<PrivacyDocument>,
+    /// In mode `dp`: what that would do to the budget of the own table's population.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetOutline>,
+    /// What it would cost in bytes and time.
     pub cost: Cost,
     /// From which the time follows.
     pub rate: Rate,
@@ -127,6 +138,9 @@ pub struct MatchOutline {
     pub receiver_size: u64,
     /// Parts of its list.
     pub parts: u64,
+    /// Dummies of each part, whose marked ones are the noise of its count; 0 in mode `exact`.
+    #[serde(default)]
+    pub dummies: u64,
     /// Tags that the Sender sends.
     pub sender_size: u64,
     /// Numbers that the Sender attaches to each position.
@@ -143,13 +157,12 @@ pub async fn explain(
     with_peer: bool,
 ) -> Result<Explanation, Failure> {
     let collab = find_collab(ctx, &request.collab)?;
-    JobContext::check_mode(&collab)?;
+    request.spend.check(&collab)?;
     let (own, peer) = members(ctx, &collab, request.recipients)?;
-    let names = (own.name.as_str(), peer.name.as_str());
-    let plan = ctx
-        .catalog
-        .plan_request_for(&request.sql, names, request.recipients)?;
-    let proposal = proposal(ctx, &collab, &plan, request);
+    let plan = plan_now(ctx, request, collab.mode(), (&own, &peer))?;
+    let mode = request.spend.asked(&collab, &plan.facts)?;
+    charge::check_asked(ctx, mode, &plan.facts)?;
+    let proposal = proposal(ctx, &collab, &plan, (request.recipients, mode));
     let (facts, source, approval) = if with_peer {
         let (facts, approval) = ask(ctx, &collab, &peer, &plan, &proposal).await?;
         (Some(facts), FactsSource::Asked, Some(approval))
@@ -161,7 +174,14 @@ pub async fn explain(
         None => None,
         Some(facts) => {
             let spec = assemble(ctx, &collab, &peer, &plan, &proposal, facts.clone())?;
-            Some(outline(ctx, &spec).await?)
+            let mut job = outline(ctx, &spec).await?;
+            job.privacy = PrivacyDocument::of(&spec, Party::Requester, &plan.output)?;
+            if job.privacy.is_some() {
+                let limits = charge::limits(&ctx.config, &plan.facts.table, &peer.name);
+                let cost = charge::amount(&spec, Party::Requester);
+                job.budget = budget::outline(&ctx.state, &limits, cost)?;
+            }
+            Some(job)
         }
     };
     Ok(Explanation {
@@ -199,7 +219,7 @@ fn proposal(
     ctx: &JobContext,
     collab: &Collaboration,
     plan: &RequestPlan,
-    request: &JobRequest,
+    (recipients, mode): (Recipients, AskedMode),
 ) -> Proposal {
     Proposal {
         version: PROTOCOL_VERSION,
@@ -207,8 +227,8 @@ fn proposal(
         revision: collab.revision_hash(),
         query: plan.canonical.clone(),
         hidden: vec![[0; 64]; plan.hidden.len()],
-        recipients: request.recipients,
-        mode: AskedMode::Exact,
+        recipients,
+        mode,
         half: Half {
             node_id: ctx.key.id().0,
             nonce: [0; 32],
@@ -260,6 +280,7 @@ fn assemble(
         proposal.query.as_str(),
         proposal.hidden.clone(),
         proposal.recipients,
+        proposal.mode,
     );
     let agreement = agreement(collab, asked, &plan.output, &ctx.key.id());
     let theirs = Half {
@@ -284,6 +305,8 @@ async fn outline(ctx: &JobContext, spec: &JobSpec) -> Result<JobOutline, Failure
             learns::of(spec, Party::Requester),
             learns::of(spec, Party::Responder),
         ],
+        privacy: None,
+        budget: None,
         cost: Cost::of(&matches, Party::Requester, rate.multiplications_per_second),
         rate,
     })
@@ -294,6 +317,7 @@ fn match_outline(spec: &JobSpec, one: &MatchSpec) -> MatchOutline {
         receiver: spec.half(one.receiver).facts.member.clone(),
         receiver_size: points(one),
         parts: one.parts.len() as u64,
+        dummies: spec.dp().map_or(0, |terms| terms.dummies),
         sender_size: one.sender_size,
         numbers_per_position: numbers(one),
     }

@@ -11,13 +11,13 @@ use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
 use psi_core::spec::{Half, JobSpec, Party};
 
-use super::JobContext;
 use super::failure::Failure;
 use super::link::{Link, violation};
 use super::registry::JobHandle;
 use super::request::agreement;
 use super::respond::{admit, plan};
 use super::run::check_half;
+use super::{JobContext, charge, privacy};
 use crate::collab::Collaboration;
 use crate::net::PeerConnection;
 
@@ -73,9 +73,11 @@ async fn answer(
         proposal.query
     );
     ctx.state.local_note(&ctx.key, &text)?;
+    privacy::check_mode(collab, proposal.mode)?;
     let plan = plan(ctx, conn, collab, &proposal, link).await?;
     let (table, key_columns) = (&plan.peer_table, &plan.peer_key_columns);
     check_half(&proposal.half, conn.peer, collab, table, key_columns)?;
+    charge::check_asked(ctx, proposal.mode, &plan.facts)?;
     let own = Half {
         node_id: ctx.key.id().0,
         nonce: [0; 32],
@@ -85,6 +87,7 @@ async fn answer(
         proposal.query.as_str(),
         proposal.hidden,
         proposal.recipients,
+        proposal.mode,
     );
     let agreement = agreement(collab, asked, &plan.output, &conn.peer);
     let spec = JobSpec::assemble(agreement, proposal.half, own).map_err(Failure::of_agreement)?;

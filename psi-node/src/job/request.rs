@@ -12,13 +12,14 @@ use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Part
 use super::approval::{Asking, Permit};
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
+use super::privacy::{PrivacyDocument, Spend};
 use super::refusal;
 use super::registry::JobHandle;
 use super::result::ResultDocument;
 use super::run::{self, Agreed, check_half};
 use super::stats::{Stopwatch, peak_rss_bytes};
 use super::{JobContext, NodeId, charge};
-use crate::collab::{Collaboration, Member};
+use crate::collab::{Collaboration, Member, Mode};
 use crate::exit::Exit;
 use crate::net::PeerConnection;
 use crate::state::{JobRecord, JobRole, JobState};
@@ -32,6 +33,22 @@ pub struct JobRequest {
     pub sql: String,
     /// Who is to get the result.
     pub recipients: Recipients,
+    /// What the answer may cost, under a collaboration with differential privacy.
+    pub spend: Spend,
+}
+
+/// A question that the own rules allow, ready to be proposed.
+struct Question {
+    plan: RequestPlan,
+    recipients: Recipients,
+    mode: AskedMode,
+}
+
+/// A proposal that the peer accepted: what both sides would sign, and the peer did.
+struct Accepted {
+    spec: JobSpec,
+    seed: Arc<JobSeed>,
+    signature: [u8; 64],
 }
 
 /// How a job ended, for the local API.
@@ -93,12 +110,10 @@ async fn run_request(
     collab.name().clone_into(&mut record.collab);
     ctx.state.job_insert(&record)?;
 
-    JobContext::check_mode(&collab)?;
-    let (own, peer) = members(ctx, &collab, request.recipients)?;
-    let plan = plan(ctx, request, &own, &peer).await?;
-    charge::check(ctx, &plan.facts, &peer)?;
-    document.columns.clone_from(&plan.output.columns);
-    let permit = ask_owner(ctx, &collab, &plan, request.recipients)?;
+    document.mode = collab.mode().as_str().into();
+    let (question, peer) = question(ctx, request, &collab).await?;
+    document.columns.clone_from(&question.plan.output.columns);
+    let permit = ask_owner(ctx, &collab, &question)?;
     let chain = ctx.chain(&collab, peer.id);
     if ctx.state.chain_repair_requested(&collab.id())?.is_none() {
         chain.check_sound()?;
@@ -110,7 +125,7 @@ async fn run_request(
     ctx.settle_over(&conn, &collab).await?;
 
     let link = Link::new(conn.open_stream().await?);
-    let asked = (plan, request.recipients, permit);
+    let asked = (question, permit);
     let result = over_link(ctx, job, &conn, link, &collab, asked, document).await;
     let stats = &mut document.stats;
     (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
@@ -126,6 +141,25 @@ pub(super) fn find_collab(ctx: &JobContext, name: &str) -> Result<Collaboration,
             remedy: "list them with `psi-node collab list`; join one with `psi-node collab join`"
                 .into(),
         })
+}
+
+/// Plans a question under `collab` and tries all own rules that need no peer; returns the peer too.
+async fn question(
+    ctx: &JobContext,
+    request: &JobRequest,
+    collab: &Collaboration,
+) -> Result<(Question, Member), Failure> {
+    request.spend.check(collab)?;
+    let (own, peer) = members(ctx, collab, request.recipients)?;
+    let plan = plan(ctx, request, collab.mode(), (&own, &peer)).await?;
+    let mode = request.spend.asked(collab, &plan.facts)?;
+    charge::check(ctx, mode, &plan.facts, &peer)?;
+    let question = Question {
+        plan,
+        recipients: request.recipients,
+        mode,
+    };
+    Ok((question, peer))
 }
 
 /// This node's own entry and the peer's in the collaboration, if this node may ask and every
@@ -166,14 +200,15 @@ pub(super) fn members(
 fn ask_owner(
     ctx: &JobContext,
     collab: &Collaboration,
-    plan: &RequestPlan,
-    recipients: Recipients,
+    question: &Question,
 ) -> Result<Permit, Failure> {
+    let plan = &question.plan;
     Asking {
         collab,
         query: &plan.canonical,
         hidden: plan.hidden.len(),
-        recipients,
+        recipients: question.recipients,
+        mode: question.mode,
         requester: &plan.facts,
         own: &plan.facts,
         side: &plan.side,
@@ -186,17 +221,29 @@ fn ask_owner(
 async fn plan(
     ctx: &JobContext,
     request: &JobRequest,
-    own: &Member,
-    peer: &Member,
+    mode: Mode,
+    members: (&Member, &Member),
+) -> Result<RequestPlan, Failure> {
+    let plan = plan_now(ctx, request, mode, members)?;
+    ctx.refresh(&plan.facts.table).await?;
+    plan_now(ctx, request, mode, members)
+}
+
+/// Plans the query against the table as it was loaded. The plan's facts are those of the mode.
+pub(super) fn plan_now(
+    ctx: &JobContext,
+    request: &JobRequest,
+    mode: Mode,
+    (own, peer): (&Member, &Member),
 ) -> Result<RequestPlan, Failure> {
     let names = (own.name.as_str(), peer.name.as_str());
-    let plan_now = || {
-        ctx.catalog
-            .plan_request_for(&request.sql, names, request.recipients)
-    };
-    let plan = plan_now()?;
-    ctx.refresh(&plan.facts.table).await?;
-    Ok(plan_now()?)
+    let mut plan = ctx
+        .catalog
+        .plan_request_for(&request.sql, names, request.recipients)?;
+    if mode == Mode::Dp {
+        plan.facts = plan.private_facts.clone().map_err(Failure::OwnRefusal)?;
+    }
+    Ok(plan)
 }
 
 async fn over_link(
@@ -205,7 +252,7 @@ async fn over_link(
     conn: &PeerConnection,
     mut link: Link,
     collab: &Collaboration,
-    asked: (RequestPlan, Recipients, Permit),
+    asked: (Question, Permit),
     document: &mut ResultDocument,
 ) -> Result<(JobState, Exit), Failure> {
     let work = async {
@@ -240,18 +287,59 @@ async fn over_link(
     }
 }
 
-/// Steps 0 of the protocol: proposes, checks the other half, and signs what follows from both.
+/// Step 0 of the protocol: proposes, checks the other half, and signs what follows from both.
 async fn agree(
     ctx: &JobContext,
     job: &JobHandle,
     link: &mut Link,
     peer: NodeId,
     collab: &Collaboration,
-    (plan, recipients, permit): (RequestPlan, Recipients, Permit),
+    (question, permit): (Question, Permit),
     document: &mut ResultDocument,
 ) -> Result<Agreed, Failure> {
+    let Accepted {
+        spec,
+        seed,
+        signature,
+    } = propose(ctx, link, peer, collab, &question).await?;
+    let reservation = charge::reserve(ctx, collab, &spec)?;
+    permit.spend(ctx, &spec.job_id())?;
+    let own = ctx.key.sign(&agreement_text(&spec.job_id()));
+    link.send(&Control::Agree { signature: own }).await?;
+    ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
+    document.begin(&spec);
+    let plan = question.plan;
+    document.privacy = PrivacyDocument::of(&spec, Party::Requester, &plan.output)?;
+    Ok(Agreed {
+        collab: collab.clone(),
+        peer,
+        spec,
+        agreements: [own, signature],
+        own: Party::Requester,
+        side: plan.side,
+        output: plan.output,
+        seed,
+        reservation,
+        literals: plan.hidden,
+    })
+}
+
+/// Proposes a question, and checks the other half and the peer's signature over what follows from
+/// both. This side has signed nothing yet, and nothing is charged.
+async fn propose(
+    ctx: &JobContext,
+    link: &mut Link,
+    peer: NodeId,
+    collab: &Collaboration,
+    question: &Question,
+) -> Result<Accepted, Failure> {
+    let Question {
+        plan,
+        recipients,
+        mode,
+    } = question;
     let seed = run::fresh_seed()?;
-    let hidden = commit_to_literals(&plan, &seed);
+    let hidden = commit_to_literals(plan, &seed);
     let half = Half {
         node_id: ctx.key.id().0,
         nonce: run::nonce(&seed),
@@ -263,8 +351,8 @@ async fn agree(
         revision: collab.revision_hash(),
         query: plan.canonical.clone(),
         hidden: hidden.clone(),
-        recipients,
-        mode: AskedMode::Exact,
+        recipients: *recipients,
+        mode: *mode,
         half: half.clone(),
     };
     link.send(&Control::Propose(proposal)).await?;
@@ -286,34 +374,20 @@ async fn agree(
         &plan.peer_table,
         &plan.peer_key_columns,
     )?;
-    let asked = (plan.canonical.as_str(), hidden, recipients);
+    let asked = (plan.canonical.as_str(), hidden, *recipients, *mode);
     let agreement = agreement(collab, asked, &plan.output, &ctx.key.id());
     let spec = JobSpec::assemble(agreement, half, theirs).map_err(Failure::of_agreement)?;
     ctx.check_sizes(&spec, Party::Requester)?;
-    let text = agreement_text(&spec.job_id());
-    if !signature_holds(&peer.0, &text, &signature) {
+    if !signature_holds(&peer.0, &agreement_text(&spec.job_id()), &signature) {
         return Err(violation(
             Code::SignatureInvalid,
             "the signature of an accepted job",
         ));
     }
-    let reservation = charge::reserve(ctx, collab, &spec)?;
-    permit.spend(ctx, &spec.job_id())?;
-    let own = ctx.key.sign(&text);
-    link.send(&Control::Agree { signature: own }).await?;
-    ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
-    document.begin(&spec);
-    Ok(Agreed {
-        collab: collab.clone(),
-        peer,
+    Ok(Accepted {
         spec,
-        agreements: [own, signature],
-        own: Party::Requester,
-        side: plan.side,
-        output: plan.output,
         seed,
-        reservation,
-        literals: plan.hidden,
+        signature,
     })
 }
 
@@ -329,7 +403,7 @@ fn commit_to_literals(plan: &RequestPlan, seed: &JobSeed) -> Vec<[u8; 64]> {
 /// What both sides know before roles and sizes follow from the halves.
 pub(super) fn agreement(
     collab: &Collaboration,
-    (query, hidden, recipients): (&str, Vec<[u8; 64]>, Recipients),
+    (query, hidden, recipients, mode): (&str, Vec<[u8; 64]>, Recipients, AskedMode),
     output: &OutputPlan,
     requester: &NodeId,
 ) -> Agreement {
@@ -341,7 +415,7 @@ pub(super) fn agreement(
         hidden,
         shape: output.shape.clone(),
         recipients,
-        mode: AskedMode::Exact,
+        mode,
         requester_may_receive: may_receive(collab.member_by_id(requester)),
         responder_may_receive: may_receive(collab.peer_of(requester)),
     }

@@ -12,6 +12,7 @@ use super::approval::Asking;
 use super::chain::Chain;
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
+use super::privacy::{self, PrivacyDocument};
 use super::refusal;
 use super::registry::JobHandle;
 use super::request::agreement;
@@ -43,10 +44,11 @@ pub(super) async fn respond(
         }
     };
     let watch = Stopwatch::start();
-    let mut document = ResultDocument::new("exact");
+    let mut document = ResultDocument::new(collab.mode().as_str());
     let work = async {
         let agreed = Box::pin(agree(ctx, &job, conn, &mut link, &collab, proposal)).await?;
         document.begin(&agreed.spec);
+        document.privacy = PrivacyDocument::of(&agreed.spec, Party::Responder, &agreed.output)?;
         Box::pin(run::run(ctx, &job, &mut link, agreed)).await
     };
     let result = tokio::select! {
@@ -212,7 +214,6 @@ fn joined_for(
         );
         return turn_away(Code::RevisionDiffers, "collaboration", &sentence);
     }
-    JobContext::check_mode(&collab)?;
     Ok(collab)
 }
 
@@ -249,15 +250,11 @@ async fn agree(
     collab: &Collaboration,
     proposal: Proposal,
 ) -> Result<Agreed, Failure> {
+    privacy::check_mode(collab, proposal.mode)?;
     let plan = plan(ctx, conn, collab, &proposal, link).await?;
     let (table, key_columns) = (&plan.peer_table, &plan.peer_key_columns);
     check_half(&proposal.half, conn.peer, collab, table, key_columns)?;
-    if proposal.mode != AskedMode::Exact {
-        return Err(violation(
-            Code::SpecMismatch,
-            "a mode that the collaboration does not have",
-        ));
-    }
+    charge::check_asked(ctx, proposal.mode, &plan.facts)?;
     let seed = run::fresh_seed()?;
     let own_half = Half {
         node_id: ctx.key.id().0,
@@ -268,10 +265,11 @@ async fn agree(
         query,
         hidden,
         recipients,
+        mode,
         half: their_half,
         ..
     } = proposal;
-    let asked = (query.as_str(), hidden, recipients);
+    let asked = (query.as_str(), hidden, recipients, mode);
     let agreement = agreement(collab, asked, &plan.output, &conn.peer);
     let spec = JobSpec::assemble(agreement, their_half, own_half.clone())
         .map_err(Failure::of_agreement)?;
@@ -281,6 +279,7 @@ async fn agree(
         query: &spec.query,
         hidden: spec.hidden.len(),
         recipients,
+        mode,
         requester: &spec.requester.facts,
         own: &plan.facts,
         side: &plan.side,
@@ -352,5 +351,9 @@ pub(super) async fn plan(
                 remedy: "run `psi-node check` and mend what it reports".into(),
             })
         })?;
-    plan_now()
+    let mut plan = plan_now()?;
+    if proposal.mode != AskedMode::Exact {
+        plan.facts = plan.private_facts.clone().map_err(Failure::OwnRefusal)?;
+    }
+    Ok(plan)
 }

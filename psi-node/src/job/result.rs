@@ -9,6 +9,7 @@ use psi_core::spec::JobSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::privacy::PrivacyDocument;
 use crate::exit::Exit;
 use crate::state::JobState;
 
@@ -29,7 +30,7 @@ pub struct ResultDocument {
     pub job_id: Option<String>,
     /// `released`, `suppressed`, `refused` or `aborted`.
     pub status: String,
-    /// `exact`.
+    /// `exact` or `dp`.
     pub mode: String,
     /// The names of the output columns.
     pub columns: Vec<String>,
@@ -42,6 +43,9 @@ pub struct ResultDocument {
     /// How the values of a column were taken, where that was not as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<ColumnNote>,
+    /// In mode `dp`: what the job cost, and how far its numbers stray.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<PrivacyDocument>,
     /// Why there are no rows, as a stable text.
     pub reason: Option<String>,
     /// What happened, for the person who asked. Absent if a result was released.
@@ -104,6 +108,7 @@ impl ResultDocument {
             rows: Vec::new(),
             row_status: Vec::new(),
             notes: Vec::new(),
+            privacy: None,
             reason: None,
             detail: None,
             remedy: None,
@@ -160,7 +165,7 @@ fn values(row: &ResultRow) -> Vec<Value> {
 }
 
 /// Numbers with decimals are texts of their digits: a JSON number would be read as a double.
-fn value(value: &ResultValue) -> Value {
+pub(super) fn value(value: &ResultValue) -> Value {
     match value {
         ResultValue::Text(text) | ResultValue::Decimal(text) => Value::from(text.as_str()),
         ResultValue::Boolean(truth) => Value::from(*truth),

@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use aggregator::HiddenLiteral;
+use aggregator::{HiddenLiteral, RowKey};
 use psi_core::Code;
 use psi_core::messages::Control;
-use psi_core::receipt::{Body, Charge, ClosedStatus, opening_commitment};
+use psi_core::receipt::{Body, ClosedStatus, opening_commitment};
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::session::opened::Opened;
 use psi_core::session::{Ended, Tools};
@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::answer::Answer;
 use super::chain::Chain;
-use super::charge::Reservation;
+use super::charge::{self, Reservation};
 use super::exchange::{self, Record};
 use super::failure::Failure;
 use super::frozen::Frozen;
@@ -155,7 +155,7 @@ async fn commit(
     let own = (
         commitment,
         ctx.state.policy_digest(policy)?,
-        Charge::default(),
+        charge::charge_of(&agreed.spec, agreed.own),
     );
     let (commitment, policy, charge) = own;
     link.send(&Control::Commitment {
@@ -172,6 +172,12 @@ async fn commit(
     else {
         return Err(unexpected("something else than a commitment"));
     };
+    if charge != charge::charge_of(&agreed.spec, agreed.own.other()) {
+        return Err(violation(
+            Code::EntryMismatch,
+            "a charge that does not follow from the specification",
+        ));
+    }
     let theirs = (commitment, policy, charge);
     let (requester, responder) = match agreed.own {
         Party::Requester => (own, theirs),
@@ -264,6 +270,13 @@ pub(super) fn nonce(seed: &JobSeed) -> [u8; 32] {
     nonce
 }
 
+/// The key by which rows are chosen of an identity that has more than are used (Spec 12 §3).
+fn row_key(seed: &JobSeed) -> RowKey {
+    let mut key = Zeroizing::new([0; 32]);
+    seed.stream(Purpose::RowKey, 0, 0).fill(key.as_mut());
+    RowKey::new(*key)
+}
+
 async fn freeze(
     ctx: &JobContext,
     link: &mut Link,
@@ -272,10 +285,20 @@ async fn freeze(
 ) -> Result<Frozen, Failure> {
     let (catalog, tools) = (ctx.catalog.clone(), tools.clone());
     let (side, spec, own) = (agreed.side.clone(), agreed.spec.clone(), agreed.own);
+    let key = spec.dp().map(|_| row_key(&agreed.seed));
     let scan = ctx.engine.run(async move {
-        catalog
-            .freeze_job(&side, &spec, own, tools.store, tools.progress)
-            .await
+        let Tools {
+            store, progress, ..
+        } = tools;
+        match key {
+            None => catalog.freeze_job(&side, &spec, own, store, progress).await,
+            Some(key) => {
+                let job = (&spec, own);
+                catalog
+                    .freeze_private_job(&side, job, key, store, progress)
+                    .await
+            }
+        }
     });
     let input = link.working_while(scan).await?;
     let input = input.map_err(|error| Failure::Internal(error.to_string()))??;

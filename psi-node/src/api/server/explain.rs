@@ -9,28 +9,22 @@ use axum::response::Response;
 use super::{Context, Failed, bad, json, whole};
 use crate::api::types::NewExplanation;
 use crate::error::UserError;
-use crate::job::{self, Failure, JobRequest};
+use crate::job::{self, Failure};
 
 pub(super) async fn explain(
     Injected(ctx): Context,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failed> {
-    let NewExplanation {
-        collab,
-        sql,
-        recipients,
-        with_peer,
-    } = serde_json::from_slice(&whole(body)?).map_err(|error| {
+    let asked: NewExplanation = serde_json::from_slice(&whole(body)?).map_err(|error| {
         bad(
             format!("the body is no query to explain: {error}"),
             "send {\"collab\": \"…\", \"sql\": \"…\", \"with_peer\": false}",
         )
     })?;
-    let request = JobRequest {
-        collab,
-        sql,
-        recipients: recipients.into(),
-    };
+    let with_peer = asked.with_peer;
+    let request = asked
+        .request()
+        .map_err(|error| Failed(StatusCode::BAD_REQUEST, error))?;
     let explained = job::explain::explain(&ctx, &request, with_peer).await;
     Ok(json(StatusCode::OK, &explained.map_err(|f| failed(&f))?))
 }

@@ -1,8 +1,8 @@
 //! Sides that deviate, each found by the replay of what it had committed to, and its place named.
 //!
 //! A deviation is what a [`Case`] changes. Its record is the honest one, as a node that wants to
-//! hide it would keep it: seed and input that fit the opened entry. Deviations of `dp` jobs (a dummy
-//! left out, a noise drawn again) are cases of the same form: another list, another opening.
+//! hide it would keep it: seed and input that fit the opened entry. Deviations that only jobs with
+//! differential privacy know are in [`super::private`].
 
 use psi_core::group::Element;
 use psi_core::messages::Control;
@@ -16,7 +16,7 @@ use crate::audit::replay::{Report, Verdict};
 use crate::net::Frame;
 
 #[track_caller]
-fn assert_found(report: &Report, check: &str, place: &str) {
+pub(super) fn assert_found(report: &Report, check: &str, place: &str) {
     assert_eq!(report.verdict, Verdict::Deviates, "{report:?}");
     let found = report.checks.iter().any(|made| {
         let named = made.place.as_deref().unwrap_or_default();
@@ -27,17 +27,17 @@ fn assert_found(report: &Report, check: &str, place: &str) {
 
 /// What everything else but these checks must say.
 #[track_caller]
-fn assert_only(report: &Report, checks: &[&str]) {
+pub(super) fn assert_only(report: &Report, checks: &[&str]) {
     for made in &report.checks {
         let expected = checks.iter().any(|check| made.check.contains(check));
         assert!(made.holds != expected, "{made:?}: {report:?}");
     }
 }
 
-const SENT: &str = "what this side sent";
+pub(super) const SENT: &str = "what this side sent";
 const RECEIVED: &str = "what it received";
 
-fn records(list: &SharedList) -> Vec<Vec<u8>> {
+pub(super) fn records(list: &SharedList) -> Vec<Vec<u8>> {
     let mut batch = Vec::new();
     let mut all = Vec::new();
     let mut reader = list.reader().unwrap();
@@ -59,7 +59,11 @@ fn doubled(points: &SharedList) -> SharedList {
 }
 
 /// A deviation of what `deviant` sends.
-fn tampered(world: &World, deviant: Party, tamper: impl Fn(Outgoing) -> Outgoing) -> Ran {
+pub(super) fn tampered(
+    world: &World,
+    deviant: Party,
+    tamper: impl Fn(Outgoing) -> Outgoing,
+) -> Ran {
     world.run(Case {
         deviant,
         tamper: &|own, outgoing| {

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use psi_core::Error;
-use psi_core::facts::{Clamp, TableFacts, ValueFacts};
+use psi_core::dp::{Delta, Epsilon};
+use psi_core::facts::{Clamp, PrivacyFacts, TableFacts, ValueFacts};
 use psi_core::identifier::IdentifierKind;
 use psi_core::kernel::portable::Portable;
 use psi_core::list::{Rice, encode_list};
@@ -13,7 +14,7 @@ use psi_core::receipt::opening_commitment;
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::session::{Ended, Exchange, Outgoing, SharedList, Step, Tools};
 use psi_core::spec::{
-    Agreement, AskedMode, Half, JobSpec, Party, Recipients, Shape, SideShape, ValueShape,
+    Agreement, AskedMode, Half, JobSpec, Loss, Party, Recipients, Shape, SideShape, ValueShape,
 };
 use psi_core::store::{MemoryStore, RecordStore as _};
 use psi_core::transcript::ListHashes;
@@ -94,7 +95,8 @@ const fn index(party: Party) -> usize {
     }
 }
 
-fn seed(own: Party) -> JobSeed {
+/// The seed that a side has committed to.
+pub(super) fn seed(own: Party) -> JobSeed {
     JobSeed::new(SEEDS[index(own)])
 }
 
@@ -122,7 +124,27 @@ pub(super) fn list(width: usize, mut records: Vec<Vec<u8>>) -> SharedList {
 }
 
 impl World {
+    /// A job in exact mode.
     pub(super) fn new(job: Job) -> Self {
+        Self::with(job, AskedMode::Exact)
+    }
+
+    /// A job with differential privacy.
+    pub(super) fn private(job: Job) -> Self {
+        let epsilon = Epsilon::from_micros(1_000_000).unwrap();
+        let delta = Delta::one_in(1_000_000_000);
+        Self::with(job, AskedMode::Dp(Loss { epsilon, delta }))
+    }
+
+    fn with(job: Job, mode: AskedMode) -> Self {
+        let privacy = PrivacyFacts {
+            sizes_configured: true,
+            max_rows_per_identity: None,
+            max_groups_per_identity: 1,
+            epsilon_max: 1_000_000,
+            delta_max: u64::MAX,
+        };
+        let privacy = (mode != AskedMode::Exact).then_some(privacy);
         let value = || ValueFacts {
             whole: true,
             decimals: 0,
@@ -154,7 +176,7 @@ impl World {
                 owner_may_receive: true,
                 result_to_both: true,
                 rows_bound: 1,
-                privacy: None,
+                privacy,
                 groups: Vec::new(),
                 values: has_values(own).then(value).into_iter().collect(),
             },
@@ -182,7 +204,7 @@ impl World {
                 Job::Sum => Recipients::Requester,
                 Job::Count | Job::TwoMatches => Recipients::Both,
             },
-            mode: AskedMode::Exact,
+            mode,
             revision: [8; 32],
             requester_may_receive: true,
             responder_may_receive: true,

@@ -239,6 +239,8 @@ impl Story {
             collab: COLLAB.into(),
             sql,
             recipients: ResultFor::Requester,
+            epsilon: None,
+            delta: None,
         };
         let ended = query::ask(&client, &job).await?;
         let exit = Exit::from_number(ended.exit).unwrap_or(Exit::Internal);

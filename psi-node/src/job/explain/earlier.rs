@@ -42,7 +42,8 @@ pub(super) fn facts(
         rows_bound: 1,
         groups: Vec::new(),
         values: Vec::new(),
-        privacy: None,
+        // As generous as this side: it has asked for no more than it allows itself.
+        privacy: plan.facts.privacy,
     };
     Ok((Some(supposed), FactsSource::Supposed))
 }
@@ -77,6 +78,7 @@ fn from_receipts(
         for half in [spec.requester, spec.responder] {
             let facts = half.facts;
             let same_key = half.node_id == peer.id.0
+                && facts.privacy.is_some() == plan.facts.privacy.is_some()
                 && facts.table == plan.peer_table
                 && facts.key_columns == plan.peer_key_columns
                 && facts.key_kinds == plan.facts.key_kinds;

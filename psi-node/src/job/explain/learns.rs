@@ -72,17 +72,27 @@ fn node(spec: &JobSpec, side: Party) -> Vec<String> {
 
 fn receiver(spec: &JobSpec, one: &MatchSpec, side: Party, says: &mut Vec<String>) {
     let parts = one.parts.len();
+    let (kind, noise) = match spec.dp() {
+        None => ("exact", String::new()),
+        Some(terms) => (
+            "noisy",
+            format!(
+                ", with up to {} dummies of the other side among the matches of each part",
+                terms.dummies
+            ),
+        ),
+    };
     let (each, counts) = if parts == 1 {
-        (String::new(), "1 exact count".to_owned())
+        (String::new(), format!("1 {kind} count"))
     } else {
         (
             format!(", for each of {parts} parts of its own list"),
-            format!("{parts} exact counts"),
+            format!("{parts} {kind} counts"),
         )
     };
     says.push(format!(
-        "as Receiver: which of {} anonymous positions of the other side match{each}; so {counts}, \
-         also below the minimum of {}",
+        "as Receiver: which of {} anonymous positions of the other side match{each}{noise}; so \
+         {counts}, also below the minimum of {}",
         one.sender_size, spec.minimum
     ));
     if numbers(one) > 0 {
@@ -95,8 +105,13 @@ fn sender(spec: &JobSpec, one: &MatchSpec, side: Party, says: &mut Vec<String>) 
         says.push("as Sender: nothing of what matches".into());
         return;
     }
+    let noisy = if spec.dp().is_some() {
+        "count with the other side's noise"
+    } else {
+        "count"
+    };
     says.push(format!(
-        "as Sender and recipient: of {} part{} the count, if it is at least {}",
+        "as Sender and recipient: of {} part{} the {noisy}, if it is at least {}",
         one.parts.len(),
         if one.parts.len() == 1 { "" } else { "s" },
         spec.minimum
@@ -109,8 +124,13 @@ fn sender(spec: &JobSpec, one: &MatchSpec, side: Party, says: &mut Vec<String>) 
 fn shares(spec: &JobSpec, one: &MatchSpec, side: Party, says: &mut Vec<String>) {
     if spec.recipients.include(side) {
         let sums = numbers(one).saturating_mul(one.parts.len() as u64);
+        let noisy = if spec.dp().is_some() {
+            " with the other side's noise"
+        } else {
+            ""
+        };
         says.push(format!(
-            "as recipient: {sums} sums, {} for each cell, from which the answer is computed",
+            "as recipient: {sums} sums{noisy}, {} for each cell, from which the answer is computed",
             one.payload.components.len()
         ));
     } else {
@@ -126,9 +146,13 @@ fn analyst(spec: &JobSpec, side: Party) -> Vec<String> {
         ];
     }
     let rows = cells(spec);
+    let (outputs, identities) = match spec.dp() {
+        None => ("outputs", "identities"),
+        Some(_) => ("noisy outputs", "identities by the noisy number"),
+    };
     vec![format!(
-        "{rows} row{} of the answer: outputs where a row rests on at least {} identities, else \
-         that it is suppressed",
+        "{rows} row{} of the answer: {outputs} where a row rests on at least {} {identities}, \
+         else that it is suppressed",
         if rows == 1 { "" } else { "s" },
         spec.minimum
     )]

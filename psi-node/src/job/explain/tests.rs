@@ -31,13 +31,13 @@ fn half(node: u8, member: &str, identities: u64) -> Half {
 
 fn assemble(shape: Shape, requester: Half, responder: Half) -> JobSpec {
     let agreement = Agreement {
-        mode: AskedMode::Exact,
         collab_id: [1; 32],
         revision: [5; 32],
         query: "SELECT …".into(),
         hidden: vec![[0; 64]],
         shape,
         recipients: Recipients::Requester,
+        mode: AskedMode::Exact,
         requester_may_receive: true,
         responder_may_receive: false,
     };

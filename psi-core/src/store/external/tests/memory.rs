@@ -149,11 +149,7 @@ fn hundreds_of_finished_lists_keep_next_to_nothing_beyond_the_budget() {
                     rig.store.in_order(32).unwrap()
                 };
                 writer.push(&records).unwrap();
-                let expected = if sorts {
-                    sorted(&records, 32)
-                } else {
-                    records
-                };
+                let expected = if sorts { sorted(&records, 32) } else { records };
                 (writer.finish().unwrap(), expected)
             })
             .collect();

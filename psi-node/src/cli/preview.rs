@@ -1,0 +1,118 @@
+//! `psi-node preview`: what a question would cost in privacy and how far its answer would stray.
+//!
+//! The part of `explain --with-peer` that decides which epsilon to ask with. Nothing is spent and
+//! no row is touched; the other node is asked for its facts, so it sees the question.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use super::ConfigArg;
+use super::output::{self, Format};
+use super::query::say_privacy;
+use crate::api::client::Client;
+use crate::api::types::{NewExplanation, ResultFor};
+use crate::error::UserError;
+use crate::exit::Exit;
+use crate::job::explain::JobOutline;
+
+/// Arguments of `preview`.
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// The node.
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// The collaboration
+    #[arg(long, value_name = "NAME")]
+    pub collab: String,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Who would get the result
+    #[arg(long, value_enum, default_value_t, value_name = "WHO")]
+    pub recipients: ResultFor,
+    /// In mode dp: the epsilon that the answer may cost [default: as of `query`]
+    #[arg(long, value_name = "NUMBER")]
+    pub epsilon: Option<String>,
+    /// In mode dp: the delta that the answer may cost [default: as of `query`]
+    #[arg(long, value_name = "NUMBER")]
+    pub delta: Option<String>,
+    /// The question; a table is written member.table
+    #[arg(value_name = "SQL")]
+    pub sql: String,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`UserError`] if the question would be refused, or the other node is not there.
+pub fn run(args: PreviewArgs) -> Result<Exit, UserError> {
+    let client = Client::new(&args.config.load()?.socket_path());
+    let query = NewExplanation {
+        collab: args.collab,
+        sql: args.sql,
+        recipients: args.recipients,
+        with_peer: true,
+        epsilon: args.epsilon,
+        delta: args.delta,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    let explanation = runtime.block_on(client.explain(&query))?;
+    let Some(job) = explanation.job.filter(|job| job.privacy.is_some()) else {
+        return Err(UserError::bad_input(
+            format!(
+                "`{}` is in mode `{}`: its answers carry no noise",
+                explanation.collab, explanation.mode
+            ),
+            "see what the question would tell whom with `psi-node explain`",
+        ));
+    };
+    match args.format {
+        Format::Json => output::print_json(&job)?,
+        Format::Table => output::print(&render(&job))?,
+    }
+    Ok(Exit::Released)
+}
+
+fn render(job: &JobOutline) -> String {
+    let mut text = String::new();
+    for one in &job.matches {
+        // Writing into a String cannot fail, here and below.
+        let _ = writeln!(
+            text,
+            "{} is Receiver and sends {} points in {} parts, {} dummies in each part; the Sender \
+             sends {} tags.",
+            one.receiver, one.receiver_size, one.parts, one.dummies, one.sender_size
+        );
+    }
+    text + &noise(job)
+}
+
+/// What a job would cost, how far its numbers would stray, and what would be left, line by line.
+pub(super) fn noise(job: &JobOutline) -> String {
+    let mut text = String::new();
+    for line in job.privacy.iter().flat_map(say_privacy) {
+        let _ = writeln!(text, "{line}");
+    }
+    let _ = writeln!(
+        text,
+        "a row is suppressed if its noisy number of identities is below {}",
+        job.minimum
+    );
+    if let Some(budget) = &job.budget {
+        let left = format!(
+            "population {}: epsilon {} and delta {} are left",
+            budget.population, budget.epsilon_left, budget.delta_left
+        );
+        let _ = match (&budget.epsilon_left_after, &budget.delta_left_after) {
+            (Some(epsilon), Some(delta)) => {
+                writeln!(text, "{left}, {epsilon} and {delta} after this")
+            }
+            _ => writeln!(text, "{left}, which is too little for this"),
+        };
+    }
+    text
+}
