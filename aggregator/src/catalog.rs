@@ -219,8 +219,8 @@ impl Catalog {
     /// roles. `side` comes from the same plan as the own half of `spec`.
     ///
     /// # Errors
-    /// As [`Self::freeze`]; [`FreezeError::Unavailable`] also if the table was loaded again with
-    /// other groups or larger values than the job was agreed on.
+    /// As [`Self::freeze`]; [`FreezeError::Unavailable`] also if the table was loaded again after
+    /// `side` was planned.
     pub async fn freeze_job(
         &self,
         side: &SidePlan,
@@ -255,7 +255,15 @@ impl Catalog {
 
     fn table_of(&self, side: &SidePlan) -> Result<Arc<LoadedTable>, Unavailable> {
         match self.read().lookup(&side.table) {
-            Lookup::Served(state) => Ok(Arc::clone(state.table)),
+            Lookup::Served(state) if Arc::ptr_eq(state.table, &side.loaded) => {
+                Ok(Arc::clone(state.table))
+            }
+            // What the facts say of the table, such as that a column has no NULL, may be false now.
+            Lookup::Served(_) => Err(Unavailable {
+                table: side.table.clone(),
+                what: "it was loaded again after its facts were agreed".to_owned(),
+                remedy: "ask again".to_owned(),
+            }),
             Lookup::NotServed(reason) => Err(reason),
             Lookup::Unknown => Err(Unavailable::unknown(&side.table)),
         }

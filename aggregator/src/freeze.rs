@@ -8,6 +8,7 @@
 
 pub(crate) mod input;
 pub(crate) mod limits;
+mod parts;
 mod payload;
 
 use psi_core::progress::{Progress, Stage};
@@ -99,8 +100,9 @@ async fn select_rows(
     };
     progress.report(Stage::Freeze, 0, table.rows)?;
     let mut take = |chunk: &scan::Chunk| {
-        // Every value of the whole table fits, or the table would not be served.
-        if chunk.misfits.iter().any(|misfits| *misfits > 0) {
+        // Every value of every identity fits, or the job would not have been agreed: an expression
+        // is bounded by the columns of rows that have an identity.
+        if chunk.identity_misfits > 0 {
             return Err(unavailable("a value does not fit its decimal scale".to_owned()).into());
         }
         selected.scanned += chunk.rows;

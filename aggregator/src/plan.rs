@@ -23,6 +23,7 @@ pub(crate) use self::output::{Measure, Program, Shown, asked};
 pub(crate) use self::own::{request, response};
 pub(crate) use self::side::condition;
 
+use crate::catalog::table::LoadedTable;
 use crate::domain::Domain;
 use crate::error::Refusal;
 use crate::sql::ast::Predicate;
@@ -71,6 +72,8 @@ pub struct ResponsePlan {
 #[derive(Clone)]
 pub struct SidePlan {
     pub(crate) table: String,
+    /// The table as it was loaded when its facts were given: no other may answer.
+    pub(crate) loaded: Arc<LoadedTable>,
     pub(crate) key_columns: Vec<String>,
     pub(crate) key_kinds: Vec<IdentifierKind>,
     pub(crate) predicates: Vec<Predicate>,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::logical_expr::Expr;
+use zeroize::Zeroizing;
 
 use crate::domain::Domain;
 use crate::value::{Units, ValueProgram, units};
@@ -100,11 +101,13 @@ pub(crate) struct Extras {
 /// What a batch held beside its keys.
 pub(crate) struct Encoded {
     /// [`RowLayout`] without the digest, for every row.
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
     /// For each value, the rows in which it is NULL.
     pub(crate) nulls: Vec<u64>,
     /// For each value, the rows in which it does not fit.
     pub(crate) misfits: Vec<u64>,
+    /// For each row, whether one of its values does not fit; empty if nothing is kept.
+    pub(crate) unfit_rows: Vec<bool>,
 }
 
 impl Extras {
@@ -130,9 +133,10 @@ impl Extras {
         let layout = self.layout();
         let width = layout.extra();
         let mut encoded = Encoded {
-            bytes: vec![0; rows * width],
+            bytes: Zeroizing::new(vec![0; rows * width]),
             nulls: vec![0; layout.values],
             misfits: vec![0; layout.values],
+            unfit_rows: vec![false; if width == 0 { 0 } else { rows }],
         };
         let mut columns = columns.iter();
         let mut next = || {
@@ -159,7 +163,9 @@ impl Extras {
             };
             let flags = layout.groups * GROUP_BYTES;
             let at = flags + layout.values.div_ceil(8) + number * VALUE_BYTES;
-            for (record, result) in encoded.bytes.chunks_exact_mut(width).zip(results) {
+            let records = encoded.bytes.chunks_exact_mut(width);
+            let records = records.zip(&mut encoded.unfit_rows);
+            for ((record, unfit), result) in records.zip(results) {
                 match result {
                     Units::Is(value) => {
                         record[at..at + VALUE_BYTES].copy_from_slice(&value.to_be_bytes());
@@ -168,7 +174,10 @@ impl Extras {
                         encoded.nulls[number] += 1;
                         record[flags + number / 8] |= 1 << (number % 8);
                     }
-                    Units::Misfit => encoded.misfits[number] += 1,
+                    Units::Misfit => {
+                        encoded.misfits[number] += 1;
+                        *unfit = true;
+                    }
                 }
             }
         }

@@ -61,6 +61,8 @@ pub(crate) struct Chunk {
     pub(crate) value_nulls: Vec<u64>,
     /// For each value of the extras, the rows read in which it does not fit.
     pub(crate) misfits: Vec<u64>,
+    /// Rows read, selected or not, that have an identity by some key and a value that does not fit.
+    pub(crate) identity_misfits: u64,
 }
 
 impl Drop for Chunk {
@@ -195,6 +197,7 @@ impl Digester {
             nulls: Vec::with_capacity(self.keys.len()),
             value_nulls: extras.nulls,
             misfits: extras.misfits,
+            identity_misfits: 0,
         };
         let width = self.extras.layout().width();
         let extra = width - DIGEST_BYTES;
@@ -210,6 +213,9 @@ impl Digester {
             let mut nulls = 0;
             for row in 0..rows {
                 let digest = hasher.digest(text.iter().map(|column| column.value(row)));
+                if digest.is_some() && extras.unfit_rows.get(row).is_some_and(|unfit| *unfit) {
+                    chunk.identity_misfits += 1;
+                }
                 if self.keep == Keep::All || selects(row) {
                     match digest {
                         Some(digest) => {

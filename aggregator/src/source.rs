@@ -87,6 +87,13 @@ pub(crate) enum NoColumn {
     Ambiguous,
 }
 
+impl SourceColumn {
+    /// Whether the values stand as text in a CSV file, whose type is what all of them read as.
+    pub(crate) const fn is_text_of_csv(&self) -> bool {
+        self.null_words.is_some()
+    }
+}
+
 impl Source {
     /// Opens the file or folder at `path`. Reads CSV files as a whole, to learn their types.
     ///

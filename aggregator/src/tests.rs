@@ -10,3 +10,4 @@ mod pipeline;
 mod planning;
 mod policies;
 mod private;
+mod reloading;

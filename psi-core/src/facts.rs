@@ -9,7 +9,7 @@ mod privacy;
 
 use bincode::{Decode, Encode};
 
-pub use columns::{Clamp, GroupFacts, LabelKind, ValueFacts};
+pub use columns::{Clamp, GroupFacts, LabelKind, ValueFacts, is_shown_as_it_is};
 pub use privacy::PrivacyFacts;
 
 use crate::error::{Code, Error};

@@ -89,6 +89,10 @@ pub const LIST_RUNS_MAX: usize = 1024;
 /// stand still.
 pub const LIST_BYTES_GUARANTEED: usize = 1024 * 1024;
 
+/// Bytes that a finished list may keep in memory however full the budget is. A match holds up to
+/// [`PARTS_MAX`] lists of each kind: half a MiB of each at most.
+pub const SMALL_LIST_BYTES: usize = 1024;
+
 /// Bytes read at once from each of many runs; [`MERGE_RUNS_MAX`] of them are 4 MiB per reader.
 pub const READ_BUFFER_BYTES_MIN: usize = 32 * 1024;
 

@@ -25,16 +25,17 @@ mod respond;
 pub mod result;
 mod run;
 mod settle;
+mod sizes;
 mod stats;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregator::{Approval, Catalog, Refusal};
+use aggregator::{Approval, Catalog};
 use psi_core::Code;
 use psi_core::kernel::Kernel;
 use psi_core::messages::Control;
-use psi_core::spec::JobSpec;
+use psi_core::spec::{JobSpec, Party};
 
 pub use chain::ChainLocks;
 pub use charge::recover as recover_ledger;
@@ -47,6 +48,7 @@ use self::chain::Chain;
 use self::link::Link;
 use self::registry::Registry;
 use self::settle::Settlement;
+use self::sizes::SizesServed;
 use crate::collab::{Collaboration, Member};
 use crate::config::NodeConfig;
 use crate::identity::{NodeId, NodeKey};
@@ -92,22 +94,13 @@ impl JobContext {
         Chain::new(self, collab, peer)
     }
 
-    /// Refuses a job whose lists this node does not want to hold, by its registered sizes.
-    fn check_sizes(&self, spec: &JobSpec) -> Result<(), Failure> {
-        let limit = self.config.identities_max;
-        let sides = [&spec.requester.facts, &spec.responder.facts];
-        match sides.into_iter().find(|facts| facts.identities > limit) {
-            None => Ok(()),
-            Some(facts) => Err(Failure::OwnRefusal(Refusal {
-                code: Code::SizeNotServed,
-                rule: "identities_max".into(),
-                sentence: format!(
-                    "`{}.{}` registers {} identities, and this node serves at most {limit}",
-                    facts.member, facts.table, facts.identities
-                ),
-                remedy: "raise `identities_max` in node.toml if time and disk allow".into(),
-            })),
+    /// Refuses a job whose lists this node does not want to hold, by their registered sizes.
+    fn check_sizes(&self, spec: &JobSpec, own: Party) -> Result<(), Failure> {
+        SizesServed {
+            identities_max: self.config.identities_max,
+            match_bits_max: self.lists.match_bits_max(),
         }
+        .check(spec, own)
     }
 
     /// Whether the owner of a table of this node approves each run.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use psi_core::store::{BackgroundStore, ExternalStore, MemoryBudget, RecordStore};
+use psi_core::store::{BackgroundStore, ExternalStore, Grant, MemoryBudget, RecordStore};
 
 use crate::config::NodeConfig;
 use crate::memory::MemoryShares;
@@ -23,9 +23,14 @@ pub const JOBS_FOLDER: &str = "jobs";
 #[derive(Clone)]
 pub struct Lists {
     budget: MemoryBudget,
+    match_bits_max: u64,
     space: DiskSpace,
     jobs_dir: PathBuf,
 }
+
+/// The match bits of one job take no more of the budget than one in this many, so that lists keep
+/// a share in a node that runs few jobs.
+const MATCH_BITS_SHARE_MIN: u64 = 4;
 
 impl Lists {
     /// Under the limits of a configuration. Makes nothing on disk.
@@ -34,8 +39,11 @@ impl Lists {
         let share = MemoryShares::of(config.memory_limit, config.jobs_max).list_bytes;
         let wanted = config.list_memory.map_or(share, |wanted| wanted.as_u64());
         let bytes = share.min(wanted);
+        // INVARIANT: the match bits of all jobs that run at once fit the budget together.
+        let jobs = (config.jobs_max as u64).max(MATCH_BITS_SHARE_MIN);
         Self {
             budget: MemoryBudget::new(usize::try_from(bytes).unwrap_or(usize::MAX)),
+            match_bits_max: bytes / jobs,
             space: DiskSpace::new(config.disk_limit.map(|limit| limit.as_u64())),
             jobs_dir: config.state_dir().join(JOBS_FOLDER),
         }
@@ -46,9 +54,24 @@ impl Lists {
     pub fn standalone(jobs_dir: PathBuf, memory: usize) -> Self {
         Self {
             budget: MemoryBudget::new(memory),
+            match_bits_max: memory as u64 / MATCH_BITS_SHARE_MIN,
             space: DiskSpace::new(None),
             jobs_dir,
         }
+    }
+
+    /// Bytes that the match bits of one job may take (Spec 09 §4).
+    #[must_use]
+    pub const fn match_bits_max(&self) -> u64 {
+        self.match_bits_max
+    }
+
+    /// Takes memory for match bits, at most [`Self::match_bits_max`], until the grant is dropped.
+    /// Lists that find too little left go to disk.
+    #[must_use]
+    pub fn take_match_bits(&self, bytes: u64) -> Grant {
+        self.budget
+            .take(usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 
     /// A store whose lists, where they outgrow memory, live in the folder `job`, which goes with

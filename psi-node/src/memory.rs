@@ -17,7 +17,7 @@ const ENGINE_BYTES_MAX: u64 = 96 << 20;
 /// The program and its state.
 const BASE_BYTES: u64 = 64 << 20;
 
-/// One job beside its lists: windows of 4 MiB to receive and 8 MiB to send, 17 MiB that a match may
+/// One job beside its lists: windows of 4 MiB to receive and 8 MiB to send, 19 MiB that a match may
 /// take beyond the budget (Spec 04 §6), and the frames between its threads.
 const JOB_BYTES: u64 = 32 << 20;
 

@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::answering::answer_until_match;
 use crate::harness::{COUNT, free_address};
-use crate::stage::{QUERY, Stage, blinded, code, commitment, control, ending, own_lists};
+use crate::stage::{PEOPLE, QUERY, Stage, blinded, code, commitment, control, ending, own_lists};
 
 /// What a peer changes in an honest proposal.
 type Tamper = Box<dyn Fn(&mut Proposal)>;

@@ -193,6 +193,10 @@ fn scale(
 ) -> Result<(u8, bool), (String, &'static str)> {
     match (ColumnClass::of(column.view_type()), declared) {
         (Some(ColumnClass::Integer(_)), None | Some(0)) => Ok((0, true)),
+        // Amounts of a text file may all be whole today; the declared scale is for all days.
+        (Some(ColumnClass::Integer(_)), Some(decimals)) if column.is_text_of_csv() => {
+            Ok((decimals, false))
+        }
         (Some(ColumnClass::Integer(_)), Some(decimals)) => Err((
             format!(
                 "{:?} holds whole numbers, but decimals is {decimals}",
@@ -239,11 +243,14 @@ fn clamp(bounds: &[String; 2], decimals: u8) -> Result<(i64, i64), (String, &'st
         point.exact.then(|| i64::try_from(point.floor).ok())?
     };
     let [low, high] = bounds;
+    // An amount is a signed number too, so the smallest number of 64 bits is out.
+    let units = |text| units(text).filter(|bound| *bound != i64::MIN);
     match (units(low), units(high)) {
         (Some(low), Some(high)) if low <= high => Ok((low, high)),
         _ => Err((
             format!("clamp is [{low}, {high}]"),
-            "write the smaller bound first, both with no more digits than decimals",
+            "write the smaller bound first, both with no more digits than decimals, and both within \
+             63 bits in units of the last decimal",
         )),
     }
 }

@@ -3,11 +3,14 @@
 //! Spec 10 §2.8. What is not configured is the number found in the whole table, rounded up, so that
 //! it tells two digits and changes seldom.
 
-use super::columns::Columns;
+use std::collections::BTreeMap;
+
+use super::columns::{Columns, LoadedDimension};
 use super::measure::KeyMeasure;
 use super::table::LoadedKey;
 use crate::config::{OTHER, TableConfig};
 use crate::report::Problem;
+use crate::sql::dimension::DimensionName;
 
 /// The registered sizes of every dimension's groups under one key, `other` last; `None` for a
 /// dimension that is not constant per identity.
@@ -17,18 +20,18 @@ pub(super) fn register(
     columns: &Columns,
     measured: &KeyMeasure,
 ) -> Result<Vec<Option<Vec<u64>>>, Problem> {
-    let register = |(dimension, counted): (&super::columns::LoadedDimension, _)| {
+    let register = |(dimension, counted): (&LoadedDimension, _)| {
         let Some(counted): &Option<Vec<u64>> = counted else {
             return Ok(None);
         };
-        let configured = config.group_identities.get(&dimension.setting);
+        let configured = configured(config, dimension);
         let labels = dimension.domain.labels.iter().map(String::as_str);
         let sizes = labels.chain([OTHER]).zip(counted).map(|(label, counted)| {
-            let configured = configured.and_then(|sizes| sizes.get(label)).copied();
+            let configured = configured.and_then(|(_, sizes)| sizes.get(label)).copied();
             match configured.unwrap_or_else(|| round_up(*counted)) {
                 size if size >= *counted => Ok(size),
                 size => Err(Problem::new(
-                    format!("table.{table}.group_identities.{:?}", dimension.setting),
+                    place(table, config, dimension),
                     format!("{counted} identities are {label:?}, but {size} are registered"),
                     "register a larger number, or remove rows",
                 )),
@@ -38,6 +41,24 @@ pub(super) fn register(
     };
     let dimensions = columns.dimensions.iter().zip(&measured.groups);
     dimensions.map(register).collect()
+}
+
+/// The sizes that are configured for a dimension, with their setting's name, however that spells
+/// the dimension.
+fn configured<'a>(
+    config: &'a TableConfig,
+    dimension: &LoadedDimension,
+) -> Option<(&'a String, &'a BTreeMap<String, u64>)> {
+    let is_same =
+        |name: &String| DimensionName::parse(name).is_ok_and(|name| name == dimension.name);
+    let mut settings = config.group_identities.iter();
+    settings.find(|(name, _)| is_same(name))
+}
+
+/// Where the sizes of a dimension stand, or would.
+fn place(table: &str, config: &TableConfig, dimension: &LoadedDimension) -> String {
+    let setting = configured(config, dimension).map_or(&dimension.setting, |(name, _)| name);
+    format!("table.{table}.group_identities.{setting:?}")
 }
 
 /// Sizes are registered only for groups that can be parts of a list.
@@ -54,11 +75,11 @@ pub(super) fn unusable(
     let dimensions = columns.dimensions.iter().enumerate();
     dimensions
         .filter(|(number, dimension)| {
-            config.group_identities.contains_key(&dimension.setting) && !is_constant(*number)
+            configured(config, dimension).is_some() && !is_constant(*number)
         })
         .map(|(_, dimension)| {
             Problem::new(
-                format!("table.{table}.group_identities.{:?}", dimension.setting),
+                place(table, config, dimension),
                 "the rows of one identity fall into different groups, under every key",
                 "remove the sizes; the groups can still be used where this side is Sender",
             )

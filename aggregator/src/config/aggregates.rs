@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use psi_core::facts::is_shown_as_it_is;
 use psi_core::limits;
 use serde::{Deserialize, Deserializer};
 
@@ -134,9 +135,17 @@ pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), SetupError> {
         check_domain(&place, values)?;
         known.push((dimension, values));
     }
+    let mut sized = Vec::new();
     for (text, sizes) in &table.group_identities {
         let place = format!("table.{name}.group_identities.{text:?}");
         let dimension = DimensionName::parse(text).ok();
+        if sized.contains(&dimension) {
+            return Err(SetupError::new(
+                place,
+                "another section gives sizes for the same dimension",
+                "keep one of the two",
+            ));
+        }
         let Some((_, values)) = known
             .iter()
             .find(|(other, _)| dimension.as_ref() == Some(other))
@@ -148,6 +157,7 @@ pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), SetupError> {
             ));
         };
         check_sizes(&place, values, sizes)?;
+        sized.push(dimension);
     }
     let mut folded = BTreeSet::new();
     for (column, aggregate) in &table.aggregate {
@@ -176,12 +186,12 @@ fn check_domain(place: &str, values: &[DomainValue]) -> Result<(), SetupError> {
     let mut seen = BTreeSet::new();
     for value in values {
         let label = value.label();
-        if label.len() > limits::NAME_BYTES_MAX || label.chars().any(char::is_control) {
+        if label.len() > limits::NAME_BYTES_MAX || !is_shown_as_it_is(&label) {
             return Err(SetupError::new(
                 place,
                 format!("{label:?} is no label for a group"),
                 format!(
-                    "use at most {} bytes without control characters",
+                    "use at most {} bytes without control or invisible characters",
                     limits::NAME_BYTES_MAX
                 ),
             ));

@@ -259,7 +259,8 @@ pub const SECTIONS: &[Section] = &[
                 "that of the type",
                 "the decimal scale at which values become integers, 0 to 18. Required for doubles, \
                  which are rounded to it; a decimal must be exact at it; whole numbers have none. \
-                 Numbers with a point in a CSV file are doubles",
+                 Numbers with a point in a CSV file are doubles; a CSV column for which decimals \
+                 are declared keeps them on a day when all its numbers are whole",
             ),
             setting(
                 "clamp",

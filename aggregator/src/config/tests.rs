@@ -162,6 +162,17 @@ fn groups_and_aggregates_that_make_no_sense_are_named_with_their_place() {
             "is 0",
         ),
         (
+            "dimension = { r = ['a'] }\n\
+             group_identities = { R = { a = 1 }, r = { a = 2 } }",
+            "group_identities.\"r\"",
+            "same dimension",
+        ),
+        (
+            "dimension = { r = [\"a\\u202eb\"] }",
+            "dimension.\"r\"",
+            "no label",
+        ),
+        (
             "[table.t.aggregate.x]\nfunctions = []",
             "aggregate.x.functions",
             "no function",

@@ -5,8 +5,9 @@
 //! 1. the files are those that were checked at load;
 //! 2. one pass evaluates the conditions and keeps, of each selected row, digest, groups and values;
 //! 3. the store sorts these records, so that one identity's rows lie beside each other;
-//! 4. as Receiver: one pass over them puts each identity into the part of its groups, and the
-//!    small-part rule empties parts;
+//! 4. as Receiver: one pass over them finds the part of each identity, and, if there are several, a
+//!    sort by part and a second pass write the parts one after the other; the small-part rule
+//!    empties some;
 //! 5. as Sender: one pass over them sums each identity's rows per group and writes its payload; with
 //!    differential privacy, those rows that `limits` lets it use;
 //! 6. the files are still the same.
@@ -21,6 +22,7 @@ use psi_core::spec::{JobSpec, MatchSpec, PartSize, Party, Payload};
 use psi_core::store::{RecordList, RecordStore};
 
 use super::limits::{Chooser, Limits, RowKey};
+use super::parts::{self, PartLists};
 use super::payload::Accumulator;
 use super::{SelectedRows, select_rows};
 use crate::catalog::table::LoadedTable;
@@ -29,6 +31,9 @@ use crate::error::FreezeError;
 use crate::fold::for_each_record;
 use crate::plan::{SidePlan, SideValueKind};
 use crate::rows::{DIGEST_BYTES, Extras, RowLayout, RowValue};
+
+/// Takes the part and the digest of an identity.
+type Visit<'a> = &'a mut dyn FnMut(usize, &[u8]) -> Result<(), FreezeError>;
 
 /// Records between two looks at whether the job is to stop.
 const STOP_EVERY: u64 = 1 << 16;
@@ -234,7 +239,8 @@ impl Roles {
         Ok((parts, payload))
     }
 
-    /// As Receiver: one list for each part.
+    /// As Receiver: one list for each part, written one after the other, so that however many there
+    /// are, the memory of one is taken at a time.
     fn cut(
         &self,
         sizes: &[PartSize],
@@ -242,8 +248,31 @@ impl Roles {
         store: &dyn RecordStore,
         progress: &dyn Progress,
     ) -> Result<Vec<Box<dyn RecordList>>, FreezeError> {
-        let writers = sizes.iter().map(|_| store.in_order(DIGEST_BYTES));
-        let mut writers = writers.collect::<Result<Vec<_>, _>>()?;
+        let mut parts = PartLists::new(sizes, self.minimum, store)?;
+        if sizes.len() == 1 {
+            let mut only = |part, digest: &[u8]| parts.push(part, digest);
+            self.for_each_identity(rows, progress, &mut only)?;
+            return parts.finish();
+        }
+        let mut by_part = store.unsorted(parts::RECORD_BYTES)?;
+        self.for_each_identity(rows, progress, &mut |part, digest| {
+            Ok(by_part.push(&parts::record(part, digest)?)?)
+        })?;
+        let by_part = by_part.finish()?;
+        for_each_record(by_part.as_ref(), &mut |record| {
+            let (part, digest) = parts::part_and_digest(record);
+            parts.push(part, digest)
+        })?;
+        parts.finish()
+    }
+
+    /// Calls `visit` with the part and the digest of each identity, in ascending order of digests.
+    fn for_each_identity(
+        &self,
+        rows: &dyn RecordList,
+        progress: &dyn Progress,
+        visit: Visit<'_>,
+    ) -> Result<(), FreezeError> {
         let mut last: Option<([u8; DIGEST_BYTES], usize)> = None;
         let mut stop = Stop::new(rows, progress);
         for_each_record(rows, &mut |record| {
@@ -258,20 +287,8 @@ impl Roles {
                 }
                 _ => last = Some((digest, part)),
             }
-            match writers.get_mut(part) {
-                Some(writer) => Ok(writer.push(&digest)?),
-                None => Err(FreezeError::Engine("a group out of its domain".to_owned())),
-            }
-        })?;
-        let lists = writers.into_iter().zip(sizes).map(|(writer, size)| {
-            let part = writer.finish()?;
-            check_size(part.len(), size.identities)?;
-            if is_replaced(part.len(), self.minimum) {
-                return Ok(store.in_order(DIGEST_BYTES)?.finish()?);
-            }
-            Ok(part)
-        });
-        lists.collect()
+            visit(part, &digest)
+        })
     }
 
     /// As Sender: every identity with its payload, but those whose part was `replaced`.
@@ -332,7 +349,7 @@ impl Roles {
 
 /// The small-part rule of exact mode: whether a part, or a whole list, of this many identities is
 /// replaced by filler (Spec 05 §7). One identity alone would tell whether the other side has it.
-const fn is_replaced(identities: u64, minimum: u64) -> bool {
+pub(super) const fn is_replaced(identities: u64, minimum: u64) -> bool {
     identities < minimum
 }
 
@@ -340,18 +357,6 @@ fn digest(record: &[u8]) -> [u8; DIGEST_BYTES] {
     let mut digest = [0; DIGEST_BYTES];
     digest.copy_from_slice(&record[..DIGEST_BYTES]);
     digest
-}
-
-/// The load has checked that no part is larger than registered.
-fn check_size(identities: u64, registered: u64) -> Result<(), FreezeError> {
-    if identities <= registered {
-        return Ok(());
-    }
-    Err(FreezeError::Core(psi_core::Error::Limit {
-        what: "the number of identities of a group",
-        value: identities,
-        limit: registered,
-    }))
 }
 
 /// Looks now and then whether the job is to stop.

@@ -2,6 +2,8 @@
 //!
 //! Spec 10 §5.
 
+use std::sync::Arc;
+
 use datafusion::logical_expr::{Expr, Operator};
 use psi_core::Code;
 use psi_core::facts::TableFacts;
@@ -154,6 +156,7 @@ pub(super) fn plan(
     );
     let side = SidePlan {
         table: name.to_owned(),
+        loaded: Arc::clone(table),
         key_columns: question.key_columns,
         key_kinds,
         predicates,

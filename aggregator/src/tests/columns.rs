@@ -87,9 +87,12 @@ async fn what_does_not_fit_the_table_is_named_with_its_setting() {
             "no decimal scale",
         ),
         (
-            section("items", &format!("{all}\ndecimals = 1")),
+            section(
+                "items",
+                &format!("{all}\nclamp = [-9223372036854775808, 0]"),
+            ),
             "aggregate.items",
-            "holds whole numbers",
+            "clamp is [-9223372036854775808, 0]",
         ),
         (
             section("amount", &format!("{all}\ndecimals = 18\n")),
@@ -174,6 +177,63 @@ async fn decimals_are_exact_at_the_scale_of_their_type_or_a_declared_one() {
     assert_eq!(load("decimals = 5").await, Ok(5));
     let inexact = load("decimals = 1").await.unwrap_err();
     assert!(inexact.contains("2 values"), "{inexact}");
+}
+
+#[tokio::test]
+async fn amounts_of_a_text_file_keep_their_scale_on_days_when_all_are_whole() {
+    let settings = "[table.t.aggregate.amount]\nfunctions = ['sum']\ndecimals = 2";
+    let sql = "SELECT SUM(b.amount) FROM snowy.p AS s JOIN brand.t AS b ON s.id = b.id";
+    for (amounts, bound) in [(["10.5", "2"], 2_048), (["10", "2"], 1_024)] {
+        let folder = Folder::new();
+        let [first, second] = amounts;
+        folder.write("t.csv", &format!("id,amount\n1,{first}\n2,{second}\n"));
+        let catalog = folder.load(&toml(settings)).await;
+        let plan = catalog.plan_request(sql, MEMBERS).unwrap();
+        let facts = &plan.facts.values[0];
+        assert_eq!(
+            (facts.decimals, facts.whole, facts.sum_bound),
+            (2, false, bound),
+            "{amounts:?}"
+        );
+    }
+    // A file that says its types says that these are whole.
+    let folder = Folder::new();
+    let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+    folder.parquet("t.parquet", &[("id", ids.clone()), ("amount", ids)]);
+    let toml = toml(settings).replace("t.csv", "t.parquet");
+    let (_, report) = folder.try_load(&toml).await.unwrap();
+    let problem = &report.tables[0].problems[0];
+    assert!(
+        problem.what.contains("holds whole numbers"),
+        "{}",
+        problem.what
+    );
+}
+
+#[tokio::test]
+async fn sizes_of_groups_are_found_however_their_dimension_is_spelled() {
+    for (dimension, sizes, asked) in [
+        (
+            "region = ['n']",
+            "Region = { n = 30, other = 40 }",
+            "b.region",
+        ),
+        (
+            "'month(day)' = [1]",
+            "'MONTH(Day)' = { 1 = 30, other = 40 }",
+            "EXTRACT(MONTH FROM b.day)",
+        ),
+    ] {
+        let folder = Folder::new();
+        folder.write("t.csv", "id,region,day\n1,n,2025-01-01\n2,s,2025-02-01\n");
+        let settings = format!("dimension = {{ {dimension} }}\ngroup_identities = {{ {sizes} }}");
+        let catalog = folder.load(&toml(&settings)).await;
+        let sql = format!(
+            "SELECT COUNT(DISTINCT b.id) FROM snowy.p AS s JOIN brand.t AS b ON s.id = b.id GROUP BY {asked}"
+        );
+        let plan = catalog.plan_request(&sql, MEMBERS).unwrap();
+        assert_eq!(plan.facts.groups[0].identities, [30, 40], "{sizes}");
+    }
 }
 
 #[tokio::test]

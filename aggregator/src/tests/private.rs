@@ -1,6 +1,7 @@
 //! Jobs with differential privacy: facts without anything that was measured, and what is used of an
 //! identity.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use psi_core::Code;
@@ -58,7 +59,7 @@ async fn world(orders: &str) -> (Catalog, Catalog, [Folder; 2]) {
     let mut rows = String::from("id,day,items,weight\n");
     for (id, month, count) in [(1, 1, 3), (1, 2, 3), (1, 3, 3), (2, 2, 2), (3, 1, 7)] {
         for day in 1..=count {
-            rows.push_str(&format!("{id},2025-0{month}-0{day},1,{day}\n"));
+            writeln!(rows, "{id},2025-0{month}-0{day},1,{day}").unwrap();
         }
     }
     folders[1].write("t.csv", &rows);
@@ -81,6 +82,7 @@ fn plans(customers: &Catalog, orders: &Catalog, sql: &str) -> (RequestPlan, Resp
 fn assemble(shape: Shape, requester: TableFacts, responder: TableFacts) -> JobSpec {
     let agreement = Agreement {
         collab_id: [1; 32],
+        revision: [1; 32],
         query: "q".to_owned(),
         hidden: Vec::new(),
         shape,

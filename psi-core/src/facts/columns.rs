@@ -14,6 +14,9 @@ use crate::limits;
 /// The largest bound of one identity's contribution; sums are signed 64-bit numbers.
 pub(super) const BOUND_MAX: u64 = i64::MAX as u64;
 
+/// The label of the group of everything that is not listed.
+const OTHER: &str = "other";
+
 /// What the labels of a group expression are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum LabelKind {
@@ -146,10 +149,25 @@ pub(super) fn validate(groups: &[GroupFacts], values: &[ValueFacts]) -> Result<(
     Ok(())
 }
 
-/// Whether a label has the form of its kind. A label is shown to a person, so it holds no control
-/// characters.
+/// Whether a person sees all characters of `label`, in their order: no control characters, and none
+/// that have no width or turn the direction of writing.
+#[must_use]
+pub fn is_shown_as_it_is(label: &str) -> bool {
+    let hides = |c: char| {
+        c.is_control()
+            || matches!(c,
+                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}')
+    };
+    !label.chars().any(hides)
+}
+
+/// Whether a label has the form of its kind, and is shown to a person as what it is. `other` is
+/// nobody's to list.
 fn fits(kind: LabelKind, label: &str) -> bool {
-    if label.len() > limits::NAME_BYTES_MAX || label.chars().any(char::is_control) {
+    if label.len() > limits::NAME_BYTES_MAX || label == OTHER || !is_shown_as_it_is(label) {
         return false;
     }
     match kind {

@@ -53,8 +53,8 @@ pub(super) fn choose(setup: &TransferSetup, delta: u128, stream: &mut SeedStream
     let drawn: Vec<(SecretScalar, Element)> = (0..COLUMNS)
         .map(|_| {
             let exponent = stream.scalar();
-            let mut uniform = [0; 64];
-            stream.fill(&mut uniform);
+            let mut uniform = Zeroizing::new([0; 64]);
+            stream.fill(uniform.as_mut());
             (exponent, Element::from_uniform_bytes(&uniform))
         })
         .collect();
@@ -63,9 +63,10 @@ pub(super) fn choose(setup: &TransferSetup, delta: u128, stream: &mut SeedStream
         .enumerate()
         .map(|(transfer, (exponent, other))| {
             let bit = bit(delta, transfer);
-            let other = other.encode();
+            // With either of the two, a message tells which point was drawn, and so a bit of Delta.
+            let other = Zeroizing::new(other.encode());
             let hashed = to_group(setup, transfer, bit, &other);
-            let own = Element::base_mul(exponent).minus(&hashed).encode();
+            let own = Zeroizing::new(Element::base_mul(exponent).minus(&hashed).encode());
             let mut points = [0; 64];
             let (first, second) = points.split_at_mut(32);
             let chosen = Choice::from(bit);

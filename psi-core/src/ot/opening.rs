@@ -44,7 +44,7 @@ impl Share {
     /// Gives the share to the only recipient, the other side: 8 bytes per part and component.
     #[must_use]
     pub fn disclose(self) -> Vec<u8> {
-        self.encode()
+        std::mem::take(&mut *self.encode())
     }
 
     /// Waits, as the only recipient, for the other side's share.
@@ -66,8 +66,11 @@ impl Share {
         }
     }
 
-    fn encode(&self) -> Vec<u8> {
-        self.values.iter().flat_map(|v| v.to_be_bytes()).collect()
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        // With room for all: what a growing buffer outgrows would not be erased.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(self.values.len() * 8));
+        bytes.extend(self.values.iter().flat_map(|v| v.to_be_bytes()));
+        bytes
     }
 
     /// Adds the other side's share.

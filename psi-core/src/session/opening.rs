@@ -331,6 +331,7 @@ impl Opening {
             }
             (Awaits::Share(view, state), Control::Share { match_index, share }) => {
                 expect_match(match_index, view.match_index)?;
+                let share = zeroize::Zeroizing::new(share);
                 let sums = state.handle(&share)?;
                 course.note(&view, Some(&sums));
                 course.next_match(send)
@@ -352,6 +353,7 @@ impl Opening {
             }
             (Awaits::Opening(view, state), Control::Share { match_index, share }) => {
                 expect_match(match_index, view.match_index)?;
+                let share = zeroize::Zeroizing::new(share);
                 let sums = state.handle(&share)?;
                 course.note(&view, Some(&sums));
                 course.next_match(send)

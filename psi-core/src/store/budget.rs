@@ -77,6 +77,12 @@ impl MemoryBudget {
         self.counts.taken.load(Ordering::Relaxed)
     }
 
+    /// Whether more is taken than there is, because some was without asking.
+    #[must_use]
+    pub fn is_overdrawn(&self) -> bool {
+        self.taken() > self.total()
+    }
+
     /// The most bytes that were ever taken at once.
     #[must_use]
     pub fn peak(&self) -> usize {
@@ -129,7 +135,9 @@ mod tests {
         let over = budget.take(150);
         assert!(budget.try_take(1).is_none());
         assert_eq!((budget.taken(), budget.peak()), (150, 150));
+        assert!(budget.is_overdrawn());
         drop(over);
+        assert!(!budget.is_overdrawn());
         assert_eq!((budget.taken(), budget.peak()), (0, 150));
     }
 

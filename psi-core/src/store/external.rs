@@ -4,7 +4,8 @@
 //! runs are kept by a [`RunStorage`].
 //!
 //! 1. A list grows in memory, by doubling, as long as the [`MemoryBudget`] and its own cap allow.
-//!    One that never outgrows them is sorted there and stays there: no byte reaches the storage.
+//!    One that never outgrows them is sorted there and stays there: no byte reaches the storage,
+//!    unless the budget is overdrawn when it is finished.
 //! 2. When a list may not grow, what it holds is sorted in place and appended to the storage as one
 //!    run; the memory is used again.
 //! 3. When it is finished, the rest becomes the last run and the memory is given back. Beyond
@@ -42,7 +43,7 @@ use super::runs::RunStorage;
 use super::{RecordStore, RecordWriter, StoreError, check_width};
 use crate::limits::{
     LIST_BYTES_GUARANTEED, LIST_RUNS_MAX, MERGE_RUNS_MAX, READ_BUFFER_BYTES_MAX,
-    READ_BUFFER_BYTES_MIN,
+    READ_BUFFER_BYTES_MIN, SMALL_LIST_BYTES,
 };
 use sorted::SortedWriter;
 use streamed::StreamedWriter;
@@ -58,11 +59,16 @@ const LISTS_PER_BUDGET: usize = 4;
 /// at most [`MERGE_RUNS_MAX`] times [`READ_BUFFER_BYTES_MIN`], which is 4 MiB. What is taken stays
 /// below the budget's total and these parts, for as many writers and readers as there are at once. A
 /// match writes at most two lists at once, one of which may be merging, and reads at most two: 15 MiB
-/// all in all.
+/// all in all. A list that is finished while more is taken than the budget has goes to the storage,
+/// so what it took without asking does not last; of many small ones, each part of a match being
+/// lists of its own, each keeps at most `small_list_bytes`.
 #[derive(Clone, Copy, Debug)]
 pub struct Tuning {
     /// Bytes that a list may always hold in memory.
     pub guaranteed_bytes: usize,
+    /// Bytes that a finished list may hold in memory even if the budget is used up; at most
+    /// `guaranteed_bytes`.
+    pub small_list_bytes: usize,
     /// Bytes that a list may hold in memory, if the budget has them.
     pub list_bytes_max: usize,
     /// Runs that are merged at once; at least 2.
@@ -81,6 +87,7 @@ impl Tuning {
     pub fn of(budget: &MemoryBudget) -> Self {
         Self {
             guaranteed_bytes: LIST_BYTES_GUARANTEED,
+            small_list_bytes: SMALL_LIST_BYTES,
             list_bytes_max: (budget.total() / LISTS_PER_BUDGET).max(LIST_BYTES_GUARANTEED),
             merge_runs_max: MERGE_RUNS_MAX,
             list_runs_max: LIST_RUNS_MAX,
@@ -94,6 +101,7 @@ impl Tuning {
         let merge_runs_max = self.merge_runs_max.max(2);
         Self {
             guaranteed_bytes: self.guaranteed_bytes.max(1),
+            small_list_bytes: self.small_list_bytes.min(self.guaranteed_bytes),
             list_bytes_max: self.list_bytes_max.max(self.guaranteed_bytes),
             merge_runs_max,
             list_runs_max: self.list_runs_max.max(merge_runs_max),

@@ -89,7 +89,7 @@ listen = "{listen}"      # where peers connect (UDP)
 state_dir = "state"              # jobs, receipts, the local API's socket
 
 # jobs_max = 4                   # jobs at the same time
-# identities_max = 100000000     # identities that either side of a job may register
+# identities_max = 100000000     # identities of either side of a job, its parts together
 # peer_timeout_s = 60            # how long a peer may be silent during a job
 # connect_timeout_s = 60         # how long to keep trying a peer that is not up yet
 # memory_limit = "512MiB"        # memory of the whole node

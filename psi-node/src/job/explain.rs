@@ -290,7 +290,7 @@ fn assemble(
     };
     let spec = JobSpec::assemble(agreement, proposal.half.clone(), theirs)
         .map_err(Failure::of_agreement)?;
-    ctx.check_sizes(&spec)?;
+    ctx.check_sizes(&spec, Party::Requester)?;
     Ok(spec)
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
-use psi_core::spec::{Half, JobSpec};
+use psi_core::spec::{Half, JobSpec, Party};
 
 use super::failure::Failure;
 use super::link::{Link, violation};
@@ -91,7 +91,7 @@ async fn answer(
     );
     let agreement = agreement(collab, asked, &plan.output, &conn.peer);
     let spec = JobSpec::assemble(agreement, proposal.half, own).map_err(Failure::of_agreement)?;
-    ctx.check_sizes(&spec)?;
+    ctx.check_sizes(&spec, Party::Responder)?;
     Ok(Control::Facts {
         facts: plan.facts,
         approval: ctx.is_approved_by_hand(plan.side.table()),

@@ -377,7 +377,7 @@ async fn propose(
     let asked = (plan.canonical.as_str(), hidden, *recipients, *mode);
     let agreement = agreement(collab, asked, &plan.output, &ctx.key.id());
     let spec = JobSpec::assemble(agreement, half, theirs).map_err(Failure::of_agreement)?;
-    ctx.check_sizes(&spec)?;
+    ctx.check_sizes(&spec, Party::Requester)?;
     if !signature_holds(&peer.0, &agreement_text(&spec.job_id()), &signature) {
         return Err(violation(
             Code::SignatureInvalid,

@@ -139,7 +139,7 @@ fn record_end(
 async fn end_badly(
     ctx: &Arc<JobContext>,
     conn: &PeerConnection,
-    link: Link,
+    mut link: Link,
     (collab, query): (&Collaboration, &str),
     failure: &Failure,
 ) {
@@ -157,6 +157,11 @@ async fn end_badly(
             refusal::refuse(link, Some(&chain), query, refusal.code).await;
         }
         Failure::PeerAborted(_) => {}
+        // The job is completed on both receipts; the own output does not concern the peer.
+        Failure::Result(_) => {
+            link.sender.finish();
+            link.sender.delivered().await;
+        }
         other => link.end(&Control::Abort(other.code())).await,
     }
     // A job that was never opened leaves nothing to settle.
@@ -268,7 +273,7 @@ async fn agree(
     let agreement = agreement(collab, asked, &plan.output, &conn.peer);
     let spec = JobSpec::assemble(agreement, their_half, own_half.clone())
         .map_err(Failure::of_agreement)?;
-    ctx.check_sizes(&spec)?;
+    ctx.check_sizes(&spec, Party::Responder)?;
     let permit = Asking {
         collab,
         query: &spec.query,

@@ -25,6 +25,7 @@ use super::frozen::Frozen;
 use super::link::{Link, compute, unexpected, violation};
 use super::live::LiveJob;
 use super::registry::JobHandle;
+use super::sizes;
 use super::{JobContext, NodeId};
 use crate::audit::keep::{Recording, Retention, Subject};
 use crate::collab::Collaboration;
@@ -112,6 +113,9 @@ async fn run_live(
         store: ctx.lists.store(&job.id),
         progress: job.progress(),
     };
+    // For the life of the job: they come with the last list of a match and go with its transfer.
+    let bits = sizes::match_bits_bytes(&agreed.spec, agreed.own);
+    let _match_bits = ctx.lists.take_match_bits(bits);
     let frozen = freeze(ctx, link, agreed, &tools).await?;
     let committed = frozen.clone();
     let digest = link

@@ -11,6 +11,7 @@ use super::*;
 
 const TINY: Tuning = Tuning {
     guaranteed_bytes: 4_000,
+    small_list_bytes: 100,
     list_bytes_max: 8_000,
     merge_runs_max: 4,
     list_runs_max: 12,

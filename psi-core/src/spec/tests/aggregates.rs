@@ -452,7 +452,7 @@ fn halves_about_other_columns_than_the_shape_are_refused() {
 #[test]
 fn facts_of_columns_hold_their_bounds() {
     type Change = fn(&mut TableFacts);
-    let changes: [(&str, Change); 14] = [
+    let changes: [(&str, Change); 17] = [
         ("rows of no identity", |facts| facts.rows_bound = 0),
         ("rows that repeat under a unique key", |facts| {
             facts.rows_bound = 2;
@@ -468,6 +468,15 @@ fn facts_of_columns_hold_their_bounds() {
         }),
         ("a label with a line end", |facts| {
             facts.groups[0].values[0] = "a\n".into();
+        }),
+        ("a label that turns the direction of writing", |facts| {
+            facts.groups[0].values[0] = "a\u{202e}b".into();
+        }),
+        ("a label with a character that nobody sees", |facts| {
+            facts.groups[0].values[0] = "b\u{200b}".into();
+        }),
+        ("the label of what is not listed", |facts| {
+            facts.groups[0].values[0] = "other".into();
         }),
         ("a long label", |facts| {
             facts.groups[0].values[0] = "a".repeat(limits::NAME_BYTES_MAX + 1);

@@ -1,12 +1,14 @@
 //! The records that a list being written holds in memory, and the memory counted for them.
 //!
 //! Grows by doubling: freely up to the guaranteed part, then as the budget allows, up to the cap.
-//! What is outgrown is erased. Never touches the storage.
+//! What is outgrown is erased. Touches the storage once, to move out a finished list for which there
+//! is no memory.
 
 use zeroize::Zeroizing;
 
 use super::Home;
-use crate::store::budget::{Grant, MemoryBudget};
+use super::list::RunList;
+use crate::store::budget::Grant;
 use crate::store::memory::MemoryList;
 use crate::store::{RecordList, StoreError, buffer};
 
@@ -107,8 +109,12 @@ impl Buffer {
         self.capacity = capacity;
     }
 
-    /// The finished list, which never left memory.
-    pub(super) fn into_list(self) -> Box<dyn RecordList> {
+    /// The finished list, which never left memory until now. It does if the budget is overdrawn:
+    /// what is taken without asking is for lists that are being written.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub(super) fn into_list(self) -> Result<Box<dyn RecordList>, StoreError> {
         let Self {
             records,
             grant,
@@ -117,27 +123,40 @@ impl Buffer {
             home,
             ..
         } = self;
-        let (records, grant) = fitted(records, grant, capacity * width, &home.budget);
-        Box::new(MemoryList {
+        let (records, grant) = fitted(records, grant, capacity * width, &home);
+        let held = grant.as_ref().map_or(0, Grant::bytes);
+        if held > home.tuning.small_list_bytes && home.budget.is_overdrawn() {
+            let mut run = home.storage.create()?;
+            run.append(&records)?;
+            // Memory goes before its grant.
+            drop(records);
+            drop(grant);
+            return Ok(Box::new(RunList::new(home, width, vec![run.finish()?])));
+        }
+        Ok(Box::new(MemoryList {
             width,
             records,
             _grant: grant,
-        })
+        }))
     }
 }
 
 /// Moves a list into less memory if it leaves at least half of what it has unused, and if the budget
-/// has room for the copy.
+/// has room for the copy or that is small.
 fn fitted(
     records: Zeroizing<Vec<u8>>,
     grant: Option<Grant>,
     held_bytes: usize,
-    budget: &MemoryBudget,
+    home: &Home,
 ) -> (Zeroizing<Vec<u8>>, Option<Grant>) {
     if records.len() > held_bytes / 2 {
         return (records, grant);
     }
-    let Some(less) = budget.try_take(records.len()) else {
+    let less = if records.len() <= home.tuning.small_list_bytes {
+        home.budget.take(records.len())
+    } else if let Some(less) = home.budget.try_take(records.len()) {
+        less
+    } else {
         return (records, grant);
     };
     let Ok(mut copy) = buffer(records.len()) else {

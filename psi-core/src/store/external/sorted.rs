@@ -132,7 +132,7 @@ impl RecordWriter for SortedWriter {
             return Ok(Box::new(self.into_runs()?));
         }
         sort::sort_records(self.buffer.records_mut(), self.width)?;
-        Ok(self.buffer.into_list())
+        self.buffer.into_list()
     }
 
     fn finish_distinct(mut self: Box<Self>) -> Result<Box<dyn RecordList>, StoreError> {
@@ -141,6 +141,6 @@ impl RecordWriter for SortedWriter {
         }
         sort::sort_records(self.buffer.records_mut(), self.width)?;
         keep_distinct(self.buffer.records_mut(), self.width);
-        Ok(self.buffer.into_list())
+        self.buffer.into_list()
     }
 }

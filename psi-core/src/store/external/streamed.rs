@@ -80,7 +80,7 @@ impl RecordWriter for StreamedWriter {
     fn finish(mut self: Box<Self>) -> Result<Box<dyn RecordList>, StoreError> {
         match self.run.take() {
             Some(run) => Ok(Box::new(self.into_run(run)?)),
-            None => Ok(self.buffer.into_list()),
+            None => self.buffer.into_list(),
         }
     }
 
@@ -89,6 +89,6 @@ impl RecordWriter for StreamedWriter {
             return Ok(Box::new(self.into_run(run)?.into_distinct()?));
         }
         keep_distinct(self.buffer.records_mut(), self.width);
-        Ok(self.buffer.into_list())
+        self.buffer.into_list()
     }
 }

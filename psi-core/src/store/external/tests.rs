@@ -19,6 +19,7 @@ mod memory;
 /// So little memory that a hundred records make runs, and those are merged in several passes.
 const TINY: Tuning = Tuning {
     guaranteed_bytes: 200,
+    small_list_bytes: 64,
     list_bytes_max: 400,
     merge_runs_max: 3,
     list_runs_max: 12,
@@ -29,6 +30,7 @@ const TINY: Tuning = Tuning {
 /// Eight runs or so of a list of some thousand records.
 const SMALL: Tuning = Tuning {
     guaranteed_bytes: 1 << 10,
+    small_list_bytes: 256,
     list_bytes_max: 1 << 13,
     merge_runs_max: 4,
     list_runs_max: 16,

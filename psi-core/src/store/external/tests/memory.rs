@@ -133,3 +133,51 @@ fn a_list_is_not_moved_for_a_little_more_room() {
     assert_eq!(rig.runs.usage().made, 1);
     assert!(rig.budget.peak() <= 32 * (32 + 64), "{}", rig.budget.peak());
 }
+
+#[test]
+fn hundreds_of_finished_lists_keep_next_to_nothing_beyond_the_budget() {
+    const LISTS: usize = 512;
+    let total = 10_000;
+    for sorts in [true, false] {
+        let rig = rig(total, SMALL);
+        let lists: Vec<_> = (0..LISTS)
+            .map(|number| {
+                let records = random(u8::try_from(number % 251).unwrap(), 32 * 20);
+                let mut writer = if sorts {
+                    rig.store.unsorted(32).unwrap()
+                } else {
+                    rig.store.in_order(32).unwrap()
+                };
+                writer.push(&records).unwrap();
+                let expected = if sorts { sorted(&records, 32) } else { records };
+                (writer.finish().unwrap(), expected)
+            })
+            .collect();
+        let most = total + writer_slack(SMALL);
+        assert!(rig.budget.peak() <= most, "{} > {most}", rig.budget.peak());
+        // Lists of 640 bytes, each in a buffer of 1 KiB: most of them cannot have stayed.
+        assert!(rig.budget.taken() <= total, "{}", rig.budget.taken());
+        assert!(rig.runs.usage().runs >= LISTS - total / 640);
+        for (list, expected) in &lists {
+            assert!(read_all(&**list) == *expected);
+        }
+        drop(lists);
+        rig.assert_nothing_is_left();
+    }
+}
+
+#[test]
+fn a_short_list_stays_in_memory_when_others_hold_all_of_it() {
+    let rig = rig(10_000, SMALL);
+    let held = rig.budget.take(20_000);
+    let mut writer = rig.store.in_order(4_000).unwrap();
+    writer.push(&[]).unwrap();
+    let empty = writer.finish().unwrap();
+    let mut writer = rig.store.unsorted(32).unwrap();
+    writer.push(&[7; 32]).unwrap();
+    let list = writer.finish_distinct().unwrap();
+    assert_eq!((empty.len(), list.len()), (0, 1));
+    assert_eq!(rig.runs.usage().made, 0);
+    drop((held, empty, list));
+    rig.assert_nothing_is_left();
+}

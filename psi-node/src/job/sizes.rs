@@ -1,0 +1,252 @@
+//! Whether this node serves a job of the sizes that follow from both sides' registered numbers.
+//!
+//! Spec 09 §4. The peer's facts decide sizes too, so a node bounds what follows from them before it
+//! signs, by its own configuration. Called by both sides of a job; touches no data.
+
+use aggregator::Refusal;
+use psi_core::Code;
+use psi_core::spec::{JobSpec, MatchSpec, PartSize, Party};
+
+use super::failure::Failure;
+
+/// Rows of a transfer that count as one identity, each for every [`ROW_COMPONENTS`] numbers or part
+/// of them. Such a row takes less than a microsecond of both sides together and an identity more
+/// than fourteen, so sixteen cost less time than the identity. A match of one part always fits.
+const ROWS_PER_IDENTITY: u64 = 16;
+
+/// See [`ROWS_PER_IDENTITY`].
+const ROW_COMPONENTS: u64 = 16;
+
+/// What a node serves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SizesServed {
+    /// Identities that either side may register, and that the parts of a match may together.
+    pub(super) identities_max: u64,
+    /// Bytes that the match bits of one job may take.
+    pub(super) match_bits_max: u64,
+}
+
+impl SizesServed {
+    /// Refuses a job that asks for more.
+    pub(super) fn check(&self, spec: &JobSpec, own: Party) -> Result<(), Failure> {
+        let sides = [&spec.requester.facts, &spec.responder.facts];
+        for facts in sides {
+            let table = format!("`{}.{}` registers", facts.member, facts.table);
+            self.check_identities(&table, facts.identities)?;
+        }
+        for one in spec.matches() {
+            let identities = one.parts.iter().map(|part: &PartSize| part.identities);
+            let identities = identities.fold(0, u64::saturating_add);
+            let parts = format!("the {} parts of one match register", one.parts.len());
+            self.check_identities(&parts, identities)?;
+            self.check_rows(&one)?;
+        }
+        let bits = match_bits_bytes(spec, own);
+        if bits > self.match_bits_max {
+            let most = self.match_bits_max;
+            return Err(refusal(
+                "memory_limit",
+                format!("the match bits take {bits} bytes, and this node keeps at most {most}"),
+                "raise `memory_limit` in node.toml, and `list_memory` if it is set, or group by fewer values",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_identities(&self, who: &str, identities: u64) -> Result<(), Failure> {
+        let limit = self.identities_max;
+        if identities <= limit {
+            return Ok(());
+        }
+        Err(refusal(
+            "identities_max",
+            format!("{who} {identities} identities, and this node serves at most {limit}"),
+            "raise `identities_max` in node.toml if time and disk allow",
+        ))
+    }
+
+    fn check_rows(&self, one: &MatchSpec) -> Result<(), Failure> {
+        let weight = (one.payload.width()).div_ceil(ROW_COMPONENTS);
+        let rows = transfer_rows(one).saturating_mul(weight);
+        let limit = self.identities_max.saturating_mul(ROWS_PER_IDENTITY);
+        if rows <= limit {
+            return Ok(());
+        }
+        Err(refusal(
+            "identities_max",
+            format!(
+                "the transfer has {rows} rows of at most {ROW_COMPONENTS} numbers, and this node \
+                 serves at most {limit}, {ROWS_PER_IDENTITY} for each of `identities_max`"
+            ),
+            "group by fewer values, or raise `identities_max` in node.toml if time and disk allow",
+        ))
+    }
+}
+
+/// Bytes that this side's match bits take, one bit for each row of the transfer in which it
+/// chooses (Spec 11 §10). A side is Receiver of one match at most.
+pub(super) fn match_bits_bytes(spec: &JobSpec, own: Party) -> u64 {
+    let matches = spec.matches();
+    let chosen = matches.iter().filter(|one| one.receiver == own);
+    chosen.map(transfer_rows).max().unwrap_or(0).div_ceil(8)
+}
+
+/// Rows of the transfer of a match, 0 if it has none.
+fn transfer_rows(one: &MatchSpec) -> u64 {
+    if one.payload.components.is_empty() {
+        return 0;
+    }
+    (one.parts.len() as u64).saturating_mul(one.sender_size)
+}
+
+fn refusal(rule: &str, sentence: String, remedy: &str) -> Failure {
+    Failure::OwnRefusal(Refusal {
+        code: Code::SizeNotServed,
+        rule: rule.into(),
+        sentence,
+        remedy: remedy.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use psi_core::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
+    use psi_core::identifier::IdentifierKind;
+    use psi_core::spec::{Agreement, AskedMode, Half, Recipients, Shape, SideShape, ValueShape};
+
+    use super::*;
+
+    const IDENTITIES: u64 = 1_000;
+
+    fn half(node: u8, groups: Vec<GroupFacts>, values: Vec<ValueFacts>) -> Half {
+        Half {
+            node_id: [node; 32],
+            nonce: [node; 32],
+            facts: TableFacts {
+                member: format!("member{node}"),
+                table: "customers".into(),
+                key_columns: vec!["id".into()],
+                key_kinds: vec![IdentifierKind::Text],
+                key_unique: true,
+                identities: IDENTITIES,
+                minimum: 1,
+                prefer_receiver: false,
+                owner_may_receive: false,
+                result_to_both: false,
+                rows_bound: 1,
+                groups,
+                values,
+                privacy: None,
+            },
+        }
+    }
+
+    /// A sum of the responder's column by `parts` groups of the requester, each of which is said
+    /// to be as large as the whole table.
+    fn sum_by_group(parts: usize) -> JobSpec {
+        let group = GroupFacts {
+            labels: LabelKind::Integer,
+            values: (1..parts).map(|label| label.to_string()).collect(),
+            identities: vec![IDENTITIES; parts],
+        };
+        let value = ValueFacts {
+            whole: true,
+            decimals: 0,
+            nullable: false,
+            clamp: None,
+            sum_bound: 1,
+            squares_bound: 1,
+        };
+        let asked = ValueShape {
+            sum: true,
+            ..ValueShape::default()
+        };
+        let agreement = Agreement {
+            revision: [8; 32],
+            mode: AskedMode::Exact,
+            collab_id: [1; 32],
+            query: "SELECT …".into(),
+            hidden: Vec::new(),
+            shape: Shape {
+                rows: false,
+                requester: SideShape {
+                    groups: 1,
+                    values: Vec::new(),
+                },
+                responder: SideShape {
+                    groups: 0,
+                    values: vec![asked],
+                },
+            },
+            recipients: Recipients::Requester,
+            requester_may_receive: true,
+            responder_may_receive: true,
+        };
+        let halves = (
+            half(1, vec![group], Vec::new()),
+            half(2, Vec::new(), vec![value]),
+        );
+        JobSpec::assemble(agreement, halves.0, halves.1).unwrap()
+    }
+
+    fn served(identities_max: u64, match_bits_max: u64) -> SizesServed {
+        SizesServed {
+            identities_max,
+            match_bits_max,
+        }
+    }
+
+    /// The rule that refuses, and its sentence.
+    fn refused(sizes: SizesServed, spec: &JobSpec, own: Party) -> (String, String) {
+        match sizes.check(spec, own) {
+            Err(Failure::OwnRefusal(refusal)) => {
+                assert_eq!(refusal.code, Code::SizeNotServed);
+                (refusal.rule, refusal.sentence)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn parts_count_together_however_small_the_table_that_they_are_of() {
+        let spec = sum_by_group(10);
+        let own = Party::Responder;
+        let (rule, sentence) = refused(served(9_999, u64::MAX), &spec, own);
+        assert_eq!(rule, "identities_max");
+        assert!(sentence.contains("10000"), "{sentence}");
+        served(10_000, u64::MAX).check(&spec, own).unwrap();
+    }
+
+    #[test]
+    fn rows_of_a_transfer_count_where_parts_are_small_and_many() {
+        let mut spec = sum_by_group(100);
+        for part in &mut spec.parts {
+            part.identities = 1;
+        }
+        let own = Party::Responder;
+        // 100 parts times 1,000 positions, 16 of which count as an identity.
+        let (rule, sentence) = refused(served(6_249, u64::MAX), &spec, own);
+        assert_eq!(rule, "identities_max");
+        assert!(sentence.contains("100000"), "{sentence}");
+        served(6_250, u64::MAX).check(&spec, own).unwrap();
+        spec.payload.components.clear();
+        served(IDENTITIES, u64::MAX).check(&spec, own).unwrap();
+    }
+
+    #[test]
+    fn only_the_side_that_chooses_keeps_match_bits() {
+        let spec = sum_by_group(10);
+        assert_eq!(match_bits_bytes(&spec, Party::Requester), 1_250);
+        assert_eq!(match_bits_bytes(&spec, Party::Responder), 0);
+        let sizes = served(u64::MAX, 1_249);
+        let (rule, sentence) = refused(sizes, &spec, Party::Requester);
+        assert_eq!(rule, "memory_limit");
+        assert!(
+            sentence.contains("1250") && sentence.contains("1249"),
+            "{sentence}"
+        );
+        sizes.check(&spec, Party::Responder).unwrap();
+        let sizes = served(u64::MAX, 1_250);
+        sizes.check(&spec, Party::Requester).unwrap();
+    }
+}
