@@ -49,12 +49,12 @@ impl Story {
     pub(super) async fn ask_with_noise(
         &mut self,
         shops: &[Shop; 2],
-        members: Vec<String>,
+        members: &[String],
     ) -> Result<ResultDocument, UserError> {
         let [snowy, brand] = shops;
         let (s, b) = (snowy.name, brand.name);
         self.stage("The same count with noise, under a collaboration in mode dp")?;
-        self.agree(shops, &members, (COLLAB_DP, Mode::Dp))?;
+        self.agree(shops, members, (COLLAB_DP, Mode::Dp))?;
         self.budget(brand)?;
         let asked = (COLLAB_DP, Some(EPSILON.0));
         let (document, exit) = self.ask(snowy, asked, count_sql(snowy, brand)).await?;

@@ -91,7 +91,7 @@ pub(super) async fn tell(folder: &Path, customers: u64, keep: bool) -> Result<Ex
     let count = story.ask_count(snowy, brand).await?;
     let totals = story.ask_totals(snowy, brand).await?;
     story.ask_what_is_refused(snowy, brand).await?;
-    let noisy = story.ask_with_noise(&shops, members).await?;
+    let noisy = story.ask_with_noise(&shops, &members).await?;
 
     story.stage("Both stop; both hold the same receipts, signed by both")?;
     for node in running {
