@@ -32,7 +32,7 @@ fn orders(more: &str, clamp: &str) -> String {
     format!(
         "[table.orders]\nsource = \"orders.csv\"\nminimum = 20\n{more}\n\
          dimension = {{ region = [\"north\", \"south\"] }}\n\
-         group_identities = {{ region = {{ north = 200, south = 200, other = 200 }} }}\n\
+         group_identities = {{ region = {{ north = 250, south = 250, other = 250 }} }}\n\
          [[table.orders.key]]\ncolumns = [\"name\"]\nkinds = [\"text\"]\nunique = true\n\
          identities = 600\n\
          [table.orders.aggregate.amount]\nfunctions = [\"count\", \"sum\", \"avg\", \"stddev\"]\n{clamp}\n"
@@ -165,7 +165,8 @@ fn a_count_is_within_its_noise_and_charged_once_on_both_sides() {
     assert_eq!(kept["rows"], document["rows"]);
     assert_eq!(kept["privacy"]["noise"], privacy["noise"]);
     let log = world.agreed_log();
-    assert!(log.contains("\"epsilon\""), "{log}");
+    // Each side's charge stands on the receipt.
+    assert_eq!(log.matches("\"epsilon_micro\":500000").count(), 2, "{log}");
 
     // The Sender's peer alone receives: the Receiver's own population loses nothing.
     let more = ["--epsilon", "0.5"];
@@ -314,7 +315,7 @@ fn what_has_no_noise_is_refused_by_its_code() {
     };
     let stricter = clamped("").replace("epsilon_max = 1.0", "epsilon_max = 0.4");
     let derived = clamped("").replace("identities = 600", "");
-    let of_groups = clamped("").replace(", other = 200", "");
+    let of_groups = clamped("").replace(", other = 250", "");
     let unclamped = orders(PRIVATE, "");
     let exact_only = orders("population = \"persons\"\n", "clamp = [0, 100]");
     let without = orders("epsilon_max = 1.0\ndelta_max = 1e-6\n", "clamp = [0, 100]");
