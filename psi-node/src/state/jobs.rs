@@ -209,6 +209,17 @@ impl State {
         })
     }
 
+    /// Forgets a job that came to nothing, so that a peer cannot make the list long.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn job_forget(&self, id: &str) -> Result<(), StateError> {
+        self.write(|transaction| {
+            transaction.execute("DELETE FROM jobs WHERE id = ?1", [id])?;
+            Ok(())
+        })
+    }
+
     /// The job whose local id or shared id begins with these digits.
     ///
     /// # Errors
