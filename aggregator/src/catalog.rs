@@ -23,6 +23,7 @@ use self::table::{LoadedTable, Lookup, TableState, Tables};
 use crate::config::{self, EngineOptions, TableConfigs};
 use crate::error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
 use crate::freeze::input::{self, JobInput};
+use crate::freeze::limits::RowKey;
 use crate::freeze::{self, Frozen};
 use crate::plan::{self, RequestPlan, ResponsePlan, SidePlan};
 use crate::report::{LoadReport, ServedTable};
@@ -200,7 +201,26 @@ impl Catalog {
     ) -> Result<JobInput, FreezeError> {
         let table = self.table_of(side)?;
         let options = &self.inner.options;
-        input::freeze(&table, side, (spec, own), options, store, progress).await
+        input::freeze(&table, side, (spec, own, None), options, store, progress).await
+    }
+
+    /// [`Self::freeze_job`] for a job with differential privacy, whose `key` draws which rows are
+    /// used of an identity that has more of them, or more groups, than its owner has declared.
+    ///
+    /// # Errors
+    /// Those of [`Self::freeze_job`].
+    pub async fn freeze_private_job(
+        &self,
+        side: &SidePlan,
+        (spec, own): (&JobSpec, Party),
+        key: RowKey,
+        store: Arc<dyn RecordStore>,
+        progress: Arc<dyn Progress>,
+    ) -> Result<JobInput, FreezeError> {
+        let table = self.table_of(side)?;
+        let options = &self.inner.options;
+        let job = (spec, own, Some(key));
+        input::freeze(&table, side, job, options, store, progress).await
     }
 
     fn table_of(&self, side: &SidePlan) -> Result<Arc<LoadedTable>, Unavailable> {

@@ -4,6 +4,7 @@
 //! by [`crate::Catalog::load`]. Holds values only; whether they fit the data is checked at load.
 
 mod aggregates;
+mod privacy;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,6 +61,19 @@ pub struct TableConfig {
     /// Who may get a result about the table.
     #[serde(default)]
     pub result: ResultTo,
+    /// With differential privacy: rows of one identity that are used at most.
+    #[serde(default)]
+    pub max_rows_per_identity: Option<u64>,
+    /// With differential privacy: groups that one identity's rows are counted in at most.
+    #[serde(default = "default_groups")]
+    pub max_groups_per_identity: u32,
+    /// The largest epsilon that one job may ask for, in millionths; without it no job with
+    /// differential privacy is allowed.
+    #[serde(default, deserialize_with = "privacy::epsilon")]
+    pub epsilon_max: Option<u64>,
+    /// The largest delta that one job may ask for, in units of 2^-64.
+    #[serde(default, deserialize_with = "privacy::delta")]
+    pub delta_max: Option<u64>,
 }
 
 /// One `[[table.NAME.key]]` section: a join key that queries may use.
@@ -99,6 +113,10 @@ impl Default for EngineOptions {
 
 fn default_minimum() -> u64 {
     10
+}
+
+const fn default_groups() -> u32 {
+    1
 }
 
 fn default_null_words() -> Vec<String> {
@@ -153,6 +171,24 @@ fn check_table(name: &str, table: &TableConfig) -> Result<(), SetupError> {
             place("minimum"),
             format!("the minimum is {}", table.minimum),
             format!("write a number from 1 to {}", limits::IDENTITIES_MAX),
+        ));
+    }
+    if table
+        .max_rows_per_identity
+        .is_some_and(|rows| rows == 0 || i64::try_from(rows).is_err())
+    {
+        return Err(SetupError::new(
+            place("max_rows_per_identity"),
+            "no identity could have that many rows",
+            "write a number from 1 to 2^63 - 1",
+        ));
+    }
+    let groups = u64::from(table.max_groups_per_identity);
+    if groups == 0 || groups > limits::COMPONENTS_MAX {
+        return Err(SetupError::new(
+            place("max_groups_per_identity"),
+            format!("the most groups of one identity are {groups}"),
+            format!("write a number from 1 to {}", limits::COMPONENTS_MAX),
         ));
     }
     for column in &table.filter {

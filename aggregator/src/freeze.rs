@@ -7,6 +7,7 @@
 //! for jobs with groups and payload.
 
 pub(crate) mod input;
+pub(crate) mod limits;
 mod payload;
 
 use psi_core::progress::{Progress, Stage};

@@ -38,6 +38,7 @@ pub use config::{
 pub use error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
 pub use freeze::Frozen;
 pub use freeze::input::JobInput;
+pub use freeze::limits::RowKey;
 pub use plan::{HiddenLiteral, OutputPlan, RequestPlan, ResponsePlan, SidePlan};
 pub use report::{
     AggregateReport, ColumnReport, DimensionReport, KeyReport, LoadReport, Problem, ServedKey,

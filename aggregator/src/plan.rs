@@ -8,6 +8,7 @@
 mod columns;
 mod output;
 mod own;
+mod privacy;
 mod side;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub(crate) use self::own::{request, response};
 pub(crate) use self::side::condition;
 
 use crate::domain::Domain;
+use crate::error::Refusal;
 use crate::sql::ast::Predicate;
 use crate::value::ValueProgram;
 
@@ -34,8 +36,10 @@ pub struct RequestPlan {
     pub hidden: Vec<HiddenLiteral>,
     /// Which rows of the own table answer.
     pub side: SidePlan,
-    /// The own table's public facts.
+    /// The own table's public facts, for a job in exact mode.
     pub facts: TableFacts,
+    /// The same for a job with differential privacy, or why the table takes part in none.
+    pub private_facts: Box<Result<TableFacts, Refusal>>,
     /// What comes out.
     pub output: OutputPlan,
     /// The peer's table, as the text names it.
@@ -48,8 +52,10 @@ pub struct RequestPlan {
 pub struct ResponsePlan {
     /// Which rows of the own table answer.
     pub side: SidePlan,
-    /// The own table's public facts.
+    /// The own table's public facts, for a job in exact mode.
     pub facts: TableFacts,
+    /// The same for a job with differential privacy, or why the table takes part in none.
+    pub private_facts: Box<Result<TableFacts, Refusal>>,
     /// What comes out.
     pub output: OutputPlan,
     /// The requester's table, as the text names it.

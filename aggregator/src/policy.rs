@@ -184,6 +184,10 @@ mod tests {
             aggregate: BTreeMap::new(),
             owner_may_receive: false,
             result: ResultTo::Requester,
+            max_rows_per_identity: None,
+            max_groups_per_identity: 1,
+            epsilon_max: None,
+            delta_max: None,
         }
     }
 

@@ -9,3 +9,4 @@ mod loading;
 mod oracle;
 mod pipeline;
 mod planning;
+mod private;

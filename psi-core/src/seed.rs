@@ -53,6 +53,8 @@ pub enum Purpose {
     CountNoise,
     /// The own noise of the share of one part, component by component.
     ShareNoise,
+    /// The key by which rows of an identity are drawn that has more of them than are used.
+    RowKey,
 }
 
 impl Purpose {
@@ -73,6 +75,7 @@ impl Purpose {
             Self::DummyPadding => "padding",
             Self::CountNoise => "count-noise",
             Self::ShareNoise => "share-noise",
+            Self::RowKey => "row-key",
         }
     }
 }

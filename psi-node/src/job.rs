@@ -205,7 +205,8 @@ pub async fn serve_connection(ctx: Arc<JobContext>, conn: PeerConnection) {
             let mut link = Link::new(stream);
             match link.control().await {
                 Ok(Control::Propose(proposal)) => {
-                    respond::respond(&ctx, &conn, link, proposal).await;
+                    // On the heap, as both halves of a specification are in it.
+                    Box::pin(respond::respond(&ctx, &conn, link, proposal)).await;
                 }
                 Ok(first @ (Control::Settle(_) | Control::SettleRequest { .. })) => {
                     answer_settlement(&ctx, peer, link, first).await;

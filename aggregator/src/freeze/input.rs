@@ -7,7 +7,8 @@
 //! 3. the store sorts these records, so that one identity's rows lie beside each other;
 //! 4. as Receiver: one pass over them puts each identity into the part of its groups, and the
 //!    small-part rule empties parts;
-//! 5. as Sender: one pass over them sums each identity's rows per group and writes its payload;
+//! 5. as Sender: one pass over them sums each identity's rows per group and writes its payload; with
+//!    differential privacy, those rows that `limits` lets it use;
 //! 6. the files are still the same.
 //!
 //! Cost: one pass over the files, one sort of records of fixed width, one or two passes over them.
@@ -19,6 +20,7 @@ use psi_core::progress::{Progress, Stage};
 use psi_core::spec::{JobSpec, MatchSpec, PartSize, Party, Payload};
 use psi_core::store::{RecordList, RecordStore};
 
+use super::limits::{Chooser, Limits, RowKey};
 use super::payload::Accumulator;
 use super::{SelectedRows, select_rows};
 use crate::catalog::table::LoadedTable;
@@ -57,13 +59,13 @@ pub struct JobInput {
 pub(crate) async fn freeze(
     table: &LoadedTable,
     side: &SidePlan,
-    (spec, own): (&JobSpec, Party),
+    (spec, own, key): (&JobSpec, Party, Option<RowKey>),
     options: &EngineOptions,
     store: Arc<dyn RecordStore>,
     progress: Arc<dyn Progress>,
 ) -> Result<JobInput, FreezeError> {
     let extras = extras(table, side)?;
-    let roles = Roles::new(spec, own, side, extras.layout())?;
+    let roles = Roles::new((spec, own, key), side, extras.layout())?;
     let SelectedRows {
         writer,
         scanned,
@@ -135,13 +137,15 @@ struct Roles {
     payload: Option<Payload>,
     /// For each value, bounds on one identity's sum within one group.
     clamps: Vec<Option<(i64, i64)>>,
-    /// Fewest identities of a part, or of a whole list.
+    /// Fewest identities of a part, or of a whole list; 0 where nothing is replaced.
     minimum: u64,
+    /// With differential privacy, what is used of one identity as Sender.
+    limits: Option<Limits>,
     rows: Rows,
 }
 
 /// How records are read.
-struct Rows {
+pub(super) struct Rows {
     layout: RowLayout,
     /// The sizes of the own groups' domains, `other` included.
     domains: Vec<usize>,
@@ -149,7 +153,7 @@ struct Rows {
 
 impl Rows {
     /// The number of the record's combination of groups, the last one counting fastest.
-    fn combination(&self, record: &[u8]) -> usize {
+    pub(super) fn combination(&self, record: &[u8]) -> usize {
         let groups = self.domains.iter().enumerate();
         groups.fold(0, |index, (number, size)| {
             index * size + RowLayout::group(record, number)
@@ -165,11 +169,18 @@ type Split = (
 
 impl Roles {
     fn new(
-        spec: &JobSpec,
-        own: Party,
+        (spec, own, key): (&JobSpec, Party, Option<RowKey>),
         side: &SidePlan,
         layout: RowLayout,
     ) -> Result<Self, FreezeError> {
+        let limits = match (&spec.half(own).facts.privacy, key) {
+            (None, _) => None,
+            (Some(facts), Some(key)) => Some(Limits::new(facts, key)),
+            (Some(_), None) => {
+                let what = "a job with differential privacy without a key to draw rows by";
+                return Err(FreezeError::Engine(what.to_owned()));
+            }
+        };
         let matches = spec.matches();
         let role = |receiver: Party| matches.iter().find(|m| m.receiver == receiver);
         let domains: Vec<usize> = side.groups.iter().map(|group| group.domain.len()).collect();
@@ -190,7 +201,9 @@ impl Roles {
             parts,
             payload,
             clamps: side.values.iter().map(|value| value.clamp).collect(),
-            minimum: spec.minimum,
+            // The small-part rule is one of exact mode (Spec 12 §6).
+            minimum: if spec.dp().is_some() { 0 } else { spec.minimum },
+            limits,
             rows: Rows { layout, domains },
         })
     }
@@ -275,6 +288,10 @@ impl Roles {
         let mut writer = store.in_order(width)?;
         let mut last: Option<[u8; DIGEST_BYTES]> = None;
         let mut stop = Stop::new(rows, progress);
+        let mut chooser = match &self.limits {
+            Some(limits) => Some(Chooser::new(limits, &self.rows, rows)?),
+            None => None,
+        };
         let is_gone = |group: usize| {
             replaced.is_some_and(|replaced| replaced.get(group).copied().unwrap_or(true))
         };
@@ -290,6 +307,14 @@ impl Roles {
                     writer.push(identity.finish()?)?;
                 }
                 identity.begin(&digest);
+                if let Some(chooser) = &mut chooser {
+                    chooser.next_identity(&digest)?;
+                }
+            }
+            if let Some(chooser) = &mut chooser
+                && !chooser.uses(&digest, group)
+            {
+                return Ok(());
             }
             let layout = self.rows.layout;
             identity.add(group, |value| layout.value(record, value))

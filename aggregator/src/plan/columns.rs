@@ -12,7 +12,7 @@ use psi_core::spec::ValueShape;
 use super::output::{Asked, AskedValue};
 use super::side::SideError;
 use super::{SideGroup, SideValue, SideValueKind};
-use crate::catalog::columns::LoadedAggregate;
+use crate::catalog::columns::{LoadedAggregate, LoadedDimension};
 use crate::catalog::measure::public_bound;
 use crate::catalog::table::{LoadedKey, LoadedTable, LoadedValue};
 use crate::error::{QueryError, Refusal};
@@ -67,15 +67,19 @@ pub(super) fn plan(asked: &Asked<'_>, loaded: Loaded<'_>) -> Result<Columns, Sid
 }
 
 impl<'a> Loaded<'a> {
+    /// The table's dimension that a group expression means, and its number.
+    pub(super) fn dimension(&self, group: &GroupExpr) -> Option<(usize, &'a LoadedDimension)> {
+        let column = self.table.source.column(&group.column.name.0).ok()?;
+        let name = dimension(group, column.name.clone());
+        let mut dimensions = self.table.dimensions.iter().enumerate();
+        dimensions.find(|(_, dimension)| dimension.name == name)
+    }
+
     fn group(&self, group: &GroupExpr) -> Result<(GroupFacts, SideGroup), SideError> {
         let column = self.table.source.column(&group.column.name.0);
         let column = column.map_err(|reason| super::side::no_column(&group.column, reason))?;
-        let name = dimension(group, column.name.clone());
-        let found = self.table.dimensions.iter().enumerate();
-        let (number, dimension) = found
-            .into_iter()
-            .find(|(_, dimension)| dimension.name == name)
-            .ok_or_else(|| self.gone(&group.column))?;
+        let found = self.dimension(group);
+        let (number, dimension) = found.ok_or_else(|| self.gone(&group.column))?;
         let sizes = self.key.groups.get(number).cloned().flatten();
         let facts = GroupFacts {
             labels: dimension.domain.kind,

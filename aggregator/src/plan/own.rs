@@ -37,12 +37,17 @@ pub(crate) fn request(
         .map(|literal| HiddenLiteral::new(typed_literal(&literal.value)))
         .collect();
     let (peer_table, peer_key_columns) = peer_half(&query, peer);
-    let Planned { side, facts } = planned;
+    let Planned {
+        side,
+        facts,
+        private_facts,
+    } = planned;
     Ok(RequestPlan {
         canonical,
         hidden,
         side,
         facts,
+        private_facts: Box::new(private_facts),
         output,
         peer_table,
         peer_key_columns,
@@ -79,10 +84,15 @@ pub(crate) fn response(
         SideError::Query(error) => not_accepted(format!("the peer's text does not fit: {error}")),
     })?;
     let (peer_table, peer_key_columns) = peer_half(&query, peer);
-    let Planned { side, facts } = planned;
+    let Planned {
+        side,
+        facts,
+        private_facts,
+    } = planned;
     Ok(ResponsePlan {
         side,
         facts,
+        private_facts: Box::new(private_facts),
         output,
         peer_table,
         peer_key_columns,

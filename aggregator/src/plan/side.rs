@@ -12,6 +12,7 @@ use psi_core::identifier::IdentifierKind;
 use super::SidePlan;
 use super::columns::{self, Loaded};
 use super::output::{self, Asked, OutputPlan};
+use super::privacy;
 use crate::catalog::table::ServedState;
 use crate::config::{AggregateFunction, ResultTo};
 use crate::error::{QueryError, Refusal};
@@ -24,6 +25,7 @@ use crate::sql::predicate::{self, TypedColumn};
 pub(super) struct Planned {
     pub(super) side: SidePlan,
     pub(super) facts: TableFacts,
+    pub(super) private_facts: Result<TableFacts, Refusal>,
 }
 
 /// Why a side cannot be planned.
@@ -185,6 +187,13 @@ pub(super) fn plan(
         values: columns.value_facts,
         privacy: None,
     };
+    let private_facts = privacy::facts(
+        &facts,
+        (&asked, output.shape.rows),
+        key_of_table,
+        config,
+        configured,
+    );
     let side = SidePlan {
         table: name.to_owned(),
         key_columns: question.key_columns,
@@ -194,7 +203,11 @@ pub(super) fn plan(
         values: columns.values,
         rules: allowed.rules,
     };
-    Ok(Planned { side, facts })
+    Ok(Planned {
+        side,
+        facts,
+        private_facts,
+    })
 }
 
 fn too_many_rows(table: &str) -> Refusal {

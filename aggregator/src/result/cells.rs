@@ -110,7 +110,9 @@ impl<'a> Cells<'a> {
         let mut cell: Option<ReleasedCell<'_>> = None;
         for (spec, opened) in &self.matches {
             let sender = spec.receiver.other();
-            let Some(block) = block(spec, opened, of(spec.receiver), of(sender))? else {
+            let private = self.spec.dp().is_some();
+            let place = (of(spec.receiver), of(sender));
+            let Some(block) = block(spec, private, opened, place)? else {
                 return Ok(None);
             };
             if block.identities < self.spec.minimum {
@@ -147,12 +149,13 @@ struct Block<'a> {
     components: &'a [i64],
 }
 
-/// The block of a part and a group of the Sender; `None` if the part is suppressed.
+/// The block of a part and a group of the Sender; `None` if the part is suppressed. With noise
+/// (`private`), counts may be below zero, and how far is judged where they are opened.
 fn block<'a>(
     spec: &MatchSpec,
+    private: bool,
     opened: &'a OpenedMatch,
-    part: usize,
-    group: usize,
+    (part, group): (usize, usize),
 ) -> Result<Option<Block<'a>>, Error> {
     let misuse = Error::ApiMisuse("a combination of groups that is not in the specification");
     let (Some(opened), Some(size)) = (opened.parts.get(part), spec.parts.get(part)) else {
@@ -170,6 +173,7 @@ fn block<'a>(
     for (component, value) in spec.payload.components.iter().zip(components) {
         let count = match component.kind {
             ComponentKind::Sum(_) => continue,
+            _ if private => u64::try_from(*value).unwrap_or(0),
             _ => {
                 u64::try_from(*value).map_err(|_| broken("a count or sum of squares below zero"))?
             }
@@ -178,7 +182,7 @@ fn block<'a>(
             identities = count;
         }
     }
-    if identities > spec.matches_max(size) {
+    if !private && identities > spec.matches_max(size) {
         return Err(broken("more identities than are registered"));
     }
     Ok(Some(Block {
@@ -220,7 +224,7 @@ pub fn receipt_cells(spec: &JobSpec, opened: &[OpenedMatch]) -> Result<Vec<Cell>
         let width = 1 + rest.count();
         for part in 0..of.parts.len() {
             for group in 0..groups {
-                let block = block(of, opened, part, group)?;
+                let block = block(of, spec.dp().is_some(), opened, (part, group))?;
                 let released = block.filter(|block| block.identities >= spec.minimum);
                 let Some(block) = released else {
                     all.extend(std::iter::repeat_n(None, width));

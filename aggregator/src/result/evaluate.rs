@@ -172,6 +172,7 @@ impl Evaluator<'_> {
                 .map(i128::from),
             decimals: facts.decimals,
             whole: facts.whole,
+            private: self.spec.dp().is_some(),
         })
     }
 
@@ -265,6 +266,8 @@ struct Sums {
     squares: Option<i128>,
     decimals: u8,
     whole: bool,
+    /// Whether all of this has noise.
+    private: bool,
 }
 
 /// Why a function of sums has no value.
@@ -287,8 +290,10 @@ impl Sums {
         let count = Number::whole(self.count);
         match function {
             Function::Count => Ok(Some(count)),
-            // An aggregate of no values is NULL.
-            _ if self.count == 0 => Ok(None),
+            // With noise nothing says that there are no values.
+            Function::Sum if self.private => self.total().map(Some),
+            // An aggregate of no values is NULL, and so is an average over fewer.
+            _ if self.count <= 0 => Ok(None),
             Function::Sum => self.total().map(Some),
             Function::Avg => {
                 let average = self.total()?.quotient(count);

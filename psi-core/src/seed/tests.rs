@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq as _;
 use super::{JobSeed, Purpose};
 use crate::group::SecretScalar;
 
-const PURPOSES: [Purpose; 11] = [
+const PURPOSES: [Purpose; 12] = [
     Purpose::BlindingScalar,
     Purpose::SenderScalar,
     Purpose::Canaries,
@@ -18,6 +18,7 @@ const PURPOSES: [Purpose; 11] = [
     Purpose::DummyPadding,
     Purpose::CountNoise,
     Purpose::ShareNoise,
+    Purpose::RowKey,
 ];
 
 fn known_seed() -> JobSeed {
@@ -32,7 +33,7 @@ fn first_bytes(seed: &JobSeed, purpose: Purpose, match_index: u8, part: u16) -> 
 
 /// Computed with independent implementations of HKDF-SHA512 and `ChaCha20`, from the documented
 /// labels. A change here changes every message of every job: never change one.
-const KNOWN: [(Purpose, u8, u16, &str); 15] = [
+const KNOWN: [(Purpose, u8, u16, &str); 16] = [
     (
         Purpose::BlindingScalar,
         0,
@@ -122,6 +123,12 @@ const KNOWN: [(Purpose, u8, u16, &str); 15] = [
         0,
         0,
         "860bb7a44f774a70f652a9c6fec06df7d0c16a5811c958f49d18dba130468793",
+    ),
+    (
+        Purpose::RowKey,
+        0,
+        0,
+        "06ce6dbf83c832db49209fa7086c4bdc9e77df03037f2f96444f71532ad804af",
     ),
 ];
 

@@ -1,0 +1,156 @@
+//! Which rows of an identity are used in a job with differential privacy.
+//!
+//! Spec 10 §4.1, Spec 12 §3. No identity is counted in more groups, or with more rows, than its
+//! owner has declared. What is used of one that has more is drawn by a hash that is keyed from the
+//! job seed, so that it depends neither on what rows hold nor on other identities. Called by
+//! [`super::input`] where a Sender's payload is made. Reads the sorted row records a second time,
+//! one identity ahead of whoever sums them up.
+//!
+//! Cost: one more pass over the records; one hash per group of an identity in too many groups, and
+//! per row of one with too many rows. Memory: a batch, and the groups of one identity.
+
+use psi_core::facts::PrivacyFacts;
+use psi_core::store::{RecordList, RecordReader};
+use sha2::{Digest as _, Sha512_256};
+use zeroize::Zeroizing;
+
+use super::input::Rows;
+use crate::error::FreezeError;
+use crate::rows::DIGEST_BYTES;
+
+/// Records read at a time.
+const BATCH_RECORDS: usize = 4096;
+
+/// The key by which rows are drawn: 32 bytes from the job seed.
+///
+/// # Security
+/// Zeroized when dropped, no `Debug`: who knows it knows which rows were left out.
+pub struct RowKey(Zeroizing<[u8; 32]>);
+
+impl RowKey {
+    /// Takes 32 bytes that are drawn for this job alone.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+}
+
+/// What one identity may have, and how is drawn what is used of one that has more.
+pub(super) struct Limits {
+    rows: u64,
+    groups: usize,
+    key: RowKey,
+}
+
+impl Limits {
+    pub(super) fn new(facts: &PrivacyFacts, key: RowKey) -> Self {
+        Self {
+            rows: facts.max_rows_per_identity.unwrap_or(u64::MAX),
+            groups: usize::try_from(facts.max_groups_per_identity).unwrap_or(usize::MAX),
+            key,
+        }
+    }
+
+    fn hash(&self, purpose: &[u8], digest: &[u8; DIGEST_BYTES], number: u64) -> [u8; 32] {
+        Sha512_256::new()
+            .chain_update(purpose)
+            .chain_update(self.key.0.as_slice())
+            .chain_update(digest)
+            .chain_update(number.to_be_bytes())
+            .finalize()
+            .into()
+    }
+}
+
+/// Says of each row of the sorted records, in their order, whether it is used.
+pub(super) struct Chooser<'a> {
+    limits: &'a Limits,
+    rows: &'a Rows,
+    width: usize,
+    reader: Box<dyn RecordReader + 'a>,
+    batch: Zeroizing<Vec<u8>>,
+    at: usize,
+    /// The groups of the current identity that are used, ascending.
+    groups: Vec<usize>,
+    /// Rows of these groups that have not been judged, and how many of them are to be used.
+    left: u64,
+    wanted: u64,
+}
+
+impl<'a> Chooser<'a> {
+    pub(super) fn new(
+        limits: &'a Limits,
+        rows: &'a Rows,
+        list: &'a dyn RecordList,
+    ) -> Result<Self, FreezeError> {
+        Ok(Self {
+            limits,
+            rows,
+            width: list.width(),
+            reader: list.reader()?,
+            batch: Zeroizing::default(),
+            at: 0,
+            groups: Vec::new(),
+            left: 0,
+            wanted: 0,
+        })
+    }
+
+    /// Looks at all rows of the next identity, which is `digest`.
+    pub(super) fn next_identity(&mut self, digest: &[u8; DIGEST_BYTES]) -> Result<(), FreezeError> {
+        let mut groups: Vec<(usize, u64)> = Vec::new();
+        let rows = self.rows;
+        while let Some(record) = self.peek()? {
+            if !record.starts_with(digest) {
+                break;
+            }
+            let group = rows.combination(record);
+            match groups.last_mut() {
+                Some((last, rows)) if *last == group => *rows += 1,
+                _ => groups.push((group, 1)),
+            }
+            self.at += self.width;
+        }
+        if groups.len() > self.limits.groups {
+            let limits = self.limits;
+            groups.sort_by_cached_key(|(group, _)| {
+                limits.hash(b"psi/v1/group", digest, *group as u64)
+            });
+            groups.truncate(limits.groups);
+            groups.sort_unstable();
+        }
+        self.left = groups.iter().map(|(_, rows)| rows).sum();
+        self.wanted = self.left.min(self.limits.rows);
+        self.groups = groups.into_iter().map(|(group, _)| group).collect();
+        Ok(())
+    }
+
+    /// The record that follows those of the identities so far.
+    fn peek(&mut self) -> Result<Option<&[u8]>, FreezeError> {
+        if self.at >= self.batch.len() {
+            self.reader.next_batch(&mut self.batch, BATCH_RECORDS)?;
+            self.at = 0;
+        }
+        Ok(self.batch.get(self.at..self.at + self.width))
+    }
+
+    /// Whether the next row of the identity, which is in `group`, is used: each set of as many rows
+    /// as may be used is drawn with the same probability.
+    pub(super) fn uses(&mut self, digest: &[u8; DIGEST_BYTES], group: usize) -> bool {
+        if self.groups.binary_search(&group).is_err() {
+            return false;
+        }
+        let uses = if self.left == self.wanted {
+            true
+        } else {
+            let hash = self.limits.hash(b"psi/v1/row", digest, self.left);
+            let mut first = [0; 8];
+            first.copy_from_slice(&hash[..8]);
+            let drawn = u128::from(u64::from_be_bytes(first)) * u128::from(self.left);
+            drawn >> 64 < u128::from(self.wanted)
+        };
+        self.left = self.left.saturating_sub(1);
+        self.wanted -= u64::from(uses && self.wanted > 0);
+        uses
+    }
+}
