@@ -251,12 +251,15 @@ impl Roles {
     }
 
     /// Calls `visit` with the part and the digest of each identity, in ascending order of digests.
-    fn for_each_identity(
+    fn for_each_identity<F>(
         &self,
         rows: &dyn RecordList,
         progress: &dyn Progress,
-        visit: &mut dyn FnMut(usize, &[u8]) -> Result<(), FreezeError>,
-    ) -> Result<(), FreezeError> {
+        visit: &mut F,
+    ) -> Result<(), FreezeError>
+    where
+        F: FnMut(usize, &[u8]) -> Result<(), FreezeError>,
+    {
         let mut last: Option<([u8; DIGEST_BYTES], usize)> = None;
         let mut stop = Stop::new(rows, progress);
         for_each_record(rows, &mut |record| {

@@ -143,15 +143,13 @@ fn hundreds_of_finished_lists_keep_next_to_nothing_beyond_the_budget() {
         let lists: Vec<_> = (0..LISTS)
             .map(|number| {
                 let records = random(u8::try_from(number % 251).unwrap(), 32 * 20);
-                let mut writer = match sorts {
-                    true => rig.store.unsorted(32).unwrap(),
-                    false => rig.store.in_order(32).unwrap(),
+                let mut writer = if sorts {
+                    rig.store.unsorted(32).unwrap()
+                } else {
+                    rig.store.in_order(32).unwrap()
                 };
                 writer.push(&records).unwrap();
-                let expected = match sorts {
-                    true => sorted(&records, 32),
-                    false => records,
-                };
+                let expected = if sorts { sorted(&records, 32) } else { records };
                 (writer.finish().unwrap(), expected)
             })
             .collect();
