@@ -9,7 +9,9 @@ pub mod export;
 pub mod verify;
 
 use psi_core::receipt::{Body, Charge, Entry};
-use psi_core::spec::{Half, JobSpec, MatchSpec, PartSize, Party, Recipients};
+use psi_core::spec::{
+    DpTerms, Half, JobSpec, Loss, MatchSpec, NoiseTerms, PartSize, Party, Recipients,
+};
 use serde_json::{Value, json};
 
 use crate::collab::{CollabId, Collaboration};
@@ -179,7 +181,34 @@ fn job(spec: &JobSpec) -> Value {
         let matches: Vec<Value> = spec.matches().iter().map(one_match).collect();
         job["matches"] = Value::from(matches);
     }
+    if let Some(terms) = spec.dp() {
+        job["privacy"] = privacy(terms);
+    }
     job
+}
+
+/// The parameters of noise (Spec 12 §2).
+fn privacy(terms: &DpTerms) -> Value {
+    let loss = |loss: &Loss| {
+        charge(&Charge {
+            epsilon: loss.epsilon.micros(),
+            delta: loss.delta.0,
+        })
+    };
+    let noise = |terms: &NoiseTerms| {
+        json!({
+            "sensitivity": terms.sensitivity,
+            "delta_2_64": terms.delta.0,
+            "bound": terms.bound,
+        })
+    };
+    json!({
+        "asked": loss(&terms.asked),
+        "share": loss(&terms.share),
+        "dummies": terms.dummies,
+        "report": noise(&terms.report),
+        "components": terms.components.iter().map(noise).collect::<Vec<_>>(),
+    })
 }
 
 const fn party(party: Party) -> &'static str {

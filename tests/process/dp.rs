@@ -165,8 +165,21 @@ fn a_count_is_within_its_noise_and_charged_once_on_both_sides() {
     assert_eq!(kept["rows"], document["rows"]);
     assert_eq!(kept["privacy"]["noise"], privacy["noise"]);
     let log = world.agreed_log();
-    // Each side's charge stands on the receipt.
-    assert_eq!(log.matches("\"epsilon_micro\":500000").count(), 2, "{log}");
+    // Each side's charge stands on the receipt, and the parameters of the noise.
+    let opened = log
+        .lines()
+        .find(|line| line.contains("\"opened\""))
+        .unwrap();
+    let entry: Value = serde_json::from_str(opened).unwrap();
+    for side in ["requester", "responder"] {
+        let charge = &entry["says"]["charges"][side]["epsilon_micro"];
+        assert_eq!(*charge, json!(500_000), "{opened}");
+    }
+    assert_eq!(
+        entry["says"]["job"]["privacy"]["dummies"],
+        json!(78),
+        "{opened}"
+    );
 
     // The Sender's peer alone receives: the Receiver's own population loses nothing.
     let more = ["--epsilon", "0.5"];
