@@ -99,6 +99,11 @@ pub(crate) async fn write(
         .chain(key_exprs)
         .chain(shown_exprs)
         .collect();
+    // One reader: the rows come in the order of the files, and no other reader waits with batches.
+    let options = &EngineOptions {
+        threads: 1,
+        ..*options
+    };
     let mut writer = ListWriter::new(format, &shown, out)?;
     let mut digests = matched.reader().map_err(FreezeError::from)?;
     let mut written = 0;

@@ -241,6 +241,7 @@ impl Story {
             recipients: ResultFor::Requester,
             epsilon: None,
             delta: None,
+            output: None,
         };
         let ended = query::ask(&client, &job).await?;
         let exit = Exit::from_number(ended.exit).unwrap_or(Exit::Internal);
