@@ -204,6 +204,3 @@ impl Reading<'_> {
         rows.collect::<Result<Vec<_>, _>>().map_err(failed)
     }
 }
-
-#[cfg(test)]
-mod tests;
