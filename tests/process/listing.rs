@@ -53,7 +53,7 @@ fn expected() -> BTreeSet<String> {
 
 #[test]
 fn a_list_is_that_of_a_plain_join_in_csv_and_in_parquet_and_receipts_say_so() {
-    let mut world = world(["list", "list"], 2);
+    let world = world(["list", "list"], 2);
     let csv = world.dir.path().join("matches.csv");
     let document = ask(&world, &csv, &[]).expect(0).json();
     assert_eq!(document["status"], "released");
