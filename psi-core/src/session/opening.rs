@@ -81,13 +81,13 @@ enum Awaits {
     /// The other Receiver's total.
     Total(Total),
     /// As Sender and recipient: what may be known of each part.
-    Counts(Held),
+    Counts(Box<Held>),
     /// As the only recipient: the other side's share.
     Share(View, ExpectShare),
     Commitment(View, ExpectCommitment),
     Opening(View, ExpectOpening),
     /// As Sender of a single count.
-    Outcome(MatchSetup),
+    Outcome(Box<MatchSetup>),
     /// As responder.
     Output,
 }
@@ -169,7 +169,7 @@ impl Course {
         let nothing = Error::ApiMisuse("a count without a match");
         let held = self.waiting.pop_front().ok_or(nothing)?;
         if held.role == Role::Sender {
-            return Ok(self.awaiting(Awaits::Outcome(held.setup)));
+            return Ok(self.awaiting(Awaits::Outcome(Box::new(held.setup))));
         }
         let counts = held.part_counts(&self.terms.seed)?;
         let salt = self.terms.salt();
@@ -194,7 +194,7 @@ impl Course {
         while let Some(held) = self.waiting.pop_front() {
             let (is_recipient, other_is_recipient) = held.recipients();
             let counts = match held.role {
-                Role::Sender if is_recipient => return Ok(self.awaiting(Awaits::Counts(held))),
+                Role::Sender if is_recipient => return Ok(self.awaiting(Awaits::Counts(Box::new(held)))),
                 Role::Sender => Vec::new(),
                 Role::Receiver => held.part_counts(&self.terms.seed)?,
             };
@@ -351,7 +351,7 @@ impl Opening {
             (Awaits::Counts(held), Control::PartCounts { match_index, parts }) => {
                 expect_match(match_index, held.setup.match_index)?;
                 check_counts(&held.setup, &parts)?;
-                match course.open(held, parts, send)? {
+                match course.open(*held, parts, send)? {
                     Some(awaits) => Ok(course.awaiting(awaits)),
                     None => course.next_match(send),
                 }
