@@ -217,24 +217,6 @@ fn check_table(name: &str, table: &TableConfig) -> Result<(), SetupError> {
             format!("write a number from 1 to {}", limits::IDENTITIES_MAX),
         ));
     }
-    if table
-        .max_rows_per_identity
-        .is_some_and(|rows| rows == 0 || i64::try_from(rows).is_err())
-    {
-        return Err(SetupError::new(
-            place("max_rows_per_identity"),
-            "no identity could have that many rows",
-            "write a number from 1 to 2^63 - 1",
-        ));
-    }
-    let groups = u64::from(table.max_groups_per_identity);
-    if groups == 0 || groups > limits::COMPONENTS_MAX {
-        return Err(SetupError::new(
-            place("max_groups_per_identity"),
-            format!("the most groups of one identity are {groups}"),
-            format!("write a number from 1 to {}", limits::COMPONENTS_MAX),
-        ));
-    }
     filters::check(name, &table.filter)?;
     if table
         .max_rows_per_identity

@@ -15,6 +15,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use psi_core::Error;
+use psi_core::limits::HIDDEN_LITERALS_MAX;
 use psi_core::receipt::opening_commitment;
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::session::{Ended, Exchange, JobLists, SharedList, Step, Tools};
@@ -196,6 +197,9 @@ impl Half<'_> {
         loop {
             match next {
                 Some(Item::Literal { salt, text }) => {
+                    if literals.len() == HIDDEN_LITERALS_MAX {
+                        return Err(RecordError::Malformed("more literals than any job has").into());
+                    }
                     literals.push((salt, text));
                     next = record.next_item()?;
                 }

@@ -5,6 +5,7 @@
 
 mod findings;
 mod nodes;
+mod private;
 mod sample;
 mod story;
 

@@ -112,20 +112,24 @@ pub(super) fn note_own(ctx: &JobContext, job_id: Option<&str>, failure: &Failure
     }
 }
 
-/// Responder: notes a proposal that came to nothing, as long as the hour has room.
+/// Responder: notes a proposal that came to nothing, as long as the hour has room. Returns whether
+/// it stands on some log; one that does not is to be forgotten.
 pub(super) fn note_proposal(
     ctx: &JobContext,
     peer: NodeId,
     job_id: Option<&str>,
     failure: &Failure,
-) {
+) -> bool {
     if job_id.is_some_and(|job_id| was_opened(ctx, job_id)) {
-        return;
+        return true;
     }
     let text = format!("from {peer}: {}", sentence(failure));
-    if let Err(error) = ctx.state.local_note(&ctx.key, &text) {
-        tracing::error!(%error, "the local log could not be written");
-    }
+    ctx.state
+        .local_note(&ctx.key, &text)
+        .unwrap_or_else(|error| {
+            tracing::error!(%error, "the local log could not be written");
+            true
+        })
 }
 
 /// Whether the job stands on the shared log, where its end will too.

@@ -62,6 +62,7 @@ pub(super) async fn respond(
     stats.peak_rss_bytes = peak_rss_bytes();
     let job_id = document.job_id.clone();
     let failure = record_end(ctx, &job, document, result);
+    let id = job.id.clone();
     // The job's place is free before the peer is waited for.
     drop(job);
     match failure {
@@ -70,7 +71,10 @@ pub(super) async fn respond(
             link.sender.delivered().await;
         }
         Some(failure) => {
-            refusal::note_proposal(ctx, conn.peer, job_id.as_deref(), &failure);
+            let noted = refusal::note_proposal(ctx, conn.peer, job_id.as_deref(), &failure);
+            if !noted && let Err(error) = ctx.state.job_forget(&id) {
+                tracing::error!(%error, "a refused proposal could not be forgotten");
+            }
             end_badly(ctx, conn, link, (&collab, &query), &failure).await;
         }
     }

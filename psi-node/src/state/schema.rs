@@ -194,7 +194,7 @@ CREATE TABLE audit_records (
 ";
 
 /// The version this program writes.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 5;
 
 /// Brings the database to [`VERSION`].
 pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), StateError> {

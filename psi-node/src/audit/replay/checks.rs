@@ -130,12 +130,15 @@ pub(super) fn differences(
             continue;
         }
         let Some(bound) = bound else {
-            let first = sender_of(spec.receiver, direction);
-            let place = "the transcript of its direction".to_owned();
-            if first == own || matches.len() > 1 {
-                sent.push(place);
+            let place = if matches.len() > 1 {
+                "a transcript that holds lists of both sides"
             } else {
-                received.push(place);
+                "the transcript of its direction"
+            };
+            if sender_of(spec.receiver, direction) == own {
+                sent.push(place.to_owned());
+            } else {
+                received.push(place.to_owned());
             }
             continue;
         };

@@ -218,12 +218,20 @@ pub(super) fn table_section(shop: &Shop) -> String {
 source = "customers.csv"
 filter = ["last_purchase"]
 minimum = {MINIMUM}
+population = "customers"
+epsilon_max = 1.0
+delta_max = 1e-6
 
 [[table.customers.key]]
 columns = ["email_hash"]
 kinds = ["hex"]
 unique = true
 identities = {}
+
+[population.customers]
+epsilon = 2.0
+delta = 1e-6
+refresh = "month"
 "#,
         registered(shop.customers)
     )

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use psi_core::receipt::{Body, Entry};
 use psi_core::spec::JobSpec;
 
-use super::findings;
 use super::nodes::{self, Node};
 use super::sample::{self, Shop};
+use super::{findings, private};
 use crate::api::client::Client;
 use crate::api::types::{NewJob, ResultFor};
 use crate::cli::collab::{CollabCommand, FileArgs, NewArgs};
@@ -25,12 +25,12 @@ use crate::job::result::ResultDocument;
 use crate::state::State;
 
 /// The collaboration's name.
-const COLLAB: &str = "summer";
+pub(super) const COLLAB: &str = "summer";
 /// The day after which `brand`'s customers count.
 const AFTER: &str = "2025-01-01";
 
 /// Everything the demo does by hand, for the end.
-struct Story {
+pub(super) struct Story {
     folder: PathBuf,
     commands: Vec<String>,
     stage: u32,
@@ -75,7 +75,7 @@ pub(super) async fn tell(folder: &Path, customers: u64, keep: bool) -> Result<Ex
     }
 
     story.stage("A collaboration that both sign and join")?;
-    story.agree(&shops, members)?;
+    story.agree(&shops, &members, (COLLAB, Mode::Exact))?;
 
     story.stage("Two daemons, which speak QUIC with each other on this machine")?;
     let mut running = Vec::new();
@@ -90,6 +90,8 @@ pub(super) async fn tell(folder: &Path, customers: u64, keep: bool) -> Result<Ex
 
     let count = story.ask_count(snowy, brand).await?;
     let totals = story.ask_totals(snowy, brand).await?;
+    story.ask_what_is_refused(snowy, brand).await?;
+    let noisy = story.ask_with_noise(&shops, &members).await?;
 
     story.stage("Both stop; both hold the same receipts, signed by both")?;
     for node in running {
@@ -102,25 +104,26 @@ pub(super) async fn tell(folder: &Path, customers: u64, keep: bool) -> Result<Ex
 
     story.stage("The same, the ordinary way: the files in one place")?;
     let answer = findings::compare(&story.folder, [&count, &totals], [snowy, brand], AFTER)?;
+    private::compare(&noisy, answer)?;
     story.farewell(keep, answer)?;
     Ok(Exit::Released)
 }
 
 impl Story {
-    fn stage(&mut self, title: &str) -> Result<(), UserError> {
+    pub(super) fn stage(&mut self, title: &str) -> Result<(), UserError> {
         self.stage += 1;
         output::print(&format!("\n{}. {title}\n", self.stage))
     }
 
     /// Shows a command, relative to the demo's folder, and remembers it.
-    fn command(&mut self, arguments: &str) -> Result<(), UserError> {
+    pub(super) fn command(&mut self, arguments: &str) -> Result<(), UserError> {
         let command = format!("psi-node {arguments}");
         output::print(&format!("  $ {command}\n"))?;
         self.commands.push(command);
         Ok(())
     }
 
-    fn config(&self, shop: &Shop) -> ConfigArg {
+    pub(super) fn config(&self, shop: &Shop) -> ConfigArg {
         ConfigArg {
             config: self.folder.join(shop.name).join(CONFIG_FILE),
         }
@@ -144,21 +147,30 @@ impl Story {
         Ok(sections)
     }
 
-    fn agree(&mut self, shops: &[Shop; 2], members: Vec<String>) -> Result<(), UserError> {
-        let file = format!("{COLLAB}.toml");
-        let mut shown = format!("collab new --name {COLLAB}");
-        for member in &members {
+    /// Makes, signs and joins a collaboration.
+    pub(super) fn agree(
+        &mut self,
+        shops: &[Shop; 2],
+        members: &[String],
+        (name, mode): (&str, Mode),
+    ) -> Result<(), UserError> {
+        let file = format!("{name}.toml");
+        let mut shown = format!("collab new --name {name}");
+        for member in members {
             // Writing into a String cannot fail.
             let _ = write!(shown, " --member {member}");
+        }
+        if mode != Mode::default() {
+            let _ = write!(shown, " --mode {mode}");
         }
         self.command(&format!("{shown} -o {file}"))?;
         let output = self.folder.join(&file);
         collab::run(CollabCommand::New(NewArgs {
-            name: COLLAB.into(),
-            members,
+            name: name.into(),
+            members: members.to_vec(),
             no_query: Vec::new(),
             no_receive: Vec::new(),
-            mode: Mode::Exact,
+            mode,
             output: output.clone(),
         }))?;
         for verb in ["sign", "join"] {
@@ -185,11 +197,8 @@ impl Story {
     async fn ask_count(&mut self, snowy: &Shop, brand: &Shop) -> Result<ResultDocument, UserError> {
         let (s, b) = (snowy.name, brand.name);
         self.stage(&format!("{s} asks, {b} answers"))?;
-        let sql = format!(
-            "SELECT COUNT(*) FROM {s}.customers AS s JOIN {b}.customers AS b \
-             ON s.email_hash = b.email_hash WHERE b.last_purchase > '{AFTER}'"
-        );
-        let (document, exit) = self.ask(snowy, sql).await?;
+        let sql = count_sql(snowy, brand);
+        let (document, exit) = self.ask(snowy, (COLLAB, None), sql).await?;
         if exit == Exit::Released {
             Ok(document)
         } else {
@@ -212,7 +221,7 @@ impl Story {
              AVG(o.amount) AS average FROM {s}.customers AS s JOIN {b}.orders AS o \
              ON s.email_hash = o.email_hash GROUP BY o.region"
         );
-        let (document, exit) = self.ask(snowy, sql).await?;
+        let (document, exit) = self.ask(snowy, (COLLAB, None), sql).await?;
         if !matches!(exit, Exit::Released | Exit::Suppressed) {
             return Err(without_answer(document, exit));
         }
@@ -224,22 +233,25 @@ impl Story {
         Ok(document)
     }
 
-    async fn ask(
+    /// Asks under a collaboration, with an epsilon where it has noise.
+    pub(super) async fn ask(
         &mut self,
         asking: &Shop,
+        (collab, epsilon): (&str, Option<&str>),
         sql: String,
     ) -> Result<(ResultDocument, Exit), UserError> {
         let name = asking.name;
+        let spend = epsilon.map_or_else(String::new, |epsilon| format!(" --epsilon {epsilon}"));
         self.command(&format!(
-            "query --config {name}/{CONFIG_FILE} --collab {COLLAB} \"{sql}\""
+            "query --config {name}/{CONFIG_FILE} --collab {collab}{spend} \"{sql}\""
         ))?;
         let config = self.config(asking).load()?;
         let client = Client::new(&config.socket_path());
         let job = NewJob {
-            collab: COLLAB.into(),
+            collab: collab.into(),
             sql,
             recipients: ResultFor::Requester,
-            epsilon: None,
+            epsilon: epsilon.map(str::to_owned),
             delta: None,
             output: None,
         };
@@ -316,6 +328,15 @@ impl Story {
     }
 }
 
+/// The count of both shops' common customers with a recent purchase.
+pub(super) fn count_sql(asking: &Shop, answering: &Shop) -> String {
+    let (s, b) = (asking.name, answering.name);
+    format!(
+        "SELECT COUNT(*) FROM {s}.customers AS s JOIN {b}.customers AS b \
+         ON s.email_hash = b.email_hash WHERE b.last_purchase > '{AFTER}'"
+    )
+}
+
 /// The specification that the first opened entry of the node's log holds.
 fn opened_job(config: &NodeConfig) -> Result<JobSpec, UserError> {
     let state = State::open(&config.state_dir())?;
@@ -329,7 +350,7 @@ fn opened_job(config: &NodeConfig) -> Result<JobSpec, UserError> {
     JobSpec::decode(&spec).map_err(|e| UserError::internal(e.to_string()))
 }
 
-fn without_answer(document: ResultDocument, exit: Exit) -> UserError {
+pub(super) fn without_answer(document: ResultDocument, exit: Exit) -> UserError {
     UserError::new(
         exit,
         document
@@ -341,7 +362,7 @@ fn without_answer(document: ResultDocument, exit: Exit) -> UserError {
     )
 }
 
-fn indent(text: &str) -> String {
+pub(super) fn indent(text: &str) -> String {
     let indented = |line: &str| {
         if line.is_empty() {
             String::new()
