@@ -77,6 +77,10 @@ pub(super) struct Opening {
     awaits: Awaits,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, and it is moved once for each message"
+)]
 enum Awaits {
     /// The other Receiver's total.
     Total(Total),

@@ -19,6 +19,10 @@ use crate::store::RecordList;
 
 /// What both roles need to know about one match.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one fact of the specification"
+)]
 pub struct MatchSetup {
     /// The job.
     pub job_id: JobId,
