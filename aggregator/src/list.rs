@@ -6,11 +6,11 @@
 //! files. Steps:
 //!
 //! 1. the files are those that were checked at load;
-//! 2. as many digests as [`DIGESTS_AT_ONCE`] are held, and the table is read: the key of each
+//! 2. as many digests as `DIGESTS_AT_ONCE` are held, and the table is read: the key of each
 //!    selected row whose digest is held is written, the first row of each identity alone;
 //! 3. so on with the next digests; 4. the files are still the same.
 //!
-//! Cost: one pass over the files for every [`DIGESTS_AT_ONCE`] digests. Memory: those, the
+//! Cost: one pass over the files for every `DIGESTS_AT_ONCE` digests. Memory: those, the
 //! engine's pool, one batch, and one row group of Parquet.
 //!
 //! Never opens a file for writing: where the bytes go, and that nothing half-written stays, is the
