@@ -11,12 +11,13 @@ pub(crate) mod measure;
 mod row_filter;
 pub(crate) mod table;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use psi_core::progress::Progress;
 use psi_core::spec::{JobSpec, Party, Recipients};
-use psi_core::store::{MemoryStore, RecordStore};
+use psi_core::store::{MemoryStore, RecordList, RecordStore};
 use tokio::sync::Mutex;
 
 use self::table::{LoadedTable, Lookup, TableState, Tables};
@@ -25,6 +26,7 @@ use crate::error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
 use crate::freeze::input::{self, JobInput};
 use crate::freeze::limits::RowKey;
 use crate::freeze::{self, Frozen};
+use crate::list::{self, ListError, ListFormat};
 use crate::plan::{self, RequestPlan, ResponsePlan, SidePlan};
 use crate::report::{LoadReport, ServedTable};
 use crate::source::files::FileSet;
@@ -251,6 +253,25 @@ impl Catalog {
         let options = &self.inner.options;
         let job = (spec, own, Some(key));
         input::freeze(&table, side, job, options, store, progress).await
+    }
+
+    /// Writes the own key columns of the rows that `side` selects and whose identity is one of
+    /// `matched`, each identity once, and returns how many were written. `side` is the plan of a
+    /// list; `matched` are digests, ascending and distinct.
+    ///
+    /// # Errors
+    /// [`ListError`] as for [`Self::freeze_job`], or if `out` takes no more.
+    pub async fn write_list(
+        &self,
+        side: &SidePlan,
+        matched: &dyn RecordList,
+        format: ListFormat,
+        out: Box<dyn Write + Send>,
+        progress: &dyn Progress,
+    ) -> Result<u64, ListError> {
+        let table = self.table_of(side).map_err(FreezeError::from)?;
+        let options = &self.inner.options;
+        list::write(&table, (side, matched), (format, out), options, progress).await
     }
 
     fn table_of(&self, side: &SidePlan) -> Result<Arc<LoadedTable>, Unavailable> {

@@ -11,6 +11,7 @@ pub(crate) mod limits;
 mod parts;
 mod payload;
 
+use datafusion::logical_expr::Expr;
 use psi_core::progress::{Progress, Stage};
 use psi_core::store::{RecordList, RecordStore, RecordWriter};
 
@@ -61,22 +62,19 @@ struct SelectedRows {
     nulls: u64,
 }
 
-async fn select_rows(
-    table: &LoadedTable,
-    side: &SidePlan,
-    options: &EngineOptions,
-    extras: Extras,
-    store: &dyn RecordStore,
-    progress: &dyn Progress,
-) -> Result<SelectedRows, FreezeError> {
-    table.check_files(&side.table)?;
-    let unavailable = |what: String| Unavailable {
-        table: side.table.clone(),
-        what,
-        remedy: "the files may have changed; ask again".to_owned(),
-    };
+/// Which rows of a table a side selects, and by which key.
+pub(crate) struct Selection<'a> {
+    pub(crate) condition: Option<Expr>,
+    pub(crate) key: ScanKey<'a>,
+}
+
+/// The owner's row filter and the conditions of the query, and the key.
+pub(crate) fn selection<'a>(
+    table: &'a LoadedTable,
+    side: &'a SidePlan,
+) -> Result<Selection<'a>, Unavailable> {
     let conditions = plan::condition(&table.source, &side.predicates)
-        .map_err(|err| unavailable(format!("the query no longer fits the table: {err}")))?;
+        .map_err(|err| unavailable(side, format!("the query no longer fits the table: {err}")))?;
     let condition = match (table.row_filter.clone(), conditions) {
         (Some(owner), Some(query)) => Some(owner.and(query)),
         (owner, query) => owner.or(query),
@@ -86,11 +84,32 @@ async fn select_rows(
         .iter()
         .map(|name| table.source.column(name))
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|_| unavailable("a key column is gone".to_owned()))?;
+        .map_err(|_| unavailable(side, "a key column is gone".to_owned()))?;
     let key = ScanKey {
         columns,
         kinds: &side.key_kinds,
     };
+    Ok(Selection { condition, key })
+}
+
+fn unavailable(side: &SidePlan, what: String) -> Unavailable {
+    Unavailable {
+        table: side.table.clone(),
+        what,
+        remedy: "the files may have changed; ask again".to_owned(),
+    }
+}
+
+async fn select_rows(
+    table: &LoadedTable,
+    side: &SidePlan,
+    options: &EngineOptions,
+    extras: Extras,
+    store: &dyn RecordStore,
+    progress: &dyn Progress,
+) -> Result<SelectedRows, FreezeError> {
+    table.check_files(&side.table)?;
+    let Selection { condition, key } = selection(table, side)?;
 
     let mut selected = SelectedRows {
         writer: store.unsorted(extras.layout().width())?,
@@ -103,7 +122,9 @@ async fn select_rows(
         // Every value of every identity fits, or the job would not have been agreed: an expression
         // is bounded by the columns of rows that have an identity.
         if chunk.identity_misfits > 0 {
-            return Err(unavailable("a value does not fit its decimal scale".to_owned()).into());
+            return Err(
+                unavailable(side, "a value does not fit its decimal scale".to_owned()).into(),
+            );
         }
         selected.scanned += chunk.rows;
         selected.selected += chunk.selected;

@@ -5,7 +5,7 @@
 //! selects into a sorted list of identity digests. `DataFusion` scans files and evaluates
 //! expressions; sorting and distinct are done by `psi_core::store` (see Spec 10).
 //!
-//! It never speaks to a peer, never blinds anything, writes no file, and never hands a peer's
+//! It never speaks to a peer, never blinds anything, opens no file for writing, and never hands a peer's
 //! text to the engine: peer text becomes a small typed tree first, and expressions are built from
 //! that tree.
 
@@ -16,6 +16,7 @@ pub mod catalog;
 pub mod config;
 pub mod error;
 pub mod freeze;
+pub mod list;
 pub mod plan;
 pub mod policy;
 pub mod report;
@@ -41,6 +42,7 @@ pub use error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
 pub use freeze::Frozen;
 pub use freeze::input::JobInput;
 pub use freeze::limits::RowKey;
+pub use list::{ListError, ListFormat};
 pub use plan::{HiddenLiteral, OutputPlan, RequestPlan, ResponsePlan, SidePlan};
 pub use report::{
     AggregateReport, ColumnReport, DimensionReport, KeyReport, LoadReport, Problem, ServedKey,

@@ -76,6 +76,8 @@ pub struct SidePlan {
     pub(crate) loaded: Arc<LoadedTable>,
     pub(crate) key_columns: Vec<String>,
     pub(crate) key_kinds: Vec<IdentifierKind>,
+    /// The own key columns of a list, in the order in which the query names them.
+    pub(crate) listed: Vec<String>,
     pub(crate) predicates: Vec<Predicate>,
     /// The own expressions of GROUP BY, in the order of the query.
     pub(crate) groups: Vec<SideGroup>,

@@ -119,23 +119,31 @@ async fn streams(
     options: &EngineOptions,
     pass: &Pass<'_>,
 ) -> Result<Vec<SendableRecordBatchStream>, DataFusionError> {
-    let context = engine::context(options)?;
     let key_columns = pass
         .keys
         .iter()
         .flat_map(|key| &key.columns)
         .map(|column| column.raw_expr());
-    let outputs: Vec<Expr> = pass
+    let outputs = pass
         .condition
         .clone()
         .into_iter()
         .chain(key_columns)
-        .chain(pass.extras.exprs())
-        .enumerate()
-        .map(|(i, expr)| expr.alias(format!("output {i}")))
-        .collect();
-    let plan = engine::rows(&context, pass.source)?
-        .select(outputs)?
+        .chain(pass.extras.exprs());
+    streams_of(options, pass.source, outputs.collect()).await
+}
+
+/// Reads a source once, for these expressions over its raw columns.
+pub(crate) async fn streams_of(
+    options: &EngineOptions,
+    source: &Source,
+    outputs: Vec<Expr>,
+) -> Result<Vec<SendableRecordBatchStream>, DataFusionError> {
+    let context = engine::context(options)?;
+    let outputs = outputs.into_iter().enumerate();
+    let outputs = outputs.map(|(i, expr)| expr.alias(format!("output {i}")));
+    let plan = engine::rows(&context, source)?
+        .select(outputs.collect::<Vec<_>>())?
         .create_physical_plan()
         .await?;
     execute_stream_partitioned(plan, context.task_ctx())
@@ -151,7 +159,7 @@ fn columns_of(keys: &[ScanKey<'_>]) -> Vec<(usize, Vec<IdentifierKind>)> {
     clippy::needless_pass_by_value,
     reason = "the shape that map_err wants"
 )]
-fn engine_error(error: DataFusionError) -> FreezeError {
+pub(crate) fn engine_error(error: DataFusionError) -> FreezeError {
     FreezeError::Engine(error.strip_backtrace())
 }
 
@@ -234,7 +242,7 @@ impl Digester {
     }
 }
 
-async fn next(
+pub(crate) async fn next(
     stream: &mut SendableRecordBatchStream,
 ) -> Option<Result<RecordBatch, DataFusionError>> {
     // `futures::StreamExt::next`, without a dependency for one line.

@@ -182,6 +182,24 @@ impl SourceColumn {
         words.fold(column, |column, word| nullif(column, lit(word.as_str())))
     }
 
+    /// The column as a list shows it: values of a text file stay the text that they are.
+    pub(crate) fn shown_expr(&self) -> Expr {
+        if self.is_text_of_csv() {
+            self.raw_expr()
+        } else {
+            self.view_expr()
+        }
+    }
+
+    /// The type of [`Self::shown_expr`].
+    pub(crate) fn shown_type(&self) -> &DataType {
+        if self.is_text_of_csv() {
+            &self.raw
+        } else {
+            self.view_type()
+        }
+    }
+
     /// The type of [`Self::view_expr`].
     pub(crate) fn view_type(&self) -> &DataType {
         match &self.view {

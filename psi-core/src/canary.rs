@@ -3,7 +3,8 @@
 //! Spec 04 §4. The Receiver mixes `r_i*G` among its blinded identities; `b*(r_i*G) = r_i*K_b` must
 //! then occur in the reply, whichever order it has. A Sender that drops `d` of `N1` points, or
 //! multiplies them by another scalar, escapes `m` canaries with probability about `(1 - d/N1)^m`,
-//! because a canary looks like any other point. Called by the Receiver's session.
+//! because a canary looks like any other point. Where the reply keeps the order of A (Spec 04 §7),
+//! each is looked for at its place. Called by the Receiver's session.
 //!
 //! Cost: `m` multiples of the generator, then `m` multiplications, `m` at most 1,024 for each part.
 
@@ -18,6 +19,8 @@ use crate::seed::SeedStream;
 pub struct Canaries {
     scalars: Vec<SecretScalar>,
     points: Vec<[u8; 32]>,
+    /// Where they stand in A, ascending; only if the reply keeps the order of A.
+    places: Option<Vec<u64>>,
 }
 
 impl Canaries {
@@ -30,13 +33,30 @@ impl Canaries {
         let scalars: Vec<SecretScalar> = (0..count).map(|_| stream.scalar()).collect();
         let mut points = vec![[0; 32]; scalars.len()];
         batch::base_mul_encode(kernel, &scalars, &mut points);
-        Self { scalars, points }
+        Self {
+            scalars,
+            points,
+            places: None,
+        }
     }
 
     /// The encoded points `r_i*G`, in the order drawn; the caller's sort hides them.
     #[must_use]
     pub fn points(&self) -> &[[u8; 32]] {
         &self.points
+    }
+
+    /// Says where the canaries stand in A, which is sorted, because the reply keeps its order.
+    #[must_use]
+    pub(crate) fn at(self, places: Vec<u64>) -> Self {
+        let mut canaries: Vec<_> = self.points.into_iter().zip(self.scalars).collect();
+        canaries.sort_unstable_by_key(|(point, _)| *point);
+        let (points, scalars) = canaries.into_iter().unzip();
+        Self {
+            scalars,
+            points,
+            places: Some(places),
+        }
     }
 
     /// What the canaries become under the Sender's key `key = b*G`. The scalars are zeroized.
@@ -47,9 +67,13 @@ impl Canaries {
             .par_iter()
             .map(|scalar| key.mul(scalar).encode())
             .collect();
-        expected.sort_unstable();
+        if self.places.is_none() {
+            expected.sort_unstable();
+        }
         CanaryCheck {
             expected,
+            places: self.places,
+            seen: 0,
             found: 0,
             missing: false,
         }
@@ -58,21 +82,35 @@ impl Canaries {
 
 /// Looks for every canary in the Sender's reply, piece by piece.
 pub struct CanaryCheck {
-    /// `r_i*K_b`, ascending.
+    /// `r_i*K_b`, in the order of the reply.
     expected: Vec<[u8; 32]>,
+    /// The place of each in the reply; without them the reply is sorted.
+    places: Option<Vec<u64>>,
+    /// Points of the reply so far.
+    seen: u64,
     /// How many of `expected`, from the front, have been looked for in vain or found.
     found: usize,
     missing: bool,
 }
 
 impl CanaryCheck {
-    /// Looks through the next points of the reply, which are strictly increasing over all pieces
-    /// ([`crate::list::OrderCheck`] comes first).
+    /// Looks through the next points of the reply. Unless canaries are looked for at their places,
+    /// they are strictly increasing over all pieces ([`crate::list::OrderCheck`] comes first).
     ///
     /// # Errors
     /// None yet. A canary that is missing is reported by [`Self::finish`] alone, so that the moment
     /// of an abort does not point at it.
     pub fn push(&mut self, points: &[[u8; 32]]) -> Result<(), Error> {
+        if let Some(places) = &self.places {
+            for (place, point) in (self.seen..).zip(points) {
+                if places.get(self.found) == Some(&place) {
+                    self.missing |= self.expected.get(self.found) != Some(point);
+                    self.found += 1;
+                }
+            }
+            self.seen += points.len() as u64;
+            return Ok(());
+        }
         for point in points {
             while let Some(expected) = self.expected.get(self.found) {
                 if expected > point {

@@ -4,8 +4,10 @@
 //! whoever sends one. Works on pieces of any size and holds one record at most, however long the
 //! list is.
 
+mod plain;
 mod rice;
 
+pub(crate) use plain::Plain;
 pub use rice::Rice;
 #[cfg(test)]
 pub(crate) use rice::reference;
@@ -20,6 +22,7 @@ use crate::store::RecordList;
 /// Strictly increasing means that no record repeats and that the order carries no message: a peer
 /// can neither count a person twice nor mark a place.
 pub struct OrderCheck {
+    increasing: bool,
     width: usize,
     expected: u64,
     count: u64,
@@ -35,10 +38,23 @@ impl OrderCheck {
     pub fn new(width: usize, expected: u64) -> Self {
         assert!(width > 0, "records have at least one byte");
         Self {
+            increasing: true,
             width,
             expected,
             count: 0,
             last: Vec::with_capacity(width),
+        }
+    }
+
+    /// Expects `expected` records of `width` bytes in any order: only their number is checked.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    #[must_use]
+    pub(crate) fn of_any_order(width: usize, expected: u64) -> Self {
+        Self {
+            increasing: false,
+            ..Self::new(width, expected)
         }
     }
 
@@ -65,7 +81,7 @@ impl OrderCheck {
         let mut last = self.last.as_slice();
         for record in records.chunks_exact(self.width) {
             // An empty `last`, before the first record, is less than any record.
-            if record <= last {
+            if self.increasing && record <= last {
                 return Err(Error::misbehaved(
                     Code::NotIncreasing,
                     "a list out of order",

@@ -148,8 +148,8 @@ impl JobSpec {
     ///
     /// # Errors
     /// [`Error::PeerIncompatible`] with [`Code::KindsDiffer`], [`Code::KeyNotUnique`],
-    /// [`Code::GroupNotConstant`], [`Code::RecipientNotAllowed`] or [`Code::OwnerNotAllowed`], and
-    /// with differential privacy [`Code::EpsilonNotAllowed`], [`Code::SizeNotConfigured`],
+    /// [`Code::GroupNotConstant`], [`Code::RecipientNotAllowed`] or [`Code::OwnerNotAllowed`], for a
+    /// list under differential privacy [`Code::FormNotAllowed`], and with differential privacy [`Code::EpsilonNotAllowed`], [`Code::SizeNotConfigured`],
     /// [`Code::BothSidesNotPrivate`], [`Code::VarianceNotPrivate`] or [`Code::ClampRequired`];
     /// [`Error::Beyond`] with [`Code::TooManyCells`], [`Code::SumTooLarge`] or
     /// [`Code::SizeNotServed`];
@@ -160,6 +160,7 @@ impl JobSpec {
         requester.facts.validate()?;
         responder.facts.validate()?;
         check_query(&agreement)?;
+        agreement.shape.check()?;
         agreement.shape.requester.check(&requester.facts)?;
         agreement.shape.responder.check(&responder.facts)?;
         if requester.node_id == responder.node_id {
@@ -208,10 +209,14 @@ impl JobSpec {
         std::iter::once(first).chain(self.second.clone()).collect()
     }
 
-    /// Whether the job is one match of one part without payload, whose count is its answer.
+    /// Whether the job is one match of one part without payload, whose count is its answer. A list
+    /// is none.
     #[must_use]
     pub fn is_single_count(&self) -> bool {
-        self.parts.len() == 1 && self.payload.components.is_empty() && self.second.is_none()
+        !self.shape.list
+            && self.parts.len() == 1
+            && self.payload.components.is_empty()
+            && self.second.is_none()
     }
 
     /// The canonical bytes: what is hashed, signed and kept on receipts.

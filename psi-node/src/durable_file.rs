@@ -23,16 +23,7 @@ pub const PRIVATE: u32 = 0o600;
 /// # Security
 /// The bytes are not copied in memory, so a caller that zeroizes a key leaves none behind.
 pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    // A link fails if the name is taken, where a rename would replace the file.
-    write_then(
-        path,
-        mode,
-        |file| file.write_all(bytes),
-        |temporary| {
-            fs::hard_link(temporary, path)?;
-            fs::remove_file(temporary)
-        },
-    )
+    create_from(path, mode, |file| file.write_all(bytes))
 }
 
 /// Writes a file, replacing the one of that name.
@@ -52,16 +43,42 @@ pub fn replace_with<E: From<io::Error>>(
     mode: u32,
     contents: impl FnOnce(&mut BufWriter<&mut File>) -> Result<(), E>,
 ) -> Result<(), E> {
-    write_then(
-        path,
-        mode,
-        |file| {
-            let mut buffered = BufWriter::new(file);
-            contents(&mut buffered)?;
-            Ok(buffered.flush()?)
-        },
-        |temporary| fs::rename(temporary, path),
-    )
+    replace_from(path, mode, |file| {
+        let mut buffered = BufWriter::new(file);
+        contents(&mut buffered)?;
+        Ok(buffered.flush()?)
+    })
+}
+
+/// Writes a file from its handle, replacing the one of that name.
+///
+/// # Errors
+/// Those of `contents`, and any error of the file system; the old file is then untouched.
+pub fn replace_from<E: From<io::Error>>(
+    path: &Path,
+    mode: u32,
+    contents: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
+    let publish = |temporary: &Path| fs::rename(temporary, path);
+    write_then(path, mode, contents, publish)
+}
+
+/// Writes a file from its handle, which must not exist yet.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] if it does; those of `contents`, and any error of the file
+/// system.
+pub fn create_from<E: From<io::Error>>(
+    path: &Path,
+    mode: u32,
+    contents: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
+    // A link fails if the name is taken, where a rename would replace the file.
+    let publish = |temporary: &Path| {
+        fs::hard_link(temporary, path)?;
+        fs::remove_file(temporary)
+    };
+    write_then(path, mode, contents, publish)
 }
 
 fn write_then<E: From<io::Error>>(

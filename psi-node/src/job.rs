@@ -15,6 +15,7 @@ mod feed;
 pub(crate) mod frozen;
 mod inquire;
 mod link;
+pub mod list;
 mod live;
 mod outbox;
 pub mod privacy;

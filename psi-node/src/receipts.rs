@@ -159,6 +159,9 @@ fn charge(charge: &Charge) -> Value {
     json!({"epsilon_micro": charge.epsilon, "delta_2_64": charge.delta})
 }
 
+/// What a receipt says a list is, loudly: it is the one answer that names persons.
+pub const LIST: &str = "LIST: the requester learns which of its own identifiers match";
+
 fn job(spec: &JobSpec) -> Value {
     let mut job = json!({
         "job_id": hex::encode(spec.job_id()),
@@ -166,6 +169,7 @@ fn job(spec: &JobSpec) -> Value {
         "query": spec.query,
         "hidden_literals": spec.hidden.len(),
         "counts": if spec.shape.rows { "rows" } else { "identities" },
+        "answers": if spec.shape.list { LIST } else { "aggregates" },
         "recipients": match spec.recipients {
             Recipients::Requester => "requester",
             Recipients::Both => "both",

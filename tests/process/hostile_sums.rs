@@ -64,6 +64,7 @@ impl Owner {
             Self::Both => (BOTH_SUMS, true, true),
         };
         let shape = Shape {
+            list: false,
             rows: false,
             requester: sum(berts),
             responder: sum(annas),

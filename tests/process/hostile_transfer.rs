@@ -26,6 +26,7 @@ fn shape() -> Shape {
         squares: false,
     };
     Shape {
+        list: false,
         rows: false,
         requester: SideShape::default(),
         responder: SideShape {

@@ -19,6 +19,7 @@ mod harness;
 mod hostile;
 mod hostile_sums;
 mod hostile_transfer;
+mod listing;
 mod nycflights;
 mod plain;
 mod planes;

@@ -172,22 +172,23 @@ pub(super) fn output(query: &Query, party: &dyn Fn(Side) -> Party) -> OutputPlan
         order: query.order.clone(),
         limit: query.limit,
     };
+    let listed = query.list.iter().map(|column| column.name.0.clone());
+    let named = query.outputs.iter().map(|output| match &output.alias {
+        Some(alias) => alias.0.clone(),
+        None => name(&output.value, query),
+    });
     OutputPlan {
-        columns: query
-            .outputs
-            .iter()
-            .map(|output| match &output.alias {
-                Some(alias) => alias.0.clone(),
-                None => name(&output.value, query),
-            })
-            .collect(),
+        columns: listed.chain(named).collect(),
         shape: shape(query, &sides, party),
         program,
     }
 }
 
 fn shape(query: &Query, sides: &[Asked<'_>; 2], party: &dyn Fn(Side) -> Party) -> Shape {
-    let mut shape = Shape::default();
+    let mut shape = Shape {
+        list: !query.list.is_empty(),
+        ..Shape::default()
+    };
     for_each_aggregate(query, &mut |aggregate| {
         shape.rows |= matches!(aggregate, Aggregate::CountRows);
     });

@@ -58,7 +58,8 @@ fn form(member: &str, name: &str, table: &TableConfig) -> Vec<String> {
             "LISTS: the member that asks learns which of its own identifiers are in this table, \
              person by person."
                 .to_owned(),
-            "This version does not run lists, so that nothing is answered yet.".to_owned(),
+            "Its node learns so also if fewer match than the minimum; its analyst does not."
+                .to_owned(),
         ],
         RuleKind::Custom => {
             let mut says = vec!["Approved templates and nothing else:".to_owned()];

@@ -20,7 +20,7 @@ async fn catalog(rules: &str) -> crate::Catalog {
 const FROM: &str = "FROM snowy.p JOIN brand.t ON snowy.p.id = brand.t.id";
 
 #[tokio::test]
-async fn lists_are_judged_and_then_refused_by_name() {
+async fn a_list_is_of_the_askers_own_identifiers_where_the_rule_is_list() {
     let own = format!("SELECT brand.t.id {FROM}");
     let peers = format!("SELECT snowy.p.id {FROM}");
     let lists = catalog("rule = 'list'").await;
@@ -29,13 +29,15 @@ async fn lists_are_judged_and_then_refused_by_name() {
         Err(other) => panic!("{sql}: {other}"),
         Ok(_) => panic!("{sql}: accepted"),
     };
-    assert_eq!(refused(&own), "a list of the identifiers that match");
     assert_eq!(refused(&peers), "a list of the other member's identifiers");
+    let plan = lists.plan_request(&own, MEMBERS).unwrap();
+    assert!(plan.output.shape.list);
+    assert_eq!(plan.output.columns, ["id"]);
     // The peer asks for a list of its own identifiers, or of this side's.
-    for text in [&peers, &own] {
-        let refusal = lists.plan_response(text, MEMBERS, 0).err().unwrap();
-        assert_eq!(refusal.code, Code::QueryNotAccepted, "{text}");
-    }
+    let plan = lists.plan_response(&peers, MEMBERS, 0).unwrap();
+    assert!(plan.output.shape.list);
+    let refusal = lists.plan_response(&own, MEMBERS, 0).err().unwrap();
+    assert_eq!(refusal.code, Code::QueryNotAccepted);
     // Another rule is what decides where there is one.
     let counts = catalog("").await;
     let refusal = counts.plan_response(&peers, MEMBERS, 0).err().unwrap();

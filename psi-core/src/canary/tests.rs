@@ -105,6 +105,8 @@ proptest! {
         let record = |byte: &u8| [*byte; 32];
         let check = CanaryCheck {
             expected: expected.iter().map(record).collect(),
+            places: None,
+            seen: 0,
             found: 0,
             missing: false,
         };

@@ -23,7 +23,7 @@ mod job;
 use std::sync::Arc;
 
 use super::held::Held;
-use super::opened::Opened;
+use super::opened::{MatchedList, Opened};
 use super::opening::{Opening, Terms};
 use super::{Awaiting, SharedList, Tools, receiver, sender};
 use crate::error::{Code, Error};
@@ -65,7 +65,8 @@ pub enum Outgoing {
         /// The records, strictly increasing.
         records: SharedList,
     },
-    /// One rows frame of an oblivious transfer, whose bytes travel as they are.
+    /// One rows frame of an oblivious transfer, or of R where a list is asked for, whose bytes
+    /// travel as they are.
     Rows {
         /// Its header.
         header: RowsHeader,
@@ -96,6 +97,8 @@ pub enum Step {
 pub struct Ended {
     /// What is released, if this side is a recipient.
     pub opened: Option<Opened>,
+    /// As Receiver of a list that is released: which of the own identifiers match.
+    pub list: Option<MatchedList>,
     /// For the closing entry.
     pub output_commitment: [u8; 64],
     /// For the closing entry.
@@ -152,6 +155,8 @@ pub fn records_to_send(spec: &JobSpec, own: Party) -> u64 {
         let points = points(of);
         if of.receiver == own {
             points
+        } else if spec.shape.list {
+            of.sender_size
         } else {
             of.sender_size + points
         }

@@ -4,7 +4,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{MatchSetup, noise};
+use super::{MatchSetup, SharedList, noise};
 use crate::error::Error;
 use crate::messages::PartCount;
 use crate::ot::Transferred;
@@ -21,6 +21,8 @@ pub(super) struct Held {
     pub(super) role: Role,
     /// As Receiver: the matched positions of each part, marked dummies among them.
     counts: Zeroizing<Vec<u64>>,
+    /// As Receiver of a list: the own digests that match, ascending.
+    pub(super) matched: Option<SharedList>,
     /// The own share of the sums, if there is payload.
     pub(super) share: Option<Share>,
     pub(super) lists: ListHashes,
@@ -36,9 +38,15 @@ impl Held {
             setup,
             role: Role::Receiver,
             counts,
+            matched: None,
             share: None,
             lists,
         }
+    }
+
+    /// Adds which of the own digests match.
+    pub(super) fn with_list(self, matched: Option<SharedList>) -> Self {
+        Self { matched, ..self }
     }
 
     pub(super) fn of_sender(setup: MatchSetup, lists: ListHashes) -> Self {
@@ -46,6 +54,7 @@ impl Held {
             setup,
             role: Role::Sender,
             counts: Zeroizing::default(),
+            matched: None,
             share: None,
             lists,
         }

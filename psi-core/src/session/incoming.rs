@@ -4,7 +4,7 @@
 
 use crate::error::{Code, Error};
 use crate::kernel::batch;
-use crate::list::{OrderCheck, RecordCodec as _, RecordDecoder, Rice};
+use crate::list::{OrderCheck, Plain, RecordCodec as _, RecordDecoder, Rice};
 use crate::messages::frame::RowsHeader;
 use crate::transcript::ListTranscript;
 
@@ -35,20 +35,41 @@ impl Incoming {
     /// # Errors
     /// [`Error::ApiMisuse`] if there is no such list.
     pub(super) fn new(header: RowsHeader, width: usize, count: u64) -> Result<Self, Error> {
+        let order = OrderCheck::new(width, count);
+        Ok(Self::with(
+            header,
+            (width, count),
+            Rice.decoder(width, count)?,
+            order,
+        ))
+    }
+
+    /// Expects `count` records of `width` bytes that travel as they are, in any order.
+    pub(super) fn of_any_order(header: RowsHeader, width: usize, count: u64) -> Self {
+        let order = OrderCheck::of_any_order(width, count);
+        Self::with(header, (width, count), Box::new(Plain::new(width)), order)
+    }
+
+    fn with(
+        header: RowsHeader,
+        (width, count): (usize, u64),
+        decoder: Box<dyn RecordDecoder>,
+        order: OrderCheck,
+    ) -> Self {
         let RowsHeader {
             list,
             match_index,
             part,
         } = header;
-        Ok(Self {
+        Self {
             header,
             width,
-            decoder: Rice.decoder(width, count)?,
-            order: OrderCheck::new(width, count),
+            decoder,
+            order,
             transcript: ListTranscript::new(list, match_index, part, width, count),
             held: Vec::new(),
             waiting: Vec::new(),
-        })
+        }
     }
 
     /// Takes the next bytes of this list's code, cut anywhere. Checks that they belong to this list

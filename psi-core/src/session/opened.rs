@@ -3,10 +3,20 @@
 //! Spec 05 §6.1, Spec 12 §6. Made by `session::opening`, handed to whoever evaluates the query's outputs. A
 //! cell below the minimum never leaves this module.
 
+use std::fmt;
+
+use sha2::{Digest as _, Sha512};
+use zeroize::Zeroizing;
+
+use super::{BATCH_RECORDS, SharedList};
 use crate::messages::PartCount;
 use crate::ot::opening::Sums;
 use crate::receipt::Cell;
 use crate::spec::{ComponentKind, JobSpec, MatchSpec};
+use crate::store::{RecordList, StoreError};
+
+/// Cells that a list has beside its count.
+pub const LIST_CELLS: usize = 8;
 
 /// What is released of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +30,57 @@ pub struct Opened {
     /// Whether a block held numbers that no table gives, and was suppressed for it. For the owner's
     /// log alone.
     pub implausible: bool,
+}
+
+/// Which of the Receiver's own identifiers match, of a list that is released.
+///
+/// # Security
+/// `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct MatchedList(SharedList);
+
+impl MatchedList {
+    pub(super) const fn new(digests: SharedList) -> Self {
+        Self(digests)
+    }
+
+    /// Digests of the identifiers, ascending and distinct.
+    #[must_use]
+    pub fn digests(&self) -> &dyn RecordList {
+        self.0.as_ref()
+    }
+
+    /// The eight numbers by which the output commitment binds the list (Spec 05 §6.3):
+    /// `SHA-512("psi/v1/matched" || number of digests || digests)`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn cells(&self) -> Result<[Cell; LIST_CELLS], StoreError> {
+        let mut hash = Sha512::new()
+            .chain_update(b"psi/v1/matched")
+            .chain_update(self.0.len().to_be_bytes());
+        let mut reader = self.0.reader()?;
+        let mut batch = Zeroizing::new(Vec::new());
+        loop {
+            reader.next_batch(&mut batch, BATCH_RECORDS)?;
+            if batch.is_empty() {
+                break;
+            }
+            hash.update(batch.as_slice());
+        }
+        let hash: [u8; 64] = hash.finalize().into();
+        let mut cells = [None; LIST_CELLS];
+        for (cell, bytes) in cells.iter_mut().zip(hash.as_chunks::<8>().0) {
+            *cell = Some(u64::from_be_bytes(*bytes));
+        }
+        Ok(cells)
+    }
+}
+
+impl fmt::Debug for MatchedList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MatchedList")
+    }
 }
 
 /// What is released of one match.

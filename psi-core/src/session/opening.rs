@@ -17,10 +17,10 @@ mod checks;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::MatchSetup;
 use super::held::Held;
 use super::noise;
-use super::opened::{Opened, OpenedMatch};
+use super::opened::{MatchedList, Opened, OpenedMatch};
+use super::{MatchSetup, SharedList};
 use crate::error::{Code, Error};
 use crate::messages::{Control, Opening as OpenedCount, Outcome, PartCount};
 use crate::ot::opening::{ExpectCommitment, ExpectOpening, ExpectShare, Sums};
@@ -64,6 +64,8 @@ pub(super) enum Progress {
 /// What one side knows after the last message of the opening.
 pub(super) struct Conclusion {
     pub(super) opened: Option<Opened>,
+    /// As Receiver of a list that is released: which own identifiers match.
+    pub(super) list: Option<MatchedList>,
     pub(super) output_commitment: [u8; 64],
     /// The lists of all matches, without the opening.
     pub(super) lists: ListHashes,
@@ -79,13 +81,13 @@ enum Awaits {
     /// The other Receiver's total.
     Total(Total),
     /// As Sender and recipient: what may be known of each part.
-    Counts(Held),
+    Counts(Box<Held>),
     /// As the only recipient: the other side's share.
     Share(View, ExpectShare),
     Commitment(View, ExpectCommitment),
     Opening(View, ExpectOpening),
     /// As Sender of a single count.
-    Outcome(MatchSetup),
+    Outcome(Box<MatchSetup>),
     /// As responder.
     Output,
 }
@@ -109,6 +111,8 @@ struct Course {
     lists: ListHashes,
     waiting: VecDeque<Held>,
     matches: Vec<OpenedMatch>,
+    /// As Receiver of a list: which own identifiers match, released or not.
+    matched: Option<SharedList>,
 }
 
 /// Begins the opening of all matches; what is to be sent is appended to `send`.
@@ -122,9 +126,11 @@ pub(super) fn begin(
         lists: ListHashes::default(),
         waiting: VecDeque::new(),
         matches: Vec::new(),
+        matched: None,
     };
     for mut held in held {
         course.lists.append(std::mem::take(&mut held.lists));
+        course.matched = held.matched.take().or(course.matched);
         course.waiting.push_back(held);
     }
     if course.terms.spec.is_single_count() {
@@ -163,7 +169,7 @@ impl Course {
         let nothing = Error::ApiMisuse("a count without a match");
         let held = self.waiting.pop_front().ok_or(nothing)?;
         if held.role == Role::Sender {
-            return Ok(self.awaiting(Awaits::Outcome(held.setup)));
+            return Ok(self.awaiting(Awaits::Outcome(Box::new(held.setup))));
         }
         let counts = held.part_counts(&self.terms.seed)?;
         let salt = self.terms.salt();
@@ -188,7 +194,7 @@ impl Course {
         while let Some(held) = self.waiting.pop_front() {
             let (is_recipient, other_is_recipient) = held.recipients();
             let counts = match held.role {
-                Role::Sender if is_recipient => return Ok(self.awaiting(Awaits::Counts(held))),
+                Role::Sender if is_recipient => return Ok(self.awaiting(Awaits::Counts(Box::new(held)))),
                 Role::Sender => Vec::new(),
                 Role::Receiver => held.part_counts(&self.terms.seed)?,
             };
@@ -202,7 +208,7 @@ impl Course {
                 return Ok(self.awaiting(awaits));
             }
         }
-        Ok(self.conclude(send))
+        self.conclude(send)
     }
 
     /// Opens the sums of a match of which this side knows `counts`, as far as that does not depend
@@ -260,19 +266,39 @@ impl Course {
     }
 
     /// All matches are opened: the requester commits to the cells.
-    fn conclude(mut self, send: &mut Vec<Control>) -> Progress {
+    fn conclude(mut self, send: &mut Vec<Control>) -> Result<Progress, Error> {
         if self.terms.own == Party::Responder {
-            return self.awaiting(Awaits::Output);
+            return Ok(self.awaiting(Awaits::Output));
         }
         let salt = self.terms.salt();
-        let opened = self.take_opened(salt);
+        let mut opened = self.take_opened(salt);
+        let list = self.release_list(&mut opened)?;
         let commitment = output_commitment(&salt, &opened.cells);
         let to_both = self.terms.spec.recipients == Recipients::Both;
         send.push(Control::Output {
             salt: to_both.then_some(salt),
             output_commitment: commitment,
         });
-        self.done(Some(opened), commitment)
+        Ok(Progress::Done(Conclusion {
+            opened: Some(opened),
+            list,
+            output_commitment: commitment,
+            lists: self.lists,
+        }))
+    }
+
+    /// Adds the cells of a list, and gives the list out unless its count is suppressed.
+    fn release_list(&mut self, opened: &mut Opened) -> Result<Option<MatchedList>, Error> {
+        if !self.terms.spec.shape.list {
+            return Ok(None);
+        }
+        let missing = Error::ApiMisuse("a list without a match");
+        let list = MatchedList::new(self.matched.take().ok_or(missing)?);
+        let released = opened.cells.iter().all(Option::is_some);
+        let cells = list.cells()?;
+        let cells = cells.map(|cell| cell.filter(|_| released));
+        opened.cells.extend(cells);
+        Ok(released.then_some(list))
     }
 
     fn take_opened(&mut self, salt: [u8; 32]) -> Opened {
@@ -282,6 +308,7 @@ impl Course {
     fn done(self, opened: Option<Opened>, output_commitment: [u8; 64]) -> Progress {
         Progress::Done(Conclusion {
             opened: opened.filter(|_| self.terms.is_recipient()),
+            list: None,
             output_commitment,
             lists: self.lists,
         })
@@ -324,7 +351,7 @@ impl Opening {
             (Awaits::Counts(held), Control::PartCounts { match_index, parts }) => {
                 expect_match(match_index, held.setup.match_index)?;
                 check_counts(&held.setup, &parts)?;
-                match course.open(held, parts, send)? {
+                match course.open(*held, parts, send)? {
                     Some(awaits) => Ok(course.awaiting(awaits)),
                     None => course.next_match(send),
                 }

@@ -56,8 +56,8 @@ pub(super) fn make(
         size: setup.sender_identities,
         progress: (0, setup.sender_size),
     };
-    setup.multiply_own_list(&list, &mut filler, scalar, tools, |points, payload| {
-        Ok(writer.push(joined.records(points, payload))?)
+    setup.multiply_own_list(&list, &mut filler, scalar, tools, |points, batch| {
+        Ok(writer.push(joined.records(points, &batch.payload))?)
     })?;
     tag_dummies(setup, seed, scalar, tools, |points| {
         let zeros = vec![0; points.len() * payload_bytes];

@@ -2,12 +2,14 @@
 //! the Sender's anonymous positions match in each part of its list.
 //!
 //! Spec 04 §1, steps 1, 2 and 4. Called by [`super::Exchange`]. Never learns which of its own
-//! identifiers match, because the reply to each part is one global sort.
+//! identifiers match, because the reply to each part is one global sort; unless the job is a list
+//! (Spec 04 §7), whose answer is just that.
 //!
 //! Cost: `2 * N1` multiplications, one sort of `N1` points, one of `N1` tags; with payload one bit
 //! of memory per part and position.
 
 mod blinding;
+mod listing;
 
 use zeroize::Zeroizing;
 
@@ -37,6 +39,8 @@ struct Keep {
     setup: MatchSetup,
     /// One for each part.
     scalars: Vec<SecretScalar>,
+    /// Where a list is asked for: the points of A, each with its digest.
+    own_digests: Option<Box<dyn RecordList>>,
     tools: Tools,
     /// Transcripts of the parts of A.
     sent: Vec<[u8; 64]>,
@@ -125,9 +129,17 @@ impl ExpectTags {
         let setup = &keep.setup;
         let unblind = keep.scalars.iter().map(SecretScalar::invert).collect();
         let part_bytes = if setup.parts.len() > 1 { PART_BYTES } else { 0 };
-        let writer = keep.tools.store.unsorted(setup.tag_bytes + part_bytes)?;
+        let store = keep.tools.store.as_ref();
+        let (key_bytes, writer) = if setup.list {
+            let width = setup.tag_bytes + listing::KEY_BYTES_BEYOND_TAG;
+            (width, store.in_order(width)?)
+        } else {
+            let width = setup.tag_bytes;
+            (width, store.unsorted(width + part_bytes)?)
+        };
         let reply = Reply {
             unblind,
+            key_bytes,
             part_bytes,
             writer,
             done: 0,
@@ -150,7 +162,11 @@ fn evaluated(setup: &MatchSetup, part: u16) -> Result<Incoming, Error> {
         .parts
         .get(usize::from(part))
         .ok_or(Error::ApiMisuse("a part that the match does not have"))?;
-    Incoming::new(setup.header(ListId::Evaluated, part), 32, size.points())
+    let header = setup.header(ListId::Evaluated, part);
+    if setup.list {
+        return Ok(Incoming::of_any_order(header, 32, size.points()));
+    }
+    Incoming::new(header, 32, size.points())
 }
 
 /// Awaits the Sender's reply R, part by part.
@@ -170,6 +186,9 @@ pub struct ExpectEvaluated {
 struct Reply {
     /// The inverse scalar of each part.
     unblind: Vec<SecretScalar>,
+    /// Bytes of the hash that are kept of each point: those of a tag, more where a list is asked
+    /// for.
+    key_bytes: usize,
     /// Bytes of the part's number behind each tag: none where there is one part.
     part_bytes: usize,
     /// The tags of all parts in one list, so that one pass over the Sender's tags finds all.
@@ -194,7 +213,7 @@ impl Reply {
         let kernel = tools.kernel.as_ref();
         batch::decode_mul_encode(kernel, points, unblind, &mut plain).map_err(decode_failed)?;
         let mut tags = Vec::new();
-        let (job_id, width) = (&setup.job_id, setup.tag_bytes);
+        let (job_id, width) = (&setup.job_id, self.key_bytes);
         tag::tags(job_id, setup.match_index, &plain, width, &mut tags);
         if self.part_bytes == 0 {
             self.writer.push(&tags)?;
@@ -279,6 +298,21 @@ fn finish(
     let setup = keep.setup;
     canaries.into_iter().try_for_each(CanaryCheck::finish)?;
     let own = reply.writer.finish()?;
+    let lists = ListHashes {
+        to_sender: keep.sent,
+        to_receiver: received,
+    };
+    if let Some(own_digests) = keep.own_digests {
+        let store = keep.tools.store.as_ref();
+        let joined = listing::join(own_digests.as_ref(), own.as_ref(), store)?;
+        drop((own_digests, own));
+        let matched = listing::matches(joined.as_ref(), tags, store)?;
+        let counts = Zeroizing::new(vec![matched.len()]);
+        return Ok(Matched {
+            held: Held::of_receiver(setup, counts, lists).with_list(Some(matched)),
+            choices: None,
+        });
+    }
     let mut counts = Zeroizing::new(vec![0; setup.parts.len()]);
     let mut choices = match setup.transfer()? {
         Some(transfer) => Some(Choices::new(&transfer)?),
@@ -296,14 +330,7 @@ fn finish(
         }
     })?;
     Ok(Matched {
-        held: Held::of_receiver(
-            setup,
-            counts,
-            ListHashes {
-                to_sender: keep.sent,
-                to_receiver: received,
-            },
-        ),
+        held: Held::of_receiver(setup, counts, lists),
         choices,
     })
 }

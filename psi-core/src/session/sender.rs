@@ -64,7 +64,7 @@ pub fn encrypt(
         sent: vec![key_transcript.finish(), tags_transcript],
         received: Vec::new(),
         incoming: blinded(&setup, 0)?,
-        writer: tools.store.unsorted(32)?,
+        writer: reply_writer(&setup, &tools)?,
         replies: Vec::new(),
         done: 0,
         setup,
@@ -76,6 +76,17 @@ pub fn encrypt(
         state,
         key,
         message,
+    })
+}
+
+/// Where the reply to a part is written: sorted, which is the shuffle, unless the Receiver is to
+/// learn which of its own identifiers match.
+fn reply_writer(setup: &MatchSetup, tools: &Tools) -> Result<Box<dyn RecordWriter>, Error> {
+    let store = tools.store.as_ref();
+    Ok(if setup.list {
+        store.in_order(32)?
+    } else {
+        store.unsorted(32)?
     })
 }
 
@@ -113,7 +124,8 @@ pub struct ExpectBlinded {
 pub struct Evaluated {
     /// Kept: what comes next.
     pub state: Replied,
-    /// Sent: the lists `R_g`, one for each part, `N1_g` points in ascending order.
+    /// Sent: the lists `R_g`, one for each part, `N1_g` points in ascending order; where a list is
+    /// asked for, in the order of A.
     pub messages: Vec<SharedList>,
 }
 
@@ -135,7 +147,8 @@ impl ExpectBlinded {
     /// # Discussion
     /// Answering piece by piece would be simpler and need no store, and would tell a peer who
     /// follows the protocol how many matches each of its pieces has. R is therefore sorted as a
-    /// whole, part by part: that sort is the shuffle.
+    /// whole, part by part: that sort is the shuffle. A list, which is there to tell the Receiver
+    /// which of its points match, is not sorted, and waits for the last byte of A all the same.
     pub fn handle(
         mut self,
         header: RowsHeader,
@@ -160,7 +173,7 @@ impl ExpectBlinded {
         if part == setup.parts.len() {
             return self.finish().map(Awaiting::Done);
         }
-        let writer = std::mem::replace(&mut self.writer, tools.store.unsorted(32)?);
+        let writer = std::mem::replace(&mut self.writer, reply_writer(setup, tools)?);
         let incoming = std::mem::replace(&mut self.incoming, blinded(setup, part)?);
         self.replies.push(writer.finish()?);
         self.received.push(incoming.finish());

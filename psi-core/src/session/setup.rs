@@ -19,6 +19,10 @@ use crate::store::RecordList;
 
 /// What both roles need to know about one match.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each follows from a line of the specification of its own"
+)]
 pub struct MatchSetup {
     /// The job.
     pub job_id: JobId,
@@ -41,6 +45,8 @@ pub struct MatchSetup {
     pub minimum: u64,
     /// The parameters of noise; none in exact mode.
     pub dp: Option<DpTerms>,
+    /// Whether the Receiver learns which of its own identifiers match.
+    pub list: bool,
     /// Whether the Receiver's side receives the result.
     pub receiver_is_recipient: bool,
     /// Whether the Sender's side receives the result.
@@ -88,6 +94,7 @@ impl MatchSetup {
             counts_identities: of.payload.find(ComponentKind::Identities).is_some(),
             minimum: spec.minimum,
             dp: spec.dp().cloned(),
+            list: spec.shape.list,
             receiver_is_recipient: spec.recipients.include(of.receiver),
             sender_is_recipient: spec.recipients.include(of.receiver.other()),
             domain_tag: domain_tag(&spec.requester.facts.key_kinds),
@@ -128,7 +135,7 @@ impl MatchSetup {
         }
     }
 
-    /// Feeds `encode(k * H(x))`, and the payload, to `sink` for every identity and for as much
+    /// Feeds `encode(k * H(x))`, with digests and payload, to `sink` for every identity and for as much
     /// filler as the list's size asks for, in one sequence that does not tell them apart.
     ///
     /// In exact mode a list with fewer real identities than the minimum is replaced by filler as a
@@ -143,7 +150,7 @@ impl MatchSetup {
         filler: &mut SeedStream,
         k: &SecretScalar,
         tools: &Tools,
-        mut sink: impl FnMut(&[[u8; 32]], &[u8]) -> Result<(), Error>,
+        mut sink: impl FnMut(&[[u8; 32]], &Batch) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let identities = list.records;
         if identities.len() > list.size {
@@ -171,7 +178,7 @@ impl MatchSetup {
                 || reader.next_batch(digests, payload, BATCH_RECORDS),
             );
             ready?;
-            sink(&points, &now.payload)?;
+            sink(&points, &now)?;
             done += points.len() as u64;
             tools.progress.report(Stage::Blind, done, total)?;
             std::mem::swap(&mut now, &mut following);
@@ -238,9 +245,9 @@ fn multiply_under(
 }
 
 /// Digests of a list, and their payload.
-struct Batch {
-    digests: Zeroizing<Vec<[u8; 32]>>,
-    payload: Zeroizing<Vec<u8>>,
+pub(super) struct Batch {
+    pub(super) digests: Zeroizing<Vec<[u8; 32]>>,
+    pub(super) payload: Zeroizing<Vec<u8>>,
 }
 
 impl Batch {

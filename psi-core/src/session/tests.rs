@@ -7,6 +7,7 @@ mod dp;
 mod equal_work;
 mod hostile;
 mod kernels;
+mod listing;
 mod opened;
 mod pair;
 mod sums;

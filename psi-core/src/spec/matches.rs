@@ -86,6 +86,7 @@ pub(super) fn derive(
             detail: "the identifier kinds of the join key",
         });
     }
+    roles::check_list(agreement)?;
     roles::check_fan_out(agreement, sides)?;
     let (first, second) = roles::receivers(agreement, sides)?;
     let receivers: Vec<Party> = std::iter::once(first).chain(second).collect();

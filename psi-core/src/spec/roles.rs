@@ -4,7 +4,7 @@
 //! whose rows repeat where joined rows are counted, and the side whose groups are not parts of its
 //! list. Only what can be read from match bits leaves the choice free.
 
-use super::{Agreement, Party, Recipients};
+use super::{Agreement, AskedMode, Party, Recipients};
 use crate::error::{Code, Error};
 use crate::facts::TableFacts;
 
@@ -57,6 +57,10 @@ pub(super) fn receivers(
     agreement: &Agreement,
     sides: Sides<'_>,
 ) -> Result<(Party, Option<Party>), Error> {
+    if agreement.shape.list {
+        // Whoever learns which of its own identifiers match must be the one that unblinds them.
+        return Ok((Party::Requester, None));
+    }
     let owns = |party| !sides.of(party).values.is_empty();
     if PARTIES.into_iter().all(owns) {
         // INVARIANT: both keys are unique here, so every group is constant per identity.
@@ -98,6 +102,27 @@ fn free_choice(agreement: &Agreement, sides: Sides<'_>) -> Party {
         _ if responder.identities < requester.identities => Party::Responder,
         _ => Party::Requester,
     }
+}
+
+/// A list is an answer of exact mode, since no noise hides who stands on it, and is for its Receiver
+/// alone: what the other side would be told are identifiers that are not its own.
+pub(super) fn check_list(agreement: &Agreement) -> Result<(), Error> {
+    if !agreement.shape.list {
+        return Ok(());
+    }
+    if agreement.mode != AskedMode::Exact {
+        return incompatible(
+            Code::FormNotAllowed,
+            "a list under a collaboration with differential privacy",
+        );
+    }
+    if agreement.recipients != Recipients::Requester {
+        return incompatible(
+            Code::RecipientNotAllowed,
+            "a list for another recipient than the requester",
+        );
+    }
+    Ok(())
 }
 
 /// The Receiver's node sees counts, so it must be allowed to receive, as must every recipient.

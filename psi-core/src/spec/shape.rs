@@ -15,6 +15,8 @@ use crate::facts::TableFacts;
 pub struct Shape {
     /// Joined rows are asked for, by `COUNT(*)`.
     pub rows: bool,
+    /// A list is asked for: which of the requester's own identifiers match.
+    pub list: bool,
     /// What is asked of the requester's table.
     pub requester: SideShape,
     /// What is asked of the responder's table.
@@ -57,6 +59,15 @@ impl Shape {
         Self::default()
     }
 
+    /// A list of the requester's own identifiers that match.
+    #[must_use]
+    pub fn list() -> Self {
+        Self {
+            list: true,
+            ..Self::default()
+        }
+    }
+
     /// What is asked of the table of `party`.
     #[must_use]
     pub const fn side(&self, party: Party) -> &SideShape {
@@ -66,12 +77,28 @@ impl Shape {
         }
     }
 
-    /// Whether the query asks for a count without groups and for nothing else.
-    #[must_use]
-    pub fn is_single_count(&self) -> bool {
+    /// Whether the query asks for a count without groups, or for a list, and for nothing else.
+    fn is_of_identities_alone(&self) -> bool {
         [&self.requester, &self.responder]
             .iter()
             .all(|side| side.groups == 0 && side.values.is_empty())
+    }
+
+    /// Whether the query asks for a count without groups and for nothing else.
+    #[must_use]
+    pub fn is_single_count(&self) -> bool {
+        !self.list && self.is_of_identities_alone()
+    }
+
+    /// A list has nothing beside it.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if !self.list || !self.rows && self.is_of_identities_alone() {
+            return Ok(());
+        }
+        Err(Error::misbehaved(
+            Code::MalformedMessage,
+            "a list with something beside it",
+        ))
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::job::list::ListFile;
 use crate::job::registry::{Ended, Snapshot};
 use crate::job::{JobRequest, Spend};
 use crate::state::Approval;
@@ -28,6 +29,9 @@ pub struct NewJob {
     /// The same of delta, such as `1e-9`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delta: Option<String>,
+    /// Where the answer is written, if it is a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<ListFile>,
 }
 
 impl NewJob {
@@ -41,6 +45,7 @@ impl NewJob {
             sql: self.sql,
             recipients: self.recipients.into(),
             spend: spend(self.epsilon, self.delta)?,
+            output: self.output,
         })
     }
 }
@@ -116,6 +121,7 @@ impl NewExplanation {
             sql: self.sql,
             recipients: self.recipients.into(),
             spend: spend(self.epsilon, self.delta)?,
+            output: None,
         })
     }
 }

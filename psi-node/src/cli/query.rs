@@ -2,6 +2,8 @@
 
 mod patience;
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -13,6 +15,7 @@ use crate::api::client::Client;
 use crate::api::types::{Event, NewJob, ResultFor};
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::job::list::ListFile;
 use crate::job::privacy::{Charged, PrivacyDocument};
 use crate::job::registry::Ended;
 use crate::job::result::{ColumnNote, ResultDocument, SUPPRESSED};
@@ -61,6 +64,12 @@ pub struct QueryArgs {
     /// A value for a parameter of the template; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub param: Vec<String>,
+    /// Where to write the answer, if it is a list: a new file that ends in .csv or .parquet
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace the file
+    #[arg(long, requires = "output")]
+    pub force: bool,
     /// The question; a table is written member.table
     #[arg(value_name = "SQL", required_unless_present = "template")]
     pub sql: Option<String>,
@@ -101,6 +110,10 @@ pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
         recipients: args.recipients,
         epsilon: args.epsilon,
         delta: args.delta,
+        output: args
+            .output
+            .map(|path| list_file(&path, args.force))
+            .transpose()?,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -116,6 +129,17 @@ pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
     let exit = Exit::from_number(ended.exit).unwrap_or(Exit::Internal);
     print_result(&ended.document, args.format, exit)?;
     Ok(exit)
+}
+
+/// The daemon has a working folder of its own.
+fn list_file(path: &Path, overwrite: bool) -> Result<ListFile, UserError> {
+    let path = std::path::absolute(path).map_err(|error| {
+        UserError::bad_input(
+            format!("{} is no path: {error}", path.display()),
+            "name a file that ends in .csv or .parquet",
+        )
+    })?;
+    Ok(ListFile { path, overwrite })
 }
 
 /// Puts the question and waits for the end of the job, showing progress. Ctrl-C cancels the job;
@@ -194,6 +218,12 @@ fn print_result(
         );
         output::print_error(&error, ErrorStyle::Text);
         return Ok(());
+    }
+    if let Some(list) = &document.list {
+        return output::print(&format!(
+            "{} of the own identifiers match; they stand in {}.\n",
+            list.count, list.file
+        ));
     }
     output::print(&render(document, format))?;
     for note in &document.notes {

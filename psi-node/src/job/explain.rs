@@ -307,7 +307,12 @@ async fn outline(ctx: &JobContext, spec: &JobSpec) -> Result<JobOutline, Failure
         ],
         privacy: None,
         budget: None,
-        cost: Cost::of(&matches, Party::Requester, rate.multiplications_per_second),
+        cost: Cost::of(
+            &matches,
+            spec.shape.list,
+            Party::Requester,
+            rate.multiplications_per_second,
+        ),
         rate,
     })
 }

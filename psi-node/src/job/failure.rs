@@ -53,6 +53,9 @@ pub enum Failure {
     /// The job ran, and its answer is larger than what this version computes with.
     #[error("{0}")]
     Result(String),
+    /// The job ran, and its list could not be written to the file.
+    #[error("the list was not written: {0}")]
+    NotWritten(String),
     /// This node's own state failed.
     #[error("{0}")]
     State(#[from] StateError),
@@ -80,6 +83,7 @@ impl Failure {
             Self::Input { .. }
             | Self::OwnData(_)
             | Self::Result(_)
+            | Self::NotWritten(_)
             | Self::State(_)
             | Self::Internal(_) => Code::Unavailable,
         }
@@ -92,6 +96,7 @@ impl Failure {
             Self::Input { .. } => "bad_input",
             Self::Connect(_) => "peer_unreachable",
             Self::Result(_) => "result_too_large",
+            Self::NotWritten(_) => "not_written",
             Self::State(_) | Self::Internal(_) => "internal",
             Self::Protocol(psi_core::Error::Store(error)) => match error.kind {
                 StoreErrorKind::DiskFull => "disk_full",
@@ -135,7 +140,7 @@ impl Failure {
             Self::PeerRefusal(_) => Exit::RefusedByPeer,
             Self::Connect(_) => Exit::PeerUnreachable,
             Self::Receipts(_) => Exit::ReceiptsWrong,
-            Self::State(_) | Self::Internal(_) => Exit::Internal,
+            Self::NotWritten(_) | Self::State(_) | Self::Internal(_) => Exit::Internal,
             Self::Protocol(psi_core::Error::Store(_) | psi_core::Error::ApiMisuse(_)) => {
                 Exit::Internal
             }
@@ -159,6 +164,9 @@ impl Failure {
                 let way_out = way_out(*code).unwrap_or_else(|| ASK_PEER.into());
                 format!("{} {way_out}", code.meaning().trim())
             }
+            Self::NotWritten(_) => "the job is completed and its list is gone: make room, or name \
+                                    a file elsewhere, and ask again"
+                .into(),
             Self::Result(_) => "ask for the parts of the output, and compute with them".into(),
             Self::Connect(_) => "check that the other node is running, that its address in the \
                                  collaboration is right, and that it has joined the collaboration"

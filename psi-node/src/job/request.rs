@@ -12,6 +12,7 @@ use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Part
 use super::approval::{Asking, Permit};
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
+use super::list::{self, ListFile, Place};
 use super::privacy::{PrivacyDocument, Spend};
 use super::refusal;
 use super::registry::JobHandle;
@@ -35,6 +36,8 @@ pub struct JobRequest {
     pub recipients: Recipients,
     /// What the answer may cost, under a collaboration with differential privacy.
     pub spend: Spend,
+    /// Where the answer is written, if it is a list.
+    pub output: Option<ListFile>,
 }
 
 /// A question that the own rules allow, ready to be proposed.
@@ -113,6 +116,7 @@ async fn run_request(
     document.mode = collab.mode().as_str().into();
     let (question, peer) = question(ctx, request, &collab).await?;
     document.columns.clone_from(&question.plan.output.columns);
+    let place = list::place(request.output.as_ref(), &question.plan.output)?;
     let permit = ask_owner(ctx, &collab, &question)?;
     let chain = ctx.chain(&collab, peer.id);
     if ctx.state.chain_repair_requested(&collab.id())?.is_none() {
@@ -125,7 +129,7 @@ async fn run_request(
     ctx.settle_over(&conn, &collab).await?;
 
     let link = Link::new(conn.open_stream().await?);
-    let asked = (question, permit);
+    let asked = (question, permit, place);
     let result = over_link(ctx, job, &conn, link, &collab, asked, document).await;
     let stats = &mut document.stats;
     (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
@@ -240,6 +244,7 @@ pub(super) fn plan_now(
     let mut plan = ctx
         .catalog
         .plan_request_for(&request.sql, names, request.recipients)?;
+    list::check_form(&plan.output, mode, request.recipients)?;
     if mode == Mode::Dp {
         plan.facts = plan.private_facts.clone().map_err(Failure::OwnRefusal)?;
     }
@@ -252,10 +257,11 @@ async fn over_link(
     conn: &PeerConnection,
     mut link: Link,
     collab: &Collaboration,
-    asked: (Question, Permit),
+    (question, permit, place): (Question, Permit, Option<Place>),
     document: &mut ResultDocument,
 ) -> Result<(JobState, Exit), Failure> {
     let work = async {
+        let asked = (question, permit);
         let agreed = agree(ctx, job, &mut link, conn.peer, collab, asked, document).await?;
         Box::pin(run::run(ctx, job, &mut link, agreed)).await
     };
@@ -268,12 +274,16 @@ async fn over_link(
         Ok(finished) => {
             link.sender.finish();
             link.sender.delivered().await;
-            let Some(answer) = finished.answer else {
-                return Err(Failure::Internal(
+            match (finished.answer, finished.list, place) {
+                (Some(answer), _, _) => answer.show(document),
+                // The peer waits for nothing any more.
+                (None, Some(listed), Some(place)) => {
+                    list::write(ctx, job.progress(), (place, listed), document).await
+                }
+                _ => Err(Failure::Internal(
                     "the requester is always a recipient".into(),
-                ));
-            };
-            answer.show(document)
+                )),
+            }
         }
         Err(failure) => {
             if !matches!(failure, Failure::PeerAborted(_) | Failure::PeerRefusal(_)) {

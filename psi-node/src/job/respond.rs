@@ -102,9 +102,10 @@ fn record_end(
     result: Result<Finished, Failure>,
 ) -> Option<Failure> {
     let shown = match result {
-        Ok(Finished { answer: None }) => Ok(None),
+        Ok(Finished { answer: None, .. }) => Ok(None),
         Ok(Finished {
             answer: Some(answer),
+            ..
         }) => answer.show(&mut document).map(|(state, _)| Some(state)),
         Err(failure) => Err(failure),
     };

@@ -9,6 +9,7 @@ use psi_core::spec::JobSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::list::ListDocument;
 use super::privacy::PrivacyDocument;
 use crate::exit::Exit;
 use crate::state::JobState;
@@ -43,6 +44,9 @@ pub struct ResultDocument {
     /// How the values of a column were taken, where that was not as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<ColumnNote>,
+    /// Of a list: how many identifiers match, and the file that holds them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<ListDocument>,
     /// In mode `dp`: what the job cost, and how far its numbers stray.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy: Option<PrivacyDocument>,
@@ -108,6 +112,7 @@ impl ResultDocument {
             rows: Vec::new(),
             row_status: Vec::new(),
             notes: Vec::new(),
+            list: None,
             privacy: None,
             reason: None,
             detail: None,

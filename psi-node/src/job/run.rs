@@ -23,6 +23,7 @@ use super::exchange::{self, Record};
 use super::failure::Failure;
 use super::frozen::Frozen;
 use super::link::{Link, compute, unexpected, violation};
+use super::list::Listed;
 use super::live::LiveJob;
 use super::registry::JobHandle;
 use super::sizes;
@@ -78,6 +79,8 @@ pub(super) fn check_half(
 pub(super) struct Finished {
     /// The rows, if this side is a recipient.
     pub(super) answer: Option<Answer>,
+    /// As the requester of a list: what is to be written in place of rows.
+    pub(super) list: Option<Listed>,
 }
 
 /// Runs an agreed job to its closing entry. Meanwhile a settlement can end it.
@@ -132,11 +135,16 @@ async fn run_live(
 
     let end = exchange::run(link, agreed, frozen, tools, record).await?;
     let answer = match &end.opened {
-        Some(opened) => Some(keep(ctx, agreed, opened)?),
+        Some(opened) => keep(ctx, agreed, opened)?,
         None => None,
     };
     close(link, &chain, agreed, &end).await?;
-    Ok(Finished { answer })
+    let is_list = agreed.spec.shape.list && agreed.own == Party::Requester;
+    let list = is_list.then(|| Listed {
+        side: agreed.side.clone(),
+        matched: end.list,
+    });
+    Ok(Finished { answer, list })
 }
 
 /// Exchanges what each side puts on the opened entry.
@@ -240,12 +248,17 @@ pub(super) fn literal_salts(seed: &JobSeed) -> impl FnMut() -> [u8; 32] {
     }
 }
 
-/// As a recipient: makes the rows, and keeps what opens the commitment on the receipt.
-fn keep(ctx: &JobContext, agreed: &Agreed, opened: &Opened) -> Result<Answer, Failure> {
+/// As a recipient: makes the rows, if the answer has some, and keeps what opens the commitment on
+/// the receipt.
+fn keep(ctx: &JobContext, agreed: &Agreed, opened: &Opened) -> Result<Option<Answer>, Failure> {
     if opened.implausible {
         tracing::warn!("some cells hold numbers that no table gives; they are suppressed");
     }
-    let answer = Answer::new(&agreed.output, &agreed.spec, opened)?;
+    let answer = if agreed.spec.shape.list {
+        None
+    } else {
+        Some(Answer::new(&agreed.output, &agreed.spec, opened)?)
+    };
     let output = StoredOutput {
         salt: opened.salt,
         cells: opened.cells.clone(),

@@ -169,6 +169,7 @@ mod tests {
             hidden: Vec::new(),
             shape: Shape {
                 rows: false,
+                list: false,
                 requester: SideShape {
                     groups: 1,
                     values: Vec::new(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::super::held::Held;
 use super::super::opening::{self, Conclusion, Progress, Terms};
-use super::super::{MatchSetup, SharedList, receiver, sender};
+use super::super::{BATCH_RECORDS, MatchSetup, SharedList, receiver, sender};
 use super::{
     Ended, Exchange, Job, JobLists, Outgoing, Outlet, Payload, State, Step, points, unexpected,
 };
@@ -105,7 +105,11 @@ impl Job {
             tools,
         } = state;
         let setup = &held.setup;
-        send_parts(ListId::Evaluated, setup.match_index, messages, out)?;
+        if setup.list {
+            send_plain(&held, &messages, out)?;
+        } else {
+            send_parts(ListId::Evaluated, setup.match_index, messages, out)?;
+        }
         let (Some(transfer), Some(list)) = (setup.transfer()?, payload) else {
             return self.end_match(held, out);
         };
@@ -194,12 +198,14 @@ impl Job {
             Progress::Done(end) => {
                 let Conclusion {
                     opened,
+                    list,
                     output_commitment,
                     mut lists,
                 } = end;
                 self.opening.end(&mut lists);
                 Ok(Step::Done(Ended {
                     opened,
+                    list,
                     output_commitment,
                     transcripts: lists.combine(&self.terms.spec.job_id()),
                     lists,
@@ -234,6 +240,23 @@ fn send_parts(
             part,
         };
         out(Outgoing::List { header, records })?;
+    }
+    Ok(())
+}
+
+/// Sends R in the order of A, in frames of whole records: the code of lists is for sorted ones.
+fn send_plain(held: &Held, parts: &[SharedList], out: Outlet<'_>) -> Result<(), Error> {
+    for (part, records) in (0..).zip(parts) {
+        let header = held.setup.header(ListId::Evaluated, part);
+        let mut reader = records.reader()?;
+        loop {
+            let mut bytes = Vec::new();
+            reader.next_batch(&mut bytes, BATCH_RECORDS)?;
+            if bytes.is_empty() {
+                break;
+            }
+            out(Outgoing::Rows { header, bytes })?;
+        }
     }
     Ok(())
 }

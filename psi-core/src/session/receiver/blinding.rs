@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::super::setup::OwnList;
 use super::super::{MatchSetup, SharedList, Tools, list_transcript};
+use super::listing::{self, LAID_OUT_BYTES, NO_DIGEST};
 use super::{ExpectSenderKey, Keep};
 use crate::canary::Canaries;
 use crate::error::Error;
@@ -55,15 +56,24 @@ pub fn blind(
         done: 0,
     };
     let (mut scalars, mut canaries) = (Vec::new(), Vec::new());
+    let mut own_digests = None;
     let (mut messages, mut sent) = (Vec::<SharedList>::new(), Vec::new());
     for ((part, size), list) in (0..).zip(&setup.parts).zip(parts) {
         let scalar = seed.stream(Purpose::BlindingScalar, index, part).scalar();
-        let mixed_in = Canaries::draw(
+        let mut mixed_in = Canaries::draw(
             &mut seed.stream(Purpose::Canaries, index, part),
             size.canaries,
             tools.kernel.as_ref(),
         );
         let message = blinding.part(part, *size, list.as_ref(), (&scalar, &mixed_in))?;
+        let message = if blinding.setup.list {
+            let laid_out = listing::lay_out(message.as_ref(), blinding.tools.store.as_ref())?;
+            own_digests = Some(message);
+            mixed_in = mixed_in.at(laid_out.canaries);
+            laid_out.points
+        } else {
+            message
+        };
         let message: SharedList = Arc::from(message);
         sent.push(list_transcript(
             ListId::Blinded,
@@ -77,6 +87,7 @@ pub fn blind(
     let keep = Keep {
         setup,
         scalars,
+        own_digests,
         tools,
         sent,
     };
@@ -104,8 +115,15 @@ impl Blinding<'_> {
         (scalar, canaries): (&SecretScalar, &Canaries),
     ) -> Result<Box<dyn RecordList>, Error> {
         let (setup, tools) = (self.setup, self.tools);
-        let mut writer = tools.store.unsorted(32)?;
-        writer.push(canaries.points().as_flattened())?;
+        let width = if setup.list { LAID_OUT_BYTES } else { 32 };
+        let mut writer = tools.store.unsorted(width)?;
+        if setup.list {
+            for point in canaries.points() {
+                writer.push(&[*point, NO_DIGEST].concat())?;
+            }
+        } else {
+            writer.push(canaries.points().as_flattened())?;
+        }
         let mut filler = self.seed.stream(Purpose::Filler, setup.match_index, part);
         let sizes = setup.parts.iter();
         let total = sizes.map(|size| size.identities + size.dummies).sum();
@@ -115,8 +133,15 @@ impl Blinding<'_> {
             size: size.identities,
             progress: (self.done, total),
         };
-        setup.multiply_own_list(&list, &mut filler, scalar, tools, |points, _| {
-            Ok(writer.push(points.as_flattened())?)
+        setup.multiply_own_list(&list, &mut filler, scalar, tools, |points, batch| {
+            if !setup.list {
+                return Ok(writer.push(points.as_flattened())?);
+            }
+            let records = points.iter().zip(batch.digests.iter());
+            let records = records.flat_map(|(point, digest)| [point, digest]);
+            let mut laid_out = Zeroizing::new(Vec::with_capacity(points.len() * width));
+            records.for_each(|half| laid_out.extend_from_slice(half));
+            Ok(writer.push(&laid_out)?)
         })?;
         self.done += size.identities;
         setup.multiply_dummies(

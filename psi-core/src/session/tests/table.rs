@@ -181,6 +181,7 @@ pub(super) fn spec_in(
         query: "SELECT SUM(x)".into(),
         hidden: Vec::new(),
         shape: Shape {
+            list: false,
             rows: true,
             requester: requester.shape(),
             responder: responder.shape(),

@@ -148,6 +148,7 @@ async fn a_job_is_followed_to_its_end_and_its_end_can_be_read_again() {
         recipients: ResultFor::default(),
         epsilon: None,
         delta: None,
+        output: None,
     };
     let id = api.client.new_job(&job).await.unwrap().id;
     for _ in 0..2 {
@@ -181,6 +182,7 @@ async fn more_jobs_than_the_bound_are_refused_and_a_cancelled_one_hears_of_it() 
         recipients: ResultFor::default(),
         epsilon: None,
         delta: None,
+        output: None,
     };
     let refused = api.client.new_job(&job).await.unwrap_err();
     assert_eq!(refused.exit, Exit::RefusedByPolicy);

@@ -197,6 +197,7 @@ impl World {
             hidden: vec![Sha512::digest([salt.as_slice(), LITERAL.as_bytes()].concat()).into()],
             shape: Shape {
                 rows: job == Job::Count,
+                list: false,
                 requester: side(Party::Requester),
                 responder: side(Party::Responder),
             },

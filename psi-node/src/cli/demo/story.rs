@@ -253,6 +253,7 @@ impl Story {
             recipients: ResultFor::Requester,
             epsilon: epsilon.map(str::to_owned),
             delta: None,
+            output: None,
         };
         let ended = query::ask(&client, &job).await?;
         let exit = Exit::from_number(ended.exit).unwrap_or(Exit::Internal);

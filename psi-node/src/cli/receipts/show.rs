@@ -71,7 +71,11 @@ fn summary(entry: &Entry, says: &Value) -> (&'static str, String, String) {
         Body::Opened { .. } => (
             "opened",
             job(&says["job"]["job_id"]),
-            text(&says["job"]["query"]),
+            if says["job"]["answers"] == receipts::LIST {
+                format!("LIST {}", text(&says["job"]["query"]))
+            } else {
+                text(&says["job"]["query"])
+            },
         ),
         Body::Closed { status, code, .. } => {
             let why = code.map_or(String::new(), |code| format!(": {code}"));

@@ -25,12 +25,18 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// The cost of `matches` for the side `own`.
-    pub(super) fn of(matches: &[MatchSpec], own: Party, per_second: f64) -> Self {
+    /// The cost of `matches` for the side `own`; `list` is whether a list is asked for.
+    pub(super) fn of(matches: &[MatchSpec], list: bool, own: Party, per_second: f64) -> Self {
         let mut cost = Self::default();
         for one in matches {
-            let (to_sender, to_receiver) = bytes(one);
+            let (to_sender, mut to_receiver) = bytes(one);
             let points = points(one);
+            if list {
+                // R travels as it is, and not in the code of sorted lists.
+                let code = list_bytes(points, 32);
+                let plain = points.saturating_mul(32);
+                to_receiver = to_receiver.saturating_add(plain.saturating_sub(code));
+            }
             let by_receiver = points.saturating_mul(2);
             let by_sender = points.saturating_add(one.sender_size);
             let (sent, received, here, there) = if one.receiver == own {
@@ -117,7 +123,7 @@ mod tests {
     fn what_one_side_sends_the_other_receives() {
         let matches = [count(Party::Requester, 5000, 7000)];
         let [ours, theirs] =
-            [Party::Requester, Party::Responder].map(|own| Cost::of(&matches, own, 1000.0));
+            [Party::Requester, Party::Responder].map(|own| Cost::of(&matches, false, own, 1000.0));
         assert_eq!(ours.bytes_sent, theirs.bytes_received);
         assert_eq!(ours.bytes_received, theirs.bytes_sent);
         assert_eq!(ours.multiplications, theirs.peer_multiplications);

@@ -71,6 +71,15 @@ fn node(spec: &JobSpec, side: Party) -> Vec<String> {
 }
 
 fn receiver(spec: &JobSpec, one: &MatchSpec, side: Party, says: &mut Vec<String>) {
+    if spec.shape.list {
+        let other = &spec.half(side.other()).facts;
+        says.push(format!(
+            "as Receiver of a LIST: WHICH of its own identifiers stand in {}.{}, person by person; \
+             also if they are fewer than the minimum of {}",
+            other.member, other.table, spec.minimum
+        ));
+        return;
+    }
     let parts = one.parts.len();
     let (kind, noise) = match spec.dp() {
         None => ("exact", String::new()),
@@ -103,6 +112,13 @@ fn receiver(spec: &JobSpec, one: &MatchSpec, side: Party, says: &mut Vec<String>
 fn sender(spec: &JobSpec, one: &MatchSpec, side: Party, says: &mut Vec<String>) {
     if !spec.recipients.include(side) {
         says.push("as Sender: nothing of what matches".into());
+        if spec.shape.list {
+            let other = &spec.half(side.other()).facts;
+            says.push(format!(
+                "that {} asks for a LIST, and so learns WHICH of its identifiers this side has",
+                other.member
+            ));
+        }
         return;
     }
     let noisy = if spec.dp().is_some() {
@@ -144,6 +160,14 @@ fn analyst(spec: &JobSpec, side: Party) -> Vec<String> {
             "nothing of the answer: that the job took place, with its query and registered sizes"
                 .into(),
         ];
+    }
+    if spec.shape.list {
+        let other = &spec.half(side.other()).facts;
+        return vec![format!(
+            "a LIST in a file: WHICH of its own identifiers {}.{} has, and how many, if they are at \
+             least {}; else that there are fewer",
+            other.member, other.table, spec.minimum
+        )];
     }
     let rows = cells(spec);
     let (outputs, identities) = match spec.dp() {

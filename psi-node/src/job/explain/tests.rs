@@ -89,6 +89,7 @@ fn sums_by_groups_are_counted_in_parts_cells_and_numbers() {
     }];
     let shape = Shape {
         rows: false,
+        list: false,
         requester: SideShape {
             groups: 1,
             values: Vec::new(),
