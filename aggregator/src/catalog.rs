@@ -5,7 +5,7 @@
 //! only its owner learns why.
 
 pub(crate) mod columns;
-mod groups;
+pub(crate) mod groups;
 mod load;
 pub(crate) mod measure;
 mod row_filter;

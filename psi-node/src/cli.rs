@@ -68,8 +68,6 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Ask a question over both members' tables
     Query(query::QueryArgs),
-    /// See what a question would cost and how far its answer would stray, without asking it
-    Preview(preview::PreviewArgs),
     /// Say what a question would tell whom and what it would cost, without asking it
     Explain(explain::ExplainArgs),
     /// Show and cancel jobs
@@ -125,7 +123,6 @@ impl Command {
             Self::Policy(command) => policy::run(command),
             Self::Serve(args) => serve::run(&args),
             Self::Query(args) => query::run(args),
-            Self::Preview(args) => preview::run(args),
             Self::Explain(args) => explain::run(args),
             Self::Jobs(command) => jobs::run(command),
             Self::Approvals(command) => approvals::run(command),
@@ -145,7 +142,6 @@ impl Command {
             Self::Collab(command) => ErrorStyle::of(command.format()),
             Self::Explain(args) => ErrorStyle::of(Some(args.format)),
             Self::Check(args) => ErrorStyle::of(Some(args.format)),
-            Self::Preview(args) => ErrorStyle::of(Some(args.format)),
             Self::Policy(command) => ErrorStyle::of(command.format()),
             Self::Jobs(command) => ErrorStyle::of(command.format()),
             Self::Approvals(command) => ErrorStyle::of(command.format()),

@@ -150,7 +150,6 @@ fn help_lists_every_command_and_the_exit_codes() {
         "jobs",
         "receipts",
         "demo",
-        "preview",
         "budget",
         "completions",
         "Exit codes",

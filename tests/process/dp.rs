@@ -1,6 +1,7 @@
 //! Mode `dp` between two nodes: answers within what their noise can be, budgets charged once on
 //! both sides, and what is refused, by code, before anything is opened.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -190,6 +191,13 @@ fn a_count_is_within_its_noise_and_charged_once_on_both_sides() {
     // What was not said is the default, and what is printed says so.
     assert!(text.stderr.contains("epsilon 0.1"), "{}", text.stderr);
     assert!(text.stderr.contains("95 of 100"), "{}", text.stderr);
+
+    // Seven equal answers with this noise are less likely than one in a million: without noise
+    // there would be nothing else.
+    let answers: BTreeSet<String> = (0..7)
+        .map(|_| ask(&world.a, &[], COUNT).expect(0).json()["rows"].to_string())
+        .collect();
+    assert!(answers.len() > 1, "{answers:?}");
 }
 
 #[test]
@@ -261,7 +269,14 @@ fn a_preview_says_what_a_query_would_cost_and_costs_nothing() {
     let mut world = both("3.0", "3.0");
     world.serve();
     let preview = |epsilon: &str| {
-        let arguments = ["preview", "--collab", "test", "--recipients", "both"];
+        let arguments = [
+            "policy",
+            "preview",
+            "--collab",
+            "test",
+            "--recipients",
+            "both",
+        ];
         let more = ["--epsilon", epsilon, "--format", "json", COUNT];
         world.a.run(&[&arguments[..], &more].concat())
     };

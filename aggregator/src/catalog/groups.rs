@@ -45,7 +45,7 @@ pub(super) fn register(
 
 /// The sizes that are configured for a dimension, with their setting's name, however that spells
 /// the dimension.
-fn configured<'a>(
+pub(crate) fn configured<'a>(
     config: &'a TableConfig,
     dimension: &LoadedDimension,
 ) -> Option<(&'a String, &'a BTreeMap<String, u64>)> {

@@ -9,6 +9,7 @@ use psi_core::facts::{PrivacyFacts, TableFacts};
 
 use super::columns::Loaded;
 use super::output::Asked;
+use crate::catalog::groups::configured;
 use crate::config::{KeyConfig, OTHER, TableConfig};
 use crate::error::Refusal;
 
@@ -38,10 +39,19 @@ pub(super) fn facts(
     let mut facts = exact.clone();
     let mut sizes_configured = key.identities.is_some();
     for (group, facts) in asked.groups.iter().zip(&mut facts.groups) {
-        let setting = of.dimension(group).map(|(_, dimension)| &dimension.setting);
-        let sizes = setting.and_then(|setting| config.group_identities.get(setting));
+        let dimension = of.dimension(group).map(|(_, dimension)| dimension);
+        let sizes = dimension.and_then(|dimension| configured(config, dimension));
         let mut labels = facts.values.iter().map(String::as_str).chain([OTHER]);
-        let all = sizes.is_some_and(|sizes| labels.all(|label| sizes.contains_key(label)));
+        let all = sizes.is_some_and(|(_, sizes)| labels.all(|label| sizes.contains_key(label)));
+        if all && facts.identities.is_empty() {
+            // Sizes declare that a group is constant; the load found that under this key it is not.
+            return Err(refuse(
+                Code::SizeNotConfigured,
+                "group_identities",
+                "sizes are registered for groups that are not constant under this key",
+                "correct the rows, or remove the sizes; groups of several rows of one person need none",
+            ));
+        }
         if all {
             continue;
         }

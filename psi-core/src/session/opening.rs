@@ -194,7 +194,9 @@ impl Course {
         while let Some(held) = self.waiting.pop_front() {
             let (is_recipient, other_is_recipient) = held.recipients();
             let counts = match held.role {
-                Role::Sender if is_recipient => return Ok(self.awaiting(Awaits::Counts(Box::new(held)))),
+                Role::Sender if is_recipient => {
+                    return Ok(self.awaiting(Awaits::Counts(Box::new(held))));
+                }
                 Role::Sender => Vec::new(),
                 Role::Receiver => held.part_counts(&self.terms.seed)?,
             };

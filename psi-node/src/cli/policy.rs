@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::ConfigArg;
 use super::output::{self, Format};
+use super::preview::{self, PreviewArgs};
 use crate::config::{NodeConfig, read_text, toml_error};
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -34,6 +35,8 @@ pub enum PolicyCommand {
     ImportAws(ImportArgs),
     /// Print the digest by which a template is approved
     TemplateDigest(DigestArgs),
+    /// Say what a question with noise would cost and how far its answer would stray
+    Preview(PreviewArgs),
 }
 
 /// Arguments of `policy check`.
@@ -98,6 +101,7 @@ impl PolicyCommand {
             Self::Explain(args) => args.format,
             Self::ImportAws(args) => args.format,
             Self::TemplateDigest(args) => args.format,
+            Self::Preview(args) => args.format,
         })
     }
 }
@@ -112,6 +116,7 @@ pub fn run(command: PolicyCommand) -> Result<Exit, UserError> {
         PolicyCommand::Explain(args) => explain_table(&args),
         PolicyCommand::ImportAws(args) => import(&args),
         PolicyCommand::TemplateDigest(args) => digest(&args),
+        PolicyCommand::Preview(args) => return preview::run(args),
     }?;
     Ok(Exit::Released)
 }

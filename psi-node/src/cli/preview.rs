@@ -1,4 +1,4 @@
-//! `psi-node preview`: what a question would cost in privacy and how far its answer would stray.
+//! `psi-node policy preview`: what a question would cost in privacy and how far its answer would stray.
 //!
 //! The part of `explain --with-peer` that decides which epsilon to ask with. Nothing is spent and
 //! no row is touched; the other node is asked for its facts, so it sees the question.

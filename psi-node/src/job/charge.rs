@@ -183,9 +183,13 @@ pub fn recover(state: &State, own: &NodeId, config: &NodeConfig) -> Result<(), S
         let entry = Entry::decode(&job.entry)
             .map_err(|_| StateError::Damaged("a receipt entry is not well-formed".into()))?;
         // Another key's jobs, which this node had before, are not this node's.
-        if let Ok(Some(mut debit)) = debit_of(&entry.body, own, config) {
-            debit.unix = job.unix.unwrap_or(debit.unix);
-            state.budget_charge(&job.collab_id, &debit)?;
+        match debit_of(&entry.body, own, config) {
+            Ok(Some(mut debit)) => {
+                debit.unix = job.unix.unwrap_or(debit.unix);
+                state.budget_charge(&job.collab_id, &debit)?;
+            }
+            Ok(None) => {}
+            Err(failure) => tracing::warn!(%failure, "an opened job is not charged at start"),
         }
     }
     Ok(())

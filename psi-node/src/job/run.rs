@@ -154,12 +154,11 @@ async fn commit(
     agreed: &Agreed,
     commitment: [u8; 64],
 ) -> Result<Body, Failure> {
-    let facts = match agreed.own {
-        Party::Requester => &agreed.spec.requester.facts,
-        Party::Responder => &agreed.spec.responder.facts,
-    };
-    let policy = ctx.config.policies.get(&facts.table);
-    let policy = policy.map_or("", String::as_str);
+    // By the name that the configuration gives the table: that of the facts is in lower case.
+    let table = agreed.side.table();
+    let policy = ctx.config.policies.get(table).ok_or_else(|| {
+        Failure::Internal(format!("no policy text is kept of the table `{table}`"))
+    })?;
     let own = (
         commitment,
         ctx.state.policy_digest(policy)?,

@@ -88,10 +88,12 @@ impl State {
     /// # Errors
     /// [`StateError::Database`].
     pub fn local_note(&self, key: &NodeKey, text: &str) -> Result<bool, StateError> {
+        let now = now_unix();
         self.write(|transaction| {
             let recent: i64 = transaction.query_row(
-                "SELECT COUNT(*) FROM local_log WHERE kind = ?1 AND unix > ?2",
-                params![PROPOSAL, now_unix().saturating_sub(3600)],
+                "SELECT COUNT(*) FROM local_log WHERE kind = ?1 AND unix > ?2 AND unix <= ?3",
+                // Entries from the future, after a clock was set back, are not of this hour.
+                params![PROPOSAL, now.saturating_sub(3600), now],
                 |row| row.get(0),
             )?;
             let recent = u64::try_from(recent).unwrap_or_default();
