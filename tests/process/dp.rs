@@ -300,7 +300,7 @@ fn a_preview_says_what_a_query_would_cost_and_costs_nothing() {
     assert_eq!(&document["stats"]["receiver_size"], size);
     let words = world
         .a
-        .run(&["preview", "--collab", "test", COUNT])
+        .run(&["policy", "preview", "--collab", "test", COUNT])
         .expect(0);
     assert!(
         words.stdout.contains("dummies in each part"),
