@@ -17,6 +17,7 @@ mod inquire;
 mod link;
 pub mod list;
 mod live;
+mod missing;
 mod outbox;
 pub mod privacy;
 mod refusal;
@@ -186,8 +187,8 @@ impl JobContext {
     }
 }
 
-/// Whether an entry lacks a signature, a job that no longer runs is open, a statement waits, or the
-/// ledger needs to know that the logs agree.
+/// Whether an entry lacks a signature, a job that no longer runs is open or, on the follower's side,
+/// still holds its reservation, a statement waits, or the ledger needs to know that the logs agree.
 fn unsettled(chain: &Chain) -> Result<bool, Failure> {
     let head = chain.state.chain_head(&chain.collab_id)?;
     let half_signed = head.is_some_and(|head| head.signatures.iter().any(Option::is_none));
@@ -197,6 +198,7 @@ fn unsettled(chain: &Chain) -> Result<bool, Failure> {
             .state
             .chain_repair_requested(&chain.collab_id)?
             .is_some()
+        || (!chain.is_sequencer() && !chain.state.budget_reserved(&chain.collab_id)?.is_empty())
         || chain.state.ledger_awaits(&chain.collab_id)?)
 }
 

@@ -8,6 +8,7 @@
 
 mod approvals;
 mod audit_records;
+mod awaited;
 mod collabs;
 mod doubt;
 mod jobs;
@@ -32,6 +33,7 @@ use crate::exit::Exit;
 
 pub use approvals::{Approval, ApprovalState, Question, Standing};
 pub use audit_records::AuditRecord;
+pub use awaited::{AwaitedJob, AwaitedRefusal, OwnClosing, OwnOpening};
 pub use collabs::Joined;
 pub use doubt::Doubt;
 pub use jobs::{JobRecord, JobRole, JobState};

@@ -26,7 +26,8 @@ pub(crate) async fn answer_until_match(endpoint: &Endpoint, key: &NodeKey) -> (W
             Control::Settle(mut state) => {
                 state.live.clear();
                 send.control(&Control::Settle(state)).await.unwrap();
-                assert_eq!(control(&mut receive).await.unwrap(), Control::Settled);
+                let settled = control(&mut receive).await.unwrap();
+                assert_eq!(settled, Control::Settled { live: Vec::new() });
             }
             Control::SettleRequest { collab_id } => {
                 let state = SettleState {
@@ -39,7 +40,9 @@ pub(crate) async fn answer_until_match(endpoint: &Endpoint, key: &NodeKey) -> (W
                 };
                 send.control(&Control::Settle(state)).await.unwrap();
                 control(&mut receive).await.unwrap();
-                send.control(&Control::Settled).await.unwrap();
+                send.control(&Control::Settled { live: Vec::new() })
+                    .await
+                    .unwrap();
             }
             other => panic!("{other:?}"),
         }

@@ -91,7 +91,7 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
         }
         for (n, message) in [
             Control::Working,
-            Control::Settled,
+            Control::ReadyToClose,
             commitment([0; 64]),
             Control::SenderKey {
                 match_index: 0,

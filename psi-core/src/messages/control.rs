@@ -70,7 +70,11 @@ pub enum Control {
     /// sequencer starts it.
     Settle(SettleState),
     /// Sequencer: both logs are equal and complete. Ends the stream.
-    Settled,
+    Settled {
+        /// Accepted jobs that run here now: one that is neither on the log nor in this list will
+        /// not be opened.
+        live: Vec<JobId>,
+    },
     /// Receiver, in a job of two matches: how many identities matched, in all parts.
     MatchTotal {
         /// The match.
@@ -116,6 +120,9 @@ pub enum Control {
         /// Whether its owner approves each run.
         approval: bool,
     },
+    /// Follower: it holds durably what it will sign as the end of the job. The sequencer proposes
+    /// the closed entry only then.
+    ReadyToClose,
 }
 
 /// What a Sender that is a recipient may know of one part, of one size in all cases (Spec 05 §6.2).
@@ -188,7 +195,7 @@ pub struct SettleState {
     pub head: [u8; 64],
     /// The own signature over the last one.
     pub signature: Option<[u8; 64]>,
-    /// Opened jobs that are still running here.
+    /// Accepted jobs that are still running here.
     pub live: Vec<JobId>,
     /// A statement to be recorded, by an owner who repairs a log that was rolled back.
     pub statement: Option<String>,

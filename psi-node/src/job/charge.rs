@@ -14,23 +14,45 @@ use psi_core::spec::{AskedMode, JobId, JobSpec, Party};
 use super::JobContext;
 use super::failure::Failure;
 use super::link::violation;
+use super::live::LiveJob;
 use super::privacy;
 use crate::collab::{Collaboration, Member};
 use crate::config::NodeConfig;
 use crate::identity::NodeId;
 use crate::state::{Debit, State, StateError, now_unix};
 
-/// Holds what an accepted job has reserved. Dropped when the job ends: what was not opened by then
-/// is given back, and the debit of an opened job stays.
+/// Holds what an accepted job has reserved, and marks it as running until it is dropped. What was
+/// not opened by then is given back, and the debit of an opened job stays.
+///
+/// A follower that has signed the job gives nothing back here: with that signature the sequencer
+/// may have opened it already. The settlement does, once the sequencer says that it has not.
 pub(super) struct Reservation {
     state: State,
     job_id: JobId,
+    live: LiveJob,
+    follows: bool,
+    signed: bool,
+}
+
+impl Reservation {
+    /// To be called before the own signature over the job leaves.
+    pub(super) fn sign(&mut self) {
+        self.signed = true;
+    }
+
+    /// Waits until the job is to end because the other member no longer runs it.
+    pub(super) async fn interrupted(&self) {
+        self.live.interrupted().await;
+    }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
+        if self.follows && self.signed {
+            return;
+        }
         if let Err(error) = self.state.budget_release(&self.job_id) {
-            // The next start gives it back.
+            // The next start or settlement gives it back.
             tracing::error!(%error, "a reservation could not be given back");
         }
     }
@@ -44,13 +66,27 @@ pub(super) fn reserve(
 ) -> Result<Reservation, Failure> {
     let debit = debit(spec, &ctx.key.id(), &ctx.config)?;
     let limits = limits(&ctx.config, &debit.table, &debit.peer);
+    // First, so that no settlement finds a reservation of a job that does not run.
+    let live = ctx.live.begin(collab.id(), debit.job_id);
     ctx.state
         .budget_reserve(&collab.id(), &debit, &limits)?
         .map_err(Failure::OwnRefusal)?;
     Ok(Reservation {
         state: ctx.state.clone(),
         job_id: debit.job_id,
+        live,
+        follows: debit.peer_id < ctx.key.id().0,
+        signed: false,
     })
+}
+
+/// Refuses a job that would not fit now, before the owner is asked about it. Reserves nothing.
+pub(super) fn check_job(ctx: &JobContext, spec: &JobSpec) -> Result<(), Failure> {
+    let debit = debit(spec, &ctx.key.id(), &ctx.config)?;
+    let limits = limits(&ctx.config, &debit.table, &debit.peer);
+    ctx.state
+        .budget_would_reserve(&debit, &limits)?
+        .map_err(Failure::OwnRefusal)
 }
 
 /// Refuses what the own table does not let a job spend.
@@ -82,7 +118,7 @@ pub(super) fn check(
         unix: now_unix(),
     };
     ctx.state
-        .budget_check(&debit, &limits)?
+        .budget_would_reserve(&debit, &limits)?
         .map_err(Failure::OwnRefusal)
 }
 
@@ -167,12 +203,12 @@ pub(super) fn debit_of(
 }
 
 /// Brings the ledger up to the receipt logs, at start: gives back what was reserved before a crash
-/// and charges opened jobs that have no debit yet.
+/// and that no peer can have opened, and charges opened jobs that have no debit yet.
 ///
 /// # Errors
 /// [`StateError`] if the state cannot be read or written.
 pub fn recover(state: &State, own: &NodeId, config: &NodeConfig) -> Result<(), StateError> {
-    let released = state.budget_release_all()?;
+    let released = state.budget_release_sequenced(&own.0)?;
     if released > 0 {
         tracing::warn!(
             released,

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use aggregator::Refusal;
 use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
 use psi_core::spec::{Half, JobSpec, Party};
@@ -72,7 +73,15 @@ async fn answer(
         "the other member asked what this would be: {}",
         proposal.query
     );
-    ctx.state.local_note(&ctx.key, &text)?;
+    if !ctx.state.local_note(&ctx.key, &text)? {
+        // An answer that leaves no trace is none that the owner could find later.
+        return Err(Failure::OwnRefusal(Refusal {
+            code: Code::TooManyJobs,
+            rule: "inquiries".into(),
+            sentence: "the own log has no room for more inquiries in this hour".into(),
+            remedy: "ask again in an hour".into(),
+        }));
+    }
     privacy::check_mode(collab, proposal.mode)?;
     let plan = plan(ctx, conn, collab, &proposal, link).await?;
     let (table, key_columns) = (&plan.peer_table, &plan.peer_key_columns);
@@ -92,6 +101,7 @@ async fn answer(
     let agreement = agreement(collab, asked, &plan.output, &conn.peer);
     let spec = JobSpec::assemble(agreement, proposal.half, own).map_err(Failure::of_agreement)?;
     ctx.check_sizes(&spec, Party::Responder)?;
+    charge::check_job(ctx, &spec)?;
     Ok(Control::Facts {
         facts: plan.facts,
         approval: ctx.is_approved_by_hand(plan.side.table()),

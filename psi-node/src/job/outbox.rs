@@ -112,7 +112,9 @@ mod tests {
         for _ in 0..ROWS_WAITING_MAX {
             outlet.put(rows()).unwrap();
         }
-        outlet.put(Outgoing::Control(Control::Settled)).unwrap();
+        outlet
+            .put(Outgoing::Control(Control::ReadyToClose))
+            .unwrap();
         let worker = std::thread::spawn(move || {
             outlet.put(rows()).unwrap();
             outlet.put(rows())

@@ -15,6 +15,7 @@ use super::chain::Chain;
 use super::failure::Failure;
 use super::link::Link;
 use crate::identity::NodeId;
+use crate::state::AwaitedRefusal;
 
 /// The shared entry about a refused question.
 pub(super) fn body(requester: NodeId, responder: NodeId, query: &str, code: Code) -> Body {
@@ -46,6 +47,7 @@ pub(super) async fn refuse(mut link: Link, chain: Option<&Chain>, query: &str, c
     let entry = body(chain.peer, chain.key.id(), query, code);
     let work = async {
         let recorded = true;
+        awaited(chain, chain.peer, query, Some(code))?;
         link.send(&Control::Refuse { code, recorded }).await?;
         chain.record(&mut link, entry).await
     };
@@ -62,6 +64,25 @@ pub(super) async fn refuse(mut link: Link, chain: Option<&Chain>, query: &str, c
             }
         }
     }
+}
+
+/// Follower: notes that a refusal of this question may be brought in a settlement, before the message
+/// leaves that lets the sequencer make the entry.
+pub(super) fn awaited(
+    chain: &Chain,
+    requester: NodeId,
+    query: &str,
+    code: Option<Code>,
+) -> Result<Option<i64>, Failure> {
+    if chain.is_sequencer() {
+        return Ok(None);
+    }
+    let refusal = AwaitedRefusal {
+        requester: requester.0,
+        query: query_digest(query),
+        code,
+    };
+    Ok(Some(chain.state.await_refusal(&chain.collab_id, &refusal)?))
 }
 
 /// Requester: records the refusal with the responder. If that fails, the next settlement completes

@@ -312,12 +312,14 @@ async fn agree(
         seed,
         signature,
     } = propose(ctx, link, peer, collab, &question).await?;
-    let reservation = charge::reserve(ctx, collab, &spec)?;
+    let mut reservation = charge::reserve(ctx, collab, &spec)?;
     permit.spend(ctx, &spec.job_id())?;
+    ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
+    // From here on a job that breaks off is settled, whether or not the signature arrives.
+    document.begin(&spec);
+    reservation.sign();
     let own = ctx.key.sign(&agreement_text(&spec.job_id()));
     link.send(&Control::Agree { signature: own }).await?;
-    ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
-    document.begin(&spec);
     let plan = question.plan;
     document.privacy = PrivacyDocument::of(&spec, Party::Requester, &plan.output)?;
     Ok(Agreed {
@@ -365,13 +367,21 @@ async fn propose(
         mode: *mode,
         half: half.clone(),
     };
+    let chain = ctx.chain(collab, peer);
+    let awaited = refusal::awaited(&chain, ctx.key.id(), &plan.canonical, None)?;
     link.send(&Control::Propose(proposal)).await?;
-    let (theirs, signature) = match link.control().await? {
+    let answer = link.control().await?;
+    if let Some(awaited) = awaited
+        && !matches!(answer, Control::Refuse { recorded: true, .. })
+    {
+        ctx.state.refusal_forget(awaited)?;
+    }
+    let (theirs, signature) = match answer {
         Control::Accept { half, signature } => (half, signature),
         Control::Refuse { code, recorded } => {
             if recorded {
                 let body = refusal::body(ctx.key.id(), peer, &plan.canonical, code);
-                refusal::record(&ctx.chain(collab, peer), link, body).await;
+                refusal::record(&chain, link, body).await;
             }
             return Err(Failure::PeerRefusal(code));
         }

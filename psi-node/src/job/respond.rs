@@ -279,6 +279,7 @@ async fn agree(
     let spec = JobSpec::assemble(agreement, their_half, own_half.clone())
         .map_err(Failure::of_agreement)?;
     ctx.check_sizes(&spec, Party::Responder)?;
+    charge::check_job(ctx, &spec)?;
     let permit = Asking {
         collab,
         query: &spec.query,
@@ -291,8 +292,11 @@ async fn agree(
         spec: Some(&spec),
     }
     .ask(ctx)?;
-    let reservation = charge::reserve(ctx, collab, &spec)?;
+    let mut reservation = charge::reserve(ctx, collab, &spec)?;
     let text = agreement_text(&spec.job_id());
+    // Before the signature leaves: with it, the peer can put the job on the log.
+    permit.spend(ctx, &spec.job_id())?;
+    reservation.sign();
     let own = ctx.key.sign(&text);
     link.send(&Control::Accept {
         half: own_half,
@@ -308,7 +312,6 @@ async fn agree(
             "the requester's signature",
         ));
     }
-    permit.spend(ctx, &spec.job_id())?;
     ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
     Ok(Agreed {
         collab: collab.clone(),

@@ -24,13 +24,12 @@ use super::failure::Failure;
 use super::frozen::Frozen;
 use super::link::{Link, compute, unexpected, violation};
 use super::list::Listed;
-use super::live::LiveJob;
 use super::registry::JobHandle;
 use super::sizes;
 use super::{JobContext, NodeId};
 use crate::audit::keep::{Recording, Retention, Subject};
 use crate::collab::Collaboration;
-use crate::state::StoredOutput;
+use crate::state::{OwnClosing, OwnOpening, StoredOutput};
 
 /// A job that both sides have signed.
 pub(super) struct Agreed {
@@ -90,16 +89,13 @@ pub(super) async fn run(
     link: &mut Link,
     agreed: Agreed,
 ) -> Result<Finished, Failure> {
-    let job_id = agreed.spec.job_id();
-    let live = ctx.live.begin(agreed.collab.id(), job_id);
     let result = tokio::select! {
         result = run_live(ctx, job, link, &agreed) => result,
-        () = live.interrupted() => Err(Failure::PeerAborted(Code::Interrupted)),
+        () = agreed.reservation.interrupted() => Err(Failure::PeerAborted(Code::Interrupted)),
     };
     if let Err(failure) = &result {
-        ctx.live.note_end(job_id, failure.code());
+        ctx.live.note_end(agreed.spec.job_id(), failure.code());
     }
-    drop::<LiveJob>(live);
     drop::<Reservation>(agreed.reservation);
     result
 }
@@ -126,9 +122,21 @@ async fn run_live(
         .await??;
     let own = opening_commitment(&job_id, &agreed.seed, &digest);
     let chain = ctx.chain(&agreed.collab, agreed.peer);
-    let opened = commit(ctx, link, agreed, own).await?;
+    let opened = commit(ctx, link, &chain, agreed, own).await?;
     let mut record = record(ctx, link, agreed, &frozen).await?;
-    chain.record(link, opened).await?;
+    if let Err(failure) = chain.record(link, opened).await {
+        // Opened here, with a countersignature that did not come: there is a job to replay.
+        if let Some(Record {
+            mut recording,
+            state,
+        }) = record
+            && state.entries_of_job(&job_id)?.is_some()
+        {
+            recording.opened(&state)?;
+            recording.finish(&state, None)?;
+        }
+        return Err(failure);
+    }
     if let Some(record) = &mut record {
         record.recording.opened(&ctx.state)?;
     }
@@ -151,6 +159,7 @@ async fn run_live(
 async fn commit(
     ctx: &JobContext,
     link: &mut Link,
+    chain: &Chain,
     agreed: &Agreed,
     commitment: [u8; 64],
 ) -> Result<Body, Failure> {
@@ -165,6 +174,13 @@ async fn commit(
         charge::charge_of(&agreed.spec, agreed.own),
     );
     let (commitment, policy, charge) = own;
+    if !chain.is_sequencer() {
+        // The sequencer may open the job once it has the commitment, whatever becomes of the link.
+        let opening = OwnOpening { commitment, policy };
+        let job_id = agreed.spec.job_id();
+        ctx.state
+            .await_opening(&chain.collab_id, &job_id, &opening)?;
+    }
     link.send(&Control::Commitment {
         commitment,
         policy,
@@ -329,8 +345,19 @@ async fn close(
     agreed: &Agreed,
     end: &Ended,
 ) -> Result<(), Failure> {
+    let job_id = agreed.spec.job_id();
+    if !chain.is_sequencer() {
+        let closing = OwnClosing {
+            output_commitment: end.output_commitment,
+            transcripts: end.transcripts,
+        };
+        chain.state.await_closing(&job_id, &closing)?;
+        link.send(&Control::ReadyToClose).await?;
+    } else if link.control().await? != Control::ReadyToClose {
+        return Err(unexpected("something else than the end of a job"));
+    }
     let body = Body::Closed {
-        job_id: agreed.spec.job_id(),
+        job_id,
         status: ClosedStatus::Completed,
         code: None,
         output_commitment: Some(end.output_commitment),

@@ -11,11 +11,13 @@ use psi_core::Code;
 use psi_core::limits;
 use psi_core::messages::{Control, EntryMessage, SettleState};
 use psi_core::receipt::{Body, ClosedStatus, Entry, entry_hash, signature_holds, signing_text};
+use psi_core::spec::JobId;
 
 use super::chain::{Chain, message_of};
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::live::LiveJobs;
+use super::missing::Follower;
 use crate::state::StoredEntry;
 
 const ROLLED_BACK: &str = "the other member holds entries signed by this node that this node does \
@@ -79,8 +81,6 @@ impl Settlement<'_> {
     fn own_state(&self) -> Result<SettleState, Failure> {
         let chain = self.chain;
         let head = chain.state.chain_head(&chain.collab_id)?;
-        let mut live = self.live.of(&chain.collab_id);
-        live.truncate(limits::LIVE_JOBS_MAX);
         Ok(SettleState {
             collab_id: chain.collab_id,
             entries: head.as_ref().map_or(0, |head| head.seq + 1),
@@ -88,9 +88,40 @@ impl Settlement<'_> {
             signature: head
                 .as_ref()
                 .and_then(|head| head.signatures[chain.own_index()]),
-            live,
+            live: self.live_jobs(),
             statement: chain.state.chain_repair_requested(&chain.collab_id)?,
         })
+    }
+
+    /// No more than a message holds: `jobs_max` is at most that.
+    fn live_jobs(&self) -> Vec<JobId> {
+        let mut live = self.live.of(&self.chain.collab_id);
+        live.truncate(limits::LIVE_JOBS_MAX);
+        live
+    }
+
+    /// Jobs that hold a reservation and do not run here any more.
+    fn given_up(&self) -> Result<Vec<JobId>, Failure> {
+        let chain = self.chain;
+        let mut reserved = chain.state.budget_reserved(&chain.collab_id)?;
+        let live = self.live.of(&chain.collab_id);
+        reserved.retain(|job_id| !live.contains(job_id));
+        Ok(reserved)
+    }
+
+    /// Follower, at the end: gives back what jobs have reserved that neither side runs any more and
+    /// that are not on the log, which is now complete.
+    async fn give_back(&self, given_up: &[JobId], theirs: &[JobId]) -> Result<(), Failure> {
+        if theirs.len() > limits::LIVE_JOBS_MAX {
+            let detail = "too many running jobs at the end of a settlement";
+            return Err(violation(Code::MalformedMessage, detail));
+        }
+        // No entry is being judged meanwhile by what is reserved.
+        let _guard = self.chain.lock().await;
+        for job_id in given_up.iter().filter(|job_id| !theirs.contains(job_id)) {
+            self.chain.state.budget_release(job_id)?;
+        }
+        Ok(())
     }
 
     fn check_state(&self, state: &SettleState) -> Result<(), Failure> {
@@ -159,7 +190,9 @@ impl Settlement<'_> {
             };
             self.chain.propose(link, body).await?;
         }
-        link.send(&Control::Settled).await
+        // Under the lock: what is not here now will not be opened by an earlier signature.
+        let live = self.live_jobs();
+        link.send(&Control::Settled { live }).await
     }
 
     /// The follower's half.
@@ -172,13 +205,14 @@ impl Settlement<'_> {
             },
         };
         self.check_state(&theirs)?;
+        let given_up = self.given_up()?;
         let own = self.own_state()?;
         link.send(&Control::Settle(own.clone())).await?;
         self.align(link, &own, &theirs).await?;
         self.check_sound(&own)?;
         loop {
             match link.control().await? {
-                Control::Settled => return Ok(()),
+                Control::Settled { live } => return self.give_back(&given_up, &live).await,
                 Control::Entry(message) => {
                     let _guard = self.chain.lock().await;
                     let signature = self.accept_settling(&message, &own, &theirs)?;
@@ -214,8 +248,8 @@ impl Settlement<'_> {
             let Control::Entry(message) = link.control().await? else {
                 return Err(unexpected("something else than a missing entry"));
             };
-            self.take_missing(link, &message, seq, own.statement.is_some())
-                .await?;
+            let last = seq + 1 == theirs.entries;
+            self.take_missing(link, &message, (seq, last), own).await?;
         }
         Ok(())
     }
@@ -223,6 +257,7 @@ impl Settlement<'_> {
     /// Equal numbers: the last entries must be the same, and each side may complete its own.
     fn compare_heads(&self, own: &SettleState, theirs: &SettleState) -> Result<(), Failure> {
         if own.head != theirs.head {
+            // A claim alone: the ledger is in doubt only where the own signature proves a loss.
             return self.broken(FORKED);
         }
         let Some(head) = self.chain.state.chain_head(&self.chain.collab_id)? else {
@@ -261,8 +296,8 @@ impl Settlement<'_> {
         &self,
         link: &mut Link,
         message: &EntryMessage,
-        seq: u64,
-        repairing: bool,
+        (seq, last): (u64, bool),
+        own: &SettleState,
     ) -> Result<(), Failure> {
         let chain = self.chain;
         let text = signing_text(&entry_hash(&message.entry));
@@ -274,16 +309,51 @@ impl Settlement<'_> {
                 let detail = "an entry that its sequencer never signed";
                 return Err(violation(Code::EntryMismatch, detail));
             }
-            let signature = chain.accept(message, |_| true)?;
+            if !last {
+                let detail = "an entry that was never countersigned, with others after it";
+                return Err(violation(Code::EntryMismatch, detail));
+            }
+            let signature = self.take_unsigned(message, own).await?;
             return link.send(&Control::Countersign { signature }).await;
         }
-        if !repairing {
+        if own.statement.is_none() {
             // The own signature is proof: entries of other collaborations may be lost as well.
             chain.state.ledger_doubt(ROLLED_BACK)?;
             return self.broken(ROLLED_BACK);
         }
         let signature = self.restore(message, seq)?;
         link.send(&Control::Countersign { signature }).await
+    }
+
+    /// Follower: takes the entry whose sending failed, if it is what this node would have signed.
+    async fn take_unsigned(
+        &self,
+        message: &EntryMessage,
+        own: &SettleState,
+    ) -> Result<[u8; 64], Failure> {
+        let chain = self.chain;
+        let _guard = chain.lock().await;
+        let body = Entry::decode(&message.entry)?.body;
+        let follower = Follower {
+            state: &chain.state,
+            collab_id: chain.collab_id,
+            own: chain.key.id().0,
+            peer: chain.peer.0,
+            statement: own.statement.as_deref(),
+        };
+        let takes = follower.takes(&body)?;
+        let signature = chain.accept(message, |_| takes)?;
+        match &body {
+            Body::Closed { job_id, .. } => {
+                self.live.interrupt(job_id);
+                self.live.take_end(job_id);
+            }
+            Body::Statement { node_id, .. } if *node_id == follower.own => {
+                chain.state.chain_repair_done(&chain.collab_id)?;
+            }
+            _ => {}
+        }
+        Ok(signature)
     }
 
     /// Puts back an entry that this node signed and lost.
@@ -298,6 +368,8 @@ impl Settlement<'_> {
             ));
         }
         if entry.previous != previous {
+            // The entry bears the own signature.
+            chain.state.ledger_doubt(FORKED)?;
             self.broken(FORKED)?;
         }
         let hash = entry_hash(&message.entry);

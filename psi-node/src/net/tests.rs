@@ -65,11 +65,11 @@ async fn stream(
     inbound: &PeerConnection,
 ) -> ((FrameSender, FrameReceiver), (FrameSender, FrameReceiver)) {
     let (mut send, recv) = out.open_stream().await.unwrap().split();
-    send.control(&Control::Settled).await.unwrap();
+    send.control(&Control::ReadyToClose).await.unwrap();
     let (other_send, mut other_recv) = inbound.accept_stream().await.unwrap().split();
     assert!(matches!(
         other_recv.next().await,
-        Ok(Frame::Control(Control::Settled))
+        Ok(Frame::Control(Control::ReadyToClose))
     ));
     ((send, recv), (other_send, other_recv))
 }
@@ -207,11 +207,11 @@ async fn a_silent_peer_times_out_and_a_working_one_does_not() {
         send.working_while(tokio::time::sleep(patience * 4))
             .await
             .unwrap();
-        send.control(&Control::Settled).await.unwrap();
+        send.control(&Control::ReadyToClose).await.unwrap();
     };
     let (frame, ()) = tokio::join!(recv.next(), busy);
     assert!(
-        matches!(frame, Ok(Frame::Control(Control::Settled))),
+        matches!(frame, Ok(Frame::Control(Control::ReadyToClose))),
         "{frame:?}"
     );
     let silence = recv.next().await;

@@ -2,7 +2,8 @@
 //!
 //! A request is found again by the hash of its question, so that the same question can be proposed
 //! again and again until it is decided. Everything here survives a restart. Expiry is a comparison
-//! with the clock at the time of asking; nothing has to run for a request to expire. Called by
+//! with the ledger's time at the time of asking, which never goes back: a clock that is set back
+//! revives nothing, and nothing has to run for a request to expire. Called by
 //! `job::approval` and the local API.
 
 use std::fmt;
@@ -11,7 +12,7 @@ use psi_core::limits;
 use psi_core::spec::JobId;
 use rusqlite::{Row, Transaction, params};
 
-use super::{State, StateError, bytes};
+use super::{State, StateError, bytes, ledger};
 use crate::collab::CollabId;
 
 /// How long requests that are past deciding are kept for the owner to see, in seconds.
@@ -129,6 +130,7 @@ impl State {
         lifetime: i64,
     ) -> Result<Standing, StateError> {
         self.write(|transaction| {
+            let now = ledger::advance(transaction, now)?;
             if let Some(open) = open_request(transaction, &question.hash, now)? {
                 transaction.execute(
                     "UPDATE approvals SET asked = asked + 1 WHERE id = ?1",
@@ -184,6 +186,7 @@ impl State {
     /// [`StateError::Database`].
     pub fn approval_use(&self, id: &str, job_id: &JobId, now: i64) -> Result<bool, StateError> {
         self.write(|transaction| {
+            let now = ledger::advance(transaction, now)?;
             let used = transaction.execute(
                 "UPDATE approvals SET state = 'used', job_id = ?2 \
                  WHERE id = ?1 AND state = 'approved' AND expires_unix > ?3",
@@ -207,6 +210,7 @@ impl State {
         lifetime: i64,
     ) -> Result<Approval, StateError> {
         self.write(|transaction| {
+            let now = ledger::advance(transaction, now)?;
             let found = find(transaction, id_or_prefix, now)?;
             let (state, reason, allowed) = match decision {
                 Ok(()) => (
@@ -247,7 +251,10 @@ impl State {
     /// # Errors
     /// [`StateError::UnknownApproval`] or [`StateError::AmbiguousApproval`].
     pub fn approval(&self, id_or_prefix: &str, now: i64) -> Result<Approval, StateError> {
-        self.write(|transaction| find(transaction, id_or_prefix, now))
+        self.write(|transaction| {
+            let now = ledger::advance(transaction, now)?;
+            find(transaction, id_or_prefix, now)
+        })
     }
 
     /// The newest requests, at most `limit`, those that wait first.
@@ -256,6 +263,7 @@ impl State {
     /// [`StateError::Damaged`] if a stored request cannot be read.
     pub fn approvals(&self, limit: u32, now: i64) -> Result<Vec<Approval>, StateError> {
         self.write(|transaction| {
+            let now = ledger::advance(transaction, now)?;
             let condition = "ORDER BY state = 'pending' AND expires_unix > ?1 DESC, \
                              requested_unix DESC, rowid DESC LIMIT ?2";
             select(transaction, condition, params![now, limit], now)

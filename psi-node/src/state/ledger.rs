@@ -12,7 +12,7 @@ use aggregator::Refusal;
 use aggregator::budget::{self, Amount, DebitState, Limits, Period, RunCounts, Usage};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::{State, StateError, bytes, doubt};
+use super::{State, StateError, awaited, bytes, doubt};
 use crate::collab::CollabId;
 
 /// What opening one job costs, and whom.
@@ -84,40 +84,56 @@ impl State {
         self.write(|transaction| reserve(transaction, collab_id, debit, limits))
     }
 
-    /// Whether a debit would fit now; reserves nothing and asks nothing about doubts.
+    /// Whether [`Self::budget_reserve`] would reserve a debit now; reserves nothing.
     ///
     /// # Errors
     /// [`StateError::Database`].
-    pub fn budget_check(
+    pub fn budget_would_reserve(
         &self,
         debit: &Debit,
         limits: &Limits<'_>,
     ) -> Result<Result<(), Refusal>, StateError> {
-        self.write(|transaction| {
-            let now = advance(transaction, debit.unix)?;
-            admit(transaction, debit, limits, now)
-        })
+        self.write(|transaction| fits(transaction, debit, limits).map(|fits| fits.map(|_| ())))
     }
 
-    /// Gives back what a job has reserved, if it was not opened; otherwise changes nothing.
+    /// Gives back what a job has reserved, if it was not opened; otherwise changes nothing. The job
+    /// cannot be opened any more: its opening is not waited for either.
     ///
     /// # Errors
     /// [`StateError::Database`].
     pub fn budget_release(&self, job_id: &[u8; 64]) -> Result<(), StateError> {
         self.write(|transaction| {
             let sql = format!("{RELEASE} AND job_id = ?1");
-            transaction.prepare_cached(&sql)?.execute([job_id])?;
-            Ok(())
+            match transaction.prepare_cached(&sql)?.execute([job_id])? {
+                0 => Ok(()),
+                _ => awaited::job_done(transaction, job_id),
+            }
         })
     }
 
-    /// Gives back all that is reserved, and returns how many debits that were. Called at start:
-    /// what was not opened before a crash never will be.
+    /// Gives back all that is reserved with peers to whose logs `own` is the sequencer, and returns
+    /// how many debits that were. Called at start: only this node could have opened them.
     ///
     /// # Errors
     /// [`StateError::Database`].
-    pub fn budget_release_all(&self) -> Result<usize, StateError> {
-        self.write(|transaction| Ok(transaction.execute(RELEASE, [])?))
+    pub fn budget_release_sequenced(&self, own: &[u8; 32]) -> Result<usize, StateError> {
+        self.write(|transaction| {
+            let sql = format!("{RELEASE} AND peer_id > ?1");
+            Ok(transaction.execute(&sql, [own])?)
+        })
+    }
+
+    /// The jobs of a collaboration that hold a reservation.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] if one cannot be read.
+    pub fn budget_reserved(&self, collab_id: &CollabId) -> Result<Vec<[u8; 64]>, StateError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT job_id FROM debits WHERE state = 'reserved' AND collab_id = ?1",
+        )?;
+        let rows = statement.query_map([collab_id], |row| row.get::<_, Vec<u8>>(0))?;
+        rows.map(|row| bytes(&row?, "a job id")).collect()
     }
 
     /// Opened jobs that have no debit: those of a state that is older than the ledger.
@@ -170,7 +186,8 @@ const COLUMNS: &str = "job_id, collab_id, peer_id, peer, table_name, population,
                        delta_units, unix, state";
 
 /// INVARIANT: an opened job's debit is committed in the transaction that opens it, so what is still
-/// reserved was not opened, and nothing that depends on data has left.
+/// reserved was not opened, and nothing that depends on data has left. It may still be opened, where
+/// the peer holds this node's signature over the job and orders the log.
 const RELEASE: &str = "UPDATE debits SET state = 'released' WHERE state = 'reserved'";
 
 fn reserve(
@@ -179,19 +196,29 @@ fn reserve(
     debit: &Debit,
     limits: &Limits<'_>,
 ) -> Result<Result<(), Refusal>, StateError> {
+    let now = match fits(transaction, debit, limits)? {
+        Ok(now) => now,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    match insert(transaction, collab_id, debit, DebitState::Reserved, now)? {
+        0 => Err(StateError::JobReused),
+        _ => Ok(Ok(())),
+    }
+}
+
+/// Whether a debit may be reserved, and the time that counts for it.
+fn fits(
+    transaction: &Transaction<'_>,
+    debit: &Debit,
+    limits: &Limits<'_>,
+) -> Result<Result<i64, Refusal>, StateError> {
     let now = advance(transaction, debit.unix)?;
     if limits.any()
         && let Some(refusal) = doubt::refusal(transaction)?
     {
         return Ok(Err(refusal));
     }
-    if let Err(refusal) = admit(transaction, debit, limits, now)? {
-        return Ok(Err(refusal));
-    }
-    match insert(transaction, collab_id, debit, DebitState::Reserved, now)? {
-        0 => Err(StateError::JobReused),
-        _ => Ok(Ok(())),
-    }
+    Ok(admit(transaction, debit, limits, now)?.map(|()| now))
 }
 
 /// Commits the debit of a job that the same transaction opens. An entry that comes back from the
@@ -248,7 +275,7 @@ fn latest(connection: &Connection) -> Result<Option<i64>, StateError> {
 }
 
 /// Moves the ledger's clock on and returns the time that counts.
-fn advance(transaction: &Transaction<'_>, unix: i64) -> Result<i64, StateError> {
+pub(super) fn advance(transaction: &Transaction<'_>, unix: i64) -> Result<i64, StateError> {
     let seen = latest(transaction)?;
     let now = budget::advance(seen, unix);
     if seen != Some(now) {

@@ -8,7 +8,7 @@ use psi_core::receipt::{Body, Entry, entry_hash};
 use psi_core::spec::JobSpec;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::{Debit, State, StateError, bytes, ledger};
+use super::{Debit, State, StateError, awaited, bytes, ledger};
 use crate::collab::CollabId;
 
 /// One entry as it is stored.
@@ -367,16 +367,20 @@ fn apply(
                 params![job_id, collab_id, seq],
             )?;
             if closed == 0 {
-                Err(StateError::NotOpen)
-            } else {
-                Ok(())
+                return Err(StateError::NotOpen);
             }
+            awaited::job_done(transaction, job_id)
         }
         Body::Statement { .. } => Ok(()),
-        Body::Refused { .. } => {
+        Body::Refused {
+            requester,
+            query,
+            code,
+            ..
+        } => {
             let sql = "INSERT INTO refusals (collab_id, seq) VALUES (?1, ?2)";
             transaction.execute(sql, params![collab_id, seq])?;
-            Ok(())
+            awaited::refusal_done(transaction, collab_id, requester, query, *code)
         }
     }
 }

@@ -7,7 +7,14 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StateError;
 
-const MIGRATIONS: &[&str] = &[FIRST, OUTPUTS, REVISIONS_AND_APPROVALS, BUDGET, AUDIT];
+const MIGRATIONS: &[&str] = &[
+    FIRST,
+    OUTPUTS,
+    REVISIONS_AND_APPROVALS,
+    BUDGET,
+    AUDIT,
+    AWAITED,
+];
 
 const FIRST: &str = "
 CREATE TABLE collabs (
@@ -193,8 +200,30 @@ CREATE TABLE audit_records (
 ) STRICT;
 ";
 
+const AWAITED: &str = "
+-- What this node, as follower, can be brought in a settlement: of its own jobs, what it sent for
+-- the opened entry and found for the closed one; of questions, the refusals that may come.
+CREATE TABLE awaited_jobs (
+    job_id            BLOB PRIMARY KEY CHECK (length(job_id) = 64),
+    collab_id         BLOB NOT NULL REFERENCES collabs(id),
+    commitment        BLOB NOT NULL CHECK (length(commitment) = 64),
+    policy            BLOB NOT NULL CHECK (length(policy) = 64),
+    output_commitment BLOB CHECK (length(output_commitment) = 64),
+    to_sender         BLOB CHECK (length(to_sender) = 64),
+    to_receiver       BLOB CHECK (length(to_receiver) = 64)
+) STRICT;
+CREATE TABLE awaited_refusals (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    collab_id BLOB NOT NULL REFERENCES collabs(id),
+    requester BLOB NOT NULL CHECK (length(requester) = 32),
+    query     BLOB NOT NULL CHECK (length(query) = 64),
+    code      INTEGER
+) STRICT;
+CREATE INDEX awaited_refusals_collab ON awaited_refusals(collab_id, requester, query);
+";
+
 /// The version this program writes.
-pub(super) const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 6;
 
 /// Brings the database to [`VERSION`].
 pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), StateError> {

@@ -452,7 +452,20 @@ fn settling() -> Vec<(&'static str, Control, Fields)> {
                 .u64("live: count", 0)
                 .none("statement"),
         ),
-        ("settled", Control::Settled, Fields::message(13, "Settled")),
+        (
+            "settled",
+            Control::Settled {
+                live: vec![[0x91; 64]],
+            },
+            Fields::message(13, "Settled")
+                .u64("live: count", 1)
+                .bytes("live", [0x91; 64]),
+        ),
+        (
+            "ready_to_close",
+            Control::ReadyToClose,
+            Fields::message(21, "ReadyToClose"),
+        ),
     ]
 }
 
@@ -541,7 +554,7 @@ fn every_control_message_has_a_wire_file() {
         Control::Abort(_) => 10,
         Control::SettleRequest { .. } => 11,
         Control::Settle(_) => 12,
-        Control::Settled => 13,
+        Control::Settled { .. } => 13,
         Control::MatchTotal { .. } => 14,
         Control::PartCounts { .. } => 15,
         Control::ShareCommitment { .. } => 16,
@@ -549,8 +562,9 @@ fn every_control_message_has_a_wire_file() {
         Control::Output { .. } => 18,
         Control::Inquire(_) => 19,
         Control::Facts { .. } => 20,
+        Control::ReadyToClose => 21,
     };
-    let mut seen = [false; 21];
+    let mut seen = [false; 22];
     for (name, message, _) in messages() {
         let number: u8 = number(&message);
         seen[usize::from(number)] = true;
@@ -560,5 +574,5 @@ fn every_control_message_has_a_wire_file() {
             "{name}"
         );
     }
-    assert_eq!(seen, [true; 21]);
+    assert_eq!(seen, [true; 22]);
 }

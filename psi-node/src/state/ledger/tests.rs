@@ -127,8 +127,11 @@ fn what_was_reserved_before_a_crash_is_given_back_at_start_and_what_was_opened_i
     commit_one(&state, &opened);
     // The first handle stays open, as after kill -9.
     let after = State::open(folder.path()).unwrap();
-    assert_eq!(after.budget_release_all().unwrap(), 1);
-    assert_eq!(after.budget_release_all().unwrap(), 0);
+    // Where this node follows, the peer may have opened it: a settlement decides.
+    assert_eq!(after.budget_release_sequenced(&[0xff; 32]).unwrap(), 0);
+    assert_eq!(after.budget_reserved(&COLLAB).unwrap(), [accepted.job_id]);
+    assert_eq!(after.budget_release_sequenced(&[0; 32]).unwrap(), 1);
+    assert_eq!(after.budget_release_sequenced(&[0; 32]).unwrap(), 0);
     let (all, _) = after.budget_of("people", Period::Month, NOW).unwrap();
     assert_eq!(
         (all.spent.micro_epsilon, all.reserved.micro_epsilon),
@@ -290,6 +293,11 @@ fn a_ledger_in_doubt_serves_nothing_under_a_limit_until_it_is_stated_and_settled
     state.ledger_doubt("restored").unwrap();
     let refusal = reserve_one(state, &debit(2, 1, NOW)).unwrap();
     assert_eq!(refusal.code, Code::ReceiptsDisagree);
+    // Judged alike before the owner is asked.
+    let (population, asked) = (population(Period::Month), debit(2, 1, NOW));
+    let limits = limits(&population, RunLimits::default(), &asked);
+    let judged = state.budget_would_reserve(&asked, &limits).unwrap();
+    assert_eq!(judged.unwrap_err().code, Code::ReceiptsDisagree);
     assert!(
         refusal.remedy.contains("budget repair"),
         "{}",

@@ -202,7 +202,7 @@ impl Round {
 
     fn crash(&mut self) {
         self.handles = [open(&self.folder), open(&self.folder)];
-        self.handles[0].budget_release_all().unwrap();
+        self.handles[0].budget_release_sequenced(&[0; 32]).unwrap();
         self.model.crash();
     }
 
