@@ -34,6 +34,8 @@ pub(super) enum Job {
     Sum,
     /// Sums of both sides' columns, to both.
     TwoMatches,
+    /// A list of the requester's identifiers that match, to the requester alone.
+    List,
 }
 
 /// The bound of every value.
@@ -157,7 +159,7 @@ impl World {
             squares_bound: 1,
         };
         let has_values = |own| match job {
-            Job::Count => false,
+            Job::Count | Job::List => false,
             Job::Sum => own == Party::Responder,
             Job::TwoMatches => true,
         };
@@ -197,12 +199,12 @@ impl World {
             hidden: vec![Sha512::digest([salt.as_slice(), LITERAL.as_bytes()].concat()).into()],
             shape: Shape {
                 rows: job == Job::Count,
-                list: false,
+                list: job == Job::List,
                 requester: side(Party::Requester),
                 responder: side(Party::Responder),
             },
             recipients: match job {
-                Job::Sum => Recipients::Requester,
+                Job::Sum | Job::List => Recipients::Requester,
                 Job::Count | Job::TwoMatches => Recipients::Both,
             },
             mode,
@@ -247,7 +249,8 @@ impl World {
                 .map(|person| digest(person).to_vec())
                 .collect()
         };
-        let width = if self.job == Job::Count { 32 } else { 40 };
+        let has_payload = matches!(self.job, Job::Sum | Job::TwoMatches);
+        let width = if has_payload { 40 } else { 32 };
         let position = |person| {
             let value = value(person).to_be_bytes();
             [digest(person).as_slice(), &value[..width - 32]].concat()
