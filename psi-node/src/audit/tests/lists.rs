@@ -13,9 +13,39 @@ use super::pair::{Case, Job, Ran, World};
 use crate::audit::replay::Verdict;
 use crate::net::Frame;
 
-/// Places of R without a canary under the seeds of these tests: what is done there goes unnoticed
-/// while the job runs.
-const PLACES: [usize; 2] = [0, 1];
+/// The reply in what the requester received.
+fn reply(ran: &mut Ran) -> &mut [[u8; 32]] {
+    let reply = ran.received[0].iter_mut().find_map(|frame| match frame {
+        Frame::Rows(header, bytes) if header.list == ListId::Evaluated => Some(bytes),
+        _ => None,
+    });
+    reply.unwrap().as_chunks_mut::<32>().0
+}
+
+fn double(point: &mut [u8; 32]) {
+    let decoded = Element::decode(point).unwrap();
+    *point = decoded.plus(&decoded).encode();
+}
+
+/// Two places of R without a canary: what is done there goes unnoticed while the job runs.
+fn unwatched(world: &World) -> [usize; 2] {
+    let mut ran = world.run(Case::default());
+    let mut found = Vec::new();
+    for place in 0.. {
+        let honest = reply(&mut ran)[place];
+        double(&mut reply(&mut ran)[place]);
+        let report = world.replay(&ran, Party::Requester);
+        let mut checks = report.checks.iter();
+        if checks.all(|made| made.holds || !made.check.contains("would have gone on")) {
+            found.push(place);
+        }
+        if let [first, second] = found[..] {
+            return [first, second];
+        }
+        reply(&mut ran)[place] = honest;
+    }
+    unreachable!("there are as many identities as canaries")
+}
 
 fn with_reply(world: &World, change: impl Fn(&mut [[u8; 32]])) -> Ran {
     tampered(world, Party::Responder, |outgoing| match outgoing {
@@ -32,11 +62,8 @@ fn with_reply(world: &World, change: impl Fn(&mut [[u8; 32]])) -> Ran {
 #[test]
 fn a_sender_that_hides_or_exchanges_points_is_found_in_the_reply() {
     let world = World::new(Job::List);
-    let [first, second] = PLACES;
-    let hidden = with_reply(&world, |points| {
-        let point = Element::decode(&points[first]).unwrap();
-        points[first] = point.plus(&point).encode();
-    });
+    let [first, second] = unwatched(&world);
+    let hidden = with_reply(&world, |points| double(&mut points[first]));
     let exchanged = with_reply(&world, |points| points.swap(first, second));
     for ran in [hidden, exchanged] {
         let report = world.replay(&ran, Party::Responder);
@@ -87,12 +114,8 @@ fn a_requester_that_commits_to_another_list_is_found_in_the_opening_and_the_outp
 fn a_reply_that_was_changed_in_the_requesters_record_is_found_as_received() {
     let world = World::new(Job::List);
     let mut ran = world.run(Case::default());
-    let reply = ran.received[0].iter_mut().find_map(|frame| match frame {
-        Frame::Rows(header, bytes) if header.list == ListId::Evaluated => Some(bytes),
-        _ => None,
-    });
-    let [first, second] = PLACES;
-    reply.unwrap().as_chunks_mut::<32>().0.swap(first, second);
+    let [first, second] = unwatched(&world);
+    reply(&mut ran).swap(first, second);
     let report = world.replay(&ran, Party::Requester);
     assert_found(&report, "what it received", "the reply, match 0, part 0");
 }
