@@ -43,8 +43,8 @@ impl Linter<'_> {
                     &format!("key[{}].kinds", number + 1),
                     "all identifiers of this kind can be put into the other member's table, whose \
                      list then is the whole of this one",
-                    "join on a column whose values cannot be counted through, or ask every member \
-                     that may ask for a bound on its registered size",
+                    "join on a column whose values cannot be counted through, or set approval = \
+                     \"manual\" and look at the registered size of the other table",
                 );
             }
         }
