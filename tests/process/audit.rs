@@ -118,6 +118,45 @@ fn both_halves_of_a_job_replay_for_whoever_holds_the_auditors_key() {
 }
 
 #[test]
+fn both_halves_of_a_list_replay_and_no_file_is_written_again() {
+    let mut world = World::with_people(&people(0..40), &people(10..60), 5);
+    let (public, key) = auditor(world.dir.path(), "auditor.key");
+    let settings = format!("retain_for_audit = \"90d\"\nauditor = \"{public}\"\n");
+    let rule = "rule = \"list\"\n";
+    world
+        .a
+        .configure(&settings, &people_table("text", 40, 1, rule));
+    world
+        .b
+        .configure(&settings, &people_table("text", 50, 5, rule));
+    world.serve();
+    let file = world.dir.path().join("matches.csv");
+    let sql = "SELECT a.name FROM anna.people a JOIN bert.people b ON a.name = b.name";
+    let query = ["query", "--collab", "test", "--format", "json", "--output"];
+    let arguments = [&query[..], &[file.to_str().unwrap(), sql]].concat();
+    let document = world.a.run(&arguments).expect(0).json();
+    assert_eq!(document["list"]["count"], 30);
+    let job = document["job_id"].as_str().unwrap().to_owned();
+    fs::remove_file(&file).unwrap();
+    eventually("both records are complete", || {
+        let complete = |node: &Node| {
+            let listed = records(node);
+            listed.len() == 1 && listed[0]["complete"] == true
+        };
+        complete(&world.a) && complete(&world.b)
+    });
+    for (node, side) in [(&world.a, "requester"), (&world.b, "responder")] {
+        let report = replay(node, &job, &key).expect(0).json();
+        assert_eq!(
+            (&report["verdict"], &report["side"]),
+            (&json!("verified"), &json!(side))
+        );
+    }
+    // A replay computes the list and does not write it again.
+    assert!(!file.exists());
+}
+
+#[test]
 fn a_node_that_was_not_told_to_keeps_no_record() {
     let mut world = World::with_people(&people(0..30), &people(0..30), 1);
     world.serve();

@@ -152,7 +152,7 @@ identities = 1000
 #[test]
 fn a_list_is_always_remarked_on_and_more_so_where_it_tells_more() {
     let rule = ("table.t.rule".to_owned(), Weight::Wide);
-    assert_eq!(advice(LISTS), [rule.clone()]);
+    assert_eq!(advice(LISTS), std::slice::from_ref(&rule));
     for (from, to, place, weight) in [
         (
             "allowed_requesters = ['snowy']\n",

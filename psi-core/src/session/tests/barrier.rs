@@ -128,6 +128,9 @@ fn the_reply_exists_only_after_the_last_point() {
                 Awaiting::Done(evaluated) => {
                     assert!(last, "a reply came before the last point");
                     assert_eq!(evaluated.messages[0].len(), points.len() as u64 / 32);
+                    // The store would have noticed.
+                    assert_eq!(records(&evaluated.messages[0]).len(), points.len());
+                    assert!(watched.read.load(Ordering::SeqCst));
                 }
             }
         }

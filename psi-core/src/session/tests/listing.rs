@@ -78,6 +78,11 @@ fn a_list_is_the_plain_intersection_and_both_sides_have_the_same_transcripts() {
         let (asked, other) = (&ends.requester, &ends.responder);
         assert_eq!(asked.output_commitment, other.output_commitment);
         assert!(other.opened.is_none() && other.list.is_none());
+        // The list is there only with the commitment to it, of which the other side gets no salt.
+        assert!(matches!(
+            asked.last[..],
+            [Control::Output { salt: None, .. }]
+        ));
         let opened = asked.opened.as_ref().unwrap();
         assert_eq!(opened.cells.len(), 9);
         assert_eq!(opened.cells[0], Some(expected.len() as u64));
