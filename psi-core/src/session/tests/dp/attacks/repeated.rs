@@ -144,15 +144,15 @@ fn with_noise_a_budget_bounds_what_repeated_questions_gain() {
 }
 
 #[test]
-#[ignore = "ten thousand sessions take minutes; run after a change to noise or sessions"]
+#[ignore = "twenty thousand sessions take minutes; run after a change to noise or sessions"]
 fn many_repeated_questions_gain_what_the_budget_allows_and_without_one_more() {
     for each in [1_000_000, 500_000] {
         let [_, again] = attack_within_budget(each, 500);
-        assert!(again.advantage() > 0.2, "{}", again.advantage());
+        assert!(again.advantage() > 0.1, "{}", again.advantage());
     }
     let mut questions = Questions::noisy(1_000_000);
     let found = guesses_about_one(&mut questions, (120, u64::MAX), |owner, candidate| {
-        ask_again_and_again(owner, candidate, 21)
+        ask_again_and_again(owner, candidate, 41)
     });
     found.show("without a budget");
     let most = allowed(2.0, DELTA.as_f64());
