@@ -1,10 +1,12 @@
 //! Records read back, and replays: honest halves verify, each deviation is found in its place.
 
+mod bounds;
 mod cheating;
 mod files;
 mod lists;
 mod pair;
 mod private;
+mod terms;
 
 use super::replay::Verdict;
 use pair::{Case, Job, World};
