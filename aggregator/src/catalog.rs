@@ -271,7 +271,8 @@ impl Catalog {
     ) -> Result<u64, ListError> {
         let table = self.table_of(side).map_err(FreezeError::from)?;
         let options = &self.inner.options;
-        list::write(&table, (side, matched), (format, out), options, progress).await
+        let matched = (matched, list::DIGESTS_AT_ONCE);
+        list::write(&table, side, matched, (format, out), options, progress).await
     }
 
     fn table_of(&self, side: &SidePlan) -> Result<Arc<LoadedTable>, Unavailable> {

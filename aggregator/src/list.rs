@@ -41,7 +41,7 @@ use crate::scan::{engine_error, next, streams_of};
 use crate::source::SourceColumn;
 
 /// Digests that are held while the table is read once: 33 MiB with the marks beside them.
-const DIGESTS_AT_ONCE: usize = 1 << 20;
+pub(crate) const DIGESTS_AT_ONCE: usize = 1 << 20;
 
 /// How a list is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,10 +75,12 @@ pub enum ListError {
     Output(String),
 }
 
-/// Writes the own key columns of the selected rows whose identity is one of `matched`.
+/// Writes the own key columns of the selected rows whose identity is one of `matched`, of which
+/// `at_once` are held at a time.
 pub(crate) async fn write(
     table: &LoadedTable,
-    (side, matched): (&SidePlan, &dyn RecordList),
+    side: &SidePlan,
+    (matched, at_once): (&dyn RecordList, usize),
     (format, out): (ListFormat, Box<dyn Write + Send>),
     options: &EngineOptions,
     progress: &dyn Progress,
@@ -110,7 +112,7 @@ pub(crate) async fn write(
     loop {
         let mut held = Zeroizing::new(Vec::new());
         digests
-            .next_batch(&mut held, DIGESTS_AT_ONCE)
+            .next_batch(&mut held, at_once)
             .map_err(FreezeError::from)?;
         if held.is_empty() {
             break;

@@ -4,6 +4,7 @@ mod columns;
 mod formats;
 mod jobs;
 mod joined;
+mod lists;
 mod loading;
 mod oracle;
 mod pipeline;

@@ -98,4 +98,4 @@ pub enum NoiseError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,9 +8,17 @@ use std::path::Path;
 
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::RowAccessor as _;
+use psi_core::Code;
+use psi_core::dp::{Delta, Epsilon};
+use psi_core::facts::PrivacyFacts;
+use psi_core::messages::{Control, Proposal};
+use psi_core::spec::{AskedMode, Loss, Shape};
 use serde_json::json;
 
-use crate::harness::{Ran, World};
+use tempfile::TempDir;
+
+use crate::harness::{Node, Ran, World};
+use crate::stage::{Asking, Stage, control, ending};
 
 const LIST: &str = "SELECT a.name FROM anna.people a JOIN bert.people b ON a.name = b.name \
                     WHERE b.age > 10";
@@ -123,5 +131,76 @@ fn a_list_needs_the_rule_list_in_both_tables() {
         let document = ask(&world, &file, &[]).expect(exit).json();
         assert_eq!(document["reason"], "form_not_allowed");
         assert!(!file.exists());
+    }
+}
+
+/// What bert proposes by hand, and a table that may take part in jobs of either mode.
+const OF_BERT: &str = "SELECT bert.people.name FROM bert.people JOIN anna.people ON bert.people.name = anna.people.name";
+const EITHER_MODE: &str = "[table.people]\nsource = \"people.csv\"\nrule = \"list\"\n\
+     population = \"persons\"\nepsilon_max = 1.0\ndelta_max = 1e-6\n\
+     [[table.people.key]]\ncolumns = [\"name\"]\nkinds = [\"text\"]\nunique = true\n\
+     identities = 100\n[population.persons]\nepsilon = 3.0\ndelta = 1e-5\n";
+
+fn stage(mode: &str) -> Stage {
+    let dir = TempDir::new().unwrap();
+    let a = Node::init(dir.path(), "anna", EITHER_MODE);
+    let b = Node::init(dir.path(), "bert", EITHER_MODE);
+    let world = World { a, b, dir };
+    world.collaborate(&["--mode", mode]);
+    Stage::of(world, EITHER_MODE, "name\nperson-1\n")
+}
+
+/// The proposal asks for noise, and its half brings what that needs.
+fn with_noise(proposal: &mut Proposal) {
+    proposal.mode = AskedMode::Dp(Loss {
+        epsilon: Epsilon::from_micros(500_000).unwrap(),
+        delta: Delta::one_in(1_000_000_000),
+    });
+    proposal.half.facts.privacy = Some(PrivacyFacts {
+        sizes_configured: true,
+        max_rows_per_identity: None,
+        max_groups_per_identity: 1,
+        epsilon_max: 1_000_000,
+        delta_max: u64::MAX,
+    });
+}
+
+#[test]
+fn a_list_is_refused_in_mode_dp_by_the_askers_node_and_by_one_that_a_hostile_peer_asks() {
+    for (mode, with_noise_code, without_code) in [
+        ("dp", Some(Code::FormNotAllowed), Some(Code::SpecMismatch)),
+        ("exact", Some(Code::SpecMismatch), None),
+    ] {
+        let mut stage = stage(mode);
+        let bert = stage.bert_asking(Asking::new(OF_BERT, Shape::list()));
+        stage.runtime.block_on(async {
+            for (noise, refused) in [(true, with_noise_code), (false, without_code)] {
+                let (mut send, mut receive) = bert.open().await;
+                let mut proposal = bert.proposal();
+                if noise {
+                    with_noise(&mut proposal);
+                }
+                send.control(&Control::Propose(proposal)).await.unwrap();
+                let Some(code) = refused else {
+                    // The same question is one that anna answers.
+                    let answer = control(&mut receive).await.unwrap();
+                    assert!(matches!(answer, Control::Accept { .. }), "{answer:?}");
+                    continue;
+                };
+                assert_eq!(ending(&mut receive).await, code, "{mode}, noise: {noise}");
+            }
+        });
+        assert!(stage.world.a.is_running());
+        if mode == "dp" {
+            // The own node knows before the peer, who is not there, is asked.
+            let file = stage.world.dir.path().join("matches.csv");
+            let sql = "SELECT a.name FROM anna.people a JOIN bert.people b ON a.name = b.name";
+            let file_name = file.to_str().unwrap();
+            let query = ["query", "--collab", "test", "--format", "json", "--output"];
+            let ran = stage.world.a.run(&[&query[..], &[file_name, sql]].concat());
+            let document = ran.expect(4).json();
+            assert_eq!(document["reason"], "form_not_allowed");
+            assert!(!file.exists());
+        }
     }
 }

@@ -41,7 +41,12 @@ impl Stage {
 
     /// With this table `people` at each of the three, over this file.
     pub(crate) fn with(table: &str, csv: &str) -> Self {
-        let mut world = World::new(table, table);
+        Self::of(World::new(table, table), table, csv)
+    }
+
+    /// [`Self::with`] for nodes that have joined their collaboration; the third joins one of its
+    /// own with anna.
+    pub(crate) fn of(mut world: World, table: &str, csv: &str) -> Self {
         let mut carl = Node::init(world.dir.path(), "carl", table);
         for node in [&world.a, &world.b, &carl] {
             node.write("people.csv", csv);

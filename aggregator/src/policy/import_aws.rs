@@ -2,11 +2,13 @@
 //!
 //! Called by psi-node for `policy import-aws`. Reads the JSON that `GetConfiguredTableAnalysisRule`
 //! answers and writes a `[table.NAME]` section. What has no counterpart is listed with the reason;
-//! nothing is dropped silently, fields that this module does not know included. It speaks to no
+//! nothing is dropped silently, fields that this module does not know included; a field that stands
+//! twice is refused. It speaks to no
 //! service. The policy is never wider than the rule was, but for counts of joined rows and of keys,
 //! which every table of aggregates allows; where the rule did not, a note says so.
 
 mod json;
+mod repeated;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -58,6 +60,7 @@ pub fn import_aws(text: &str, name: &str, source: &str) -> Result<Imported, Impo
         what: format!("this is not JSON: {error}"),
         remedy: REMEDY.to_owned(),
     })?;
+    repeated::refuse(text)?;
     let mut notes = Vec::new();
     let mut root = Object::new(value, String::new())?;
     let mut rule = match root.object("analysisRule")? {

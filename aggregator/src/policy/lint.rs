@@ -4,6 +4,8 @@
 //! Called by psi-node for `policy check`. Looks at the configuration alone, never at data, and
 //! changes nothing: what it says is no reason to refuse anything.
 
+mod lists;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::same_name;
@@ -74,6 +76,7 @@ pub fn lint(member: &str, tables: &TableConfigs) -> Result<Vec<Advice>, SetupErr
         linter.outputs();
         linter.aggregates();
         linter.templates(&templates);
+        linter.lists();
     }
     Ok(advice)
 }
@@ -117,7 +120,11 @@ impl Linter<'_> {
     fn who(&mut self) {
         match &self.table.allowed_requesters {
             None => self.say(
-                Weight::Note,
+                if self.answers_lists() {
+                    Weight::Wide
+                } else {
+                    Weight::Note
+                },
                 "allowed_requesters",
                 "every member of every collaboration that this node joins may ask about the table",
                 "list the members that should",
@@ -172,11 +179,16 @@ impl Linter<'_> {
         }
         let unlimited = self.table.runs.limits().next().is_none();
         if unlimited && self.table.approval == Approval::Auto {
+            let what = if self.answers_lists() {
+                "there is no limit to the number of questions, and each can try other persons"
+            } else {
+                "there is no limit to the number of questions; answers to two that differ in one \
+                 person can be subtracted"
+            };
             self.say(
                 Weight::Wide,
                 "runs",
-                "there is no limit to the number of questions; answers to two that differ in one \
-                 person can be subtracted",
+                what,
                 "set runs, for example { day = 10, lifetime = 500 }, or approval = \"manual\"",
             );
         }
@@ -191,7 +203,7 @@ impl Linter<'_> {
                 );
             }
         }
-        if self.table.rule != RuleKind::List && !self.table.dimension.is_empty() {
+        if !self.answers_lists() {
             for name in self.table.dimension.keys() {
                 let same = DimensionName::parse(name).ok();
                 let mut sizes = self.table.group_identities.keys();

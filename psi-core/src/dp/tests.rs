@@ -10,12 +10,12 @@ use super::{CountNoise, Delta, Epsilon, NoiseError, dummies, split};
 use crate::limits;
 
 mod audit;
-mod differ;
+pub(crate) mod differ;
 mod draws;
 mod people;
 mod reference;
 mod repeated;
-mod statistics;
+pub(crate) mod statistics;
 mod tables;
 mod thresholds;
 

@@ -8,7 +8,9 @@
 //!
 //! What no replay can show: that the frozen input was true, that is, what the table really held.
 
+mod bounds;
 mod checks;
+mod input;
 mod report;
 
 use std::io::Read;
@@ -28,7 +30,7 @@ pub use report::{Check, JobReceipt, Report, Verdict};
 use super::record::{Item, ListRole, RecordError, RecordReader};
 use crate::job::frozen::Frozen;
 use crate::net::Frame;
-use checks::InputCheck;
+use input::InputCheck;
 
 /// Replays the half of which `input` is the decrypted record.
 ///

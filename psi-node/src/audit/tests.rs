@@ -1,9 +1,12 @@
 //! Records read back, and replays: honest halves verify, each deviation is found in its place.
 
+mod bounds;
 mod cheating;
 mod files;
+mod lists;
 mod pair;
 mod private;
+mod terms;
 
 use super::replay::Verdict;
 use pair::{Case, Job, World};
@@ -11,7 +14,7 @@ use psi_core::spec::Party;
 
 #[test]
 fn the_honest_halves_of_every_kind_of_job_verify() {
-    for job in [Job::Count, Job::Sum, Job::TwoMatches] {
+    for job in [Job::Count, Job::Sum, Job::TwoMatches, Job::List] {
         let world = World::new(job);
         let ran = world.run(Case::default());
         for own in [Party::Requester, Party::Responder] {

@@ -106,18 +106,30 @@ state_dir = "state"              # jobs, receipts, the local API's socket
 # minimum = 10                   # no result rests on fewer identities than this
 # null = ["", "NA"]              # CSV only: words that mean NULL
 # prefer_receiver = false        # ask for the role that sends blinded points only
+# runs = {{ day = 10, lifetime = 500 }}  # jobs about the table with one peer; also week, month
+# population = "customers"       # whose privacy budget jobs about the table use, below
+# epsilon_max = 0.5              # with differential privacy: the most that one job may ask for
+# delta_max = 1e-9
 
 # [[table.customers.key]]        # a join key that peers may use; repeat for more
 # columns = ["email_hash"]       # several columns make a composite key
 # kinds = ["hex"]                # of each column: text, trim, lower, email, phone, hex, int
 # unique = true                  # no key value repeats; checked when the table is loaded
 # identities = 5000              # public: lists are padded to it; more distinct keys are an error
+
+# [population.customers]         # the people of one or more tables, and what may be learnt of them
+# epsilon = 10                   # all jobs with differential privacy, all peers, add up to this
+# delta = 1e-6
+# refresh = "never"              # or day, week, month: when it begins again
+# per_peer = {{ brand = {{ epsilon = 2.0 }} }}  # less for single members, by name
 "#
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
+
     use super::*;
 
     #[test]
@@ -136,5 +148,12 @@ mod tests {
         let table = &config.table["customers"];
         assert_eq!((table.minimum, table.key.len()), (10, 1));
         assert!(table.key[0].unique);
+        assert_eq!(table.runs.day.map(NonZeroU64::get), Some(10));
+        assert_eq!(table.runs.lifetime.map(NonZeroU64::get), Some(500));
+        assert_eq!(table.epsilon_max, Some(500_000));
+        // The population of the table is the one that is described.
+        let population = &config.population[table.population.as_ref().unwrap()];
+        assert_eq!(population.limit.micro_epsilon, 10_000_000);
+        assert_eq!(population.per_peer["brand"].micro_epsilon, Some(2_000_000));
     }
 }

@@ -108,12 +108,6 @@ pub(super) fn place(
     file: Option<&ListFile>,
     output: &OutputPlan,
 ) -> Result<Option<Place>, Failure> {
-    let input = |what: String, remedy: &str| {
-        Err(Failure::Input {
-            what,
-            remedy: remedy.into(),
-        })
-    };
     let file = match (file, output.shape.list) {
         (None, false) => return Ok(None),
         (Some(file), true) => file,
@@ -131,6 +125,11 @@ pub(super) fn place(
             );
         }
     };
+    place_of(file).map(Some)
+}
+
+/// The place that a file names.
+fn place_of(file: &ListFile) -> Result<Place, Failure> {
     let path = &file.path;
     let shown = path.display();
     let format = match path.extension().and_then(|ending| ending.to_str()) {
@@ -167,10 +166,17 @@ pub(super) fn place(
         }
         _ => {}
     }
-    Ok(Some(Place {
+    Ok(Place {
         file: file.clone(),
         format,
-    }))
+    })
+}
+
+fn input<T>(what: String, remedy: &str) -> Result<T, Failure> {
+    Err(Failure::Input {
+        what,
+        remedy: remedy.into(),
+    })
 }
 
 /// Writes the list of a completed job, and says so in the document.
@@ -249,3 +255,6 @@ impl From<ListError> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

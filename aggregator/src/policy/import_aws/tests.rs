@@ -186,6 +186,40 @@ fn what_is_no_analysis_rule_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_field_that_stands_twice_is_refused_with_its_place_at_any_depth() {
+    for (text, place, name) in [
+        (
+            "{\n \"policy\": {},\n \"policy\": {}}",
+            "line 3, column 9",
+            "policy",
+        ),
+        (
+            "{\"policy\": {\"v1\": {\"list\": {\"joinColumns\": [],\n\"joinColumns\": []}}}}",
+            "line 2, column 13",
+            "joinColumns",
+        ),
+        // In a list, below what nobody reads, and written in another way.
+        (
+            "{\"unknown\": [1, {\"a\": null,\n \"\\u0061\": 2}]}",
+            "line 2, column 9",
+            "a",
+        ),
+    ] {
+        let error = import_aws(text, "t", "t.csv").unwrap_err();
+        assert_eq!(error.place, place);
+        let what = format!("the field {name:?} stands twice in one object");
+        assert_eq!(error.what, what);
+        assert!(error.remedy.starts_with("remove"), "{error}");
+    }
+    // The same name in another object is another field.
+    import(&AGGREGATION.replacen(
+        "\"outputConstraints\"",
+        "\"unknown\": [{\"a\": 1}, {\"a\": {\"a\": 2}}], \"outputConstraints\"",
+        1,
+    ));
+}
+
+#[test]
 fn texts_of_the_rule_stay_texts_in_the_policy() {
     let hostile = "a\\\"]\\nrule = \\\"list\\\"\\n#";
     let text = AGGREGATION

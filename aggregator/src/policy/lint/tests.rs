@@ -134,3 +134,67 @@ fn a_part_of_a_date_that_is_not_allowed_and_templates_without_use_are_told() {
         ]
     );
 }
+
+/// As careful as a table of lists can be.
+const LISTS: &str = "
+[table.t]
+source = 't.csv'
+rule = 'list'
+allowed_requesters = ['snowy']
+runs = { day = 5 }
+approval = 'manual'
+[[table.t.key]]
+columns = ['email']
+kinds = ['email']
+identities = 1000
+";
+
+#[test]
+fn a_list_is_always_remarked_on_and_more_so_where_it_tells_more() {
+    let rule = ("table.t.rule".to_owned(), Weight::Wide);
+    assert_eq!(advice(LISTS), std::slice::from_ref(&rule));
+    for (from, to, place, weight) in [
+        (
+            "allowed_requesters = ['snowy']\n",
+            "",
+            "allowed_requesters",
+            Weight::Wide,
+        ),
+        ("runs", "minimum = 9\nruns", "minimum", Weight::Wide),
+        ("identities = 1000\n", "", "key[1].identities", Weight::Wide),
+        ("approval = 'manual'\n", "", "approval", Weight::Note),
+        (
+            "['email']\nid",
+            "['phone']\nid",
+            "key[1].kinds",
+            Weight::Wide,
+        ),
+        ("['email']\nid", "['int']\nid", "key[1].kinds", Weight::Wide),
+        ("runs", "filter = ['age']\nruns", "filter.age", Weight::Wide),
+        // A column of a key is remarked on as for every rule, and not twice.
+        (
+            "runs",
+            "filter = ['EMAIL']\nruns",
+            "filter.EMAIL",
+            Weight::Wide,
+        ),
+    ] {
+        let changed = LISTS.replacen(from, to, 1);
+        assert_ne!(changed, LISTS);
+        let mut found = advice(&changed);
+        found.retain(|advice| *advice != rule);
+        assert_eq!(found, [(format!("table.t.{place}"), weight)], "{to}");
+    }
+    // Without a limit and without approval both are said.
+    let open = LISTS
+        .replace("runs = { day = 5 }\n", "")
+        .replace("approval = 'manual'\n", "");
+    let places = advice(&open).into_iter().map(|(place, _)| place);
+    let places: Vec<String> = places.collect();
+    assert_eq!(places, ["table.t.runs", "table.t.rule", "table.t.approval"]);
+    // One column that cannot be counted through is enough.
+    let composite = LISTS
+        .replace("['email']\nk", "['email', 'number']\nk")
+        .replace("['email']\nid", "['text', 'int']\nid");
+    assert_eq!(advice(&composite), [rule]);
+}

@@ -24,7 +24,7 @@ pub(super) struct Advantage {
 }
 
 /// The most that epsilon and delta allow.
-pub(super) fn allowed(epsilon: f64, delta: f64) -> f64 {
+pub(crate) fn allowed(epsilon: f64, delta: f64) -> f64 {
     (epsilon.exp() - 1.0 + 2.0 * delta) / (epsilon.exp() + 1.0)
 }
 

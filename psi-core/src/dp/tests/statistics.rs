@@ -26,7 +26,7 @@ pub(super) fn chi_square_sigmas(counts: &[f64], probabilities: &[f64]) -> f64 {
 
 /// The probability below which a share of `successes` of `trials` would be as high as it is with
 /// probability `alpha` or less.
-pub(super) fn lower_bound(successes: usize, trials: usize, alpha: f64) -> f64 {
+pub(crate) fn lower_bound(successes: usize, trials: usize, alpha: f64) -> f64 {
     if successes == 0 {
         return 0.0;
     }
@@ -37,7 +37,7 @@ pub(super) fn lower_bound(successes: usize, trials: usize, alpha: f64) -> f64 {
 
 /// The probability above which a share of `successes` of `trials` would be as low as it is with
 /// probability `alpha` or less.
-pub(super) fn upper_bound(successes: usize, trials: usize, alpha: f64) -> f64 {
+pub(crate) fn upper_bound(successes: usize, trials: usize, alpha: f64) -> f64 {
     1.0 - lower_bound(trials - successes, trials, alpha)
 }
 

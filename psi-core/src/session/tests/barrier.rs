@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::sender;
+use super::listing;
 use super::sums::table;
 use super::table::lists;
 use super::{
-    Awaiting, ListId, MatchSetup, MemoryStore, Portable, RowsHeader, Side, Silent, Tools, code,
-    records, rows, spec_of,
+    Awaiting, JobSpec, ListId, MatchSetup, MemoryStore, Portable, RowsHeader, Side, Silent, Tools,
+    code, records, rows, spec_of,
 };
 use crate::error::{Code, Error};
 use crate::seed::JobSeed;
@@ -35,7 +36,10 @@ impl RecordStore for Watched {
     }
 
     fn in_order(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError> {
-        MemoryStore.in_order(width)
+        Ok(Box::new(WatchedWriter(
+            MemoryStore.in_order(width)?,
+            self.clone(),
+        )))
     }
 }
 
@@ -70,11 +74,17 @@ impl RecordList for WatchedList {
     }
 }
 
-/// A Sender that has sent its tags, what its store watches, and the points of an honest Receiver.
-fn sender_and_points() -> (sender::ExpectBlinded, Watched, Vec<u8>) {
+/// A count and a list, whose R is kept otherwise and leaves in another order.
+fn count_and_list() -> (Side, [JobSpec; 2]) {
     let side = Side::of(0..40, 40, 1);
-    let spec = spec_of(&side, &side, Recipients::Both);
-    let setup = MatchSetup::new(&spec, 0).unwrap();
+    let count = spec_of(&side, &side, Recipients::Both);
+    let list = listing::spec_of(&side, &side, Recipients::Requester).unwrap();
+    (side, [count, list])
+}
+
+/// A Sender that has sent its tags, what its store watches, and the points of an honest Receiver.
+fn sender_and_points(side: &Side, spec: &JobSpec) -> (sender::ExpectBlinded, Watched, Vec<u8>) {
+    let setup = MatchSetup::new(spec, 0).unwrap();
     let watched = Watched::default();
     let tools = Tools {
         kernel: Arc::new(Portable),
@@ -98,42 +108,51 @@ fn sender_and_points() -> (sender::ExpectBlinded, Watched, Vec<u8>) {
 
 #[test]
 fn the_reply_exists_only_after_the_last_point() {
-    let (mut state, watched, points) = sender_and_points();
-    let bytes = code(32, &points);
-    let mut pieces = bytes.chunks(32).peekable();
-    while let Some(piece) = pieces.next() {
-        let last = pieces.peek().is_none();
-        match state.handle(rows(ListId::Blinded), piece).unwrap() {
-            Awaiting::More(same) => {
-                assert!(!last, "the list is complete and no reply came");
-                assert!(
-                    !watched.read.load(Ordering::SeqCst),
-                    "the reply was read early"
-                );
-                state = same;
-            }
-            Awaiting::Done(evaluated) => {
-                assert!(last, "a reply came before the last point");
-                assert_eq!(evaluated.messages[0].len(), points.len() as u64 / 32);
-                return;
+    let (side, specs) = count_and_list();
+    for spec in &specs {
+        let (state, watched, points) = sender_and_points(&side, spec);
+        let bytes = code(32, &points);
+        let mut pieces = bytes.chunks(32).peekable();
+        let mut awaiting = Some(state);
+        while let (Some(state), Some(piece)) = (awaiting.take(), pieces.next()) {
+            let last = pieces.peek().is_none();
+            match state.handle(rows(ListId::Blinded), piece).unwrap() {
+                Awaiting::More(same) => {
+                    assert!(!last, "the list is complete and no reply came");
+                    assert!(
+                        !watched.read.load(Ordering::SeqCst),
+                        "the reply was read early"
+                    );
+                    awaiting = Some(same);
+                }
+                Awaiting::Done(evaluated) => {
+                    assert!(last, "a reply came before the last point");
+                    assert_eq!(evaluated.messages[0].len(), points.len() as u64 / 32);
+                    // The store would have noticed.
+                    assert_eq!(records(&evaluated.messages[0]).len(), points.len());
+                    assert!(watched.read.load(Ordering::SeqCst));
+                }
             }
         }
+        assert!(pieces.next().is_none(), "a reply came early");
     }
-    panic!("no reply at all");
 }
 
 #[test]
 fn a_defect_in_the_last_point_leaves_no_reply() {
-    let (state, watched, mut points) = sender_and_points();
-    // The largest possible encoding keeps the order and is no element.
-    let last = points.len() - 32;
-    points[last..].fill(0xff);
-    let result = state.handle(rows(ListId::Blinded), &code(32, &points));
-    let Err(Error::PeerMisbehaved { code, .. }) = result else {
-        panic!("a defect went unnoticed");
-    };
-    assert_eq!(code, Code::NonCanonicalElement);
-    assert!(!watched.read.load(Ordering::SeqCst), "the reply was read");
+    let (side, specs) = count_and_list();
+    for spec in &specs {
+        let (state, watched, mut points) = sender_and_points(&side, spec);
+        // The largest possible encoding keeps the order and is no element.
+        let last = points.len() - 32;
+        points[last..].fill(0xff);
+        let result = state.handle(rows(ListId::Blinded), &code(32, &points));
+        let Err(Error::PeerMisbehaved { code, .. }) = result else {
+            panic!("a defect went unnoticed");
+        };
+        assert_eq!(code, Code::NonCanonicalElement);
+        assert!(!watched.read.load(Ordering::SeqCst), "the reply was read");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Mode `dp`: every opened number is the plain one and the noise that follows from the seeds, and
 //! nothing else depends on how many rows or dummies there are.
 
+mod attacks;
 mod hostile;
 mod noisy;
 

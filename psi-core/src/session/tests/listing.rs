@@ -6,13 +6,21 @@ use std::sync::Arc;
 
 use super::pair::{Ends, Frame, Pair, rows_frame};
 use super::{
-    Agreement, AskedMode, JobSpec, ListId, Party, Portable, Recipients, Shape, Side, lists, tools,
+    Agreement, AskedMode, JobSpec, ListId, Party, Portable, Recipients, RowsHeader, Shape, Side,
+    lists, tools,
 };
 use crate::error::{Code, Error};
 use crate::identifier::{IdentifierKind, IdentityHasher};
+use crate::kernel::Kernel;
+use crate::kernel::counting::{Counting, Work};
+use crate::messages::Control;
 use crate::receipt::output_commitment;
 
-fn spec_of(requester: &Side, responder: &Side, recipients: Recipients) -> Result<JobSpec, Error> {
+pub(super) fn spec_of(
+    requester: &Side,
+    responder: &Side,
+    recipients: Recipients,
+) -> Result<JobSpec, Error> {
     let agreement = Agreement {
         collab_id: [1; 32],
         revision: [5; 32],
@@ -28,6 +36,10 @@ fn spec_of(requester: &Side, responder: &Side, recipients: Recipients) -> Result
 }
 
 fn start(requester: &Side, responder: &Side) -> Pair {
+    start_with(requester, responder, Arc::new(Portable))
+}
+
+fn start_with(requester: &Side, responder: &Side, kernel: Arc<dyn Kernel>) -> Pair {
     let spec = spec_of(requester, responder, Recipients::Requester).unwrap();
     // A smaller list of the other side does not make it Receiver.
     assert_eq!(spec.receiver, Party::Requester);
@@ -35,7 +47,7 @@ fn start(requester: &Side, responder: &Side) -> Pair {
         lists(&spec, Party::Requester, requester),
         lists(&spec, Party::Responder, responder),
     ];
-    Pair::start(&spec, lists, &tools(Arc::new(Portable)), 1 << 12).unwrap()
+    Pair::start(&spec, lists, &tools(kernel), 1 << 16).unwrap()
 }
 
 fn digests<'a>(people: impl IntoIterator<Item = &'a String>) -> BTreeSet<Vec<u8>> {
@@ -66,6 +78,11 @@ fn a_list_is_the_plain_intersection_and_both_sides_have_the_same_transcripts() {
         let (asked, other) = (&ends.requester, &ends.responder);
         assert_eq!(asked.output_commitment, other.output_commitment);
         assert!(other.opened.is_none() && other.list.is_none());
+        // The list is there only with the commitment to it, of which the other side gets no salt.
+        assert!(matches!(
+            asked.last[..],
+            [Control::Output { salt: None, .. }]
+        ));
         let opened = asked.opened.as_ref().unwrap();
         assert_eq!(opened.cells.len(), 9);
         assert_eq!(opened.cells[0], Some(expected.len() as u64));
@@ -131,4 +148,104 @@ fn a_sender_that_moves_repeats_or_drops_points_is_found() {
     }
     assert_eq!(found, BTreeSet::from(["canary_missing", "not_increasing"]));
     assert_eq!(code(|points| points.push([9; 32])), Code::WrongCount);
+}
+
+/// Points that no honest Sender returns, under the header of R.
+fn early_reply() -> Frame {
+    let header = RowsHeader {
+        list: ListId::Evaluated,
+        match_index: 0,
+        part: 0,
+    };
+    Frame::Rows(header, vec![9; 104 * 32])
+}
+
+#[test]
+fn a_reply_before_key_and_tags_are_complete_is_refused_and_gives_no_list() {
+    let side = Side::of(0..40, 40, 1);
+    // The key, the tags in two frames, the reply.
+    for delivered in 0..3 {
+        let mut pair = start(&side, &side);
+        let key = pair.responder.next_sent().unwrap();
+        let tags = pair.responder.next_sent().unwrap();
+        let (Frame::Rows(header, tags), _) = Frame::split(&tags).unwrap() else {
+            panic!("tags follow the key");
+        };
+        assert_eq!(header.list, ListId::Tags);
+        let half = tags[..tags.len() / 2].to_vec();
+        let first = [Frame::split(&key).unwrap().0, Frame::Rows(header, half)];
+        for frame in &first[..delivered] {
+            pair.requester.take(frame).unwrap();
+        }
+        let error = pair.requester.take(&early_reply()).unwrap_err();
+        assert_eq!(error.code(), Code::UnexpectedMessage, "after {delivered}");
+        assert_eq!(pair.requester.awaits(), "broken");
+    }
+}
+
+#[test]
+fn a_requester_that_sends_its_output_before_the_reply_or_a_salt_with_it_is_refused() {
+    let output = |salt| {
+        Frame::Control(Control::Output {
+            salt,
+            output_commitment: [7; 64],
+        })
+    };
+    let side = Side::of(0..40, 40, 1);
+    let mut pair = start(&side, &side);
+    let error = pair.responder.take(&output(None)).unwrap_err();
+    assert_eq!(error.code(), Code::UnexpectedMessage);
+    // With a salt the other side could try lists until one fits the commitment.
+    let mut pair = start(&side, &side);
+    while pair.deliver(Party::Requester).unwrap() {}
+    assert_eq!(pair.responder.awaits(), "ExpectOutput");
+    let error = pair.responder.take(&output(Some([1; 32]))).unwrap_err();
+    assert_eq!(error.code(), Code::MalformedMessage);
+}
+
+/// What a list between tables of 500 and 700 registered identities does and sends: who sends what,
+/// in which order, and of which length.
+fn work(a: std::ops::Range<u32>, b: std::ops::Range<u32>) -> (Work, Vec<Sent>) {
+    let kernel = Arc::new(Counting::new(Portable));
+    let (one, other) = (Side::of(a, 500, 10), Side::of(b, 700, 10));
+    let ends = start_with(&one, &other, Arc::clone(&kernel) as _).run();
+    let frames = ends.unwrap().wire.into_iter().map(|(from, bytes)| {
+        let list = Frame::split(&bytes).unwrap().0.list();
+        (from, list, bytes.len())
+    });
+    (kernel.work(), frames.collect())
+}
+
+type Sent = (Party, Option<ListId>, usize);
+
+#[test]
+fn work_and_messages_are_the_same_for_no_match_some_and_all() {
+    let (all, sent) = work(0..500, 0..700);
+    // As of a count: N1 = 500 + 500 canaries, N2 = 700.
+    assert_eq!(all.mapped, 500 + 700);
+    assert_eq!(all.decoded, 2 * 1000);
+    assert!(sent.iter().any(|of| of.1 == Some(ListId::Evaluated)));
+    for (a, b) in [
+        (0..500, 500..1200),
+        (0..0, 0..0),
+        (0..500, 0..0),
+        (0..9, 0..9),
+        (0..250, 240..900),
+    ] {
+        let case = format!("{a:?} and {b:?}");
+        let (work, frames) = work(a, b);
+        assert_eq!(work, all, "{case}");
+        assert_eq!(frames.len(), sent.len(), "{case}");
+        for (frame, of_all) in frames.iter().zip(&sent) {
+            assert_eq!((frame.0, frame.1), (of_all.0, of_all.1), "{case}");
+            // The code of sorted lists varies by a few bytes with its records, which are
+            // pseudorandom whoever matches (Spec 06 §5).
+            let coded = [Some(ListId::Blinded), Some(ListId::Tags)];
+            let slack = if coded.contains(&frame.1) { 16 } else { 0 };
+            assert!(
+                frame.2.abs_diff(of_all.2) <= slack,
+                "{case}: {frame:?}, {of_all:?}"
+            );
+        }
+    }
 }

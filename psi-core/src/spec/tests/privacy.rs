@@ -8,7 +8,7 @@ use crate::limits;
 use crate::messages::codec;
 use crate::spec::{
     AskedMode, ComponentKind, Debit, DpTerms, JobSpec, Loss, Mode, NoiseTerms, Party, Recipients,
-    ValueShape,
+    Shape, ValueShape,
 };
 
 /// Epsilon in millionths, and a delta of one in a thousand million.
@@ -473,4 +473,18 @@ fn terms_have_the_documented_bytes() {
         "0000010000000000", // delta_max
     );
     assert_eq!(bytes.matches(privacy).count(), 2);
+}
+
+#[test]
+fn a_list_is_no_answer_with_noise_whoever_assembles_it() {
+    let listing = |case: Case| case.change(|case| case.agreement.shape = Shape::list());
+    assert_eq!(listing(case()).code(), Code::FormNotAllowed);
+    // Before anything else that mode `dp` would ask of the tables.
+    let bare = listing(case()).change_facts(|facts| facts.privacy = None);
+    assert_eq!(bare.code(), Code::FormNotAllowed);
+    // A peer's specification, or one on a receipt, that says both.
+    let mut spec = case().spec();
+    spec.shape = Shape::list();
+    let error = JobSpec::decode(&spec.encode()).unwrap_err();
+    assert_eq!(error.code(), Code::FormNotAllowed);
 }

@@ -1,15 +1,12 @@
-//! The single checks of a replay: the bounds of the frozen input, and which lists differ.
+//! The single checks of a replay: hidden literals, and which lists differ.
 //!
-//! Spec 07 §12. Arithmetic alone; called by [`super`].
+//! Spec 07 §12. Arithmetic alone; called by [`super`]. The frozen input is [`super::input`]'s.
 
-use psi_core::digest::DIGEST_BYTES;
 use psi_core::messages::frame::ListId;
 use psi_core::session::Ended;
-use psi_core::spec::{JobSpec, MatchSpec, Party};
+use psi_core::spec::{JobSpec, Party};
 use psi_core::transcript::{Direction, ListHashes, NamedList, Transcripts, lists_of};
 use sha2::{Digest as _, Sha512};
-
-use crate::audit::record::ListRole;
 
 /// `SHA-512(salt || typed literal)` (Spec 10 §3.3).
 pub(super) fn literal_commitment(salt: &[u8; 32], text: &str) -> [u8; 64] {
@@ -18,95 +15,6 @@ pub(super) fn literal_commitment(salt: &[u8; 32], text: &str) -> [u8; 64] {
         .chain_update(text.as_bytes())
         .finalize()
         .into()
-}
-
-/// Looks at the records of one list of the frozen input as they are read: digests ascend, and no
-/// component of the payload is beyond the bound of the specification.
-pub(super) struct InputCheck {
-    name: String,
-    width: usize,
-    /// Of one position's components, in order; empty for a list without payload.
-    bounds: Vec<u64>,
-    fits: bool,
-    last: Vec<u8>,
-    found: Option<String>,
-}
-
-impl InputCheck {
-    pub(super) fn new(
-        spec: &JobSpec,
-        own: Party,
-        role: ListRole,
-        number: usize,
-        width: usize,
-    ) -> Self {
-        let matches = spec.matches();
-        let of = matches.iter().find(|of| match role {
-            ListRole::Part => of.receiver == own,
-            ListRole::Positions => of.receiver != own,
-        });
-        let (name, bounds, exists) = match role {
-            ListRole::Part => {
-                let parts = of.map_or(0, |of| of.parts.len());
-                (format!("part {number}"), Vec::new(), number < parts)
-            }
-            ListRole::Positions => (
-                "the payload".into(),
-                of.map_or_else(Vec::new, bounds),
-                of.is_some(),
-            ),
-        };
-        let expected = DIGEST_BYTES + 8 * bounds.len();
-        Self {
-            name,
-            width,
-            bounds,
-            fits: exists && width == expected,
-            last: Vec::new(),
-            found: None,
-        }
-    }
-
-    /// Whether the job has such a list.
-    pub(super) const fn is_possible(&self) -> bool {
-        self.fits
-    }
-
-    /// Takes the next whole records.
-    pub(super) fn records(&mut self, records: &[u8]) {
-        for record in records.chunks_exact(self.width) {
-            let (digest, payload) = record.split_at(DIGEST_BYTES.min(record.len()));
-            if self.found.is_none() && !self.last.is_empty() && self.last.as_slice() >= digest {
-                self.found = Some(format!("{}: identities are not ascending", self.name));
-            }
-            self.last.clear();
-            self.last.extend_from_slice(digest);
-            let values = payload.as_chunks::<8>().0;
-            let beyond = (0..)
-                .zip(values)
-                .zip(&self.bounds)
-                .find(|((_, value), bound)| i64::from_be_bytes(**value).unsigned_abs() > **bound);
-            if let (None, Some(((component, _), _))) = (&self.found, beyond) {
-                self.found = Some(format!(
-                    "{}: component {component} of a position is beyond its bound",
-                    self.name
-                ));
-            }
-        }
-    }
-
-    /// The first thing that is wrong.
-    pub(super) fn found(self) -> Option<String> {
-        self.found
-    }
-}
-
-/// The bounds of all components at one position.
-fn bounds(of: &MatchSpec) -> Vec<u64> {
-    let block: Vec<u64> = of.payload.components.iter().map(|c| c.bound).collect();
-    (0..of.payload.groups)
-        .flat_map(|_| block.iter().copied())
-        .collect()
 }
 
 /// What differs between a replayed half and the receipt: what the side itself sent, and what it

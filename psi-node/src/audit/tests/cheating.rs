@@ -11,7 +11,8 @@ use psi_core::seed::JobSeed;
 use psi_core::session::{Outgoing, SharedList};
 use psi_core::spec::Party;
 
-use super::pair::{BOUND, Case, Job, Ran, World, list};
+use super::pair::{Case, Job, Ran, World, list};
+use super::terms::BOUND;
 use crate::audit::replay::{Report, Verdict};
 use crate::net::Frame;
 

@@ -5,21 +5,18 @@ use std::sync::Arc;
 
 use psi_core::Error;
 use psi_core::dp::{Delta, Epsilon};
-use psi_core::facts::{Clamp, PrivacyFacts, TableFacts, ValueFacts};
-use psi_core::identifier::IdentifierKind;
 use psi_core::kernel::portable::Portable;
 use psi_core::list::{Rice, encode_list};
 use psi_core::progress::Silent;
 use psi_core::receipt::opening_commitment;
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::session::{Ended, Exchange, Outgoing, SharedList, Step, Tools};
-use psi_core::spec::{
-    Agreement, AskedMode, Half, JobSpec, Loss, Party, Recipients, Shape, SideShape, ValueShape,
-};
+use psi_core::spec::{AskedMode, JobSpec, Loss, Party};
 use psi_core::store::{MemoryStore, RecordStore as _};
 use psi_core::transcript::ListHashes;
-use sha2::{Digest as _, Sha512, Sha512_256};
+use sha2::{Digest as _, Sha512_256};
 
+use super::terms;
 use crate::audit::record::RecordWriter;
 use crate::audit::replay::{JobReceipt, ReplayError, Report, replay};
 use crate::job::frozen::Frozen;
@@ -34,13 +31,17 @@ pub(super) enum Job {
     Sum,
     /// Sums of both sides' columns, to both.
     TwoMatches,
+    /// A list of the requester's identifiers that match, to the requester alone.
+    List,
+    /// Rows, and a sum of the responder's column, by its own groups: people have several rows, in
+    /// several groups.
+    Groups,
+    /// The same under a unique key.
+    UniqueGroups,
 }
 
-/// The bound of every value.
-pub(super) const BOUND: u64 = 1000;
 const SEEDS: [[u8; 32]; 2] = [[11; 32], [22; 32]];
-const LITERAL: &str = "DATE '2025-01-31'";
-const IDENTITIES: u64 = 60;
+pub(super) const LITERAL: &str = "DATE '2025-01-31'";
 
 /// A job and what each side froze for it.
 pub(super) struct World {
@@ -100,7 +101,7 @@ pub(super) fn seed(own: Party) -> JobSeed {
     JobSeed::new(SEEDS[index(own)])
 }
 
-fn draw(own: Party, purpose: Purpose) -> [u8; 32] {
+pub(super) fn draw(own: Party, purpose: Purpose) -> [u8; 32] {
     let mut bytes = [0; 32];
     seed(own).stream(purpose, 0, 0).fill(&mut bytes);
     bytes
@@ -137,84 +138,7 @@ impl World {
     }
 
     fn with(job: Job, mode: AskedMode) -> Self {
-        let privacy = PrivacyFacts {
-            sizes_configured: true,
-            max_rows_per_identity: None,
-            max_groups_per_identity: 1,
-            epsilon_max: 1_000_000,
-            delta_max: u64::MAX,
-        };
-        let privacy = (mode != AskedMode::Exact).then_some(privacy);
-        let value = || ValueFacts {
-            whole: true,
-            decimals: 0,
-            nullable: false,
-            clamp: Some(Clamp {
-                low: 0,
-                high: i64::try_from(BOUND).unwrap(),
-            }),
-            sum_bound: BOUND,
-            squares_bound: 1,
-        };
-        let has_values = |own| match job {
-            Job::Count => false,
-            Job::Sum => own == Party::Responder,
-            Job::TwoMatches => true,
-        };
-        let half = |own, member: &str| Half {
-            node_id: [u8::try_from(member.len()).unwrap(); 32],
-            nonce: draw(own, Purpose::Nonce),
-            facts: TableFacts {
-                member: member.into(),
-                table: "customers".into(),
-                key_columns: vec!["name".into()],
-                key_kinds: vec![IdentifierKind::Text],
-                key_unique: true,
-                identities: IDENTITIES,
-                minimum: 5,
-                prefer_receiver: false,
-                owner_may_receive: true,
-                result_to_both: true,
-                rows_bound: 1,
-                privacy,
-                groups: Vec::new(),
-                values: has_values(own).then(value).into_iter().collect(),
-            },
-        };
-        let asked = ValueShape {
-            count: false,
-            sum: true,
-            squares: false,
-        };
-        let side = |own| SideShape {
-            groups: 0,
-            values: has_values(own).then_some(asked).into_iter().collect(),
-        };
-        let salt = draw(Party::Requester, Purpose::LiteralSalts);
-        let agreement = Agreement {
-            collab_id: [9; 32],
-            query: "SELECT ...".into(),
-            hidden: vec![Sha512::digest([salt.as_slice(), LITERAL.as_bytes()].concat()).into()],
-            shape: Shape {
-                rows: job == Job::Count,
-                list: false,
-                requester: side(Party::Requester),
-                responder: side(Party::Responder),
-            },
-            recipients: match job {
-                Job::Sum => Recipients::Requester,
-                Job::Count | Job::TwoMatches => Recipients::Both,
-            },
-            mode,
-            revision: [8; 32],
-            requester_may_receive: true,
-            responder_may_receive: true,
-        };
-        let (anna, bert) = (
-            half(Party::Requester, "anna"),
-            half(Party::Responder, "robert"),
-        );
-        let spec = JobSpec::assemble(agreement, anna, bert).unwrap();
+        let spec = terms::spec(job, mode);
         let tools = Tools {
             kernel: Arc::new(Portable),
             store: Arc::new(MemoryStore),
@@ -232,6 +156,23 @@ impl World {
         self.input_of(own, people, |person| i64::from(person) - 30)
     }
 
+    /// An input of a Sender with these numbers at each position.
+    pub(super) fn payload_of(
+        people: std::ops::Range<u32>,
+        numbers: impl Fn(u32) -> Vec<i64>,
+    ) -> Frozen {
+        let position = |person: u32| {
+            let numbers = numbers(person).into_iter().flat_map(i64::to_be_bytes);
+            digest(person).into_iter().chain(numbers).collect()
+        };
+        let positions: Vec<Vec<u8>> = people.map(position).collect();
+        let width = positions[0].len();
+        Frozen {
+            parts: None,
+            payload: Some(list(width, positions)),
+        }
+    }
+
     /// An input of these people with these values.
     pub(super) fn input_of(
         &self,
@@ -247,7 +188,8 @@ impl World {
                 .map(|person| digest(person).to_vec())
                 .collect()
         };
-        let width = if self.job == Job::Count { 32 } else { 40 };
+        let has_payload = matches!(self.job, Job::Sum | Job::TwoMatches);
+        let width = if has_payload { 40 } else { 32 };
         let position = |person| {
             let value = value(person).to_be_bytes();
             [digest(person).as_slice(), &value[..width - 32]].concat()

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::super::pair::Frame;
-use super::super::{MatchSetup, code, records, rows};
-use super::{Case, JobSeed, ListId, Party, Portable, Recipients, SEEDS, lists, table, tools};
+use super::super::{MatchSetup, Tools, code, records, rows};
+use super::{
+    Case, JobSeed, JobSpec, ListId, Party, Portable, Recipients, SEEDS, Table, lists, table, tools,
+};
 use crate::error::{Code, Error};
 use crate::list::reference;
 use crate::messages::{Control, PartCount};
@@ -15,26 +17,59 @@ fn count() -> Case {
     Case::new(table(0..60, 0, 0), table(10..90, 0, 0), Recipients::Both)
 }
 
-/// The Receiver's list under its own view of the match, and the Sender that awaits it.
-fn machines(change: impl FnOnce(&mut MatchSetup)) -> (receiver::Blinded, sender::Encrypted) {
-    let case = count();
-    let spec = case.spec();
-    let honest = MatchSetup::new(&spec, 0).unwrap();
+/// The lists of two tables and their seeds, the Receiver's first.
+pub(super) struct Sides<'a> {
+    pub(super) spec: &'a JobSpec,
+    pub(super) seeds: [[u8; 32]; 2],
+    pub(super) tables: [&'a Table; 2],
+    pub(super) tools: Tools,
+}
+
+/// The Receiver's list under its own view of the match, and the Sender that awaits it. The
+/// requester is Receiver.
+fn machines_of(
+    sides: &Sides<'_>,
+    change: impl FnOnce(&mut MatchSetup),
+) -> (receiver::Blinded, sender::Encrypted) {
+    let honest = MatchSetup::new(sides.spec, 0).unwrap();
     let mut deviating = honest.clone();
     change(&mut deviating);
-    let [receiver_seed, sender_seed] = SEEDS[0].map(JobSeed::new);
-    let parts = lists(&spec, Party::Requester, &case.asking).parts.unwrap();
-    let positions = lists(&spec, Party::Responder, &case.asked).positions;
+    let [receiver_seed, sender_seed] = sides.seeds.map(JobSeed::new);
+    let [asking, asked] = sides.tables;
+    let parts = lists(sides.spec, Party::Requester, asking).parts.unwrap();
+    let positions = lists(sides.spec, Party::Responder, asked).positions;
     let positions = positions.unwrap();
-    let tools = tools(Arc::new(Portable));
+    let tools = &sides.tools;
     let blinded = receiver::blind(deviating, &receiver_seed, &parts, tools.clone()).unwrap();
-    let encrypted = sender::encrypt(honest, &sender_seed, positions.as_ref(), tools).unwrap();
+    let encrypted =
+        sender::encrypt(honest, &sender_seed, positions.as_ref(), tools.clone()).unwrap();
     (blinded, encrypted)
+}
+
+/// [`machines_of`] a count of 50 shared people.
+fn machines(change: impl FnOnce(&mut MatchSetup)) -> (receiver::Blinded, sender::Encrypted) {
+    let case = count();
+    let sides = Sides {
+        spec: &case.spec(),
+        seeds: SEEDS[0],
+        tables: [&case.asking, &case.asked],
+        tools: tools(Arc::new(Portable)),
+    };
+    machines_of(&sides, change)
 }
 
 /// What a Receiver with this view of the match learns: how many positions match.
 fn matches(change: impl FnOnce(&mut MatchSetup)) -> u64 {
-    let (blinded, encrypted) = machines(change);
+    matches_between(machines(change))
+}
+
+/// What the Receiver's node sees of a match that both sides run as they should, noise of dummies
+/// included and nothing suppressed.
+pub(super) fn counted(sides: &Sides<'_>) -> u64 {
+    matches_between(machines_of(sides, |_| {}))
+}
+
+fn matches_between((blinded, encrypted): (receiver::Blinded, sender::Encrypted)) -> u64 {
     let points = records(&blinded.messages[0]);
     let Awaiting::Done(evaluated) = encrypted
         .state

@@ -1,0 +1,89 @@
+//! Looks at the lists of the frozen input as they are read from a record.
+//!
+//! Spec 07 §12, step 4. Called by [`super`]; keeps one record at a time, and says nothing of what
+//! it holds.
+
+use psi_core::digest::DIGEST_BYTES;
+use psi_core::spec::{JobSpec, Party};
+
+use super::bounds::PositionBounds;
+use crate::audit::record::ListRole;
+
+/// Checks one list: digests ascend, and what stands beside each keeps the bounds of one identity.
+pub(super) struct InputCheck {
+    name: String,
+    width: usize,
+    /// Of a list with payload.
+    bounds: Option<PositionBounds>,
+    fits: bool,
+    last: Vec<u8>,
+    found: Option<String>,
+}
+
+impl InputCheck {
+    pub(super) fn new(
+        spec: &JobSpec,
+        own: Party,
+        role: ListRole,
+        number: usize,
+        width: usize,
+    ) -> Self {
+        let matches = spec.matches();
+        let of = matches.iter().find(|of| match role {
+            ListRole::Part => of.receiver == own,
+            ListRole::Positions => of.receiver != own,
+        });
+        let (name, bounds, exists) = match role {
+            ListRole::Part => {
+                let parts = of.map_or(0, |of| of.parts.len());
+                (format!("part {number}"), None, number < parts)
+            }
+            ListRole::Positions => {
+                let half = match own {
+                    Party::Requester => &spec.requester,
+                    Party::Responder => &spec.responder,
+                };
+                let bounds = of.map(|of| PositionBounds::new(&of.payload, &half.facts));
+                ("the payload".into(), bounds, of.is_some())
+            }
+        };
+        let numbers = bounds.as_ref().map_or(0, PositionBounds::width);
+        Self {
+            name,
+            width,
+            bounds,
+            fits: exists && width == numbers.saturating_mul(8).saturating_add(DIGEST_BYTES),
+            last: Vec::new(),
+            found: None,
+        }
+    }
+
+    /// Whether the job has such a list.
+    pub(super) const fn is_possible(&self) -> bool {
+        self.fits
+    }
+
+    /// Takes the next whole records.
+    pub(super) fn records(&mut self, records: &[u8]) {
+        for record in records.chunks_exact(self.width) {
+            let (digest, payload) = record.split_at(DIGEST_BYTES.min(record.len()));
+            if self.found.is_some() {
+                return;
+            }
+            if !self.last.is_empty() && self.last.as_slice() >= digest {
+                self.found = Some(format!("{}: identities are not ascending", self.name));
+            }
+            self.last.clear();
+            self.last.extend_from_slice(digest);
+            let wrong = self.bounds.as_ref().and_then(|of| of.wrong(payload));
+            if let (None, Some(wrong)) = (&self.found, wrong) {
+                self.found = Some(format!("{}: {wrong}", self.name));
+            }
+        }
+    }
+
+    /// The first thing that is wrong.
+    pub(super) fn found(self) -> Option<String> {
+        self.found
+    }
+}
