@@ -144,11 +144,11 @@ impl Asking {
 
 /// A member that speaks the protocol by hand.
 pub(crate) struct Bert {
-    key: Arc<NodeKey>,
+    pub(crate) key: Arc<NodeKey>,
     conn: PeerConnection,
-    collab_id: [u8; 32],
+    pub(crate) collab_id: [u8; 32],
     revision: [u8; 32],
-    victim: NodeId,
+    pub(crate) victim: NodeId,
     asking: Asking,
     _endpoint: Endpoint,
 }
@@ -197,14 +197,16 @@ impl Bert {
         }
     }
 
-    /// Proposes honestly and derives the specification from anna's answer.
-    async fn agree(&self, (send, receive): &mut Wire) -> (JobSpec, [[u8; 64]; 2]) {
+    /// Proposes honestly, and returns what anna says to it.
+    pub(crate) async fn propose(&self, (send, receive): &mut Wire) -> Control {
         send.control(&Control::Propose(self.proposal()))
             .await
             .unwrap();
-        let Control::Accept { half, signature } = control(receive).await.unwrap() else {
-            panic!("anna does not accept");
-        };
+        control(receive).await.unwrap()
+    }
+
+    /// The specification that follows from anna's half.
+    pub(crate) fn spec(&self, half: Half) -> JobSpec {
         let agreement = Agreement {
             collab_id: self.collab_id,
             revision: self.revision,
@@ -216,7 +218,17 @@ impl Bert {
             requester_may_receive: true,
             responder_may_receive: true,
         };
-        let spec = JobSpec::assemble(agreement, self.half(), half).unwrap();
+        JobSpec::assemble(agreement, self.half(), half).unwrap()
+    }
+
+    /// Proposes honestly and signs what follows from anna's answer.
+    async fn agree(&self, wire: &mut Wire) -> (JobSpec, [[u8; 64]; 2]) {
+        let answer = self.propose(wire).await;
+        let Control::Accept { half, signature } = answer else {
+            panic!("anna does not accept: {answer:?}");
+        };
+        let (send, _) = wire;
+        let spec = self.spec(half);
         let own = self.key.sign(&agreement_text(&spec.job_id()));
         send.control(&Control::Agree { signature: own })
             .await
@@ -224,8 +236,8 @@ impl Bert {
         (spec, [own, signature])
     }
 
-    /// Goes on honestly until the opened entry bears both signatures.
-    pub(crate) async fn open_job(&self, wire: &mut Wire) -> JobSpec {
+    /// Goes on honestly until both have committed; returns what an opened entry would say.
+    pub(crate) async fn commit(&self, wire: &mut Wire) -> (JobSpec, Body) {
         let (spec, agreements) = self.agree(wire).await;
         let (send, receive) = wire;
         send.control(&commitment([3; 64])).await.unwrap();
@@ -245,6 +257,13 @@ impl Bert {
             policies: [[0; 64], policy],
             charges: [Charge::default(), charge],
         };
+        (spec, body)
+    }
+
+    /// Goes on honestly until the opened entry bears both signatures.
+    pub(crate) async fn open_job(&self, wire: &mut Wire) -> JobSpec {
+        let (spec, body) = self.commit(wire).await;
+        let (send, receive) = wire;
         first_entry(
             (send, receive),
             &self.key,

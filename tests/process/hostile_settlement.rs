@@ -1,0 +1,227 @@
+//! A member that orders the entries breaks off, and then brings in a settlement what suits it: the
+//! other takes only what it would have signed in the job, gives back no reservation that may still
+//! be used, and is charged once.
+
+use psi_core::Code;
+use psi_core::messages::{Control, EntryMessage, SettleState};
+use psi_core::receipt::{Body, ClosedStatus, Entry, entry_hash, query_digest, signing_text};
+use psi_core::spec::JobId;
+use psi_core::transcript::Transcripts;
+use serde_json::json;
+
+use crate::harness::{World, eventually, people, people_csv, people_table};
+use crate::stage::{Bert, PEOPLE, Stage, control};
+
+/// A stage on which bert orders the entries; `more` stands in everybody's table.
+fn stage(more: &str) -> Stage {
+    let table = people_table("text", PEOPLE, 1, more);
+    // The order is that of the keys, which are random.
+    let world = std::iter::repeat_with(|| World::new(&table, &table))
+        .find(|world| world.b.id() < world.a.id())
+        .unwrap();
+    Stage::of(world, &table, &people_csv(&people(0..100)))
+}
+
+/// The log as bert says that it is: its entries, and the jobs that he says still run.
+struct Log {
+    entries: Vec<EntryMessage>,
+    live: Vec<JobId>,
+}
+
+impl Log {
+    const fn empty() -> Self {
+        Self {
+            entries: Vec::new(),
+            live: Vec::new(),
+        }
+    }
+
+    /// The log with one more entry, signed by bert alone.
+    fn with(&self, bert: &Bert, body: Body) -> Self {
+        let head = self.entries.last().map(|last| entry_hash(&last.entry));
+        let entry = Entry {
+            collab_id: bert.collab_id,
+            seq: self.entries.len() as u64,
+            previous: head.unwrap_or([0; 64]),
+            body,
+        }
+        .encode();
+        let own = bert.key.sign(&signing_text(&entry_hash(&entry)));
+        let signatures = [Some(own), None];
+        let mut entries = self.entries.clone();
+        entries.push(EntryMessage { entry, signatures });
+        Self {
+            entries,
+            live: Vec::new(),
+        }
+    }
+
+    /// Settles with this log. Anna lacks the entries from `held` on. Then bert closes `open` jobs.
+    /// Returns the code with which anna ends it, if she does.
+    async fn settle(&mut self, bert: &Bert, open: &[JobId]) -> Result<(), Code> {
+        let (mut send, mut receive) = bert.open().await;
+        let last = self.entries.last();
+        let state = SettleState {
+            collab_id: bert.collab_id,
+            entries: self.entries.len() as u64,
+            head: last.map_or([0; 64], |last| entry_hash(&last.entry)),
+            signature: last.and_then(|last| last.signatures[0]),
+            live: self.live.clone(),
+            statement: None,
+        };
+        send.control(&Control::Settle(state)).await.unwrap();
+        let Control::Settle(theirs) = control(&mut receive).await.unwrap() else {
+            panic!("no Settle")
+        };
+        let mut missing = usize::try_from(theirs.entries).unwrap();
+        let mut closing = open.iter();
+        loop {
+            if missing == self.entries.len() {
+                let Some(job_id) = closing.next() else { break };
+                *self = self.with(bert, aborted(*job_id));
+            }
+            let entry = self.entries[missing].clone();
+            send.control(&Control::Entry(entry)).await.unwrap();
+            match control(&mut receive).await.unwrap() {
+                Control::Countersign { .. } => missing += 1,
+                Control::Abort(code) => return Err(code),
+                other => panic!("{other:?}"),
+            }
+        }
+        let live = self.live.clone();
+        send.control(&Control::Settled { live }).await.unwrap();
+        send.finish();
+        // Anna ends her half once she has given back what she could.
+        assert!(control(&mut receive).await.is_err());
+        Ok(())
+    }
+}
+
+fn aborted(job_id: JobId) -> Body {
+    Body::Closed {
+        job_id,
+        status: ClosedStatus::Aborted,
+        code: Some(Code::Interrupted),
+        output_commitment: None,
+        transcripts: None,
+    }
+}
+
+/// Waits until anna runs no job any more.
+#[track_caller]
+fn idle(stage: &Stage) {
+    eventually("anna has given the job up", || {
+        let listed = stage.world.a.run(&["jobs", "list", "--format", "json"]);
+        !listed.expect(0).stdout.contains("\"running\"")
+    });
+}
+
+#[test]
+fn a_job_that_broke_off_cannot_be_closed_as_completed_nor_words_be_put_in_a_members_mouth() {
+    let mut stage = stage("");
+    let bert = stage.bert();
+    let (spec, opened) = stage.runtime.block_on(async {
+        let mut wire = bert.open().await;
+        let (spec, body) = bert.commit(&mut wire).await;
+        (spec, body)
+    });
+    idle(&stage);
+    let job_id = spec.job_id();
+    stage.runtime.block_on(async {
+        let empty = Log::empty();
+        let mut forged = opened.clone();
+        if let Body::Opened { commitments, .. } = &mut forged {
+            commitments[1] = [9; 64];
+        }
+        let settled = empty.with(&bert, forged).settle(&bert, &[]).await;
+        assert_eq!(settled, Err(Code::EntryMismatch), "a forged commitment");
+
+        // The one that she agreed to she takes; it was under way when the connection broke.
+        let mut log = empty.with(&bert, opened.clone());
+        assert_eq!(log.settle(&bert, &[]).await, Ok(()));
+        let completed = Body::Closed {
+            job_id,
+            status: ClosedStatus::Completed,
+            code: None,
+            output_commitment: Some([1; 64]),
+            transcripts: Some(Transcripts {
+                to_sender: [2; 64],
+                to_receiver: [3; 64],
+            }),
+        };
+        let says = |node_id: [u8; 32]| Body::Statement {
+            node_id,
+            text: "I was restored from a backup".into(),
+        };
+        let refused = Body::Refused {
+            requester: bert.victim.0,
+            responder: bert.key.id().0,
+            query: query_digest("SELECT what anna never asked"),
+            code: Code::FilterNotAllowed,
+        };
+        for (what, body) in [
+            ("completed", completed),
+            ("a statement of anna's", says(bert.victim.0)),
+            ("a statement of a stranger", says([9; 32])),
+            ("a refusal of what was never asked", refused),
+            ("the same job once more", opened),
+        ] {
+            let settled = log.with(&bert, body).settle(&bert, &[]).await;
+            assert_eq!(settled, Err(Code::EntryMismatch), "{what}");
+        }
+        assert_eq!(log.settle(&bert, &[job_id]).await, Ok(()));
+    });
+    let export = stage.world.a.export();
+    assert_eq!(export.matches("\"opened\"").count(), 1, "{export}");
+    assert!(!export.contains("completed"), "{export}");
+    stage.anna_is_well();
+}
+
+#[test]
+fn what_an_accepted_job_has_reserved_stays_until_the_sequencer_says_that_it_will_not_be_opened() {
+    let mut stage = stage("runs = { lifetime = 1 }");
+    let bert = stage.bert();
+    let propose = || {
+        let answer = stage.runtime.block_on(async {
+            let mut wire = bert.open().await;
+            bert.propose(&mut wire).await
+        });
+        idle(&stage);
+        answer
+    };
+    let Control::Accept { half, .. } = propose() else {
+        panic!("the first is accepted")
+    };
+    let job_id = bert.spec(half).job_id();
+    let refused = |answer: &Control| {
+        let Control::Refuse { code, .. } = answer else {
+            return false;
+        };
+        *code == Code::RunsExhausted
+    };
+    // Her signature is out: bert could still have the job opened.
+    assert!(refused(&propose()), "broken off");
+    let settle = |live: &[JobId]| {
+        let mut log = Log::empty();
+        log.live = live.to_vec();
+        stage.runtime.block_on(log.settle(&bert, &[]))
+    };
+    assert_eq!(settle(&[job_id]), Ok(()));
+    assert!(refused(&propose()), "bert says that it still runs");
+    assert_eq!(settle(&[]), Ok(()));
+    let answer = propose();
+    assert!(matches!(answer, Control::Accept { .. }), "{answer:?}");
+    let ran = stage
+        .world
+        .a
+        .run(&["budget", "history", "--format", "json"]);
+    let debits = ran.expect(0).json();
+    let states: Vec<_> = debits
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| &d["state"])
+        .collect();
+    assert_eq!(states, [&json!("reserved"), &json!("released")]);
+    stage.anna_is_well();
+}
