@@ -225,3 +225,40 @@ fn what_an_accepted_job_has_reserved_stays_until_the_sequencer_says_that_it_will
     assert_eq!(states, [&json!("reserved"), &json!("released")]);
     stage.anna_is_well();
 }
+
+#[test]
+fn one_approval_serves_one_signature_and_nobody_is_asked_about_what_may_not_run() {
+    let mut stage = stage("approval = \"manual\"\nruns = { lifetime = 2 }");
+    let bert = stage.bert();
+    let propose = || {
+        let answer = stage.runtime.block_on(async {
+            let mut wire = bert.open().await;
+            bert.propose(&mut wire).await
+        });
+        idle(&stage);
+        match answer {
+            Control::Refuse { code, .. } => Some(code),
+            Control::Accept { .. } => None,
+            other => panic!("{other:?}"),
+        }
+    };
+    let asked = || {
+        let ran = stage
+            .world
+            .a
+            .run(&["approvals", "list", "--format", "json"]);
+        ran.expect(0).json().as_array().unwrap().clone()
+    };
+    for number in 1..=2 {
+        assert_eq!(propose(), Some(Code::ApprovalPending), "run {number}");
+        let requests = asked();
+        assert_eq!(requests.len(), number);
+        let id = requests[0]["id"].as_str().unwrap();
+        stage.world.a.run(&["approvals", "approve", id]).expect(0);
+        // Her signature leaves; then the job breaks off.
+        assert_eq!(propose(), None, "run {number}");
+    }
+    assert_eq!(propose(), Some(Code::RunsExhausted));
+    assert_eq!(asked().len(), 2);
+    assert!(stage.world.a.is_running());
+}

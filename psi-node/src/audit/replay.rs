@@ -30,7 +30,7 @@ pub use report::{Check, JobReceipt, Report, Verdict};
 use super::record::{Item, ListRole, RecordError, RecordReader};
 use crate::job::frozen::Frozen;
 use crate::net::Frame;
-use input::InputCheck;
+use input::{InputCheck, stands_twice};
 
 /// Replays the half of which `input` is the decrypted record.
 ///
@@ -221,6 +221,10 @@ impl Half<'_> {
                 }
                 _ => break,
             }
+        }
+        let all = parts.as_deref().unwrap_or_default();
+        if wrong.is_none() && stands_twice(all, self.tools.store.as_ref())? {
+            wrong = Some("an identity stands in two parts".into());
         }
         Ok(Kept {
             literals,

@@ -1,13 +1,44 @@
 //! Looks at the lists of the frozen input as they are read from a record.
 //!
-//! Spec 07 §12, step 4. Called by [`super`]; keeps one record at a time, and says nothing of what
-//! it holds.
+//! Spec 07 §12, step 4. Called by [`super`]; keeps one record at a time, but for the comparison of
+//! parts, which the store holds; says nothing of what it holds.
 
 use psi_core::digest::DIGEST_BYTES;
+use psi_core::session::SharedList;
 use psi_core::spec::{JobSpec, Party};
+use psi_core::store::{RecordStore, StoreError};
 
 use super::bounds::PositionBounds;
 use crate::audit::record::ListRole;
+
+/// Records of a part that are read at once.
+const BATCH: usize = 2048;
+
+/// Whether an identity stands in two parts. Each is in one, since a Receiver's groups are constant
+/// for an identity (Spec 10 §4).
+pub(super) fn stands_twice(
+    parts: &[SharedList],
+    store: &dyn RecordStore,
+) -> Result<bool, StoreError> {
+    if parts.len() < 2 {
+        return Ok(false);
+    }
+    let mut all = store.unsorted(DIGEST_BYTES)?;
+    let mut batch = Vec::new();
+    let mut identities = 0;
+    for part in parts {
+        identities += part.len();
+        let mut reader = part.reader()?;
+        loop {
+            reader.next_batch(&mut batch, BATCH)?;
+            if batch.is_empty() {
+                break;
+            }
+            all.push(&batch)?;
+        }
+    }
+    Ok(all.finish_distinct()?.len() != identities)
+}
 
 /// Checks one list: digests ascend, and what stands beside each keeps the bounds of one identity.
 pub(super) struct InputCheck {
@@ -85,5 +116,31 @@ impl InputCheck {
     /// The first thing that is wrong.
     pub(super) fn found(self) -> Option<String> {
         self.found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use psi_core::session::SharedList;
+    use psi_core::store::{MemoryStore, RecordStore as _};
+
+    use super::stands_twice;
+
+    fn part(people: std::ops::Range<u8>) -> SharedList {
+        let mut writer = MemoryStore.in_order(32).unwrap();
+        for person in people {
+            writer.push(&[person; 32]).unwrap();
+        }
+        Arc::from(writer.finish().unwrap())
+    }
+
+    #[test]
+    fn one_identity_in_two_parts_is_found_and_parts_that_share_nobody_are_not() {
+        let twice = |parts: &[SharedList]| stands_twice(parts, &MemoryStore).unwrap();
+        assert!(!twice(&[]) && !twice(&[part(0..9)]));
+        assert!(!twice(&[part(0..9), part(9..20), part(20..20)]));
+        assert!(twice(&[part(0..9), part(20..30), part(8..12)]));
     }
 }
