@@ -115,8 +115,10 @@ mod tests {
         outlet
             .put(Outgoing::Control(Control::ReadyToClose))
             .unwrap();
+        let (done, first) = std::sync::mpsc::channel();
         let worker = std::thread::spawn(move || {
             outlet.put(rows()).unwrap();
+            done.send(()).unwrap();
             outlet.put(rows())
         });
         std::thread::sleep(Duration::from_millis(50));
@@ -124,9 +126,7 @@ mod tests {
         assert!(outbox.queue.try_recv().is_ok());
         outbox.rows.try_recv().unwrap();
         // One more has room; the next one learns that nobody sends any more.
-        while outbox.rows.len() < ROWS_WAITING_MAX {
-            std::thread::yield_now();
-        }
+        first.recv().unwrap();
         drop(outbox);
         assert!(matches!(worker.join().unwrap(), Err(Error::Cancelled)));
     }
