@@ -139,7 +139,7 @@ codes! {
     KeyNotUnique = 10, "key_not_unique";
     /// The peer cannot serve this now; the reason is in its own log.
     Unavailable = 11, "unavailable";
-    /// The peer already runs as many jobs as it allows.
+    /// The peer already runs as many jobs as it allows, or has noted as many inquiries as an hour allows.
     TooManyJobs = 12, "too_many_jobs";
     /// A rule of the peer needs a literal that the requester hid.
     OpenRequired = 13, "open_required";
@@ -244,7 +244,7 @@ impl Code {
     /// Whether the code is a refusal or an incompatibility: nothing was agreed on.
     #[must_use]
     pub fn is_refusal(self) -> bool {
-        (1..32).contains(&(self as u16))
+        matches!(self as u16, 1..32 | 64..96)
     }
 
     /// Whether the code says that the sender of a message broke the protocol.

@@ -24,7 +24,7 @@ use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
 use crate::job::registry::Registry;
-use crate::job::{self, ChainLocks, JobContext, LiveJobs};
+use crate::job::{self, ChainLocks, JobContext, LiveJobs, Settling};
 use crate::lists::{self, JOBS_FOLDER, Lists};
 use crate::memory::MemoryShares;
 use crate::net::{Endpoint, NetLimits, Pins};
@@ -108,6 +108,7 @@ pub async fn run(
         kernel,
         chains: Arc::new(ChainLocks::default()),
         live: LiveJobs::default(),
+        settling: Settling::default(),
     });
     job::settle_all(&ctx)
         .map_err(|e| UserError::machine("cannot read the receipts to settle", e))?;

@@ -27,6 +27,7 @@ mod respond;
 pub mod result;
 mod run;
 mod settle;
+mod settling;
 mod sizes;
 mod stats;
 
@@ -45,6 +46,7 @@ pub use failure::Failure;
 pub use live::LiveJobs;
 pub use privacy::Spend;
 pub use request::{JobOutcome, JobRequest, request};
+pub use settling::Settling;
 
 use self::chain::Chain;
 use self::link::Link;
@@ -89,6 +91,8 @@ pub struct JobContext {
     pub chains: Arc<ChainLocks>,
     /// Running jobs, as receipts name them.
     pub live: LiveJobs,
+    /// Settlements that this node makes of its own accord.
+    pub settling: Settling,
 }
 
 impl JobContext {
@@ -144,25 +148,47 @@ impl JobContext {
         .await
     }
 
+    /// Settles what a job left open that a peer broke off: over its connection, or else in the
+    /// background. Does nothing more than ask if such a settlement is under way.
+    async fn settle_after(self: &Arc<Self>, conn: &PeerConnection, collab: &Collaboration) {
+        if !self.settling.begin(collab.id()) {
+            return;
+        }
+        let settled = self.settle_over(conn, collab).await.is_ok();
+        if !settled || !self.settling.end(&collab.id()) {
+            self.go_on_settling(collab.clone(), Reason::SomethingOpen);
+        }
+    }
+
     /// Settles in the background, with patience, if a job or a signature is left open.
     fn settle_later(self: &Arc<Self>, collab: Collaboration) {
         self.settle_in_background(collab, Reason::SomethingOpen);
     }
 
     fn settle_in_background(self: &Arc<Self>, collab: Collaboration, reason: Reason) {
+        if self.settling.begin(collab.id()) {
+            self.go_on_settling(collab, reason);
+        }
+    }
+
+    /// The rest of a settlement that has begun, in the background.
+    fn go_on_settling(self: &Arc<Self>, collab: Collaboration, reason: Reason) {
         let ctx = Arc::clone(self);
         tokio::spawn(async move {
-            for attempt in 0..SETTLE_ATTEMPTS {
-                if attempt > 0 {
-                    tokio::time::sleep(SETTLE_RETRY).await;
-                }
+            let mut attempts = 0;
+            while attempts < SETTLE_ATTEMPTS {
                 match ctx.settle_once(&collab, reason).await {
-                    Ok(()) => return,
+                    Ok(()) if ctx.settling.end(&collab.id()) => return,
+                    // Something was left open meanwhile.
+                    Ok(()) => continue,
                     Err(failure) => {
                         tracing::debug!(collab = collab.name(), %failure, "not settled yet");
                     }
                 }
+                attempts += 1;
+                tokio::time::sleep(SETTLE_RETRY).await;
             }
+            ctx.settling.give_up(&collab.id());
             tracing::warn!(
                 collab = collab.name(),
                 "the receipt log is not settled with the other member; the next job will try again"

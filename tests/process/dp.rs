@@ -262,6 +262,9 @@ fn a_budget_that_is_used_up_refuses_on_either_side_and_nothing_is_exchanged() {
     assert!(!detail.contains("1.2"), "no figure of bert's: {detail}");
     assert_eq!((spent(&world.a), spent(&world.b)), (600_000, 1_200_000));
     assert_eq!((opened(&world.a), opened(&world.b)), (2, 2));
+    // What bert refused stands on both logs; what anna refused herself does not.
+    let log = world.agreed_log();
+    assert_eq!(log.matches("budget_exhausted").count(), 1, "{log}");
 }
 
 #[test]

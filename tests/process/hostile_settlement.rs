@@ -116,6 +116,16 @@ fn idle(stage: &Stage) {
     });
 }
 
+/// Bert proposes, hears what anna says, and breaks off.
+fn broken_off(stage: &Stage, bert: &Bert) -> Control {
+    let answer = stage.runtime.block_on(async {
+        let mut wire = bert.open().await;
+        bert.propose(&mut wire).await
+    });
+    idle(stage);
+    answer
+}
+
 #[test]
 fn a_job_that_broke_off_cannot_be_closed_as_completed_nor_words_be_put_in_a_members_mouth() {
     let mut stage = stage("");
@@ -181,14 +191,7 @@ fn a_job_that_broke_off_cannot_be_closed_as_completed_nor_words_be_put_in_a_memb
 fn what_an_accepted_job_has_reserved_stays_until_the_sequencer_says_that_it_will_not_be_opened() {
     let mut stage = stage("runs = { lifetime = 1 }");
     let bert = stage.bert();
-    let propose = || {
-        let answer = stage.runtime.block_on(async {
-            let mut wire = bert.open().await;
-            bert.propose(&mut wire).await
-        });
-        idle(&stage);
-        answer
-    };
+    let propose = || broken_off(&stage, &bert);
     let Control::Accept { half, .. } = propose() else {
         panic!("the first is accepted")
     };
@@ -230,17 +233,10 @@ fn what_an_accepted_job_has_reserved_stays_until_the_sequencer_says_that_it_will
 fn one_approval_serves_one_signature_and_nobody_is_asked_about_what_may_not_run() {
     let mut stage = stage("approval = \"manual\"\nruns = { lifetime = 2 }");
     let bert = stage.bert();
-    let propose = || {
-        let answer = stage.runtime.block_on(async {
-            let mut wire = bert.open().await;
-            bert.propose(&mut wire).await
-        });
-        idle(&stage);
-        match answer {
-            Control::Refuse { code, .. } => Some(code),
-            Control::Accept { .. } => None,
-            other => panic!("{other:?}"),
-        }
+    let propose = || match broken_off(&stage, &bert) {
+        Control::Refuse { code, .. } => Some(code),
+        Control::Accept { .. } => None,
+        other => panic!("{other:?}"),
     };
     let asked = || {
         let ran = stage

@@ -247,6 +247,20 @@ fn an_honest_log_is_accepted_and_summed_up() {
 }
 
 #[test]
+fn a_refused_entry_names_a_reason_to_refuse_and_nothing_else() {
+    let keys = keys();
+    for code in Code::ALL.iter().copied() {
+        let mut body = refused_by(&keys.first, &keys.second);
+        if let Body::Refused { code: why, .. } = &mut body {
+            *why = code;
+        }
+        let [(bytes, _)] = log([body]).try_into().unwrap();
+        let refusal = matches!(code.number(), 1..=31 | 64..=95);
+        assert_eq!(Entry::decode(&bytes).is_ok(), refusal, "{code}");
+    }
+}
+
+#[test]
 fn an_edited_entry_breaks_its_own_signatures() {
     for number in 0..8 {
         let mut log = honest_log();

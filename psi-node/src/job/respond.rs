@@ -169,10 +169,9 @@ async fn end_badly(
         }
         other => link.end(&Control::Abort(other.code())).await,
     }
-    // A job that was never opened leaves nothing to settle.
-    let open = unsettled(&chain).unwrap_or(true);
-    if open && ctx.settle_over(conn, collab).await.is_err() {
-        ctx.settle_later(collab.clone());
+    // A job that nobody signed leaves nothing to settle.
+    if unsettled(&chain).unwrap_or(true) {
+        ctx.settle_after(conn, collab).await;
     }
 }
 

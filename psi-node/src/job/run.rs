@@ -13,7 +13,7 @@ use psi_core::receipt::{Body, ClosedStatus, opening_commitment};
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::session::opened::Opened;
 use psi_core::session::{Ended, Tools};
-use psi_core::spec::{Half, JobSpec, Party};
+use psi_core::spec::{Half, JobId, JobSpec, Party};
 use zeroize::Zeroizing;
 
 use super::answer::Answer;
@@ -126,14 +126,10 @@ async fn run_live(
     let mut record = record(ctx, link, agreed, &frozen).await?;
     if let Err(failure) = chain.record(link, opened).await {
         // Opened here, with a countersignature that did not come: there is a job to replay.
-        if let Some(Record {
-            mut recording,
-            state,
-        }) = record
-            && state.entries_of_job(&job_id)?.is_some()
+        if let Some(record) = record
+            && let Err(error) = keep_unfinished(record, &job_id)
         {
-            recording.opened(&state)?;
-            recording.finish(&state, None)?;
+            tracing::error!(%error, "the record of an opened job could not be kept");
         }
         return Err(failure);
     }
@@ -242,6 +238,20 @@ async fn record(
     let recording = link.working_while(begun).await??;
     let state = ctx.state.clone();
     Ok(Some(Record { recording, state }))
+}
+
+/// Keeps the record of a job that is opened on the own log and ends there, so that it can be
+/// replayed as far as it came.
+fn keep_unfinished(record: Record, job_id: &JobId) -> Result<(), Failure> {
+    let Record {
+        mut recording,
+        state,
+    } = record;
+    if state.entries_of_job(job_id)?.is_some() {
+        recording.opened(&state)?;
+        recording.finish(&state, None)?;
+    }
+    Ok(())
 }
 
 /// The own hidden literals with the salts of their commitments.

@@ -205,6 +205,19 @@ pub(crate) fn refused(fixture: &Fixture) -> Body {
     }
 }
 
+/// The two nodes of a refusal, the digest of its query, and why.
+pub(crate) fn parts_of(refused: &Body) -> ([[u8; 32]; 2], [u8; 64], Code) {
+    match refused {
+        Body::Refused {
+            requester,
+            responder,
+            query,
+            code,
+        } => ([*requester, *responder], *query, *code),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Verifies the file after `edit` changed its lines.
 fn verify_edited(
     path: &Path,

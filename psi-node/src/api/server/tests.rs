@@ -16,7 +16,7 @@ use crate::config::NodeConfig;
 use crate::exit::Exit;
 use crate::identity::NodeKey;
 use crate::job::registry::Registry;
-use crate::job::{ChainLocks, JobContext, LiveJobs};
+use crate::job::{ChainLocks, JobContext, LiveJobs, Settling};
 use crate::lists::Lists;
 use crate::net::{Endpoint, NetLimits};
 use crate::state::{JobRole, State};
@@ -67,6 +67,7 @@ async fn api() -> Api {
         kernel: Arc::new(Portable),
         chains: Arc::new(ChainLocks::default()),
         live: LiveJobs::default(),
+        settling: Settling::default(),
     });
     tokio::spawn(serve(listener, Arc::clone(&ctx), std::future::pending()));
     Api {

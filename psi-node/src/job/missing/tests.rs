@@ -5,7 +5,7 @@ use psi_core::spec::JobSpec;
 use psi_core::transcript::Transcripts;
 
 use super::*;
-use crate::receipts::tests::{Fixture, aborted, completed, debit, refused};
+use crate::receipts::tests::{Fixture, aborted, completed, debit, parts_of, refused};
 use crate::state::AwaitedRefusal;
 
 /// The follower of the fixture's log: the second member.
@@ -135,15 +135,7 @@ fn a_refusal_is_of_a_question_that_was_asked_or_refused_here() {
     let body = refused(&fixture);
     let takes = || follower(&fixture, None).takes(&body).unwrap();
     assert!(!takes(), "nobody asked");
-    let Body::Refused {
-        requester,
-        query,
-        code,
-        ..
-    } = body
-    else {
-        panic!("a refusal")
-    };
+    let ([requester, _], query, code) = parts_of(&body);
     let await_it = |code| {
         let refusal = AwaitedRefusal {
             requester,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::receipts::tests::{Fixture, aborted, refused};
+use crate::receipts::tests::{Fixture, aborted, parts_of, refused};
 
 const OPENING: OwnOpening = OwnOpening {
     commitment: [1; 64],
@@ -48,15 +48,7 @@ fn each_refused_entry_uses_up_one_question_that_was_asked_or_refused() {
     let fixture = Fixture::new();
     let (state, id) = (&fixture.state, fixture.collab.id());
     let body = refused(&fixture);
-    let psi_core::receipt::Body::Refused {
-        requester,
-        query,
-        code,
-        ..
-    } = body
-    else {
-        panic!("a refusal")
-    };
+    let ([requester, _], query, code) = parts_of(&body);
     let awaits = |code| state.awaits_refusal(&id, &requester, &query, code).unwrap();
     assert!(!awaits(code));
     let of = |code| AwaitedRefusal {
