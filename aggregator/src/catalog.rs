@@ -8,7 +8,7 @@ pub(crate) mod columns;
 pub(crate) mod groups;
 mod load;
 pub(crate) mod measure;
-mod row_filter;
+pub(crate) mod row_filter;
 pub(crate) mod table;
 
 use std::io::Write;
@@ -21,14 +21,14 @@ use psi_core::store::{MemoryStore, RecordList, RecordStore};
 use tokio::sync::Mutex;
 
 use self::table::{LoadedTable, Lookup, TableState, Tables};
-use crate::config::{self, EngineOptions, TableConfigs};
+use crate::config::{self, ReadOptions, TableConfigs};
 use crate::error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
 use crate::freeze::input::{self, JobInput};
 use crate::freeze::limits::RowKey;
 use crate::freeze::{self, Frozen};
 use crate::list::{self, ListError, ListFormat};
 use crate::plan::{self, RequestPlan, ResponsePlan, SidePlan};
-use crate::report::{LoadReport, ServedTable};
+use crate::report::{LoadReport, Problem, ServedTable};
 use crate::source::files::FileSet;
 
 /// The tables of one node. Clones share them.
@@ -39,7 +39,7 @@ pub struct Catalog {
 
 struct Inner {
     base_dir: PathBuf,
-    options: EngineOptions,
+    options: ReadOptions,
     store: Arc<dyn RecordStore>,
     tables: RwLock<Tables>,
     /// One reload at a time: a second proposal waits for the first one's.
@@ -57,9 +57,9 @@ impl Catalog {
         member: &str,
         base_dir: &Path,
         tables: &TableConfigs,
-        engine: &EngineOptions,
+        options: ReadOptions,
     ) -> Result<(Self, LoadReport), SetupError> {
-        Self::load_with_store(member, base_dir, tables, engine, Arc::new(MemoryStore)).await
+        Self::load_with_store(member, base_dir, tables, options, Arc::new(MemoryStore)).await
     }
 
     /// Like [`Self::load`], with a place for the lists from which distinct identities are counted.
@@ -70,14 +70,14 @@ impl Catalog {
         member: &str,
         base_dir: &Path,
         tables: &TableConfigs,
-        engine: &EngineOptions,
+        options: ReadOptions,
         store: Arc<dyn RecordStore>,
     ) -> Result<(Self, LoadReport), SetupError> {
         config::validate(tables)?;
         let mut loaded = Tables::default();
         let mut report = LoadReport::default();
         for (name, table) in tables {
-            let (found, state) = load::load(name, base_dir, table, engine, &*store).await;
+            let (found, state) = load::load(name, base_dir, table, options, &*store).await;
             for problem in &found.problems {
                 tracing::warn!(member, table = name, %problem, "table is not served");
             }
@@ -86,7 +86,7 @@ impl Catalog {
         }
         let inner = Inner {
             base_dir: base_dir.to_owned(),
-            options: *engine,
+            options,
             store,
             tables: RwLock::new(loaded),
             reloading: Mutex::new(()),
@@ -179,7 +179,7 @@ impl Catalog {
             .await
             .unwrap_or_default();
         if now.is_none() || now != seen {
-            let options = &self.inner.options;
+            let options = self.inner.options;
             let store = &*self.inner.store;
             let (report, state) =
                 load::load(&name, &self.inner.base_dir, &config, options, store).await;
@@ -214,7 +214,7 @@ impl Catalog {
         progress: &dyn Progress,
     ) -> Result<Frozen, FreezeError> {
         let table = self.table_of(side)?;
-        freeze::freeze(&table, side, &self.inner.options, store, progress).await
+        freeze::freeze(&table, side, self.inner.options, store, progress).await
     }
 
     /// Freezes the input of any job: what this side, which is `own` in it, brings in each of its
@@ -232,8 +232,10 @@ impl Catalog {
         progress: Arc<dyn Progress>,
     ) -> Result<JobInput, FreezeError> {
         let table = self.table_of(side)?;
-        let options = &self.inner.options;
-        input::freeze(&table, side, (spec, own, None), options, store, progress).await
+        let options = self.inner.options;
+        let job = (spec, own, None);
+        let frozen = input::freeze(&table, side, job, options, store, progress).await;
+        self.judge(&table, frozen)
     }
 
     /// [`Self::freeze_job`] for a job with differential privacy, whose `key` draws which rows are
@@ -250,18 +252,19 @@ impl Catalog {
         progress: Arc<dyn Progress>,
     ) -> Result<JobInput, FreezeError> {
         let table = self.table_of(side)?;
-        let options = &self.inner.options;
+        let options = self.inner.options;
         let job = (spec, own, Some(key));
-        input::freeze(&table, side, job, options, store, progress).await
+        let frozen = input::freeze(&table, side, job, options, store, progress).await;
+        self.judge(&table, frozen)
     }
 
     /// Writes the own key columns of the rows that `side` selects and whose identity is one of
     /// `matched`, each identity once, and returns how many were written. `side` is the plan of a
-    /// list; `matched` are digests, ascending and distinct.
+    /// list; `matched` are digests, ascending and distinct. Reads files on the calling thread.
     ///
     /// # Errors
     /// [`ListError`] as for [`Self::freeze_job`], or if `out` takes no more.
-    pub async fn write_list(
+    pub fn write_list(
         &self,
         side: &SidePlan,
         matched: &dyn RecordList,
@@ -270,9 +273,30 @@ impl Catalog {
         progress: &dyn Progress,
     ) -> Result<u64, ListError> {
         let table = self.table_of(side).map_err(FreezeError::from)?;
-        let options = &self.inner.options;
         let matched = (matched, list::DIGESTS_AT_ONCE);
-        list::write(&table, side, matched, (format, out), options, progress).await
+        list::write(&table, side, matched, (format, out), progress)
+    }
+
+    /// Takes a table out of service whose rows no longer keep what was checked when it was loaded.
+    fn judge<T>(&self, table: &LoadedTable, frozen: Result<T, FreezeError>) -> Result<T, FreezeError> {
+        if let Err(FreezeError::Violated(reason)) = &frozen {
+            tracing::error!(table = reason.table, %reason, "table is not served any more");
+            let problem = Problem::new(
+                format!("table.{}.source", reason.table),
+                reason.what.clone(),
+                reason.remedy.clone(),
+            );
+            let state = TableState::NotServed {
+                problems: vec![problem],
+                files: Some(table.source.files.clone()),
+            };
+            self.inner
+                .tables
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .replace(&reason.table, state);
+        }
+        frozen
     }
 
     fn table_of(&self, side: &SidePlan) -> Result<Arc<LoadedTable>, Unavailable> {

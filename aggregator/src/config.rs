@@ -133,19 +133,16 @@ pub struct KeyConfig {
     pub identities: Option<u64>,
 }
 
-/// What the data engine may use.
+/// How files are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EngineOptions {
-    /// Bytes of the engine's memory pool. The engine never spills: it only scans and evaluates.
-    pub memory_bytes: usize,
-    /// Files or row groups that are scanned at the same time.
+pub struct ReadOptions {
+    /// Files or row groups that are read at the same time.
     pub threads: usize,
 }
 
-impl Default for EngineOptions {
+impl Default for ReadOptions {
     fn default() -> Self {
         Self {
-            memory_bytes: 96 * 1024 * 1024,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         }
     }

@@ -6,16 +6,17 @@
 
 use std::collections::HashMap;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
-use datafusion::arrow::compute::{DatePart as ArrowDatePart, cast, date_part};
-use datafusion::arrow::datatypes::{DataType, Date32Type, Int64Type};
-use datafusion::arrow::error::ArrowError;
 use psi_core::facts::LabelKind;
 
+use crate::column::Column;
 use crate::config::DomainValue;
 use crate::sql::ast::DatePart;
-use crate::sql::temporal::{self, NANOS_PER_DAY};
+use crate::sql::temporal::{self, NANOS_PER_DAY, NANOS_PER_SECOND};
 use crate::sql::typing::ColumnClass;
+use crate::sql::zone::Zone;
+
+/// Years whose parts are told; the others are in the group `other`.
+const YEARS: std::ops::RangeInclusive<i64> = 1..=9999;
 
 /// A dimension's values and how they are looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub(crate) struct Domain {
     pub(crate) kind: LabelKind,
     /// The labels, in the owner's order; `other` is not among them.
     pub(crate) labels: Vec<String>,
-    /// The part of a date that is looked up instead of the column.
-    part: Option<DatePart>,
+    /// The part of a date that is looked up instead of the column, in the zone of the column.
+    part: Option<(DatePart, Zone)>,
     lookup: LookUp,
 }
 
@@ -43,8 +44,9 @@ impl Domain {
         values: &[DomainValue],
     ) -> Result<Self, String> {
         let kind = match (part, class) {
-            (Some(_), Some(ColumnClass::Date | ColumnClass::Timestamp { .. }))
-            | (None, Some(ColumnClass::Integer(_))) => LabelKind::Integer,
+            (Some(_), Some(ColumnClass::Date | ColumnClass::Instant { .. } | ColumnClass::Empty))
+            | (None, Some(ColumnClass::Integer)) => LabelKind::Integer,
+            (None, Some(ColumnClass::Empty)) => kind_of(values),
             (Some(_), _) => return Err("it is no date or timestamp".to_owned()),
             (None, Some(ColumnClass::Text)) => LabelKind::Text,
             (None, Some(ColumnClass::Boolean)) => LabelKind::Boolean,
@@ -87,7 +89,13 @@ impl Domain {
         Ok(Self {
             kind,
             labels: values.iter().map(DomainValue::label).collect(),
-            part,
+            part: part.map(|part| {
+                let zone = match class {
+                    Some(ColumnClass::Instant { zone: Some(zone) }) => *zone,
+                    _ => Zone::UTC,
+                };
+                (part, zone)
+            }),
             lookup,
         })
     }
@@ -104,74 +112,94 @@ impl Domain {
     }
 
     /// The group of every row of a batch.
-    ///
-    /// # Errors
-    /// [`ArrowError`] if the column is of another type than at load.
-    pub(crate) fn indices(&self, array: &ArrayRef) -> Result<Vec<u16>, ArrowError> {
-        let other = self.other();
-        let array = match self.part {
-            None => array.clone(),
-            Some(part) => date_part(array, arrow_part(part))?,
-        };
-        let rows = 0..array.len();
-        Ok(match &self.lookup {
-            LookUp::Text(indices) => {
-                let array = cast(&array, &DataType::Utf8)?;
-                let text = array.as_string::<i32>();
-                let index = |row| indices.get(text.value(row)).copied();
-                rows.map(|row| text.is_valid(row).then(|| index(row)).flatten())
-                    .map(|index| index.unwrap_or(other))
-                    .collect()
-            }
+    pub(crate) fn indices(&self, column: &Column) -> Vec<u16> {
+        let group = |row: usize| match &self.lookup {
+            LookUp::Text(indices) => match column {
+                Column::Text(text) => indices.get(text.value(row)),
+                _ => None,
+            },
             LookUp::Number(indices) => {
-                // A number beyond 64 bits becomes NULL here, and so `other`.
-                let numbers = cast(&array, &DataType::Int64).or_else(|_| days(&array))?;
-                let numbers = numbers.as_primitive::<Int64Type>();
-                let index = |row| indices.get(&numbers.value(row)).copied();
-                rows.map(|row| numbers.is_valid(row).then(|| index(row)).flatten())
-                    .map(|index| index.unwrap_or(other))
-                    .collect()
+                let number = match self.part {
+                    None => number(column, row),
+                    Some((part, zone)) => part_of(part, zone, column, row),
+                };
+                number.and_then(|number| indices.get(&number))
             }
-        })
+        };
+        let rows = 0..column.len();
+        rows.map(|row| column.is_valid(row).then(|| group(row)).flatten())
+            .map(|group| group.copied().unwrap_or(self.other()))
+            .collect()
     }
 }
 
-/// Days of a date column as 64-bit numbers.
-fn days(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    let days = cast(array, &DataType::Date32)?;
-    let days = days.as_primitive::<Date32Type>();
-    Ok(std::sync::Arc::new(days.unary::<_, Int64Type>(i64::from)))
+/// The kind of a domain whose column does not tell.
+fn kind_of(values: &[DomainValue]) -> LabelKind {
+    match values.first() {
+        Some(DomainValue::Integer(_)) => LabelKind::Integer,
+        Some(DomainValue::Boolean(_)) => LabelKind::Boolean,
+        Some(DomainValue::Text(_)) | None => LabelKind::Text,
+    }
 }
 
-const fn arrow_part(part: DatePart) -> ArrowDatePart {
-    match part {
-        DatePart::Year => ArrowDatePart::Year,
-        DatePart::Quarter => ArrowDatePart::Quarter,
-        DatePart::Month => ArrowDatePart::Month,
-        DatePart::Day => ArrowDatePart::Day,
+/// A whole number, a day, or 0 and 1 for FALSE and TRUE; `None` if it is beyond 64 bits.
+fn number(column: &Column, row: usize) -> Option<i64> {
+    match column {
+        Column::Whole(numbers) => Some(numbers.value(row)),
+        Column::Decimal(units, 0) => i64::try_from(units.value(row)).ok(),
+        Column::Boolean(values) => Some(values.value(row).into()),
+        Column::Date(days) => Some(days.value(row).into()),
+        _ => None,
     }
+}
+
+/// The part of a date, in the zone of its column; `None` if its year, before or after the zone is
+/// applied, is none of [`YEARS`].
+fn part_of(part: DatePart, zone: Zone, column: &Column, row: usize) -> Option<i64> {
+    const SECONDS_PER_DAY: i64 = 86_400;
+    let day = match column {
+        Column::Date(days) => days.value(row).into(),
+        Column::Instant(nanos) => {
+            let seconds = nanos.value(row).div_euclid(NANOS_PER_SECOND);
+            let seconds = i64::try_from(seconds).ok()?;
+            year_of(seconds.div_euclid(SECONDS_PER_DAY))?;
+            let local = seconds.checked_add(zone.offset_at(seconds)?)?;
+            local.div_euclid(SECONDS_PER_DAY)
+        }
+        _ => return None,
+    };
+    let year = year_of(day)?;
+    let (_, month, day) = temporal::civil(day);
+    Some(match part {
+        DatePart::Year => year,
+        DatePart::Quarter => i64::from(month - 1) / 3 + 1,
+        DatePart::Month => month.into(),
+        DatePart::Day => day.into(),
+    })
+}
+
+fn year_of(day: i64) -> Option<i64> {
+    // Beyond these days there is no year to tell, and the arithmetic below could overflow.
+    let (year, ..) = i32::try_from(day).ok().map(|day| temporal::civil(day.into()))?;
+    YEARS.contains(&year).then_some(year)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use arrow_array::{BooleanArray, Date32Array, Int64Array, StringArray};
 
-    use datafusion::arrow::array::{
-        ArrayRef, BooleanArray, Date32Array, Int32Array, StringArray, TimestampMicrosecondArray,
-        UInt64Array,
-    };
-
-    use super::{ColumnClass, DatePart, Domain};
+    use super::{ColumnClass, DatePart, Domain, Zone};
+    use crate::column::{Column, Int128Array};
     use crate::config::DomainValue;
 
-    fn indices(array: &ArrayRef, part: Option<DatePart>, values: &[DomainValue]) -> Vec<u16> {
-        let class = ColumnClass::of(array.data_type());
-        let domain = Domain::new(class.as_ref(), part, values).unwrap();
-        domain.indices(array).unwrap()
-    }
-
-    fn of(array: impl datafusion::arrow::array::Array + 'static) -> ArrayRef {
-        Arc::new(array)
+    fn indices(
+        class: &ColumnClass,
+        column: &Column,
+        part: Option<DatePart>,
+        values: &[DomainValue],
+    ) -> Vec<u16> {
+        let domain = Domain::new(Some(class), part, values).unwrap();
+        domain.indices(column)
     }
 
     #[test]
@@ -179,38 +207,63 @@ mod tests {
         let text = |t: &str| DomainValue::Text(t.into());
         let number = DomainValue::Integer;
         let words = StringArray::from(vec![Some("b"), Some("a"), None, Some("A")]);
+        let words = Column::Text(words);
         let domain = [text("a"), text("b")];
-        assert_eq!(indices(&of(words), None, &domain), [1, 0, 2, 2]);
-        let numbers = Int32Array::from(vec![Some(5), None, Some(-1), Some(6)]);
+        assert_eq!(indices(&ColumnClass::Text, &words, None, &domain), [1, 0, 2, 2]);
+        let numbers = Column::Whole(Int64Array::from(vec![Some(5), None, Some(-1), Some(6)]));
         let domain = [number(-1), number(5)];
-        assert_eq!(indices(&of(numbers), None, &domain), [1, 2, 0, 2]);
-        let large = UInt64Array::from(vec![u64::MAX, 5]);
-        assert_eq!(indices(&of(large), None, &domain), [2, 1]);
-        let flags = BooleanArray::from(vec![Some(true), Some(false), None]);
+        let integer = ColumnClass::Integer;
+        assert_eq!(indices(&integer, &numbers, None, &domain), [1, 2, 0, 2]);
+        let large = Column::Decimal(Int128Array::from(vec![i128::from(u64::MAX), 5]), 0);
+        assert_eq!(indices(&integer, &large, None, &domain), [2, 1]);
+        let flags = Column::Boolean(BooleanArray::from(vec![Some(true), Some(false), None]));
         let domain = [DomainValue::Boolean(true)];
-        assert_eq!(indices(&of(flags), None, &domain), [0, 1, 1]);
+        assert_eq!(indices(&ColumnClass::Boolean, &flags, None, &domain), [0, 1, 1]);
         // 20,089 days after 1970-01-01 is 2025-01-01.
-        let days = Date32Array::from(vec![Some(20_089), Some(20_090), None]);
+        let days = Column::Date(Date32Array::from(vec![Some(20_089), Some(20_090), None]));
         let domain = [text("2025-01-02")];
-        assert_eq!(indices(&of(days), None, &domain), [1, 0, 1]);
+        assert_eq!(indices(&ColumnClass::Date, &days, None, &domain), [1, 0, 1]);
     }
 
     #[test]
     fn parts_of_dates_are_taken_in_the_zone_of_the_column() {
-        let day = 86_400_000_000_i64;
+        let day = 86_400_000_000_000_i128;
         let moments = vec![Some(20_089 * day), Some(20_089 * day - 1), None];
-        let moments = TimestampMicrosecondArray::from(moments);
+        let moments = Column::Instant(Int128Array::from(moments));
         let domain = [DomainValue::Integer(1), DomainValue::Integer(12)];
-        let month = Some(DatePart::Month);
-        let plain: ArrayRef = Arc::new(moments.clone());
-        assert_eq!(indices(&plain, month, &domain), [0, 1, 2]);
-        let west: ArrayRef = Arc::new(moments.with_timezone("-05:00"));
-        assert_eq!(indices(&west, month, &domain), [1, 1, 2]);
+        let of = |zone| {
+            let class = ColumnClass::Instant { zone };
+            indices(&class, &moments, Some(DatePart::Month), &domain)
+        };
+        assert_eq!(of(None), [0, 1, 2]);
+        assert_eq!(of(Zone::parse("-05:00")), [1, 1, 2]);
+        assert_eq!(of(Zone::parse("America/New_York")), [1, 1, 2]);
+    }
+
+    #[test]
+    fn dates_beyond_four_digits_of_a_year_are_in_the_group_other() {
+        let domain = [DomainValue::Integer(9999), DomainValue::Integer(1)];
+        let year = Some(DatePart::Year);
+        let days = vec![2_932_896, 2_932_897, i32::MAX, -719_162, -719_163, i32::MIN];
+        let days = Column::Date(Date32Array::from(days));
+        assert_eq!(indices(&ColumnClass::Date, &days, year, &domain), [0, 2, 2, 1, 2, 2]);
+        let second = 1_000_000_000_i128;
+        let last = 253_402_300_799 * second;
+        let nanos = vec![last, last + second, i128::from(i64::MAX) * second, -last * 1000];
+        let instants = Column::Instant(Int128Array::from(nanos));
+        let of = |zone| {
+            let class = ColumnClass::Instant { zone };
+            indices(&class, &instants, year, &domain)
+        };
+        assert_eq!(of(None), [0, 2, 2, 2]);
+        // In the year 10000 there.
+        assert_eq!(of(Zone::parse("+01:00")), [2, 2, 2, 2]);
+        assert_eq!(of(Zone::parse("Asia/Tokyo")), [2, 2, 2, 2]);
     }
 
     #[test]
     fn values_of_another_type_are_no_domain() {
-        let integer = ColumnClass::Integer(datafusion::arrow::datatypes::DataType::Int64);
+        let integer = ColumnClass::Integer;
         let text = [DomainValue::Text("1".into())];
         assert!(Domain::new(Some(&integer), None, &text).is_err());
         assert!(Domain::new(Some(&integer), Some(DatePart::Day), &text).is_err());

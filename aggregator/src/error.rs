@@ -7,6 +7,8 @@ use std::fmt;
 
 use psi_core::Code;
 
+use crate::source::read::ReadError;
+
 /// The configuration makes no sense, whatever the data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {what}")]
@@ -196,9 +198,17 @@ pub enum FreezeError {
     /// The table is not served, or its files changed since it was checked.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// The data engine failed, for example because a file could not be read.
+    /// All rows of the table together no longer keep what was agreed: the table has to be loaded
+    /// again.
+    #[error(transparent)]
+    Violated(Unavailable),
+    /// A file could not be read or decoded. The text says which and what failed, and holds no value
+    /// of the table.
     #[error("the table could not be read: {0}; run `psi-node check` and look at the files")]
-    Engine(String),
+    Read(String),
+    /// Something inside of this node does not fit.
+    #[error("the input could not be prepared: {0}; please report it")]
+    Internal(&'static str),
     /// The owner or the operator asked to stop.
     #[error("the job was cancelled")]
     Cancelled,
@@ -212,10 +222,23 @@ impl FreezeError {
     #[must_use]
     pub const fn code(&self) -> Code {
         match self {
-            Self::Unavailable(_) | Self::Engine(_) => Code::Unavailable,
+            Self::Unavailable(_) | Self::Violated(_) | Self::Read(_) | Self::Internal(_) => Code::Unavailable,
             Self::Cancelled => Code::Cancelled,
             Self::Core(error) => error.code(),
         }
+    }
+}
+
+impl FreezeError {
+    /// A thread ended by itself.
+    pub(crate) const fn stopped() -> Self {
+        Self::Internal("a thread stopped unexpectedly")
+    }
+}
+
+impl From<ReadError> for FreezeError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error.to_string())
     }
 }
 

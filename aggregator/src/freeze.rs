@@ -1,26 +1,42 @@
-//! Freezing the input of a job: the selected rows' distinct identities, sorted.
+//! Freezing the input of a job: the rows that a side selects, as sorted lists.
 //!
-//! Spec 10 §4. Steps: 1. the files are those that were checked at load; 2. one pass evaluates the
-//! owner's row filter and the query's conditions and digests the key; 3. digests are sorted and
-//! made distinct by the store; 4. the files are still the same. Cost: one pass over the files,
-//! one sort of 32-byte records; memory is the store's and the engine's pool. `freeze::input` does the same
-//! for jobs with groups and payload.
+//! Spec 10 §4. Steps: 1. the files are those that were checked at load; 2. room for the records of
+//! the whole table is reserved; 3. one pass makes a record of every row with an identity, with a
+//! flag that says whether the owner's row filter and the query's conditions select it; 4. the files
+//! are still the same; 5. the store sorts the records, and what the load has checked is checked again
+//! over all of them; 6. one pass over them makes the lists of the selected ([`input`]).
+//!
+//! Cost: one pass over the files, one sort of records of fixed width, two or three passes over them.
+//! Memory is the store's, and the batches on their way.
+//!
+//! # Security
+//! Steps 1 to 5 do the same work, take the same space and end in the same way whatever the
+//! conditions select. In step 6 every record is read and summed up, and every identity written, to
+//! the list or to one that is thrown away.
 
+mod check;
 pub(crate) mod input;
 pub(crate) mod limits;
 mod parts;
 mod payload;
 
-use datafusion::logical_expr::Expr;
+use std::sync::Arc;
+
 use psi_core::progress::{Progress, Stage};
-use psi_core::store::{RecordList, RecordStore, RecordWriter};
+use psi_core::store::{RecordList, RecordStore, RecordWriter, Reserved};
 
 use crate::catalog::table::LoadedTable;
-use crate::config::EngineOptions;
+use crate::condition::{Condition, Tally};
+use crate::config::ReadOptions;
 use crate::error::{FreezeError, Unavailable};
 use crate::plan::{self, SidePlan};
-use crate::rows::Extras;
-use crate::scan::{self, Keep, Pass, ScanKey};
+use crate::rows::{Extras, RowLayout};
+use crate::scan::{self, Pass, ScanKey};
+use crate::source::Projection;
+
+/// How often the records of a table fit the room that is reserved for them: once sorted, once more
+/// for the lists that are made of them.
+const ROOM: u64 = 2;
 
 /// The frozen input of one side of a job.
 ///
@@ -41,119 +57,141 @@ pub struct Frozen {
 pub(crate) async fn freeze(
     table: &LoadedTable,
     side: &SidePlan,
-    options: &EngineOptions,
+    options: ReadOptions,
     store: &dyn RecordStore,
     progress: &dyn Progress,
 ) -> Result<Frozen, FreezeError> {
-    let selected = select_rows(table, side, options, Extras::default(), store, progress).await?;
+    let reading = Reading::new(table, side, Extras::default(), Projection::default())?;
+    let rows = record_rows(table, side, reading, options, store, progress).await?;
+    let records = rows.writer.finish()?;
+    let mut identities = store.in_order(crate::rows::DIGEST_BYTES)?;
+    let mut last = None;
+    crate::fold::for_each_record(records.as_ref(), &mut |record| {
+        let digest = input::digest(record);
+        if RowLayout::is_selected(record) && last.replace(digest) != Some(digest) {
+            identities.push(&digest)?;
+        }
+        Ok(())
+    })?;
     Ok(Frozen {
-        identities: finish_distinct(selected.writer).await?,
-        rows_scanned: selected.scanned,
-        rows_selected: selected.selected,
-        nulls: selected.nulls,
+        identities: identities.finish()?,
+        rows_scanned: rows.scanned,
+        rows_selected: rows.selected,
+        nulls: rows.nulls,
     })
 }
 
-/// The records of the rows that a side selects, not sorted yet.
-struct SelectedRows {
+/// The records of all rows of a table, not sorted yet.
+struct RecordedRows {
     writer: Box<dyn RecordWriter>,
+    /// The room that they and the lists of the job have.
+    room: Reserved,
     scanned: u64,
     selected: u64,
+    /// Selected rows without identity.
     nulls: u64,
+    /// What the conditions cost.
+    tally: Tally,
 }
 
-/// Which rows of a table a side selects, and by which key.
-pub(crate) struct Selection<'a> {
-    pub(crate) condition: Option<Expr>,
-    pub(crate) key: ScanKey<'a>,
+/// What a side reads of its table: which columns, which rows it selects, by which key, and what it
+/// keeps of a row.
+pub(crate) struct Reading {
+    pub(crate) projection: Projection,
+    pub(crate) condition: Option<Condition>,
+    pub(crate) key: ScanKey,
+    extras: Extras,
 }
 
-/// The owner's row filter and the conditions of the query, and the key.
-pub(crate) fn selection<'a>(
-    table: &'a LoadedTable,
-    side: &'a SidePlan,
-) -> Result<Selection<'a>, Unavailable> {
-    let conditions = plan::condition(&table.source, &side.predicates)
-        .map_err(|err| unavailable(side, format!("the query no longer fits the table: {err}")))?;
-    let condition = match (table.row_filter.clone(), conditions) {
-        (Some(owner), Some(query)) => Some(owner.and(query)),
-        (owner, query) => owner.or(query),
-    };
-    let columns = side
-        .key_columns
-        .iter()
-        .map(|name| table.source.column(name))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|_| unavailable(side, "a key column is gone".to_owned()))?;
-    let key = ScanKey {
-        columns,
-        kinds: &side.key_kinds,
-    };
-    Ok(Selection { condition, key })
+impl Reading {
+    /// The owner's row filter and the conditions of the query, and the key; `extras` are over
+    /// `projection`.
+    pub(crate) fn new(
+        table: &LoadedTable,
+        side: &SidePlan,
+        extras: Extras,
+        mut projection: Projection,
+    ) -> Result<Self, FreezeError> {
+        let source = &table.source;
+        let no_fit = |_| unavailable(side, "the query no longer fits the table");
+        let filter = table.row_filter.as_ref();
+        let filter = filter.map(|filter| filter.condition(source, &mut projection));
+        let filter = filter.transpose().map_err(no_fit)?;
+        let query = plan::condition(source, &side.predicates, &mut projection).map_err(no_fit)?;
+        let columns = side.key_columns.iter();
+        let columns = columns
+            .map(|name| source.number(name).map(|number| projection.stored(number)))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| unavailable(side, "a key column is gone"))?;
+        Ok(Self {
+            projection,
+            condition: Some(match filter {
+                Some(filter) => filter.and(query),
+                None => query,
+            }),
+            key: ScanKey {
+                columns,
+                kinds: side.key_kinds.clone(),
+            },
+            extras,
+        })
+    }
 }
 
-fn unavailable(side: &SidePlan, what: String) -> Unavailable {
+fn unavailable(side: &SidePlan, what: &str) -> Unavailable {
     Unavailable {
         table: side.table.clone(),
-        what,
+        what: what.to_owned(),
         remedy: "the files may have changed; ask again".to_owned(),
     }
 }
 
-async fn select_rows(
+async fn record_rows(
     table: &LoadedTable,
     side: &SidePlan,
-    options: &EngineOptions,
-    extras: Extras,
+    reading: Reading,
+    options: ReadOptions,
     store: &dyn RecordStore,
     progress: &dyn Progress,
-) -> Result<SelectedRows, FreezeError> {
+) -> Result<RecordedRows, FreezeError> {
     table.check_files(&side.table)?;
-    let Selection { condition, key } = selection(table, side)?;
-
-    let mut selected = SelectedRows {
-        writer: store.unsorted(extras.layout().width())?,
+    let width = reading.extras.layout().width();
+    let bytes = table.rows.saturating_mul(width as u64);
+    let mut rows = RecordedRows {
+        room: store.reserve(bytes.saturating_mul(ROOM))?,
+        writer: store.unsorted(width)?,
         scanned: 0,
         selected: 0,
         nulls: 0,
+        tally: Tally::default(),
     };
     progress.report(Stage::Freeze, 0, table.rows)?;
+    let mut misfits = 0;
     let mut take = |chunk: &scan::Chunk| {
-        // Every value of every identity fits, or the job would not have been agreed: an expression
-        // is bounded by the columns of rows that have an identity.
-        if chunk.identity_misfits > 0 {
-            return Err(
-                unavailable(side, "a value does not fit its decimal scale".to_owned()).into(),
-            );
-        }
-        selected.scanned += chunk.rows;
-        selected.selected += chunk.selected;
-        selected.nulls += chunk.nulls.iter().sum::<u64>();
+        rows.scanned += chunk.rows;
+        rows.selected += chunk.selected;
+        rows.nulls += chunk.selected_nulls.iter().sum::<u64>();
+        misfits += chunk.identity_misfits;
         for records in &chunk.records {
-            selected.writer.push(records)?;
+            rows.writer.push(records)?;
         }
-        let scanned = selected.scanned.min(table.rows);
-        progress.report(Stage::Freeze, scanned, table.rows)?;
+        rows.tally.add(chunk.tally);
+        progress.report(Stage::Freeze, rows.scanned.min(table.rows), table.rows)?;
         Ok(())
     };
     let pass = Pass {
-        source: &table.source,
-        condition,
-        keys: &[key],
-        extras,
-        keep: Keep::Selected,
+        source: Arc::clone(&table.source),
+        projection: reading.projection,
+        condition: reading.condition,
+        keys: vec![reading.key],
+        extras: reading.extras,
     };
-    scan::scan(options, pass, &mut take).await?;
+    scan::scan(options.threads, pass, &mut take).await?;
     table.check_files(&side.table)?;
-    Ok(selected)
-}
-
-/// Sorts off the async threads.
-pub(crate) async fn finish_distinct(
-    writer: Box<dyn RecordWriter>,
-) -> Result<Box<dyn RecordList>, FreezeError> {
-    tokio::task::spawn_blocking(move || writer.finish_distinct())
-        .await
-        .map_err(|_| FreezeError::Engine("sorting stopped unexpectedly".to_owned()))?
-        .map_err(FreezeError::from)
+    // After the last row, so that the moment does not tell where a value lies. The load has found
+    // that every value of every identity fits.
+    if misfits > 0 && !table.misfits_are_null {
+        return Err(FreezeError::violated(side, "a value does not fit its decimal scale"));
+    }
+    Ok(rows)
 }

@@ -4,13 +4,13 @@
 //! decimal without fraction, and digits as text give the same identity under `int`. Called per
 //! batch while a table is scanned.
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, LargeStringArray, StringArray, StringViewArray,
-};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
-use datafusion::arrow::error::ArrowError;
+use std::borrow::Cow;
+
+use arrow_schema::DataType;
 use psi_core::identifier::IdentifierKind;
+
+use crate::column::Column;
+use crate::sql::temporal;
 
 /// Why a column of this type cannot be part of a key of this kind, if it cannot.
 pub(crate) fn problem(raw: &DataType, kind: IdentifierKind) -> Option<String> {
@@ -43,43 +43,21 @@ pub(crate) fn problem(raw: &DataType, kind: IdentifierKind) -> Option<String> {
     (!accepted).then(|| format!("a column of type {raw} cannot be an identifier of kind {kind}"))
 }
 
-/// A key column of one batch, as text.
-pub(crate) enum TextColumn {
-    Utf8(StringArray),
-    Large(LargeStringArray),
-    View(StringViewArray),
-    Bytes(BinaryArray),
-}
-
-impl TextColumn {
-    /// Converts a column.
-    ///
-    /// # Errors
-    /// [`ArrowError`] if the type is none of those that [`problem`] accepts.
-    pub(crate) fn new(array: &ArrayRef) -> Result<Self, ArrowError> {
-        Ok(match array.data_type() {
-            DataType::Utf8 => Self::Utf8(array.as_string::<i32>().clone()),
-            DataType::LargeUtf8 => Self::Large(array.as_string::<i64>().clone()),
-            DataType::Utf8View => Self::View(array.as_string_view().clone()),
-            DataType::Binary => Self::Bytes(array.as_binary::<i32>().clone()),
-            DataType::LargeBinary | DataType::BinaryView => {
-                Self::Bytes(cast(array, &DataType::Binary)?.as_binary::<i32>().clone())
-            }
-            DataType::Dictionary(_, values) => Self::new(&cast(array, values)?)?,
-            _ => Self::Utf8(cast(array, &DataType::Utf8)?.as_string::<i32>().clone()),
-        })
+/// The value of a key column in `row`, as text; `None` for NULL.
+pub(crate) fn text(column: &Column, row: usize) -> Option<Cow<'_, str>> {
+    if !column.is_valid(row) {
+        return None;
     }
-
-    /// The value in `row`; `None` for NULL and for bytes that are no UTF-8.
-    pub(crate) fn value(&self, row: usize) -> Option<&str> {
-        match self {
-            Self::Utf8(array) => array.is_valid(row).then(|| array.value(row)),
-            Self::Large(array) => array.is_valid(row).then(|| array.value(row)),
-            Self::View(array) => array.is_valid(row).then(|| array.value(row)),
-            Self::Bytes(array) => {
-                let bytes = array.is_valid(row).then(|| array.value(row));
-                bytes.and_then(|bytes| std::str::from_utf8(bytes).ok())
-            }
-        }
+    match column {
+        Column::Text(text) => Some(Cow::Borrowed(text.value(row))),
+        Column::Whole(numbers) => Some(Cow::Owned(numbers.value(row).to_string())),
+        Column::Decimal(units, 0) => Some(Cow::Owned(units.value(row).to_string())),
+        Column::Date(days) => temporal::iso_date(days.value(row)).map(Cow::Owned),
+        // No key has such a column: see `problem`.
+        Column::Decimal(..)
+        | Column::Boolean(_)
+        | Column::Double(_)
+        | Column::Bytes(_)
+        | Column::Instant(_) => None,
     }
 }

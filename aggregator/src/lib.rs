@@ -2,12 +2,12 @@
 //!
 //! The crate turns a query over two members' tables into this side's half of a job (a canonical
 //! text, a plan, public facts), asks the owner's policy, and freezes the rows that the plan
-//! selects into a sorted list of identity digests. `DataFusion` scans files and evaluates
-//! expressions; sorting and distinct are done by `psi_core::store` (see Spec 10).
+//! selects into a sorted list of identity digests. The `parquet` and `arrow-csv` crates decode
+//! files, [`condition`] evaluates what queries say, and `psi_core::store` sorts (see Spec 10).
 //!
-//! It never speaks to a peer, never blinds anything, opens no file for writing, and never hands a peer's
-//! text to the engine: peer text becomes a small typed tree first, and expressions are built from
-//! that tree.
+//! It never speaks to a peer, never blinds anything, and opens no file for writing. A peer's text
+//! becomes a small typed tree first, and nothing in it can fail, end early or cost more by what a row
+//! holds.
 
 #![forbid(unsafe_code)]
 
@@ -22,8 +22,9 @@ pub mod policy;
 pub mod report;
 pub mod result;
 
+mod column;
+mod condition;
 mod domain;
-mod engine;
 mod fold;
 mod keys;
 mod rows;
@@ -34,7 +35,7 @@ mod value;
 
 pub use catalog::Catalog;
 pub use config::{
-    AggregateConfig, AggregateFunction, Approval, Compare, DomainValue, EngineOptions,
+    AggregateConfig, AggregateFunction, Approval, Compare, DomainValue, ReadOptions,
     FilterConfig, FilterConfigs, KeyConfig, Operator, ParameterType, ResultTo, RuleKind,
     ScalarFunction, TableConfig, TableConfigs, TemplateConfig,
 };

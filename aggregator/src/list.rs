@@ -10,8 +10,8 @@
 //!    selected row whose digest is held is written, the first row of each identity alone;
 //! 3. so on with the next digests; 4. the files are still the same.
 //!
-//! Cost: one pass over the files for every `DIGESTS_AT_ONCE` digests. Memory: those, the
-//! engine's pool, one batch, and one row group of Parquet.
+//! Cost: one pass over the files for every `DIGESTS_AT_ONCE` digests. Memory: those, one batch, and
+//! one row group of Parquet.
 //!
 //! Never opens a file for writing: where the bytes go, and that nothing half-written stays, is the
 //! caller's.
@@ -19,26 +19,26 @@
 mod writer;
 
 use std::io::Write;
+use std::sync::Arc;
 
-use datafusion::arrow::array::{Array as _, ArrayRef, AsArray as _, BooleanArray};
-use datafusion::arrow::compute::filter;
-use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::logical_expr::Expr;
-use psi_core::identifier::{IdentifierKind, IdentityHasher};
+use arrow_array::{ArrayRef, BooleanArray, make_array};
+use arrow_buffer::BooleanBuffer;
+use arrow_select::filter::filter;
+use psi_core::identifier::IdentityHasher;
 use psi_core::progress::{Progress, Stage};
 use psi_core::store::RecordList;
 use zeroize::Zeroizing;
 
 use self::writer::ListWriter;
 use crate::catalog::table::LoadedTable;
-use crate::config::EngineOptions;
+use crate::condition::{Condition, Tally};
 use crate::error::{FreezeError, Unavailable};
-use crate::freeze::{Selection, selection};
-use crate::keys::TextColumn;
+use crate::freeze::Reading;
 use crate::plan::SidePlan;
-use crate::rows::DIGEST_BYTES;
-use crate::scan::{engine_error, next, streams_of};
-use crate::source::SourceColumn;
+use crate::rows::{DIGEST_BYTES, Extras};
+use crate::scan::ScanKey;
+use crate::source::read;
+use crate::source::{Batch, Projection, SourceColumn};
 
 /// Digests that are held while the table is read once: 33 MiB with the marks beside them.
 pub(crate) const DIGESTS_AT_ONCE: usize = 1 << 20;
@@ -77,37 +77,32 @@ pub enum ListError {
 
 /// Writes the own key columns of the selected rows whose identity is one of `matched`, of which
 /// `at_once` are held at a time.
-pub(crate) async fn write(
+pub(crate) fn write(
     table: &LoadedTable,
     side: &SidePlan,
     (matched, at_once): (&dyn RecordList, usize),
     (format, out): (ListFormat, Box<dyn Write + Send>),
-    options: &EngineOptions,
     progress: &dyn Progress,
 ) -> Result<u64, ListError> {
     let check = || table.check_files(&side.table).map_err(FreezeError::from);
     check()?;
-    let Selection { condition, key } = selection(table, side).map_err(FreezeError::from)?;
-    let shown = columns(table, side)?;
-    let reading = Reading {
-        has_condition: condition.is_some(),
-        key_columns: key.columns.len(),
-        kinds: key.kinds,
+    let mut projection = Projection::default();
+    let shown = columns(table, side, &mut projection)?;
+    let Reading {
+        projection,
+        condition,
+        key,
+        ..
+    } = Reading::new(table, side, Extras::default(), projection)?;
+    let wanted = Wanting {
+        condition,
+        key,
+        shown: shown.iter().map(|(_, place)| *place).collect(),
     };
-    let key_exprs = key.columns.iter().map(|column| column.raw_expr());
-    let shown_exprs = shown.iter().map(|column| column.shown_expr());
-    let outputs: Vec<Expr> = condition
-        .into_iter()
-        .chain(key_exprs)
-        .chain(shown_exprs)
-        .collect();
-    // One reader: the rows come in the order of the files, and no other reader waits with batches.
-    let options = &EngineOptions {
-        threads: 1,
-        ..*options
-    };
+    let shown: Vec<&SourceColumn> = shown.into_iter().map(|(column, _)| column).collect();
     let mut writer = ListWriter::new(format, &shown, out)?;
     let mut digests = matched.reader().map_err(FreezeError::from)?;
+    let pieces = read::pieces(&table.source).map_err(FreezeError::from)?;
     let mut written = 0;
     loop {
         let mut held = Zeroizing::new(Vec::new());
@@ -117,17 +112,25 @@ pub(crate) async fn write(
         if held.is_empty() {
             break;
         }
-        let mut wanted = Wanted::new(&held);
-        let streams = streams_of(options, &table.source, outputs.clone());
-        for mut stream in streams.await.map_err(engine_error)? {
-            while let Some(batch) = next(&mut stream).await {
-                let batch = batch.map_err(engine_error)?;
-                let rows = reading.rows(&batch, &mut wanted)?;
-                written += rows.first().map_or(0, |column| column.len() as u64);
-                writer.write(rows)?;
-                progress
-                    .report(Stage::Freeze, written, matched.len())
-                    .map_err(FreezeError::from)?;
+        let mut digests = Wanted::new(&held);
+        // One piece after the other: the rows come in the order of the files.
+        for piece in &pieces {
+            let mut failed = None;
+            let mut take = |batch: Batch| {
+                let rows = wanted.rows(&batch, &mut digests);
+                let done = rows.and_then(|rows| {
+                    written += rows.first().map_or(0, |column| column.len() as u64);
+                    writer.write(rows)?;
+                    let report = progress.report(Stage::Freeze, written, matched.len());
+                    Ok(report.map_err(FreezeError::from)?)
+                });
+                failed = done.err();
+                failed.is_none()
+            };
+            let source: &Arc<_> = &table.source;
+            read::read(source, piece, &projection, &mut take).map_err(FreezeError::from)?;
+            if let Some(error) = failed {
+                return Err(error);
             }
         }
     }
@@ -136,13 +139,18 @@ pub(crate) async fn write(
     Ok(written)
 }
 
-/// The columns of the list, in the order of the query.
+/// The columns of the list, in the order of the query, and their places in the projection.
 fn columns<'a>(
     table: &'a LoadedTable,
     side: &SidePlan,
-) -> Result<Vec<&'a SourceColumn>, FreezeError> {
-    let columns = side.listed.iter().map(|name| table.source.column(name));
-    columns.collect::<Result<Vec<_>, _>>().map_err(|_| {
+    projection: &mut Projection,
+) -> Result<Vec<(&'a SourceColumn, usize)>, FreezeError> {
+    let columns = side.listed.iter().map(|name| {
+        let number = table.source.number(name)?;
+        Ok((&table.source.columns[number], projection.stored(number)))
+    });
+    let columns: Result<_, crate::source::NoColumn> = columns.collect();
+    columns.map_err(|_| {
         FreezeError::from(Unavailable {
             table: side.table.clone(),
             what: "a key column is gone".to_owned(),
@@ -174,35 +182,35 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// How the columns of a batch are read: the condition if there is one, the key, what is shown.
-struct Reading<'a> {
-    has_condition: bool,
-    key_columns: usize,
-    kinds: &'a [IdentifierKind],
+/// Which rows of a batch are wanted, and what is shown of them.
+struct Wanting {
+    condition: Option<Condition>,
+    key: ScanKey,
+    /// The places of the shown columns.
+    shown: Vec<usize>,
 }
 
-impl Reading<'_> {
+impl Wanting {
     /// The shown columns of the rows that are wanted.
-    fn rows(
-        &self,
-        batch: &RecordBatch,
-        wanted: &mut Wanted<'_>,
-    ) -> Result<Vec<ArrayRef>, FreezeError> {
-        let failed = |error: datafusion::arrow::error::ArrowError| engine_error(error.into());
-        let condition = self.has_condition.then(|| batch.column(0).as_boolean());
-        let selects = |row: usize| condition.is_none_or(|c| c.is_valid(row) && c.value(row));
-        let first_key = usize::from(self.has_condition);
-        let (keys, shown) = batch.columns()[first_key..].split_at(self.key_columns);
-        let text = keys.iter().map(TextColumn::new);
-        let text = text.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        let mut hasher = IdentityHasher::new(self.kinds);
-        let mask: BooleanArray = (0..batch.num_rows())
+    fn rows(&self, batch: &Batch, wanted: &mut Wanted<'_>) -> Result<Vec<ArrayRef>, ListError> {
+        let selects = match &self.condition {
+            Some(condition) => {
+                condition.select(&batch.columns, batch.rows, &mut Tally::default())
+            }
+            None => BooleanBuffer::new_set(batch.rows),
+        };
+        let mut hasher = IdentityHasher::new(&self.key.kinds);
+        let mask: BooleanArray = (0..batch.rows)
             .map(|row| {
-                let digest = hasher.digest(text.iter().map(|column| column.value(row)));
-                Some(selects(row) && digest.is_some_and(|digest| wanted.take(&digest)))
+                let digest = self.key.digest(&mut hasher, batch, row);
+                Some(selects.value(row) && digest.is_some_and(|digest| wanted.take(&digest)))
             })
             .collect();
-        let rows = shown.iter().map(|column| filter(column, &mask));
-        rows.collect::<Result<Vec<_>, _>>().map_err(failed)
+        let rows = self.shown.iter().map(|place| {
+            let column = make_array(batch.columns[*place].array().to_data());
+            filter(&column, &mask)
+        });
+        let rows = rows.collect::<Result<Vec<_>, _>>();
+        rows.map_err(|_| FreezeError::Internal("rows that do not filter").into())
     }
 }

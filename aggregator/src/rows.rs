@@ -1,21 +1,22 @@
 //! What is kept of a row beside its key: its groups and its values, as bytes of fixed width.
 //!
-//! Spec 10 §4.1. Records of digest and [`Extras`] are sorted by the store, so that all rows of one
-//! identity, and within it all rows of one group, lie beside each other. Called per batch by the
+//! Spec 10 §4.1. Records of digest, [`Extras`] and flag are sorted by the store, so that all rows of
+//! one identity, and within it all rows of one group, lie beside each other. Called per batch by the
 //! scan, at load and when the input of a job is frozen.
 //!
 //! ```text
 //! | digest, 32 | group (u16) per group expression | NULL flags, 1 bit per value | value (i64) each |
+//! | selected, 1 |
 //! ```
-//! All numbers are big-endian; the value of a NULL is 0.
+//! All numbers are big-endian; the value of a NULL is 0, and a value that does not fit is a NULL. The last
+//! byte is 1 for a row that the condition selects and 0 for another, so that every row has a record
+//! whatever the condition says.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef};
-use datafusion::arrow::error::ArrowError;
-use datafusion::logical_expr::Expr;
 use zeroize::Zeroizing;
 
+use crate::column::Column;
 use crate::domain::Domain;
 use crate::value::{Units, ValueProgram, units};
 
@@ -28,6 +29,9 @@ const GROUP_BYTES: usize = 2;
 /// Bytes of one value.
 const VALUE_BYTES: usize = 8;
 
+/// Bytes of the flag of a selected row.
+const FLAG_BYTES: usize = 1;
+
 /// The widths of a record's pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RowLayout {
@@ -38,11 +42,11 @@ pub(crate) struct RowLayout {
 impl RowLayout {
     /// Bytes of a whole record.
     pub(crate) const fn width(self) -> usize {
-        DIGEST_BYTES + self.extra()
+        DIGEST_BYTES + self.extra() + FLAG_BYTES
     }
 
-    /// Bytes behind the digest.
-    const fn extra(self) -> usize {
+    /// Bytes between the digest and the flag.
+    pub(crate) const fn extra(self) -> usize {
         self.groups * GROUP_BYTES + self.values.div_ceil(8) + self.values * VALUE_BYTES
     }
 
@@ -55,6 +59,11 @@ impl RowLayout {
     pub(crate) fn group(record: &[u8], group: usize) -> usize {
         let at = DIGEST_BYTES + group * GROUP_BYTES;
         usize::from(u16::from_be_bytes([record[at], record[at + 1]]))
+    }
+
+    /// Whether the record is of a selected row.
+    pub(crate) fn is_selected(record: &[u8]) -> bool {
+        record.last() == Some(&1)
     }
 
     /// Value number `value` of a record; `None` for NULL.
@@ -70,31 +79,24 @@ impl RowLayout {
     }
 }
 
-/// A value to keep.
+/// A value to keep. Columns are known by their places in the projection.
 #[derive(Clone, Debug)]
 pub(crate) enum RowValue {
     /// Whether one of the columns is NULL, and nothing else.
-    Presence(Vec<Expr>),
+    Presence(Vec<usize>),
     /// The result of an expression over columns.
     Number {
         program: ValueProgram,
         /// The columns of the program, in its order.
-        columns: Vec<Expr>,
+        columns: Vec<usize>,
     },
-}
-
-impl RowValue {
-    fn exprs(&self) -> &[Expr] {
-        match self {
-            Self::Presence(columns) | Self::Number { columns, .. } => columns,
-        }
-    }
 }
 
 /// What is kept of each row beside its key.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Extras {
-    pub(crate) groups: Vec<(Expr, Arc<Domain>)>,
+    /// The place of each group's column, and its domain.
+    pub(crate) groups: Vec<(usize, Arc<Domain>)>,
     pub(crate) values: Vec<RowValue>,
 }
 
@@ -118,18 +120,8 @@ impl Extras {
         }
     }
 
-    /// The columns that the scan has to deliver, in the order in which [`Self::encode`] takes them.
-    pub(crate) fn exprs(&self) -> Vec<Expr> {
-        let groups = self.groups.iter().map(|(expr, _)| expr);
-        let values = self.values.iter().flat_map(RowValue::exprs);
-        groups.chain(values).cloned().collect()
-    }
-
     /// The bytes of every row of a batch.
-    ///
-    /// # Errors
-    /// [`ArrowError`] if a column is missing or of another type than at load.
-    pub(crate) fn encode(&self, columns: &[ArrayRef], rows: usize) -> Result<Encoded, ArrowError> {
+    pub(crate) fn encode(&self, columns: &[Column], rows: usize) -> Encoded {
         let layout = self.layout();
         let width = layout.extra();
         let mut encoded = Encoded {
@@ -138,28 +130,21 @@ impl Extras {
             misfits: vec![0; layout.values],
             unfit_rows: vec![false; if width == 0 { 0 } else { rows }],
         };
-        let mut columns = columns.iter();
-        let mut next = || {
-            columns
-                .next()
-                .ok_or_else(|| ArrowError::SchemaError("a column is missing".to_owned()))
-        };
         if width == 0 {
-            return Ok(encoded);
+            return encoded;
         }
-        for (number, (_, domain)) in self.groups.iter().enumerate() {
-            let indices = domain.indices(next()?)?;
+        for (number, (column, domain)) in self.groups.iter().enumerate() {
+            let indices = domain.indices(&columns[*column]);
             for (record, index) in encoded.bytes.chunks_exact_mut(width).zip(indices) {
                 let at = number * GROUP_BYTES;
                 record[at..at + GROUP_BYTES].copy_from_slice(&index.to_be_bytes());
             }
         }
         for (number, value) in self.values.iter().enumerate() {
-            let columns = value.exprs().iter().map(|_| next());
-            let columns = columns.collect::<Result<Vec<_>, _>>()?;
+            let of = |places: &[usize]| places.iter().map(|place| &columns[*place]).collect();
             let results = match value {
-                RowValue::Presence(_) => presence(&columns, rows),
-                RowValue::Number { program, .. } => numbers(program, &columns, rows)?,
+                RowValue::Presence(places) => presence(of(places), rows),
+                RowValue::Number { program, columns } => numbers(program, of(columns), rows),
             };
             let flags = layout.groups * GROUP_BYTES;
             let at = flags + layout.values.div_ceil(8) + number * VALUE_BYTES;
@@ -176,68 +161,66 @@ impl Extras {
                     }
                     Units::Misfit => {
                         encoded.misfits[number] += 1;
+                        record[flags + number / 8] |= 1 << (number % 8);
                         *unfit = true;
                     }
                 }
             }
         }
-        Ok(encoded)
+        encoded
     }
 }
 
 /// NULL where one of the columns is.
-fn presence(columns: &[&ArrayRef], rows: usize) -> Vec<Units> {
-    let nulls = columns.iter().filter_map(Array::logical_nulls);
-    let nulls: Vec<_> = nulls.collect();
+fn presence(columns: Vec<&Column>, rows: usize) -> Vec<Units> {
     (0..rows)
         .map(|row| {
-            if nulls.iter().any(|nulls| nulls.is_null(row)) {
-                Units::Null
-            } else {
+            if columns.iter().all(|column| column.is_valid(row)) {
                 Units::Is(0)
+            } else {
+                Units::Null
             }
         })
         .collect()
 }
 
 /// The expression's result in every row: NULL if one of its columns is.
-fn numbers(
-    program: &ValueProgram,
-    columns: &[&ArrayRef],
-    rows: usize,
-) -> Result<Vec<Units>, ArrowError> {
-    let columns = columns
-        .iter()
+fn numbers(program: &ValueProgram, columns: Vec<&Column>, rows: usize) -> Vec<Units> {
+    let columns: Vec<Vec<Units>> = columns
+        .into_iter()
         .zip(&program.columns)
-        .map(|(array, column)| units(array, column.decimals))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|(column, of)| units(column, of.decimals))
+        .collect();
     let mut row_values = vec![0_i128; columns.len()];
-    Ok((0..rows)
+    (0..rows)
         .map(|row| {
-            let mut misfit = false;
+            let (mut null, mut misfit) = (false, false);
             for (value, column) in row_values.iter_mut().zip(&columns) {
+                *value = 0;
                 match column[row] {
-                    Units::Null => return Units::Null,
+                    Units::Null => null = true,
                     Units::Is(units) => *value = units.into(),
                     Units::Misfit => misfit = true,
                 }
             }
-            let result = program.evaluate(&row_values).filter(|_| !misfit);
-            result
-                .and_then(|value| i64::try_from(value).ok())
-                .map_or(Units::Misfit, Units::Is)
+            let result = i64::try_from(program.evaluate(&row_values));
+            match result {
+                _ if null => Units::Null,
+                Ok(value) if !misfit => Units::Is(value),
+                _ => Units::Misfit,
+            }
         })
-        .collect())
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use datafusion::arrow::array::{ArrayRef, Int64Array, StringArray};
-    use datafusion::logical_expr::lit;
+    use arrow_array::{Int64Array, StringArray};
 
     use super::{DIGEST_BYTES, Extras, RowLayout, RowValue};
+    use crate::column::Column;
     use crate::config::DomainValue;
     use crate::domain::Domain;
     use crate::sql::typing::ColumnClass;
@@ -247,23 +230,23 @@ mod tests {
         let domain = [DomainValue::Text("a".into()), DomainValue::Text("b".into())];
         let domain = Domain::new(Some(&ColumnClass::Text), None, &domain).unwrap();
         let extras = Extras {
-            groups: vec![(lit(1), Arc::new(domain))],
-            values: vec![RowValue::Presence(vec![lit(1)]); 9],
+            groups: vec![(0, Arc::new(domain))],
+            values: vec![RowValue::Presence(vec![1]); 9],
         };
         let layout = extras.layout();
-        assert_eq!(layout.width(), 32 + 2 + 2 + 72);
-        let words: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), None]));
-        let present: ArrayRef = Arc::new(Int64Array::from(vec![Some(5), None]));
-        let columns: Vec<ArrayRef> = std::iter::once(words)
-            .chain(std::iter::repeat_n(present, 9))
-            .collect();
-        let encoded = extras.encode(&columns, 2).unwrap();
+        assert_eq!(layout.width(), 32 + 2 + 2 + 72 + 1);
+        let columns = [
+            Column::Text(StringArray::from(vec![Some("b"), None])),
+            Column::Whole(Int64Array::from(vec![Some(5), None])),
+        ];
+        let encoded = extras.encode(&columns, 2);
         assert_eq!((encoded.nulls[8], encoded.misfits[8]), (1, 0));
-        let width = layout.width() - DIGEST_BYTES;
+        let width = layout.extra();
         let record = |row: usize| {
             let extra = &encoded.bytes[row * width..(row + 1) * width];
-            [&[7; DIGEST_BYTES], extra].concat()
+            [&[7; DIGEST_BYTES], extra, &[u8::from(row == 0)]].concat()
         };
+        assert!(RowLayout::is_selected(&record(0)) && !RowLayout::is_selected(&record(1)));
         assert_eq!(RowLayout::group(&record(0), 0), 1);
         assert_eq!(RowLayout::group(&record(1), 0), 2);
         for value in 0..9 {

@@ -1,50 +1,42 @@
-//! One pass over a table: records of its keys, and which rows a condition selects.
+//! One pass over a table: a record of every row with an identity, and whether a condition selects
+//! the row.
 //!
-//! Spec 10 §4. Used at load (all keys of all rows) and to freeze a job's input (one key of the
-//! selected rows). A record is the digest of a key and what [`Extras`] keep of the row beside it. Partitions are read and digested by tasks; what they find goes through a
-//! bounded channel to the caller, who keeps it.
+//! Spec 10 §4. Used at load (all keys of all rows) and to freeze a job's input (one key). A record
+//! is the digest of a key, what [`Extras`] keep of the row beside it, and the flag of the selected.
+//! Pieces of the source are read and digested by threads; what they find goes through a bounded
+//! channel to the caller, who keeps it.
 //!
 //! # Security
-//! The condition is evaluated as a column instead of being pushed into the scan, and every row is
-//! digested whether it is selected or not, so the time of a pass depends little on how many rows
-//! a filter selects.
+//! Every row is read, every comparison made, every key digested and every record handed over,
+//! whatever the condition selects. So neither the work nor the space of a pass tells how many rows
+//! it does. [`Chunk::tally`] lets tests say so.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use datafusion::arrow::array::{Array, AsArray};
-use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::error::DataFusionError;
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::logical_expr::Expr;
-use datafusion::physical_plan::execute_stream_partitioned;
+use arrow_buffer::BooleanBuffer;
 use psi_core::identifier::{IdentifierKind, IdentityHasher};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use zeroize::Zeroize;
 
-use crate::config::EngineOptions;
-use crate::engine;
+use crate::condition::{Condition, Tally};
 use crate::error::FreezeError;
-use crate::keys::TextColumn;
-use crate::rows::{DIGEST_BYTES, Extras};
-use crate::source::{Source, SourceColumn};
+use crate::keys;
+use crate::rows::Extras;
+use crate::source::read::{self, Piece};
+use crate::source::{Batch, Projection, Source};
 
 /// Chunks that may wait for the caller; each is one batch's records.
 const CHUNKS_WAITING_MAX: usize = 8;
 
 /// A key to digest.
-pub(crate) struct ScanKey<'a> {
-    pub(crate) columns: Vec<&'a SourceColumn>,
-    pub(crate) kinds: &'a [IdentifierKind],
-}
-
-/// Which rows' records are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keep {
-    /// All rows'; the condition is only counted.
-    All,
-    /// Those of rows for which the condition is TRUE.
-    Selected,
+#[derive(Clone)]
+pub(crate) struct ScanKey {
+    /// The places of its columns in the projection.
+    pub(crate) columns: Vec<usize>,
+    pub(crate) kinds: Vec<IdentifierKind>,
 }
 
 /// What one batch held.
@@ -53,16 +45,22 @@ pub(crate) struct Chunk {
     pub(crate) rows: u64,
     /// Rows for which the condition is TRUE; all without one.
     pub(crate) selected: u64,
-    /// For each key, the records of the kept rows, one after another.
+    /// For each key, the records of the rows that have an identity by it, one after another.
     pub(crate) records: Vec<Vec<u8>>,
-    /// For each key, the kept rows whose key is NULL.
+    /// For each key, the rows whose key is NULL.
     pub(crate) nulls: Vec<u64>,
-    /// For each value of the extras, the rows read in which it is NULL.
+    /// For each key, the selected rows whose key is NULL.
+    pub(crate) selected_nulls: Vec<u64>,
+    /// For each value of the extras, the rows in which it is NULL.
     pub(crate) value_nulls: Vec<u64>,
-    /// For each value of the extras, the rows read in which it does not fit.
+    /// For each value of the extras, the rows in which it does not fit.
     pub(crate) misfits: Vec<u64>,
-    /// Rows read, selected or not, that have an identity by some key and a value that does not fit.
+    /// Rows that have an identity by some key and a value that does not fit.
     pub(crate) identity_misfits: u64,
+    /// For each place of the projection, values that their form does not hold.
+    pub(crate) lost: Vec<u64>,
+    /// What the condition cost.
+    pub(crate) tally: Tally,
 }
 
 impl Drop for Chunk {
@@ -72,179 +70,137 @@ impl Drop for Chunk {
 }
 
 /// What a pass over a table collects.
-pub(crate) struct Pass<'a> {
-    pub(crate) source: &'a Source,
-    pub(crate) condition: Option<Expr>,
-    pub(crate) keys: &'a [ScanKey<'a>],
+#[derive(Clone)]
+pub(crate) struct Pass {
+    pub(crate) source: Arc<Source>,
+    pub(crate) projection: Projection,
+    pub(crate) condition: Option<Condition>,
+    pub(crate) keys: Vec<ScanKey>,
     pub(crate) extras: Extras,
-    pub(crate) keep: Keep,
 }
 
-/// Reads a source once and hands every batch's records to `take`.
+/// Reads a source once, by `threads` threads, and hands every batch's records to `take`.
 ///
 /// # Errors
-/// [`FreezeError::Engine`] if the files cannot be read or an expression fails; whatever `take`
-/// returns, which ends the pass.
+/// [`FreezeError::Read`] if a file cannot be read; whatever `take` returns, which ends the pass.
 pub(crate) async fn scan(
-    options: &EngineOptions,
-    pass: Pass<'_>,
+    threads: usize,
+    pass: Pass,
     take: &mut (dyn FnMut(&Chunk) -> Result<(), FreezeError> + Send),
 ) -> Result<(), FreezeError> {
-    let streams = streams(options, &pass).await.map_err(engine_error)?;
-    let digester = Arc::new(Digester {
-        has_condition: pass.condition.is_some(),
-        keys: columns_of(pass.keys),
-        extras: pass.extras,
-        keep: pass.keep,
+    let source = Arc::clone(&pass.source);
+    let pieces = tokio::task::spawn_blocking(move || read::pieces(&source)).await;
+    let pieces = pieces.map_err(|_| FreezeError::stopped())??;
+    let work = Arc::new(Work {
+        pass,
+        next: AtomicUsize::new(0),
+        pieces,
     });
     let (sender, mut receiver) = mpsc::channel(CHUNKS_WAITING_MAX);
-    // Dropping the set, on any way out, stops the tasks.
-    let mut tasks = JoinSet::new();
-    for stream in streams {
-        tasks.spawn(Arc::clone(&digester).run(stream, sender.clone()));
+    let mut readers = JoinSet::new();
+    for _ in 0..threads.clamp(1, work.pieces.len().max(1)) {
+        let (work, sender) = (Arc::clone(&work), sender.clone());
+        readers.spawn_blocking(move || work.run(&sender));
     }
     drop(sender);
+    // Dropping the receiver, on any way out, stops the readers at their next batch.
     while let Some(chunk) = receiver.recv().await {
-        take(&chunk.map_err(engine_error)?)?;
+        take(&chunk?)?;
     }
-    while let Some(ended) = tasks.join_next().await {
-        ended.map_err(|_| FreezeError::Engine("a reader stopped unexpectedly".to_owned()))?;
+    while let Some(ended) = readers.join_next().await {
+        ended.map_err(|_| FreezeError::stopped())?;
     }
     Ok(())
 }
 
-/// The plan's output: the condition if there is one, the columns of all keys in turn, then those
-/// of the extras.
-async fn streams(
-    options: &EngineOptions,
-    pass: &Pass<'_>,
-) -> Result<Vec<SendableRecordBatchStream>, DataFusionError> {
-    let key_columns = pass
-        .keys
-        .iter()
-        .flat_map(|key| &key.columns)
-        .map(|column| column.raw_expr());
-    let outputs = pass
-        .condition
-        .clone()
-        .into_iter()
-        .chain(key_columns)
-        .chain(pass.extras.exprs());
-    streams_of(options, pass.source, outputs.collect()).await
+/// The pieces of a source, and which of them is next.
+struct Work {
+    pass: Pass,
+    next: AtomicUsize,
+    pieces: Vec<Piece>,
 }
 
-/// Reads a source once, for these expressions over its raw columns.
-pub(crate) async fn streams_of(
-    options: &EngineOptions,
-    source: &Source,
-    outputs: Vec<Expr>,
-) -> Result<Vec<SendableRecordBatchStream>, DataFusionError> {
-    let context = engine::context(options)?;
-    let outputs = outputs.into_iter().enumerate();
-    let outputs = outputs.map(|(i, expr)| expr.alias(format!("output {i}")));
-    let plan = engine::rows(&context, source)?
-        .select(outputs.collect::<Vec<_>>())?
-        .create_physical_plan()
-        .await?;
-    execute_stream_partitioned(plan, context.task_ctx())
-}
-
-fn columns_of(keys: &[ScanKey<'_>]) -> Vec<(usize, Vec<IdentifierKind>)> {
-    keys.iter()
-        .map(|key| (key.columns.len(), key.kinds.to_vec()))
-        .collect()
-}
-
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that map_err wants"
-)]
-pub(crate) fn engine_error(error: DataFusionError) -> FreezeError {
-    FreezeError::Engine(error.strip_backtrace())
-}
-
-/// Turns batches into chunks.
-struct Digester {
-    has_condition: bool,
-    /// For each key, its number of columns and their kinds.
-    keys: Vec<(usize, Vec<IdentifierKind>)>,
-    extras: Extras,
-    keep: Keep,
-}
-
-impl Digester {
-    async fn run(
-        self: Arc<Self>,
-        mut stream: SendableRecordBatchStream,
-        sender: mpsc::Sender<Result<Chunk, DataFusionError>>,
-    ) {
-        use datafusion::common::DataFusionError as Error;
-        while let Some(batch) = next(&mut stream).await {
-            let chunk = batch.and_then(|batch| self.chunk(&batch).map_err(Error::from));
-            let failed = chunk.is_err();
-            // A closed channel means that the pass ended; there is nobody to tell.
-            if sender.send(chunk).await.is_err() || failed {
+impl Work {
+    /// Reads one piece after the other, until none is left or nobody listens.
+    fn run(&self, sender: &mpsc::Sender<Result<Chunk, FreezeError>>) {
+        let Pass {
+            source, projection, ..
+        } = &self.pass;
+        while let Some(piece) = self.pieces.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            let mut send = |batch: Batch| sender.blocking_send(Ok(self.pass.chunk(&batch))).is_ok();
+            if let Err(error) = read::read(source, piece, projection, &mut send) {
+                // A closed channel means that the pass ended; there is nobody to tell.
+                let _ = sender.blocking_send(Err(error.into()));
+                return;
+            }
+            if sender.is_closed() {
                 return;
             }
         }
     }
+}
 
-    fn chunk(&self, batch: &RecordBatch) -> Result<Chunk, datafusion::arrow::error::ArrowError> {
-        let rows = batch.num_rows();
-        let condition = self.has_condition.then(|| batch.column(0).as_boolean());
-        let selects = |row: usize| condition.is_none_or(|c| c.is_valid(row) && c.value(row));
-        let selected = (0..rows).filter(|row| selects(*row)).count();
-        let first_key = usize::from(self.has_condition);
-        let key_columns: usize = self.keys.iter().map(|(columns, _)| columns).sum();
-        let (keys, extras) = batch.columns()[first_key..].split_at(key_columns);
-        let extras = self.extras.encode(extras, rows)?;
+impl Pass {
+    fn chunk(&self, batch: &Batch) -> Chunk {
+        let rows = batch.rows;
+        let mut tally = Tally::default();
+        let selects = match &self.condition {
+            Some(condition) => condition.select(&batch.columns, rows, &mut tally),
+            None => BooleanBuffer::new_set(rows),
+        };
+        let extras = self.extras.encode(&batch.columns, rows);
         let mut chunk = Chunk {
             rows: rows as u64,
-            selected: selected as u64,
+            selected: selects.count_set_bits() as u64,
             records: Vec::with_capacity(self.keys.len()),
             nulls: Vec::with_capacity(self.keys.len()),
+            selected_nulls: Vec::with_capacity(self.keys.len()),
             value_nulls: extras.nulls,
             misfits: extras.misfits,
             identity_misfits: 0,
+            lost: batch.lost.clone(),
+            tally,
         };
         let width = self.extras.layout().width();
-        let extra = width - DIGEST_BYTES;
-        let mut next_column = 0;
-        for (columns, kinds) in &self.keys {
-            let text = keys[next_column..next_column + columns]
-                .iter()
-                .map(TextColumn::new)
-                .collect::<Result<Vec<_>, _>>()?;
-            next_column += columns;
-            let mut hasher = IdentityHasher::new(kinds);
+        let extra = self.extras.layout().extra();
+        for key in &self.keys {
+            let mut hasher = IdentityHasher::new(&key.kinds);
             let mut records = Vec::with_capacity(rows * width);
-            let mut nulls = 0;
+            let (mut nulls, mut selected_nulls) = (0, 0);
             for row in 0..rows {
-                let digest = hasher.digest(text.iter().map(|column| column.value(row)));
-                if digest.is_some() && extras.unfit_rows.get(row).is_some_and(|unfit| *unfit) {
+                let Some(digest) = key.digest(&mut hasher, batch, row) else {
+                    nulls += 1;
+                    selected_nulls += u64::from(selects.value(row));
+                    continue;
+                };
+                if extras.unfit_rows.get(row).is_some_and(|unfit| *unfit) {
                     chunk.identity_misfits += 1;
                 }
-                if self.keep == Keep::All || selects(row) {
-                    match digest {
-                        Some(digest) => {
-                            records.extend_from_slice(&digest);
-                            records
-                                .extend_from_slice(&extras.bytes[row * extra..(row + 1) * extra]);
-                        }
-                        None => nulls += 1,
-                    }
-                }
+                records.extend_from_slice(&digest);
+                records.extend_from_slice(&extras.bytes[row * extra..(row + 1) * extra]);
+                records.push(selects.value(row).into());
             }
             chunk.records.push(records);
             chunk.nulls.push(nulls);
+            chunk.selected_nulls.push(selected_nulls);
         }
-        Ok(chunk)
+        chunk
     }
 }
 
-pub(crate) async fn next(
-    stream: &mut SendableRecordBatchStream,
-) -> Option<Result<RecordBatch, DataFusionError>> {
-    // `futures::StreamExt::next`, without a dependency for one line.
-    std::future::poll_fn(|cx| stream.as_mut().poll_next(cx)).await
+impl ScanKey {
+    /// The digest of a row's key; `None` if it is NULL or does not normalise.
+    pub(crate) fn digest(
+        &self,
+        hasher: &mut IdentityHasher,
+        batch: &Batch,
+        row: usize,
+    ) -> Option<psi_core::digest::Digest> {
+        let values: Vec<Option<Cow<'_, str>>> = self
+            .columns
+            .iter()
+            .map(|column| keys::text(&batch.columns[*column], row))
+            .collect();
+        hasher.digest(values.iter().map(Option::as_deref))
+    }
 }

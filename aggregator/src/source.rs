@@ -1,26 +1,23 @@
 //! Where a table's rows come from, and how its columns are understood.
 //!
-//! Spec 10 §2. A source has the columns as the reader delivers them (*raw*: CSV is all text) and
-//! a *view* of each for filters: numbers and dates where a CSV column holds nothing else, one
-//! text type for the many that Parquet has. Join keys are always taken raw, so that leading
-//! zeros survive. Called at load; the engine reads rows through it.
+//! Spec 10 §2. A source has the columns of its files, each with the form in which its values are
+//! held and the class that SQL sees: numbers and dates where a CSV column holds nothing else, one
+//! text type for the many that Parquet has. Join keys are always taken as they are stored, so that
+//! leading zeros survive. Opened at load; [`read`] reads rows through it.
 
 mod csv;
 pub(crate) mod files;
 mod parquet;
+pub(crate) mod read;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::Column;
-use datafusion::functions::core::expr_fn::{coalesce, nullif};
-use datafusion::functions::string::expr_fn::btrim;
-use datafusion::logical_expr::{Expr, lit, try_cast};
+use arrow_schema::DataType;
 
 use self::files::FileSet;
+use crate::column::{Column, Form};
 use crate::keys;
-use crate::sql::predicate::TypedColumn;
 use crate::sql::typing::ColumnClass;
 
 /// The two formats.
@@ -34,9 +31,7 @@ pub(crate) enum Format {
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) files: FileSet,
-    /// The reader's schema.
-    pub(crate) raw: SchemaRef,
-    /// The columns, in the order of `raw`.
+    /// The columns; in CSV in the order of the header.
     pub(crate) columns: Vec<SourceColumn>,
 }
 
@@ -45,22 +40,63 @@ pub(crate) struct Source {
 pub(crate) struct SourceColumn {
     /// Its name in the files; in CSV without the blanks around it.
     pub(crate) name: String,
-    raw: DataType,
-    view: View,
+    /// The type in the files; of several Parquet files, in the first that has one.
+    stored: DataType,
+    /// How its values are held; `None` if no form holds them.
+    form: Option<Form>,
+    /// What SQL sees; `None` if conditions, groups and sums cannot use it.
+    class: Option<ColumnClass>,
     /// CSV: the values that mean NULL.
     null_words: Option<Arc<[String]>>,
 }
 
-/// How the view's column is made from the raw one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum View {
-    AsIs,
-    Cast(DataType),
-    /// Text that only holds values of a type; `trim` if blanks surround some of them.
-    Parse {
-        to: DataType,
-        trim: bool,
-    },
+/// The columns that a reading asks for, each once. A column is known by its place here in every
+/// batch.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Projection(Vec<Wanted>);
+
+/// A column that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Wanted {
+    /// Its number in the source.
+    column: usize,
+    /// Whether a text file's values are wanted as the text that stands there.
+    as_stored: bool,
+}
+
+impl Projection {
+    /// The place of a column as conditions, groups and sums see it.
+    pub(crate) fn value(&mut self, column: usize) -> usize {
+        self.place(column, false)
+    }
+
+    /// The place of a column as keys and lists see it.
+    pub(crate) fn stored(&mut self, column: usize) -> usize {
+        self.place(column, true)
+    }
+
+    fn place(&mut self, column: usize, as_stored: bool) -> usize {
+        let wanted = Wanted { column, as_stored };
+        let known = self.0.iter().position(|known| *known == wanted);
+        known.unwrap_or_else(|| {
+            self.0.push(wanted);
+            self.0.len() - 1
+        })
+    }
+
+    /// For each place, the number of its column in the source.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().map(|wanted| wanted.column)
+    }
+}
+
+/// Rows of a source.
+pub(crate) struct Batch {
+    pub(crate) rows: usize,
+    /// In the places of the projection.
+    pub(crate) columns: Vec<Column>,
+    /// For each of them, the values that became NULL because its form does not hold them.
+    pub(crate) lost: Vec<u64>,
 }
 
 /// Why a source cannot be opened.
@@ -85,13 +121,6 @@ pub(crate) enum NoColumn {
     Unknown,
     /// Two columns differ only in upper and lower case.
     Ambiguous,
-}
-
-impl SourceColumn {
-    /// Whether the values stand as text in a CSV file, whose type is what all of them read as.
-    pub(crate) const fn is_text_of_csv(&self) -> bool {
-        self.null_words.is_some()
-    }
 }
 
 impl Source {
@@ -125,108 +154,62 @@ impl Source {
         Ok(source)
     }
 
-    /// The column that a name in SQL or configuration means: the same name, or else the only one
-    /// that differs in upper and lower case alone.
-    pub(crate) fn column(&self, name: &str) -> Result<&SourceColumn, NoColumn> {
-        if let Some(column) = self.columns.iter().find(|column| column.name == name) {
-            return Ok(column);
+    /// The number of the column that a name in SQL or configuration means: the same name, or else
+    /// the only one that differs in upper and lower case alone.
+    pub(crate) fn number(&self, name: &str) -> Result<usize, NoColumn> {
+        if let Some(number) = self.columns.iter().position(|column| column.name == name) {
+            return Ok(number);
         }
         let folded = name.to_lowercase();
-        let mut similar = self
-            .columns
-            .iter()
-            .filter(|c| c.name.to_lowercase() == folded);
+        let numbered = self.columns.iter().enumerate();
+        let mut similar = numbered.filter(|(_, column)| column.name.to_lowercase() == folded);
         match (similar.next(), similar.next()) {
-            (Some(column), None) => Ok(column),
+            (Some((number, _)), None) => Ok(number),
             (None, _) => Err(NoColumn::Unknown),
             (Some(_), Some(_)) => Err(NoColumn::Ambiguous),
         }
     }
+
+    /// The column that a name means, as [`Self::number`] finds it.
+    pub(crate) fn column(&self, name: &str) -> Result<&SourceColumn, NoColumn> {
+        self.number(name).map(|number| &self.columns[number])
+    }
 }
 
 impl SourceColumn {
-    fn new(name: String, raw: DataType, view: View) -> Self {
-        Self {
-            name,
-            raw,
-            view,
-            null_words: None,
-        }
+    /// Whether the values stand as text in a CSV file, whose type is what all of them read as.
+    pub(crate) const fn is_text_of_csv(&self) -> bool {
+        self.null_words.is_some()
     }
 
-    /// The column as filters see it.
-    pub(crate) fn view_expr(&self) -> Expr {
-        match &self.view {
-            View::AsIs => self.raw_expr(),
-            View::Cast(to) | View::Parse { to, trim: false } => {
-                try_cast(self.raw_expr(), to.clone())
+    /// What conditions, groups and sums see, if they can use the column.
+    pub(crate) const fn class(&self) -> Option<&ColumnClass> {
+        self.class.as_ref()
+    }
+
+    /// The type in which a list shows the column: values of a text file stay the text that they
+    /// are.
+    pub(crate) fn shown_type(&self) -> DataType {
+        match self.form {
+            Some(Form::Whole) if !self.is_text_of_csv() => DataType::Int64,
+            Some(Form::Decimal(scale)) if !self.is_text_of_csv() => {
+                DataType::Decimal128(crate::column::DECIMAL_DIGITS, scale.cast_signed())
             }
-            View::Parse { to, trim: true } => try_cast(btrim(vec![self.raw_expr()]), to.clone()),
+            Some(Form::Date) if !self.is_text_of_csv() => DataType::Date32,
+            _ => DataType::Utf8,
         }
     }
 
-    /// The column as join keys see it.
-    pub(crate) fn raw_expr(&self) -> Expr {
-        let column = Expr::Column(Column::new_unqualified(self.name.clone()));
-        let Some(words) = &self.null_words else {
-            return column;
-        };
-        // The CSV reader gives NULL for empty values and for nothing else.
-        let empty_is_null = words.iter().any(String::is_empty);
-        let column = if empty_is_null {
-            column
-        } else {
-            coalesce(vec![column, lit("")])
-        };
-        let words = words.iter().filter(|word| !word.is_empty());
-        words.fold(column, |column, word| nullif(column, lit(word.as_str())))
-    }
-
-    /// The column as a list shows it: values of a text file stay the text that they are.
-    pub(crate) fn shown_expr(&self) -> Expr {
-        if self.is_text_of_csv() {
-            self.raw_expr()
-        } else {
-            self.view_expr()
-        }
-    }
-
-    /// The type of [`Self::shown_expr`].
-    pub(crate) fn shown_type(&self) -> &DataType {
-        if self.is_text_of_csv() {
-            &self.raw
-        } else {
-            self.view_type()
-        }
-    }
-
-    /// The type of [`Self::view_expr`].
-    pub(crate) fn view_type(&self) -> &DataType {
-        match &self.view {
-            View::AsIs => &self.raw,
-            View::Cast(to) | View::Parse { to, .. } => to,
-        }
-    }
-
-    /// The view's column with its class, or `None` if filters cannot use it.
-    pub(crate) fn typed(&self) -> Option<TypedColumn> {
-        let class = ColumnClass::of(self.view_type())?;
-        Some(TypedColumn {
-            expr: self.view_expr(),
-            class,
-        })
-    }
-
-    /// How filters see the column, in words.
+    /// How conditions see the column, in words.
     pub(crate) fn describe(&self) -> String {
-        match ColumnClass::of(self.view_type()) {
+        match &self.class {
             Some(class) => class.describe(),
-            None => format!("{} (not for filters)", self.raw),
+            None => format!("{} (not for filters)", self.stored),
         }
     }
 
     /// Why the column cannot be part of a key of this kind, if it cannot.
     pub(crate) fn key_problem(&self, kind: psi_core::identifier::IdentifierKind) -> Option<String> {
-        keys::problem(&self.raw, kind)
+        keys::problem(&self.stored, kind)
     }
 }

@@ -1,9 +1,9 @@
 //! The accepted SQL subset: from text to a small typed tree, and back to canonical text.
 //!
 //! Spec 10 §3. [`parse`] reads the accepted grammar and refuses the rest by name, [`ast`] is what
-//! remains, [`arith`] its arithmetic, [`canonical`] prints it, [`typing`] and [`predicate`] turn
-//! one side's conjuncts into expressions of the data engine, comparing exactly by [`placing`] and
-//! [`axis`].
+//! remains, [`arith`] its arithmetic, [`canonical`] prints it, [`typing`] says what
+//! a column can be compared with, [`axis`] and [`temporal`] put literals beside its values, [`zone`]
+//! knows local times.
 
 pub(crate) mod arith;
 pub(crate) mod ast;
@@ -11,10 +11,9 @@ pub(crate) mod axis;
 pub(crate) mod canonical;
 pub(crate) mod dimension;
 pub(crate) mod parse;
-mod placing;
-pub(crate) mod predicate;
 pub(crate) mod temporal;
 pub(crate) mod typing;
+pub(crate) mod zone;
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::record_batch::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 use parquet::arrow::ArrowWriter;
 use parquet::data_type::{ByteArray, ByteArrayType, Int96, Int96Type};
 use parquet::file::properties::WriterProperties;
@@ -16,7 +15,7 @@ use psi_core::progress::Silent;
 use psi_core::store::MemoryStore;
 
 use crate::error::FreezeError;
-use crate::{Catalog, EngineOptions, Frozen, LoadReport, SetupError, TableConfigs};
+use crate::{Catalog, ReadOptions, Frozen, LoadReport, SetupError, TableConfigs};
 
 /// The member names of this side and the peer in all tests.
 pub(crate) const MEMBERS: (&str, &str) = ("brand", "snowy");
@@ -94,11 +93,8 @@ pub(crate) async fn load(folder: &Path, toml: &str) -> Result<(Catalog, LoadRepo
         table: TableConfigs,
     }
     let config: Config = toml::from_str(toml).unwrap();
-    let engine = EngineOptions {
-        threads: 2,
-        ..EngineOptions::default()
-    };
-    Catalog::load(MEMBERS.0, folder, &config.table, &engine).await
+    let options = ReadOptions { threads: 2 };
+    Catalog::load(MEMBERS.0, folder, &config.table, options).await
 }
 
 /// A query of `brand` over its table `t` with the condition, keys called `id`.

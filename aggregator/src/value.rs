@@ -1,8 +1,10 @@
 //! Aggregated expressions: exact integers at a decimal scale, row by row.
 //!
 //! Spec 10 §2.8 and §3.5. A column's values become integers at the scale that its owner declares;
-//! `+`, `-` and `*` are then exact, with the scale that follows from those of the operands. Nothing
-//! wraps: what does not fit is reported.
+//! `+`, `-` and `*` are then exact, with the scale that follows from those of the operands. When a job
+//! is made, the bounds of the columns give those of each step of an expression ([`ValueProgram::range`]),
+//! and one that does not fit 128 bits is refused; so no step over a row of an identity can overflow,
+//! and none is checked while rows are read.
 
 mod units;
 
@@ -102,8 +104,11 @@ impl ValueProgram {
         })
     }
 
-    /// The result for one row of column values; `None` if it does not fit 128 bits.
-    pub(crate) fn evaluate(&self, row: &[i128]) -> Option<i128> {
+    /// The result for one row of column values.
+    ///
+    /// Wraps around beyond 128 bits, which only rows without an identity can do: their values are in
+    /// no bound and in no sum.
+    pub(crate) fn evaluate(&self, row: &[i128]) -> i128 {
         self.tree.evaluate(row)
     }
 
@@ -181,20 +186,20 @@ fn joined(op: ArithOp, left: Compiled, right: Compiled) -> Option<Compiled> {
 }
 
 impl Tree {
-    fn evaluate(&self, row: &[i128]) -> Option<i128> {
+    fn evaluate(&self, row: &[i128]) -> i128 {
         match self {
-            Self::Column(index) => row.get(*index).copied(),
-            Self::Constant(value) => Some(*value),
+            Self::Column(index) => row.get(*index).copied().unwrap_or(0),
+            Self::Constant(value) => *value,
             Self::Sum {
                 left,
                 left_factor,
                 right,
                 right_factor,
             } => {
-                let left = left.evaluate(row)?.checked_mul(*left_factor)?;
-                left.checked_add(right.evaluate(row)?.checked_mul(*right_factor)?)
+                let left = left.evaluate(row).wrapping_mul(*left_factor);
+                left.wrapping_add(right.evaluate(row).wrapping_mul(*right_factor))
             }
-            Self::Product(left, right) => left.evaluate(row)?.checked_mul(right.evaluate(row)?),
+            Self::Product(left, right) => left.evaluate(row).wrapping_mul(right.evaluate(row)),
         }
     }
 

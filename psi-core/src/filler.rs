@@ -3,10 +3,11 @@
 //!
 //! Spec 04 §3. Filler is random digests. They go through the same hash, multiplication and encoding
 //! as real ones and stand among them in the order of digests, so neither the number of kernel calls
-//! nor the pace of a list depends on the filter. Called by the sessions.
+//! nor the pace of a list depends on the filter. As many digests are drawn and sorted as the
+//! registered size says; those that are not needed are passed over. Called by the sessions.
 //!
-//! Cost: one sort of the filler, one pass over both lists. Memory: that of the store, and a batch
-//! of either list.
+//! Cost: one sort of the registered number of digests, one pass over both lists. Memory: that of the
+//! store, and a batch of either list.
 
 use zeroize::Zeroizing;
 
@@ -18,6 +19,9 @@ use crate::store::{Cursor, RecordList, RecordStore};
 /// Digests drawn, or read from either list, at a time.
 const FILL_BATCH: usize = 1024;
 
+/// A drawn digest, and 1 if it is needed as filler.
+const DRAWN_BYTES: usize = DIGEST_BYTES + 1;
+
 /// The real digests of a list, and the filler that belongs among them.
 ///
 /// # Security
@@ -25,7 +29,8 @@ const FILL_BATCH: usize = 1024;
 /// that does not tell them apart.
 pub struct Padded<'a> {
     real: Option<&'a dyn RecordList>,
-    filler: Box<dyn RecordList>,
+    /// [`DRAWN_BYTES`] each, as many as there are digests in all.
+    drawn: Box<dyn RecordList>,
     /// Bytes that stand beside each digest.
     beside_bytes: usize,
 }
@@ -34,7 +39,8 @@ impl<'a> Padded<'a> {
     /// `total` digests: those of `real`, ascending, and filler drawn from `stream`. With `None`, all
     /// of them are filler.
     ///
-    /// The stream stands behind the filler afterwards, so that [`redraw`] continues it.
+    /// `total` digests are taken from the stream, of which the first are the filler; [`redraw`]
+    /// continues behind them.
     ///
     /// # Errors
     /// [`Error::Limit`] if there are more real digests than `total`; [`Error::ApiMisuse`] if they
@@ -79,7 +85,7 @@ impl<'a> Padded<'a> {
         };
         Ok(Self {
             real,
-            filler: sorted_filler(missing, stream, store)?,
+            drawn: sorted_draws(total, missing, stream, store)?,
             beside_bytes,
         })
     }
@@ -87,7 +93,7 @@ impl<'a> Padded<'a> {
     /// The number of digests, real and filler.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.real.map_or(0, RecordList::len) + self.filler.len()
+        self.drawn.len()
     }
 
     /// Whether there is no digest at all.
@@ -105,32 +111,49 @@ impl<'a> Padded<'a> {
             Some(list) => Some(Cursor::new(list, FILL_BATCH)?),
             None => None,
         };
+        let mut drawn = Cursor::new(self.drawn.as_ref(), FILL_BATCH)?;
+        pass_over_unneeded(&mut drawn)?;
         Ok(PaddedReader {
             real,
-            filler: Cursor::new(self.filler.as_ref(), FILL_BATCH)?,
+            drawn,
             zeros: vec![0; self.beside_bytes],
         })
     }
 }
 
-fn sorted_filler(
-    count: u64,
+/// Draws `total` digests, of which the first `needed` are filler, and sorts them.
+fn sorted_draws(
+    total: u64,
+    needed: u64,
     stream: &mut SeedStream,
     store: &dyn RecordStore,
 ) -> Result<Box<dyn RecordList>, Error> {
-    let mut writer = store.unsorted(DIGEST_BYTES)?;
-    let mut batch = Zeroizing::new(vec![[0; DIGEST_BYTES]; FILL_BATCH]);
-    let mut missing = count;
-    while missing > 0 {
-        let now = usize::try_from(missing)
+    let mut writer = store.unsorted(DRAWN_BYTES)?;
+    let mut digests = Zeroizing::new(vec![[0; DIGEST_BYTES]; FILL_BATCH]);
+    let mut records = Zeroizing::new(Vec::with_capacity(FILL_BATCH * DRAWN_BYTES));
+    let mut drawn = 0;
+    while drawn < total {
+        let now = usize::try_from(total - drawn)
             .unwrap_or(FILL_BATCH)
             .min(FILL_BATCH);
-        let digests = batch[..now].as_flattened_mut();
-        stream.fill(digests);
-        writer.push(digests)?;
-        missing -= now as u64;
+        stream.fill(digests[..now].as_flattened_mut());
+        records.clear();
+        for digest in &digests[..now] {
+            records.extend_from_slice(digest);
+            records.push((drawn < needed).into());
+            drawn += 1;
+        }
+        writer.push(&records)?;
     }
     Ok(writer.finish()?)
+}
+
+/// Moves on to the next digest that is needed.
+fn pass_over_unneeded(drawn: &mut Cursor<'_>) -> Result<(), Error> {
+    while drawn.current().is_some_and(|record| record.last() != Some(&1)) {
+        drawn.advance()?;
+    }
+    Ok(())
 }
 
 /// Draws `count` more filler digests, for those whose tags equal others.
@@ -144,7 +167,8 @@ pub fn redraw(stream: &mut SeedStream, count: usize) -> Vec<Digest> {
 /// Reads a [`Padded`] list from front to back.
 pub struct PaddedReader<'a> {
     real: Option<Cursor<'a>>,
-    filler: Cursor<'a>,
+    /// At a digest that is needed, or at the end.
+    drawn: Cursor<'a>,
     /// The payload of filler.
     zeros: Vec<u8>,
 }
@@ -175,9 +199,10 @@ impl PaddedReader<'_> {
     fn next(&mut self, beside: &mut Vec<u8>) -> Result<Option<Digest>, Error> {
         let real = self.real.as_ref().and_then(Cursor::current);
         let real = real.and_then(<[u8]>::split_first_chunk::<DIGEST_BYTES>);
-        let filler = self.filler.current();
+        let filler = self.drawn.current();
+        let filler = filler.and_then(<[u8]>::split_first_chunk::<DIGEST_BYTES>);
         let real_is_next = match (real, filler) {
-            (Some((real, _)), Some(filler)) => real.as_slice() < filler,
+            (Some((real, _)), Some((filler, _))) => real < filler,
             (real, _) => real.is_some(),
         };
         if let (true, Some((digest, payload))) = (real_is_next, real) {
@@ -186,13 +211,13 @@ impl PaddedReader<'_> {
             self.real.as_mut().map_or(Ok(()), Cursor::advance)?;
             return Ok(Some(digest));
         }
-        let Some(record) = filler else {
+        let Some((digest, _)) = filler else {
             return Ok(None);
         };
-        let digest = Digest::try_from(record)
-            .map_err(|_| Error::ApiMisuse("a store changed the width of a list"))?;
+        let digest = *digest;
         beside.extend_from_slice(&self.zeros);
-        self.filler.advance()?;
+        self.drawn.advance()?;
+        pass_over_unneeded(&mut self.drawn)?;
         Ok(Some(digest))
     }
 }

@@ -12,6 +12,9 @@ pub const ROWS_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of canonical query text.
 pub const QUERY_BYTES_MAX: usize = 16 * 1024;
 
+/// Characters of a LIKE pattern after runs of `%` are joined.
+pub const LIKE_PATTERN_CHARS_MAX: usize = 256;
+
 /// Hidden literals of one query.
 pub const HIDDEN_LITERALS_MAX: usize = 256;
 

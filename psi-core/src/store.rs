@@ -111,6 +111,40 @@ pub trait RecordStore: Send + Sync {
     /// # Errors
     /// [`StoreError`] if no space can be had for it.
     fn in_order(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError>;
+
+    /// Makes sure of room for `bytes` of the lists that this store makes, however much others take
+    /// meanwhile, until the answer is dropped. A store that keeps lists in memory promises nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] if there is not that much room.
+    fn reserve(&self, bytes: u64) -> Result<Reserved, StoreError> {
+        let _ = bytes;
+        Ok(Reserved::nothing())
+    }
+}
+
+/// Room for lists, held until this is dropped.
+#[derive(Default)]
+pub struct Reserved(Option<Box<dyn Send + Sync>>);
+
+impl Reserved {
+    /// Holds nothing.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        Self(None)
+    }
+
+    /// Holds what goes when `held` is dropped.
+    #[must_use]
+    pub fn holding(held: Box<dyn Send + Sync>) -> Self {
+        Self(Some(held))
+    }
+
+    /// Whether something is held.
+    #[must_use]
+    pub const fn is_something(&self) -> bool {
+        self.0.is_some()
+    }
 }
 
 /// A list that is being written.

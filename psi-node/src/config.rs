@@ -64,7 +64,7 @@ pub struct NodeConfig {
     /// What the lists of all jobs together may take on disk; without it, what the disk has.
     #[serde(default)]
     pub disk_limit: Option<ByteSize>,
-    /// Threads of the data engine; 0 takes one per processor.
+    /// Threads that read tables; 0 takes one per processor.
     #[serde(default)]
     pub engine_threads: usize,
     /// How long a question waits for the owner's approval, and how long a decision stands.

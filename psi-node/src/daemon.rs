@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregator::{Catalog, EngineOptions, LoadReport};
+use aggregator::{Catalog, LoadReport, ReadOptions};
 use psi_core::Code;
 use psi_core::kernel::Kernel;
 use rustix::fs::FlockOperation;
@@ -26,7 +26,6 @@ use crate::identity::{NodeId, NodeKey};
 use crate::job::registry::Registry;
 use crate::job::{self, ChainLocks, JobContext, LiveJobs, Settling};
 use crate::lists::{self, JOBS_FOLDER, Lists};
-use crate::memory::MemoryShares;
 use crate::net::{Endpoint, NetLimits, Pins};
 use crate::state::{State, now_unix};
 use crate::threads::{self, EngineThreads};
@@ -75,7 +74,7 @@ pub async fn run(
     job::recover_ledger(&state, &key.id(), &config)?;
     threads::start_compute_pool();
     let engine = EngineThreads::start(config.engine_threads())
-        .map_err(|e| UserError::machine("cannot start the data engine's threads", e))?;
+        .map_err(|e| UserError::machine("cannot start the threads that read tables", e))?;
     let lists = Lists::new(&config);
     let (loading, counting) = (Arc::clone(&config), lists.clone());
     let (catalog, report) = engine
@@ -262,14 +261,12 @@ pub(crate) async fn load(
     lists: &Lists,
     place: &str,
 ) -> Result<(Catalog, LoadReport), UserError> {
-    let shares = MemoryShares::of(config.memory_limit, config.jobs_max);
-    let engine = EngineOptions {
-        memory_bytes: usize::try_from(shares.engine_bytes).unwrap_or(usize::MAX),
+    let options = ReadOptions {
         threads: config.engine_threads(),
     };
     let store = lists.store(place);
     let (name, tables) = (&config.name, &config.table);
-    Catalog::load_with_store(name, &config.base_dir, tables, &engine, store)
+    Catalog::load_with_store(name, &config.base_dir, tables, options, store)
         .await
         .map_err(|e| UserError::bad_input(format!("{}: {}", e.place, e.what), e.remedy))
 }

@@ -1,6 +1,6 @@
 //! How a node's `memory_limit` is divided.
 //!
-//! Spec 09 §4. Three things take memory: the data engine's own pool, the lists of all running jobs,
+//! Spec 09 §4. Three things take memory: reading tables, the lists of all running jobs,
 //! and everything else, which does not grow with tables but with the number of jobs: the program,
 //! the windows of open connections, the pieces that wait between the threads of a job, what its
 //! lists take without asking. The first two get fixed shares here; the daemon hands them out. A list
@@ -8,11 +8,11 @@
 
 use bytesize::ByteSize;
 
-/// What the engine and lists need at least, together.
+/// What reading and lists need at least, together.
 const SHARES_BYTES_MIN: u64 = 64 << 20;
 
-/// The largest share of the data engine: it scans and evaluates, and never sorts or joins.
-const ENGINE_BYTES_MAX: u64 = 96 << 20;
+/// The largest share of reading: decoded pages and batches on their way.
+const READ_BYTES_MAX: u64 = 96 << 20;
 
 /// The program and its state.
 const BASE_BYTES: u64 = 64 << 20;
@@ -34,8 +34,8 @@ const fn fixed_bytes(jobs_max: usize) -> u64 {
 /// The shares of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryShares {
-    /// The pool of the data engine.
-    pub engine_bytes: u64,
+    /// What reading tables takes.
+    pub read_bytes: u64,
     /// The lists of all jobs together.
     pub list_bytes: u64,
 }
@@ -46,10 +46,10 @@ impl MemoryShares {
     pub fn of(limit: ByteSize, jobs_max: usize) -> Self {
         let shared = limit.as_u64().saturating_sub(fixed_bytes(jobs_max));
         let shared = shared.max(SHARES_BYTES_MIN);
-        let engine_bytes = (shared / 3).min(ENGINE_BYTES_MAX);
+        let read_bytes = (shared / 3).min(READ_BYTES_MAX);
         Self {
-            engine_bytes,
-            list_bytes: shared - engine_bytes,
+            read_bytes,
+            list_bytes: shared - read_bytes,
         }
     }
 }
@@ -65,11 +65,11 @@ mod tests {
             assert!(limit >= limit_min(jobs));
             let shares = MemoryShares::of(limit, jobs);
             assert_eq!(
-                shares.engine_bytes + shares.list_bytes + fixed_bytes(jobs),
+                shares.read_bytes + shares.list_bytes + fixed_bytes(jobs),
                 mib << 20
             );
-            assert!(shares.engine_bytes <= ENGINE_BYTES_MAX);
-            assert!(shares.list_bytes > shares.engine_bytes);
+            assert!(shares.read_bytes <= READ_BYTES_MAX);
+            assert!(shares.list_bytes > shares.read_bytes);
         }
     }
 }

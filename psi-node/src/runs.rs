@@ -18,9 +18,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use psi_core::store::{RunStorage, RunWriter, StoreError, StoreErrorKind};
+use psi_core::store::{Reserved, RunStorage, RunWriter, StoreError, StoreErrorKind};
 
 pub use space::DiskSpace;
+use space::JobSpace;
 
 /// The folder of one job's runs. Clones share it.
 #[derive(Clone)]
@@ -30,7 +31,7 @@ pub struct DiskRuns {
 
 struct JobFolder {
     path: PathBuf,
-    space: DiskSpace,
+    space: JobSpace,
     /// Number of the next file.
     next: AtomicU64,
     /// Whether the folder is there. Most jobs need none.
@@ -64,7 +65,7 @@ impl DiskRuns {
         Self {
             folder: Arc::new(JobFolder {
                 path: jobs_dir.join(job),
-                space,
+                space: JobSpace::new(space),
                 next: AtomicU64::new(0),
                 made: Mutex::new(false),
             }),
@@ -87,6 +88,24 @@ impl RunStorage for DiskRuns {
             path,
             Arc::clone(&self.folder),
         )?))
+    }
+
+    fn reserve(&self, bytes: u64) -> Result<Reserved, StoreError> {
+        self.folder.space.promise(&self.folder.path, bytes)?;
+        let folder = Arc::clone(&self.folder);
+        Ok(Reserved::holding(Box::new(Promise { folder, bytes })))
+    }
+}
+
+/// Room that a job was promised.
+struct Promise {
+    folder: Arc<JobFolder>,
+    bytes: u64,
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        self.folder.space.release(self.bytes);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The threads of a node, and which of them come first.
 //!
 //! Spec 08 §4. Three kinds: the network's runtime, which answers peers, keeps timers and must
-//! never wait; the data engine's runtime, which scans tables; and the pool for arithmetic. The last
+//! never wait; the engine's runtime, which reads tables; and the pool for arithmetic. The last
 //! two keep every core busy for minutes. They run on threads of their own and, where the system
 //! lets a thread do so, at a lower priority, so that a packet is answered while a job computes.
 //! Started by the daemon; used by the job runner.

@@ -10,7 +10,7 @@ use crate::domain::Domain;
 use crate::error::{Position, QueryError};
 use crate::report::Problem;
 use crate::rows::{Extras, RowValue};
-use crate::source::{NoColumn, Source, SourceColumn};
+use crate::source::{NoColumn, Projection, Source, SourceColumn};
 use crate::sql::arith::Arith;
 use crate::sql::ast::{ColumnRef, Name, Side};
 use crate::sql::axis;
@@ -78,8 +78,7 @@ impl Columns {
                 }
             };
             name.column.clone_from(&found.name);
-            let class = ColumnClass::of(found.view_type());
-            match Domain::new(class.as_ref(), name.part, values) {
+            match Domain::new(found.class(), name.part, values) {
                 Ok(domain) => columns.dimensions.push(LoadedDimension {
                     setting: setting.clone(),
                     name,
@@ -110,25 +109,24 @@ impl Columns {
     }
 
     /// What a pass over the whole table keeps of each row: all groups and all values.
-    pub(crate) fn extras(&self, source: &Source) -> Option<Extras> {
-        let groups = self.dimensions.iter().map(|dimension| {
-            let column = source.column(&dimension.name.column).ok()?;
-            Some((column.view_expr(), Arc::clone(&dimension.domain)))
-        });
-        let values = self.aggregates.iter().map(|aggregate| {
-            let expr = source.column(&aggregate.column).ok()?.view_expr();
-            Some(match &aggregate.number {
-                None => RowValue::Presence(vec![expr]),
+    pub(crate) fn extras(&self, source: &Source, projection: &mut Projection) -> Option<Extras> {
+        let mut place = |name: &str| Some(projection.value(source.number(name).ok()?));
+        let mut extras = Extras::default();
+        for dimension in &self.dimensions {
+            let column = place(&dimension.name.column)?;
+            extras.groups.push((column, Arc::clone(&dimension.domain)));
+        }
+        for aggregate in &self.aggregates {
+            let columns = vec![place(&aggregate.column)?];
+            extras.values.push(match &aggregate.number {
+                None => RowValue::Presence(columns),
                 Some(number) => RowValue::Number {
                     program: number.value.alone()?,
-                    columns: vec![expr],
+                    columns,
                 },
-            })
-        });
-        Some(Extras {
-            groups: groups.collect::<Option<_>>()?,
-            values: values.collect::<Option<_>>()?,
-        })
+            });
+        }
+        Some(extras)
     }
 }
 
@@ -191,13 +189,14 @@ fn scale(
     column: &SourceColumn,
     declared: Option<u8>,
 ) -> Result<(u8, bool), (String, &'static str)> {
-    match (ColumnClass::of(column.view_type()), declared) {
-        (Some(ColumnClass::Integer(_)), None | Some(0)) => Ok((0, true)),
+    match (column.class(), declared) {
+        (Some(ColumnClass::Integer), None | Some(0)) => Ok((0, true)),
+        (Some(ColumnClass::Empty), declared) => Ok((declared.unwrap_or(0), declared.is_none())),
         // Amounts of a text file may all be whole today; the declared scale is for all days.
-        (Some(ColumnClass::Integer(_)), Some(decimals)) if column.is_text_of_csv() => {
+        (Some(ColumnClass::Integer), Some(decimals)) if column.is_text_of_csv() => {
             Ok((decimals, false))
         }
-        (Some(ColumnClass::Integer(_)), Some(decimals)) => Err((
+        (Some(ColumnClass::Integer), Some(decimals)) => Err((
             format!(
                 "{:?} holds whole numbers, but decimals is {decimals}",
                 column.name
@@ -205,9 +204,8 @@ fn scale(
             "remove decimals",
         )),
         (Some(ColumnClass::Decimal { scale, .. }), declared) => {
-            let own = u8::try_from(scale).ok();
             match declared
-                .or(own)
+                .or(Some(*scale))
                 .filter(|scale| *scale <= COLUMN_DECIMALS_MAX)
             {
                 Some(decimals) => Ok((decimals, false)),

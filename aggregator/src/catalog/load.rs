@@ -8,10 +8,10 @@
 //! Checks look at the whole table, not at the rows that `row_filter` allows: what is unique as a
 //! whole is unique in part, and registered sizes then do not tell how many rows are allowed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use datafusion::logical_expr::Expr;
 use psi_core::limits;
 use psi_core::store::{RecordStore, RecordWriter};
 
@@ -19,25 +19,24 @@ use super::Loaded;
 use super::columns::Columns;
 use super::groups::{self, round_up};
 use super::measure::{self, KeyMeasure, public_bound};
-use super::row_filter;
+use super::row_filter::RowFilter;
 use super::table::{LoadedKey, LoadedTable, LoadedValue, TableState};
-use crate::config::{EngineOptions, KeyConfig, TableConfig};
-use crate::engine;
+use crate::config::{ReadOptions, KeyConfig, TableConfig};
 use crate::error::FreezeError;
 use crate::report::{
     AggregateReport, ColumnReport, DimensionReport, KeyReport, Problem, TableReport,
 };
-use crate::rows::{Extras, RowLayout};
-use crate::scan::{self, Keep, Pass, ScanKey};
+use crate::rows::RowLayout;
+use crate::scan::{self, Pass, ScanKey};
 use crate::source::files::FileSet;
-use crate::source::{NoColumn, Source, SourceError};
+use crate::source::{NoColumn, Projection, Source, SourceError};
 
 /// Loads and checks one table. Never fails: what is wrong stands in the report.
 pub(crate) async fn load(
     name: &str,
     base_dir: &Path,
     config: &TableConfig,
-    options: &EngineOptions,
+    options: ReadOptions,
     store: &dyn RecordStore,
 ) -> (TableReport, Loaded) {
     let mut report = TableReport {
@@ -53,7 +52,7 @@ pub(crate) async fn load(
         files: None,
     };
     match loader.run(path, store).await {
-        Ok(table) => (report, TableState::Served(std::sync::Arc::new(table))),
+        Ok(table) => (report, TableState::Served(Arc::new(table))),
         Err(problems) => {
             let files = loader.files.take();
             report.problems.clone_from(&problems);
@@ -65,7 +64,7 @@ pub(crate) async fn load(
 struct Loader<'a> {
     name: &'a str,
     config: &'a TableConfig,
-    options: &'a EngineOptions,
+    options: ReadOptions,
     report: &'a mut TableReport,
     files: Option<FileSet>,
 }
@@ -80,6 +79,8 @@ struct Counted {
     value_nulls: Vec<u64>,
     /// For each aggregated column, rows whose value does not fit its scale.
     misfits: Vec<u64>,
+    /// For each column of the source that was read, values that its form does not hold.
+    lost: Vec<(usize, u64)>,
 }
 
 impl Loader<'_> {
@@ -92,12 +93,19 @@ impl Loader<'_> {
             .open(path.clone())
             .await
             .map_err(|problem| vec![problem])?;
+        let source = Arc::new(source);
         let row_filter = self.check_columns(&source)?;
         let mut columns = Columns::resolve(self.name, self.config, &source)?;
         let counted = self
-            .count(&source, row_filter.clone(), &columns, store)
+            .count(&source, row_filter.as_ref(), &columns, store)
             .await
             .map_err(|err| vec![self.pass_problem(&err)])?;
+        for (column, lost) in &counted.lost {
+            self.report.notes.push(format!(
+                "{lost} values of {:?} are NULL here: its type does not hold them",
+                source.columns[*column].name
+            ));
+        }
         self.report.rows = counted.rows;
         self.report.rows_allowed = counted.allowed;
         let keys = self.check_keys(&counted, &columns)?;
@@ -116,6 +124,7 @@ impl Loader<'_> {
             source_path: path,
             row_filter,
             rows: counted.rows,
+            misfits_are_null: self.config.epsilon_max.is_some(),
             keys,
             columns: self.report.columns.clone(),
             dimensions: columns.dimensions,
@@ -150,12 +159,12 @@ impl Loader<'_> {
     }
 
     /// Checks that configured columns exist and fit, and parses the row filter.
-    fn check_columns(&mut self, source: &Source) -> Result<Option<Expr>, Vec<Problem>> {
+    fn check_columns(&mut self, source: &Source) -> Result<Option<RowFilter>, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut filters = BTreeSet::new();
         for (column, _) in self.config.filter.iter() {
             match source.column(column) {
-                Ok(found) if found.typed().is_some() => {
+                Ok(found) if found.class().is_some() => {
                     filters.insert(found.name.clone());
                 }
                 Ok(found) => problems.push(Problem::new(
@@ -205,8 +214,8 @@ impl Loader<'_> {
             .collect();
         let row_filter = match &self.config.row_filter {
             None => None,
-            Some(text) => match self.row_filter(text, source) {
-                Ok(expr) => Some(expr),
+            Some(text) => match RowFilter::parse(self.name, text, source) {
+                Ok(filter) => Some(filter),
                 Err(problem) => {
                     problems.push(problem);
                     None
@@ -220,33 +229,24 @@ impl Loader<'_> {
         }
     }
 
-    fn row_filter(&self, text: &str, source: &Source) -> Result<Expr, Problem> {
-        let context = engine::context(self.options).map_err(|err| {
-            Problem::new(
-                self.place("row_filter"),
-                err.strip_backtrace(),
-                "report this",
-            )
-        })?;
-        row_filter::parse(self.name, text, source, &context)
-    }
-
+    /// One pass over all columns that the configuration names.
     async fn count(
         &self,
-        source: &Source,
-        row_filter: Option<Expr>,
+        source: &Arc<Source>,
+        row_filter: Option<&RowFilter>,
         columns: &Columns,
         store: &dyn RecordStore,
     ) -> Result<Counted, FreezeError> {
-        let gone = || FreezeError::Engine("a column is gone".to_owned());
-        let keys = self
-            .config
-            .key
-            .iter()
-            .map(|key| scan_key(key, source))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(gone)?;
-        let extras: Extras = columns.extras(source).ok_or_else(gone)?;
+        let mut projection = Projection::default();
+        let condition = row_filter.map(|filter| filter.condition(source, &mut projection));
+        let keys = self.config.key.iter();
+        let keys = keys.map(|key| scan_key(key, source, &mut projection));
+        let keys = keys.collect::<Option<Vec<_>>>().ok_or_else(gone)?;
+        let extras = columns.extras(source, &mut projection).ok_or_else(gone)?;
+        for (column, _) in self.config.filter.iter() {
+            // What a query may read is read now, so that a damaged page shows here.
+            projection.value(source.number(column).map_err(|_| gone())?);
+        }
         let layout = extras.layout();
         let domains = columns.dimensions.iter().map(|d| d.domain.len());
         let domains: Vec<usize> = domains.collect();
@@ -260,27 +260,33 @@ impl Loader<'_> {
             keys: Vec::with_capacity(keys.len()),
             value_nulls: vec![0; layout.values],
             misfits: vec![0; layout.values],
+            lost: Vec::new(),
         };
         let mut nulls = vec![0; keys.len()];
+        let mut lost = vec![0; projection.columns().count()];
         let mut take = |chunk: &scan::Chunk| {
             counted.rows += chunk.rows;
             counted.allowed += chunk.selected;
             for (i, writer) in writers.iter_mut().enumerate() {
                 writer.push(&chunk.records[i])?;
-                nulls[i] += chunk.nulls[i];
             }
+            add_up(&mut nulls, &chunk.nulls);
+            add_up(&mut lost, &chunk.lost);
             add_up(&mut counted.value_nulls, &chunk.value_nulls);
             add_up(&mut counted.misfits, &chunk.misfits);
             Ok(())
         };
         let pass = Pass {
-            source,
-            condition: row_filter,
-            keys: &keys,
+            source: Arc::clone(source),
+            condition: condition.transpose().map_err(|_| gone())?,
+            keys,
             extras,
-            keep: Keep::All,
+            projection: projection.clone(),
         };
-        scan::scan(self.options, pass, &mut take).await?;
+        scan::scan(self.options.threads, pass, &mut take).await?;
+        // A column that is both key and filter is read once for each.
+        let lost: BTreeMap<usize, u64> = projection.columns().zip(lost).collect();
+        counted.lost = lost.into_iter().filter(|(_, lost)| *lost > 0).collect();
         for (writer, nulls) in writers.into_iter().zip(nulls) {
             let measured = measured(writer, layout, domains.clone()).await?;
             counted.keys.push((measured, nulls));
@@ -360,16 +366,22 @@ impl Loader<'_> {
         let mut problems = Vec::new();
         let counts = counted.value_nulls.iter().zip(&counted.misfits);
         for (aggregate, (nulls, misfits)) in columns.aggregates.iter_mut().zip(counts) {
-            aggregate.nullable = *nulls > 0;
+            aggregate.nullable = *nulls + *misfits > 0;
             let decimals = aggregate.number.as_ref().map(|n| n.value.decimals);
-            if *misfits > 0 {
+            if *misfits > 0 && self.config.epsilon_max.is_some() {
+                // One row must not decide whether a table with differential privacy is served.
+                self.report.notes.push(format!(
+                    "{misfits} values of {:?} do not fit its decimals; they count as NULL",
+                    aggregate.column
+                ));
+            } else if *misfits > 0 {
                 problems.push(Problem::new(
                     self.place(&format!("aggregate.{}", aggregate.setting)),
                     format!(
                         "{misfits} values are not finite, not exact with {} decimals, or too large",
                         decimals.unwrap_or_default()
                     ),
-                    "mend the values, or declare other decimals",
+                    "correct the values, or declare other decimals",
                 ));
             }
             self.report.aggregates.push(AggregateReport {
@@ -395,7 +407,7 @@ impl Loader<'_> {
         }
     }
 
-    /// A failed pass: the row filter if there is one and the reader does not sound like a file.
+    /// A failed pass: the files, or the place of the lists.
     fn pass_problem(&self, err: &FreezeError) -> Problem {
         if let FreezeError::Core(psi_core::Error::Store(_)) = err {
             return Problem::new(
@@ -404,14 +416,7 @@ impl Loader<'_> {
                 "give the node's lists more room (memory_limit, disk_limit, the disk of state_dir)",
             );
         }
-        let (setting, remedy) = match self.config.row_filter {
-            Some(_) => (
-                "source",
-                "check the files, and that row_filter can be computed for every row",
-            ),
-            None => ("source", "check the files"),
-        };
-        Problem::new(self.place(setting), err.to_string(), remedy)
+        Problem::new(self.place("source"), err.to_string(), "check the files")
     }
 
     fn no_column(&self, setting: &str, column: &str, reason: NoColumn) -> Problem {
@@ -433,15 +438,19 @@ impl Loader<'_> {
     }
 }
 
-fn scan_key<'a>(key: &'a KeyConfig, source: &'a Source) -> Option<ScanKey<'a>> {
+fn gone() -> FreezeError {
+    FreezeError::Internal("a configured column is gone")
+}
+
+fn scan_key(key: &KeyConfig, source: &Source, projection: &mut Projection) -> Option<ScanKey> {
     let columns = key
         .columns
         .iter()
-        .map(|name| source.column(name).ok())
+        .map(|name| Some(projection.stored(source.number(name).ok()?)))
         .collect::<Option<Vec<_>>>()?;
     Some(ScanKey {
         columns,
-        kinds: &key.kinds,
+        kinds: key.kinds.clone(),
     })
 }
 
@@ -463,5 +472,5 @@ async fn measured(
     };
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|_| FreezeError::Engine("sorting stopped unexpectedly".to_owned()))?
+        .map_err(|_| FreezeError::stopped())?
 }

@@ -5,10 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::logical_expr::Expr;
-
 use super::columns::{LoadedAggregate, LoadedDimension};
 use super::measure::{ValueMeasure, public_bound};
+use super::row_filter::RowFilter;
 use crate::config::TableConfig;
 use crate::error::Unavailable;
 use crate::report::{ColumnReport, Problem, ServedKey, ServedTable};
@@ -17,12 +16,15 @@ use crate::source::files::FileSet;
 
 /// A table that passed its checks.
 pub(crate) struct LoadedTable {
-    pub(crate) source: Source,
+    pub(crate) source: Arc<Source>,
     pub(crate) source_path: std::path::PathBuf,
-    /// The owner's predicate over the raw columns.
-    pub(crate) row_filter: Option<Expr>,
+    /// The owner's predicate.
+    pub(crate) row_filter: Option<RowFilter>,
     /// Rows of the whole table.
     pub(crate) rows: u64,
+    /// Whether a value that does not fit its decimals counts as NULL: where jobs with differential
+    /// privacy are allowed, one row must not decide whether the table is served.
+    pub(crate) misfits_are_null: bool,
     /// One entry per configured key, in the same order.
     pub(crate) keys: Vec<LoadedKey>,
     pub(crate) columns: Vec<ColumnReport>,
@@ -125,6 +127,13 @@ impl Tables {
             state,
         };
         self.entries.insert(name.to_lowercase(), entry);
+    }
+
+    /// Gives a configured table another state.
+    pub(crate) fn replace(&mut self, name: &str, state: TableState) {
+        if let Some(entry) = self.entries.get_mut(&name.to_lowercase()) {
+            entry.state = state;
+        }
     }
 
     /// The table of this name, upper and lower case aside.

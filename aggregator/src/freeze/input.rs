@@ -2,38 +2,42 @@
 //!
 //! Spec 10 §4.1. Called by [`crate::Catalog::freeze_job`]. Steps:
 //!
-//! 1. the files are those that were checked at load;
-//! 2. one pass evaluates the conditions and keeps, of each selected row, digest, groups and values;
-//! 3. the store sorts these records, so that one identity's rows lie beside each other;
+//! 1. one pass over the files keeps, of each row with an identity, digest, groups, values, and
+//!    whether it is selected ([`super`]);
+//! 2. the store sorts these records, so that one identity's rows lie beside each other;
+//! 3. one pass over them checks what the load has checked ([`super::check`]);
 //! 4. as Receiver: one pass over them finds the part of each identity, and, if there are several, a
 //!    sort by part and a second pass write the parts one after the other; the small-part rule
 //!    empties some;
-//! 5. as Sender: one pass over them sums each identity's rows per group and writes its payload; with
-//!    differential privacy, those rows that `limits` lets it use;
-//! 6. the files are still the same.
+//! 5. as Sender: one pass over them sums each identity's selected rows per group and writes its
+//!    payload; with differential privacy, those rows that `limits` lets it use.
 //!
-//! Cost: one pass over the files, one sort of records of fixed width, one or two passes over them.
+//! Identities without a selected row go the same way, to lists that are thrown away.
+//!
+//! Cost: one pass over the files, one sort of records of fixed width, two or three passes over them.
 //! Memory: that of the store, one payload, and one batch.
 
 use std::sync::Arc;
 
 use psi_core::progress::{Progress, Stage};
 use psi_core::spec::{JobSpec, MatchSpec, PartSize, Party, Payload};
-use psi_core::store::{RecordList, RecordStore};
+use psi_core::store::{RecordList, RecordStore, Reserved};
 
 use super::limits::{Chooser, Limits, RowKey};
 use super::parts::{self, PartLists};
 use super::payload::Accumulator;
-use super::{SelectedRows, select_rows};
+use super::{Reading, RecordedRows, check, record_rows};
 use crate::catalog::table::LoadedTable;
-use crate::config::EngineOptions;
+use crate::condition::Tally;
+use crate::config::ReadOptions;
 use crate::error::FreezeError;
 use crate::fold::for_each_record;
 use crate::plan::{SidePlan, SideValueKind};
 use crate::rows::{DIGEST_BYTES, Extras, RowLayout, RowValue};
+use crate::source::Projection;
 
-/// Takes the part and the digest of an identity.
-type Visit<'a> = &'a mut dyn FnMut(usize, &[u8]) -> Result<(), FreezeError>;
+/// Takes the part and the digest of an identity, and whether it is selected.
+type Visit<'a> = &'a mut dyn FnMut(usize, &[u8; DIGEST_BYTES], bool) -> Result<(), FreezeError>;
 
 /// Records between two looks at whether the job is to stop.
 const STOP_EVERY: u64 = 1 << 16;
@@ -58,6 +62,10 @@ pub struct JobInput {
     pub rows_selected: u64,
     /// Selected rows without identity, because the key is NULL or does not normalise.
     pub nulls: u64,
+    /// The room on disk that the lists have, to be kept as long as they are.
+    pub room: Reserved,
+    /// What the conditions cost.
+    pub(crate) tally: Tally,
 }
 
 /// Freezes the input of the side `own` of a job.
@@ -65,73 +73,83 @@ pub(crate) async fn freeze(
     table: &LoadedTable,
     side: &SidePlan,
     (spec, own, key): (&JobSpec, Party, Option<RowKey>),
-    options: &EngineOptions,
+    options: ReadOptions,
     store: Arc<dyn RecordStore>,
     progress: Arc<dyn Progress>,
 ) -> Result<JobInput, FreezeError> {
-    let extras = extras(table, side)?;
-    let roles = Roles::new((spec, own, key), side, extras.layout())?;
-    let SelectedRows {
+    let mut projection = Projection::default();
+    let extras = extras(table, side, &mut projection)?;
+    let layout = extras.layout();
+    let roles = Roles::new((spec, own, key), side, layout)?;
+    let limits = check::Limits::new(spec, own, side, layout);
+    let reading = Reading::new(table, side, extras, projection)?;
+    let reading = record_rows(
+        table,
+        side,
+        reading,
+        options,
+        store.as_ref(),
+        progress.as_ref(),
+    );
+    let RecordedRows {
         writer,
+        room,
         scanned,
         selected,
         nulls,
-    } = select_rows(
-        table,
-        side,
-        options,
-        extras,
-        store.as_ref(),
-        progress.as_ref(),
-    )
-    .await?;
+        tally,
+    } = reading.await?;
+    let named = side.clone();
     let work = move || {
         let rows = writer.finish()?;
+        limits.check(&named, rows.as_ref())?;
         roles.split(rows.as_ref(), store.as_ref(), progress.as_ref())
     };
     let (parts, payload) = tokio::task::spawn_blocking(work)
         .await
-        .map_err(|_| FreezeError::Engine("sorting stopped unexpectedly".to_owned()))??;
+        .map_err(|_| FreezeError::stopped())??;
     Ok(JobInput {
         parts,
         payload,
         rows_scanned: scanned,
         rows_selected: selected,
         nulls,
+        room,
+        tally,
     })
 }
 
-/// What is kept of each row: the own groups and values.
-fn extras(table: &LoadedTable, side: &SidePlan) -> Result<Extras, FreezeError> {
-    let view = |name: &String| {
-        let column = table.source.column(name);
-        column
-            .map(crate::source::SourceColumn::view_expr)
-            .map_err(|_| FreezeError::Engine(format!("the column {name:?} is gone")))
+/// What is kept of each row: this side's groups and values.
+fn extras(
+    table: &LoadedTable,
+    side: &SidePlan,
+    projection: &mut Projection,
+) -> Result<Extras, FreezeError> {
+    let mut place = |name: &String| match table.source.number(name) {
+        Ok(number) => Ok(projection.value(number)),
+        Err(_) => Err(FreezeError::Internal("a column is gone")),
     };
-    let groups = side.groups.iter().map(|group| {
-        let expr = view(&group.column)?;
-        Ok((expr, Arc::clone(&group.domain)))
-    });
-    let values = side.values.iter().map(|value| match &value.kind {
-        SideValueKind::Presence(columns) => {
-            let columns = columns.iter().map(view);
-            Ok(RowValue::Presence(
-                columns.collect::<Result<_, FreezeError>>()?,
-            ))
-        }
-        SideValueKind::Number(program) => {
-            let columns = program.columns.iter().map(|column| view(&column.name));
-            Ok(RowValue::Number {
-                program: program.clone(),
-                columns: columns.collect::<Result<_, FreezeError>>()?,
-            })
-        }
-    });
-    Ok(Extras {
-        groups: groups.collect::<Result<_, FreezeError>>()?,
-        values: values.collect::<Result<_, FreezeError>>()?,
-    })
+    let mut extras = Extras::default();
+    for group in &side.groups {
+        let column = place(&group.column)?;
+        extras.groups.push((column, Arc::clone(&group.domain)));
+    }
+    for value in &side.values {
+        extras.values.push(match &value.kind {
+            SideValueKind::Presence(columns) => {
+                let columns = columns.iter().map(&mut place);
+                RowValue::Presence(columns.collect::<Result<_, _>>()?)
+            }
+            SideValueKind::Number(program) => {
+                let columns = program.columns.iter().map(|column| place(&column.name));
+                RowValue::Number {
+                    columns: columns.collect::<Result<_, _>>()?,
+                    program: program.clone(),
+                }
+            }
+        });
+    }
+    Ok(extras)
 }
 
 /// What this side is in the matches of a job.
@@ -183,7 +201,7 @@ impl Roles {
             (Some(facts), Some(key)) => Some(Limits::new(facts, key)),
             (Some(_), None) => {
                 let what = "a job with differential privacy without a key to draw rows by";
-                return Err(FreezeError::Engine(what.to_owned()));
+                return Err(FreezeError::Internal(what));
             }
         };
         let matches = spec.matches();
@@ -200,7 +218,7 @@ impl Roles {
                 .is_none_or(|p| p.components.is_empty() || p.groups == combinations);
         if !fits {
             // The table was loaded again, with other groups, after the job was agreed.
-            return Err(FreezeError::Engine("the table's groups changed".to_owned()));
+            return Err(FreezeError::Internal("the table's groups changed"));
         }
         Ok(Self {
             parts,
@@ -250,45 +268,52 @@ impl Roles {
     ) -> Result<Vec<Box<dyn RecordList>>, FreezeError> {
         let mut parts = PartLists::new(sizes, self.minimum, store)?;
         if sizes.len() == 1 {
-            let mut only = |part, digest: &[u8]| parts.push(part, digest);
+            let mut only = |part, digest: &[u8; DIGEST_BYTES], is_selected| {
+                parts.push(part, digest, is_selected)
+            };
             self.for_each_identity(rows, progress, &mut only)?;
             return parts.finish();
         }
         let mut by_part = store.unsorted(parts::RECORD_BYTES)?;
-        self.for_each_identity(rows, progress, &mut |part, digest| {
-            Ok(by_part.push(&parts::record(part, digest)?)?)
+        self.for_each_identity(rows, progress, &mut |part, digest, is_selected| {
+            Ok(by_part.push(&parts::record(part, digest, is_selected)?)?)
         })?;
         let by_part = by_part.finish()?;
         for_each_record(by_part.as_ref(), &mut |record| {
-            let (part, digest) = parts::part_and_digest(record);
-            parts.push(part, digest)
+            let (part, digest, is_selected) = parts::fields(record);
+            parts.push(part, digest, is_selected)
         })?;
         parts.finish()
     }
 
-    /// Calls `visit` with the part and the digest of each identity, in ascending order of digests.
+    /// Calls `visit` with each identity, in ascending order of digests. The check has found that all
+    /// rows of one are in the same part.
     fn for_each_identity(
         &self,
         rows: &dyn RecordList,
         progress: &dyn Progress,
         visit: Visit<'_>,
     ) -> Result<(), FreezeError> {
-        let mut last: Option<([u8; DIGEST_BYTES], usize)> = None;
+        let mut last: Option<([u8; DIGEST_BYTES], usize, bool)> = None;
         let mut stop = Stop::new(rows, progress);
         for_each_record(rows, &mut |record| {
             stop.look()?;
-            let part = self.rows.combination(record);
-            let digest = digest(record);
-            match last {
-                Some((known, group)) if known == digest && group == part => return Ok(()),
-                Some((known, _)) if known == digest => {
-                    let what = "an identity is in two groups, which the load had excluded";
-                    return Err(FreezeError::Engine(what.to_owned()));
+            let (digest, is_selected) = (digest(record), RowLayout::is_selected(record));
+            match &mut last {
+                Some((known, _, selected)) if *known == digest => *selected |= is_selected,
+                last => {
+                    let next = (digest, self.rows.combination(record), is_selected);
+                    if let Some((digest, part, is_selected)) = last.replace(next) {
+                        visit(part, &digest, is_selected)?;
+                    }
                 }
-                _ => last = Some((digest, part)),
             }
-            visit(part, &digest)
-        })
+            Ok(())
+        })?;
+        match last {
+            Some((digest, part, is_selected)) => visit(part, &digest, is_selected),
+            None => Ok(()),
+        }
     }
 
     /// As Sender: every identity with its payload, but those whose part was `replaced`.
@@ -302,7 +327,7 @@ impl Roles {
     ) -> Result<Box<dyn RecordList>, FreezeError> {
         let mut identity = Accumulator::new(payload, &self.clamps);
         let width = identity.record_bytes();
-        let mut writer = store.in_order(width)?;
+        let mut lists = [store.in_order(width)?, store.in_order(width)?];
         let mut last: Option<[u8; DIGEST_BYTES]> = None;
         let mut stop = Stop::new(rows, progress);
         let mut chooser = match &self.limits {
@@ -312,34 +337,39 @@ impl Roles {
         let is_gone = |group: usize| {
             replaced.is_some_and(|replaced| replaced.get(group).copied().unwrap_or(true))
         };
+        // To the list, or, without a selected row, to the one that is thrown away.
+        let mut end = |identity: &mut Accumulator<'_>| {
+            let (is_used, record) = identity.finish()?;
+            lists[usize::from(!is_used)].push(record)
+                .map_err(FreezeError::from)
+        };
         for_each_record(rows, &mut |record| {
             stop.look()?;
             let group = self.rows.combination(record);
-            if is_gone(group) {
-                return Ok(());
-            }
             let digest = digest(record);
             if last != Some(digest) {
                 if last.replace(digest).is_some() {
-                    writer.push(identity.finish()?)?;
+                    end(&mut identity)?;
                 }
                 identity.begin(&digest);
                 if let Some(chooser) = &mut chooser {
                     chooser.next_identity(&digest)?;
                 }
             }
+            let mut is_used = RowLayout::is_selected(record) && !is_gone(group);
             if let Some(chooser) = &mut chooser
-                && !chooser.uses(&digest, group)
+                && is_used
             {
-                return Ok(());
+                is_used = chooser.uses(&digest, group);
             }
             let layout = self.rows.layout;
-            identity.add(group, |value| layout.value(record, value))
+            identity.add(group, is_used, |value| layout.value(record, value))
         })?;
         if last.is_some() {
-            writer.push(identity.finish()?)?;
+            end(&mut identity)?;
         }
-        let identities = writer.finish()?;
+        let [identities, _thrown_away] = lists;
+        let identities = identities.finish()?;
         if is_replaced(identities.len(), self.minimum) {
             return Ok(store.in_order(width)?.finish()?);
         }
@@ -353,7 +383,7 @@ pub(super) const fn is_replaced(identities: u64, minimum: u64) -> bool {
     identities < minimum
 }
 
-fn digest(record: &[u8]) -> [u8; DIGEST_BYTES] {
+pub(super) fn digest(record: &[u8]) -> [u8; DIGEST_BYTES] {
     let mut digest = [0; DIGEST_BYTES];
     digest.copy_from_slice(&record[..DIGEST_BYTES]);
     digest

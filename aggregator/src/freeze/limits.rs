@@ -1,4 +1,4 @@
-//! Which rows of an identity are used in a job with differential privacy.
+//! Which selected rows of an identity are used in a job with differential privacy.
 //!
 //! Spec 10 §4.1, Spec 12 §3. No identity is counted in more groups, or with more rows, than its
 //! owner has declared. What is used of one that has more is drawn by a hash that is keyed from the
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::input::Rows;
 use crate::error::FreezeError;
-use crate::rows::DIGEST_BYTES;
+use crate::rows::{DIGEST_BYTES, RowLayout};
 
 /// Records read at a time.
 const BATCH_RECORDS: usize = 4096;
@@ -96,7 +96,7 @@ impl<'a> Chooser<'a> {
         })
     }
 
-    /// Looks at all rows of the next identity, which is `digest`.
+    /// Looks at all selected rows of the next identity, which is `digest`.
     pub(super) fn next_identity(&mut self, digest: &[u8; DIGEST_BYTES]) -> Result<(), FreezeError> {
         let mut groups: Vec<(usize, u64)> = Vec::new();
         let rows = self.rows;
@@ -106,6 +106,7 @@ impl<'a> Chooser<'a> {
             }
             let group = rows.combination(record);
             match groups.last_mut() {
+                _ if !RowLayout::is_selected(record) => {}
                 Some((last, rows)) if *last == group => *rows += 1,
                 _ => groups.push((group, 1)),
             }
@@ -134,7 +135,7 @@ impl<'a> Chooser<'a> {
         Ok(self.batch.get(self.at..self.at + self.width))
     }
 
-    /// Whether the next row of the identity, which is in `group`, is used: each set of as many rows
+    /// Whether the next selected row of the identity, which is in `group`, is used: each set of as many rows
     /// as may be used is drawn with the same probability.
     pub(super) fn uses(&mut self, digest: &[u8; DIGEST_BYTES], group: usize) -> bool {
         if self.groups.binary_search(&group).is_err() {

@@ -13,25 +13,31 @@ use crate::rows::DIGEST_BYTES;
 /// Bytes of the number of a part, big-endian, before a digest in a record that sorts by part.
 const PART_BYTES: usize = 2;
 
-/// Bytes of such a record.
-pub(super) const RECORD_BYTES: usize = PART_BYTES + DIGEST_BYTES;
+/// Bytes of such a record; the last is 1 if the identity is selected.
+pub(super) const RECORD_BYTES: usize = PART_BYTES + DIGEST_BYTES + 1;
 
 /// A record that sorts by part and then by digest.
-pub(super) fn record(part: usize, digest: &[u8]) -> Result<[u8; RECORD_BYTES], FreezeError> {
+pub(super) fn record(
+    part: usize,
+    digest: &[u8],
+    is_selected: bool,
+) -> Result<[u8; RECORD_BYTES], FreezeError> {
     let part = u16::try_from(part).map_err(|_| out_of_domain())?;
     let mut record = [0; RECORD_BYTES];
     record[..PART_BYTES].copy_from_slice(&part.to_be_bytes());
-    record[PART_BYTES..].copy_from_slice(digest);
+    record[PART_BYTES..PART_BYTES + DIGEST_BYTES].copy_from_slice(digest);
+    record[PART_BYTES + DIGEST_BYTES] = is_selected.into();
     Ok(record)
 }
 
 /// What such a record holds.
-pub(super) fn part_and_digest(record: &[u8]) -> (usize, &[u8]) {
-    let (part, digest) = record.split_at(PART_BYTES);
+pub(super) fn fields(record: &[u8]) -> (usize, &[u8], bool) {
+    let (part, rest) = record.split_at(PART_BYTES);
+    let (digest, is_selected) = rest.split_at(DIGEST_BYTES);
     let part = part
         .iter()
         .fold(0, |part, byte| part << 8 | usize::from(*byte));
-    (part, digest)
+    (part, digest, is_selected == [1])
 }
 
 /// Lists of parts, of which one is being written.
@@ -42,6 +48,8 @@ pub(super) struct PartLists<'a> {
     done: Vec<Box<dyn RecordList>>,
     /// Of the part after those that are done.
     writer: Box<dyn RecordWriter>,
+    /// Takes what is not selected, so that as much is written whatever is; thrown away.
+    others: Box<dyn RecordWriter>,
 }
 
 impl<'a> PartLists<'a> {
@@ -56,18 +64,29 @@ impl<'a> PartLists<'a> {
             store,
             done: Vec::new(),
             writer: store.in_order(DIGEST_BYTES)?,
+            others: store.in_order(DIGEST_BYTES)?,
         })
     }
 
-    /// Adds an identity to a part: that of the last one, or a later one.
-    pub(super) fn push(&mut self, part: usize, digest: &[u8]) -> Result<(), FreezeError> {
+    /// Adds an identity to a part, that of the last one or a later one, if it is selected.
+    pub(super) fn push(
+        &mut self,
+        part: usize,
+        digest: &[u8],
+        is_selected: bool,
+    ) -> Result<(), FreezeError> {
         if part >= self.sizes.len() {
             return Err(out_of_domain());
         }
         while self.done.len() < part {
             self.close()?;
         }
-        Ok(self.writer.push(digest)?)
+        let writer = if is_selected {
+            &mut self.writer
+        } else {
+            &mut self.others
+        };
+        Ok(writer.push(digest)?)
     }
 
     /// All parts.
@@ -94,7 +113,7 @@ impl<'a> PartLists<'a> {
 }
 
 fn out_of_domain() -> FreezeError {
-    FreezeError::Engine("a group out of its domain".to_owned())
+    FreezeError::Internal("a group out of its domain")
 }
 
 /// The load has checked that no part is larger than registered.

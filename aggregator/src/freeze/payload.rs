@@ -1,7 +1,8 @@
 //! The payload of one identity: its rows summed up per group, as the job specification asks.
 //!
-//! Spec 10 §4.1 and Spec 03 §6. Sums are exact; a result beyond the bound that the owner has
-//! published is an error, never a wrap.
+//! Spec 10 §4.1 and Spec 03 §6. Sums are exact. [`super::check`] has found that no identity exceeds
+//! the bounds that the owner has published, over all of its rows, so none does over some of them.
+//! Rows that are not used go through the same sums, as zeros.
 
 use psi_core::spec::{ComponentKind, Payload};
 use zeroize::Zeroize;
@@ -21,6 +22,8 @@ pub(super) struct Accumulator<'a> {
     record: Vec<u8>,
     /// The group whose rows are being added.
     open: Option<usize>,
+    /// Whether a row of the identity is used.
+    is_used: bool,
     rows: i128,
     values: Vec<Sums>,
 }
@@ -48,6 +51,7 @@ impl<'a> Accumulator<'a> {
             clamps,
             record: vec![0; DIGEST_BYTES + words * WORD_BYTES],
             open: None,
+            is_used: false,
             rows: 0,
             values: vec![Sums::default(); clamps.len()],
         }
@@ -63,23 +67,28 @@ impl<'a> Accumulator<'a> {
         self.record.fill(0);
         self.record[..DIGEST_BYTES].copy_from_slice(digest);
         self.open = None;
+        self.is_used = false;
     }
 
-    /// Adds a row of the identity; `value` gives its values, `None` for NULL.
+    /// Adds a row of the identity, or zeros if it is not used; `value` gives its values, `None` for
+    /// NULL.
     pub(super) fn add(
         &mut self,
         group: usize,
+        is_used: bool,
         value: impl Fn(usize) -> Option<i64>,
     ) -> Result<(), FreezeError> {
         if self.open != Some(group) {
             self.close()?;
             self.open = Some(group);
         }
-        self.rows += 1;
+        let used = i128::from(is_used);
+        self.is_used |= is_used;
+        self.rows += used;
         for (number, sums) in self.values.iter_mut().enumerate() {
             if let Some(value) = value(number) {
-                let value = i128::from(value);
-                sums.count += 1;
+                let value = i128::from(value) * used;
+                sums.count += used;
                 // 2^63 values of 64 bits fit, and of their squares 2^63 below the bound that is
                 // checked when the group is closed.
                 sums.sum += value;
@@ -89,10 +98,10 @@ impl<'a> Accumulator<'a> {
         Ok(())
     }
 
-    /// Ends the identity and shows its record.
-    pub(super) fn finish(&mut self) -> Result<&[u8], FreezeError> {
+    /// Ends the identity; says whether a row of it is used, and shows its record.
+    pub(super) fn finish(&mut self) -> Result<(bool, &[u8]), FreezeError> {
         self.close()?;
-        Ok(&self.record)
+        Ok((self.is_used, &self.record))
     }
 
     /// Writes the components of the group whose rows were added.
@@ -103,20 +112,19 @@ impl<'a> Accumulator<'a> {
         let block = self.payload.components.len();
         for (number, component) in self.payload.components.iter().enumerate() {
             let result = match component.kind {
-                ComponentKind::Identities => 1,
+                ComponentKind::Identities => (self.rows > 0).into(),
                 ComponentKind::Rows => self.rows,
                 ComponentKind::Count(value) => self.sums(value)?.count,
                 ComponentKind::Sum(value) => self.clamped(value)?,
                 ComponentKind::Squares(value) => self.sums(value)?.squares,
             };
-            let word = i64::try_from(result)
-                .ok()
-                .filter(|word| word.unsigned_abs() <= component.bound)
-                .ok_or_else(beyond)?;
+            // The bounds hold, so nothing is cut off.
+            let bound = i128::from(component.bound);
+            let word = i64::try_from(result.clamp(-bound, bound)).map_err(|_| no_place())?;
             let at = DIGEST_BYTES + (group * block + number) * WORD_BYTES;
             let bytes = self.record.get_mut(at..at + WORD_BYTES);
             bytes
-                .ok_or_else(beyond)?
+                .ok_or_else(no_place)?
                 .copy_from_slice(&word.to_be_bytes());
         }
         self.rows = 0;
@@ -126,7 +134,7 @@ impl<'a> Accumulator<'a> {
 
     fn sums(&self, value: u32) -> Result<Sums, FreezeError> {
         let index = usize::try_from(value).unwrap_or(usize::MAX);
-        self.values.get(index).copied().ok_or_else(beyond)
+        self.values.get(index).copied().ok_or_else(no_place)
     }
 
     fn clamped(&self, value: u32) -> Result<i128, FreezeError> {
@@ -140,9 +148,8 @@ impl<'a> Accumulator<'a> {
     }
 }
 
-/// Bounds come from the whole table at load, so this means that the table changed.
-fn beyond() -> FreezeError {
-    FreezeError::Engine("an identity contributes more than was agreed".to_owned())
+fn no_place() -> FreezeError {
+    FreezeError::Internal("a component without a place")
 }
 
 #[cfg(test)]

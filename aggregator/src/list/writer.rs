@@ -6,10 +6,9 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::csv;
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::arrow::record_batch::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_csv as csv;
+use arrow_schema::{Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
@@ -40,7 +39,7 @@ impl ListWriter {
     ) -> Result<Self, ListError> {
         let fields = columns
             .iter()
-            .map(|column| Field::new(&column.name, column.shown_type().clone(), true));
+            .map(|column| Field::new(&column.name, column.shown_type(), true));
         let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let form = match format {
             ListFormat::Csv => {

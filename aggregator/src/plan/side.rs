@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::{Expr, Operator};
 use psi_core::Code;
 use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
@@ -13,14 +12,16 @@ use super::SidePlan;
 use super::columns::{self, Loaded};
 use super::output::{self, OutputPlan};
 use super::privacy;
+pub(super) use crate::catalog::row_filter::no_column;
+use crate::catalog::row_filter::resolve;
 use crate::catalog::table::ServedState;
+use crate::condition::{self, Condition};
 use crate::config::ResultTo;
 use crate::error::{QueryError, Refusal};
 use crate::policy::question::Parties;
 use crate::policy::{self, Question};
-use crate::source::{NoColumn, Source};
+use crate::source::{Projection, Source};
 use crate::sql::ast::{ColumnRef, Predicate, Query, Side};
-use crate::sql::predicate::{self, TypedColumn};
 
 /// This side's plan and facts.
 pub(super) struct Planned {
@@ -113,7 +114,7 @@ pub(super) fn plan(
         .filter(|conjunct| conjunct.side == side)
         .map(|conjunct| conjunct.predicate.clone())
         .collect();
-    condition(source, &predicates)?;
+    condition(source, &predicates, &mut Projection::default())?;
     let key_of_table = Loaded {
         name,
         table,
@@ -187,49 +188,11 @@ fn kind_of(columns: &[String], kinds: &[IdentifierKind], column: &str) -> Option
         .map(|(_, kind)| *kind)
 }
 
-/// The conditions, joined by AND, as one expression over the source's raw columns; `None` if there is none.
+/// The conditions, joined by AND, over the columns that they add to `projection`.
 pub(crate) fn condition(
     source: &Source,
     predicates: &[Predicate],
-) -> Result<Option<Expr>, QueryError> {
-    let resolve = |column: &ColumnRef| resolve(source, column);
-    let parts = predicates
-        .iter()
-        .map(|predicate| predicate::lower(predicate, &resolve))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(predicate::balanced(parts, Operator::And))
-}
-
-fn resolve(source: &Source, column: &ColumnRef) -> Result<TypedColumn, QueryError> {
-    let found = source
-        .column(&column.name.0)
-        .map_err(|reason| no_column(column, reason))?;
-    found.typed().ok_or_else(|| {
-        QueryError::meaning(
-            column.at,
-            format!(
-                "filters cannot use {}, which is {}",
-                column.name.0,
-                found.describe()
-            ),
-            "filter by another column",
-        )
-    })
-}
-
-/// The message for a name that is no column.
-pub(super) fn no_column(column: &ColumnRef, reason: NoColumn) -> QueryError {
-    let name = &column.name.0;
-    match reason {
-        NoColumn::Unknown => QueryError::meaning(
-            column.at,
-            format!("there is no column {name} in this table"),
-            "`psi-node check` lists the columns",
-        ),
-        NoColumn::Ambiguous => QueryError::meaning(
-            column.at,
-            format!("{name} may be several columns that differ in upper and lower case"),
-            "write the name in double quotes, exactly as in the file",
-        ),
-    }
+    projection: &mut Projection,
+) -> Result<Condition, QueryError> {
+    condition::plan(predicates, &mut |column| resolve(source, column, projection))
 }

@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use datafusion::arrow::datatypes::i256;
+use arrow_buffer::i256;
 
 /// Decimals of a square root, and the most that a quotient is shown with.
 const ROOT_DECIMALS: u8 = 16;

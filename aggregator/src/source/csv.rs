@@ -2,10 +2,8 @@
 //!
 //! Spec 10 §2.2. Everything is read as text. A column whose values are all of one type is shown
 //! to filters as that type, as plain SQL engines do: `0800` is the number 800. Join keys are
-//! always text, so there the zeros stay.
-//!
-//! A value counts as a type only if the engine reads it as that type, so that no filter meets a
-//! value that silently became NULL.
+//! always text, so there the zeros stay. What is a value of which type says
+//! [`crate::column::parse`].
 //!
 //! Cost: one pass over the files at load.
 
@@ -13,18 +11,17 @@ use std::fs::File;
 use std::io::BufReader;
 use std::sync::Arc;
 
-use datafusion::arrow::array::timezone::Tz;
-use datafusion::arrow::array::{Array as _, AsArray as _};
-use datafusion::arrow::compute::kernels::cast_utils::{Parser as _, string_to_datetime};
-use datafusion::arrow::csv::ReaderBuilder;
-use datafusion::arrow::csv::reader::Format as CsvReading;
-use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Field, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit,
-};
+use arrow_array::cast::AsArray as _;
+use arrow_csv::reader::Format as CsvReading;
+use arrow_schema::DataType;
 
 use super::files::{FileSet, FileStamp};
-use super::{Source, SourceColumn, SourceError, View};
-use crate::sql::temporal;
+use super::read::{CsvRows, ReadError};
+use super::{Source, SourceColumn, SourceError};
+use crate::column::Form;
+use crate::column::parse::{Inferred, Seen, with_null_words};
+use crate::sql::typing::ColumnClass;
+use crate::sql::zone::Zone;
 
 pub(super) fn open(files: FileSet, null_words: &[String]) -> Result<Source, SourceError> {
     let mut names: Option<Vec<String>> = None;
@@ -45,40 +42,56 @@ pub(super) fn open(files: FileSet, null_words: &[String]) -> Result<Source, Sour
         }
     }
     let names = names.unwrap_or_default();
-    let raw: SchemaRef = Arc::new(Schema::new(
-        names
-            .iter()
-            .map(|name| Field::new(name, DataType::Utf8, true))
-            .collect::<Vec<_>>(),
-    ));
     let mut seen = vec![Seen::default(); names.len()];
     for file in &files.files {
-        look_at_values(file, &raw, null_words, &mut seen)?;
+        look_at_values(file, null_words, &mut seen).map_err(|error| unreadable(&error))?;
     }
     let null_words: Arc<[String]> = null_words.into();
     let columns = names
         .into_iter()
         .zip(seen)
-        .map(|(name, seen)| {
-            let mut column = SourceColumn::new(name, DataType::Utf8, seen.view());
-            column.null_words = Some(Arc::clone(&null_words));
-            column
-        })
+        .map(|(name, seen)| column(name, &seen, &null_words))
         .collect();
-    Ok(Source {
-        files,
-        raw,
-        columns,
-    })
+    Ok(Source { files, columns })
+}
+
+fn column(name: String, seen: &Seen, null_words: &Arc<[String]>) -> SourceColumn {
+    let (form, class) = match seen.inferred() {
+        Inferred::Empty => (Form::Text, ColumnClass::Empty),
+        Inferred::InstantInUtc => (Form::Instant, ColumnClass::Instant { zone: Some(Zone::UTC) }),
+        Inferred::Form(form) => (
+            form,
+            match form {
+                Form::Boolean => ColumnClass::Boolean,
+                Form::Whole => ColumnClass::Integer,
+                Form::Decimal(scale) => ColumnClass::Decimal {
+                    precision: crate::column::DECIMAL_DIGITS,
+                    scale,
+                },
+                Form::Double => ColumnClass::Float,
+                Form::Text | Form::Bytes => ColumnClass::Text,
+                Form::Date => ColumnClass::Date,
+                Form::Instant => ColumnClass::Instant { zone: None },
+            },
+        ),
+    };
+    SourceColumn {
+        name,
+        stored: DataType::Utf8,
+        form: Some(form),
+        class: Some(class),
+        null_words: Some(Arc::clone(null_words)),
+    }
 }
 
 /// The names in the first line, without the blanks around them and a byte order mark.
 fn header(file: &FileStamp) -> Result<Vec<String>, SourceError> {
-    let reader = BufReader::new(File::open(&file.path).map_err(|err| unreadable(file, &err))?);
+    let failed = |error: ReadError| unreadable(&error);
+    let reader = File::open(&file.path).map_err(|error| failed(ReadError::io(&file.path, &error)))?;
     let format = CsvReading::default().with_header(true);
     let (schema, _) = format
-        .infer_schema(reader, Some(0))
-        .map_err(|err| unreadable(file, &err))?;
+        .infer_schema(BufReader::new(reader), Some(0))
+        .map_err(|error| failed(ReadError::csv(&file.path, &error)))?;
     let names: Vec<String> = schema
         .fields()
         .iter()
@@ -101,207 +114,23 @@ fn header(file: &FileStamp) -> Result<Vec<String>, SourceError> {
 
 fn look_at_values(
     file: &FileStamp,
-    raw: &SchemaRef,
     null_words: &[String],
     seen: &mut [Seen],
-) -> Result<(), SourceError> {
-    let reader = BufReader::new(File::open(&file.path).map_err(|err| unreadable(file, &err))?);
-    let batches = ReaderBuilder::new(Arc::clone(raw))
-        .with_header(true)
-        .with_batch_size(8192)
-        .build(reader)
-        .map_err(|err| unreadable(file, &err))?;
-    for batch in batches {
-        let batch = batch.map_err(|err| unreadable(file, &err))?;
-        for (column, seen) in batch.columns().iter().zip(seen.iter_mut()) {
-            // The reader turns empty values into NULL; whether they are is decided here.
-            let column = column.as_string::<i32>();
-            for row in 0..column.len() {
-                let value = if column.is_null(row) {
-                    ""
-                } else {
-                    column.value(row)
-                };
-                if !null_words.iter().any(|word| word == value) {
-                    seen.value(value);
-                }
-            }
+) -> Result<(), ReadError> {
+    let all: Vec<usize> = (0..seen.len()).collect();
+    for batch in CsvRows::open(&file.path, seen.len(), all)? {
+        for (column, seen) in batch?.columns().iter().zip(seen.iter_mut()) {
+            let values = with_null_words(column.as_string::<i32>(), null_words);
+            values.iter().flatten().for_each(|value| seen.value(value));
         }
     }
     Ok(())
 }
 
-fn unreadable(file: &FileStamp, err: &dyn std::fmt::Display) -> SourceError {
+fn unreadable(error: &ReadError) -> SourceError {
     SourceError::new(
-        format!("{} cannot be read as CSV: {err}", file.path.display()),
+        error.to_string(),
         "check that it is UTF-8, comma-separated, and has as many values in each line as names \
          in the first",
     )
-}
-
-/// What the values of one column have been so far.
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one question about the values"
-)]
-struct Seen {
-    any: bool,
-    blanks: bool,
-    integer: bool,
-    number: bool,
-    boolean: bool,
-    date: bool,
-    moment: bool,
-    with_offset: bool,
-    without_offset: bool,
-}
-
-impl Default for Seen {
-    fn default() -> Self {
-        Self {
-            any: false,
-            blanks: false,
-            integer: true,
-            number: true,
-            boolean: true,
-            date: true,
-            moment: true,
-            with_offset: false,
-            without_offset: false,
-        }
-    }
-}
-
-impl Seen {
-    fn value(&mut self, value: &str) {
-        let trimmed = value.trim_matches(' ');
-        self.blanks |= trimmed.len() != value.len();
-        if trimmed.is_empty() {
-            // Blanks alone say nothing about a type; in a column of text they stay what they are.
-            return;
-        }
-        self.any = true;
-        self.integer = self.integer && is_integer(trimmed);
-        self.number = self.number && is_number(trimmed);
-        self.boolean = self.boolean
-            && (trimmed.eq_ignore_ascii_case("true") || trimmed.eq_ignore_ascii_case("false"));
-        if self.moment {
-            if let Some(moment) = moment(trimmed) {
-                self.date = self.date && moment.is_date();
-                self.with_offset |= moment.has_offset();
-                self.without_offset |= !moment.has_offset();
-            } else {
-                (self.date, self.moment) = (false, false);
-            }
-        }
-    }
-
-    fn view(&self) -> View {
-        let to = match self {
-            Self { any: false, .. } => return View::AsIs,
-            Self { integer: true, .. } => DataType::Int64,
-            Self { number: true, .. } => DataType::Float64,
-            Self { boolean: true, .. } => DataType::Boolean,
-            Self { date: true, .. } => DataType::Date32,
-            Self {
-                moment: true,
-                with_offset: false,
-                ..
-            } => DataType::Timestamp(TimeUnit::Microsecond, None),
-            Self {
-                moment: true,
-                without_offset: false,
-                ..
-            } => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-            _ => return View::AsIs,
-        };
-        View::Parse {
-            to,
-            trim: self.blanks,
-        }
-    }
-}
-
-/// Digits, perhaps with a minus sign, that fit 64 bits.
-fn is_integer(value: &str) -> bool {
-    begins_with_digit(value) && Int64Type::parse(value).is_some()
-}
-
-/// Digits with at most one point, and perhaps an exponent; no words.
-fn is_number(value: &str) -> bool {
-    let decimal = value
-        .bytes()
-        .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
-    // A whole number beyond 64 bits is an identifier, which a double would round.
-    let whole = value.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-    decimal
-        && begins_with_digit(value)
-        && (!whole || is_integer(value))
-        && Float64Type::parse(value).is_some_and(f64::is_finite)
-}
-
-/// A moment that the engine reads too: it wants seconds where there is a time.
-fn moment(value: &str) -> Option<temporal::Moment> {
-    let moment = temporal::parse(value)?;
-    let readable = if moment.is_date() {
-        Date32Type::parse(value).is_some()
-    } else {
-        string_to_datetime(&"+00:00".parse::<Tz>().ok()?, value).is_ok()
-    };
-    readable.then_some(moment)
-}
-
-fn begins_with_digit(value: &str) -> bool {
-    let digits = value.strip_prefix('-').unwrap_or(value).as_bytes();
-    digits.first().is_some_and(u8::is_ascii_digit)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{DataType, Seen, TimeUnit, View};
-
-    fn view(values: &[&str]) -> View {
-        let mut seen = Seen::default();
-        for value in values {
-            seen.value(value);
-        }
-        seen.view()
-    }
-
-    #[test]
-    fn a_column_gets_the_type_that_all_its_values_have() {
-        let parse = |to| View::Parse { to, trim: false };
-        assert_eq!(view(&["1", "-20", "0", "0800"]), parse(DataType::Int64));
-        assert_eq!(view(&["1", "2.5", "1e3"]), parse(DataType::Float64));
-        assert_eq!(view(&["true", "FALSE"]), parse(DataType::Boolean));
-        assert_eq!(view(&["2025-01-01"]), parse(DataType::Date32));
-        let moment = DataType::Timestamp(TimeUnit::Microsecond, None);
-        assert_eq!(view(&["2025-01-01", "2025-01-01 10:00:00"]), parse(moment));
-        let zoned = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-        assert_eq!(view(&["2025-01-01T10:00:00Z"]), parse(zoned));
-        assert_eq!(
-            view(&[" 1", "2", " "]),
-            View::Parse {
-                to: DataType::Int64,
-                trim: true
-            }
-        );
-    }
-
-    #[test]
-    fn a_column_stays_text_if_reading_it_otherwise_would_lose_something() {
-        for values in [
-            &["12345678901234567890"][..],
-            &["1", "x"],
-            &["nan"],
-            &["2025-01-01 10:00:00Z", "2025-01-01"],
-            &["1", "2025-01-01"],
-            &["2025-01-01 10:00"],
-            &[""],
-            &[],
-        ] {
-            assert_eq!(view(values), View::AsIs, "{values:?}");
-        }
-    }
 }

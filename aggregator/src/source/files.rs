@@ -106,21 +106,6 @@ impl FileStamp {
             identity: (metadata.dev(), metadata.ino()),
         })
     }
-
-    /// The file as a URL, in which bytes that mean something to globs or URLs are escaped.
-    pub(crate) fn url(&self) -> String {
-        use std::fmt::Write as _;
-        let mut url = String::from("file://");
-        for &byte in self.path.as_os_str().as_encoded_bytes() {
-            if byte.is_ascii_alphanumeric() || b"/_-.~".contains(&byte) {
-                url.push(char::from(byte));
-            } else {
-                // Writing into a String cannot fail.
-                let _ = write!(url, "%{byte:02X}");
-            }
-        }
-        url
-    }
 }
 
 fn format_of(path: &Path) -> Option<Format> {

@@ -1,79 +1,126 @@
-//! Parquet files: one schema for all of them, and a view that evens out storage types.
+//! Parquet files: one set of columns for all of them, and for each the form that holds what all of
+//! them store.
 //!
 //! Spec 10 §2.3. INT96 timestamps are read in microseconds: in nanoseconds their far dates, such
 //! as 9999-12-31 for "never", would wrap around.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::Type as PhysicalType;
+use parquet::file::metadata::PageIndexPolicy;
 
 use super::files::{FileSet, FileStamp};
-use super::{Source, SourceColumn, SourceError, View};
+use super::read::ReadError;
+use super::{Source, SourceColumn, SourceError};
+use crate::column::{DECIMAL_DIGITS, Form, unpack};
+use crate::sql::typing::ColumnClass;
+use crate::sql::zone::Zone;
+
+/// Digits of a whole number of 64 bits.
+const WHOLE_DIGITS: u8 = 19;
 
 pub(super) fn open(files: FileSet) -> Result<Source, SourceError> {
-    let mut fields: Vec<Field> = Vec::new();
+    let mut columns: Vec<SourceColumn> = Vec::new();
     for (i, file) in files.files.iter().enumerate() {
-        let found = fields_of(file)?;
+        let found = columns_of(file)?;
         if i == 0 {
-            fields = found;
+            columns = found;
         } else {
-            unify(&mut fields, &found, file)?;
+            unify(&mut columns, &found, file)?;
         }
     }
-    let columns = fields
-        .iter()
-        .map(|field| {
-            let raw = field.data_type().clone();
-            let view = view(&raw);
-            SourceColumn::new(field.name().clone(), raw, view)
-        })
-        .collect();
-    Ok(Source {
-        files,
-        raw: Arc::new(Schema::new(fields)),
-        columns,
-    })
+    Ok(Source { files, columns })
 }
 
-fn fields_of(file: &FileStamp) -> Result<Vec<Field>, SourceError> {
-    let unreadable = |err: &dyn std::fmt::Display| {
-        SourceError::new(
-            format!("{} cannot be read as Parquet: {err}", file.path.display()),
-            "check that the file is complete",
-        )
+/// What a file says about itself, read as every reading of it does: without page index and Bloom
+/// filters, and with INT96 in microseconds.
+pub(super) fn metadata(path: &Path, file: &File) -> Result<ArrowReaderMetadata, ReadError> {
+    let options = || ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
+    let plain =
+        ArrowReaderMetadata::load(file, options()).map_err(|_| ReadError::not_parquet(path))?;
+    let descriptor = plain.parquet_schema();
+    let is_int96 = |name: &str| {
+        descriptor.columns().iter().any(|column| {
+            column.physical_type() == PhysicalType::INT96
+                && matches!(column.path().parts(), [only] if only == name)
+        })
     };
-    let reader = File::open(&file.path).map_err(|err| unreadable(&err))?;
-    let metadata = ArrowReaderMetadata::load(&reader, ArrowReaderOptions::default())
-        .map_err(|err| unreadable(&err))?;
-    let int96: Vec<&str> = metadata
-        .parquet_schema()
-        .columns()
-        .iter()
-        .filter(|column| column.physical_type() == PhysicalType::INT96)
-        .filter(|column| column.path().parts().len() == 1)
-        .map(|column| column.name())
-        .collect();
-    Ok(metadata
+    let fields: Vec<_> = plain
         .schema()
         .fields()
         .iter()
-        .map(|field| {
-            let data_type = match field.data_type() {
-                DataType::Timestamp(_, zone) if int96.contains(&field.name().as_str()) => {
-                    DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
-                }
-                other => other.clone(),
-            };
-            Field::new(field.name(), data_type, true)
+        .map(|field| match field.data_type() {
+            DataType::Timestamp(_, zone) if is_int96(field.name()) => {
+                let micros = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+                Arc::new(Field::new(field.name(), micros, field.is_nullable()))
+            }
+            _ => Arc::clone(field),
         })
-        .collect())
+        .collect();
+    if fields.iter().eq(plain.schema().fields().iter()) {
+        return Ok(plain);
+    }
+    let options = options().with_schema(Arc::new(Schema::new(fields)));
+    ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options)
+        .map_err(|_| ReadError::not_parquet(path))
 }
 
-/// Makes `fields` fit another file too.
-fn unify(fields: &mut [Field], found: &[Field], file: &FileStamp) -> Result<(), SourceError> {
+fn columns_of(file: &FileStamp) -> Result<Vec<SourceColumn>, SourceError> {
+    let unreadable =
+        |error: ReadError| SourceError::new(error.to_string(), "check that the file is complete");
+    let reader = File::open(&file.path)
+        .map_err(|error| unreadable(ReadError::io(&file.path, &error)))?;
+    let metadata = metadata(&file.path, &reader).map_err(unreadable)?;
+    let fields = metadata.schema().fields().iter();
+    Ok(fields.map(|field| column(field)).collect())
+}
+
+fn column(field: &Field) -> SourceColumn {
+    let stored = field.data_type().clone();
+    SourceColumn {
+        name: field.name().clone(),
+        form: unpack::form_of(&stored),
+        class: class_of(&stored),
+        stored,
+        null_words: None,
+    }
+}
+
+fn class_of(stored: &DataType) -> Option<ColumnClass> {
+    Some(match stored {
+        DataType::Dictionary(_, values) => return class_of(values),
+        DataType::Null => ColumnClass::Empty,
+        whole if whole.is_integer() => ColumnClass::Integer,
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale) => ColumnClass::Decimal {
+            precision: *precision,
+            scale: u8::try_from(*scale).ok()?,
+        },
+        DataType::Timestamp(_, None) => ColumnClass::Instant { zone: None },
+        DataType::Timestamp(_, Some(zone)) => ColumnClass::Instant {
+            zone: Some(Zone::parse(zone)?),
+        },
+        other => match unpack::form_of(other)? {
+            Form::Boolean => ColumnClass::Boolean,
+            Form::Double => ColumnClass::Float,
+            Form::Text => ColumnClass::Text,
+            Form::Date => ColumnClass::Date,
+            Form::Bytes | Form::Whole | Form::Decimal(_) | Form::Instant => return None,
+        },
+    })
+}
+
+/// Makes `columns` fit another file as well.
+fn unify(
+    columns: &mut [SourceColumn],
+    found: &[SourceColumn],
+    file: &FileStamp,
+) -> Result<(), SourceError> {
     let other_columns = || {
         SourceError::new(
             format!(
@@ -83,70 +130,68 @@ fn unify(fields: &mut [Field], found: &[Field], file: &FileStamp) -> Result<(), 
             "give all files of the folder the same columns",
         )
     };
-    if fields.len() != found.len() {
+    if columns.len() != found.len() {
         return Err(other_columns());
     }
-    for field in fields {
+    for column in columns {
         let other = found
             .iter()
-            .find(|f| f.name() == field.name())
+            .find(|found| found.name == column.name)
             .ok_or_else(other_columns)?;
-        let common = common_type(field.data_type(), other.data_type()).ok_or_else(|| {
-            SourceError::new(
+        if !column.widen(other) {
+            return Err(SourceError::new(
                 format!(
-                    "{} stores {:?} as {} and the first file as {}",
+                    "{} stores {:?} as {} and an earlier file as {}",
                     file.path.display(),
-                    field.name(),
-                    other.data_type(),
-                    field.data_type()
+                    column.name,
+                    other.stored,
+                    column.stored
                 ),
                 "write all files of the folder with the same types",
-            )
-        })?;
-        *field = Field::new(field.name(), common, true);
+            ));
+        }
     }
     Ok(())
 }
 
-/// A type that holds the values of both without loss.
-fn common_type(a: &DataType, b: &DataType) -> Option<DataType> {
-    let small = |t: &DataType| t.is_integer() && *t != DataType::UInt64;
-    let text = |t: &DataType| {
-        matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
-            || matches!(t, DataType::Dictionary(_, v) if **v == DataType::Utf8)
-    };
-    match (a, b) {
-        (a, b) if a == b => Some(a.clone()),
-        (DataType::Null, other) | (other, DataType::Null) => Some(other.clone()),
-        (a, b) if small(a) && small(b) => Some(DataType::Int64),
-        (a, b) if text(a) && text(b) => Some(DataType::Utf8),
-        _ => None,
-    }
-}
-
-fn view(raw: &DataType) -> View {
-    let evened = even_out(raw);
-    if evened == *raw {
-        View::AsIs
-    } else {
-        View::Cast(evened)
-    }
-}
-
-fn even_out(raw: &DataType) -> DataType {
-    match raw {
-        // Old writers store text as bytes without saying that it is text.
-        DataType::LargeUtf8
-        | DataType::Utf8View
-        | DataType::Binary
-        | DataType::LargeBinary
-        | DataType::BinaryView => DataType::Utf8,
-        DataType::Dictionary(_, values) => even_out(values),
-        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
-            DataType::Decimal128(*precision, *scale)
+impl SourceColumn {
+    /// Takes the form that holds the values of both without loss, if there is one.
+    fn widen(&mut self, other: &Self) -> bool {
+        if self.stored == other.stored || other.class == Some(ColumnClass::Empty) {
+            return true;
         }
-        DataType::Date64 => DataType::Date32,
-        DataType::Float16 => DataType::Float32,
-        other => other.clone(),
+        if self.class == Some(ColumnClass::Empty) {
+            (self.stored, self.form) = (other.stored.clone(), other.form);
+            self.class.clone_from(&other.class);
+            return true;
+        }
+        let (Some(own), Some(form)) = (self.form, other.form) else {
+            return false;
+        };
+        let both_whole = [&self.class, &other.class]
+            .into_iter()
+            .all(|class| *class == Some(ColumnClass::Integer));
+        let common = match (own, form) {
+            (Form::Decimal(a), Form::Decimal(b)) => Form::Decimal(a.max(b)),
+            (Form::Decimal(scale), Form::Whole) | (Form::Whole, Form::Decimal(scale))
+                if scale + WHOLE_DIGITS <= DECIMAL_DIGITS =>
+            {
+                Form::Decimal(scale)
+            }
+            (a, b) if a == b && (a == Form::Instant || self.class == other.class) => a,
+            _ => return false,
+        };
+        if common == Form::Instant && self.class != other.class {
+            // Instants of several zones have no one zone in which to read a literal.
+            return false;
+        }
+        self.form = Some(common);
+        if let (Form::Decimal(scale), false) = (common, both_whole) {
+            self.class = Some(ColumnClass::Decimal {
+                precision: DECIMAL_DIGITS,
+                scale,
+            });
+        }
+        true
     }
 }

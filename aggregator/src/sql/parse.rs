@@ -26,7 +26,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer, Word};
 use psi_core::limits;
 
 use self::aggregate::Known;
-use super::ast::{Name, Query};
+use super::ast::{Name, Predicate, Query};
 use crate::error::{Position, QueryError};
 
 /// Words and signs of one query.
@@ -60,15 +60,22 @@ pub(crate) enum Author {
 /// # Errors
 /// [`QueryError`] with line and column, and what to write instead.
 pub(crate) fn read(text: &str, author: Author) -> Result<Query, QueryError> {
-    let tokens = tokenize(text)?;
-    Reader {
-        tokens,
-        next: 0,
-        author,
-        nesting: 0,
-        operators: 0,
+    Reader::new(text, author)?.statement()
+}
+
+/// Parses a condition of the owner over one table, whose columns it names alone; its parts are
+/// joined by AND.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_condition(text: &str) -> Result<Vec<Predicate>, QueryError> {
+    let mut reader = Reader::new(text, Author::Own)?;
+    let conjuncts = reader.conjuncts(&from::Scope::Alone)?;
+    if reader.peek().is_some() {
+        return Err(reader.unexpected("the end of the condition"));
     }
-    .statement()
+    let predicates = conjuncts.into_iter().map(|conjunct| conjunct.predicate);
+    Ok(predicates.collect())
 }
 
 struct Placed {
@@ -124,6 +131,16 @@ struct Reader {
 }
 
 impl Reader {
+    fn new(text: &str, author: Author) -> Result<Self, QueryError> {
+        Ok(Self {
+            tokens: tokenize(text)?,
+            next: 0,
+            author,
+            nesting: 0,
+            operators: 0,
+        })
+    }
+
     fn statement(mut self) -> Result<Query, QueryError> {
         let start = self.at();
         if self.peek().is_none() {
@@ -151,7 +168,7 @@ impl Reader {
             return Ok(Query {
                 outputs: Vec::new(),
                 list,
-                tables: scope.into_tables(),
+                tables: scope.into_tables()?,
                 on,
                 conjuncts,
                 groups,
@@ -176,7 +193,7 @@ impl Reader {
         Ok(Query {
             outputs,
             list: Vec::new(),
-            tables: scope.into_tables(),
+            tables: scope.into_tables()?,
             on,
             conjuncts,
             groups,

@@ -5,14 +5,15 @@
 //! A literal without offset is read in the zone of the column it is compared with; a column
 //! without zone is read as it stands.
 
-use datafusion::arrow::array::timezone::Tz;
-use datafusion::arrow::compute::kernels::cast_utils::string_to_datetime;
+use chrono::NaiveDate;
+
+use super::zone::Zone;
 
 /// Digits (and point) of a number literal; decimals have at most 38 digits.
 pub(crate) const NUMBER_DIGITS_MAX: usize = 39;
 
 pub(crate) const NANOS_PER_DAY: i128 = 86_400 * NANOS_PER_SECOND;
-const NANOS_PER_SECOND: i128 = 1_000_000_000;
+pub(crate) const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
 /// A literal's moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,25 +45,14 @@ impl Moment {
     }
 
     /// Nanoseconds since 1970-01-01T00:00:00Z, read in `zone` unless the literal has an offset.
-    /// `None` if the zone is unknown or the local time does not exist there, or exists twice.
-    pub(crate) fn nanos_in_zone(&self, zone: &str) -> Option<i128> {
-        if self.has_offset() || ["UTC", "Z", "+00:00", "Etc/UTC", "GMT"].contains(&zone) {
-            return Some(self.nanos());
+    pub(crate) fn nanos_in_zone(&self, zone: Zone) -> i128 {
+        if self.has_offset() {
+            return self.nanos();
         }
-        let zone: Tz = zone.parse().ok()?;
-        let seconds = self.nanos_of_day / NANOS_PER_SECOND;
-        let text = format!(
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-            self.year,
-            self.month,
-            self.day,
-            seconds / 3600,
-            seconds / 60 % 60,
-            seconds % 60
-        );
-        let instant = string_to_datetime(&zone, &text).ok()?;
-        let fraction = self.nanos_of_day % NANOS_PER_SECOND;
-        Some(i128::from(instant.timestamp()) * NANOS_PER_SECOND + fraction)
+        let seconds = self.nanos().div_euclid(NANOS_PER_SECOND);
+        // Years of four digits fit 64 bits of seconds.
+        let offset = i64::try_from(seconds).map_or(0, |local| zone.offset_at_local(local));
+        self.nanos() - i128::from(offset) * NANOS_PER_SECOND
     }
 }
 
@@ -190,9 +180,33 @@ fn days_since_epoch(year: u16, month: u8, day: u8) -> i64 {
     days + day_of_year - 719_468
 }
 
+/// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
+pub(crate) const fn civil(day: i64) -> (i64, u8, u8) {
+    // As in `days_since_epoch`, years begin in March; an era is 400 of them.
+    let day = day + 719_468;
+    let (era, day_of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day_of_month = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = era * 400 + year_of_era + if month <= 2 { 1 } else { 0 };
+    // Months and days have two digits.
+    (year, (month % 13) as u8, (day_of_month % 32) as u8)
+}
+
+/// A day counted from 1970-01-01 as ISO text; `None` beyond the years of the calendar of texts.
+pub(crate) fn iso_date(day: i32) -> Option<String> {
+    const DAYS_TO_1970: i32 = 719_163;
+    let date = NaiveDate::from_num_days_from_ce_opt(day.checked_add(DAYS_TO_1970)?)?;
+    Some(date.to_string())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::super::zone::Zone;
+    use super::{civil, parse};
 
     #[test]
     fn dates_and_times_are_counted_from_1970() {
@@ -214,6 +228,29 @@ mod tests {
         }
         assert_eq!(parse("1970-01-01 00:00:00.000000001").unwrap().nanos(), 1);
         assert_eq!(parse("1970-01-01 00:00:00.5").unwrap().nanos(), 500_000_000);
+    }
+
+    #[test]
+    fn days_are_counted_back_as_they_were_counted() {
+        for (day, date) in [
+            (0, (1970, 1, 1)),
+            (-1, (1969, 12, 31)),
+            (19_782, (2024, 2, 29)),
+            (-719_162, (1, 1, 1)),
+            (-719_163, (0, 12, 31)),
+            (2_932_896, (9999, 12, 31)),
+            (108_853_000, (300_000, 2, 13)),
+        ] {
+            assert_eq!(civil(day), date, "{day}");
+        }
+        for day in -800_000..3_000_000_i64 {
+            let (year, month, day_of_month) = civil(day);
+            if let Ok(year @ 1..=9999) = u16::try_from(year) {
+                assert_eq!(super::days_since_epoch(year, month, day_of_month), day);
+            }
+        }
+        assert_eq!(super::iso_date(20_089).as_deref(), Some("2025-01-01"));
+        assert_eq!(super::iso_date(i32::MAX), None);
     }
 
     #[test]
@@ -245,17 +282,14 @@ mod tests {
 
     #[test]
     fn a_literal_without_offset_is_read_in_the_zone_of_the_column() {
+        let zone = |name| Zone::parse(name).unwrap();
         let noon = parse("2025-07-01 12:00:00.25").unwrap();
-        assert_eq!(noon.nanos_in_zone("UTC"), Some(noon.nanos()));
-        let hours =
-            |zone: &str| (noon.nanos() - noon.nanos_in_zone(zone).unwrap()) / 3_600_000_000_000;
+        assert_eq!(noon.nanos_in_zone(Zone::UTC), noon.nanos());
+        let hours = |name| (noon.nanos() - noon.nanos_in_zone(zone(name))) / 3_600_000_000_000;
         assert_eq!(hours("+02:00"), 2);
         assert_eq!(hours("America/New_York"), -4);
         let fixed = parse("2025-07-01 12:00:00Z").unwrap();
-        assert_eq!(fixed.nanos_in_zone("America/New_York"), Some(fixed.nanos()));
-        // The clock jumps over this time in New York.
-        let skipped = parse("2025-03-09 02:30:00").unwrap();
-        assert_eq!(skipped.nanos_in_zone("America/New_York"), None);
-        assert_eq!(noon.nanos_in_zone("Nowhere/Here"), None);
+        let there = fixed.nanos_in_zone(zone("America/New_York"));
+        assert_eq!(there, fixed.nanos());
     }
 }

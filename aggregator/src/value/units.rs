@@ -4,10 +4,7 @@
 //! bits say, times ten to the scale, rounded to the nearest integer, halves away from zero; this is
 //! computed in integers, so the result does not depend on how a product of doubles is rounded.
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, UInt64Type};
-use datafusion::arrow::error::ArrowError;
+use crate::column::Column;
 
 /// One value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,44 +21,26 @@ impl Units {
     }
 }
 
-/// The values of one batch of a column of whole numbers, decimals or doubles.
-///
-/// # Errors
-/// [`ArrowError`] if the column is of another type.
-pub(crate) fn units(array: &ArrayRef, decimals: u8) -> Result<Vec<Units>, ArrowError> {
-    let each = |value: &dyn Fn(usize) -> Units| {
-        (0..array.len())
+/// The values of one batch of a column of numbers; of another column none is known.
+pub(crate) fn units(column: &Column, decimals: u8) -> Vec<Units> {
+    let each = |value: &dyn Fn(usize) -> Option<i64>| {
+        (0..column.len())
             .map(|row| {
-                if array.is_valid(row) {
-                    value(row)
+                if column.is_valid(row) {
+                    Units::of(value(row))
                 } else {
                     Units::Null
                 }
             })
             .collect()
     };
-    Ok(match array.data_type() {
-        DataType::UInt64 => {
-            let numbers = array.as_primitive::<UInt64Type>();
-            each(&|row| Units::of(rescaled(numbers.value(row).into(), 0, decimals)))
-        }
-        DataType::Decimal128(_, scale) => {
-            let scale = u8::try_from(*scale)
-                .map_err(|_| ArrowError::SchemaError("a negative scale".to_owned()))?;
-            let numbers = array.as_primitive::<Decimal128Type>();
-            each(&|row| Units::of(rescaled(numbers.value(row), scale, decimals)))
-        }
-        DataType::Float16 | DataType::Float32 | DataType::Float64 => {
-            let numbers = cast(array, &DataType::Float64)?;
-            let numbers = numbers.as_primitive::<Float64Type>();
-            each(&|row| Units::of(rounded(numbers.value(row), decimals)))
-        }
-        _ => {
-            let numbers = cast(array, &DataType::Int64)?;
-            let numbers = numbers.as_primitive::<Int64Type>();
-            each(&|row| Units::of(rescaled(numbers.value(row).into(), 0, decimals)))
-        }
-    })
+    match column {
+        Column::Whole(numbers) => each(&|row| rescaled(numbers.value(row).into(), 0, decimals)),
+        Column::Decimal(units, scale) => each(&|row| rescaled(units.value(row), *scale, decimals)),
+        Column::Double(numbers) => each(&|row| rounded(numbers.value(row), decimals)),
+        // A column without values is text in which every value is NULL.
+        _ => each(&|_| None),
+    }
 }
 
 /// An exact number at another scale, or `None` if it is not exact there or does not fit.
@@ -115,13 +94,10 @@ fn rounded(value: f64, decimals: u8) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use datafusion::arrow::array::{
-        ArrayRef, Decimal128Array, Float64Array, Int32Array, UInt64Array,
-    };
+    use arrow_array::{Float64Array, Int64Array};
 
     use super::{Units, rounded, units};
+    use crate::column::{Column, Int128Array};
 
     #[test]
     fn doubles_are_rounded_by_what_their_bits_say() {
@@ -152,24 +128,15 @@ mod tests {
     #[test]
     fn whole_numbers_and_decimals_are_exact_or_a_misfit() {
         use Units::{Is, Misfit, Null};
-        let numbers: ArrayRef = Arc::new(Int32Array::from(vec![Some(-7), None]));
-        assert_eq!(units(&numbers, 0).unwrap(), [Is(-7), Null]);
-        let large: ArrayRef = Arc::new(UInt64Array::from(vec![u64::MAX, 1]));
-        assert_eq!(units(&large, 0).unwrap(), [Misfit, Is(1)]);
-        let decimals =
-            Decimal128Array::from(vec![Some(1250), Some(1255), None, Some(i128::MAX / 8)])
-                .with_precision_and_scale(38, 3)
-                .unwrap();
-        let decimals: ArrayRef = Arc::new(decimals);
-        assert_eq!(
-            units(&decimals, 2).unwrap(),
-            [Is(125), Misfit, Null, Misfit]
-        );
-        assert_eq!(
-            units(&decimals, 4).unwrap(),
-            [Is(12_500), Is(12_550), Null, Misfit]
-        );
-        let doubles: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.25), Some(f64::NAN)]));
-        assert_eq!(units(&doubles, 1).unwrap(), [Is(13), Misfit]);
+        let numbers = Column::Whole(Int64Array::from(vec![Some(-7), None]));
+        assert_eq!(units(&numbers, 0), [Is(-7), Null]);
+        let large = Column::Decimal(Int128Array::from(vec![i128::from(u64::MAX), 1]), 0);
+        assert_eq!(units(&large, 0), [Misfit, Is(1)]);
+        let decimals = vec![Some(1250), Some(1255), None, Some(i128::MAX / 8)];
+        let decimals = Column::Decimal(Int128Array::from(decimals), 3);
+        assert_eq!(units(&decimals, 2), [Is(125), Misfit, Null, Misfit]);
+        assert_eq!(units(&decimals, 4), [Is(12_500), Is(12_550), Null, Misfit]);
+        let doubles = Column::Double(Float64Array::from(vec![Some(1.25), Some(f64::NAN)]));
+        assert_eq!(units(&doubles, 1), [Is(13), Misfit]);
     }
 }

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::budget::{Grant, MemoryBudget};
 use super::{
-    RecordList, RecordStore, RecordWriter, StoreError, StoreErrorKind, buffer, check_whole,
+    RecordList, RecordStore, RecordWriter, Reserved, StoreError, StoreErrorKind, buffer, check_whole,
     check_width,
 };
 use crate::limits::{QUEUED_BATCH_BYTES, QUEUED_BATCHES_MAX};
@@ -56,6 +56,10 @@ impl<S: RecordStore> RecordStore for BackgroundStore<S> {
     fn in_order(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError> {
         check_width(width)?;
         Ok(self.around(self.inner.in_order(width)?, width))
+    }
+
+    fn reserve(&self, bytes: u64) -> Result<Reserved, StoreError> {
+        self.inner.reserve(bytes)
     }
 }
 

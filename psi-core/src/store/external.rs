@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 use super::budget::MemoryBudget;
 use super::runs::RunStorage;
-use super::{RecordStore, RecordWriter, StoreError, check_width};
+use super::{RecordStore, RecordWriter, Reserved, StoreError, check_width};
 use crate::limits::{
     LIST_BYTES_GUARANTEED, LIST_RUNS_MAX, MERGE_RUNS_MAX, READ_BUFFER_BYTES_MAX,
     READ_BUFFER_BYTES_MIN, SMALL_LIST_BYTES,
@@ -155,6 +155,10 @@ impl RecordStore for ExternalStore {
     fn in_order(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError> {
         check_width(width)?;
         Ok(Box::new(StreamedWriter::new(self.home.clone(), width)))
+    }
+
+    fn reserve(&self, bytes: u64) -> Result<Reserved, StoreError> {
+        self.home.storage.reserve(bytes)
     }
 }
 

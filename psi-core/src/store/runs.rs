@@ -4,7 +4,7 @@
 //! This crate opens no file: the node implements these traits with files, tests with memory.
 //! [`super::ExternalStore`] calls them.
 
-use super::StoreError;
+use super::{Reserved, StoreError};
 
 /// Makes empty runs.
 pub trait RunStorage: Send + Sync {
@@ -13,6 +13,15 @@ pub trait RunStorage: Send + Sync {
     /// # Errors
     /// [`StoreError`] if none can be made.
     fn create(&self) -> Result<Box<dyn RunWriter>, StoreError>;
+
+    /// As [`RecordStore::reserve`](super::RecordStore::reserve).
+    ///
+    /// # Errors
+    /// [`StoreError`] if there is not that much room.
+    fn reserve(&self, bytes: u64) -> Result<Reserved, StoreError> {
+        let _ = bytes;
+        Ok(Reserved::nothing())
+    }
 }
 
 /// A run that is being written. Dropped before [`Self::finish`], it leaves nothing behind.

@@ -228,7 +228,11 @@ impl Half<'_> {
         }
         Ok(Kept {
             literals,
-            input: Frozen { parts, payload },
+            input: Frozen {
+                parts,
+                payload,
+                room: Arc::default(),
+            },
             wrong,
             next,
         })

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use aggregator::JobInput;
 use psi_core::session::{BATCH_RECORDS, JobLists, SharedList};
-use psi_core::store::StoreError;
+use psi_core::store::{Reserved, StoreError};
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
@@ -18,6 +18,8 @@ pub(crate) struct Frozen {
     pub(crate) parts: Option<Vec<SharedList>>,
     /// As Sender: digests, each with its payload.
     pub(crate) payload: Option<SharedList>,
+    /// The room on disk that the job's lists have until the job ends.
+    pub(crate) room: Arc<Reserved>,
 }
 
 impl From<JobInput> for Frozen {
@@ -26,6 +28,7 @@ impl From<JobInput> for Frozen {
         Self {
             parts: parts.map(Iterator::collect),
             payload: input.payload.map(Arc::from),
+            room: Arc::new(input.room),
         }
     }
 }
@@ -87,6 +90,7 @@ mod tests {
         let frozen = |parts: &[&[u8]], payload: Option<(usize, &[u8])>| Frozen {
             parts: Some(parts.iter().map(|records| list(32, records)).collect()),
             payload: payload.map(|(width, records)| list(width, records)),
+            room: Arc::default(),
         };
         let (one, two) = ([1; 32], [2; 32]);
         let mut both = one.to_vec();

@@ -205,9 +205,7 @@ pub(super) async fn write(
             let scan = async move {
                 let digests = matched.digests();
                 let progress = progress.as_ref();
-                catalog
-                    .write_list(&side, digests, format, out, progress)
-                    .await
+                catalog.write_list(&side, digests, format, out, progress)
             };
             let scanned = runtime.block_on(engine.run(scan));
             Ok(scanned.map_err(|error| Failure::Internal(error.to_string()))??)

@@ -116,6 +116,7 @@ async fn run_live(
     let bits = sizes::match_bits_bytes(&agreed.spec, agreed.own);
     let _match_bits = ctx.lists.take_match_bits(bits);
     let frozen = freeze(ctx, link, agreed, &tools).await?;
+    let _room = Arc::clone(&frozen.room);
     let committed = frozen.clone();
     let digest = link
         .working_while(compute(move || Ok(committed.digest()?)))

@@ -9,19 +9,29 @@ use super::{Reader, names, written};
 use crate::error::{Position, QueryError};
 use crate::sql::ast::{ColumnRef, Name, Side, TableName};
 
-/// The two tables and the names by which the query calls them.
-pub(super) struct Scope {
-    tables: [ScopeTable; 2],
+/// The tables and the names by which a text calls them.
+pub(super) enum Scope {
+    /// The two tables of a query.
+    Joined([ScopeTable; 2]),
+    /// The one table of an owner's condition, whose columns stand alone.
+    Alone,
 }
 
-struct ScopeTable {
+pub(super) struct ScopeTable {
     table: TableName,
     alias: Option<Name>,
 }
 
 impl Scope {
-    pub(super) fn into_tables(self) -> [TableName; 2] {
-        self.tables.map(|table| table.table)
+    pub(super) fn into_tables(self) -> Result<[TableName; 2], QueryError> {
+        match self {
+            Self::Joined(tables) => Ok(tables.map(|table| table.table)),
+            Self::Alone => Err(QueryError::subset(
+                Position::START,
+                "a query over one table",
+                JOIN,
+            )),
+        }
     }
 
     /// The column that `path` names.
@@ -32,6 +42,23 @@ impl Scope {
                 "a column is missing",
                 names::CONDITION,
             ));
+        };
+        let tables = match self {
+            Self::Joined(tables) => tables,
+            Self::Alone if qualifier.is_empty() => {
+                return Ok(ColumnRef {
+                    side: Side::First,
+                    name: name.clone(),
+                    at,
+                });
+            }
+            Self::Alone => {
+                return Err(QueryError::meaning(
+                    at,
+                    format!("{} has a table's name, which is not needed", written(path)),
+                    format!("write {}", name.0),
+                ));
+            }
         };
         if qualifier.is_empty() {
             return Err(QueryError::meaning(
@@ -44,7 +71,7 @@ impl Scope {
             ));
         }
         let matches = |side: &Side| {
-            let ScopeTable { table, alias } = &self.tables[side.index()];
+            let ScopeTable { table, alias } = &tables[side.index()];
             match qualifier {
                 [one] => alias.as_ref().unwrap_or(&table.table) == one,
                 [member, name] => table.member == *member && table.table == *name,
@@ -97,10 +124,8 @@ impl Reader {
         if !self.take_word("ON") {
             return Err(QueryError::subset(second.table.at, "JOIN without ON", JOIN));
         }
-        let scope = Scope {
-            tables: [first, second],
-        };
-        check_tables(&scope)?;
+        check_tables(&first, &second)?;
+        let scope = Scope::Joined([first, second]);
         let mut pairs = Vec::new();
         self.equalities(&scope, &mut pairs)?;
         if self.peek() == Some(&Token::Comma) {
@@ -273,8 +298,7 @@ impl Reader {
 const ON: &str =
     "compare a key column of each table with = and AND; conditions on one side go into WHERE";
 
-fn check_tables(scope: &Scope) -> Result<(), QueryError> {
-    let [first, second] = &scope.tables;
+fn check_tables(first: &ScopeTable, second: &ScopeTable) -> Result<(), QueryError> {
     if first.table.member == second.table.member {
         return Err(QueryError::subset(
             second.table.at,

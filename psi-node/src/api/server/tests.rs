@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aggregator::{Catalog, EngineOptions};
+use aggregator::{Catalog, ReadOptions};
 use psi_core::kernel::portable::Portable;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -36,12 +36,9 @@ async fn api() -> Api {
     let config = NodeConfig::parse(text, &folder.path().join("node.toml")).unwrap();
     let key = Arc::new(NodeKey::generate().unwrap());
     let state = State::open(&config.state_dir()).unwrap();
-    let engine = EngineOptions {
-        memory_bytes: 64 << 20,
-        threads: 1,
-    };
+    let options = ReadOptions { threads: 1 };
     let tables = BTreeMap::new();
-    let catalog = Catalog::load("brand", folder.path(), &tables, &engine)
+    let catalog = Catalog::load("brand", folder.path(), &tables, options)
         .await
         .unwrap()
         .0;

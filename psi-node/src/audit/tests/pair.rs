@@ -170,6 +170,7 @@ impl World {
         Frozen {
             parts: None,
             payload: Some(list(width, positions)),
+            room: Arc::default(),
         }
     }
 
@@ -197,6 +198,7 @@ impl World {
         Frozen {
             parts: receives.then(|| vec![list(32, digests())]),
             payload: sends.then(|| list(width, people.clone().map(position).collect())),
+            room: Arc::default(),
         }
     }
 

@@ -1,0 +1,95 @@
+//! Literals made ready for comparison with a column.
+//!
+//! Spec 10 §3.4. Text that is compared with a date is read as a date, digits in quotes as a number.
+//! A literal beside exact numbers is not rounded; beside doubles it is the nearest double.
+
+use super::compare::Value;
+use crate::error::QueryError;
+use crate::sql::ast::{ColumnRef, Literal, LiteralValue};
+use crate::sql::axis::{self, Point};
+use crate::sql::temporal::{self, Moment, NUMBER_DIGITS_MAX};
+use crate::sql::typing::ColumnClass;
+
+/// The literal as a value beside a column of `class`; `None` for NULL.
+///
+/// # Errors
+/// [`QueryError::Meaning`] if it does not fit the column's class.
+pub(super) fn place(
+    column: &ColumnRef,
+    class: &ColumnClass,
+    literal: &Literal,
+) -> Result<Option<Value>, QueryError> {
+    let value = &literal.value;
+    if *value == LiteralValue::Null {
+        return Ok(None);
+    }
+    let found = match class {
+        ColumnClass::Integer => exact(value, 0),
+        ColumnClass::Decimal { scale, .. } => exact(value, *scale),
+        ColumnClass::Float => double(value),
+        ColumnClass::Text => match value {
+            LiteralValue::Text(text) => Some(Value::Text(text.clone())),
+            _ => None,
+        },
+        ColumnClass::Boolean => match value {
+            LiteralValue::Boolean(value) => Some(Value::Boolean(*value)),
+            _ => None,
+        },
+        ColumnClass::Date => moment(value)
+            .filter(|moment| !moment.has_offset())
+            .map(|moment| on_axis(moment.nanos())),
+        ColumnClass::Instant { zone: None } => moment(value).map(|moment| on_axis(moment.nanos())),
+        ColumnClass::Instant { zone: Some(zone) } => {
+            moment(value).map(|moment| on_axis(moment.nanos_in_zone(*zone)))
+        }
+        // Whatever it is, the column is NULL beside it.
+        ColumnClass::Empty => return Ok(None),
+    };
+    found.map(Some).ok_or_else(|| {
+        QueryError::meaning(
+            literal.at,
+            format!(
+                "this literal does not fit {}, which is {}",
+                column.name.0,
+                class.describe()
+            ),
+            class.example(),
+        )
+    })
+}
+
+const fn on_axis(nanos: i128) -> Value {
+    Value::Exact(Point {
+        floor: nanos,
+        exact: true,
+    })
+}
+
+fn exact(value: &LiteralValue, scale: u8) -> Option<Value> {
+    axis::from_number(digits(value)?, scale.into()).map(Value::Exact)
+}
+
+fn double(value: &LiteralValue) -> Option<Value> {
+    let digits = digits(value)?;
+    // Only digits and a point: no exponent and no word such as `inf`.
+    axis::from_number(digits, 0)?;
+    digits.parse().ok().map(Value::Double)
+}
+
+/// The digits of a number, also where it is written in quotes.
+fn digits(value: &LiteralValue) -> Option<&str> {
+    match value {
+        LiteralValue::Number(text) => Some(text),
+        LiteralValue::Text(text) if text.len() <= NUMBER_DIGITS_MAX => Some(text),
+        _ => None,
+    }
+}
+
+fn moment(value: &LiteralValue) -> Option<Moment> {
+    match value {
+        LiteralValue::Text(text) | LiteralValue::Date(text) | LiteralValue::Timestamp(text) => {
+            temporal::parse(text)
+        }
+        _ => None,
+    }
+}
