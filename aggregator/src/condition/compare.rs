@@ -158,19 +158,6 @@ fn with_literal(column: &Column, op: CompareOp, with: &Value, rows: usize) -> Tr
     }
 }
 
-impl Point {
-    /// The order of a value beside the literal.
-    fn order(&self, value: i128) -> Ordering {
-        let beside_floor = value.cmp(&self.floor);
-        if self.exact {
-            beside_floor
-        } else {
-            // The literal lies above its floor and below the next value.
-            beside_floor.then(Ordering::Less)
-        }
-    }
-}
-
 impl Pair {
     fn compare(self, left: &Column, op: CompareOp, right: &Column, rows: usize) -> BooleanBuffer {
         let each = |order: &dyn Fn(usize) -> Ordering| {
@@ -337,20 +324,5 @@ mod tests {
             assert_eq!(found.to_bits(), f64::to_bits(double), "{units} {scale}");
         }
         assert_ne!(nearest(30, 2, &mut text), 0.1 + 0.2);
-    }
-
-    #[test]
-    fn a_literal_between_two_values_is_above_the_one_and_below_the_other() {
-        let between = Point {
-            floor: 5,
-            exact: false,
-        };
-        assert_eq!(between.order(5), Ordering::Less);
-        assert_eq!(between.order(6), Ordering::Greater);
-        let on = Point {
-            floor: 5,
-            exact: true,
-        };
-        assert_eq!(on.order(5), Ordering::Equal);
     }
 }

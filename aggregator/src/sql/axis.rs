@@ -1,14 +1,10 @@
 //! Exact comparison of whole-number columns with literals that need not be whole.
 //!
-//! Spec 10 §3.4. Integers, decimals, dates and timestamps are whole numbers of some unit. A
-//! literal is put on the column's axis as the unit at or below it and a flag that says whether it
-//! lies on it; the comparison is then rewritten so that column and literal have the same type.
-//!
-//! # Discussion
-//! Letting the engine widen both sides would be shorter, but widening a far date to nanoseconds
-//! overflows, and a 64-bit integer does not fit a double: both would give wrong rows silently.
+//! Spec 10 §3.4. Integers, decimals, dates and instants are whole numbers of some unit. A literal is
+//! put on the column's axis as the unit at or below it and a flag that says whether it lies on it, so
+//! neither of the two is rounded and nothing can overflow.
 
-use super::ast::CompareOp;
+use std::cmp::Ordering;
 
 /// A literal on a column's axis: `floor <= literal < floor + 1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,44 +13,16 @@ pub(crate) struct Point {
     pub(crate) exact: bool,
 }
 
-/// A comparison after the literal was put on the axis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Compare the column with a value of its own type.
-    Compare(CompareOp, i128),
-    /// True for every value that is not NULL.
-    Always,
-    /// False for every value that is not NULL.
-    Never,
-}
-
-/// Rewrites `column op literal` for a column whose values lie in `min..=max`.
-pub(crate) fn compare(op: CompareOp, point: Point, min: i128, max: i128) -> Outcome {
-    let Point { floor, exact } = point;
-    let below = floor < min;
-    let above = floor > max;
-    let inside = !below && !above;
-    match op {
-        CompareOp::Eq if exact && inside => Outcome::Compare(CompareOp::Eq, floor),
-        CompareOp::Eq => Outcome::Never,
-        CompareOp::NotEq if exact && inside => Outcome::Compare(CompareOp::NotEq, floor),
-        CompareOp::NotEq => Outcome::Always,
-        CompareOp::Lt | CompareOp::LtEq if below => Outcome::Never,
-        CompareOp::Lt | CompareOp::LtEq if above => Outcome::Always,
-        CompareOp::Lt if exact => Outcome::Compare(CompareOp::Lt, floor),
-        CompareOp::Lt | CompareOp::LtEq => Outcome::Compare(CompareOp::LtEq, floor),
-        CompareOp::Gt | CompareOp::GtEq if below => Outcome::Always,
-        CompareOp::Gt | CompareOp::GtEq if above => Outcome::Never,
-        CompareOp::GtEq if exact => Outcome::Compare(CompareOp::GtEq, floor),
-        CompareOp::Gt | CompareOp::GtEq => Outcome::Compare(CompareOp::Gt, floor),
-    }
-}
-
-/// A moment in nanoseconds on an axis whose unit is `unit` nanoseconds.
-pub(crate) const fn from_nanos(nanos: i128, unit: i128) -> Point {
-    Point {
-        floor: nanos.div_euclid(unit),
-        exact: nanos.rem_euclid(unit) == 0,
+impl Point {
+    /// The order of a value beside the literal.
+    pub(crate) fn order(self, value: i128) -> Ordering {
+        let beside_floor = value.cmp(&self.floor);
+        if self.exact {
+            beside_floor
+        } else {
+            // The literal lies above its floor and below the next value.
+            beside_floor.then(Ordering::Less)
+        }
     }
 }
 
@@ -97,49 +65,22 @@ pub(crate) fn from_number(text: &str, scale: u32) -> Option<Point> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CompareOp, Outcome, Point, compare, from_nanos, from_number};
-
-    const OPS: [CompareOp; 6] = [
-        CompareOp::Eq,
-        CompareOp::NotEq,
-        CompareOp::Lt,
-        CompareOp::LtEq,
-        CompareOp::Gt,
-        CompareOp::GtEq,
-    ];
-
-    fn holds(op: CompareOp, a: i128, b: i128) -> bool {
-        match op {
-            CompareOp::Eq => a == b,
-            CompareOp::NotEq => a != b,
-            CompareOp::Lt => a < b,
-            CompareOp::LtEq => a <= b,
-            CompareOp::Gt => a > b,
-            CompareOp::GtEq => a >= b,
-        }
-    }
+    use super::{Ordering, Point, from_number};
 
     #[test]
-    fn the_rewritten_comparison_says_the_same_for_every_value_and_literal() {
-        // Literals in halves: literal = halves / 2 on an axis from -3 to 3.
-        for op in OPS {
-            for halves in -12..=12_i128 {
-                let point = Point {
-                    floor: halves.div_euclid(2),
-                    exact: halves % 2 == 0,
-                };
-                let outcome = compare(op, point, -3, 3);
-                for value in -3..=3_i128 {
-                    let expected = holds(op, value * 2, halves);
-                    let actual = match outcome {
-                        Outcome::Always => true,
-                        Outcome::Never => false,
-                        Outcome::Compare(op, floor) => holds(op, value, floor),
-                    };
-                    assert_eq!(actual, expected, "{value} {op:?} {halves}/2");
-                }
+    fn a_literal_between_two_values_is_above_the_one_and_below_the_other() {
+        // Literals in halves on an axis of whole numbers.
+        for halves in -12..=12_i128 {
+            let point = Point {
+                floor: halves.div_euclid(2),
+                exact: halves % 2 == 0,
+            };
+            for value in -7..=7_i128 {
+                assert_eq!(point.order(value), (value * 2).cmp(&halves), "{value} {halves}/2");
             }
         }
+        let beyond = from_number(&"9".repeat(39), 0).unwrap();
+        assert_eq!(beyond.order(10_i128.pow(38) - 1), Ordering::Less);
     }
 
     #[test]
@@ -156,23 +97,5 @@ mod tests {
         assert_eq!(from_number("1e3", 0), None);
         assert_eq!(from_number("", 0), None);
         assert_eq!(from_number("-", 0), None);
-    }
-
-    #[test]
-    fn moments_before_1970_are_floored_too() {
-        assert_eq!(
-            from_nanos(-1, 1_000),
-            Point {
-                floor: -1,
-                exact: false
-            }
-        );
-        assert_eq!(
-            from_nanos(-2_000, 1_000),
-            Point {
-                floor: -2,
-                exact: true
-            }
-        );
     }
 }
