@@ -146,3 +146,18 @@ pub(crate) fn expected<S: AsRef<str>>(kind: IdentifierKind, values: &[S]) -> Vec
     digests.dedup();
     digests
 }
+
+/// Whether `condition` is TRUE, for each row of a table in file order.
+///
+/// The key `id` of the table is the number of the row.
+pub(crate) async fn selected(catalog: &Catalog, table: &str, condition: &str) -> Vec<bool> {
+    let rows = digests_of(catalog, table, "").await.len();
+    let found = digests_of(catalog, table, condition).await;
+    let mut hasher = IdentityHasher::new(&[IdentifierKind::Int]);
+    (0..rows)
+        .map(|row| {
+            let digest = hasher.digest([Some(row.to_string().as_str())]).unwrap();
+            found.binary_search(&digest).is_ok()
+        })
+        .collect()
+}
