@@ -115,6 +115,3 @@ impl Node {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -14,7 +14,12 @@ use psi_core::identifier::{IdentifierKind, IdentityHasher};
 use psi_core::progress::Silent;
 use psi_core::store::MemoryStore;
 
+use crate::condition::Tally;
 use crate::error::FreezeError;
+use crate::freeze::Reading;
+use crate::rows::Extras;
+use crate::source::read;
+use crate::source::{Batch, Projection};
 use crate::{Catalog, ReadOptions, Frozen, LoadReport, SetupError, TableConfigs};
 
 /// The member names of this side and the peer in all tests.
@@ -141,4 +146,27 @@ pub(crate) fn expected<S: AsRef<str>>(kind: IdentifierKind, values: &[S]) -> Vec
     digests.sort_unstable();
     digests.dedup();
     digests
+}
+
+/// Whether `condition` is TRUE, for each row of a table in file order; evaluated like the condition of
+/// a job, on the rows that the reader gives.
+pub(crate) fn selected(catalog: &Catalog, table: &str, condition: &str) -> Vec<bool> {
+    let sql = query(condition).replace("brand.t", &format!("brand.{table}"));
+    let plan = catalog
+        .plan_request(&sql, MEMBERS)
+        .unwrap_or_else(|err| panic!("{sql}: {err}; {}", err.remedy()));
+    let loaded = &plan.side.loaded;
+    let reading = Reading::new(loaded, &plan.side, Extras::default(), Projection::default());
+    let reading = reading.unwrap();
+    let condition = reading.condition.unwrap();
+    let mut selected = Vec::new();
+    for piece in read::pieces(&loaded.source).unwrap() {
+        let mut take = |batch: Batch| {
+            let rows = condition.select(&batch.columns, batch.rows, &mut Tally::default());
+            selected.extend(rows.iter());
+            true
+        };
+        read::read(&loaded.source, &piece, &reading.projection, &mut take).unwrap();
+    }
+    selected
 }

@@ -180,18 +180,19 @@ mod tests {
         let mut identity = Accumulator::new(&payload, &[None]);
         identity.begin(&[5; 32]);
         for (group, value) in [(0, Some(3)), (0, None), (0, Some(-10)), (2, None)] {
-            identity.add(group, |_| value).unwrap();
+            identity.add(group, true, |_| value).unwrap();
         }
-        let record = identity.finish().unwrap();
+        let (is_used, record) = identity.finish().unwrap();
+        assert!(is_used);
         assert_eq!(record[..32], [5; 32]);
         assert_eq!(
             words(record),
             [1, 3, 2, -7, 109, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0]
         );
         identity.begin(&[6; 32]);
-        identity.add(1, |_| Some(4)).unwrap();
+        identity.add(1, true, |_| Some(4)).unwrap();
         let expected = [0, 0, 0, 0, 0, 1, 1, 1, 4, 16, 0, 0, 0, 0, 0];
-        assert_eq!(words(identity.finish().unwrap()), expected);
+        assert_eq!(words(identity.finish().unwrap().1), expected);
     }
 
     #[test]
@@ -200,26 +201,27 @@ mod tests {
         let mut identity = Accumulator::new(&payload, &[Some((5, 20))]);
         identity.begin(&[5; 32]);
         for (group, value) in [(0, Some(15)), (0, Some(15)), (1, Some(-3)), (2, None)] {
-            identity.add(group, |_| value).unwrap();
+            identity.add(group, true, |_| value).unwrap();
         }
-        let words = words(identity.finish().unwrap());
+        let words = words(identity.finish().unwrap().1);
         assert_eq!((words[3], words[8], words[13]), (20, 5, 0));
     }
 
     #[test]
-    fn what_exceeds_the_agreed_bound_is_an_error() {
-        let payload = payload(1, 9);
-        let sum = |values: &[i64]| {
-            let mut identity = Accumulator::new(&payload, &[None]);
-            identity.begin(&[5; 32]);
-            for value in values {
-                identity.add(0, |_| Some(*value)).unwrap();
-            }
-            identity.finish().map(words)
-        };
-        assert_eq!(sum(&[3]).unwrap(), [1, 1, 1, 3, 9]);
-        assert!(sum(&[4]).is_err());
-        assert!(sum(&[i64::MAX, i64::MAX]).is_err());
-        assert!(sum(&[i64::MIN; 3]).is_err());
+    fn rows_that_are_not_used_leave_no_trace() {
+        let payload = payload(2, 1000);
+        let mut identity = Accumulator::new(&payload, &[Some((5, 20))]);
+        identity.begin(&[5; 32]);
+        for (group, is_used) in [(0, false), (0, true), (0, false), (1, false)] {
+            identity.add(group, is_used, |_| Some(7)).unwrap();
+        }
+        let (is_used, record) = identity.finish().unwrap();
+        assert!(is_used);
+        assert_eq!(words(record), [1, 1, 1, 7, 49, 0, 0, 0, 0, 0]);
+        identity.begin(&[6; 32]);
+        identity.add(0, false, |_| Some(7)).unwrap();
+        let (is_used, record) = identity.finish().unwrap();
+        assert!(!is_used);
+        assert_eq!(words(record), [0; 10]);
     }
 }

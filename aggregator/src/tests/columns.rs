@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, StringArray};
+use arrow_array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, StringArray};
 
 use crate::config::AggregateFunction;
 use crate::testing::{Folder, MEMBERS};

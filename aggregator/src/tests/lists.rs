@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use datafusion::arrow::array::{ArrayRef, AsArray as _, Int64Array, StringArray};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::csv::ReaderBuilder;
-use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema};
-use datafusion::arrow::record_batch::RecordBatch;
+use arrow_array::cast::AsArray as _;
+use arrow_array::{ArrayRef,  Int64Array, StringArray};
+use arrow_cast::cast;
+use arrow_csv::ReaderBuilder;
+use arrow_array::types::Int64Type;
+use arrow_schema::{DataType, Field, Schema};
+use arrow_array::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use psi_core::identifier::{IdentifierKind, IdentityHasher};
 use psi_core::progress::Silent;
@@ -16,7 +18,7 @@ use psi_core::store::{MemoryStore, RecordList, RecordStore as _};
 
 use crate::list::write;
 use crate::testing::{Folder, MEMBERS};
-use crate::{Catalog, EngineOptions, ListError, ListFormat, SidePlan};
+use crate::{Catalog, ListError, ListFormat, SidePlan};
 
 /// One row of the own table: a composite key, either of whose columns may be NULL.
 type Key = (Option<String>, Option<i64>);
@@ -152,17 +154,16 @@ impl Write for Sink {
 async fn written(side: &SidePlan, at_once: usize, format: ListFormat) -> (u64, Vec<u8>) {
     let sink = Sink::with_room(usize::MAX);
     let out = Box::new(sink.clone());
-    let (matched, options) = (matched(), EngineOptions::default());
+    let matched = matched();
     let matched = (matched.as_ref(), at_once);
     let count = write(
         &side.loaded,
         side,
         matched,
         (format, out),
-        &options,
         &Silent,
     );
-    (count.await.unwrap(), sink.take())
+    (count.unwrap(), sink.take())
 }
 
 /// The rows of batches with a name and a number.
@@ -244,7 +245,7 @@ async fn a_csv_list_of_one_column_has_a_line_for_an_empty_text_and_none_for_null
     let sink = Sink::with_room(1000);
     let out = Box::new(sink.clone());
     let count = catalog.write_list(&side, matched.as_ref(), ListFormat::Csv, out, &Silent);
-    assert_eq!(count.await.unwrap(), 3);
+    assert_eq!(count.unwrap(), 3);
     assert_eq!(sink.take(), b"id\na\n\"\"\n\"b\"\"\n\"\n");
 }
 
@@ -257,13 +258,13 @@ async fn no_match_gives_a_header_and_a_full_disk_an_error() {
     let sink = Sink::with_room(1000);
     let out = Box::new(sink.clone());
     let count = catalog.write_list(&side, nobody.as_ref(), ListFormat::Csv, out, &Silent);
-    assert_eq!(count.await.unwrap(), 0);
+    assert_eq!(count.unwrap(), 0);
     assert_eq!(sink.take(), b"name,number\n");
     for format in [ListFormat::Csv, ListFormat::Parquet] {
         let matched = matched();
         let out = Box::new(Sink::with_room(100));
         let error = catalog.write_list(&side, matched.as_ref(), format, out, &Silent);
-        let error = error.await.unwrap_err();
+        let error = error.unwrap_err();
         assert!(matches!(error, ListError::Output(_)), "{format:?}: {error}");
     }
 }
@@ -279,6 +280,6 @@ async fn a_table_whose_files_changed_since_it_was_loaded_gives_no_list() {
     let out = Box::new(sink.clone());
     let matched = matched();
     let error = catalog.write_list(&side, matched.as_ref(), ListFormat::Csv, out, &Silent);
-    assert!(matches!(error.await, Err(ListError::Table(_))));
+    assert!(matches!(error, Err(ListError::Table(_))));
     assert!(sink.take().is_empty());
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, StringArray};
+use arrow_array::{ArrayRef, BooleanArray, Date32Array, Float64Array, StringArray};
 use psi_core::Code;
 use psi_core::identifier::IdentifierKind;
 use psi_core::progress::{Progress, Silent, Stage};

@@ -12,9 +12,9 @@ use psi_core::session::opened::{OpenedMatch, OpenedPart};
 use psi_core::spec::{
     Agreement, AskedMode, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients,
 };
-use psi_core::store::{MemoryStore, RecordList};
+use psi_core::store::{MemoryStore, RecordList, RecordStore};
 
-use crate::error::QueryError;
+use crate::error::{FreezeError, QueryError};
 use crate::result::ResultTable;
 use crate::testing::MEMBERS;
 use crate::{Catalog, JobInput, OutputPlan};
@@ -29,6 +29,18 @@ pub(crate) struct Job {
 
 /// Plans, agrees and freezes; the code of whoever refuses otherwise.
 pub(crate) async fn agree(asking: &Catalog, asked: &Catalog, sql: &str) -> Result<Job, Code> {
+    let store = Arc::new(MemoryStore);
+    let job = agree_over(asking, asked, sql, [store.clone(), store]).await?;
+    Ok(job.unwrap())
+}
+
+/// [`agree`] with the stores of the two sides' lists; the error of a freezing that fails.
+pub(crate) async fn agree_over(
+    asking: &Catalog,
+    asked: &Catalog,
+    sql: &str,
+    [of_asking, of_asked]: [Arc<dyn RecordStore>; 2],
+) -> Result<Result<Job, FreezeError>, Code> {
     let request = asking.plan_request(sql, MEMBERS).map_err(|err| match err {
         QueryError::Refused(refusal) => refusal.code,
         other => panic!("{sql}: {other}; {}", other.remedy()),
@@ -61,22 +73,25 @@ pub(crate) async fn agree(asking: &Catalog, asked: &Catalog, sql: &str) -> Resul
     let spec = assemble(&request.output).map_err(|err| err.code())?;
     assert_eq!(JobSpec::decode(&spec.encode()).unwrap(), spec);
     assert_eq!(assemble(&response.output).unwrap(), spec);
-    let freeze = |catalog: &Catalog, side: &crate::SidePlan, own: Party| {
+    let freeze = |catalog: &Catalog, side: &crate::SidePlan, own: Party, store| {
         let (catalog, side, spec) = (catalog.clone(), side.clone(), spec.clone());
         async move {
-            let (store, progress) = (Arc::new(MemoryStore), Arc::new(Silent));
+            let progress = Arc::new(Silent);
             catalog
                 .freeze_job(&side, &spec, own, store, progress)
                 .await
-                .unwrap()
         }
     };
-    Ok(Job {
-        asking: freeze(asking, &request.side, Party::Requester).await,
-        asked: freeze(asked, &response.side, Party::Responder).await,
-        spec,
-        output: request.output,
-    })
+    let asking = freeze(asking, &request.side, Party::Requester, of_asking).await;
+    let asked = freeze(asked, &response.side, Party::Responder, of_asked).await;
+    Ok(asking.and_then(|asking| {
+        Ok(Job {
+            asking,
+            asked: asked?,
+            spec,
+            output: request.output,
+        })
+    }))
 }
 
 impl Job {
