@@ -1,15 +1,15 @@
 //! From text to the tree of an accepted query; everything else is refused by name and place.
 //!
-//! Spec 10 §3.1 and §3.2. Called with the analyst's text and with text from a peer. Tokens come
-//! from `sqlparser`; the grammar is ours, by recursive descent.
+//! Spec 10 §3.1 and §3.2. Called with the analyst's text and with text from a peer. The tokenizer
+//! is in `token`; the grammar is here and in the modules beside it, by recursive descent.
 //!
 //! Cost: one pass, linear in the text; recursion is bounded by [`NESTING_MAX`].
 //!
 //! # Discussion
-//! The parser of `sqlparser` knows all of SQL, but tries alternatives by going back: twelve
-//! times `NOT (` without the closing parentheses took it 15 seconds, and each more triples that.
-//! A peer could stop a node with a line of text. A small grammar that never goes back cannot be
-//! stopped, and knows the place of everything that it refuses. See `docs/decisions`.
+//! A general SQL parser knows all of SQL, but tries alternatives by going back: twelve times
+//! `NOT (` without the closing parentheses took one 15 seconds, and each more triples that. A peer
+//! could stop a node with a line of text. A small grammar that never goes back cannot be stopped,
+//! and knows the place of everything that it refuses. See `docs/decisions`.
 
 mod aggregate;
 mod arith;
@@ -20,17 +20,14 @@ pub(crate) mod literal;
 mod names;
 mod outputs;
 mod tail;
+mod token;
 
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer, Word};
 use psi_core::limits;
 
 use self::aggregate::Known;
+use self::token::{Placed, Token, Word};
 use super::ast::{Name, Query};
 use crate::error::{Position, QueryError};
-
-/// Words and signs of one query.
-const TOKENS_MAX: usize = 6 * 1024;
 
 /// Nested parentheses and NOTs.
 const NESTING_MAX: usize = 48;
@@ -60,7 +57,7 @@ pub(crate) enum Author {
 /// # Errors
 /// [`QueryError`] with line and column, and what to write instead.
 pub(crate) fn read(text: &str, author: Author) -> Result<Query, QueryError> {
-    let tokens = tokenize(text)?;
+    let tokens = token::tokenize(text)?;
     Reader {
         tokens,
         next: 0,
@@ -69,49 +66,6 @@ pub(crate) fn read(text: &str, author: Author) -> Result<Query, QueryError> {
         operators: 0,
     }
     .statement()
-}
-
-struct Placed {
-    token: Token,
-    at: Position,
-}
-
-fn tokenize(text: &str) -> Result<Vec<Placed>, QueryError> {
-    if text.len() > limits::QUERY_BYTES_MAX {
-        return Err(QueryError::subset(
-            Position::START,
-            format!("a query of {} bytes", text.len()),
-            format!("stay within {} bytes", limits::QUERY_BYTES_MAX),
-        ));
-    }
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize_with_location();
-    let tokens = tokens.map_err(|err| {
-        let at = Position {
-            line: err.location.line,
-            column: err.location.column,
-        };
-        let at = if at.line == 0 { Position::START } else { at };
-        QueryError::syntax(at, err.message, "check quotes and special characters")
-    })?;
-    let tokens: Vec<Placed> = tokens
-        .into_iter()
-        .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
-        .map(|token| Placed {
-            at: Position {
-                line: token.span.start.line,
-                column: token.span.start.column,
-            },
-            token: token.token,
-        })
-        .collect();
-    match tokens.get(TOKENS_MAX) {
-        Some(token) => Err(QueryError::subset(
-            token.at,
-            format!("a query of more than {TOKENS_MAX} words and signs"),
-            "shorten it",
-        )),
-        None => Ok(tokens),
-    }
 }
 
 /// Reads tokens from front to back and never goes back.
@@ -268,8 +222,7 @@ impl Reader {
         match self.peek_at(ahead) {
             Some(Token::Word(Word {
                 value,
-                quote_style: None,
-                ..
+                quoted: false,
             })) if self.peek_at(ahead + 1) != Some(&Token::Period) => {
                 Some(value.to_ascii_uppercase())
             }
@@ -295,13 +248,11 @@ impl Reader {
         let name = match self.peek() {
             Some(Token::Word(Word {
                 value,
-                quote_style: None,
-                ..
+                quoted: false,
             })) => value.to_lowercase(),
             Some(Token::Word(Word {
                 value,
-                quote_style: Some('"'),
-                ..
+                quoted: true,
             })) => value.clone(),
             _ => return Err(self.unexpected("a name")),
         };

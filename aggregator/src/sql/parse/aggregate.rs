@@ -3,10 +3,9 @@
 //! Spec 10 §3.2. The SELECT list stands before FROM, so its columns are paths until the tables are
 //! known.
 
-use datafusion::sql::sqlparser::tokenizer::Token;
-
 use super::from::Scope;
 use super::names::{self, AGGREGATES};
+use super::token::Token;
 use super::{Reader, arith};
 use crate::error::{Position, QueryError};
 use crate::sql::arith::{Arith, ArithOp};

@@ -3,8 +3,7 @@
 //! Spec 10 §3.2. Used for columns inside an aggregate, for aggregates inside an output, and for
 //! HAVING, in which an opening parenthesis may begin a condition as well.
 
-use datafusion::sql::sqlparser::tokenizer::Token;
-
+use super::token::Token;
 use super::{OPERATORS_MAX, Reader};
 use crate::error::{Position, QueryError};
 use crate::sql::arith::ArithOp;

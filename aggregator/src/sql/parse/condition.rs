@@ -3,9 +3,8 @@
 //! Spec 10 §3.2. Precedence is SQL's: NOT binds tighter than AND, AND tighter than OR. An opening
 //! parenthesis may begin a condition or stand around a column or literal; what was read decides.
 
-use datafusion::sql::sqlparser::tokenizer::Token;
-
 use super::from::Scope;
+use super::token::Token;
 use super::{Reader, names};
 use crate::error::{Position, QueryError};
 use crate::sql::ast::{ColumnRef, CompareOp, Conjunct, Operand, Predicate, Side};
@@ -250,11 +249,9 @@ impl Reader {
         }
         match self.keyword().as_deref() {
             Some("TRUE" | "FALSE" | "NULL") => false,
-            Some("DATE" | "TIMESTAMP") => {
-                !matches!(self.peek_at(1), Some(Token::SingleQuotedString(_)))
-            }
+            Some("DATE" | "TIMESTAMP") => !matches!(self.peek_at(1), Some(Token::Text(_))),
             Some("TIME" | "DATETIME" | "TIMESTAMPTZ")
-                if matches!(self.peek_at(1), Some(Token::SingleQuotedString(_))) =>
+                if matches!(self.peek_at(1), Some(Token::Text(_))) =>
             {
                 false
             }

@@ -2,9 +2,9 @@
 //!
 //! Spec 10 §3.2.
 
-use datafusion::sql::sqlparser::tokenizer::Token;
 use psi_core::limits;
 
+use super::token::Token;
 use super::{Reader, names, written};
 use crate::error::{Position, QueryError};
 use crate::sql::ast::{ColumnRef, Name, Side, TableName};

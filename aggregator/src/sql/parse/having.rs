@@ -2,11 +2,10 @@
 //!
 //! Spec 10 §3.2. An opening parenthesis may begin a condition or an operand; what was read decides.
 
-use datafusion::sql::sqlparser::tokenizer::Token;
-
 use super::Reader;
 use super::aggregate::{Known, RawTerm};
 use super::names::AGGREGATES;
+use super::token::Token;
 use crate::error::{Position, QueryError};
 use crate::sql::arith::{Arith, ArithOp};
 use crate::sql::ast::{Aggregate, Having};

@@ -2,8 +2,7 @@
 //!
 //! Spec 10 §3.2 and §3.3.
 
-use datafusion::sql::sqlparser::tokenizer::{Token, Word};
-
+use super::token::{Token, Word};
 use super::{Author, Reader, names};
 use crate::config::ParameterType;
 use crate::error::{Position, QueryError};
@@ -37,8 +36,8 @@ impl Reader {
     pub(super) fn constant(&mut self) -> Result<Literal, QueryError> {
         let at = self.at();
         let value = match self.peek() {
-            Some(Token::Number(digits, false)) => number(digits, false, at)?,
-            Some(Token::SingleQuotedString(text)) => LiteralValue::Text(text.clone()),
+            Some(Token::Number(digits)) => number(digits, false, at)?,
+            Some(Token::Text(text)) => LiteralValue::Text(text.clone()),
             Some(Token::Placeholder(_)) if self.author == Author::Peer => LiteralValue::Hidden,
             Some(Token::Placeholder(name)) => {
                 return Err(QueryError::subset(
@@ -55,7 +54,7 @@ impl Reader {
             Some(sign @ (Token::Minus | Token::Plus)) => {
                 let negative = *sign == Token::Minus;
                 match self.peek_at(1) {
-                    Some(Token::Number(digits, false)) => {
+                    Some(Token::Number(digits)) => {
                         let value = number(digits, negative, at)?;
                         self.advance();
                         value
@@ -64,12 +63,12 @@ impl Reader {
                 }
             }
             Some(Token::Word(_)) => match (self.keyword().as_deref(), self.peek_at(1)) {
-                (Some("DATE"), Some(Token::SingleQuotedString(text))) => {
+                (Some("DATE"), Some(Token::Text(text))) => {
                     let value = date(text, at)?;
                     self.advance();
                     value
                 }
-                (Some("TIMESTAMP"), Some(Token::SingleQuotedString(text))) => {
+                (Some("TIMESTAMP"), Some(Token::Text(text))) => {
                     let value = timestamp(text, at)?;
                     self.advance();
                     value
@@ -97,8 +96,7 @@ impl Reader {
         match self.peek_at(1) {
             Some(Token::Word(Word {
                 value,
-                quote_style: None,
-                ..
+                quoted: false,
             })) => Ok(value.to_lowercase()),
             _ => Err(QueryError::syntax(
                 at,
@@ -123,14 +121,7 @@ impl Reader {
                     None => format!("{} in this place", word.value),
                 }
             }
-            Some(
-                Token::EscapedStringLiteral(_)
-                | Token::UnicodeStringLiteral(_)
-                | Token::NationalStringLiteral(_)
-                | Token::HexStringLiteral(_)
-                | Token::SingleQuotedByteStringLiteral(_)
-                | Token::DollarQuotedString(_),
-            ) => {
+            Some(Token::Literal(_)) => {
                 return QueryError::subset(
                     at,
                     "this kind of literal",

@@ -2,7 +2,7 @@
 //!
 //! Spec 10 §3.2. The names are for the analyst: what they wrote, and what to write instead.
 
-use datafusion::sql::sqlparser::tokenizer::Token;
+use super::token::Token;
 
 /// The remedy for conditions.
 pub(super) const CONDITION: &str =
@@ -65,30 +65,20 @@ pub(super) fn clause(keyword: &str) -> Option<(&'static str, &'static str)> {
 /// What a sign means that no accepted condition has.
 pub(super) fn operator(token: &Token) -> Option<String> {
     Some(match token {
-        Token::LBracket => "an array".to_owned(),
-        Token::DoubleColon => "CAST".to_owned(),
+        Token::Other('[') => "an array".to_owned(),
+        Token::Operator(sign) if sign == "::" => "CAST".to_owned(),
         Token::Comma => "a comma in this place".to_owned(),
         Token::Plus
         | Token::Minus
         | Token::Mul
         | Token::Div
-        | Token::Mod
-        | Token::StringConcat
-        | Token::Caret
-        | Token::Ampersand
-        | Token::Pipe
-        | Token::Tilde
-        | Token::ExclamationMark
-        | Token::Arrow
-        | Token::LongArrow
         | Token::Eq
         | Token::Neq
         | Token::Lt
         | Token::LtEq
         | Token::Gt
         | Token::GtEq
-        | Token::DoubleEq
-        | Token::Spaceship => format!("the operator {token} in this place"),
+        | Token::Operator(_) => format!("the operator {token} in this place"),
         _ => return None,
     })
 }

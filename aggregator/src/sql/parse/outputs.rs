@@ -2,11 +2,10 @@
 //!
 //! Spec 10 §3.2.
 
-use datafusion::sql::sqlparser::tokenizer::Token;
-
 use super::aggregate::{Known, RawGroup, RawTerm};
 use super::from::Scope;
 use super::names::{self, AGGREGATES};
+use super::token::Token;
 use super::{OUTPUTS_MAX, Reader};
 use crate::error::{Position, QueryError};
 use crate::sql::arith::Arith;

@@ -3,11 +3,10 @@
 //! Spec 10 §3.2. GROUP BY takes columns, parts of dates, and outputs by number or alias; ORDER BY
 //! takes outputs, by number, by alias or as written.
 
-use datafusion::sql::sqlparser::tokenizer::Token;
-
 use super::aggregate::{Known, RawGroup};
 use super::from::Scope;
 use super::outputs::{self, RawOutput};
+use super::token::Token;
 use super::{GROUPS_MAX, Reader, names};
 use crate::error::{Position, QueryError};
 use crate::sql::ast::{GroupExpr, Name, OrderItem, Output};
@@ -153,7 +152,7 @@ impl Reader {
     fn ordinal(&mut self, outputs: usize) -> Result<usize, QueryError> {
         let at = self.at();
         let number = match self.peek() {
-            Some(Token::Number(digits, false)) => digits.parse::<usize>().ok(),
+            Some(Token::Number(digits)) => digits.parse::<usize>().ok(),
             _ => None,
         };
         self.advance();
@@ -176,7 +175,7 @@ impl Reader {
         }
         let at = self.at();
         let number = match self.peek() {
-            Some(Token::Number(digits, false)) => digits.parse::<u32>().ok(),
+            Some(Token::Number(digits)) => digits.parse::<u32>().ok(),
             _ => None,
         };
         self.advance();
