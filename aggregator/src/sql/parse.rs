@@ -20,7 +20,7 @@ pub(crate) mod literal;
 mod names;
 mod outputs;
 mod tail;
-pub(super) mod token;
+mod token;
 
 use psi_core::limits;
 

@@ -71,6 +71,18 @@ fn spelling_does_not_matter_for_the_canonical_text() {
 }
 
 #[test]
+fn a_sign_may_follow_an_operator_at_once() {
+    let from = "FROM a.t AS a JOIN b.t AS b ON a.k = b.k";
+    let close = format!("SELECT COUNT(*)-+1 {from} WHERE a.x>=-1 AND b.y<>-2 AND a.z>--\n-3");
+    let apart =
+        format!("SELECT COUNT(*) - + 1 {from} WHERE a.x >= - 1 AND b.y <> - 2 AND a.z > - 3");
+    assert_eq!(
+        canonical(&close, Side::First),
+        canonical(&apart, Side::First)
+    );
+}
+
+#[test]
 fn every_kind_of_condition_is_printed_and_hidden_in_order() {
     let sql = "SELECT COUNT(DISTINCT b.k) AS n FROM a.t AS a JOIN b.t AS b ON a.k = b.k AND a.\"L\" = b.l \
                WHERE a.x BETWEEN 1 AND -2.50 AND NOT (a.y LIKE 'it''s%' OR a.z IS NULL AND a.w <> a.v) \
@@ -209,6 +221,11 @@ fn what_is_outside_the_subset_is_refused_by_name_with_its_place() {
         (filter("1 = 1"), "two constants", 2, 7),
         (filter("a.x IS TRUE"), "IS TRUE", 2, 11),
         (filter("a.x = 1e5"), "this spelling of a number", 2, 13),
+        (list("COUNT(*) + 1_000"), "this spelling of a number", 1, 19),
+        (list("COUNT(*) + 0b10"), "this spelling of a number", 1, 19),
+        (filter("a.x = E'it\\'s'"), "this kind of literal", 2, 13),
+        (filter("a.x @> 1"), "the operator @>", 2, 11),
+        (filter("a.x = 1 /* open"), "Unterminated comment", 2, 15),
         (
             filter("a.x = DATE '2025-02-30'"),
             "not a date of the form DATE",

@@ -1,8 +1,8 @@
 //! From text to words, literals and signs, each with the place where it begins.
 //!
-//! Spec 10 §3.2. Called by the parser, with the analyst's text and with text from a peer. Reads
-//! like PostgreSQL, but takes apart only what the subset needs: other signs are one kind of token,
-//! and reading ends at a literal of another kind. Never judges what it reads; the parser does.
+//! Spec 10 §3.2. Called by the parser, with the analyst's text and with text from a peer. Takes
+//! apart only what the subset needs: all other operators are one kind of token, and reading ends at
+//! a literal of another kind. Never judges what it reads; the parser does.
 //!
 //! Cost: one pass that looks at most three characters ahead, so linear in the text, which is
 //! bounded; no recursion. Memory: the text once more, and at most [`TOKENS_MAX`] tokens.
@@ -22,7 +22,7 @@ const TOKENS_MAX: usize = 6 * 1024;
 
 /// What the text is made of, without blanks and comments.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Token {
+pub(super) enum Token {
     /// A name or a keyword.
     Word(Word),
     /// Digits with at most one point. Separators, exponents and digits of other bases are part of
@@ -59,18 +59,18 @@ pub(crate) enum Token {
 
 /// A name or a keyword, without its quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Word {
+pub(super) struct Word {
     /// As written, but `""` between quotes read as `"`.
-    pub(crate) value: String,
+    pub(super) value: String,
     /// Whether it was written in double quotes, and so is no keyword.
-    pub(crate) quoted: bool,
+    pub(super) quoted: bool,
 }
 
 /// A token and the place where it begins.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Placed {
-    pub(crate) token: Token,
-    pub(crate) at: Position,
+pub(super) struct Placed {
+    pub(super) token: Token,
+    pub(super) at: Position,
 }
 
 impl fmt::Display for Token {
@@ -112,7 +112,7 @@ impl fmt::Display for Token {
 /// # Errors
 /// [`QueryError`] if the text or the number of its tokens is beyond its limit, or if a quote or a
 /// comment does not end.
-pub(crate) fn tokenize(text: &str) -> Result<Vec<Placed>, QueryError> {
+pub(super) fn tokenize(text: &str) -> Result<Vec<Placed>, QueryError> {
     if text.len() > limits::QUERY_BYTES_MAX {
         return Err(QueryError::subset(
             Position::START,
@@ -177,7 +177,7 @@ impl Scanner<'_> {
         Ok(Some(Placed { token, at }))
     }
 
-    /// Blanks and comments. Blanks beyond ASCII are letters of a word, as in PostgreSQL.
+    /// Blanks and comments.
     fn skip_blanks(&mut self) -> Result<(), QueryError> {
         loop {
             match (self.peek(), self.peek_at(1)) {
@@ -185,6 +185,7 @@ impl Scanner<'_> {
                     while self.advance().is_some_and(|c| c != '\n' && c != '\r') {}
                 }
                 (Some('/'), Some('*')) => self.skip_comment()?,
+                // Blanks beyond ASCII are letters of a word, as in PostgreSQL.
                 (Some(c), _) if c.is_ascii() && c.is_whitespace() => {
                     self.advance();
                 }
@@ -342,8 +343,8 @@ impl Scanner<'_> {
         found
     }
 
-    fn push_while(&mut self, text: &mut String, test: impl Fn(char) -> bool) {
-        while let Some(c) = self.peek().filter(|c| test(*c)) {
+    fn push_while(&mut self, text: &mut String, belongs: impl Fn(char) -> bool) {
+        while let Some(c) = self.peek().filter(|c| belongs(*c)) {
             text.push(c);
             self.advance();
         }
