@@ -12,7 +12,7 @@
 //! # Security
 //! Steps 1 to 5 do the same work, take the same space and end in the same way whatever the
 //! conditions select. In step 6 every record is read and summed up, and every identity written, to
-//! the list or to one that is thrown away.
+//! the list or to one that is thrown away; both lie in the room of step 2.
 
 mod check;
 pub(crate) mod input;

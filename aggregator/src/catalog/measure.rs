@@ -164,6 +164,8 @@ mod tests {
         }
         bytes.push(u8::from(value.is_none()));
         bytes.extend_from_slice(&value.unwrap_or(0).to_be_bytes());
+        // The flag of a selected row says nothing here.
+        bytes.push(digest % 2);
         bytes
     }
 

@@ -32,15 +32,16 @@ impl Zone {
             b'-' => -1,
             _ => return name.parse().ok().map(Self::Named),
         };
-        let digits: String = name[1..].chars().filter(|c| *c != ':').collect();
-        if !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return None;
-        }
-        let (hours, minutes) = match digits.len() {
-            2 => (&digits[..], "0"),
-            4 => digits.split_at(2),
+        let digits = &name[1..];
+        let (hours, minutes) = match (digits.split_once(':'), digits.len()) {
+            (Some(parts), 5) => parts,
+            (None, 2) => (digits, "0"),
+            (None, 4) => digits.split_at_checked(2)?,
             _ => return None,
         };
+        if ![hours, minutes].iter().all(|part| part.bytes().all(|b| b.is_ascii_digit())) {
+            return None;
+        }
         let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
         (hours < 24 && minutes < 60).then_some(Self::Fixed(sign * (hours * 3600 + minutes * 60)))
     }
@@ -120,7 +121,7 @@ mod tests {
             assert_eq!(Zone::parse(name), Some(Zone::Fixed(offset)), "{name}");
         }
         assert!(matches!(Zone::parse("Europe/Vienna"), Some(Zone::Named(_))));
-        for name in ["", "+", "+1", "+1:2:3:4", "+24:00", "Europe/Nowhere", "+a0:00"] {
+        for name in ["", "+", "+1", "+1:2:3:45", "+24:00", "Europe/Nowhere", "+a0:00"] {
             assert_eq!(Zone::parse(name), None, "{name}");
         }
     }

@@ -437,5 +437,5 @@ async fn a_table_that_changed_after_the_job_was_agreed_is_unavailable() {
         .orders
         .freeze_job(&plan.side, &smaller, Party::Responder, store, progress)
         .await;
-    assert!(matches!(frozen, Err(FreezeError::Internal(_))));
+    assert!(matches!(frozen, Err(FreezeError::Violated(_))));
 }

@@ -55,7 +55,9 @@ const PEER: &str = "
     unique = true
 ";
 
-/// Counts what is written, to lists and to disk.
+/// Counts what is written: records to all lists, and bytes to disk for those that are sorted. (Of
+/// the others, the selected and those that are thrown away, each keeps less than a buffer in memory;
+/// together they have as many records whatever is selected.)
 #[derive(Default)]
 struct Counts {
     records: AtomicU64,
@@ -63,7 +65,8 @@ struct Counts {
 }
 
 struct Counting {
-    inner: ExternalStore,
+    sorted: ExternalStore,
+    in_order: ExternalStore,
     counts: Arc<Counts>,
 }
 
@@ -80,9 +83,13 @@ impl Counting {
             read_buffer_min: 256,
             read_buffer_max: 1_000,
         };
-        let runs = Arc::new(Runs(Arc::clone(&counts)));
+        let store = |counts: &Arc<Counts>| {
+            let runs = Arc::new(Runs(Arc::clone(counts)));
+            ExternalStore::with_tuning(runs, MemoryBudget::new(0), tuning)
+        };
         Self {
-            inner: ExternalStore::with_tuning(runs, MemoryBudget::new(0), tuning),
+            sorted: store(&counts),
+            in_order: store(&Arc::default()),
             counts,
         }
     }
@@ -90,13 +97,13 @@ impl Counting {
 
 impl RecordStore for Counting {
     fn unsorted(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError> {
-        let inner = self.inner.unsorted(width)?;
+        let inner = self.sorted.unsorted(width)?;
         let counts = Arc::clone(&self.counts);
         Ok(Box::new(CountingWriter { inner, width, counts }))
     }
 
     fn in_order(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError> {
-        let inner = self.inner.in_order(width)?;
+        let inner = self.in_order.in_order(width)?;
         let counts = Arc::clone(&self.counts);
         Ok(Box::new(CountingWriter { inner, width, counts }))
     }
