@@ -276,7 +276,7 @@ where
                 1 => -most,
                 // Some of the whole numbers and halves that other columns have.
                 2 | 3 => random.pick(&WHOLE).checked_mul(one).unwrap_or(one),
-                4 => one / 2 * 5,
+                4 => (one / 2).saturating_mul(5),
                 5 => random.pick(&WHOLE),
                 _ => i128::try_from(random.below(5)).unwrap() - 2,
             };
