@@ -5,15 +5,16 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::StringViewArray;
-use datafusion::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray};
-use datafusion::arrow::array::{DictionaryArray, LargeStringArray, PrimitiveArray, StringArray};
-use datafusion::arrow::datatypes::{ArrowTimestampType, Date32Type, Date64Type, DecimalType};
-use datafusion::arrow::datatypes::{Decimal32Type, Decimal64Type, Decimal128Type, Float16Type};
-use datafusion::arrow::datatypes::{Float32Type, Float64Type, Int8Type, Int16Type, Int32Type};
-use datafusion::arrow::datatypes::{Int64Type, TimestampMicrosecondType, UInt8Type, UInt16Type};
-use datafusion::arrow::datatypes::{TimestampMillisecondType, TimestampNanosecondType, UInt32Type};
-use datafusion::arrow::datatypes::{TimestampSecondType, UInt64Type};
+use datafusion::arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, DictionaryArray,
+    LargeStringArray, PrimitiveArray, StringArray, StringViewArray,
+};
+use datafusion::arrow::datatypes::{
+    ArrowTimestampType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type,
+    DecimalType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
 
 use super::Random;
 use super::moments::{FRACTIONS, SECOND, SECONDS};
