@@ -4,7 +4,7 @@ mod columns;
 mod conditions;
 mod formats;
 mod jobs;
-// mod joined;
+mod joined;
 mod lists;
 mod loading;
 mod pipeline;

@@ -8,6 +8,7 @@ use arrow_array::{
     StringViewArray, TimestampMicrosecondArray, TimestampMillisecondArray,
     TimestampNanosecondArray, TimestampSecondArray, UInt32Array, UInt64Array,
 };
+use arrow_schema::DataType;
 use arrow_array::types::Int32Type;
 use parquet::data_type::Int96;
 use psi_core::identifier::IdentifierKind;
@@ -197,7 +198,7 @@ async fn dates_and_timestamps_of_every_unit_and_zone_compare_with_iso_literals()
     let folder = Folder::new();
     for array in arrays {
         let kind = array.data_type().clone();
-        let is_date = kind == arrow_schema::DataType::Date32;
+        let is_date = kind == DataType::Date32;
         let far = !array.is_null(3);
         let id: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3, 4]));
         folder.parquet("t.parquet", &[("id", id), ("d", array)]);

@@ -5,15 +5,16 @@
 
 use std::sync::Arc;
 
-use arrow_array::StringViewArray;
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray};
-use arrow_array::{DictionaryArray, LargeStringArray, PrimitiveArray, StringArray};
-use arrow_array::types::{ArrowTimestampType, Date32Type, Date64Type, DecimalType};
-use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Float16Type};
-use arrow_array::types::{Float32Type, Float64Type, Int8Type, Int16Type, Int32Type};
-use arrow_array::types::{Int64Type, TimestampMicrosecondType, UInt8Type, UInt16Type};
-use arrow_array::types::{TimestampMillisecondType, TimestampNanosecondType, UInt32Type};
-use arrow_array::types::{TimestampSecondType, UInt64Type};
+use arrow_array::{
+    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, DictionaryArray,
+    LargeStringArray, PrimitiveArray, StringArray, StringViewArray,
+};
+use arrow_array::types::{
+    ArrowTimestampType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type,
+    DecimalType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
 
 use super::Random;
 use super::moments::{FRACTIONS, SECOND, SECONDS};
@@ -276,7 +277,7 @@ where
                 1 => -most,
                 // Some of the whole numbers and halves that other columns have.
                 2 | 3 => random.pick(&WHOLE).checked_mul(one).unwrap_or(one),
-                4 => one / 2 * 5,
+                4 => (one / 2).saturating_mul(5),
                 5 => random.pick(&WHOLE),
                 _ => i128::try_from(random.below(5)).unwrap() - 2,
             };

@@ -1,54 +1,27 @@
 //! Plain SQL over the joined tables for [`super`], and when its values are those of a result.
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
-use datafusion::prelude::SessionContext;
 use proptest::prelude::*;
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 
 use super::query::Query;
 use crate::result::{ResultRow, ResultValue};
 
-/// A value of either engine, for comparison.
+/// A value of either engine, for comparison; TRUE is 1 and FALSE is 0.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Cell {
     Null,
     Text(String),
-    /// Digits that have to be the same.
-    Exact(String),
-    Approximate(f64),
+    Number(f64),
 }
 
 impl Cell {
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Exact(a) | Self::Text(a), Self::Exact(b) | Self::Text(b)) => a == b,
-            (Self::Null, Self::Null) => true,
-            (Self::Null, _) | (_, Self::Null) => false,
-            (a, b) => match (a.number(), b.number()) {
-                // A quotient of decimals has four decimals more than its operands in the engine.
-                (Some(a), Some(b)) => (a - b).abs() <= 2e-4 + a.abs() * 1e-6,
-                _ => false,
-            },
+            // The last of the few decimals is far above this, and quotients have no exact double.
+            (Self::Number(a), Self::Number(b)) => (a - b).abs() <= 1e-9 * (1.0 + a.abs()),
+            (a, b) => a == b,
         }
-    }
-
-    fn number(&self) -> Option<f64> {
-        match self {
-            Self::Null | Self::Text(_) => None,
-            Self::Exact(digits) => digits.parse().ok(),
-            Self::Approximate(number) => Some(*number),
-        }
-    }
-}
-
-/// Digits without superfluous zeros behind the point.
-fn trimmed(digits: &str) -> String {
-    match digits.split_once('.') {
-        None => digits.to_owned(),
-        Some((whole, fraction)) => match fraction.trim_end_matches('0') {
-            "" => whole.to_owned(),
-            fraction => format!("{whole}.{fraction}"),
-        },
     }
 }
 
@@ -56,75 +29,38 @@ pub(super) fn own(row: &ResultRow) -> Vec<Cell> {
     let cell = |value: &ResultValue| match value {
         ResultValue::Null | ResultValue::Other => Cell::Null,
         ResultValue::Text(text) => Cell::Text(text.clone()),
-        ResultValue::Boolean(value) => Cell::Text(value.to_string()),
-        ResultValue::Integer(value) => Cell::Exact(value.to_string()),
-        ResultValue::Decimal(digits) => Cell::Exact(trimmed(digits)),
+        ResultValue::Boolean(value) => Cell::Number(f64::from(u8::from(*value))),
+        ResultValue::Integer(value) => Cell::Number(value.to_string().parse().unwrap()),
+        ResultValue::Decimal(digits) => Cell::Number(digits.parse().unwrap()),
         ResultValue::Suppressed => panic!("suppressed"),
     };
     row.values.iter().map(cell).collect()
 }
 
-fn plain_cell(array: &ArrayRef, row: usize, divides: bool) -> Cell {
-    if array.is_null(row) {
-        return Cell::Null;
-    }
-    match array.data_type() {
-        DataType::Int64 => Cell::Exact(array.as_primitive::<Int64Type>().value(row).to_string()),
-        DataType::Int32 => Cell::Exact(
-            array
-                .as_primitive::<datafusion::arrow::datatypes::Int32Type>()
-                .value(row)
-                .to_string(),
-        ),
-        DataType::Float64 => {
-            let value = array.as_primitive::<Float64Type>().value(row);
-            // The sample variance of one value is NULL in SQL, and NaN here and there.
-            if value.is_nan() {
-                return Cell::Null;
-            }
-            Cell::Approximate(value)
-        }
-        DataType::Decimal128(..) => {
-            let text = array.as_primitive::<Decimal128Type>().value_as_string(row);
-            if divides {
-                Cell::Approximate(text.parse().unwrap())
-            } else {
-                Cell::Exact(trimmed(&text))
-            }
-        }
-        DataType::Boolean => Cell::Text(array.as_boolean().value(row).to_string()),
-        DataType::Utf8View => Cell::Text(array.as_string_view().value(row).to_owned()),
-        DataType::Utf8 => Cell::Text(array.as_string::<i32>().value(row).to_owned()),
-        other => panic!("{other}"),
+fn plain_cell(value: ValueRef<'_>) -> Cell {
+    match value {
+        ValueRef::Null => Cell::Null,
+        #[expect(clippy::cast_precision_loss, reason = "sums of a few dozen rows")]
+        ValueRef::Integer(value) => Cell::Number(value as f64),
+        ValueRef::Real(value) => Cell::Number(value),
+        ValueRef::Text(text) => Cell::Text(String::from_utf8(text.to_vec()).unwrap()),
+        ValueRef::Blob(_) => panic!("no column holds bytes"),
     }
 }
 
-/// The rows of the plain query `sql`; `outputs` are its outputs as they were asked.
-pub(super) async fn plain(
-    context: &SessionContext,
-    sql: &str,
-    outputs: &[String],
-) -> Vec<Vec<Cell>> {
-    let frame = context.sql(sql).await;
-    let batches = frame
-        .unwrap_or_else(|err| panic!("{sql}: {err}"))
-        .collect()
-        .await
-        .unwrap_or_else(|err| panic!("{sql}: {err}"));
-    let divides = |text: &String| text.contains('/') || text.contains("AVG");
-    let divides: Vec<bool> = outputs.iter().map(divides).collect();
-    let mut rows = Vec::new();
-    for batch in &batches {
-        for row in 0..batch.num_rows() {
-            let columns = batch.columns().iter().zip(&divides);
-            rows.push(
-                columns
-                    .map(|(c, divides)| plain_cell(c, row, *divides))
-                    .collect(),
-            );
-        }
-    }
-    rows
+/// The rows of the plain query `sql`.
+pub(super) fn plain(connection: &Connection, sql: &str) -> Vec<Vec<Cell>> {
+    let run = || -> rusqlite::Result<Vec<Vec<Cell>>> {
+        let mut statement = connection.prepare(sql)?;
+        let width = statement.column_count();
+        let row = |row: &rusqlite::Row<'_>| {
+            (0..width)
+                .map(|column| Ok(plain_cell(row.get_ref(column)?)))
+                .collect()
+        };
+        statement.query_map([], row)?.collect()
+    };
+    run().unwrap_or_else(|err| panic!("{sql}: {err}"))
 }
 
 /// Whether the rows are in the order that the query asks for.

@@ -84,9 +84,10 @@ impl Query {
             sides.fold(text.to_owned(), |text, (side, _)| clamped_sums(&text, side))
         };
         let outputs = self.in_order(|group| &group.plain);
-        let outputs: Vec<String> = outputs.iter().map(|text| clamped(text)).collect();
+        let exactly = |text: &str| exact(&clamped(text));
+        let outputs: Vec<String> = outputs.iter().map(|text| exactly(text)).collect();
         let mut sql = self.head(&outputs, &from, groups);
-        let having = clamped(self.having.as_deref().unwrap_or("TRUE"));
+        let having = exactly(self.having.as_deref().unwrap_or("TRUE"));
         let enough = format!("COUNT(DISTINCT a.id) >= {minimum}");
         let _ = write!(sql, " HAVING ({having}) AND {enough}");
         sql
@@ -98,7 +99,7 @@ impl Query {
         from: &str,
         groups: impl Iterator<Item = &'a str>,
     ) -> String {
-        // The engine wants different names for outputs that are the same.
+        // Outputs that are the same have different names.
         let outputs = outputs.iter().enumerate();
         let outputs: Vec<String> = outputs.map(|(n, text)| format!("{text} AS o{n}")).collect();
         let mut sql = format!("SELECT {} FROM {from}", outputs.join(", "));
@@ -154,6 +155,12 @@ impl Query {
     }
 }
 
+/// The same with sums and averages that do not depend on how doubles are rounded.
+fn exact(text: &str) -> String {
+    text.replace("SUM(", "EXACT_SUM(")
+        .replace("AVG(", "EXACT_AVG(")
+}
+
 /// Sums of the clamped column, over what identities contribute.
 fn clamped_sums(text: &str, side: &str) -> String {
     let known = format!("CASE WHEN COUNT({side}.x) > 0 THEN");
@@ -189,8 +196,13 @@ fn groups() -> impl Strategy<Value = Vec<Group>> {
             2 => (format!("EXTRACT(MONTH FROM {side}.d)"), "1, 2", 3),
             _ => (format!("{side}.p"), "true", 2),
         };
+        // SQLite has dates as text, and no EXTRACT.
+        let plain = match which {
+            2 => format!("CAST(strftime('%m', {side}.d) AS INTEGER)"),
+            _ => column.clone(),
+        };
         Group {
-            plain: format!("CASE WHEN {column} IN ({domain}) THEN {column} END"),
+            plain: format!("CASE WHEN {plain} IN ({domain}) THEN {plain} END"),
             asked: column,
             size,
         }

@@ -1,11 +1,12 @@
-//! Random tables for [`super`], as Parquet and as CSV, and as a plain engine takes them.
+//! Random tables for [`super`], as Parquet, as CSV, and in SQLite.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
+use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
 };
 use proptest::prelude::*;
+use rusqlite::{Connection, params};
 
 use crate::testing::Folder;
 
@@ -132,7 +133,27 @@ impl Table {
         keys.into_iter().any(|id| !seen.insert(id))
     }
 
-    /// `t.parquet` and `t.csv`; and `plain.parquet`, in which doubles are rounded as declared.
+    /// The table `name` of SQLite, in which doubles are rounded as declared.
+    pub(super) fn fill(&self, connection: &Connection, name: &str) {
+        let create = format!(
+            "CREATE TABLE {name} (id INTEGER, r TEXT, n INTEGER, p INTEGER, d TEXT,
+             x INTEGER, y INTEGER, m REAL, f REAL)"
+        );
+        connection.execute(&create, []).unwrap();
+        let insert = format!("INSERT INTO {name} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        let mut insert = connection.prepare(&insert).unwrap();
+        let rounded = if self.coarse { tenths } else { quarters };
+        for row in &self.rows {
+            let (day, cents, f) = (row.d.map(date), row.m.map(hundredths), row.f.map(rounded));
+            insert
+                .execute(params![
+                    row.id, row.r, row.n, row.p, day, row.x, row.y, cents, f
+                ])
+                .unwrap();
+        }
+    }
+
+    /// `t.parquet` and `t.csv`.
     pub(super) fn write(&self, folder: &Folder) {
         fn column<A: FromIterator<Option<T>>, T>(
             rows: &[Row],
@@ -159,14 +180,6 @@ impl Table {
             ),
         ];
         folder.parquet("t.parquet", &columns);
-        let mut columns = columns;
-        let rounded = |row: &Row| {
-            row.f
-                .map(|f| if self.coarse { tenths(f) } else { quarters(f) })
-        };
-        let last = columns.len() - 1;
-        columns[last].1 = Arc::new(column::<Float64Array, _>(rows, rounded));
-        folder.parquet("plain.parquet", &columns);
         // The first row has no key; it fixes the types where a column is all NULL or whole.
         let mut csv = String::from("id,r,n,p,d,x,y,m,f\n,w,0,true,2025-01-01,0,0,0.5,0.5\n");
         for row in rows {
@@ -178,8 +191,7 @@ impl Table {
                 text(row.d.map(date)),
                 text(row.x),
                 row.y.to_string(),
-                #[expect(clippy::cast_precision_loss, reason = "a few hundred cents")]
-                text(row.m.map(|m| format!("{:.2}", m as f64 / 100.0))),
+                text(row.m.map(|m| format!("{:.2}", hundredths(m)))),
                 text(row.f.map(quarters)),
             ];
             csv.push_str(&fields.join(","));
@@ -191,6 +203,11 @@ impl Table {
 
 fn text(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few hundred cents")]
+fn hundredths(value: i64) -> f64 {
+    value as f64 / 100.0
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a dozen quarters")]
