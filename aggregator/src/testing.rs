@@ -16,8 +16,6 @@ use psi_core::store::MemoryStore;
 
 use crate::condition::Tally;
 use crate::error::FreezeError;
-use crate::freeze::Reading;
-use crate::rows::Extras;
 use crate::source::read;
 use crate::source::{Batch, Projection};
 use crate::{Catalog, ReadOptions, Frozen, LoadReport, SetupError, TableConfigs};
@@ -148,25 +146,57 @@ pub(crate) fn expected<S: AsRef<str>>(kind: IdentifierKind, values: &[S]) -> Vec
     digests
 }
 
-/// Whether `condition` is TRUE, for each row of a table in file order; evaluated like the condition of
-/// a job, on the rows that the reader gives.
-pub(crate) fn selected(catalog: &Catalog, table: &str, condition: &str) -> Vec<bool> {
-    let sql = query(condition).replace("brand.t", &format!("brand.{table}"));
-    let plan = catalog
-        .plan_request(&sql, MEMBERS)
-        .unwrap_or_else(|err| panic!("{sql}: {err}; {}", err.remedy()));
-    let loaded = &plan.side.loaded;
-    let reading = Reading::new(loaded, &plan.side, Extras::default(), Projection::default());
-    let reading = reading.unwrap();
-    let condition = reading.condition.unwrap();
-    let mut selected = Vec::new();
-    for piece in read::pieces(&loaded.source).unwrap() {
-        let mut take = |batch: Batch| {
-            let rows = condition.select(&batch.columns, batch.rows, &mut Tally::default());
-            selected.extend(rows.iter());
-            true
-        };
-        read::read(&loaded.source, &piece, &reading.projection, &mut take).unwrap();
+/// A table's rows as the reader gives them, read once, on which conditions are evaluated as in a job.
+pub(crate) struct Rows {
+    catalog: Catalog,
+    projection: Projection,
+    batches: Vec<Batch>,
+}
+
+impl Rows {
+    /// All rows of the table `t`, with every column that conditions can use.
+    pub(crate) fn of(catalog: &Catalog) -> Self {
+        let plan = catalog.plan_request(&query(""), MEMBERS).unwrap();
+        let source = &plan.side.loaded.source;
+        let mut projection = Projection::default();
+        for (number, column) in source.columns.iter().enumerate() {
+            if column.class().is_some() {
+                projection.value(number);
+            }
+        }
+        let mut batches = Vec::new();
+        for piece in read::pieces(source).unwrap() {
+            let mut take = |batch: Batch| {
+                batches.push(batch);
+                true
+            };
+            read::read(source, &piece, &projection, &mut take).unwrap();
+        }
+        Self {
+            catalog: catalog.clone(),
+            projection,
+            batches,
+        }
     }
-    selected
+
+    /// Whether `condition` is TRUE, for each row in file order.
+    pub(crate) fn selected(&self, condition: &str) -> Vec<bool> {
+        let sql = query(condition);
+        let plan = self
+            .catalog
+            .plan_request(&sql, MEMBERS)
+            .unwrap_or_else(|err| panic!("{sql}: {err}; {}", err.remedy()));
+        let mut projection = self.projection.clone();
+        let source = &plan.side.loaded.source;
+        let condition = crate::plan::condition(source, &plan.side.predicates, &mut projection);
+        let condition = condition.unwrap();
+        assert_eq!(projection.columns().count(), self.projection.columns().count());
+        let batches = self.batches.iter();
+        batches
+            .flat_map(|batch| {
+                let rows = condition.select(&batch.columns, batch.rows, &mut Tally::default());
+                rows.iter().collect::<Vec<bool>>()
+            })
+            .collect()
+    }
 }

@@ -80,7 +80,10 @@ fn double(value: &LiteralValue) -> Option<Value> {
 fn digits(value: &LiteralValue) -> Option<&str> {
     match value {
         LiteralValue::Number(text) => Some(text),
-        LiteralValue::Text(text) if text.len() <= NUMBER_DIGITS_MAX => Some(text),
+        LiteralValue::Text(text) => {
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            (digits.len() <= NUMBER_DIGITS_MAX).then_some(text)
+        }
         _ => None,
     }
 }

@@ -18,14 +18,14 @@ use self::generate::{SUBSET, condition};
 use self::reference::truth;
 use self::tables::Table;
 use crate::Catalog;
-use crate::testing::{Folder, digests, expected, selected};
+use crate::testing::{Folder, Rows, digests, expected};
 use psi_core::identifier::IdentifierKind;
 
 /// Pairs of an ordinary run, for each format, and of those the ones that go through a freezing.
 const PAIRS: u64 = 52_000;
 const FROZEN: u64 = 160;
 /// Conditions over one table.
-const CONDITIONS: u64 = 6_500;
+const CONDITIONS: u64 = 1_300;
 const ROWS: usize = 48;
 
 /// Numbers from a seed, in the same order for ever (`SplitMix64`).
@@ -87,6 +87,7 @@ async fn run_seed(seed: u64, format: Format, count: u64, frozen: u64) {
             (table, catalog)
         }
     };
+    let rows = Rows::of(&catalog);
     let every = count.checked_div(frozen).unwrap_or(u64::MAX).max(1);
     for at in 0..count {
         let tree = condition(random, &table);
@@ -96,7 +97,7 @@ async fn run_seed(seed: u64, format: Format, count: u64, frozen: u64) {
             .into_iter()
             .map(|value| value == Some(true))
             .collect();
-        let found = selected(&catalog, "t", &sql);
+        let found = rows.selected(&sql);
         assert_eq!(found.len(), table.rows, "{place}");
         if let Some(row) = (0..table.rows).find(|row| found[*row] != wanted[*row]) {
             panic!(
