@@ -94,11 +94,12 @@ impl Follower<'_> {
             commitment: commitments[own],
             policy: policies[own],
         };
-        let job_id = spec.job_id();
-        let sent = self.state.awaited_job(&job_id)?.map(|job| job.opening) == Some(opening);
-        // Otherwise it was given back, after the sequencer had said that it will not be opened.
-        let reserved = self.state.budget_reserved(&self.collab_id)?;
-        Ok(sent && reserved.contains(&job_id))
+        // Gone once the sequencer has said that the job will not be opened.
+        Ok(self
+            .state
+            .awaited_job(&spec.job_id())?
+            .map(|job| job.opening)
+            == Some(opening))
     }
 
     fn are_members(&self, nodes: [[u8; 32]; 2]) -> bool {
