@@ -104,6 +104,7 @@ fn a_completed_job_has_the_output_and_the_transcripts_that_were_found_here() {
     assert!(!takes(&body) && !takes(&aborted(&job)), "not open");
     agree(&fixture, &job);
     fixture.append(fixture.opened(&job));
+    assert!(!takes(&fixture.opened(&job)), "it is there");
     // What it waits for now is its end.
     let id = fixture.collab.id();
     assert!(fixture.state.awaited_openings(&id).unwrap().is_empty());
