@@ -43,8 +43,8 @@ pub(super) async fn run(
         tools,
         record,
     };
-    let handed = agreed.reservation.handed();
-    let (outlet, outbox) = outbox::channel(handed.clone());
+    let note = agreed.reservation.handed();
+    let (outlet, outbox) = outbox::channel(note.clone());
     let (frames, waiting) = mpsc::channel(FRAMES_WAITING_MAX);
     let (progress, handled) = watch::channel(0);
     let work = tokio::task::spawn_blocking(move || job.work(waiting, &outlet, &progress));
@@ -57,7 +57,7 @@ pub(super) async fn run(
     let receiving = feed.receive(&mut link.receiver);
     let ((), ended) = tokio::try_join!(sending, receiving)?;
     // The end of the opening; what came before it has been noted on its way.
-    handed.note();
+    note.note();
     for message in &ended.last {
         link.send(message).await?;
     }

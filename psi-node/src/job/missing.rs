@@ -94,12 +94,11 @@ impl Follower<'_> {
             commitment: commitments[own],
             policy: policies[own],
         };
-        // Gone once the sequencer has said that the job will not be opened.
-        Ok(self
-            .state
-            .awaited_job(&spec.job_id())?
-            .map(|job| job.opening)
-            == Some(opening))
+        let job_id = spec.job_id();
+        let sent = self.state.awaited_job(&job_id)?.map(|job| job.opening) == Some(opening);
+        // Not once it is there, nor once the sequencer has said that it will not come.
+        let awaited = self.state.awaited_openings(&self.collab_id)?;
+        Ok(sent && awaited.contains(&job_id))
     }
 
     fn are_members(&self, nodes: [[u8; 32]; 2]) -> bool {

@@ -4,24 +4,25 @@
 //! finely would have a clock inside this node. Called by the job runner between freezing and the
 //! commitment.
 
-use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::failure::Failure;
 use super::link::Link;
 
-/// What seconds are counted from: some moment of this process, and no time of day, which may be set.
-static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
-
-/// How long it is to the next full second, `since` the beginning; a whole one at a full second.
+/// How long it is to the next full second, `since` one of them; a whole one at a full second.
 const fn to_full_second(since: Duration) -> Duration {
     // INVARIANT: `subsec_nanos` is below a second.
     Duration::from_nanos(1_000_000_000 - since.subsec_nanos() as u64)
 }
 
-/// Waits for the next full second of this process; tells the peer meanwhile that this side is alive.
+/// Waits for the next full second; tells the peer meanwhile that this side is alive.
+///
+/// # Discussion
+/// Seconds of the machine's clock, not of the process: two nodes whose clocks agree wait together,
+/// once. A clock that is set meanwhile makes one wait longer or shorter, which tells nothing.
 pub(super) async fn full_second(link: &mut Link) -> Result<(), Failure> {
-    let wait = to_full_second(BEGIN.elapsed());
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let wait = to_full_second(since.unwrap_or_else(|before| before.duration()));
     link.working_while(tokio::time::sleep(wait)).await
 }
 
