@@ -19,21 +19,24 @@ pub use period::{Period, advance, day_text};
 
 use crate::error::Refusal;
 
-/// Where a debit stands. Only `Reserved` becomes something else, but for the opening of a job that
-/// comes to light after its reservation was released.
+/// What became of the epsilon and the delta of a debit. Whether its job counts as a run is another
+/// question: see [`RunState`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DebitState {
-    /// The job was accepted; nothing that depends on data has left.
+    /// The job was accepted and runs; it is not opened yet.
     Reserved,
-    /// The job was opened. For good, whatever became of it.
+    /// The job was opened.
     Committed,
-    /// The job ended before it was opened.
-    Released,
+    /// The node went down before the job was opened here. What it had handed over by then is not
+    /// known any more, so it stays charged.
+    Kept,
+    /// The job ended, and the process that ran it had handed over nothing that is paid for.
+    Returned,
 }
 
 impl DebitState {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Reserved, Self::Committed, Self::Released];
+    pub const ALL: [Self; 4] = [Self::Reserved, Self::Committed, Self::Kept, Self::Returned];
 
     /// The stable text.
     #[must_use]
@@ -41,7 +44,34 @@ impl DebitState {
         match self {
             Self::Reserved => "reserved",
             Self::Committed => "committed",
-            Self::Released => "released",
+            Self::Kept => "kept",
+            Self::Returned => "returned",
+        }
+    }
+}
+
+/// Whether the job of a debit counts as a run of its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunState {
+    /// It was accepted, and holds a place until it begins to freeze its input or ends.
+    Held,
+    /// It has begun to freeze its input. For good, whatever became of it.
+    Counted,
+    /// It ended before that.
+    Free,
+}
+
+impl RunState {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Held, Self::Counted, Self::Free];
+
+    /// The stable text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Counted => "counted",
+            Self::Free => "free",
         }
     }
 }
@@ -49,7 +79,7 @@ impl DebitState {
 /// Measures the loss in one period of one account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Odometer {
-    /// By jobs that were opened.
+    /// By jobs that were opened or whose end is not known, but for what was given back.
     pub spent: Amount,
     /// By jobs that were accepted and not opened yet.
     pub reserved: Amount,
@@ -59,9 +89,11 @@ impl Odometer {
     /// Counts one debit.
     pub fn count(&mut self, state: DebitState, amount: Amount) {
         match state {
-            DebitState::Committed => self.spent = self.spent.saturating_add(amount),
+            DebitState::Committed | DebitState::Kept => {
+                self.spent = self.spent.saturating_add(amount);
+            }
             DebitState::Reserved => self.reserved = self.reserved.saturating_add(amount),
-            DebitState::Released => {}
+            DebitState::Returned => {}
         }
     }
 
@@ -78,7 +110,9 @@ impl Odometer {
     }
 }
 
-/// How often a table was used with one peer, in the four periods of [`Period::ALL`].
+/// How often a table was used with one peer, in the four periods of [`Period::ALL`]. A job counts
+/// from the moment that its freezing begins, whatever becomes of it; one that is accepted and not
+/// frozen yet holds its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunCounts(pub [u64; Period::ALL.len()]);
 
@@ -107,10 +141,12 @@ pub struct Limits<'a> {
 }
 
 impl Limits<'_> {
-    /// Whether there is anything that an account must be right for.
+    /// Whether the owner has set anything that an account must be right for. Runs that the owner
+    /// says nothing of are none: what their account can have lost is the jobs of one day, for which
+    /// it would be too much to serve nothing until the owner has looked.
     #[must_use]
     pub fn any(&self) -> bool {
-        self.population.is_some() || self.runs != RunLimits::default()
+        self.population.is_some() || self.runs.are_set()
     }
 }
 
@@ -123,11 +159,13 @@ pub struct Usage {
     pub peer: Odometer,
     /// Of the table, with this peer.
     pub runs: RunCounts,
+    /// Whether this node has joined several collaborations, all of which can use the population.
+    pub shared: bool,
 }
 
 /// Whether one more job that costs `amount` fits at the time `now`, which [`advance`] gave.
 ///
-/// Depends on the configuration and on which jobs were opened before, never on any row.
+/// Depends on the configuration and on which jobs there were before, never on any row.
 ///
 /// # Errors
 /// [`Refusal`] with the deciding rule: [`Code::RunsExhausted`] or [`Code::BudgetExhausted`].
@@ -145,16 +183,47 @@ pub fn admit(limits: &Limits<'_>, usage: &Usage, amount: Amount, now: i64) -> Re
             remedy: format!("set `population` in [table.{table}], and say its budget"),
         });
     };
-    if let Some(peer) = population.per_peer.get(limits.peer) {
-        let whose = format!(" with `{}`", limits.peer);
-        let rule = format!("population.{name}.per_peer.{}", limits.peer);
-        let limit = peer.within(population.limit);
-        fits(&limit, &usage.peer, amount)
-            .map_err(|what| over(name, &whose, rule, &what, population.refresh, now))?;
-    }
+    admit_peer((name, population), limits.peer, usage, amount, now)?;
     fits(&population.limit, &usage.population, amount).map_err(|what| {
         let rule = format!("population.{name}");
         over(name, "", rule, &what, population.refresh, now)
+    })
+}
+
+/// The part of a population's budget that one peer has: what the owner says under `per_peer`, or,
+/// where several collaborations share it, half.
+fn admit_peer(
+    (name, population): (&str, &PopulationConfig),
+    peer: &str,
+    usage: &Usage,
+    amount: Amount,
+    now: i64,
+) -> Result<(), Refusal> {
+    let (limit, at_once) = population.of_peer(peer, usage.shared);
+    let rule = format!("population.{name}.per_peer.{peer}");
+    if population.per_peer.contains_key(peer) {
+        let whose = format!(" with `{peer}`");
+        return fits(&limit, &usage.peer, amount)
+            .map_err(|what| over(name, &whose, rule, &what, population.refresh, now));
+    }
+    if !usage.shared {
+        return Ok(());
+    }
+    let whose = format!(" with `{peer}`, a member without `per_peer`, which has half of it,");
+    fits(&limit, &usage.peer, amount)
+        .map_err(|what| over(name, &whose, rule.clone(), &what, population.refresh, now))?;
+    let reserved = Odometer {
+        reserved: usage.peer.reserved,
+        ..Odometer::default()
+    };
+    fits(&at_once, &reserved, amount).map_err(|what| Refusal {
+        code: Code::BudgetExhausted,
+        sentence: format!(
+            "the budget of population `{name}` with `{peer}`, a member without `per_peer`, of \
+             which jobs that are not opened yet hold a quarter at most, does not allow it: {what}"
+        ),
+        remedy: format!("ask with a smaller epsilon, wait for its running jobs, or set `{rule}`"),
+        rule,
     })
 }
 

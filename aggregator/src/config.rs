@@ -87,7 +87,7 @@ pub struct TableConfig {
     #[serde(default)]
     pub result: ResultTo,
     /// How many jobs may run in a period.
-    #[serde(default)]
+    #[serde(default = "RunLimits::unless_said")]
     pub runs: RunLimits,
     /// The population whose budget jobs about the table use.
     #[serde(default)]

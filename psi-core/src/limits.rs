@@ -77,6 +77,10 @@ pub const REFUSALS_RECORDED_MAX: u64 = 16;
 /// Entries about peers' proposals that a node adds to its own log in an hour, for the same reason.
 pub const LOCAL_NOTES_PER_HOUR_MAX: u64 = 60;
 
+/// Jobs about one table with one peer in a day, where the owner does not say `runs`: each of them
+/// reads the table, and no peer needs more questions before the owner has thought about it.
+pub const RUNS_PER_DAY_UNLESS_SAID: u64 = 50;
+
 /// Running jobs that one side may name while settling; a node never runs more at once.
 pub const LIVE_JOBS_MAX: usize = 64;
 

@@ -13,12 +13,14 @@ pub mod explain;
 mod failure;
 mod feed;
 pub(crate) mod frozen;
+mod handed;
 mod inquire;
 mod link;
 pub mod list;
 mod live;
 mod missing;
 mod outbox;
+mod pace;
 pub mod privacy;
 mod refusal;
 pub mod registry;
@@ -26,6 +28,7 @@ mod request;
 mod respond;
 pub mod result;
 mod run;
+mod seeds;
 mod settle;
 mod settling;
 mod sizes;
@@ -214,7 +217,7 @@ impl JobContext {
 }
 
 /// Whether an entry lacks a signature, a job that no longer runs is open or, on the follower's side,
-/// still holds its reservation, a statement waits, or the ledger needs to know that the logs agree.
+/// may still be opened, a statement waits, or the ledger needs to know that the logs agree.
 fn unsettled(chain: &Chain) -> Result<bool, Failure> {
     let head = chain.state.chain_head(&chain.collab_id)?;
     let half_signed = head.is_some_and(|head| head.signatures.iter().any(Option::is_none));
@@ -224,7 +227,7 @@ fn unsettled(chain: &Chain) -> Result<bool, Failure> {
             .state
             .chain_repair_requested(&chain.collab_id)?
             .is_some()
-        || (!chain.is_sequencer() && !chain.state.budget_reserved(&chain.collab_id)?.is_empty())
+        || (!chain.is_sequencer() && !chain.state.awaited_openings(&chain.collab_id)?.is_empty())
         || chain.state.ledger_awaits(&chain.collab_id)?)
 }
 

@@ -120,6 +120,9 @@ pub enum StateError {
     /// The entry closes a job that is not open.
     #[error("the receipt entry closes a job that is not open")]
     NotOpen,
+    /// The job holds nothing in the ledger, or no longer does.
+    #[error("the job has reserved nothing; it may not begin to read rows")]
+    NotReserved,
 }
 
 const RESTORE: &str = "restore the state folder from a backup and start the node; where it then \
@@ -173,6 +176,10 @@ impl From<StateError> for UserError {
             StateError::UnknownJob(_) => {
                 (Exit::BadInput, "list the jobs with `psi-node jobs list`")
             }
+            StateError::NotReserved => (
+                Exit::Internal,
+                "ask again; if it comes back, look at `psi-node budget history`",
+            ),
             StateError::AmbiguousJob(_) | StateError::AmbiguousApproval(_) => {
                 (Exit::BadInput, "give more digits")
             }

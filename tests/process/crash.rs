@@ -81,7 +81,7 @@ fn the_requester_is_killed_as_the_job_begins() {
 
 #[test]
 fn the_requester_is_killed_in_the_middle() {
-    kill_after(true, Duration::from_millis(400));
+    kill_after(true, Duration::from_millis(700));
 }
 
 #[test]
@@ -91,12 +91,12 @@ fn the_responder_is_killed_as_the_job_begins() {
 
 #[test]
 fn the_responder_is_killed_in_the_middle() {
-    kill_after(false, Duration::from_millis(400));
+    kill_after(false, Duration::from_millis(700));
 }
 
 #[test]
 fn the_responder_is_killed_late() {
-    kill_after(false, Duration::from_millis(800));
+    kill_after(false, Duration::from_millis(1400));
 }
 
 /// Tries every 32 bytes of every file as the seed behind each opening commitment. Both sides froze

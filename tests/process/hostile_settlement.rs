@@ -1,15 +1,13 @@
 //! A member that orders the entries breaks off, and then brings in a settlement what suits it: the
-//! other takes only what it would have signed in the job, gives back no reservation that may still
-//! be used, and is charged once.
+//! other takes only what it would have signed in the job, and decides by itself what the job costs.
 
 use psi_core::Code;
 use psi_core::messages::{Control, EntryMessage, SettleState};
 use psi_core::receipt::{Body, ClosedStatus, Entry, entry_hash, query_digest, signing_text};
 use psi_core::spec::JobId;
 use psi_core::transcript::Transcripts;
-use serde_json::json;
 
-use crate::harness::{World, eventually, people, people_csv, people_table};
+use crate::harness::{World, people, people_csv, people_table};
 use crate::stage::{Bert, PEOPLE, Stage, control};
 
 /// A stage on which bert orders the entries; `more` stands in everybody's table.
@@ -107,23 +105,18 @@ fn aborted(job_id: JobId) -> Body {
     }
 }
 
-/// Waits until anna runs no job any more.
-#[track_caller]
-fn idle(stage: &Stage) {
-    eventually("anna has given the job up", || {
-        let listed = stage.world.a.run(&["jobs", "list", "--format", "json"]);
-        !listed.expect(0).stdout.contains("\"running\"")
-    });
-}
-
 /// Bert proposes, hears what anna says, and breaks off.
 fn broken_off(stage: &Stage, bert: &Bert) -> Control {
     let answer = stage.runtime.block_on(async {
         let mut wire = bert.open().await;
         bert.propose(&mut wire).await
     });
-    idle(stage);
+    stage.idle();
     answer
+}
+
+fn debit(state: &str, run: &str) -> (String, String) {
+    (state.to_owned(), run.to_owned())
 }
 
 #[test]
@@ -135,7 +128,7 @@ fn a_job_that_broke_off_cannot_be_closed_as_completed_nor_words_be_put_in_a_memb
         let (spec, body) = bert.commit(&mut wire).await;
         (spec, body)
     });
-    idle(&stage);
+    stage.idle();
     let job_id = spec.job_id();
     stage.runtime.block_on(async {
         let empty = Log::empty();
@@ -149,6 +142,8 @@ fn a_job_that_broke_off_cannot_be_closed_as_completed_nor_words_be_put_in_a_memb
         // The one that she agreed to she takes; it was under way when the connection broke.
         let mut log = empty.with(&bert, opened.clone());
         assert_eq!(log.settle(&bert, &[]).await, Ok(()));
+        // She had handed nothing over that is paid for, and knows it: the entry costs nothing.
+        assert_eq!(stage.debits(), [debit("returned", "counted")]);
         let completed = Body::Closed {
             job_id,
             status: ClosedStatus::Completed,
@@ -188,44 +183,34 @@ fn a_job_that_broke_off_cannot_be_closed_as_completed_nor_words_be_put_in_a_memb
 }
 
 #[test]
-fn what_an_accepted_job_has_reserved_stays_until_the_sequencer_says_that_it_will_not_be_opened() {
+fn a_job_counts_once_rows_were_read_for_it_whatever_the_sequencer_says_afterwards() {
     let mut stage = stage("runs = { lifetime = 1 }");
     let bert = stage.bert();
     let propose = || broken_off(&stage, &bert);
-    let Control::Accept { half, .. } = propose() else {
-        panic!("the first is accepted")
-    };
-    let job_id = bert.spec(half).job_id();
-    let refused = |answer: &Control| {
+    // Her signature is out, and she has read nothing: no settlement is needed.
+    for attempt in 0..2 {
+        let answer = propose();
+        assert!(matches!(answer, Control::Accept { .. }), "{attempt}");
+    }
+    stage.runtime.block_on(bert.agree_and_break_off());
+    stage.idle();
+    let refused = |answer: Control| {
         let Control::Refuse { code, .. } = answer else {
-            return false;
+            panic!("{answer:?}")
         };
-        *code == Code::RunsExhausted
+        code == Code::RunsExhausted
     };
-    // Her signature is out: bert could still have the job opened.
-    assert!(refused(&propose()), "broken off");
-    let settle = |live: &[JobId]| {
-        let mut log = Log::empty();
-        log.live = live.to_vec();
-        stage.runtime.block_on(log.settle(&bert, &[]))
-    };
-    assert_eq!(settle(&[job_id]), Ok(()));
-    assert!(refused(&propose()), "bert says that it still runs");
-    assert_eq!(settle(&[]), Ok(()));
-    let answer = propose();
-    assert!(matches!(answer, Control::Accept { .. }), "{answer:?}");
-    let ran = stage
-        .world
-        .a
-        .run(&["budget", "history", "--format", "json"]);
-    let debits = ran.expect(0).json();
-    let states: Vec<_> = debits
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|d| &d["state"])
-        .collect();
-    assert_eq!(states, [&json!("reserved"), &json!("released")]);
+    assert!(refused(propose()));
+    assert_eq!(
+        stage.runtime.block_on(Log::empty().settle(&bert, &[])),
+        Ok(())
+    );
+    assert!(refused(propose()), "bert says that it will not be opened");
+    let free = debit("returned", "free");
+    assert_eq!(
+        stage.debits(),
+        [debit("returned", "counted"), free.clone(), free]
+    );
     stage.anna_is_well();
 }
 
@@ -234,8 +219,7 @@ fn one_approval_serves_one_signature_and_nobody_is_asked_about_what_may_not_run(
     let mut stage = stage("approval = \"manual\"\nruns = { lifetime = 2 }");
     let bert = stage.bert();
     let propose = || match broken_off(&stage, &bert) {
-        Control::Refuse { code, .. } => Some(code),
-        Control::Accept { .. } => None,
+        Control::Refuse { code, .. } => code,
         other => panic!("{other:?}"),
     };
     let asked = || {
@@ -246,15 +230,16 @@ fn one_approval_serves_one_signature_and_nobody_is_asked_about_what_may_not_run(
         ran.expect(0).json().as_array().unwrap().clone()
     };
     for number in 1..=2 {
-        assert_eq!(propose(), Some(Code::ApprovalPending), "run {number}");
+        assert_eq!(propose(), Code::ApprovalPending, "run {number}");
         let requests = asked();
         assert_eq!(requests.len(), number);
         let id = requests[0]["id"].as_str().unwrap();
         stage.world.a.run(&["approvals", "approve", id]).expect(0);
-        // Her signature leaves; then the job breaks off.
-        assert_eq!(propose(), None, "run {number}");
+        // Her signature leaves; she reads her rows, and then the job breaks off.
+        stage.runtime.block_on(bert.agree_and_break_off());
+        stage.idle();
     }
-    assert_eq!(propose(), Some(Code::RunsExhausted));
+    assert_eq!(propose(), Code::RunsExhausted);
     assert_eq!(asked().len(), 2);
     assert!(stage.world.a.is_running());
 }

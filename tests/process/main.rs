@@ -17,6 +17,7 @@ mod examples;
 mod explain;
 mod harness;
 mod hostile;
+mod hostile_charges;
 mod hostile_settlement;
 mod hostile_sums;
 mod hostile_transfer;

@@ -1,27 +1,30 @@
 //! A victim, an honest third, and a member that the test plays by hand over real QUIC: for
-//! [`crate::hostile`], [`crate::hostile_transfer`] and [`crate::hostile_sums`].
+//! [`crate::hostile`] and its fellows.
+
+mod lists;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use psi_core::Code;
-use psi_core::facts::{TableFacts, ValueFacts};
+use psi_core::facts::{PrivacyFacts, TableFacts, ValueFacts};
 use psi_core::identifier::IdentifierKind;
-use psi_core::kernel::Kernel as _;
-use psi_core::kernel::portable::Portable;
-use psi_core::list::{RecordCodec as _, Rice};
-use psi_core::messages::frame::{ListId, RowsHeader};
-use psi_core::messages::{Control, EntryMessage, Proposal};
-use psi_core::receipt::{Body, Charge, Entry, agreement_text, entry_hash, signing_text};
-use psi_core::seed::{JobSeed, Purpose};
-use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Recipients, Shape};
+use psi_core::messages::{Control, Proposal};
+use psi_core::receipt::{Body, Charge, agreement_text};
+use psi_core::spec::{
+    Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients, Shape,
+};
 use psi_node::identity::{NodeId, NodeKey};
 use psi_node::net::{
     Endpoint, Frame, FrameReceiver, FrameSender, NetError, NetLimits, PeerConnection,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{Node, World, free_address, people, people_csv, people_table, psi_node};
+use crate::harness::{
+    Node, World, eventually, free_address, people, people_csv, people_table, psi_node,
+};
+
+pub(crate) use lists::{blinded, code, first_entry, own_lists};
 
 pub(crate) const PEOPLE: u64 = 100;
 
@@ -72,6 +75,26 @@ impl Stage {
             carl,
             runtime,
         }
+    }
+
+    /// Waits until anna runs no job any more.
+    #[track_caller]
+    pub(crate) fn idle(&self) {
+        eventually("anna has given the job up", || {
+            let listed = self.world.a.run(&["jobs", "list", "--format", "json"]);
+            !listed.expect(0).stdout.contains("\"running\"")
+        });
+    }
+
+    /// Anna's debits, the newest first: what became of the amount, and whether the job is a run.
+    pub(crate) fn debits(&self) -> Vec<(String, String)> {
+        let ran = self.world.a.run(&["budget", "history", "--format", "json"]);
+        let debits = ran.expect(0).json();
+        let text = |debit: &Value, field: &str| debit[field].as_str().unwrap().to_owned();
+        let debits = debits.as_array().unwrap().iter();
+        debits
+            .map(|debit| (text(debit, "state"), text(debit, "run")))
+            .collect()
     }
 
     /// Anna answers carl as if nothing had happened.
@@ -127,6 +150,7 @@ impl Stage {
 pub(crate) struct Asking {
     query: &'static str,
     shape: Shape,
+    pub(crate) mode: AskedMode,
     pub(crate) recipients: Recipients,
     pub(crate) values: Vec<ValueFacts>,
 }
@@ -136,9 +160,23 @@ impl Asking {
         Self {
             query,
             shape,
+            mode: AskedMode::Exact,
             recipients: Recipients::Requester,
             values: Vec::new(),
         }
+    }
+}
+
+impl Asking {
+    /// What bert's table would declare for noise, if he asks for some.
+    fn privacy(&self) -> Option<PrivacyFacts> {
+        (self.mode != AskedMode::Exact).then_some(PrivacyFacts {
+            sizes_configured: true,
+            max_rows_per_identity: None,
+            max_groups_per_identity: 1,
+            epsilon_max: 1_000_000,
+            delta_max: u64::MAX,
+        })
     }
 }
 
@@ -175,7 +213,7 @@ impl Bert {
             rows_bound: 1,
             groups: Vec::new(),
             values: self.asking.values.clone(),
-            privacy: None,
+            privacy: self.asking.privacy(),
         };
         Half {
             node_id: self.key.id().0,
@@ -192,7 +230,7 @@ impl Bert {
             query: self.asking.query.into(),
             hidden: Vec::new(),
             recipients: self.asking.recipients,
-            mode: AskedMode::Exact,
+            mode: self.asking.mode,
             half: self.half(),
         }
     }
@@ -214,7 +252,7 @@ impl Bert {
             hidden: Vec::new(),
             shape: self.asking.shape.clone(),
             recipients: self.asking.recipients,
-            mode: AskedMode::Exact,
+            mode: self.asking.mode,
             requester_may_receive: true,
             responder_may_receive: true,
         };
@@ -222,7 +260,7 @@ impl Bert {
     }
 
     /// Proposes honestly and signs what follows from anna's answer.
-    async fn agree(&self, wire: &mut Wire) -> (JobSpec, [[u8; 64]; 2]) {
+    pub(crate) async fn agree(&self, wire: &mut Wire) -> (JobSpec, [[u8; 64]; 2]) {
         let answer = self.propose(wire).await;
         let Control::Accept { half, signature } = answer else {
             panic!("anna does not accept: {answer:?}");
@@ -236,11 +274,29 @@ impl Bert {
         (spec, [own, signature])
     }
 
+    /// Goes on honestly until anna has read her rows, and then breaks off. Returns bert's signature
+    /// over the job.
+    pub(crate) async fn agree_and_break_off(&self) -> [u8; 64] {
+        let mut wire = self.open().await;
+        let (_, [own, _]) = self.agree(&mut wire).await;
+        let message = control(&mut wire.1).await.unwrap();
+        assert!(matches!(message, Control::Commitment { .. }), "{message:?}");
+        own
+    }
+
     /// Goes on honestly until both have committed; returns what an opened entry would say.
     pub(crate) async fn commit(&self, wire: &mut Wire) -> (JobSpec, Body) {
         let (spec, agreements) = self.agree(wire).await;
         let (send, receive) = wire;
-        send.control(&commitment([3; 64])).await.unwrap();
+        let (mut message, mut own_charge) = (commitment([3; 64]), Charge::default());
+        if let Some(debit) = spec.debit(Party::Requester)
+            && let Control::Commitment { charge, .. } = &mut message
+        {
+            charge.epsilon = debit.epsilon;
+            charge.delta = debit.delta.0;
+            own_charge = *charge;
+        }
+        send.control(&message).await.unwrap();
         let Control::Commitment {
             commitment: theirs,
             policy,
@@ -255,7 +311,7 @@ impl Bert {
             agreements,
             commitments,
             policies: [[0; 64], policy],
-            charges: [Charge::default(), charge],
+            charges: [own_charge, charge],
         };
         (spec, body)
     }
@@ -304,77 +360,5 @@ pub(crate) async fn ending(receive: &mut FrameReceiver) -> Code {
             Ok(_) => {}
             Err(error) => return error.code(),
         }
-    }
-}
-
-pub(crate) const fn blinded() -> RowsHeader {
-    RowsHeader {
-        list: ListId::Blinded,
-        match_index: 0,
-        part: 0,
-    }
-}
-
-/// The code of ascending records.
-pub(crate) fn code(width: usize, records: &[u8]) -> Vec<u8> {
-    let count = (records.len() / width) as u64;
-    let mut encoder = Rice.encoder(width, count).unwrap();
-    let mut bytes = Vec::new();
-    encoder.encode(records, &mut bytes).unwrap();
-    encoder.finish(&mut bytes).unwrap();
-    bytes
-}
-
-/// A valid key, ascending tags, and as many valid points as the reply has: no canary is among
-/// them.
-pub(crate) fn own_lists(spec: &JobSpec) -> ([u8; 32], Vec<u8>, Vec<u8>) {
-    let mut stream = JobSeed::new([6; 32]).stream(Purpose::Filler, 0, 0);
-    let scalars: Vec<_> = (0..=spec.receiver_size())
-        .map(|_| stream.scalar())
-        .collect();
-    let mut points = vec![[0; 32]; scalars.len()];
-    Portable.base_mul_encode(&scalars, &mut points);
-    let key = points.pop().unwrap();
-    points.sort_unstable();
-    let width = usize::from(spec.tag_bytes);
-    let tags = (0..u32::try_from(spec.sender_size).unwrap()).flat_map(|n| {
-        let mut tag = vec![0; width];
-        tag[width - 4..].copy_from_slice(&n.to_be_bytes());
-        tag
-    });
-    (key, tags.collect(), points.as_flattened().to_vec())
-}
-
-/// Puts the first entry on both logs, whichever side sequences.
-pub(crate) async fn first_entry(
-    (send, receive): (&mut FrameSender, &mut FrameReceiver),
-    key: &NodeKey,
-    peer: NodeId,
-    collab_id: [u8; 32],
-    body: Body,
-) {
-    let sign = |entry: &[u8]| key.sign(&signing_text(&entry_hash(entry)));
-    if key.id().0 < peer.0 {
-        let entry = Entry {
-            collab_id,
-            seq: 0,
-            previous: [0; 64],
-            body,
-        }
-        .encode();
-        let signatures = [Some(sign(&entry)), None];
-        send.control(&Control::Entry(EntryMessage { entry, signatures }))
-            .await
-            .unwrap();
-        let answer = control(receive).await.unwrap();
-        assert!(matches!(answer, Control::Countersign { .. }), "{answer:?}");
-    } else {
-        let Control::Entry(message) = control(receive).await.unwrap() else {
-            panic!("no entry")
-        };
-        let signature = sign(&message.entry);
-        send.control(&Control::Countersign { signature })
-            .await
-            .unwrap();
     }
 }

@@ -47,6 +47,24 @@ impl Amount {
             delta_units: self.delta_units.saturating_sub(other.delta_units),
         }
     }
+
+    /// The smaller of each.
+    #[must_use]
+    pub fn least(self, other: Self) -> Self {
+        Self {
+            micro_epsilon: self.micro_epsilon.min(other.micro_epsilon),
+            delta_units: self.delta_units.min(other.delta_units),
+        }
+    }
+
+    /// Half of both, rounded downward.
+    #[must_use]
+    pub const fn half(self) -> Self {
+        Self {
+            micro_epsilon: self.micro_epsilon / 2,
+            delta_units: self.delta_units / 2,
+        }
+    }
 }
 
 /// Epsilon as exact decimal text.

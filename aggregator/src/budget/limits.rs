@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
+use psi_core::limits::RUNS_PER_DAY_UNLESS_SAID;
 use serde::Deserialize;
 
 use super::amount::{
@@ -54,8 +55,27 @@ impl PeerLimit {
     }
 }
 
-/// How many jobs a table may take part in with one peer; what is left out is not limited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+impl PopulationConfig {
+    /// What one peer may cost in a period, of which its jobs that are not opened yet may hold the
+    /// second. `shared` says that several collaborations can use the population: then a peer that
+    /// the owner has not given a limit has half of it, and its reservations half of that, so no
+    /// such peer keeps the others or the owner from asking.
+    #[must_use]
+    pub fn of_peer(&self, peer: &str, shared: bool) -> (Amount, Amount) {
+        match self.per_peer.get(peer) {
+            Some(own) => {
+                let own = own.within(self.limit);
+                (own, own)
+            }
+            None if shared => (self.limit.half(), self.limit.half().half()),
+            None => (self.limit, self.limit),
+        }
+    }
+}
+
+/// How many jobs a table may take part in with one peer; what is left out is not limited. There is
+/// no `Default`, because a table that says nothing and one that says `{}` differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunLimits {
     /// In one day.
@@ -73,6 +93,30 @@ pub struct RunLimits {
 }
 
 impl RunLimits {
+    /// No limit: what `runs = {}` says.
+    pub const NONE: Self = Self {
+        day: None,
+        week: None,
+        month: None,
+        lifetime: None,
+    };
+
+    /// The limits of a table whose owner does not say any.
+    #[must_use]
+    pub fn unless_said() -> Self {
+        Self {
+            day: NonZeroU64::new(RUNS_PER_DAY_UNLESS_SAID),
+            ..Self::NONE
+        }
+    }
+
+    /// Whether the owner has set a limit. What the default has counted is gone the next day, so a
+    /// table that has nothing else needs no account that goes back further.
+    #[must_use]
+    pub fn are_set(&self) -> bool {
+        *self != Self::NONE && *self != Self::unless_said()
+    }
+
     /// The limits that are set, by the name of their period.
     pub fn limits(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
         let all = [

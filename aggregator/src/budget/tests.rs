@@ -40,7 +40,7 @@ fn limits<'a>(population: Option<&'a PopulationConfig>, peer: &'a str) -> Limits
         runs: RunLimits {
             day: NonZeroU64::new(3),
             lifetime: NonZeroU64::new(100),
-            ..RunLimits::default()
+            ..RunLimits::NONE
         },
         population: population.map(|config| ("people", config)),
     }
@@ -56,7 +56,7 @@ fn used(spent: u64, reserved: u64, by_peer: u64) -> Usage {
             spent: epsilon(by_peer),
             reserved: Amount::ZERO,
         },
-        runs: RunCounts::default(),
+        ..Usage::default()
     }
 }
 
@@ -96,6 +96,69 @@ fn the_stricter_of_the_limits_of_population_and_peer_holds() {
     assert_eq!(refusal.rule, "population.people.per_peer.brand");
     let refusal = admit(&limits, &used(950, 0, 300), epsilon(60), NOW).unwrap_err();
     assert_eq!(refusal.rule, "population.people");
+}
+
+#[test]
+fn a_peer_without_a_limit_of_its_own_has_half_of_what_several_collaborations_share() {
+    let population = population();
+    let shop = limits(Some(&population), "shop");
+    let shared = |reserved, by_peer| Usage {
+        shared: true,
+        peer: Odometer {
+            spent: epsilon(by_peer),
+            reserved: epsilon(reserved),
+        },
+        ..used(by_peer, reserved, 0)
+    };
+    admit(&shop, &shared(0, 300), epsilon(200), NOW).unwrap();
+    let refusal = admit(&shop, &shared(0, 300), epsilon(201), NOW).unwrap_err();
+    assert_eq!(refusal.code, Code::BudgetExhausted);
+    assert_eq!(refusal.rule, "population.people.per_peer.shop");
+    for word in ["half", "0.0002 of 0.0005", "2026-12-01"] {
+        assert!(refusal.sentence.contains(word), "{}", refusal.sentence);
+    }
+    // Of that half, jobs that run at once hold half.
+    admit(&shop, &shared(150, 0), epsilon(100), NOW).unwrap();
+    let refusal = admit(&shop, &shared(150, 0), epsilon(101), NOW).unwrap_err();
+    assert!(
+        refusal.sentence.contains("0.0001 of 0.00025"),
+        "{}",
+        refusal.sentence
+    );
+    assert!(
+        refusal.remedy.contains("per_peer.shop"),
+        "{}",
+        refusal.remedy
+    );
+    // One that the owner has given a limit has that, whoever else there is.
+    let brand = limits(Some(&population), "brand");
+    admit(&brand, &shared(300, 0), epsilon(100), NOW).unwrap();
+    // What costs nothing passes.
+    admit(&shop, &shared(0, 5000), Amount::ZERO, NOW).unwrap();
+}
+
+#[test]
+fn a_table_that_says_nothing_of_runs_is_used_fifty_times_a_day_and_one_that_says_none_without_end()
+{
+    let silent = Limits {
+        runs: RunLimits::unless_said(),
+        ..limits(None, "shop")
+    };
+    let with = |runs| Usage {
+        runs: RunCounts(runs),
+        ..Usage::default()
+    };
+    admit(&silent, &with([49, 300, 300, 300]), Amount::ZERO, NOW).unwrap();
+    let refusal = admit(&silent, &with([50, 50, 50, 50]), Amount::ZERO, NOW).unwrap_err();
+    assert_eq!(refusal.rule, "table.customers.runs.day");
+    let unlimited = Limits {
+        runs: RunLimits::NONE,
+        ..silent
+    };
+    admit(&unlimited, &with([5000; 4]), Amount::ZERO, NOW).unwrap();
+    // Neither needs an account of earlier days.
+    assert!(!silent.any() && !unlimited.any());
+    assert!(limits(None, "shop").any());
 }
 
 #[test]
@@ -154,12 +217,15 @@ fn the_last_allowed_run_is_allowed_and_the_next_period_is_named() {
 }
 
 #[test]
-fn a_released_debit_counts_nothing() {
+fn a_returned_debit_counts_nothing_and_one_that_a_crash_left_counts_as_spent() {
     let mut odometer = Odometer::default();
     for state in DebitState::ALL {
         odometer.count(state, epsilon(5));
     }
-    assert_eq!(odometer.total(), epsilon(10));
+    assert_eq!(
+        (odometer.spent, odometer.reserved),
+        (epsilon(10), epsilon(5))
+    );
     odometer.count(DebitState::Committed, epsilon(u64::MAX));
     assert_eq!(odometer.total(), epsilon(u64::MAX));
 }

@@ -143,9 +143,10 @@ pub const SECTIONS: &[Section] = &[
             ),
             setting(
                 "runs",
-                "no limit",
+                "`{ day = 50 }`",
                 "how many jobs about the table may run with one peer: `{ day = 10, week = 30, month = 100, \
-                 lifetime = 500 }`, each optional",
+                 lifetime = 500 }`, each optional; `{}` sets no limit. A job counts from the moment \
+                 that this node begins to read its rows",
             ),
             setting(
                 "population",

@@ -229,16 +229,19 @@ fn limits(table: &TableConfig) -> Vec<String> {
         .runs
         .limits()
         .map(|(period, limit)| match period {
-            "lifetime" => format!("At most {limit} jobs ever."),
-            period => format!("At most {limit} jobs in a {period}."),
+            "lifetime" => format!("At most {limit} jobs ever with one member."),
+            period => format!("At most {limit} jobs in a {period} with one member."),
         })
         .collect();
-    if says.is_empty() {
-        says.push("As often as is asked.".to_owned());
-    }
+    says.push(if says.is_empty() {
+        "As often as is asked.".to_owned()
+    } else {
+        "A job counts once its rows begin to be read, whatever becomes of it.".to_owned()
+    });
     if let Some(population) = &table.population {
         says.push(format!(
-            "Jobs use the budget of the population {population}."
+            "Jobs use the budget of the population {population}; what a job had reserved comes \
+             back only if it ends before anything has left that epsilon pays for."
         ));
     }
     says.push(match table.approval {
@@ -291,10 +294,12 @@ mod tests {
             "Nothing: questions are about all rows",
             "alone",
             "at least 10 distinct",
-            "As often as is asked",
+            "At most 50 jobs in a day with one member.",
+            "once its rows begin to be read",
         ] {
             assert!(closed.contains(says), "{says}\n{closed}");
         }
+        assert!(words("runs = {}\n").contains("As often as is asked"));
         let open = words(
             "allowed_requesters = ['snowy']\nminimum = 25\nrow_filter = 'consent'\n\
              runs = { week = 3, lifetime = 9 }\napproval = 'manual'\npopulation = 'customers'\n\

@@ -189,7 +189,8 @@ impl Linter<'_> {
                 Weight::Wide,
                 "runs",
                 what,
-                "set runs, for example { day = 10, lifetime = 500 }, or approval = \"manual\"",
+                "set runs, for example { day = 10, lifetime = 500 }, leave it out for 50 a day, or set \
+                 approval = \"manual\"",
             );
         }
         for (number, key) in self.table.key.iter().enumerate() {

@@ -106,7 +106,7 @@ state_dir = "state"              # jobs, receipts, the local API's socket
 # minimum = 10                   # no result rests on fewer identities than this
 # null = ["", "NA"]              # CSV only: words that mean NULL
 # prefer_receiver = false        # ask for the role that sends blinded points only
-# runs = {{ day = 10, lifetime = 500 }}  # jobs about the table with one peer; also week, month
+# runs = {{ day = 10, lifetime = 500 }}  # jobs about the table with one peer; unsaid: day = 50
 # population = "customers"       # whose privacy budget jobs about the table use, below
 # epsilon_max = 0.5              # with differential privacy: the most that one job may ask for
 # delta_max = 1e-9

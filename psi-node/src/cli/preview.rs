@@ -111,7 +111,7 @@ pub(super) fn noise(job: &JobOutline) -> String {
             (Some(epsilon), Some(delta)) => {
                 writeln!(text, "{left}, {epsilon} and {delta} after this")
             }
-            _ => writeln!(text, "{left}, which is too little for this"),
+            _ => writeln!(text, "{left}, and this would be refused"),
         };
     }
     text

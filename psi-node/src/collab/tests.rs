@@ -8,9 +8,14 @@ use super::*;
 /// A signed collaboration named `summer` between `brand` and `snowy`, and their keys in the order
 /// of [`Collaboration::members`].
 pub(crate) fn signed() -> (Collaboration, [NodeKey; 2]) {
+    signed_as("summer")
+}
+
+/// [`signed`] under another name.
+pub(crate) fn signed_as(name: &str) -> (Collaboration, [NodeKey; 2]) {
     let mut keys = [NodeKey::generate().unwrap(), NodeKey::generate().unwrap()];
     keys.sort_by_key(NodeKey::id);
-    let collab = sign_all(unsigned("summer", &keys), &keys);
+    let collab = sign_all(unsigned(name, &keys), &keys);
     (collab, keys)
 }
 

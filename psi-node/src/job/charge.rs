@@ -4,56 +4,105 @@
 //! same debit comes out when an entry is taken back after a rollback. Called where both sides
 //! accept a job, by the receipt log, and at start.
 
+use std::sync::Arc;
+
 use aggregator::TableConfig;
-use aggregator::budget::{Amount, Limits, RunLimits};
+use aggregator::budget::{Amount, Limits, RunLimits, delta_text, epsilon_text};
 use psi_core::Code;
 use psi_core::facts::TableFacts;
-use psi_core::receipt::{Body, Charge, Entry};
+use psi_core::receipt::{Body, Charge, Entry, query_digest};
 use psi_core::spec::{AskedMode, JobId, JobSpec, Party};
 
 use super::JobContext;
 use super::failure::Failure;
+use super::handed::Handed;
 use super::link::violation;
 use super::live::LiveJob;
 use super::privacy;
 use crate::collab::{Collaboration, Member};
 use crate::config::NodeConfig;
-use crate::identity::NodeId;
+use crate::identity::{NodeId, NodeKey};
 use crate::state::{Debit, State, StateError, now_unix};
 
-/// Holds what an accepted job has reserved, and marks it as running until it is dropped. What was
-/// not opened by then is given back, and the debit of an opened job stays.
-///
-/// A follower that has signed the job gives nothing back here: with that signature the sequencer
-/// may have opened it already. The settlement does, once the sequencer says that it has not.
+/// Holds what an accepted job has reserved, and marks it as running until it is dropped. If nothing
+/// that is paid for was handed over by then, what the job cost is given back, opened or not. No word
+/// of the peer is needed for that: what it could still bring is an opening that costs nothing.
 pub(super) struct Reservation {
     state: State,
+    key: Arc<NodeKey>,
     job_id: JobId,
+    amount: Amount,
     live: LiveJob,
-    follows: bool,
-    signed: bool,
+    handed: Handed,
+    /// Who the job is with, and the signature by which it agreed; known once freezing begins.
+    with: Option<String>,
 }
 
 impl Reservation {
-    /// To be called before the own signature over the job leaves.
-    pub(super) fn sign(&mut self) {
-        self.signed = true;
+    /// Counts the job as a run for good, durably, before the first row is read.
+    pub(super) fn freezing(
+        &mut self,
+        spec: &JobSpec,
+        own: Party,
+        agreements: &[[u8; 64]; 2],
+    ) -> Result<(), Failure> {
+        let peer = spec.half(own.other());
+        let job = format!(
+            "job {} with {} ({})",
+            hex::encode(self.job_id),
+            peer.facts.member,
+            NodeId(peer.node_id)
+        );
+        let text = format!(
+            "{job} about table {}: this node begins to read its rows; digest of the query {}",
+            spec.half(own).facts.table,
+            hex::encode(query_digest(&spec.query))
+        );
+        self.state.budget_freezing(&self.job_id, &self.key, &text)?;
+        let [requester, responder] = agreements;
+        let signature = match own {
+            Party::Requester => responder,
+            Party::Responder => requester,
+        };
+        self.with = Some(format!(
+            "{job}, which signed it: {}",
+            hex::encode(signature)
+        ));
+        Ok(())
+    }
+
+    /// Where the job notes what it hands over.
+    pub(super) fn handed(&self) -> &Handed {
+        &self.handed
     }
 
     /// Waits until the job is to end because the other member no longer runs it.
     pub(super) async fn interrupted(&self) {
         self.live.interrupted().await;
     }
+
+    /// What this node's own log says of an amount that is given back.
+    fn note(&self) -> Option<String> {
+        let with = self.with.as_ref().filter(|_| self.amount != Amount::ZERO)?;
+        Some(format!(
+            "epsilon {} and delta {} are given back, because nothing had left that they pay for: \
+             {with}",
+            epsilon_text(self.amount.micro_epsilon),
+            delta_text(self.amount.delta_units)
+        ))
+    }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if self.follows && self.signed {
+        if self.handed.is_noted() {
             return;
         }
-        if let Err(error) = self.state.budget_release(&self.job_id) {
-            // The next start or settlement gives it back.
-            tracing::error!(%error, "a reservation could not be given back");
+        let note = self.note();
+        let note = note.as_deref().map(|text| (self.key.as_ref(), text));
+        if let Err(error) = self.state.budget_return(&self.job_id, note) {
+            // It stays charged.
+            tracing::error!(%error, "what a job had reserved could not be given back");
         }
     }
 }
@@ -73,10 +122,12 @@ pub(super) fn reserve(
         .map_err(Failure::OwnRefusal)?;
     Ok(Reservation {
         state: ctx.state.clone(),
+        key: Arc::clone(&ctx.key),
         job_id: debit.job_id,
+        amount: debit.amount,
         live,
-        follows: debit.peer_id < ctx.key.id().0,
-        signed: false,
+        handed: Handed::default(),
+        with: None,
     })
 }
 
@@ -141,7 +192,7 @@ pub(super) fn limits<'a>(config: &'a NodeConfig, table: &'a str, peer: &'a str) 
     Limits {
         table,
         peer,
-        runs: section.map_or_else(RunLimits::default, |section| section.runs),
+        runs: section.map_or_else(RunLimits::unless_said, |section| section.runs),
         population: population
             .and_then(|name| config.population.get(name).map(|config| (name, config))),
     }
@@ -202,17 +253,17 @@ pub(super) fn debit_of(
     }
 }
 
-/// Brings the ledger up to the receipt logs, at start: gives back what was reserved before a crash
-/// and that no peer can have opened, and charges opened jobs that have no debit yet.
+/// Brings the ledger up to date at start: keeps what was reserved when the node went down, and
+/// charges opened jobs that have no debit yet.
 ///
 /// # Errors
 /// [`StateError`] if the state cannot be read or written.
 pub fn recover(state: &State, own: &NodeId, config: &NodeConfig) -> Result<(), StateError> {
-    let released = state.budget_release_sequenced(&own.0)?;
-    if released > 0 {
+    let kept = state.budget_keep()?;
+    if kept > 0 {
         tracing::warn!(
-            released,
-            "jobs were accepted and never opened; their reservations end"
+            kept,
+            "jobs were running when this node went down; what they had reserved stays charged"
         );
     }
     for job in state.budget_uncharged()? {

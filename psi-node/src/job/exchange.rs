@@ -43,7 +43,8 @@ pub(super) async fn run(
         tools,
         record,
     };
-    let (outlet, outbox) = outbox::channel();
+    let note = agreed.reservation.handed();
+    let (outlet, outbox) = outbox::channel(note.clone());
     let (frames, waiting) = mpsc::channel(FRAMES_WAITING_MAX);
     let (progress, handled) = watch::channel(0);
     let work = tokio::task::spawn_blocking(move || job.work(waiting, &outlet, &progress));
@@ -55,6 +56,8 @@ pub(super) async fn run(
     let sending = outbox.send_all(&mut link.sender, meter);
     let receiving = feed.receive(&mut link.receiver);
     let ((), ended) = tokio::try_join!(sending, receiving)?;
+    // The end of the opening; what came before it has been noted on its way.
+    note.note();
     for message in &ended.last {
         link.send(message).await?;
     }

@@ -96,9 +96,9 @@ impl Follower<'_> {
         };
         let job_id = spec.job_id();
         let sent = self.state.awaited_job(&job_id)?.map(|job| job.opening) == Some(opening);
-        // Otherwise it was given back, after the sequencer had said that it will not be opened.
-        let reserved = self.state.budget_reserved(&self.collab_id)?;
-        Ok(sent && reserved.contains(&job_id))
+        // Not once it is there, nor once the sequencer has said that it will not come.
+        let awaited = self.state.awaited_openings(&self.collab_id)?;
+        Ok(sent && awaited.contains(&job_id))
     }
 
     fn are_members(&self, nodes: [[u8; 32]; 2]) -> bool {

@@ -9,6 +9,7 @@ use psi_core::{Error, limits};
 use tokio::sync::mpsc;
 
 use super::failure::Failure;
+use super::handed::Handed;
 use super::link::{Meter, send_list};
 use crate::net::FrameSender;
 
@@ -28,6 +29,7 @@ pub(super) struct Outlet {
     queue: mpsc::Sender<Outgoing>,
     /// One token for each frame of a transfer that waits.
     rows: mpsc::Sender<()>,
+    handed: Handed,
 }
 
 /// The end of the queue at the stream.
@@ -36,11 +38,15 @@ pub(super) struct Outbox {
     rows: mpsc::Receiver<()>,
 }
 
-/// An empty queue.
-pub(super) fn channel() -> (Outlet, Outbox) {
+/// An empty queue, which notes what is paid for.
+pub(super) fn channel(handed: Handed) -> (Outlet, Outbox) {
     let (queue, queued) = mpsc::channel(OUTGOING_MAX);
     let (rows, waiting) = mpsc::channel(ROWS_WAITING_MAX);
-    let outlet = Outlet { queue, rows };
+    let outlet = Outlet {
+        queue,
+        rows,
+        handed,
+    };
     let outbox = Outbox {
         queue: queued,
         rows: waiting,
@@ -54,6 +60,8 @@ impl Outlet {
     /// # Errors
     /// [`Error::Cancelled`] if the job ended, and with it the other end.
     pub(super) fn put(&self, outgoing: Outgoing) -> Result<(), Error> {
+        // INVARIANT: before it can be sent, so a job without a note has sent nothing of the kind.
+        self.handed.note_if_paid(&outgoing);
         if matches!(outgoing, Outgoing::Rows { .. }) {
             self.rows.blocking_send(()).map_err(|_| Error::Cancelled)?;
         }
@@ -108,7 +116,7 @@ mod tests {
 
     #[test]
     fn frames_of_a_transfer_wait_for_room_and_messages_do_not() {
-        let (outlet, mut outbox) = channel();
+        let (outlet, mut outbox) = channel(Handed::default());
         for _ in 0..ROWS_WAITING_MAX {
             outlet.put(rows()).unwrap();
         }

@@ -19,7 +19,7 @@ use super::registry::JobHandle;
 use super::result::ResultDocument;
 use super::run::{self, Agreed, check_half};
 use super::stats::{Stopwatch, peak_rss_bytes};
-use super::{JobContext, NodeId, charge};
+use super::{JobContext, NodeId, charge, seeds};
 use crate::collab::{Collaboration, Member, Mode};
 use crate::exit::Exit;
 use crate::net::PeerConnection;
@@ -312,12 +312,11 @@ async fn agree(
         seed,
         signature,
     } = propose(ctx, link, peer, collab, &question).await?;
-    let mut reservation = charge::reserve(ctx, collab, &spec)?;
+    let reservation = charge::reserve(ctx, collab, &spec)?;
     permit.spend(ctx, &spec.job_id())?;
     ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
     // From here on a job that breaks off is settled, whether or not the signature arrives.
     document.begin(&spec);
-    reservation.sign();
     let own = ctx.key.sign(&agreement_text(&spec.job_id()));
     link.send(&Control::Agree { signature: own }).await?;
     let plan = question.plan;
@@ -350,11 +349,11 @@ async fn propose(
         recipients,
         mode,
     } = question;
-    let seed = run::fresh_seed()?;
+    let seed = seeds::fresh_seed()?;
     let hidden = commit_to_literals(plan, &seed);
     let half = Half {
         node_id: ctx.key.id().0,
-        nonce: run::nonce(&seed),
+        nonce: seeds::nonce(&seed),
         facts: plan.facts.clone(),
     };
     let proposal = Proposal {
@@ -413,7 +412,7 @@ async fn propose(
 
 /// One commitment per hidden literal, each with a salt of its own.
 fn commit_to_literals(plan: &RequestPlan, seed: &JobSeed) -> Vec<[u8; 64]> {
-    let mut salts = run::literal_salts(seed);
+    let mut salts = seeds::literal_salts(seed);
     let literals = plan.hidden.iter();
     literals
         .map(|literal| literal.commitment(&salts()))

@@ -19,7 +19,7 @@ use super::request::agreement;
 use super::result::ResultDocument;
 use super::run::{self, Agreed, Finished, check_half};
 use super::stats::{Stopwatch, peak_rss_bytes};
-use super::{JobContext, charge, joined_with, unsettled};
+use super::{JobContext, charge, joined_with, seeds, unsettled};
 use crate::collab::Collaboration;
 use crate::net::PeerConnection;
 use crate::state::{JobRecord, JobRole, JobState};
@@ -259,10 +259,10 @@ async fn agree(
     let (table, key_columns) = (&plan.peer_table, &plan.peer_key_columns);
     check_half(&proposal.half, conn.peer, collab, table, key_columns)?;
     charge::check_asked(ctx, proposal.mode, &plan.facts)?;
-    let seed = run::fresh_seed()?;
+    let seed = seeds::fresh_seed()?;
     let own_half = Half {
         node_id: ctx.key.id().0,
-        nonce: run::nonce(&seed),
+        nonce: seeds::nonce(&seed),
         facts: plan.facts.clone(),
     };
     let Proposal {
@@ -291,11 +291,10 @@ async fn agree(
         spec: Some(&spec),
     }
     .ask(ctx)?;
-    let mut reservation = charge::reserve(ctx, collab, &spec)?;
+    let reservation = charge::reserve(ctx, collab, &spec)?;
     let text = agreement_text(&spec.job_id());
     // Before the signature leaves: with it, the peer can put the job on the log.
     permit.spend(ctx, &spec.job_id())?;
-    reservation.sign();
     let own = ctx.key.sign(&text);
     link.send(&Control::Accept {
         half: own_half,

@@ -1,16 +1,17 @@
 //! What both sides do once a job is agreed: freeze the input, open the job on both receipt logs,
 //! run its matches, close it.
 //!
-//! Spec 04 §1 and Spec 07 §3. Nothing that depends on data leaves this function, apart from a
-//! hiding commitment, before the opened entry and its debit are durable on both sides.
+//! Spec 04 §1, Spec 07 §3 and Spec 13 §4. The job counts as a run, durably, before its first row is
+//! read. Nothing that depends on data leaves this function, apart from a hiding commitment, before
+//! the opened entry and its debit are durable on both sides.
 
 use std::sync::Arc;
 
-use aggregator::{HiddenLiteral, RowKey};
+use aggregator::HiddenLiteral;
 use psi_core::Code;
 use psi_core::messages::Control;
 use psi_core::receipt::{Body, ClosedStatus, opening_commitment};
-use psi_core::seed::{JobSeed, Purpose};
+use psi_core::seed::JobSeed;
 use psi_core::session::opened::Opened;
 use psi_core::session::{Ended, Tools};
 use psi_core::spec::{Half, JobId, JobSpec, Party};
@@ -24,9 +25,10 @@ use super::failure::Failure;
 use super::frozen::Frozen;
 use super::link::{Link, compute, unexpected, violation};
 use super::list::Listed;
+use super::pace;
 use super::registry::JobHandle;
-use super::sizes;
 use super::{JobContext, NodeId};
+use super::{seeds, sizes};
 use crate::audit::keep::{Recording, Retention, Subject};
 use crate::collab::Collaboration;
 use crate::state::{OwnClosing, OwnOpening, StoredOutput};
@@ -42,7 +44,7 @@ pub(super) struct Agreed {
     pub(super) side: aggregator::SidePlan,
     pub(super) output: aggregator::OutputPlan,
     pub(super) seed: Arc<JobSeed>,
-    /// What the job has reserved until it is opened.
+    /// What the job costs, until it is known whether that stays.
     pub(super) reservation: Reservation,
     /// As requester: the literals that the peer knows commitments to.
     pub(super) literals: Vec<HiddenLiteral>,
@@ -87,11 +89,21 @@ pub(super) async fn run(
     ctx: &JobContext,
     job: &JobHandle,
     link: &mut Link,
-    agreed: Agreed,
+    mut agreed: Agreed,
 ) -> Result<Finished, Failure> {
-    let result = tokio::select! {
-        result = run_live(ctx, job, link, &agreed) => result,
-        () = agreed.reservation.interrupted() => Err(Failure::PeerAborted(Code::Interrupted)),
+    let Agreed {
+        spec,
+        own,
+        agreements,
+        reservation,
+        ..
+    } = &mut agreed;
+    let result = match reservation.freezing(spec, *own, agreements) {
+        Ok(()) => tokio::select! {
+            result = run_live(ctx, job, link, &agreed) => result,
+            () = agreed.reservation.interrupted() => Err(Failure::PeerAborted(Code::Interrupted)),
+        },
+        Err(failure) => Err(failure),
     };
     if let Err(failure) = &result {
         ctx.live.note_end(agreed.spec.job_id(), failure.code());
@@ -115,12 +127,12 @@ async fn run_live(
     // For the life of the job: they come with the last list of a match and go with its transfer.
     let bits = sizes::match_bits_bytes(&agreed.spec, agreed.own);
     let _match_bits = ctx.lists.take_match_bits(bits);
-    let frozen = freeze(ctx, link, agreed, &tools).await?;
+    let frozen = freeze_and_digest(ctx, link, agreed, &tools).await;
+    // Also if it failed: the peer is not to know how long it took.
+    let paced = pace::full_second(link).await;
+    let (frozen, digest) = frozen?;
+    paced?;
     let _room = Arc::clone(&frozen.room);
-    let committed = frozen.clone();
-    let digest = link
-        .working_while(compute(move || Ok(committed.digest()?)))
-        .await??;
     let own = opening_commitment(&job_id, &agreed.seed, &digest);
     let chain = ctx.chain(&agreed.collab, agreed.peer);
     let opened = commit(ctx, link, &chain, agreed, own).await?;
@@ -257,21 +269,11 @@ fn keep_unfinished(record: Record, job_id: &JobId) -> Result<(), Failure> {
 
 /// The own hidden literals with the salts of their commitments.
 fn salted(agreed: &Agreed) -> Vec<([u8; 32], Zeroizing<String>)> {
-    let mut salts = literal_salts(&agreed.seed);
+    let mut salts = seeds::literal_salts(&agreed.seed);
     let literals = agreed.literals.iter();
     literals
         .map(|literal| (salts(), Zeroizing::new(literal.reveal().to_owned())))
         .collect()
-}
-
-/// The salts of the commitments to hidden literals, one after the other.
-pub(super) fn literal_salts(seed: &JobSeed) -> impl FnMut() -> [u8; 32] {
-    let mut salts = seed.stream(Purpose::LiteralSalts, 0, 0);
-    move || {
-        let mut salt = [0; 32];
-        salts.fill(&mut salt);
-        salt
-    }
 }
 
 /// As a recipient: makes the rows, if the answer has some, and keeps what opens the commitment on
@@ -293,27 +295,19 @@ fn keep(ctx: &JobContext, agreed: &Agreed, opened: &Opened) -> Result<Option<Ans
     Ok(answer)
 }
 
-/// The job's seed: the one value from which all randomness of this side's half is derived. It
-/// stays in memory.
-pub(super) fn fresh_seed() -> Result<Arc<JobSeed>, Failure> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    getrandom::fill(bytes.as_mut())
-        .map_err(|error| Failure::Internal(format!("no randomness from the system: {error}")))?;
-    Ok(Arc::new(JobSeed::new(*bytes)))
-}
-
-/// The own nonce of the job specification.
-pub(super) fn nonce(seed: &JobSeed) -> [u8; 32] {
-    let mut nonce = [0; 32];
-    seed.stream(Purpose::Nonce, 0, 0).fill(&mut nonce);
-    nonce
-}
-
-/// The key by which rows are chosen of an identity that has more than are used (Spec 12 §3).
-fn row_key(seed: &JobSeed) -> RowKey {
-    let mut key = Zeroizing::new([0; 32]);
-    seed.stream(Purpose::RowKey, 0, 0).fill(key.as_mut());
-    RowKey::new(*key)
+/// The frozen input, and what the own commitment says of it.
+async fn freeze_and_digest(
+    ctx: &JobContext,
+    link: &mut Link,
+    agreed: &Agreed,
+    tools: &Tools,
+) -> Result<(Frozen, [u8; 64]), Failure> {
+    let frozen = freeze(ctx, link, agreed, tools).await?;
+    let committed = frozen.clone();
+    let digest = link
+        .working_while(compute(move || Ok(committed.digest()?)))
+        .await??;
+    Ok((frozen, digest))
 }
 
 async fn freeze(
@@ -324,7 +318,7 @@ async fn freeze(
 ) -> Result<Frozen, Failure> {
     let (catalog, tools) = (ctx.catalog.clone(), tools.clone());
     let (side, spec, own) = (agreed.side.clone(), agreed.spec.clone(), agreed.own);
-    let key = spec.dp().map(|_| row_key(&agreed.seed));
+    let key = spec.dp().map(|_| seeds::row_key(&agreed.seed));
     let scan = ctx.engine.run(async move {
         let Tools {
             store, progress, ..

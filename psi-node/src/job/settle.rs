@@ -100,26 +100,26 @@ impl Settlement<'_> {
         live
     }
 
-    /// Jobs that hold a reservation and do not run here any more.
+    /// Jobs whose opening is awaited and that do not run here any more.
     fn given_up(&self) -> Result<Vec<JobId>, Failure> {
         let chain = self.chain;
-        let mut reserved = chain.state.budget_reserved(&chain.collab_id)?;
+        let mut awaited = chain.state.awaited_openings(&chain.collab_id)?;
         let live = self.live.of(&chain.collab_id);
-        reserved.retain(|job_id| !live.contains(job_id));
-        Ok(reserved)
+        awaited.retain(|job_id| !live.contains(job_id));
+        Ok(awaited)
     }
 
-    /// Follower, at the end: gives back what jobs have reserved that neither side runs any more and
-    /// that are not on the log, which is now complete.
-    async fn give_back(&self, given_up: &[JobId], theirs: &[JobId]) -> Result<(), Failure> {
+    /// Follower, at the end: the opening of jobs that neither side runs any more and that are not on
+    /// the log, which is now complete, is not awaited any longer.
+    async fn forget(&self, given_up: &[JobId], theirs: &[JobId]) -> Result<(), Failure> {
         if theirs.len() > limits::LIVE_JOBS_MAX {
             let detail = "too many running jobs at the end of a settlement";
             return Err(violation(Code::MalformedMessage, detail));
         }
-        // No entry is being judged meanwhile by what is reserved.
+        // No entry is being judged meanwhile by what is awaited.
         let _guard = self.chain.lock().await;
         for job_id in given_up.iter().filter(|job_id| !theirs.contains(job_id)) {
-            self.chain.state.budget_release(job_id)?;
+            self.chain.state.opening_forget(job_id)?;
         }
         Ok(())
     }
@@ -212,7 +212,7 @@ impl Settlement<'_> {
         self.check_sound(&own)?;
         loop {
             match link.control().await? {
-                Control::Settled { live } => return self.give_back(&given_up, &live).await,
+                Control::Settled { live } => return self.forget(&given_up, &live).await,
                 Control::Entry(message) => {
                     let _guard = self.chain.lock().await;
                     let signature = self.accept_settling(&message, &own, &theirs)?;

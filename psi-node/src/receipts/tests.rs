@@ -14,7 +14,7 @@ use psi_core::transcript::Transcripts;
 use super::export::export;
 use super::verify::{VerifiedLog, compare, verify};
 use super::*;
-use crate::collab::tests::{sign_all, signed};
+use crate::collab::tests::{sign_all, signed, signed_as};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::NodeKey;
@@ -42,6 +42,11 @@ impl Fixture {
             collab,
             keys,
         }
+    }
+
+    /// Joins a second collaboration.
+    pub(crate) fn join_another(&self) {
+        self.state.collab_join(&signed_as("autumn").0).unwrap();
     }
 
     fn half(&self, side: usize, nonce: u8) -> Half {

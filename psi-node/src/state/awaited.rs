@@ -19,6 +19,10 @@ use crate::collab::CollabId;
 /// has no more under way at the same time.
 const REFUSALS_AWAITED_MAX: u64 = REFUSALS_RECORDED_MAX + LIVE_JOBS_MAX as u64;
 
+/// Of awaited jobs those that are not on the log.
+const UNOPENED: &str =
+    "NOT EXISTS (SELECT 1 FROM opened_jobs WHERE opened_jobs.job_id = awaited_jobs.job_id)";
+
 /// What this node puts on the opened entry of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnOpening {
@@ -143,6 +147,31 @@ impl State {
         }))
     }
 
+    /// The jobs of a collaboration whose opening the sequencer may still bring.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] if one cannot be read.
+    pub fn awaited_openings(&self, collab_id: &CollabId) -> Result<Vec<JobId>, StateError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT job_id FROM awaited_jobs WHERE collab_id = ?1 AND {UNOPENED}"
+        ))?;
+        let rows = statement.query_map([collab_id], |row| row.get::<_, Vec<u8>>(0))?;
+        rows.map(|row| bytes(&row?, "a job id")).collect()
+    }
+
+    /// The sequencer has said that the job will not be opened. Changes nothing if it was.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn opening_forget(&self, job_id: &JobId) -> Result<(), StateError> {
+        self.write(|transaction| {
+            let sql = format!("DELETE FROM awaited_jobs WHERE job_id = ?1 AND {UNOPENED}");
+            transaction.execute(&sql, [job_id])?;
+            Ok(())
+        })
+    }
+
     /// Before a proposal leaves, or the refusal of one. Returns what [`Self::refusal_forget`] takes.
     ///
     /// # Errors
@@ -204,7 +233,7 @@ impl State {
     }
 }
 
-/// The closed entry of a job, or its giving up, is in this transaction.
+/// The closed entry of a job is in this transaction.
 pub(super) fn job_done(transaction: &Transaction<'_>, job_id: &JobId) -> Result<(), StateError> {
     transaction.execute("DELETE FROM awaited_jobs WHERE job_id = ?1", [job_id])?;
     Ok(())

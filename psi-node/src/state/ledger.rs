@@ -1,19 +1,21 @@
-//! The ledger: what jobs have cost, reserved when they are accepted, committed when they are opened
-//! (Spec 13 §4).
+//! The ledger: what jobs have cost, from their acceptance on (Spec 13 §4).
 //!
 //! A debit is reserved in one transaction with the decision that it fits, so two jobs at once
-//! cannot overspend. It is committed in the transaction that appends the opened entry
-//! ([`State::entry_append`]) and then stays, whatever becomes of the job. Called by the job runner,
-//! at start, and by `psi-node budget`; decides nothing itself: [`aggregator::budget`] does.
+//! cannot overspend. What becomes of it then is in `course`, what an owner reads of it in `account`.
+//! Called by the job runner, at start, and by `psi-node budget`; decides nothing itself:
+//! [`aggregator::budget`] does.
 
 mod account;
+mod course;
 
 use aggregator::Refusal;
-use aggregator::budget::{self, Amount, DebitState, Limits, Period, RunCounts, Usage};
+use aggregator::budget::{self, Amount, DebitState, Limits, Period, RunCounts, RunState, Usage};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::{State, StateError, awaited, bytes, doubt};
+use super::{State, StateError, bytes, doubt};
 use crate::collab::CollabId;
+
+pub(super) use course::commit;
 
 /// What opening one job costs, and whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +43,10 @@ pub struct StoredDebit {
     pub collab_id: CollabId,
     /// The debit, with the time that it counts for.
     pub debit: Debit,
-    /// Where it stands.
+    /// What became of the amount.
     pub state: DebitState,
+    /// Whether the job counts as a run.
+    pub run: RunState,
 }
 
 /// An opened job without a debit: its opened entry, and when the job began, if that is known.
@@ -96,46 +100,6 @@ impl State {
         self.write(|transaction| fits(transaction, debit, limits).map(|fits| fits.map(|_| ())))
     }
 
-    /// Gives back what a job has reserved, if it was not opened; otherwise changes nothing. The job
-    /// cannot be opened any more: its opening is not waited for either.
-    ///
-    /// # Errors
-    /// [`StateError::Database`].
-    pub fn budget_release(&self, job_id: &[u8; 64]) -> Result<(), StateError> {
-        self.write(|transaction| {
-            let sql = format!("{RELEASE} AND job_id = ?1");
-            match transaction.prepare_cached(&sql)?.execute([job_id])? {
-                0 => Ok(()),
-                _ => awaited::job_done(transaction, job_id),
-            }
-        })
-    }
-
-    /// Gives back all that is reserved with peers to whose logs `own` is the sequencer, and returns
-    /// how many debits that were. Called at start: only this node could have opened them.
-    ///
-    /// # Errors
-    /// [`StateError::Database`].
-    pub fn budget_release_sequenced(&self, own: &[u8; 32]) -> Result<usize, StateError> {
-        self.write(|transaction| {
-            let sql = format!("{RELEASE} AND peer_id > ?1");
-            Ok(transaction.execute(&sql, [own])?)
-        })
-    }
-
-    /// The jobs of a collaboration that hold a reservation.
-    ///
-    /// # Errors
-    /// [`StateError::Damaged`] if one cannot be read.
-    pub fn budget_reserved(&self, collab_id: &CollabId) -> Result<Vec<[u8; 64]>, StateError> {
-        let connection = self.lock();
-        let mut statement = connection.prepare_cached(
-            "SELECT job_id FROM debits WHERE state = 'reserved' AND collab_id = ?1",
-        )?;
-        let rows = statement.query_map([collab_id], |row| row.get::<_, Vec<u8>>(0))?;
-        rows.map(|row| bytes(&row?, "a job id")).collect()
-    }
-
     /// Opened jobs that have no debit: those of a state that is older than the ledger.
     ///
     /// # Errors
@@ -147,8 +111,7 @@ impl State {
              (SELECT MIN(created_unix) FROM jobs WHERE jobs.job_id = o.job_id) AS unix \
              FROM opened_jobs o JOIN entries e \
              ON e.collab_id = o.collab_id AND e.seq = o.opened_seq \
-             WHERE NOT EXISTS (SELECT 1 FROM debits d \
-             WHERE d.job_id = o.job_id AND d.state = 'committed')",
+             WHERE NOT EXISTS (SELECT 1 FROM debits d WHERE d.job_id = o.job_id)",
         )?;
         let mut rows = statement.query([])?;
         let mut found = Vec::new();
@@ -162,33 +125,10 @@ impl State {
         }
         Ok(found)
     }
-
-    /// Charges an opened job that has no debit, for the time that stands in it.
-    ///
-    /// # Errors
-    /// [`StateError::Database`].
-    pub fn budget_charge(&self, collab_id: &CollabId, debit: &Debit) -> Result<(), StateError> {
-        self.write(|transaction| {
-            transaction.execute("DELETE FROM debits WHERE job_id = ?1", [&debit.job_id])?;
-            insert(
-                transaction,
-                collab_id,
-                debit,
-                DebitState::Committed,
-                debit.unix,
-            )?;
-            Ok(())
-        })
-    }
 }
 
 const COLUMNS: &str = "job_id, collab_id, peer_id, peer, table_name, population, micro_epsilon, \
-                       delta_units, unix, state";
-
-/// INVARIANT: an opened job's debit is committed in the transaction that opens it, so what is still
-/// reserved was not opened, and nothing that depends on data has left. It may still be opened, where
-/// the peer holds this node's signature over the job and orders the log.
-const RELEASE: &str = "UPDATE debits SET state = 'released' WHERE state = 'reserved'";
+                       delta_units, unix, state, run";
 
 fn reserve(
     transaction: &Transaction<'_>,
@@ -200,7 +140,8 @@ fn reserve(
         Ok(now) => now,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    match insert(transaction, collab_id, debit, DebitState::Reserved, now)? {
+    let states = (DebitState::Reserved, RunState::Held);
+    match insert(transaction, collab_id, debit, states, now)? {
         0 => Err(StateError::JobReused),
         _ => Ok(Ok(())),
     }
@@ -221,37 +162,17 @@ fn fits(
     Ok(admit(transaction, debit, limits, now)?.map(|()| now))
 }
 
-/// Commits the debit of a job that the same transaction opens. An entry that comes back from the
-/// peer has no reservation; it is charged to the present period, which is no earlier than its own.
-pub(super) fn commit(
-    transaction: &Transaction<'_>,
-    collab_id: &CollabId,
-    debit: &Debit,
-) -> Result<(), StateError> {
-    let now = advance(transaction, debit.unix)?;
-    let reserved = transaction
-        .prepare_cached(
-            "UPDATE debits SET state = 'committed' WHERE job_id = ?1 AND state = 'reserved'",
-        )?
-        .execute([&debit.job_id])?;
-    if reserved == 0 {
-        transaction.execute("DELETE FROM debits WHERE job_id = ?1", [&debit.job_id])?;
-        insert(transaction, collab_id, debit, DebitState::Committed, now)?;
-    }
-    Ok(())
-}
-
 fn insert(
     transaction: &Transaction<'_>,
     collab_id: &CollabId,
     debit: &Debit,
-    state: DebitState,
+    (state, run): (DebitState, RunState),
     now: i64,
 ) -> Result<usize, StateError> {
     // A cost beyond the column stays at its end: no limit reaches it.
     let stored = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
     let sql = format!(
-        "INSERT INTO debits ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+        "INSERT INTO debits ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
          ON CONFLICT (job_id) DO NOTHING"
     );
     Ok(transaction.prepare_cached(&sql)?.execute(params![
@@ -264,7 +185,8 @@ fn insert(
         stored(debit.amount.micro_epsilon),
         stored(debit.amount.delta_units),
         now,
-        state.as_str()
+        state.as_str(),
+        run.as_str()
     ])?)
 }
 
@@ -301,6 +223,7 @@ fn admit(
         ..Usage::default()
     };
     if let Some((name, config)) = limits.population {
+        usage.shared = is_shared(transaction)?;
         each_of(transaction, name, config.refresh, now, |found, state| {
             usage.population.count(state, found.amount);
             if found.peer_id == debit.peer_id || found.peer == debit.peer {
@@ -309,6 +232,13 @@ fn admit(
         })?;
     }
     Ok(budget::admit(limits, &usage, debit.amount, now))
+}
+
+/// Whether several collaborations can use this node's tables, and so its populations.
+fn is_shared(connection: &Connection) -> Result<bool, StateError> {
+    let mut statement =
+        connection.prepare_cached("SELECT COUNT(*) FROM (SELECT 1 FROM collabs LIMIT 2)")?;
+    Ok(statement.query_row([], |row| row.get::<_, i64>(0))? > 1)
 }
 
 /// Every debit that a population bears in the period of `now`.
@@ -322,7 +252,7 @@ fn each_of(
     let begin = refresh.begin(now).unwrap_or(i64::MIN);
     for whose in ["population = ?2", "?2 <> '' AND population IS NULL"] {
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM debits WHERE state <> 'released' AND unix >= ?1 AND {whose} \
+            "SELECT {COLUMNS} FROM debits WHERE state <> 'returned' AND unix >= ?1 AND {whose} \
              AND (micro_epsilon > 0 OR delta_units > 0)"
         ))?;
         let mut rows = statement.query(params![begin, population])?;
@@ -342,7 +272,7 @@ fn runs(
     now: i64,
 ) -> Result<RunCounts, StateError> {
     let mut statement = connection.prepare_cached(
-        "SELECT unix FROM debits WHERE table_name = ?1 AND state <> 'released' \
+        "SELECT unix FROM debits WHERE table_name = ?1 AND run <> 'free' \
          AND (peer_id = ?2 OR peer = ?3)",
     )?;
     let mut rows = statement.query(params![table.to_lowercase(), peer_id, peer])?;
@@ -359,11 +289,11 @@ fn read(row: &Row<'_>) -> Result<StoredDebit, StateError> {
         let value: i64 = row.get(column)?;
         u64::try_from(value).map_err(|_| StateError::Damaged("a debit is negative".into()))
     };
+    let unknown = || StateError::Damaged("a debit has an unknown state".into());
     let state: String = row.get("state")?;
-    let state = DebitState::ALL
-        .into_iter()
-        .find(|known| known.as_str() == state)
-        .ok_or_else(|| StateError::Damaged("a debit has an unknown state".into()))?;
+    let state = DebitState::ALL.into_iter().find(|of| of.as_str() == state);
+    let run: String = row.get("run")?;
+    let run = RunState::ALL.into_iter().find(|of| of.as_str() == run);
     Ok(StoredDebit {
         collab_id: bytes(&blob("collab_id")?, "a collaboration id")?,
         debit: Debit {
@@ -378,7 +308,8 @@ fn read(row: &Row<'_>) -> Result<StoredDebit, StateError> {
             },
             unix: row.get("unix")?,
         },
-        state,
+        state: state.ok_or_else(unknown)?,
+        run: run.ok_or_else(unknown)?,
     })
 }
 

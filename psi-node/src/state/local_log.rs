@@ -1,5 +1,5 @@
-//! The node's own log: what leaves no countersigned entry, such as refusals by its own policy and
-//! peers that could not be reached (Spec 07 §6).
+//! The node's own log: what leaves no countersigned entry, such as refusals by its own policy, jobs
+//! that began to read rows, and what was given back of them (Spec 07 §6).
 //!
 //! Hash-chained and signed by the node alone. It shows the owner's auditor that nothing was edited
 //! later; it proves nothing to the peer, and the node that holds the key could rewrite all of it.
@@ -28,7 +28,7 @@ pub struct LocalEntry {
     pub previous: [u8; 64],
     /// When it was written.
     pub unix: i64,
-    /// What it is about: `refused`, `unreachable`, `failed`, `proposal`.
+    /// What it is about: `refused`, `unreachable`, `failed`, `proposal`, `job`, `returned`.
     pub kind: String,
     /// The owner's sentence.
     pub text: String,
@@ -124,7 +124,7 @@ impl State {
     }
 }
 
-fn append(
+pub(super) fn append(
     transaction: &Transaction<'_>,
     key: &NodeKey,
     kind: &str,

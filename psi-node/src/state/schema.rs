@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     BUDGET,
     AUDIT,
     AWAITED,
+    CHARGES,
 ];
 
 const FIRST: &str = "
@@ -222,8 +223,39 @@ CREATE TABLE awaited_refusals (
 CREATE INDEX awaited_refusals_collab ON awaited_refusals(collab_id, requester, query);
 ";
 
+const CHARGES: &str = "
+-- What became of the epsilon of a debit, and whether its job counts as a run, are two things. An
+-- older version did not write down when a job began to read rows, so one that holds a reservation
+-- counts; one whose reservation had been released was not opened, so nothing was handed over.
+CREATE TABLE charges (
+    job_id        BLOB PRIMARY KEY CHECK (length(job_id) = 64),
+    collab_id     BLOB NOT NULL CHECK (length(collab_id) = 32),
+    peer_id       BLOB NOT NULL CHECK (length(peer_id) = 32),
+    peer          TEXT NOT NULL,
+    table_name    TEXT NOT NULL,
+    population    TEXT,
+    micro_epsilon INTEGER NOT NULL CHECK (micro_epsilon >= 0),
+    delta_units   INTEGER NOT NULL CHECK (delta_units >= 0),
+    unix          INTEGER NOT NULL,
+    state         TEXT NOT NULL CHECK (state IN ('reserved', 'committed', 'kept', 'returned')),
+    run           TEXT NOT NULL CHECK (run IN ('held', 'counted', 'free'))
+) STRICT;
+INSERT INTO charges (job_id, collab_id, peer_id, peer, table_name, population, micro_epsilon,
+                     delta_units, unix, state, run)
+    SELECT job_id, collab_id, peer_id, peer, table_name, population, micro_epsilon, delta_units,
+           unix, CASE state WHEN 'released' THEN 'returned' ELSE state END,
+           CASE state WHEN 'released' THEN 'free' ELSE 'counted' END
+    FROM debits ORDER BY rowid;
+DROP TABLE debits;
+ALTER TABLE charges RENAME TO debits;
+CREATE INDEX debits_table ON debits(table_name, unix) WHERE run <> 'free';
+CREATE INDEX debits_population ON debits(population, unix) WHERE state <> 'returned';
+CREATE INDEX debits_reserved ON debits(state) WHERE state = 'reserved';
+CREATE INDEX debits_unix ON debits(unix);
+";
+
 /// The version this program writes.
-pub(super) const VERSION: i64 = 6;
+pub(super) const VERSION: i64 = 7;
 
 /// Brings the database to [`VERSION`].
 pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), StateError> {
@@ -254,6 +286,7 @@ pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), St
 
 #[cfg(test)]
 mod tests {
+    use aggregator::budget::{DebitState, RunState};
     use rusqlite::Connection;
 
     use super::{MIGRATIONS, VERSION};
@@ -262,6 +295,35 @@ mod tests {
     #[test]
     fn the_version_counts_the_migrations() {
         assert_eq!(usize::try_from(VERSION).unwrap(), MIGRATIONS.len());
+    }
+
+    #[test]
+    fn debits_of_an_older_state_keep_what_they_hold_and_count_as_runs_unless_they_were_released() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = Connection::open(folder.path().join(STATE_FILE)).unwrap();
+        for migration in &MIGRATIONS[..6] {
+            old.execute_batch(migration).unwrap();
+        }
+        for (number, state) in ["reserved", "committed", "released"].iter().enumerate() {
+            let sql = "INSERT INTO debits VALUES (?1, zeroblob(32), zeroblob(32), 'shop', 't',
+                       'people', 5, 0, ?2, ?3)";
+            let number = u8::try_from(number).unwrap();
+            let values = rusqlite::params![[number; 64], i64::from(number), state];
+            old.execute(sql, values).unwrap();
+        }
+        old.execute_batch("PRAGMA user_version = 6;").unwrap();
+        drop(old);
+        let state = State::open(folder.path()).unwrap();
+        let found = state.budget_history(9).unwrap();
+        let found: Vec<_> = found.iter().map(|found| (found.state, found.run)).collect();
+        assert_eq!(
+            found,
+            [
+                (DebitState::Returned, RunState::Free),
+                (DebitState::Committed, RunState::Counted),
+                (DebitState::Reserved, RunState::Counted),
+            ]
+        );
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn a_careful_policy_needs_no_advice_and_each_change_to_it_does() {
             "allowed_recipients",
             Weight::NoEffect,
         ),
-        ("runs = { day = 5 }\n", "", "runs", Weight::Wide),
+        ("runs = { day = 5 }", "runs = {}", "runs", Weight::Wide),
         ("['age']", "['Email']", "filter.Email", Weight::Wide),
         ("identities = 1000\n", "", "key[1].identities", Weight::Wide),
         (
@@ -187,7 +187,7 @@ fn a_list_is_always_remarked_on_and_more_so_where_it_tells_more() {
     }
     // Without a limit and without approval both are said.
     let open = LISTS
-        .replace("runs = { day = 5 }\n", "")
+        .replace("runs = { day = 5 }", "runs = {}")
         .replace("approval = 'manual'\n", "");
     let places = advice(&open).into_iter().map(|(place, _)| place);
     let places: Vec<String> = places.collect();

@@ -79,6 +79,7 @@ fn accounts<'a>(
     now: i64,
 ) -> Result<Vec<Account<'a>>, UserError> {
     let mut accounts = Vec::new();
+    let shared = state.budget_is_shared()?;
     for (name, config) in &config.population {
         let (all, by_peer) = state.budget_of(name, config.refresh, now)?;
         let by_peer: BTreeMap<String, Odometer> = by_peer.into_iter().collect();
@@ -89,10 +90,10 @@ fn accounts<'a>(
         }];
         let peers: BTreeSet<&String> = config.per_peer.keys().chain(by_peer.keys()).collect();
         for peer in peers {
-            let own = config.per_peer.get(peer);
+            let (limit, _) = config.of_peer(peer, shared);
             lines.push(Line {
                 peer: Some(peer.clone()),
-                limit: own.map_or(config.limit, |own| own.within(config.limit)),
+                limit,
                 odometer: by_peer.get(peer).copied().unwrap_or_default(),
             });
         }
@@ -123,11 +124,7 @@ fn left(account: &Account<'_>, line: &Line) -> Amount {
         .lines
         .first()
         .map_or(line.limit, |all| all.odometer.left(all.limit));
-    let own = line.odometer.left(line.limit);
-    Amount {
-        micro_epsilon: own.micro_epsilon.min(all.micro_epsilon),
-        delta_units: own.delta_units.min(all.delta_units),
-    }
+    line.odometer.left(line.limit).least(all)
 }
 
 fn account_table(accounts: &[Account<'_>], now: i64) -> String {
@@ -299,11 +296,13 @@ pub(super) fn history(args: &HistoryArgs) -> Result<(), UserError> {
                 "EPSILON",
                 "DELTA",
                 "STATE",
+                "RUN",
             ]);
             for StoredDebit {
                 collab_id,
                 debit,
                 state: stands,
+                run,
             } in &debits
             {
                 let job = hex::encode(debit.job_id);
@@ -317,6 +316,7 @@ pub(super) fn history(args: &HistoryArgs) -> Result<(), UserError> {
                     &epsilon_text(debit.amount.micro_epsilon),
                     &delta_text(debit.amount.delta_units),
                     stands.as_str(),
+                    run.as_str(),
                 ]);
             }
             output::print(&table.render())
@@ -336,5 +336,6 @@ fn debit_json(state: &State, stored: &StoredDebit) -> Result<Value, UserError> {
         "population": debit.population,
         "cost": amount_json(debit.amount),
         "state": stored.state.as_str(),
+        "run": stored.run.as_str(),
     }))
 }

@@ -32,21 +32,19 @@ pub(super) fn outline(
     };
     let now = state.budget_now(now_unix())?;
     let (all, peers) = state.budget_of(population, config.refresh, now)?;
-    let mut left = all.left(config.limit);
-    if let Some(own) = config.per_peer.get(limits.peer) {
-        let spent = peers.iter().find(|(name, _)| name == limits.peer);
-        let spent = spent.map(|(_, odometer)| *odometer).unwrap_or_default();
-        let of_peer = spent.left(own.within(config.limit));
-        left.micro_epsilon = left.micro_epsilon.min(of_peer.micro_epsilon);
-        left.delta_units = left.delta_units.min(of_peer.delta_units);
-    }
-    let epsilon = left.micro_epsilon.checked_sub(cost.micro_epsilon);
-    let after = epsilon.zip(left.delta_units.checked_sub(cost.delta_units));
+    let of_peer = peers.iter().find(|(name, _)| name == limits.peer);
+    let of_peer = of_peer.map(|(_, odometer)| *odometer).unwrap_or_default();
+    let (limit, at_once) = config.of_peer(limits.peer, state.budget_is_shared()?);
+    let left = all.left(config.limit).least(of_peer.left(limit));
+    // What its running jobs leave of what they may hold; they give it up as they are opened.
+    let now_left = left.least(at_once.saturating_sub(of_peer.reserved));
+    let fits = cost.least(now_left) == cost;
+    let after = fits.then(|| left.saturating_sub(cost));
     Ok(Some(BudgetOutline {
         population: population.to_owned(),
         epsilon_left: epsilon_text(left.micro_epsilon),
         delta_left: delta_text(left.delta_units),
-        epsilon_left_after: after.map(|(epsilon, _)| epsilon_text(epsilon)),
-        delta_left_after: after.map(|(_, delta)| delta_text(delta)),
+        epsilon_left_after: after.map(|after| epsilon_text(after.micro_epsilon)),
+        delta_left_after: after.map(|after| delta_text(after.delta_units)),
     }))
 }

@@ -32,14 +32,14 @@ fn agree(fixture: &Fixture, job: &JobSpec) {
     let limits = Limits {
         table: "customers",
         peer: "anna",
-        runs: RunLimits::default(),
+        runs: RunLimits::NONE,
         population: None,
     };
     assert_eq!(state.budget_reserve(&id, &debit, &limits).unwrap(), Ok(()));
 }
 
 #[test]
-fn an_opening_is_the_one_that_this_node_agreed_to_and_still_has_reserved() {
+fn an_opening_is_the_one_that_this_node_agreed_to_and_that_may_still_come() {
     let fixture = Fixture::new();
     let job = fixture.job(1);
     let body = fixture.opened(&job);
@@ -77,8 +77,20 @@ fn an_opening_is_the_one_that_this_node_agreed_to_and_still_has_reserved() {
         ..follower(&fixture, None)
     };
     assert!(!stranger.takes(&body).unwrap());
-    fixture.state.budget_release(&job.job_id()).unwrap();
-    assert!(!takes(&body), "given back");
+    let state = &fixture.state;
+    state.budget_return(&job.job_id(), None).unwrap();
+    assert!(
+        takes(&body),
+        "what it costs has come back, and it may come all the same"
+    );
+    let id = fixture.collab.id();
+    assert_eq!(state.awaited_openings(&id).unwrap(), [job.job_id()]);
+    state.opening_forget(&job.job_id()).unwrap();
+    assert!(state.awaited_openings(&id).unwrap().is_empty());
+    assert!(
+        !takes(&body),
+        "the sequencer has said that it will not come"
+    );
     // After a restore the own signature over the job is all that is left to go by.
     assert!(follower(&fixture, Some("restored")).takes(&body).unwrap());
 }
@@ -92,6 +104,11 @@ fn a_completed_job_has_the_output_and_the_transcripts_that_were_found_here() {
     assert!(!takes(&body) && !takes(&aborted(&job)), "not open");
     agree(&fixture, &job);
     fixture.append(fixture.opened(&job));
+    assert!(!takes(&fixture.opened(&job)), "it is there");
+    // What it waits for now is its end.
+    let id = fixture.collab.id();
+    assert!(fixture.state.awaited_openings(&id).unwrap().is_empty());
+    fixture.state.opening_forget(&job.job_id()).unwrap();
     assert!(takes(&aborted(&job)));
     assert!(!takes(&body), "it did not come to its end here");
     let Body::Closed {

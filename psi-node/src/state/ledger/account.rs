@@ -4,7 +4,7 @@
 
 use aggregator::budget::{self, Odometer, Period, RunCounts};
 
-use super::{COLUMNS, StoredDebit, each_of, latest, read, runs};
+use super::{COLUMNS, StoredDebit, each_of, is_shared, latest, read, runs};
 use crate::state::{State, StateError, bytes};
 
 impl State {
@@ -14,6 +14,14 @@ impl State {
     /// [`StateError::Database`].
     pub fn budget_now(&self, unix: i64) -> Result<i64, StateError> {
         Ok(budget::advance(latest(&self.lock())?, unix))
+    }
+
+    /// Whether several collaborations share this node's populations.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn budget_is_shared(&self) -> Result<bool, StateError> {
+        is_shared(&self.lock())
     }
 
     /// What a population has lost in the period of `now`, and by peer. A peer is named once for
@@ -57,7 +65,7 @@ impl State {
         let peers: Vec<(Vec<u8>, String)> = connection
             .prepare_cached(
                 "SELECT DISTINCT peer_id, peer FROM debits \
-                 WHERE table_name = ?1 AND state <> 'released' ORDER BY peer",
+                 WHERE table_name = ?1 AND run <> 'free' ORDER BY peer",
             )?
             .query_map([table.to_lowercase()], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;

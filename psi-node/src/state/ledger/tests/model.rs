@@ -9,6 +9,7 @@ mod oracle;
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::identity::NodeKey;
 use crate::state::{BUSY_TIMEOUT, STATE_FILE};
 use oracle::{Model, runs_of};
 
@@ -51,6 +52,7 @@ const PEERS: [(&str, [u8; 32]); 2] = [("brand", [1; 32]), ("shop", [2; 32])];
 struct Round {
     folder: tempfile::TempDir,
     handles: [State; 2],
+    key: NodeKey,
     model: Model,
     population: PopulationConfig,
     random: Random,
@@ -78,6 +80,7 @@ impl Round {
         Self {
             handles: [open(&folder), open(&folder)],
             folder,
+            key: NodeKey::generate().unwrap(),
             model: Model::default(),
             population: population(refresh),
             random: Random(seed),
@@ -111,7 +114,7 @@ impl Round {
     fn job(&mut self, wanted: DebitState) -> Option<Debit> {
         let number = self.random.below(self.jobs.max(1)) + 1;
         (number..=self.jobs).chain(1..number).find_map(|job| {
-            let (debit, state) = self.model.jobs.get(&job)?;
+            let (debit, state, _) = self.model.jobs.get(&job)?;
             (*state == wanted).then(|| debit.clone())
         })
     }
@@ -156,10 +159,27 @@ impl Round {
         );
         if self.model.verdict(&debit, &self.population).is_ok() {
             debit.unix = self.model.clock;
-            self.model.count(&debit, true);
-            let job = Self::number_of(&debit);
-            self.model.jobs.insert(job, (debit, DebitState::Reserved));
+            self.model.begin(
+                Self::number_of(&debit),
+                (debit, DebitState::Reserved, RunState::Held),
+            );
         }
+    }
+
+    fn freeze(&mut self, debit: &Debit, crash: bool) {
+        let state = self.handle();
+        if crash {
+            let lost = state.write(|transaction| -> Result<(), StateError> {
+                let sql = "UPDATE debits SET run = 'counted' WHERE job_id = ?1";
+                transaction.execute(sql, [&debit.job_id])?;
+                Err(StateError::Machine("crash".into()))
+            });
+            assert!(lost.is_err());
+            return;
+        }
+        let freezing = state.budget_freezing(&debit.job_id, &self.key, "begins");
+        freezing.unwrap();
+        self.model.freeze(Self::number_of(debit));
     }
 
     fn commit(&mut self, debit: Debit, crash: bool) {
@@ -180,29 +200,19 @@ impl Round {
             return;
         }
         self.model.clock = self.model.clock.max(self.unix);
-        let job = Self::number_of(&debit);
-        let known = self.model.jobs.get(&job).map(|(_, state)| *state);
-        let mut kept = debit;
-        if known != Some(DebitState::Reserved) {
-            kept.unix = self.model.clock;
-            self.model.count(&kept, true);
-        }
-        self.model.jobs.insert(job, (kept, DebitState::Committed));
+        self.model.open(Self::number_of(&debit), debit);
     }
 
-    fn release(&mut self, debit: &Debit) {
-        self.handle().budget_release(&debit.job_id).unwrap();
-        let job = Self::number_of(debit);
-        let (_, state) = self.model.jobs.get_mut(&job).unwrap();
-        if *state == DebitState::Reserved {
-            *state = DebitState::Released;
-            self.model.count(debit, false);
-        }
+    /// The job ends here, and nothing was handed over.
+    fn give_back(&mut self, debit: &Debit) {
+        let state = self.handle();
+        state.budget_return(&debit.job_id, None).unwrap();
+        self.model.give_back(Self::number_of(debit));
     }
 
     fn crash(&mut self) {
         self.handles = [open(&self.folder), open(&self.folder)];
-        self.handles[0].budget_release_sequenced(&[0; 32]).unwrap();
+        self.handles[0].budget_keep().unwrap();
         self.model.crash();
     }
 
@@ -210,27 +220,32 @@ impl Round {
         match self.random.below(100) {
             0..45 => self.reserve(false),
             45..48 => self.reserve(true),
-            48..66 => {
+            48..58 => {
+                if let Some(debit) = self.job(DebitState::Reserved) {
+                    let crash = self.random.below(8) == 0;
+                    self.freeze(&debit, crash);
+                }
+            }
+            58..70 => {
                 if let Some(debit) = self.job(DebitState::Reserved) {
                     let crash = self.random.below(8) == 0;
                     self.commit(debit, crash);
                 }
             }
-            66..76 => {
-                let wanted = self
-                    .random
-                    .pick(&[DebitState::Reserved, DebitState::Committed]);
+            70..76 => {
+                let wanted = self.random.pick(&DebitState::ALL);
                 if let Some(debit) = self.job(wanted) {
-                    self.release(&debit);
+                    self.give_back(&debit);
                 }
             }
-            // An entry comes back: of a job unknown here, or one that was given up.
+            // An entry comes back: of a job unknown here, or one that had ended or was cut off.
             76..78 => {
                 let lost = self.new_debit();
                 self.commit(lost, false);
             }
             78..80 => {
-                if let Some(debit) = self.job(DebitState::Released) {
+                let wanted = self.random.pick(&[DebitState::Returned, DebitState::Kept]);
+                if let Some(debit) = self.job(wanted) {
                     self.commit(debit, false);
                 }
             }

@@ -32,11 +32,14 @@ fn period_number(period: Period, unix: i64) -> i64 {
     }
 }
 
-/// Counters by scope and period; what a job adds, its release takes away.
+/// A job, what became of its amount, and whether it counts as a run.
+type Job = (Debit, DebitState, RunState);
+
+/// Counters by scope and period; what a job adds, giving it back takes away.
 #[derive(Default)]
 pub(super) struct Model {
     pub(super) clock: i64,
-    pub(super) jobs: HashMap<u64, (Debit, DebitState)>,
+    pub(super) jobs: HashMap<u64, Job>,
     sums: HashMap<(String, &'static str, i64), (u64, u64, u64)>,
 }
 
@@ -46,38 +49,94 @@ pub(super) fn runs_of(table: &str) -> RunLimits {
             day: NonZeroU64::new(5),
             week: NonZeroU64::new(12),
             lifetime: NonZeroU64::new(150),
-            ..RunLimits::default()
+            ..RunLimits::NONE
         },
         "public" => RunLimits {
             month: NonZeroU64::new(9),
-            ..RunLimits::default()
+            ..RunLimits::NONE
         },
-        _ => RunLimits::default(),
+        _ => RunLimits::NONE,
     }
 }
 
 impl Model {
-    fn keys(debit: &Debit, unix: i64) -> Vec<(String, &'static str, i64)> {
-        let mut scopes = vec![format!("{}/{}", debit.table, debit.peer)];
+    /// The counters of the amount of a debit.
+    fn accounts(debit: &Debit) -> Vec<String> {
         if debit.population.is_some() || debit.amount != Amount::ZERO {
-            scopes.push("people".to_owned());
-            scopes.push(format!("people/{}", debit.peer));
+            vec!["people".to_owned(), format!("people/{}", debit.peer)]
+        } else {
+            Vec::new()
         }
-        let periods = Period::ALL.map(|period| (period.as_str(), period_number(period, unix)));
-        let all = scopes
-            .into_iter()
-            .flat_map(|scope| periods.map(|(name, number)| (scope.clone(), name, number)));
-        all.collect()
     }
 
-    pub(super) fn count(&mut self, debit: &Debit, add: bool) {
-        for key in Self::keys(debit, debit.unix) {
-            let sum = self.sums.entry(key).or_default();
-            let apply = |a: &mut u64, b: u64| *a = if add { *a + b } else { *a - b };
-            apply(&mut sum.0, debit.amount.micro_epsilon);
-            apply(&mut sum.1, debit.amount.delta_units);
-            apply(&mut sum.2, 1);
+    fn add(&mut self, scope: &str, debit: &Debit, work: impl Fn(&mut (u64, u64, u64))) {
+        for period in Period::ALL {
+            let number = period_number(period, debit.unix);
+            let key = (scope.to_owned(), period.as_str(), number);
+            work(self.sums.entry(key).or_default());
         }
+    }
+
+    fn charge(&mut self, debit: &Debit, back: bool) {
+        for scope in Self::accounts(debit) {
+            self.add(&scope, debit, |sum| {
+                let apply = |a: u64, b: u64| if back { a - b } else { a + b };
+                sum.0 = apply(sum.0, debit.amount.micro_epsilon);
+                sum.1 = apply(sum.1, debit.amount.delta_units);
+            });
+        }
+    }
+
+    fn run(&mut self, debit: &Debit, back: bool) {
+        let scope = format!("{}/{}", debit.table, debit.peer);
+        self.add(&scope, debit, |sum| {
+            sum.2 = if back { sum.2 - 1 } else { sum.2 + 1 };
+        });
+    }
+
+    /// A job that is not known yet.
+    pub(super) fn begin(&mut self, number: u64, job: Job) {
+        self.charge(&job.0, false);
+        self.run(&job.0, false);
+        self.jobs.insert(number, job);
+    }
+
+    pub(super) fn freeze(&mut self, number: u64) {
+        self.jobs.get_mut(&number).unwrap().2 = RunState::Counted;
+    }
+
+    /// The opened entry of a job is on the log.
+    pub(super) fn open(&mut self, number: u64, mut debit: Debit) {
+        let Some((known, state, run)) = self.jobs.get(&number).cloned() else {
+            debit.unix = self.clock;
+            return self.begin(number, (debit, DebitState::Committed, RunState::Counted));
+        };
+        if run == RunState::Free {
+            self.run(&known, false);
+        }
+        let state = match state {
+            DebitState::Returned => DebitState::Returned,
+            _ => DebitState::Committed,
+        };
+        self.jobs.insert(number, (known, state, RunState::Counted));
+    }
+
+    pub(super) fn give_back(&mut self, number: u64) {
+        let (debit, state, run) = self.jobs.get(&number).cloned().unwrap();
+        if matches!(state, DebitState::Reserved | DebitState::Committed) {
+            self.charge(&debit, true);
+            let run = self.leave(&debit, run);
+            self.jobs.insert(number, (debit, DebitState::Returned, run));
+        }
+    }
+
+    /// A place that was held and not used is free again.
+    fn leave(&mut self, debit: &Debit, run: RunState) -> RunState {
+        if run == RunState::Held {
+            self.run(debit, true);
+            return RunState::Free;
+        }
+        run
     }
 
     pub(super) fn sum(&self, scope: &str, period: Period) -> (u64, u64, u64) {
@@ -122,16 +181,14 @@ impl Model {
         }
     }
 
+    /// What was reserved stays charged.
     pub(super) fn crash(&mut self) {
-        let mut released = Vec::new();
-        for (debit, state) in self.jobs.values_mut() {
-            if *state == DebitState::Reserved {
-                *state = DebitState::Released;
-                released.push(debit.clone());
+        let jobs = self.jobs.clone();
+        for (number, (debit, state, run)) in jobs {
+            if state == DebitState::Reserved {
+                let run = self.leave(&debit, run);
+                self.jobs.insert(number, (debit, DebitState::Kept, run));
             }
-        }
-        for debit in released {
-            self.count(&debit, false);
         }
     }
 }

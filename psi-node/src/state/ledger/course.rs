@@ -1,0 +1,123 @@
+//! What becomes of a debit after it was reserved (Spec 13 §4): its job begins to freeze, is opened,
+//! ends, or goes down with the node.
+//!
+//! Called by the job runner, by the receipt log and at start. A job that began to freeze counts as a
+//! run for good. Its amount comes back only by [`State::budget_return`], which is for the process
+//! that ran the job; nothing here asks what the peer says.
+
+use aggregator::budget::{DebitState, RunState};
+use rusqlite::Transaction;
+
+use super::{Debit, advance, insert};
+use crate::collab::CollabId;
+use crate::identity::NodeKey;
+use crate::state::{State, StateError, local_log};
+
+/// What the own log calls a job that began to freeze its input.
+const FROZEN: &str = "job";
+/// What it calls an amount that was given back.
+const RETURNED: &str = "returned";
+
+/// A job that did not begin to freeze its input gives its place among the runs back.
+const LEAVE: &str = "run = CASE run WHEN 'held' THEN 'free' ELSE run END";
+
+impl State {
+    /// Counts a job as a run, before its first row is read, and puts `text` about it on the node's
+    /// own log. On disk when this returns.
+    ///
+    /// # Errors
+    /// [`StateError::NotReserved`] if the job holds nothing.
+    pub fn budget_freezing(
+        &self,
+        job_id: &[u8; 64],
+        key: &NodeKey,
+        text: &str,
+    ) -> Result<(), StateError> {
+        self.write(|transaction| {
+            let counted = transaction
+                .prepare_cached(
+                    "UPDATE debits SET run = 'counted' \
+                     WHERE job_id = ?1 AND state IN ('reserved', 'committed')",
+                )?
+                .execute([job_id])?;
+            match counted {
+                0 => Err(StateError::NotReserved),
+                _ => local_log::append(transaction, key, FROZEN, text),
+            }
+        })
+    }
+
+    /// Gives back what a job costs, opened or not; a run that has begun stays one. To be called only
+    /// by the process that ran the job, and only if that has handed the transport nothing that is
+    /// paid for. With a `note`, says so on the node's own log, if there was something to give back.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn budget_return(
+        &self,
+        job_id: &[u8; 64],
+        note: Option<(&NodeKey, &str)>,
+    ) -> Result<(), StateError> {
+        self.write(|transaction| {
+            let sql = format!(
+                "UPDATE debits SET state = 'returned', {LEAVE} \
+                 WHERE job_id = ?1 AND state IN ('reserved', 'committed')"
+            );
+            let returned = transaction.prepare_cached(&sql)?.execute([job_id])?;
+            match note {
+                Some((key, text)) if returned > 0 => {
+                    local_log::append(transaction, key, RETURNED, text)
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Keeps what was reserved when the node went down, and returns how many debits that were.
+    /// Called at start, before the first job: nobody knows any more what those jobs had handed over.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn budget_keep(&self) -> Result<usize, StateError> {
+        self.write(|transaction| {
+            let sql = format!("UPDATE debits SET state = 'kept', {LEAVE} WHERE state = 'reserved'");
+            Ok(transaction.execute(&sql, [])?)
+        })
+    }
+
+    /// Charges an opened job that has no debit, for the time that stands in it.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn budget_charge(&self, collab_id: &CollabId, debit: &Debit) -> Result<(), StateError> {
+        self.write(|transaction| {
+            insert(transaction, collab_id, debit, OPENED, debit.unix)?;
+            Ok(())
+        })
+    }
+}
+
+/// What an opened job without a debit gets: it was opened after its input was frozen.
+const OPENED: (DebitState, RunState) = (DebitState::Committed, RunState::Counted);
+
+/// Commits the debit of a job that the same transaction opens. What the process that ran the job
+/// gave back stays given back: it had handed nothing over, and no other process ever runs that job.
+/// An entry that comes back from the peer without a debit here is charged to the present period,
+/// which is no earlier than its own.
+pub(in crate::state) fn commit(
+    transaction: &Transaction<'_>,
+    collab_id: &CollabId,
+    debit: &Debit,
+) -> Result<(), StateError> {
+    let now = advance(transaction, debit.unix)?;
+    let known = transaction
+        .prepare_cached(
+            "UPDATE debits SET run = 'counted', \
+             state = CASE state WHEN 'returned' THEN state ELSE 'committed' END WHERE job_id = ?1",
+        )?
+        .execute([&debit.job_id])?;
+    if known == 0 {
+        insert(transaction, collab_id, debit, OPENED, now)?;
+    }
+    Ok(())
+}
