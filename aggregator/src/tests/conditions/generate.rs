@@ -230,7 +230,7 @@ fn pattern(random: &mut Random, table: &Table, column: usize) -> String {
         match random.below(10) {
             0 => pattern.push('%'),
             1 => pattern.push('_'),
-            2 => pattern.extend(['%', character]),
+            2 => pattern.extend(['%', '_']),
             _ => {}
         }
         match random.below(8) {
