@@ -10,13 +10,17 @@ mod csv;
 mod duckdb;
 mod generate;
 mod moments;
+mod parquet;
 mod reference;
 mod tables;
+mod tree;
 mod values;
 
-use self::generate::{SUBSET, condition};
+use self::generate::condition;
+use self::parquet::Reach;
 use self::reference::truth;
 use self::tables::Table;
+use self::tree::SUBSET;
 use crate::Catalog;
 use crate::testing::{Folder, Rows, digests, expected};
 use psi_core::identifier::IdentifierKind;
@@ -77,7 +81,7 @@ async fn run_seed(seed: u64, format: Format, count: u64, frozen: u64) {
     let folder = Folder::new();
     let (table, catalog) = match format {
         Format::Parquet => {
-            let table = tables::parquet(random, ROWS, &folder);
+            let table = parquet::parquet(random, ROWS, Reach::Types, &folder);
             let catalog = folder.load(&table.toml("t.parquet", "")).await;
             (table, catalog)
         }
@@ -103,7 +107,7 @@ async fn run_seed(seed: u64, format: Format, count: u64, frozen: u64) {
             panic!(
                 "{place}\nrow {row} is {}selected, against the specification:\n{}",
                 if found[row] { "" } else { "not " },
-                row_of(&table, &sql, row)
+                row_of(&table, &sql, SUBSET.prefix, row)
             );
         }
         if at % every == 0 {
@@ -113,11 +117,11 @@ async fn run_seed(seed: u64, format: Format, count: u64, frozen: u64) {
 }
 
 /// The cells of the columns that a condition names.
-fn row_of(table: &Table, sql: &str, row: usize) -> String {
+fn row_of(table: &Table, sql: &str, prefix: &str, row: usize) -> String {
     let words: Vec<&str> = sql
         .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'))
         .collect();
-    let named = |name: &str| words.contains(&format!("b.{name}").as_str());
+    let named = |name: &str| words.contains(&format!("{prefix}{name}").as_str());
     let columns = table.columns.iter().filter(|column| named(&column.name));
     columns
         .map(|column| format!("{} = {:?}\n", column.name, column.values[row]))

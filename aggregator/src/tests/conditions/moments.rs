@@ -77,6 +77,14 @@ fn civil(nanos: i128) -> Option<NaiveDateTime> {
     (1..=9999).contains(&civil.year()).then_some(civil)
 }
 
+/// An instant of the years 0000 to 9999 as a text without offset.
+pub(super) fn utc(nanos: i128) -> String {
+    let seconds = i64::try_from(nanos.div_euclid(SECOND)).unwrap();
+    let fraction = u32::try_from(nanos.rem_euclid(SECOND)).unwrap();
+    let clock = DateTime::from_timestamp(seconds, fraction).unwrap();
+    clock.format("%Y-%m-%d %H:%M:%S%.f").to_string()
+}
+
 /// The offset in seconds of a local time: that before the gap for one that is skipped, that of
 /// the later instant for one that there is twice.
 fn new_york(local: i128) -> i32 {

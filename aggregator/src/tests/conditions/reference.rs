@@ -5,8 +5,8 @@
 
 use std::cmp::Ordering;
 
-use super::generate::{Leaf, Literal, Operation, Tree};
 use super::tables::Table;
+use super::tree::{Leaf, Literal, Operation, Tree};
 use super::values::{Digits, Form, Key};
 
 /// TRUE, FALSE or NULL for each row.
