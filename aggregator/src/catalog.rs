@@ -141,7 +141,7 @@ impl Catalog {
     /// not exactly what this crate would print.
     ///
     /// # Security
-    /// The text is bounded before it is parsed and never reaches the data engine. The verdict
+    /// The text is bounded before it is parsed. The verdict
     /// depends on it and on the configuration alone.
     pub fn plan_response(
         &self,

@@ -12,6 +12,7 @@ mod approvals;
 mod audit;
 mod budget;
 mod crash;
+mod curious;
 mod dp;
 mod examples;
 mod explain;
