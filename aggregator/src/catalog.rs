@@ -278,7 +278,11 @@ impl Catalog {
     }
 
     /// Takes a table out of service whose rows no longer keep what was checked when it was loaded.
-    fn judge<T>(&self, table: &LoadedTable, frozen: Result<T, FreezeError>) -> Result<T, FreezeError> {
+    fn judge<T>(
+        &self,
+        table: &LoadedTable,
+        frozen: Result<T, FreezeError>,
+    ) -> Result<T, FreezeError> {
         if let Err(FreezeError::Violated(reason)) = &frozen {
             tracing::error!(table = reason.table, %reason, "table is not served any more");
             let problem = Problem::new(

@@ -44,7 +44,10 @@ impl Domain {
         values: &[DomainValue],
     ) -> Result<Self, String> {
         let kind = match (part, class) {
-            (Some(_), Some(ColumnClass::Date | ColumnClass::Instant { .. } | ColumnClass::Empty))
+            (
+                Some(_),
+                Some(ColumnClass::Date | ColumnClass::Instant { .. } | ColumnClass::Empty),
+            )
             | (None, Some(ColumnClass::Integer)) => LabelKind::Integer,
             (None, Some(ColumnClass::Empty)) => kind_of(values),
             (Some(_), _) => return Err("it is no date or timestamp".to_owned()),
@@ -172,15 +175,17 @@ fn part_of(part: DatePart, zone: Zone, column: &Column, row: usize) -> Option<i6
     let (_, month, day) = temporal::civil(day);
     Some(match part {
         DatePart::Year => year,
-        DatePart::Quarter => i64::from(month - 1) / 3 + 1,
-        DatePart::Month => month.into(),
-        DatePart::Day => day.into(),
+        DatePart::Quarter => (month - 1) / 3 + 1,
+        DatePart::Month => month,
+        DatePart::Day => day,
     })
 }
 
 fn year_of(day: i64) -> Option<i64> {
     // Beyond these days there is no year to tell, and the arithmetic below could overflow.
-    let (year, ..) = i32::try_from(day).ok().map(|day| temporal::civil(day.into()))?;
+    let (year, ..) = i32::try_from(day)
+        .ok()
+        .map(|day| temporal::civil(day.into()))?;
     YEARS.contains(&year).then_some(year)
 }
 
@@ -209,7 +214,10 @@ mod tests {
         let words = StringArray::from(vec![Some("b"), Some("a"), None, Some("A")]);
         let words = Column::Text(words);
         let domain = [text("a"), text("b")];
-        assert_eq!(indices(&ColumnClass::Text, &words, None, &domain), [1, 0, 2, 2]);
+        assert_eq!(
+            indices(&ColumnClass::Text, &words, None, &domain),
+            [1, 0, 2, 2]
+        );
         let numbers = Column::Whole(Int64Array::from(vec![Some(5), None, Some(-1), Some(6)]));
         let domain = [number(-1), number(5)];
         let integer = ColumnClass::Integer;
@@ -218,7 +226,10 @@ mod tests {
         assert_eq!(indices(&integer, &large, None, &domain), [2, 1]);
         let flags = Column::Boolean(BooleanArray::from(vec![Some(true), Some(false), None]));
         let domain = [DomainValue::Boolean(true)];
-        assert_eq!(indices(&ColumnClass::Boolean, &flags, None, &domain), [0, 1, 1]);
+        assert_eq!(
+            indices(&ColumnClass::Boolean, &flags, None, &domain),
+            [0, 1, 1]
+        );
         // 20,089 days after 1970-01-01 is 2025-01-01.
         let days = Column::Date(Date32Array::from(vec![Some(20_089), Some(20_090), None]));
         let domain = [text("2025-01-02")];
@@ -246,10 +257,18 @@ mod tests {
         let year = Some(DatePart::Year);
         let days = vec![2_932_896, 2_932_897, i32::MAX, -719_162, -719_163, i32::MIN];
         let days = Column::Date(Date32Array::from(days));
-        assert_eq!(indices(&ColumnClass::Date, &days, year, &domain), [0, 2, 2, 1, 2, 2]);
+        assert_eq!(
+            indices(&ColumnClass::Date, &days, year, &domain),
+            [0, 2, 2, 1, 2, 2]
+        );
         let second = 1_000_000_000_i128;
         let last = 253_402_300_799 * second;
-        let nanos = vec![last, last + second, i128::from(i64::MAX) * second, -last * 1000];
+        let nanos = vec![
+            last,
+            last + second,
+            i128::from(i64::MAX) * second,
+            -last * 1000,
+        ];
         let instants = Column::Instant(Int128Array::from(nanos));
         let of = |zone| {
             let class = ColumnClass::Instant { zone };

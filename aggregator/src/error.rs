@@ -222,7 +222,9 @@ impl FreezeError {
     #[must_use]
     pub const fn code(&self) -> Code {
         match self {
-            Self::Unavailable(_) | Self::Violated(_) | Self::Read(_) | Self::Internal(_) => Code::Unavailable,
+            Self::Unavailable(_) | Self::Violated(_) | Self::Read(_) | Self::Internal(_) => {
+                Code::Unavailable
+            }
             Self::Cancelled => Code::Cancelled,
             Self::Core(error) => error.code(),
         }

@@ -191,7 +191,10 @@ async fn record_rows(
     // After the last row, so that the moment does not tell where a value lies. The load has found
     // that every value of every identity fits.
     if misfits > 0 && !table.misfits_are_null {
-        return Err(FreezeError::violated(side, "a value does not fit its decimal scale"));
+        return Err(FreezeError::violated(
+            side,
+            "a value does not fit its decimal scale",
+        ));
     }
     Ok(rows)
 }

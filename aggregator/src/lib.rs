@@ -35,8 +35,8 @@ mod value;
 
 pub use catalog::Catalog;
 pub use config::{
-    AggregateConfig, AggregateFunction, Approval, Compare, DomainValue, ReadOptions,
-    FilterConfig, FilterConfigs, KeyConfig, Operator, ParameterType, ResultTo, RuleKind,
+    AggregateConfig, AggregateFunction, Approval, Compare, DomainValue, FilterConfig,
+    FilterConfigs, KeyConfig, Operator, ParameterType, ReadOptions, ResultTo, RuleKind,
     ScalarFunction, TableConfig, TableConfigs, TemplateConfig,
 };
 pub use error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};

@@ -194,9 +194,7 @@ impl Wanting {
     /// The shown columns of the rows that are wanted.
     fn rows(&self, batch: &Batch, wanted: &mut Wanted<'_>) -> Result<Vec<ArrayRef>, ListError> {
         let selects = match &self.condition {
-            Some(condition) => {
-                condition.select(&batch.columns, batch.rows, &mut Tally::default())
-            }
+            Some(condition) => condition.select(&batch.columns, batch.rows, &mut Tally::default()),
             None => BooleanBuffer::new_set(batch.rows),
         };
         let mut hasher = IdentityHasher::new(&self.key.kinds);

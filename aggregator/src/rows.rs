@@ -141,10 +141,12 @@ impl Extras {
             }
         }
         for (number, value) in self.values.iter().enumerate() {
-            let of = |places: &[usize]| places.iter().map(|place| &columns[*place]).collect();
+            let of = |places: &[usize]| -> Vec<&Column> {
+                places.iter().map(|place| &columns[*place]).collect()
+            };
             let results = match value {
-                RowValue::Presence(places) => presence(of(places), rows),
-                RowValue::Number { program, columns } => numbers(program, of(columns), rows),
+                RowValue::Presence(places) => presence(&of(places), rows),
+                RowValue::Number { program, columns } => numbers(program, &of(columns), rows),
             };
             let flags = layout.groups * GROUP_BYTES;
             let at = flags + layout.values.div_ceil(8) + number * VALUE_BYTES;
@@ -172,7 +174,7 @@ impl Extras {
 }
 
 /// NULL where one of the columns is.
-fn presence(columns: Vec<&Column>, rows: usize) -> Vec<Units> {
+fn presence(columns: &[&Column], rows: usize) -> Vec<Units> {
     (0..rows)
         .map(|row| {
             if columns.iter().all(|column| column.is_valid(row)) {
@@ -185,9 +187,9 @@ fn presence(columns: Vec<&Column>, rows: usize) -> Vec<Units> {
 }
 
 /// The expression's result in every row: NULL if one of its columns is.
-fn numbers(program: &ValueProgram, columns: Vec<&Column>, rows: usize) -> Vec<Units> {
+fn numbers(program: &ValueProgram, columns: &[&Column], rows: usize) -> Vec<Units> {
     let columns: Vec<Vec<Units>> = columns
-        .into_iter()
+        .iter()
         .zip(&program.columns)
         .map(|(column, of)| units(column, of.decimals))
         .collect();

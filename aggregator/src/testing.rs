@@ -18,7 +18,7 @@ use crate::condition::Tally;
 use crate::error::FreezeError;
 use crate::source::read;
 use crate::source::{Batch, Projection};
-use crate::{Catalog, ReadOptions, Frozen, LoadReport, SetupError, TableConfigs};
+use crate::{Catalog, Frozen, LoadReport, ReadOptions, SetupError, TableConfigs};
 
 /// The member names of this side and the peer in all tests.
 pub(crate) const MEMBERS: (&str, &str) = ("brand", "snowy");
@@ -190,7 +190,10 @@ impl Rows {
         let source = &plan.side.loaded.source;
         let condition = crate::plan::condition(source, &plan.side.predicates, &mut projection);
         let condition = condition.unwrap();
-        assert_eq!(projection.columns().count(), self.projection.columns().count());
+        assert_eq!(
+            projection.columns().count(),
+            self.projection.columns().count()
+        );
         let batches = self.batches.iter();
         batches
             .flat_map(|batch| {

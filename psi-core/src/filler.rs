@@ -150,7 +150,10 @@ fn sorted_draws(
 
 /// Moves on to the next digest that is needed.
 fn pass_over_unneeded(drawn: &mut Cursor<'_>) -> Result<(), Error> {
-    while drawn.current().is_some_and(|record| record.last() != Some(&1)) {
+    while drawn
+        .current()
+        .is_some_and(|record| record.last() != Some(&1))
+    {
         drawn.advance()?;
     }
     Ok(())

@@ -49,15 +49,25 @@ fn no_ending_and_no_log_entry_tells_whether_a_person_is_in_the_table() {
             );
             let ran = world.a.query(&sql);
             let document = ran.json();
-            (ran.code, document["status"].clone(), document["reason"].clone())
+            (
+                ran.code,
+                document["status"].clone(),
+                document["reason"].clone(),
+            )
         };
         let shown: String = trap.chars().take(60).collect();
-        assert_eq!(ask("found@example.com"), ask("nobody@example.com"), "{shown}");
+        assert_eq!(
+            ask("found@example.com"),
+            ask("nobody@example.com"),
+            "{shown}"
+        );
     }
     // What stands in both logs of one person's question stands there for the other's.
     let log = world.agreed_log();
     for word in ["opened", "completed", "refused", "aborted"] {
-        let entries = log.lines().filter(|line| line.contains(&format!("\"{word}\"")));
+        let entries = log
+            .lines()
+            .filter(|line| line.contains(&format!("\"{word}\"")));
         assert_eq!(entries.count() % 2, 0, "{word}: {log}");
     }
     assert!(!log.contains("\"aborted\""), "{log}");

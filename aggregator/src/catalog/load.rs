@@ -21,7 +21,7 @@ use super::groups::{self, round_up};
 use super::measure::{self, KeyMeasure, public_bound};
 use super::row_filter::RowFilter;
 use super::table::{LoadedKey, LoadedTable, LoadedValue, TableState};
-use crate::config::{ReadOptions, KeyConfig, TableConfig};
+use crate::config::{KeyConfig, ReadOptions, TableConfig};
 use crate::error::FreezeError;
 use crate::report::{
     AggregateReport, ColumnReport, DimensionReport, KeyReport, Problem, TableReport,

@@ -6,9 +6,7 @@
 //! for one of its type.
 
 use arrow_array::builder::StringBuilder;
-use arrow_array::{
-    Array as _, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray,
-};
+use arrow_array::{Array as _, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray};
 
 use super::{Column, DECIMAL_DIGITS, Form, Int128Array};
 use crate::sql::temporal::{self, Moment, NANOS_PER_DAY};
@@ -81,9 +79,10 @@ impl Seen {
                 digits.is_safe_double() && double(value).is_some_and(f64::is_finite)
             });
         let places = digits.and_then(|digits| digits.places());
-        self.decimal = self.decimal.zip(places).map(|(seen, here)| {
-            (seen.0.max(here.0), seen.1.max(here.1))
-        });
+        self.decimal = self
+            .decimal
+            .zip(places)
+            .map(|(seen, here)| (seen.0.max(here.0), seen.1.max(here.1)));
         self.boolean = self.boolean && boolean(value).is_some();
         if self.moment {
             if let Some(moment) = temporal::parse(value) {
@@ -107,8 +106,22 @@ impl Seen {
             (_, Some(scale)) => Form::Decimal(scale),
             (Self { boolean: true, .. }, _) => Form::Boolean,
             (Self { date: true, .. }, _) => Form::Date,
-            (Self { moment: true, with_offset: false, .. }, _) => Form::Instant,
-            (Self { moment: true, without_offset: false, .. }, _) => return Inferred::InstantInUtc,
+            (
+                Self {
+                    moment: true,
+                    with_offset: false,
+                    ..
+                },
+                _,
+            ) => Form::Instant,
+            (
+                Self {
+                    moment: true,
+                    without_offset: false,
+                    ..
+                },
+                _,
+            ) => return Inferred::InstantInUtc,
             _ => Form::Text,
         };
         Inferred::Form(form)
@@ -127,18 +140,24 @@ pub(crate) fn column(text: &StringArray, form: Form) -> Column {
     let values = || text.iter().map(|value| value.map(trimmed));
     match form {
         Form::Boolean => Column::Boolean(
-            values().map(|value| boolean(value?)).collect::<BooleanArray>(),
+            values()
+                .map(|value| boolean(value?))
+                .collect::<BooleanArray>(),
         ),
         Form::Whole => Column::Whole(values().map(|value| whole(value?)).collect::<Int64Array>()),
         Form::Decimal(scale) => {
             let units = values().map(|value| Digits::of(value?)?.units(scale));
             Column::Decimal(units.collect::<Int128Array>(), scale)
         }
-        Form::Double => {
-            Column::Double(values().map(|value| double(value?)).collect::<Float64Array>())
-        }
+        Form::Double => Column::Double(
+            values()
+                .map(|value| double(value?))
+                .collect::<Float64Array>(),
+        ),
         Form::Date => Column::Date(
-            values().map(|value| days(&temporal::parse(value?)?)).collect::<Date32Array>(),
+            values()
+                .map(|value| days(&temporal::parse(value?)?))
+                .collect::<Date32Array>(),
         ),
         Form::Instant => Column::Instant(
             values()
@@ -254,7 +273,8 @@ impl<'a> Digits<'a> {
     /// The digits without zeros at either end, and the power of ten of the last of them.
     fn significant(&self) -> (String, i32) {
         let mut digits = format!("{}{}", self.before, self.after);
-        let mut last = i32::try_from(self.after.len()).map_or(i32::MIN, |after| self.exponent - after);
+        let mut last =
+            i32::try_from(self.after.len()).map_or(i32::MIN, |after| self.exponent - after);
         let kept = digits.trim_end_matches('0').len();
         last = last.saturating_add(i32::try_from(digits.len() - kept).unwrap_or(i32::MAX));
         digits.truncate(kept);
@@ -308,7 +328,10 @@ mod tests {
             (&["1", "-20", "0", "0800"][..], Of(Form::Whole)),
             (&[" 1", "2", " "], Of(Form::Whole)),
             (&["1", "2.5", "1e3"], Of(Form::Double)),
-            (&["0.30000000000000004", "9007199254740992"], Of(Form::Double)),
+            (
+                &["0.30000000000000004", "9007199254740992"],
+                Of(Form::Double),
+            ),
             (&["true", "FALSE"], Of(Form::Boolean)),
             (&["2025-01-01"], Of(Form::Date)),
             (&["2025-01-01", "2025-01-01 10:00"], Of(Form::Instant)),
@@ -327,7 +350,10 @@ mod tests {
             (&["100155000000000003", "1.00155E+17"], Of(Form::Decimal(0))),
             (&["12345678901234567890"], Of(Form::Decimal(0))),
             (&["9007199254740993", "1e-300"], Of(Form::Text)),
-            (&["1234567890123456789012345678901234567890"], Of(Form::Text)),
+            (
+                &["1234567890123456789012345678901234567890"],
+                Of(Form::Text),
+            ),
         ] {
             assert_eq!(inferred(values), expected, "{values:?}");
         }
@@ -346,7 +372,11 @@ mod tests {
         ] {
             let form = inferred(values);
             // `1.` is a number with no digit behind its point.
-            let expected = if values == ["1."] { Form::Double } else { Form::Text };
+            let expected = if values == ["1."] {
+                Form::Double
+            } else {
+                Form::Text
+            };
             assert_eq!(form, Inferred::Form(expected), "{values:?}");
         }
     }
@@ -375,7 +405,10 @@ mod tests {
         let read = |words: &[&str]| {
             let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
             let values = with_null_words(&text, &words);
-            values.iter().map(|v| v.map(str::to_owned)).collect::<Vec<_>>()
+            values
+                .iter()
+                .map(|v| v.map(str::to_owned))
+                .collect::<Vec<_>>()
         };
         let of = |text: &str| Some(text.to_owned());
         assert_eq!(read(&[""]), [None, of("NA"), of("a")]);

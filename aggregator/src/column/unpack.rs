@@ -61,7 +61,9 @@ pub(crate) fn unpack(array: &ArrayRef, form: Form, lost: &mut u64) -> Result<Col
 }
 
 fn lost_since(before: usize, column: &Column, lost: &mut u64) {
-    let after = column.nulls().map_or(0, arrow_buffer::NullBuffer::null_count);
+    let after = column
+        .nulls()
+        .map_or(0, arrow_buffer::NullBuffer::null_count);
     *lost += after.saturating_sub(before) as u64;
 }
 
@@ -122,12 +124,8 @@ fn whole(array: &ArrayRef) -> Result<arrow_array::Int64Array, ArrowError> {
 fn decimal(array: &ArrayRef, scale: u8) -> Result<Int128Array, ArrowError> {
     match array.data_type() {
         DataType::UInt64 => Ok(scaled::<UInt64Type>(array, 0, scale, i128::from)),
-        DataType::Decimal32(_, own) => {
-            Ok(scaled::<Decimal32Type>(array, *own, scale, i128::from))
-        }
-        DataType::Decimal64(_, own) => {
-            Ok(scaled::<Decimal64Type>(array, *own, scale, i128::from))
-        }
+        DataType::Decimal32(_, own) => Ok(scaled::<Decimal32Type>(array, *own, scale, i128::from)),
+        DataType::Decimal64(_, own) => Ok(scaled::<Decimal64Type>(array, *own, scale, i128::from)),
         DataType::Decimal128(_, own) => {
             Ok(scaled::<Decimal128Type>(array, *own, scale, |units| units))
         }
@@ -153,7 +151,9 @@ fn scaled<T: ArrowPrimitiveType>(
     units: impl Fn(T::Native) -> i128,
 ) -> Int128Array {
     let finer = i16::from(to) - i16::from(from);
-    let factor = u32::try_from(finer).ok().and_then(|finer| 10_i128.checked_pow(finer));
+    let factor = u32::try_from(finer)
+        .ok()
+        .and_then(|finer| 10_i128.checked_pow(finer));
     let largest = 10_i128.pow(u32::from(super::DECIMAL_DIGITS)) - 1;
     let array = array.as_primitive::<T>();
     array.unary_opt(|value| {
@@ -201,7 +201,9 @@ fn date(array: &ArrayRef) -> Result<arrow_array::Date32Array, ArrowError> {
 
 fn instant(array: &ArrayRef) -> Result<Int128Array, ArrowError> {
     fn nanos<T: ArrowPrimitiveType<Native = i64>>(array: &ArrayRef, each: i128) -> Int128Array {
-        array.as_primitive::<T>().unary(|value| i128::from(value) * each)
+        array
+            .as_primitive::<T>()
+            .unary(|value| i128::from(value) * each)
     }
     Ok(match array.data_type() {
         DataType::Timestamp(TimeUnit::Second, _) => {
@@ -220,10 +222,10 @@ fn instant(array: &ArrayRef) -> Result<Int128Array, ArrowError> {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::types::Int32Type;
     use arrow_array::{
         Date64Array, Decimal128Array, DictionaryArray, Int8Array, TimestampSecondArray, UInt64Array,
     };
-    use arrow_array::types::Int32Type;
 
     use super::*;
 
@@ -241,7 +243,11 @@ mod tests {
         };
         assert_eq!(units.iter().collect::<Vec<_>>(), [Some(50_000), None, None]);
         assert_eq!(lost, 1);
-        let bytes = of(BinaryArray::from_opt_vec(vec![Some(b"ok"), Some(b"\xff"), None]));
+        let bytes = of(BinaryArray::from_opt_vec(vec![
+            Some(b"ok"),
+            Some(b"\xff"),
+            None,
+        ]));
         let Column::Text(text) = unpack(&bytes, Form::Text, &mut lost).unwrap() else {
             panic!("text")
         };
@@ -277,7 +283,13 @@ mod tests {
     #[test]
     fn an_array_of_another_type_is_an_error_and_no_panic() {
         let small = of(Int8Array::from(vec![1]));
-        for form in [Form::Boolean, Form::Text, Form::Bytes, Form::Date, Form::Instant] {
+        for form in [
+            Form::Boolean,
+            Form::Text,
+            Form::Bytes,
+            Form::Date,
+            Form::Instant,
+        ] {
             assert!(unpack(&small, form, &mut 0).is_err(), "{form:?}");
         }
     }

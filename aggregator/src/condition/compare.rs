@@ -86,9 +86,11 @@ impl Comparison {
             } => {
                 tally.comparisons += items.len() as u64 + u64::from(*has_null);
                 let column = &columns[*column];
-                let found = items.iter().fold(BooleanBuffer::new_unset(rows), |found, item| {
-                    &found | with_literal(column, CompareOp::Eq, item, rows).yes()
-                });
+                let found = items
+                    .iter()
+                    .fold(BooleanBuffer::new_unset(rows), |found, item| {
+                        &found | with_literal(column, CompareOp::Eq, item, rows).yes()
+                    });
                 let found = Truth::of(found, column.nulls());
                 if *has_null {
                     // TRUE where found, NULL elsewhere.
@@ -217,7 +219,9 @@ fn doubles(column: &Column, rows: usize) -> Vec<f64> {
         Column::Decimal(values, scale) => {
             let mut text = String::new();
             let units = values.values().iter();
-            units.map(|units| nearest(*units, *scale, &mut text)).collect()
+            units
+                .map(|units| nearest(*units, *scale, &mut text))
+                .collect()
         }
         _ => vec![0.0; rows],
     }
@@ -303,7 +307,11 @@ mod tests {
             (0, 0, -1, 38, Ordering::Greater),
             (1, 0, 10_i128.pow(38), 38, Ordering::Equal),
         ] {
-            assert_eq!(decimal_order(left, from, right, to), order, "{left} {right}");
+            assert_eq!(
+                decimal_order(left, from, right, to),
+                order,
+                "{left} {right}"
+            );
             assert_eq!(decimal_order(right, to, left, from), order.reverse());
         }
     }

@@ -128,7 +128,11 @@ impl Pattern {
         for character in text.chars() {
             let number = self.characters.partition_point(|known| *known < character);
             let is_known = self.characters.get(number) == Some(&character);
-            let number = if is_known { number } else { self.characters.len() };
+            let number = if is_known {
+                number
+            } else {
+                self.characters.len()
+            };
             let mask = &self.masks[number * self.words..(number + 1) * self.words];
             let mut carry = 0;
             for ((state, mask), loops) in states.iter_mut().zip(mask).zip(&self.loops) {
@@ -205,7 +209,10 @@ mod tests {
         let why = |pattern: &str| Pattern::new(pattern).err();
         assert_eq!(why(r"a\"), Some(NoPattern::OpenEscape));
         assert_eq!(why(&"_".repeat(LIKE_PATTERN_CHARS_MAX)), None);
-        assert_eq!(why(&"_".repeat(LIKE_PATTERN_CHARS_MAX + 1)), Some(NoPattern::TooLong));
+        assert_eq!(
+            why(&"_".repeat(LIKE_PATTERN_CHARS_MAX + 1)),
+            Some(NoPattern::TooLong)
+        );
         assert_eq!(why(&"%".repeat(10_000)), None);
         let longest = "_".repeat(LIKE_PATTERN_CHARS_MAX);
         assert!(like(&"x".repeat(LIKE_PATTERN_CHARS_MAX), &longest));

@@ -17,9 +17,15 @@ impl Truth {
     pub(super) fn all(value: bool, rows: usize) -> Self {
         let (set, unset) = (BooleanBuffer::new_set(rows), BooleanBuffer::new_unset(rows));
         if value {
-            Self { yes: set, no: unset }
+            Self {
+                yes: set,
+                no: unset,
+            }
         } else {
-            Self { yes: unset, no: set }
+            Self {
+                yes: unset,
+                no: set,
+            }
         }
     }
 

@@ -64,7 +64,11 @@ impl Limits {
                 let Some(sizes) = groups else {
                     return Some("the rows of one identity fall into different groups");
                 };
-                if sizes.iter().zip(&facts.identities).any(|(size, max)| size > max) {
+                if sizes
+                    .iter()
+                    .zip(&facts.identities)
+                    .any(|(size, max)| size > max)
+                {
                     return Some("a group has more identities than registered");
                 }
             }
@@ -102,9 +106,10 @@ impl FreezeError {
         Self::Violated(Unavailable {
             table: side.table.clone(),
             what: format!("it no longer keeps what was checked when it was loaded: {what}"),
-            remedy: "replace files by renaming complete ones into place, never in place; the table \
+            remedy:
+                "replace files by renaming complete ones into place, never in place; the table \
                      is served again once its files differ"
-                .to_owned(),
+                    .to_owned(),
         })
     }
 }

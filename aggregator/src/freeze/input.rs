@@ -65,7 +65,10 @@ pub struct JobInput {
     /// The room on disk that the lists have, to be kept as long as they are.
     pub room: Reserved,
     /// What the conditions cost, for tests.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests compare the work of two tables"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "tests compare the work of two tables")
+    )]
     pub(crate) tally: Tally,
 }
 
@@ -341,7 +344,8 @@ impl Roles {
         // To the list, or, without a selected row, to the one that is thrown away.
         let mut end = |identity: &mut Accumulator<'_>| {
             let (is_used, record) = identity.finish()?;
-            lists[usize::from(!is_used)].push(record)
+            lists[usize::from(!is_used)]
+                .push(record)
                 .map_err(FreezeError::from)
         };
         for_each_record(rows, &mut |record| {

@@ -194,5 +194,7 @@ pub(crate) fn condition(
     predicates: &[Predicate],
     projection: &mut Projection,
 ) -> Result<Condition, QueryError> {
-    condition::plan(predicates, &mut |column| resolve(source, column, projection))
+    condition::plan(predicates, &mut |column| {
+        resolve(source, column, projection)
+    })
 }

@@ -58,7 +58,12 @@ pub(super) fn open(files: FileSet, null_words: &[String]) -> Result<Source, Sour
 fn column(name: String, seen: &Seen, null_words: &Arc<[String]>) -> SourceColumn {
     let (form, class) = match seen.inferred() {
         Inferred::Empty => (Form::Text, ColumnClass::Empty),
-        Inferred::InstantInUtc => (Form::Instant, ColumnClass::Instant { zone: Some(Zone::UTC) }),
+        Inferred::InstantInUtc => (
+            Form::Instant,
+            ColumnClass::Instant {
+                zone: Some(Zone::UTC),
+            },
+        ),
         Inferred::Form(form) => (
             form,
             match form {
@@ -87,7 +92,8 @@ fn column(name: String, seen: &Seen, null_words: &Arc<[String]>) -> SourceColumn
 /// The names in the first line, without the blanks around them and a byte order mark.
 fn header(file: &FileStamp) -> Result<Vec<String>, SourceError> {
     let failed = |error: ReadError| unreadable(&error);
-    let reader = File::open(&file.path).map_err(|error| failed(ReadError::io(&file.path, &error)))?;
+    let reader =
+        File::open(&file.path).map_err(|error| failed(ReadError::io(&file.path, &error)))?;
     let format = CsvReading::default().with_header(true);
     let (schema, _) = format
         .infer_schema(BufReader::new(reader), Some(0))

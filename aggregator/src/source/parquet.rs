@@ -72,8 +72,8 @@ pub(super) fn metadata(path: &Path, file: &File) -> Result<ArrowReaderMetadata, 
 fn columns_of(file: &FileStamp) -> Result<Vec<SourceColumn>, SourceError> {
     let unreadable =
         |error: ReadError| SourceError::new(error.to_string(), "check that the file is complete");
-    let reader = File::open(&file.path)
-        .map_err(|error| unreadable(ReadError::io(&file.path, &error)))?;
+    let reader =
+        File::open(&file.path).map_err(|error| unreadable(ReadError::io(&file.path, &error)))?;
     let metadata = metadata(&file.path, &reader).map_err(unreadable)?;
     let fields = metadata.schema().fields().iter();
     Ok(fields.map(|field| column(field)).collect())

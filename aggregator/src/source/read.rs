@@ -55,11 +55,17 @@ impl ReadError {
     }
 
     pub(super) fn not_parquet(path: &Path) -> Self {
-        Self::new(path, "cannot be read as Parquet: its footer does not make sense")
+        Self::new(
+            path,
+            "cannot be read as Parquet: its footer does not make sense",
+        )
     }
 
     fn damaged(path: &Path) -> Self {
-        Self::new(path, "cannot be read as Parquet: a page of it does not make sense")
+        Self::new(
+            path,
+            "cannot be read as Parquet: a page of it does not make sense",
+        )
     }
 
     fn changed(path: &Path) -> Self {
@@ -144,12 +150,13 @@ pub(crate) fn read(
             let (columns, places) = once_each(roots.into_iter());
             let mask = ProjectionMask::roots(metadata.parquet_schema(), columns);
             let reader = open(&piece.path)?;
-            let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(reader, metadata.clone())
-                .with_projection(mask)
-                .with_row_groups(vec![*group])
-                .with_batch_size(BATCH_ROWS)
-                .build()
-                .map_err(|_| ReadError::damaged(&piece.path))?;
+            let reader =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(reader, metadata.clone())
+                    .with_projection(mask)
+                    .with_row_groups(vec![*group])
+                    .with_batch_size(BATCH_ROWS)
+                    .build()
+                    .map_err(|_| ReadError::damaged(&piece.path))?;
             for batch in reader {
                 let batch = batch.map_err(|_| ReadError::damaged(&piece.path))?;
                 let batch = of_arrays(source, projection, &places, &batch)
@@ -193,7 +200,12 @@ fn roots(
         .ok_or_else(|| ReadError::changed(path))
 }
 
-fn of_text(source: &Source, projection: &Projection, places: &[usize], rows: &RecordBatch) -> Batch {
+fn of_text(
+    source: &Source,
+    projection: &Projection,
+    places: &[usize],
+    rows: &RecordBatch,
+) -> Batch {
     let wanted = projection.0.iter().zip(places);
     let columns = wanted.map(|(wanted, place)| {
         let column = &source.columns[wanted.column];
@@ -227,7 +239,9 @@ fn of_arrays(
     for ((wanted, place), lost) in wanted {
         let form = source.columns[wanted.column].form;
         let form = form.ok_or_else(|| ArrowError::SchemaError("a type without a form".into()))?;
-        batch.columns.push(unpack::unpack(rows.column(*place), form, lost)?);
+        batch
+            .columns
+            .push(unpack::unpack(rows.column(*place), form, lost)?);
     }
     Ok(batch)
 }
@@ -240,11 +254,7 @@ pub(super) struct CsvRows {
 
 impl CsvRows {
     /// Reads the columns with the numbers `wanted` of `columns` in each line.
-    pub(super) fn open(
-        path: &Path,
-        columns: usize,
-        wanted: Vec<usize>,
-    ) -> Result<Self, ReadError> {
+    pub(super) fn open(path: &Path, columns: usize, wanted: Vec<usize>) -> Result<Self, ReadError> {
         let fields: Vec<Field> = (0..columns)
             .map(|number| Field::new(number.to_string(), DataType::Utf8, true))
             .collect();

@@ -76,7 +76,11 @@ mod tests {
                 exact: halves % 2 == 0,
             };
             for value in -7..=7_i128 {
-                assert_eq!(point.order(value), (value * 2).cmp(&halves), "{value} {halves}/2");
+                assert_eq!(
+                    point.order(value),
+                    (value * 2).cmp(&halves),
+                    "{value} {halves}/2"
+                );
             }
         }
         let beyond = from_number(&"9".repeat(39), 0).unwrap();

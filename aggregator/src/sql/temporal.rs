@@ -181,7 +181,7 @@ fn days_since_epoch(year: u16, month: u8, day: u8) -> i64 {
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
-pub(crate) const fn civil(day: i64) -> (i64, u8, u8) {
+pub(crate) const fn civil(day: i64) -> (i64, i64, i64) {
     // As in `days_since_epoch`, years begin in March; an era is 400 of them.
     let day = day + 719_468;
     let (era, day_of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
@@ -190,10 +190,13 @@ pub(crate) const fn civil(day: i64) -> (i64, u8, u8) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day_of_month = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = era * 400 + year_of_era + if month <= 2 { 1 } else { 0 };
-    // Months and days have two digits.
-    (year, (month % 13) as u8, (day_of_month % 32) as u8)
+    (year, month, day_of_month)
 }
 
 /// A day counted from 1970-01-01 as ISO text; `None` beyond the years of the calendar of texts.
@@ -245,7 +248,8 @@ mod tests {
         for day in -800_000..3_000_000_i64 {
             let (year, month, day_of_month) = civil(day);
             if let Ok(year @ 1..=9999) = u16::try_from(year) {
-                assert_eq!(super::days_since_epoch(year, month, day_of_month), day);
+                let [month, of_month] = [month, day_of_month].map(|number| u8::try_from(number).unwrap());
+                assert_eq!(super::days_since_epoch(year, month, of_month), day);
             }
         }
         assert_eq!(super::iso_date(20_089).as_deref(), Some("2025-01-01"));

@@ -39,7 +39,10 @@ impl Zone {
             (None, 4) => digits.split_at_checked(2)?,
             _ => return None,
         };
-        if ![hours, minutes].iter().all(|part| part.bytes().all(|b| b.is_ascii_digit())) {
+        if ![hours, minutes]
+            .iter()
+            .all(|part| part.bytes().all(|b| b.is_ascii_digit()))
+        {
             return None;
         }
         let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
@@ -121,7 +124,15 @@ mod tests {
             assert_eq!(Zone::parse(name), Some(Zone::Fixed(offset)), "{name}");
         }
         assert!(matches!(Zone::parse("Europe/Vienna"), Some(Zone::Named(_))));
-        for name in ["", "+", "+1", "+1:2:3:45", "+24:00", "Europe/Nowhere", "+a0:00"] {
+        for name in [
+            "",
+            "+",
+            "+1",
+            "+1:2:3:45",
+            "+24:00",
+            "Europe/Nowhere",
+            "+a0:00",
+        ] {
             assert_eq!(Zone::parse(name), None, "{name}");
         }
     }

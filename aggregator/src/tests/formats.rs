@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow_array::types::Int32Type;
 use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray,
     Float64Array, Int16Array, Int32Array, Int64Array, LargeStringArray, StringArray,
@@ -9,7 +10,6 @@ use arrow_array::{
     TimestampNanosecondArray, TimestampSecondArray, UInt32Array, UInt64Array,
 };
 use arrow_schema::DataType;
-use arrow_array::types::Int32Type;
 use parquet::data_type::Int96;
 use psi_core::identifier::IdentifierKind;
 

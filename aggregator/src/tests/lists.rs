@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray as _;
-use arrow_array::{ArrayRef,  Int64Array, StringArray};
+use arrow_array::types::Int64Type;
+use arrow_array::{ArrayRef, Int64Array, StringArray};
 use arrow_cast::cast;
 use arrow_csv::ReaderBuilder;
-use arrow_array::types::Int64Type;
 use arrow_schema::{DataType, Field, Schema};
-use arrow_array::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use psi_core::identifier::{IdentifierKind, IdentityHasher};
 use psi_core::progress::Silent;
@@ -156,13 +156,7 @@ async fn written(side: &SidePlan, at_once: usize, format: ListFormat) -> (u64, V
     let out = Box::new(sink.clone());
     let matched = matched();
     let matched = (matched.as_ref(), at_once);
-    let count = write(
-        &side.loaded,
-        side,
-        matched,
-        (format, out),
-        &Silent,
-    );
+    let count = write(&side.loaded, side, matched, (format, out), &Silent);
     (count.unwrap(), sink.take())
 }
 

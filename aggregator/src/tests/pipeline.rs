@@ -77,9 +77,7 @@ pub(crate) async fn agree_over(
         let (catalog, side, spec) = (catalog.clone(), side.clone(), spec.clone());
         async move {
             let progress = Arc::new(Silent);
-            catalog
-                .freeze_job(&side, &spec, own, store, progress)
-                .await
+            catalog.freeze_job(&side, &spec, own, store, progress).await
         }
     };
     let asking = freeze(asking, &request.side, Party::Requester, of_asking).await;

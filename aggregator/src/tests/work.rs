@@ -99,13 +99,21 @@ impl RecordStore for Counting {
     fn unsorted(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError> {
         let inner = self.sorted.unsorted(width)?;
         let counts = Arc::clone(&self.counts);
-        Ok(Box::new(CountingWriter { inner, width, counts }))
+        Ok(Box::new(CountingWriter {
+            inner,
+            width,
+            counts,
+        }))
     }
 
     fn in_order(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError> {
         let inner = self.in_order.in_order(width)?;
         let counts = Arc::clone(&self.counts);
-        Ok(Box::new(CountingWriter { inner, width, counts }))
+        Ok(Box::new(CountingWriter {
+            inner,
+            width,
+            counts,
+        }))
     }
 }
 
@@ -145,7 +153,9 @@ impl RunStorage for Runs {
 
 impl RunWriter for MemoryRun {
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.1.spilled.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.1
+            .spilled
+            .fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(())
     }
@@ -174,10 +184,16 @@ fn write(folder: &Folder, random: &mut Random) {
     for _ in 0..ROWS {
         // Key and NULLs belong to the shape; the group is constant per identity.
         let id = shape.below(400);
-        let key = if shape.one_in(9) { String::new() } else { id.to_string() };
+        let key = if shape.one_in(9) {
+            String::new()
+        } else {
+            id.to_string()
+        };
         let group = ["x", "y", "z"][id % 3];
         let length = shape.below(40);
-        let letters: String = (0..length).map(|_| random.pick(&['a', 'b', 'c', '\u{1}'])).collect();
+        let letters: String = (0..length)
+            .map(|_| random.pick(&['a', 'b', 'c', '\u{1}']))
+            .collect();
         let date = format!("2025-0{}-1{}", 1 + random.below(9), random.below(10));
         let (i, f, v) = (random.below(10), random.below(10), random.below(10));
         csv.push_str(&format!("{key},{group},{v},q{letters},{i},{f}.5,{date}\n"));
@@ -203,7 +219,11 @@ fn condition(random: &mut Random, depth: usize) -> String {
         2 => format!("b.i {op} b.f"),
         3 => format!("b.i IN ({n}, 4, NULL, 7)"),
         4 => format!("b.d BETWEEN '2025-01-01' AND '2025-0{}-15'", 1 + n % 9),
-        5 => format!("b.s LIKE '%{}_%{}'", "ab".repeat(n), random.pick(&["c", "%", "_"])),
+        5 => format!(
+            "b.s LIKE '%{}_%{}'",
+            "ab".repeat(n),
+            random.pick(&["c", "%", "_"])
+        ),
         6 => format!("b.s {op} 'q{}'", random.pick(&["a", "b", "c", ""])),
         _ => "b.i IS NULL".to_owned(),
     }
@@ -217,11 +237,19 @@ async fn done(catalog: &Catalog, peer: &Catalog, sql: &str) -> ((Tally, u64, u64
     let job = agree_over(peer, catalog, sql, [Arc::new(MemoryStore), store]).await;
     let job = job.unwrap_or_else(|code| panic!("{sql}: {code}")).unwrap();
     let input = job.input(Party::Responder);
-    let parts = input.parts.iter().flatten().map(|part| part.len()).sum::<u64>();
+    let parts = input
+        .parts
+        .iter()
+        .flatten()
+        .map(|part| part.len())
+        .sum::<u64>();
     let found = parts + input.payload.as_ref().map_or(0, |list| list.len());
     let records = counts.records.load(Ordering::Relaxed);
     let spilled = counts.spilled.load(Ordering::Relaxed);
-    ((input.tally, records, spilled), (input.rows_selected, found))
+    (
+        (input.tally, records, spilled),
+        (input.rows_selected, found),
+    )
 }
 
 #[tokio::test]
@@ -262,7 +290,9 @@ fn write_groups(folder: &Folder) {
     let x: ArrayRef = Arc::new(Int64Array::from_iter_values(0..500));
     let id: ArrayRef = Arc::new(Int64Array::from_iter_values(0..500));
     let batch = RecordBatch::try_from_iter([("id", id), ("x", x)]).unwrap();
-    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(100)).build();
+    let properties = WriterProperties::builder()
+        .set_max_row_group_row_count(Some(100))
+        .build();
     let file = File::create(folder.path("t.parquet")).unwrap();
     let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
@@ -294,12 +324,24 @@ async fn a_damaged_page_ends_a_job_in_the_same_way_whatever_the_condition_select
     file.set_modified(whole.modified().unwrap()).unwrap();
     drop(file);
     let mut endings = Vec::new();
-    for condition in ["b.x < 5", "b.x = 250", "b.x > 498", "b.x = 7 AND b.x = 8", "b.x IS NULL"] {
+    for condition in [
+        "b.x < 5",
+        "b.x = 250",
+        "b.x > 498",
+        "b.x = 7 AND b.x = 8",
+        "b.x IS NULL",
+    ] {
         let ending = freeze(&catalog, &query(condition)).await.err();
         endings.push(ending.map(|error| error.to_string()).unwrap_or_default());
     }
-    assert!(endings[0].contains("a page of it does not make sense"), "{endings:?}");
-    assert!(endings.iter().all(|ending| *ending == endings[0]), "{endings:?}");
+    assert!(
+        endings[0].contains("a page of it does not make sense"),
+        "{endings:?}"
+    );
+    assert!(
+        endings.iter().all(|ending| *ending == endings[0]),
+        "{endings:?}"
+    );
     let (_, report) = folder.try_load(toml).await.unwrap();
     assert!(!report.is_clean(), "the load meets the page as well");
 }
@@ -323,7 +365,13 @@ async fn a_table_that_changed_behind_its_stamp_is_judged_by_all_rows_and_taken_o
     let rows = |first: u64, last: u64| {
         let mut csv = String::from("id,x,v\n");
         for id in 1..=20_000 {
-            let v = if id == 1 { first } else if id == 20_000 { last } else { 5 };
+            let v = if id == 1 {
+                first
+            } else if id == 20_000 {
+                last
+            } else {
+                5
+            };
             csv.push_str(&format!("{id},{},{v:04}\n", id % 10));
         }
         csv
@@ -345,7 +393,10 @@ async fn a_table_that_changed_behind_its_stamp_is_judged_by_all_rows_and_taken_o
         let store = Arc::new(MemoryStore);
         let job = agree_over(&peer, &catalog, sql, [store.clone(), store]).await;
         let error = job.unwrap().err().unwrap().to_string();
-        assert!(error.contains("contributes more than was published"), "{error}");
+        assert!(
+            error.contains("contributes more than was published"),
+            "{error}"
+        );
         assert!(catalog.tables().is_empty(), "it is out of service");
     }
 }

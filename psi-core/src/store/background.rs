@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 
 use super::budget::{Grant, MemoryBudget};
 use super::{
-    RecordList, RecordStore, RecordWriter, Reserved, StoreError, StoreErrorKind, buffer, check_whole,
-    check_width,
+    RecordList, RecordStore, RecordWriter, Reserved, StoreError, StoreErrorKind, buffer,
+    check_whole, check_width,
 };
 use crate::limits::{QUEUED_BATCH_BYTES, QUEUED_BATCHES_MAX};
 

@@ -9,11 +9,11 @@ mod refused;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use arrow_array::types::Int32Type;
 use arrow_array::{
     ArrayRef, Decimal128Array, DictionaryArray, Float32Array, Float64Array, Int64Array, NullArray,
     StringArray,
 };
-use arrow_array::types::Int32Type;
 
 use crate::Catalog;
 use crate::result::ResultValue;
