@@ -123,9 +123,10 @@ fn row_of(table: &Table, sql: &str, prefix: &str, row: usize) -> String {
         .collect();
     let named = |name: &str| words.contains(&format!("{prefix}{name}").as_str());
     let columns = table.columns.iter().filter(|column| named(&column.name));
-    columns
-        .map(|column| format!("{} = {:?}\n", column.name, column.values[row]))
-        .collect()
+    let cells: Vec<String> = columns
+        .map(|column| format!("{} = {:?}", column.name, column.values[row]))
+        .collect();
+    cells.join("\n")
 }
 
 async fn compare_frozen(catalog: &Catalog, sql: &str, wanted: &[bool], place: &str) {

@@ -323,10 +323,13 @@ fn instants<T: ArrowTimestampType>(
     }
 }
 
+/// Makes an array of texts.
+type Layout = fn(&[Option<String>]) -> ArrayRef;
+
 /// A column of each layout of text.
 fn texts(random: &mut Random, rows: usize) -> Vec<Stored> {
     let long = ["x".repeat(300), format!("{}y", "x".repeat(299))];
-    let layouts: [(&str, fn(&[Option<String>]) -> ArrayRef); 5] = [
+    let layouts: [(&str, Layout); 5] = [
         ("utf8", |v| {
             Arc::new(v.iter().map(Option::as_deref).collect::<StringArray>())
         }),
@@ -344,7 +347,7 @@ fn texts(random: &mut Random, rows: usize) -> Vec<Stored> {
             Arc::new(coded)
         }),
     ];
-    let mut text = |(name, layout): (&str, fn(&[Option<String>]) -> ArrayRef)| {
+    let mut text = |(name, layout): (&str, Layout)| {
         let values = some(random, rows, |random| {
             if random.one_in(20) {
                 random.pick(&long)
