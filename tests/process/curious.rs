@@ -3,6 +3,8 @@
 //! Spec 10 §3.4 and §4. Each pair of questions differs in the person alone: one of them is in the
 //! other member's table, with a row on which a data engine would stumble, and one is nobody.
 
+use std::fmt::Write as _;
+
 use crate::harness::World;
 
 /// The pattern that no engine compiles, and comparisons that overflow in a cast.
@@ -25,23 +27,25 @@ fn no_ending_and_no_log_entry_tells_whether_a_person_is_in_the_table() {
     let mut csv = String::from("mail,note,amount,weight,count,seen,day\n");
     for n in 0..40 {
         let note = "x".repeat(n);
-        csv.push_str(&format!(
-            "p{n}@example.com,{note},{n}.25,{n}.5,{n},2025-01-{:02} 10:00:00,2025-01-01\n",
+        let _ = writeln!(
+            csv,
+            "p{n}@example.com,{note},{n}.25,{n}.5,{n},2025-01-{:02} 10:00:00,2025-01-01",
             1 + n % 28
-        ));
+        );
     }
     // The person who is looked for, with values at the ends of every type.
-    csv.push_str(&format!(
+    let _ = writeln!(
+        csv,
         "found@example.com,{},99999999999999999999999999999999999.25,1e300,9223372036854775807,\
-         9999-12-31 23:59:59.999999999,9999-12-31\n",
+         9999-12-31 23:59:59.999999999,9999-12-31",
         "y".repeat(12_000)
-    ));
+    );
     world.a.write("people.csv", &csv);
     world.b.write("people.csv", &csv);
     world.serve();
-    let long = "_".repeat(11_000);
+    let underscores = "_".repeat(11_000);
     for trap in TRAPS {
-        let trap = trap.replace("PATTERN", &long);
+        let trap = trap.replace("PATTERN", &underscores);
         let ask = |person: &str| {
             let sql = format!(
                 "SELECT COUNT(*) FROM anna.people AS a JOIN bert.people AS b ON a.mail = b.mail \

@@ -163,8 +163,15 @@ mod tests {
 
     use super::*;
 
+    fn read(pattern: &str) -> Pattern {
+        match Pattern::new(pattern) {
+            Ok(pattern) => pattern,
+            Err(why) => panic!("{pattern:?}: {why:?}"),
+        }
+    }
+
     fn like(text: &str, pattern: &str) -> bool {
-        let pattern = Pattern::new(pattern).ok().expect("a pattern");
+        let pattern = read(pattern);
         let mut states = vec![0; pattern.words];
         pattern.matches(text, &mut states, &mut Tally::default())
     }
@@ -221,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_steps_of_a_cell_depend_on_its_length_alone() {
-        let pattern = Pattern::new("Ushuaia%____\u{1}").ok().unwrap();
+        let pattern = read("Ushuaia%____\u{1}");
         let steps = |text: &str| {
             let mut tally = Tally::default();
             pattern.matches(text, &mut vec![0; pattern.words], &mut tally);

@@ -92,8 +92,11 @@ impl Truth {
 mod tests {
     use super::*;
 
+    /// A truth value; `None` is NULL.
+    type One = Option<bool>;
+
     /// TRUE, FALSE and NULL, each beside each.
-    fn pairs() -> (Truth, Truth, Vec<(Option<bool>, Option<bool>)>) {
+    fn pairs() -> (Truth, Truth, Vec<(One, One)>) {
         let values = [Some(true), Some(false), None];
         let pairs: Vec<_> = values
             .iter()

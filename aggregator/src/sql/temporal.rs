@@ -248,7 +248,8 @@ mod tests {
         for day in -800_000..3_000_000_i64 {
             let (year, month, day_of_month) = civil(day);
             if let Ok(year @ 1..=9999) = u16::try_from(year) {
-                let [month, of_month] = [month, day_of_month].map(|number| u8::try_from(number).unwrap());
+                let [month, of_month] =
+                    [month, day_of_month].map(|number| u8::try_from(number).unwrap());
                 assert_eq!(super::days_since_epoch(year, month, of_month), day);
             }
         }

@@ -151,7 +151,7 @@ impl Write for Sink {
     }
 }
 
-async fn written(side: &SidePlan, at_once: usize, format: ListFormat) -> (u64, Vec<u8>) {
+fn written(side: &SidePlan, at_once: usize, format: ListFormat) -> (u64, Vec<u8>) {
     let sink = Sink::with_room(usize::MAX);
     let out = Box::new(sink.clone());
     let matched = matched();
@@ -210,7 +210,7 @@ async fn composite_keys_of_odd_values_come_back_as_a_plain_join_has_them_in_any_
     // All at once; several passes with a rest; exactly as many as there are; one for each.
     for at_once in [1 << 20, 7, expected.len(), 1] {
         for format in [ListFormat::Csv, ListFormat::Parquet] {
-            let (count, bytes) = written(&side, at_once, format).await;
+            let (count, bytes) = written(&side, at_once, format);
             let rows = match format {
                 ListFormat::Csv => read_csv(&bytes),
                 ListFormat::Parquet => read_parquet(&bytes),

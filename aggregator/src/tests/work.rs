@@ -4,6 +4,7 @@
 //! values, are frozen under the same conditions, which select quite different rows. What was done
 //! is counted: comparisons, steps of LIKE, records that were written and bytes that went to disk.
 
+use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -196,7 +197,7 @@ fn write(folder: &Folder, random: &mut Random) {
             .collect();
         let date = format!("2025-0{}-1{}", 1 + random.below(9), random.below(10));
         let (i, f, v) = (random.below(10), random.below(10), random.below(10));
-        csv.push_str(&format!("{key},{group},{v},q{letters},{i},{f}.5,{date}\n"));
+        let _ = writeln!(csv, "{key},{group},{v},q{letters},{i},{f}.5,{date}");
     }
     folder.write("t.csv", &csv);
 }
@@ -257,8 +258,8 @@ async fn the_work_of_a_freezing_is_the_same_whatever_the_rows_hold() {
     let folders = [Folder::new(), Folder::new(), Folder::new()];
     write(&folders[0], &mut Random::new(1));
     write(&folders[1], &mut Random::new(2));
-    let ids: String = (0..400).map(|id| format!("{id}\n")).collect();
-    folders[2].write("p.csv", &format!("id\n{ids}"));
+    let ids: Vec<String> = (0..400).map(|id| id.to_string()).collect();
+    folders[2].write("p.csv", &format!("id\n{}\n", ids.join("\n")));
     let one = folders[0].load(TABLE).await;
     let other = folders[1].load(TABLE).await;
     let peer = folders[2].load(PEER).await;
@@ -372,7 +373,7 @@ async fn a_table_that_changed_behind_its_stamp_is_judged_by_all_rows_and_taken_o
             } else {
                 5
             };
-            csv.push_str(&format!("{id},{},{v:04}\n", id % 10));
+            let _ = writeln!(csv, "{id},{},{v:04}", id % 10);
         }
         csv
     };
