@@ -11,12 +11,10 @@ import argparse
 import hashlib
 import json
 import os
-import socket
-import subprocess
-import tempfile
 import time
 
-TICKS = os.sysconf("SC_CLK_TCK")
+from nodes import idle, serving
+
 FROM = "FROM anna.{0} a JOIN bert.{0} b ON a.id = b.id"
 
 
@@ -24,80 +22,17 @@ def identifier(number):
     return hashlib.sha256(str(number).encode()).hexdigest()
 
 
-def free_address():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return "127.0.0.1:%d" % probe.getsockname()[1]
+def csv(numbers):
+    return ["id", *(identifier(number) for number in numbers)]
 
 
 def tables(rows):
     return "".join(
-        f'[table.{name}]\nsource = "ids.csv"\nrule = "{rule}"\nminimum = 1\n'
+        f'[table.{name}]\nsource = "ids.csv"\nrule = "{rule}"\nminimum = 1\nruns = {{}}\n'
         f'[[table.{name}.key]]\ncolumns = ["id"]\nkinds = ["text"]\nunique = true\n'
         f"identities = {rows}\n"
         for name, rule in [("counted", "aggregation"), ("listed", "list")]
     )
-
-
-class Node:
-    def __init__(self, program, folder, name, numbers):
-        self.program = program
-        self.name = name
-        self.address = free_address()
-        self.folder = os.path.join(folder, name)
-        self.config = os.path.join(self.folder, "node.toml")
-        subprocess.run(
-            [program, "init", self.folder, "--name", name, "--listen", self.address],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        with open(os.path.join(self.folder, "ids.csv"), "w") as file:
-            file.write("id\n")
-            file.writelines(identifier(number) + "\n" for number in numbers)
-        with open(self.config, "w") as file:
-            file.write(f'name = "{name}"\nlisten = "{self.address}"\nstate_dir = "state"\n')
-            file.write(tables(len(numbers)))
-        self.id = self.run("id").strip()
-
-    def run(self, *arguments):
-        command = [self.program, *arguments, "--config", self.config]
-        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-    def serve(self):
-        self.log = open(os.path.join(self.folder, "serve.log"), "w")
-        command = [self.program, "serve", "--config", self.config]
-        self.daemon = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self.log, text=True
-        )
-        for line in self.daemon.stdout:
-            if "listening on" in line:
-                return
-        raise SystemExit(f"{self.name} did not start: see {self.log.name}")
-
-    def cpu_seconds(self):
-        with open(f"/proc/{self.daemon.pid}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
-
-    def reset_peak(self):
-        with open(f"/proc/{self.daemon.pid}/clear_refs", "w") as file:
-            file.write("5")
-
-    def peak_mb(self):
-        with open(f"/proc/{self.daemon.pid}/status") as file:
-            line = next(line for line in file if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / 1e6
-
-
-def idle(nodes):
-    """CPU of both once neither works any more."""
-    last = None
-    while True:
-        now = [node.cpu_seconds() for node in nodes]
-        if now == last:
-            return sum(now)
-        last = now
-        time.sleep(0.5)
 
 
 def ask(nodes, what, output, shared):
@@ -131,39 +66,18 @@ def main():
     parser.add_argument("--repeat", type=int, default=3)
     arguments = parser.parse_args()
     rows, shared = arguments.rows, arguments.rows // 2
-    program = os.path.abspath(arguments.program)
-    with tempfile.TemporaryDirectory() as folder:
-        nodes = [
-            Node(program, folder, "anna", range(rows)),
-            Node(program, folder, "bert", [*range(shared), *range(rows, 2 * rows - shared)]),
-        ]
-        file = os.path.join(folder, "bench.toml")
-        # A member that may not receive is never the Receiver: the roles of both are the same.
-        new = ["collab", "new", "--name", "bench", "--no-receive", "bert", "-o", file]
-        for node in nodes:
-            new += ["--member", f"{node.name}={node.id}@{node.address}"]
-        subprocess.run([program, *new], check=True, stdout=subprocess.DEVNULL)
-        for step in ["sign", "join"]:
-            for node in nodes:
-                node.run("collab", step, file)
-        try:
-            for node in nodes:
-                node.serve()
-            print("| asked | CPU s, both | bytes from the asker | bytes to it | peak MB | wall s |")
-            print("|---|---|---|---|---|---|")
-            for _ in range(arguments.repeat):
-                for what in ["count", "list"]:
-                    output = os.path.join(folder, "matches.csv")
-                    cpu, sent, received, peaks, wall = ask(nodes, what, output, shared)
-                    print(
-                        f"| {what} | {cpu:.2f} | {sent:,} | {received:,} | {peaks} | {wall:.1f} |",
-                        flush=True,
-                    )
-        finally:
-            for node in nodes:
-                if hasattr(node, "daemon"):
-                    node.daemon.terminate()
-                    node.daemon.wait()
+    files = [csv(range(rows)), csv([*range(shared), *range(rows, 2 * rows - shared)])]
+    with serving(arguments.program, files, tables(rows)) as (nodes, folder):
+        print("| asked | CPU s, both | bytes from the asker | bytes to it | peak MB | wall s |")
+        print("|---|---|---|---|---|---|")
+        for _ in range(arguments.repeat):
+            for what in ["count", "list"]:
+                output = os.path.join(folder, "matches.csv")
+                cpu, sent, received, peaks, wall = ask(nodes, what, output, shared)
+                print(
+                    f"| {what} | {cpu:.2f} | {sent:,} | {received:,} | {peaks} | {wall:.1f} |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -90,8 +90,11 @@ pub const SECTIONS: &[Section] = &[
             setting(
                 "row_filter",
                 "none",
-                "a SQL predicate of the owner; rows for which it is not true take part in no job. \
-                 It is never shown to the peer",
+                "a condition of the owner, as in WHERE and with plain column names: \
+                 `consent = TRUE AND country IN ('AT', 'DE')`. Rows for which it is not true take \
+                 part in no job. It may use columns that `filter` does not list, and is never shown \
+                 to the peer. Functions and calculations are not in it: write their result into a \
+                 column of its own",
             ),
             setting(
                 "minimum",
@@ -260,8 +263,9 @@ pub const SECTIONS: &[Section] = &[
                 "that of the type",
                 "the decimal scale at which values become integers, 0 to 18. Required for doubles, \
                  which are rounded to it; a decimal must be exact at it; whole numbers have none. \
-                 Numbers with a point in a CSV file are doubles; a CSV column for which decimals \
-                 are declared keeps them on a day when all its numbers are whole",
+                 Numbers with a point in a CSV file are doubles, unless whole numbers beyond 2^53 \
+                 stand in the same column, which is then exact decimals; a CSV column for which \
+                 decimals are declared keeps them on a day when all its numbers are whole",
             ),
             setting(
                 "clamp",

@@ -194,3 +194,37 @@ fn a_file_that_was_cut_is_an_error_and_not_a_short_list() {
     let error = list.reader().err().unwrap();
     assert_eq!(error.kind, StoreErrorKind::Io);
 }
+
+#[test]
+fn room_that_a_job_was_promised_is_its_own_however_little_of_it_is_written() {
+    let folder = TempDir::new().unwrap();
+    let space = DiskSpace::new(Some(100_000));
+    let (first, second) = (runs(&folder, "1", &space), runs(&folder, "2", &space));
+    let promised = store(&first).reserve(70_000).unwrap();
+    assert!(promised.is_something());
+    // Written or not, it counts once; what is written beyond it counts as well.
+    for lists in 0..3_u64 {
+        let kept: Vec<_> = (0..lists).map(|_| write(&store(&first)).unwrap()).collect();
+        assert_eq!(space.used(), 70_000.max(lists * 32_000));
+        let error = store(&second).reserve(40_000).err().unwrap();
+        assert_eq!(error.kind, StoreErrorKind::DiskLimit, "{lists} lists");
+        drop(kept);
+    }
+    assert_eq!(space.used(), 70_000);
+    let list = write(&store(&first)).unwrap();
+    drop(promised);
+    assert_eq!(space.used(), 32_000);
+    let all = store(&second).reserve(68_000).unwrap();
+    drop((list, all));
+    assert_eq!(space.used(), 0);
+}
+
+#[test]
+fn no_more_is_promised_than_the_disk_has() {
+    let folder = TempDir::new().unwrap();
+    let runs = runs(&folder, "1", &DiskSpace::new(None));
+    let error = store(&runs).reserve(1 << 62).err().unwrap();
+    assert_eq!(error.kind, StoreErrorKind::DiskFull);
+    assert!(store(&runs).reserve(1_000).is_ok());
+    assert!(!runs.path().exists(), "a promise makes nothing on disk");
+}
