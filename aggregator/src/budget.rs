@@ -15,8 +15,9 @@ use psi_core::Code;
 
 pub use amount::{Amount, delta_of, delta_text, epsilon_of, epsilon_text};
 pub use limits::{PeerLimit, PopulationConfig, Populations, RunLimits};
-pub use period::{Period, advance, day_text};
+pub use period::{Period, advance};
 
+use crate::calendar::day_text;
 use crate::error::Refusal;
 
 /// What became of the epsilon and the delta of a debit. Whether its job counts as a run is another
@@ -157,6 +158,8 @@ pub struct Usage {
     pub population: Odometer,
     /// Of the population, with this peer.
     pub peer: Odometer,
+    /// Of that, by jobs that are accepted or opened and have not ended.
+    pub held: Amount,
     /// Of the table, with this peer.
     pub runs: RunCounts,
     /// Whether this node has joined several collaborations, all of which can use the population.
@@ -212,15 +215,15 @@ fn admit_peer(
     let whose = format!(" with `{peer}`, a member without `per_peer`, which has half of it,");
     fits(&limit, &usage.peer, amount)
         .map_err(|what| over(name, &whose, rule.clone(), &what, population.refresh, now))?;
-    let reserved = Odometer {
-        reserved: usage.peer.reserved,
+    let held = Odometer {
+        reserved: usage.held,
         ..Odometer::default()
     };
-    fits(&at_once, &reserved, amount).map_err(|what| Refusal {
+    fits(&at_once, &held, amount).map_err(|what| Refusal {
         code: Code::BudgetExhausted,
         sentence: format!(
             "the budget of population `{name}` with `{peer}`, a member without `per_peer`, of \
-             which jobs that are not opened yet hold a quarter at most, does not allow it: {what}"
+             which jobs that have not ended hold a quarter at most, does not allow it: {what}"
         ),
         remedy: format!("ask with a smaller epsilon, wait for its running jobs, or set `{rule}`"),
         rule,

@@ -280,7 +280,7 @@ impl Catalog {
     /// Takes a table out of service whose rows no longer keep what was checked when it was loaded.
     fn judge<T>(
         &self,
-        table: &LoadedTable,
+        table: &Arc<LoadedTable>,
         frozen: Result<T, FreezeError>,
     ) -> Result<T, FreezeError> {
         if let Err(FreezeError::Violated(reason)) = &frozen {
@@ -298,7 +298,7 @@ impl Catalog {
                 .tables
                 .write()
                 .unwrap_or_else(PoisonError::into_inner)
-                .replace(&reason.table, state);
+                .replace(&reason.table, table, state);
         }
         frozen
     }

@@ -8,12 +8,15 @@
 pub(crate) mod parse;
 pub(crate) mod unpack;
 
+use std::sync::Arc;
+
 use arrow_array::types::Decimal128Type;
 use arrow_array::{
-    Array, BinaryArray, BooleanArray, Date32Array, Float64Array, Int64Array, PrimitiveArray,
-    StringArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Float64Array, Int64Array,
+    PrimitiveArray, StringArray, make_array,
 };
 use arrow_buffer::NullBuffer;
+use arrow_schema::ArrowError;
 
 /// 128-bit integers: the units of a decimal, or the nanoseconds of an instant. Arrow has no plain
 /// type for them; the precision and the scale of this one mean nothing here.
@@ -76,6 +79,20 @@ impl Column {
             Self::Bytes(array) => array,
             Self::Date(array) => array,
         }
+    }
+
+    /// The array as a list shows it, a decimal with its scale.
+    ///
+    /// # Errors
+    /// [`ArrowError`] if a scale is beyond the digits of a decimal, which no form is.
+    pub(crate) fn shown(&self) -> Result<ArrayRef, ArrowError> {
+        Ok(match self {
+            Self::Decimal(units, scale) => {
+                let units = units.clone();
+                Arc::new(units.with_precision_and_scale(DECIMAL_DIGITS, scale.cast_signed())?)
+            }
+            other => make_array(other.array().to_data()),
+        })
     }
 
     /// Rows of the batch.

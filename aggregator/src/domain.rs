@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use psi_core::facts::LabelKind;
 
+use crate::calendar::{self, DAY_S};
 use crate::column::Column;
 use crate::config::DomainValue;
 use crate::sql::ast::DatePart;
@@ -159,20 +160,19 @@ fn number(column: &Column, row: usize) -> Option<i64> {
 /// The part of a date, in the zone of its column; `None` if its year, before or after the zone is
 /// applied, is none of [`YEARS`].
 fn part_of(part: DatePart, zone: Zone, column: &Column, row: usize) -> Option<i64> {
-    const SECONDS_PER_DAY: i64 = 86_400;
     let day = match column {
         Column::Date(days) => days.value(row).into(),
         Column::Instant(nanos) => {
             let seconds = nanos.value(row).div_euclid(NANOS_PER_SECOND);
             let seconds = i64::try_from(seconds).ok()?;
-            year_of(seconds.div_euclid(SECONDS_PER_DAY))?;
+            year_of(seconds.div_euclid(DAY_S))?;
             let local = seconds.checked_add(zone.offset_at(seconds)?)?;
-            local.div_euclid(SECONDS_PER_DAY)
+            local.div_euclid(DAY_S)
         }
         _ => return None,
     };
     let year = year_of(day)?;
-    let (_, month, day) = temporal::civil(day);
+    let (_, month, day) = calendar::civil(day);
     Some(match part {
         DatePart::Year => year,
         DatePart::Quarter => (month - 1) / 3 + 1,
@@ -185,7 +185,7 @@ fn year_of(day: i64) -> Option<i64> {
     // Beyond these days there is no year to tell, and the arithmetic below could overflow.
     let (year, ..) = i32::try_from(day)
         .ok()
-        .map(|day| temporal::civil(day.into()))?;
+        .map(|day| calendar::civil(day.into()))?;
     YEARS.contains(&year).then_some(year)
 }
 

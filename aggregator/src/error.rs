@@ -7,8 +7,6 @@ use std::fmt;
 
 use psi_core::Code;
 
-use crate::source::read::ReadError;
-
 /// The configuration makes no sense, whatever the data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {what}")]
@@ -235,12 +233,6 @@ impl FreezeError {
     /// A thread ended by itself.
     pub(crate) const fn stopped() -> Self {
         Self::Internal("a thread stopped unexpectedly")
-    }
-}
-
-impl From<ReadError> for FreezeError {
-    fn from(error: ReadError) -> Self {
-        Self::Read(error.to_string())
     }
 }
 

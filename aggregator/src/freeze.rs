@@ -1,10 +1,11 @@
 //! Freezing the input of a job: the rows that a side selects, as sorted lists.
 //!
 //! Spec 10 §4. Steps: 1. the files are those that were checked at load; 2. room for the records of
-//! the whole table is reserved; 3. one pass makes a record of every row with an identity, with a
-//! flag that says whether the owner's row filter and the query's conditions select it; 4. the files
-//! are still the same; 5. the store sorts the records, and what the load has checked is checked again
-//! over all of them; 6. one pass over them makes the lists of the selected ([`input`]).
+//! the whole table, and for lists of all its identities, is reserved; 3. one pass makes a record of
+//! every row with an identity, with a flag that says whether the owner's row filter and the query's
+//! conditions select it; 4. the files are still the same; 5. the store sorts the records, and what
+//! the load has checked is checked again over all of them; 6. one pass over them makes the lists of
+//! the selected ([`input`]).
 //!
 //! Cost: one pass over the files, one sort of records of fixed width, two or three passes over them.
 //! Memory is the store's, and the batches on their way.
@@ -12,7 +13,7 @@
 //! # Security
 //! Steps 1 to 5 do the same work, take the same space and end in the same way whatever the
 //! conditions select. In step 6 every record is read and summed up, and every identity written, to
-//! the list or to one that is thrown away; both lie in the room of step 2.
+//! a list of the input or to one of the others; both lie in the room of step 2.
 
 mod check;
 pub(crate) mod input;
@@ -29,14 +30,10 @@ use crate::catalog::table::LoadedTable;
 use crate::condition::{Condition, Tally};
 use crate::config::ReadOptions;
 use crate::error::{FreezeError, Unavailable};
-use crate::plan::{self, SidePlan};
-use crate::rows::{Extras, RowLayout};
+use crate::plan::{self, SidePlan, SideValueKind};
+use crate::rows::{Extras, RowLayout, RowValue};
 use crate::scan::{self, Pass, ScanKey};
 use crate::source::Projection;
-
-/// How often the records of a table fit the room that is reserved for them: once sorted, once more
-/// for the lists that are made of them.
-const ROOM: u64 = 2;
 
 /// The frozen input of one side of a job.
 ///
@@ -62,7 +59,8 @@ pub(crate) async fn freeze(
     progress: &dyn Progress,
 ) -> Result<Frozen, FreezeError> {
     let reading = Reading::new(table, side, Extras::default(), Projection::default())?;
-    let rows = record_rows(table, side, reading, options, store, progress).await?;
+    let room = reading.extras.layout().width() * 2;
+    let rows = record_rows(table, side, (reading, room), options, store, progress).await?;
     let records = rows.writer.finish()?;
     let mut identities = store.in_order(crate::rows::DIGEST_BYTES)?;
     let mut last = None;
@@ -104,6 +102,13 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// With what is kept of a row: this side's groups and values.
+    fn for_job(table: &LoadedTable, side: &SidePlan) -> Result<Self, FreezeError> {
+        let mut projection = Projection::default();
+        let extras = extras(table, side, &mut projection)?;
+        Self::new(table, side, extras, projection)
+    }
+
     /// The owner's row filter and the conditions of the query, and the key; `extras` are over
     /// `projection`.
     pub(crate) fn new(
@@ -138,6 +143,39 @@ impl Reading {
     }
 }
 
+/// What is kept of each row: this side's groups and values.
+fn extras(
+    table: &LoadedTable,
+    side: &SidePlan,
+    projection: &mut Projection,
+) -> Result<Extras, FreezeError> {
+    let mut place = |name: &String| match table.source.number(name) {
+        Ok(number) => Ok(projection.value(number)),
+        Err(_) => Err(FreezeError::Internal("a column is gone")),
+    };
+    let mut extras = Extras::default();
+    for group in &side.groups {
+        let column = place(&group.column)?;
+        extras.groups.push((column, Arc::clone(&group.domain)));
+    }
+    for value in &side.values {
+        extras.values.push(match &value.kind {
+            SideValueKind::Presence(columns) => {
+                let columns = columns.iter().map(&mut place);
+                RowValue::Presence(columns.collect::<Result<_, _>>()?)
+            }
+            SideValueKind::Number(program) => {
+                let columns = program.columns.iter().map(|column| place(&column.name));
+                RowValue::Number {
+                    columns: columns.collect::<Result<_, _>>()?,
+                    program: program.clone(),
+                }
+            }
+        });
+    }
+    Ok(extras)
+}
+
 fn unavailable(side: &SidePlan, what: &str) -> Unavailable {
     Unavailable {
         table: side.table.clone(),
@@ -149,16 +187,15 @@ fn unavailable(side: &SidePlan, what: &str) -> Unavailable {
 async fn record_rows(
     table: &LoadedTable,
     side: &SidePlan,
-    reading: Reading,
+    (reading, room): (Reading, usize),
     options: ReadOptions,
     store: &dyn RecordStore,
     progress: &dyn Progress,
 ) -> Result<RecordedRows, FreezeError> {
     table.check_files(&side.table)?;
     let width = reading.extras.layout().width();
-    let bytes = table.rows.saturating_mul(width as u64);
     let mut rows = RecordedRows {
-        room: store.reserve(bytes.saturating_mul(ROOM))?,
+        room: store.reserve(table.rows.saturating_mul(room as u64))?,
         writer: store.unsorted(width)?,
         scanned: 0,
         selected: 0,

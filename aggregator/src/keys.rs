@@ -10,6 +10,7 @@ use arrow_schema::DataType;
 use psi_core::identifier::IdentifierKind;
 
 use crate::column::Column;
+use crate::column::unpack::is_text;
 use crate::sql::temporal;
 
 /// Why a column of this type cannot be part of a key of this kind, if it cannot.
@@ -23,13 +24,7 @@ pub(crate) fn problem(raw: &DataType, kind: IdentifierKind) -> Option<String> {
     };
     let accepted = match raw {
         DataType::Dictionary(_, values) => return problem(values, kind),
-        DataType::Utf8
-        | DataType::LargeUtf8
-        | DataType::Utf8View
-        | DataType::Binary
-        | DataType::LargeBinary
-        | DataType::BinaryView
-        | DataType::Null => true,
+        text if is_text(text) => true,
         number if whole_number(number) => matches!(
             kind,
             IdentifierKind::Int

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod budget;
+pub mod calendar;
 pub mod catalog;
 pub mod config;
 pub mod error;

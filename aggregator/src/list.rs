@@ -21,7 +21,7 @@ mod writer;
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, make_array};
+use arrow_array::{ArrayRef, BooleanArray};
 use arrow_buffer::BooleanBuffer;
 use arrow_select::filter::filter;
 use psi_core::identifier::IdentityHasher;
@@ -204,10 +204,10 @@ impl Wanting {
                 Some(selects.value(row) && digest.is_some_and(|digest| wanted.take(&digest)))
             })
             .collect();
-        let rows = self.shown.iter().map(|place| {
-            let column = make_array(batch.columns[*place].array().to_data());
-            filter(&column, &mask)
-        });
+        let rows = self
+            .shown
+            .iter()
+            .map(|place| filter(&batch.columns[*place].shown()?, &mask));
         let rows = rows.collect::<Result<Vec<_>, _>>();
         rows.map_err(|_| FreezeError::Internal("rows that do not filter").into())
     }

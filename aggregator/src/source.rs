@@ -9,6 +9,7 @@ mod csv;
 pub(crate) mod files;
 mod parquet;
 pub(crate) mod read;
+mod read_error;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -210,6 +211,12 @@ impl SourceColumn {
 
     /// Why the column cannot be part of a key of this kind, if it cannot.
     pub(crate) fn key_problem(&self, kind: psi_core::identifier::IdentifierKind) -> Option<String> {
-        keys::problem(&self.stored, kind)
+        match self.form {
+            // Files that store whole numbers and files that store fractions share such a form.
+            Some(Form::Decimal(scale)) if scale > 0 => Some(format!(
+                "a column with {scale} decimals cannot be an identifier of kind {kind}"
+            )),
+            _ => keys::problem(&self.stored, kind),
+        }
     }
 }

@@ -74,6 +74,14 @@ impl Lists {
             .take(usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 
+    /// [`Self::store`] for the frozen input of a job, with a promise of room of its own
+    /// (Spec 10 §4): what the job writes later counts beside that promise, however little of it was
+    /// needed.
+    #[must_use]
+    pub fn input_store(&self, job: &str) -> Arc<dyn RecordStore> {
+        self.store(&format!("{job}.input"))
+    }
+
     /// A store whose lists, where they outgrow memory, live in the folder `job`, which goes with
     /// the last of them.
     #[must_use]

@@ -4,7 +4,8 @@
 
 use serde::Deserialize;
 
-const DAY_S: i64 = 86_400;
+use crate::calendar::{DAY_S, civil, day_of};
+
 const WEEK_S: i64 = 7 * DAY_S;
 /// 1970 began on a Thursday: three days after a Monday.
 const MONDAY_OFFSET_S: i64 = 3 * DAY_S;
@@ -100,55 +101,21 @@ pub fn advance(latest: Option<i64>, unix: i64) -> i64 {
     latest.map_or(unix, |latest| latest.max(unix))
 }
 
-/// The day of a time, as `2026-12-01`.
-#[must_use]
-pub fn day_text(unix: i64) -> String {
-    let (year, month, day) = civil(unix.div_euclid(DAY_S));
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
 /// The latest multiple of `length` that is not after `unix`, multiples being counted from `offset`
 /// before 1970.
 fn floor(unix: i64, length: i64, offset: i64) -> i64 {
     unix.saturating_sub((unix.saturating_add(offset)).rem_euclid(length))
 }
 
-/// Days since 1970 as year, month and day, counted from 0000-03-01 so that a leap day ends a year.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days.saturating_add(719_468);
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
-
-/// The time at which a month begins: the inverse of [`civil`].
+/// The time at which a month begins.
 fn first_of_month(year: i64, month: i64) -> i64 {
-    let shifted_year = year.saturating_sub(i64::from(month <= 2));
-    let era = shifted_year.div_euclid(400);
-    let year_of_era = shifted_year.rem_euclid(400);
-    let shifted_month = if month > 2 { month - 3 } else { month + 9 };
-    let day_of_year = (153 * shifted_month + 2) / 5;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    let days = era
-        .saturating_mul(146_097)
-        .saturating_add(day_of_era)
-        .saturating_sub(719_468);
-    days.saturating_mul(DAY_S)
+    day_of(year, month, 1).saturating_mul(DAY_S)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{DAY_S, Period, advance, civil, day_text};
+    use super::{DAY_S, Period, advance, civil};
+    use crate::calendar::day_text;
 
     /// 2026-11-25, a Wednesday, 01:52:18.
     const WEDNESDAY: i64 = 1_795_571_538;

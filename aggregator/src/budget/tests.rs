@@ -108,6 +108,7 @@ fn a_peer_without_a_limit_of_its_own_has_half_of_what_several_collaborations_sha
             spent: epsilon(by_peer),
             reserved: epsilon(reserved),
         },
+        held: epsilon(reserved),
         ..used(by_peer, reserved, 0)
     };
     admit(&shop, &shared(0, 300), epsilon(200), NOW).unwrap();

@@ -129,9 +129,11 @@ impl Tables {
         self.entries.insert(name.to_lowercase(), entry);
     }
 
-    /// Gives a configured table another state.
-    pub(crate) fn replace(&mut self, name: &str, state: TableState) {
-        if let Some(entry) = self.entries.get_mut(&name.to_lowercase()) {
+    /// Gives a configured table another state, if it is still the load `of`.
+    pub(crate) fn replace(&mut self, name: &str, of: &Arc<LoadedTable>, state: TableState) {
+        if let Some(entry) = self.entries.get_mut(&name.to_lowercase())
+            && matches!(&entry.state, TableState::Served(table) if Arc::ptr_eq(table, of))
+        {
             entry.state = state;
         }
     }

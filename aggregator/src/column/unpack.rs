@@ -30,21 +30,28 @@ pub(crate) fn form_of(stored: &DataType) -> Option<Form> {
         | DataType::Decimal64(_, scale)
         | DataType::Decimal128(_, scale) => Form::Decimal(u8::try_from(*scale).ok()?),
         DataType::Float16 | DataType::Float32 | DataType::Float64 => Form::Double,
-        // Old writers store text as bytes without saying that it is text. A column without a type
-        // holds nothing, so any form will do.
-        DataType::Utf8
-        | DataType::LargeUtf8
-        | DataType::Utf8View
-        | DataType::Binary
-        | DataType::LargeBinary
-        | DataType::BinaryView
-        | DataType::Null => Form::Text,
+        text if is_text(text) => Form::Text,
         DataType::FixedSizeBinary(_) => Form::Bytes,
         DataType::Date32 | DataType::Date64 => Form::Date,
         DataType::Timestamp(..) => Form::Instant,
         DataType::Dictionary(_, values) => return form_of(values),
         _ => return None,
     })
+}
+
+/// Whether values of a stored type are held as text. Old writers store text as bytes without saying
+/// that it is text. A column without a type holds nothing, so any form will do.
+pub(crate) const fn is_text(stored: &DataType) -> bool {
+    matches!(
+        stored,
+        DataType::Utf8
+            | DataType::LargeUtf8
+            | DataType::Utf8View
+            | DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+            | DataType::Null
+    )
 }
 
 /// Brings a stored array into `form`. Adds to `lost` the values that became NULL because the form

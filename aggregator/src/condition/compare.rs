@@ -150,7 +150,7 @@ fn with_literal(column: &Column, op: CompareOp, with: &Value, rows: usize) -> Tr
             each(&|row| double_order(values.value(row), *literal))
         }
         (Column::Text(values), Value::Text(literal)) => {
-            each(&|row| values.value(row).as_bytes().cmp(literal.as_bytes()))
+            each(&|row| text_order(values.value(row), literal))
         }
         (Column::Boolean(values), Value::Boolean(literal)) => {
             each(&|row| values.value(row).cmp(literal))
@@ -167,7 +167,7 @@ impl Pair {
         };
         match (self, left, right) {
             (Self::Text, Column::Text(left), Column::Text(right)) => {
-                each(&|row| left.value(row).as_bytes().cmp(right.value(row).as_bytes()))
+                each(&|row| text_order(left.value(row), right.value(row)))
             }
             (Self::Boolean, Column::Boolean(left), Column::Boolean(right)) => {
                 each(&|row| left.value(row).cmp(&right.value(row)))
@@ -237,6 +237,15 @@ fn nearest(units: i128, scale: u8, text: &mut String) -> f64 {
     text.parse().unwrap_or(f64::NAN)
 }
 
+/// The order of two texts by their bytes. Looks at all bytes of the shorter one, wherever they differ.
+fn text_order(left: &str, right: &str) -> Ordering {
+    let pairs = left.bytes().zip(right.bytes());
+    let order = pairs.fold(Ordering::Equal, |order, (left, right)| {
+        order.then(left.cmp(&right))
+    });
+    order.then(left.len().cmp(&right.len()))
+}
+
 fn midnight(day: i32) -> i128 {
     i128::from(day) * NANOS_PER_DAY
 }
@@ -292,6 +301,16 @@ mod tests {
         assert_eq!(double_order(-0.0, 0.0), Ordering::Equal);
         assert_eq!(double_order(-f64::NAN, f64::NAN), Ordering::Equal);
         assert_eq!(double_order(-f64::NAN, f64::INFINITY), Ordering::Greater);
+    }
+
+    #[test]
+    fn texts_are_ordered_by_their_bytes() {
+        let texts = ["", "A", "a", "a ", "ab", "b", "\u{e9}", "\u{1f980}"];
+        for (i, left) in texts.iter().enumerate() {
+            for (j, right) in texts.iter().enumerate() {
+                assert_eq!(text_order(left, right), i.cmp(&j), "{left:?} {right:?}");
+            }
+        }
     }
 
     #[test]

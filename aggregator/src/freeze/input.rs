@@ -12,7 +12,8 @@
 //! 5. as Sender: one pass over them sums each identity's selected rows per group and writes its
 //!    payload; with differential privacy, those rows that `limits` lets it use.
 //!
-//! Identities without a selected row go the same way, to lists that are thrown away.
+//! Identities without a selected row go the same way, to lists of others, which are kept as long as
+//! the input. So whoever reads, hashes or keeps all of them does as much work whatever is selected.
 //!
 //! Cost: one pass over the files, one sort of records of fixed width, two or three passes over them.
 //! Memory: that of the store, one payload, and one batch.
@@ -21,20 +22,19 @@ use std::sync::Arc;
 
 use psi_core::progress::{Progress, Stage};
 use psi_core::spec::{JobSpec, MatchSpec, PartSize, Party, Payload};
-use psi_core::store::{RecordList, RecordStore, Reserved};
+use psi_core::store::{RecordList, RecordStore, RecordWriter, Reserved};
 
 use super::limits::{Chooser, Limits, RowKey};
-use super::parts::{self, PartLists};
-use super::payload::Accumulator;
+use super::parts::{self, Lists, PartLists};
+use super::payload::{self, Accumulator};
 use super::{Reading, RecordedRows, check, record_rows};
 use crate::catalog::table::LoadedTable;
 use crate::condition::Tally;
 use crate::config::ReadOptions;
 use crate::error::FreezeError;
 use crate::fold::for_each_record;
-use crate::plan::{SidePlan, SideValueKind};
-use crate::rows::{DIGEST_BYTES, Extras, RowLayout, RowValue};
-use crate::source::Projection;
+use crate::plan::SidePlan;
+use crate::rows::{DIGEST_BYTES, RowLayout};
 
 /// Takes the part and the digest of an identity, and whether it is selected.
 type Visit<'a> = &'a mut dyn FnMut(usize, &[u8; DIGEST_BYTES], bool) -> Result<(), FreezeError>;
@@ -56,6 +56,9 @@ pub struct JobInput {
     /// component of each block, in the order of [`Payload`]. Empty if the small-part rule replaces
     /// the list.
     pub payload: Option<Box<dyn RecordList>>,
+    /// The identities that are in none of these lists, in lists of the same widths: parts first, then
+    /// the payload. They say nothing and go nowhere, but make the whole as large whatever is selected.
+    pub others: Vec<Box<dyn RecordList>>,
     /// Rows of the table.
     pub rows_scanned: u64,
     /// Rows that the row filter and the conditions select.
@@ -81,16 +84,15 @@ pub(crate) async fn freeze(
     store: Arc<dyn RecordStore>,
     progress: Arc<dyn Progress>,
 ) -> Result<JobInput, FreezeError> {
-    let mut projection = Projection::default();
-    let extras = extras(table, side, &mut projection)?;
-    let layout = extras.layout();
+    let reading = Reading::for_job(table, side)?;
+    let layout = reading.extras.layout();
     let roles = Roles::new((spec, own, key), side, layout)?;
     let limits = check::Limits::new(spec, own, side, layout);
-    let reading = Reading::new(table, side, extras, projection)?;
+    let room = roles.room(layout);
     let reading = record_rows(
         table,
         side,
-        reading,
+        (reading, room),
         options,
         store.as_ref(),
         progress.as_ref(),
@@ -104,56 +106,31 @@ pub(crate) async fn freeze(
         tally,
     } = reading.await?;
     let named = side.clone();
+    // With the room: this goes on for a while if nobody waits any more.
     let work = move || {
         let rows = writer.finish()?;
         limits.check(&named, rows.as_ref())?;
-        roles.split(rows.as_ref(), store.as_ref(), progress.as_ref())
+        let split = roles.split(rows.as_ref(), store.as_ref(), progress.as_ref())?;
+        Ok::<_, FreezeError>((split, room))
     };
-    let (parts, payload) = tokio::task::spawn_blocking(work)
+    let (split, room) = tokio::task::spawn_blocking(work)
         .await
         .map_err(|_| FreezeError::stopped())??;
+    let Split {
+        parts,
+        payload,
+        others,
+    } = split;
     Ok(JobInput {
         parts,
         payload,
+        others,
         rows_scanned: scanned,
         rows_selected: selected,
         nulls,
         room,
         tally,
     })
-}
-
-/// What is kept of each row: this side's groups and values.
-fn extras(
-    table: &LoadedTable,
-    side: &SidePlan,
-    projection: &mut Projection,
-) -> Result<Extras, FreezeError> {
-    let mut place = |name: &String| match table.source.number(name) {
-        Ok(number) => Ok(projection.value(number)),
-        Err(_) => Err(FreezeError::Internal("a column is gone")),
-    };
-    let mut extras = Extras::default();
-    for group in &side.groups {
-        let column = place(&group.column)?;
-        extras.groups.push((column, Arc::clone(&group.domain)));
-    }
-    for value in &side.values {
-        extras.values.push(match &value.kind {
-            SideValueKind::Presence(columns) => {
-                let columns = columns.iter().map(&mut place);
-                RowValue::Presence(columns.collect::<Result<_, _>>()?)
-            }
-            SideValueKind::Number(program) => {
-                let columns = program.columns.iter().map(|column| place(&column.name));
-                RowValue::Number {
-                    columns: columns.collect::<Result<_, _>>()?,
-                    program: program.clone(),
-                }
-            }
-        });
-    }
-    Ok(extras)
 }
 
 /// What this side is in the matches of a job.
@@ -188,11 +165,12 @@ impl Rows {
     }
 }
 
-/// The lists of a Receiver and of a Sender.
-type Split = (
-    Option<Vec<Box<dyn RecordList>>>,
-    Option<Box<dyn RecordList>>,
-);
+/// The lists of a Receiver and of a Sender, and of the identities that are in neither.
+struct Split {
+    parts: Option<Lists>,
+    payload: Option<Box<dyn RecordList>>,
+    others: Lists,
+}
 
 impl Roles {
     fn new(
@@ -242,9 +220,14 @@ impl Roles {
         store: &dyn RecordStore,
         progress: &dyn Progress,
     ) -> Result<Split, FreezeError> {
+        let mut others = Lists::new();
         let parts = match &self.parts {
             None => None,
-            Some(sizes) => Some(self.cut(sizes, rows, store, progress)?),
+            Some(sizes) => {
+                let (parts, of_parts) = self.cut(sizes, rows, store, progress)?;
+                others.extend(of_parts);
+                Some(parts)
+            }
         };
         // What the rule replaces is the same in both matches, whichever role the list has.
         let replaced = parts.as_ref().map(|parts| {
@@ -255,10 +238,28 @@ impl Roles {
             None => None,
             Some(payload) => {
                 let replaced = replaced.as_deref();
-                Some(self.attach(payload, replaced, rows, store, progress)?)
+                let (payload, of_payload) =
+                    self.attach(payload, replaced, rows, store, progress)?;
+                others.extend(of_payload);
+                Some(payload)
             }
         };
-        Ok((parts, payload))
+        Ok(Split {
+            parts,
+            payload,
+            others,
+        })
+    }
+
+    /// Bytes on disk that each row of the table can take: twice its record, since a sort may write
+    /// it again, and the records of the lists.
+    fn room(&self, layout: RowLayout) -> usize {
+        let parts = self
+            .parts
+            .as_ref()
+            .map_or(0, |_| parts::RECORD_BYTES * 2 + DIGEST_BYTES);
+        let payload = self.payload.as_ref().map_or(0, payload::record_bytes);
+        layout.width() * 2 + parts + payload
     }
 
     /// As Receiver: one list for each part, written one after the other, so that however many there
@@ -269,7 +270,7 @@ impl Roles {
         rows: &dyn RecordList,
         store: &dyn RecordStore,
         progress: &dyn Progress,
-    ) -> Result<Vec<Box<dyn RecordList>>, FreezeError> {
+    ) -> Result<(Lists, Lists), FreezeError> {
         let mut parts = PartLists::new(sizes, self.minimum, store)?;
         if sizes.len() == 1 {
             let mut only = |part, digest: &[u8; DIGEST_BYTES], is_selected| {
@@ -320,7 +321,8 @@ impl Roles {
         }
     }
 
-    /// As Sender: every identity with its payload, but those whose part was `replaced`.
+    /// As Sender: every selected identity with its payload, but those whose part was `replaced`; then
+    /// the others.
     fn attach(
         &self,
         payload: &Payload,
@@ -328,7 +330,7 @@ impl Roles {
         rows: &dyn RecordList,
         store: &dyn RecordStore,
         progress: &dyn Progress,
-    ) -> Result<Box<dyn RecordList>, FreezeError> {
+    ) -> Result<(Box<dyn RecordList>, Lists), FreezeError> {
         let mut identity = Accumulator::new(payload, &self.clamps);
         let width = identity.record_bytes();
         let mut lists = [store.in_order(width)?, store.in_order(width)?];
@@ -341,7 +343,7 @@ impl Roles {
         let is_gone = |group: usize| {
             replaced.is_some_and(|replaced| replaced.get(group).copied().unwrap_or(true))
         };
-        // To the list, or, without a selected row, to the one that is thrown away.
+        // To the list, or, without a row that is used, to that of the others.
         let mut end = |identity: &mut Accumulator<'_>| {
             let (is_used, record) = identity.finish()?;
             lists[usize::from(!is_used)]
@@ -362,10 +364,8 @@ impl Roles {
                 }
             }
             let mut is_used = RowLayout::is_selected(record) && !is_gone(group);
-            if let Some(chooser) = &mut chooser
-                && is_used
-            {
-                is_used = chooser.uses(&digest, group);
+            if let Some(chooser) = &mut chooser {
+                is_used = chooser.uses(&digest, group, is_used);
             }
             let layout = self.rows.layout;
             identity.add(group, is_used, |value| layout.value(record, value))
@@ -373,12 +373,13 @@ impl Roles {
         if last.is_some() {
             end(&mut identity)?;
         }
-        let [identities, _thrown_away] = lists;
-        let identities = identities.finish()?;
+        let [identities, others] = lists.map(RecordWriter::finish);
+        let (identities, mut others) = (identities?, vec![others?]);
         if is_replaced(identities.len(), self.minimum) {
-            return Ok(store.in_order(width)?.finish()?);
+            others.push(identities);
+            return Ok((store.in_order(width)?.finish()?, others));
         }
-        Ok(identities)
+        Ok((identities, others))
     }
 }
 

@@ -6,8 +6,8 @@
 //! [`super::input`] where a Sender's payload is made. Reads the sorted row records a second time,
 //! one identity ahead of whoever sums them up.
 //!
-//! Cost: one more pass over the records; one hash per group of an identity in too many groups, and
-//! per row of one with too many rows. Memory: a batch, and the groups of one identity.
+//! Cost: one more pass over the records; one hash for each row and for each group of an identity,
+//! whatever is selected and whether it is needed. Memory: a batch, and the groups of one identity.
 
 use psi_core::facts::PrivacyFacts;
 use psi_core::store::{RecordList, RecordReader};
@@ -62,6 +62,14 @@ impl Limits {
     }
 }
 
+/// A group of one identity.
+struct Group {
+    number: usize,
+    /// Its selected rows.
+    selected: u64,
+    hash: [u8; 32],
+}
+
 /// Says of each row of the sorted records, in their order, whether it is used.
 pub(super) struct Chooser<'a> {
     limits: &'a Limits,
@@ -98,31 +106,38 @@ impl<'a> Chooser<'a> {
 
     /// Looks at all selected rows of the next identity, which is `digest`.
     pub(super) fn next_identity(&mut self, digest: &[u8; DIGEST_BYTES]) -> Result<(), FreezeError> {
-        let mut groups: Vec<(usize, u64)> = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
         let rows = self.rows;
         while let Some(record) = self.peek()? {
             if !record.starts_with(digest) {
                 break;
             }
             let group = rows.combination(record);
+            let selected = u64::from(RowLayout::is_selected(record));
             match groups.last_mut() {
-                _ if !RowLayout::is_selected(record) => {}
-                Some((last, rows)) if *last == group => *rows += 1,
-                _ => groups.push((group, 1)),
+                Some(last) if last.number == group => last.selected += selected,
+                _ => groups.push(Group {
+                    number: group,
+                    selected,
+                    hash: [0; 32],
+                }),
             }
             self.at += self.width;
         }
-        if groups.len() > self.limits.groups {
-            let limits = self.limits;
-            groups.sort_by_cached_key(|(group, _)| {
-                limits.hash(b"psi/v1/group", digest, *group as u64)
-            });
-            groups.truncate(limits.groups);
-            groups.sort_unstable();
+        for group in &mut groups {
+            group.hash = self
+                .limits
+                .hash(b"psi/v1/group", digest, group.number as u64);
         }
-        self.left = groups.iter().map(|(_, rows)| rows).sum();
+        groups.retain(|group| group.selected > 0);
+        if groups.len() > self.limits.groups {
+            groups.sort_unstable_by_key(|group| group.hash);
+            groups.truncate(self.limits.groups);
+            groups.sort_unstable_by_key(|group| group.number);
+        }
+        self.left = groups.iter().map(|group| group.selected).sum();
         self.wanted = self.left.min(self.limits.rows);
-        self.groups = groups.into_iter().map(|(group, _)| group).collect();
+        self.groups = groups.into_iter().map(|group| group.number).collect();
         Ok(())
     }
 
@@ -137,19 +152,22 @@ impl<'a> Chooser<'a> {
 
     /// Whether the next selected row of the identity, which is in `group`, is used: each set of as many rows
     /// as may be used is drawn with the same probability.
-    pub(super) fn uses(&mut self, digest: &[u8; DIGEST_BYTES], group: usize) -> bool {
-        if self.groups.binary_search(&group).is_err() {
+    /// A row that is not selected is not used, and costs as much.
+    pub(super) fn uses(
+        &mut self,
+        digest: &[u8; DIGEST_BYTES],
+        group: usize,
+        is_selected: bool,
+    ) -> bool {
+        let hash = self.limits.hash(b"psi/v1/row", digest, self.left);
+        let mut first = [0; 8];
+        first.copy_from_slice(&hash[..8]);
+        let drawn = u128::from(u64::from_be_bytes(first)) * u128::from(self.left);
+        let is_drawn = drawn >> 64 < u128::from(self.wanted);
+        if !is_selected || self.groups.binary_search(&group).is_err() {
             return false;
         }
-        let uses = if self.left == self.wanted {
-            true
-        } else {
-            let hash = self.limits.hash(b"psi/v1/row", digest, self.left);
-            let mut first = [0; 8];
-            first.copy_from_slice(&hash[..8]);
-            let drawn = u128::from(u64::from_be_bytes(first)) * u128::from(self.left);
-            drawn >> 64 < u128::from(self.wanted)
-        };
+        let uses = is_drawn || self.left == self.wanted;
         self.left = self.left.saturating_sub(1);
         self.wanted -= u64::from(uses && self.wanted > 0);
         uses

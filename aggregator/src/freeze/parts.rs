@@ -40,15 +40,20 @@ pub(super) fn fields(record: &[u8]) -> (usize, &[u8], bool) {
     (part, digest, is_selected == [1])
 }
 
+/// Lists of identities.
+pub(super) type Lists = Vec<Box<dyn RecordList>>;
+
 /// Lists of parts, of which one is being written.
 pub(super) struct PartLists<'a> {
     sizes: &'a [PartSize],
     minimum: u64,
     store: &'a dyn RecordStore,
     done: Vec<Box<dyn RecordList>>,
+    /// Parts that the small-part rule replaces.
+    replaced: Vec<Box<dyn RecordList>>,
     /// Of the part after those that are done.
     writer: Box<dyn RecordWriter>,
-    /// Takes what is not selected, so that as much is written whatever is; thrown away.
+    /// Takes what is not selected, so that as much is written whatever is.
     others: Box<dyn RecordWriter>,
 }
 
@@ -63,6 +68,7 @@ impl<'a> PartLists<'a> {
             minimum,
             store,
             done: Vec::new(),
+            replaced: Vec::new(),
             writer: store.in_order(DIGEST_BYTES)?,
             others: store.in_order(DIGEST_BYTES)?,
         })
@@ -89,12 +95,14 @@ impl<'a> PartLists<'a> {
         Ok(writer.push(digest)?)
     }
 
-    /// All parts.
-    pub(super) fn finish(mut self) -> Result<Vec<Box<dyn RecordList>>, FreezeError> {
+    /// All parts, and the lists of all identities that are in none.
+    pub(super) fn finish(mut self) -> Result<(Lists, Lists), FreezeError> {
         while self.done.len() < self.sizes.len() {
             self.close()?;
         }
-        Ok(self.done)
+        let mut others = self.replaced;
+        others.push(self.others.finish()?);
+        Ok((self.done, others))
     }
 
     /// Ends the part that is being written and begins the next.
@@ -104,6 +112,7 @@ impl<'a> PartLists<'a> {
         let size = self.sizes.get(self.done.len()).ok_or_else(out_of_domain)?;
         check_size(part.len(), size.identities)?;
         self.done.push(if is_replaced(part.len(), self.minimum) {
+            self.replaced.push(part);
             self.store.in_order(DIGEST_BYTES)?.finish()?
         } else {
             part

@@ -13,6 +13,13 @@ use crate::rows::DIGEST_BYTES;
 /// Bytes of one component.
 const WORD_BYTES: usize = 8;
 
+/// Bytes of one record: a digest and all components.
+pub(super) fn record_bytes(payload: &Payload) -> usize {
+    // INVARIANT: `JobSpec::assemble` bounds the width by `limits::COMPONENTS_MAX`.
+    let words = usize::try_from(payload.width()).unwrap_or(0);
+    DIGEST_BYTES + words * WORD_BYTES
+}
+
 /// Sums up one identity after another. Rows of one group come one after another.
 pub(super) struct Accumulator<'a> {
     payload: &'a Payload,
@@ -44,12 +51,10 @@ impl Drop for Accumulator<'_> {
 
 impl<'a> Accumulator<'a> {
     pub(super) fn new(payload: &'a Payload, clamps: &'a [Option<(i64, i64)>]) -> Self {
-        // INVARIANT: `JobSpec::assemble` bounds the width by `limits::COMPONENTS_MAX`.
-        let words = usize::try_from(payload.width()).unwrap_or(0);
         Self {
             payload,
             clamps,
-            record: vec![0; DIGEST_BYTES + words * WORD_BYTES],
+            record: vec![0; record_bytes(payload)],
             open: None,
             is_used: false,
             rows: 0,

@@ -16,7 +16,8 @@ use arrow_csv::reader::Format as CsvReading;
 use arrow_schema::DataType;
 
 use super::files::{FileSet, FileStamp};
-use super::read::{CsvRows, ReadError};
+use super::read::CsvRows;
+use super::read_error::ReadError;
 use super::{Source, SourceColumn, SourceError};
 use crate::column::Form;
 use crate::column::parse::{Inferred, Seen, with_null_words};
@@ -57,7 +58,8 @@ pub(super) fn open(files: FileSet, null_words: &[String]) -> Result<Source, Sour
 
 fn column(name: String, seen: &Seen, null_words: &Arc<[String]>) -> SourceColumn {
     let (form, class) = match seen.inferred() {
-        Inferred::Empty => (Form::Text, ColumnClass::Empty),
+        // Blanks alone are NULL as whole numbers, and so is everything else in the column.
+        Inferred::Empty => (Form::Whole, ColumnClass::Empty),
         Inferred::InstantInUtc => (
             Form::Instant,
             ColumnClass::Instant {

@@ -14,14 +14,15 @@ use parquet::basic::Type as PhysicalType;
 use parquet::file::metadata::PageIndexPolicy;
 
 use super::files::{FileSet, FileStamp};
-use super::read::ReadError;
+use super::read_error::ReadError;
 use super::{Source, SourceColumn, SourceError};
 use crate::column::{DECIMAL_DIGITS, Form, unpack};
 use crate::sql::typing::ColumnClass;
 use crate::sql::zone::Zone;
 
-/// Digits of a whole number of 64 bits.
+/// Digits of a whole number of 64 bits, with sign and without.
 const WHOLE_DIGITS: u8 = 19;
+const UNSIGNED_DIGITS: u8 = 20;
 
 pub(super) fn open(files: FileSet) -> Result<Source, SourceError> {
     let mut columns: Vec<SourceColumn> = Vec::new();
@@ -172,12 +173,15 @@ impl SourceColumn {
             .into_iter()
             .all(|class| *class == Some(ColumnClass::Integer));
         let common = match (own, form) {
-            (Form::Decimal(a), Form::Decimal(b)) => Form::Decimal(a.max(b)),
-            (Form::Decimal(scale), Form::Whole) | (Form::Whole, Form::Decimal(scale))
-                if scale + WHOLE_DIGITS <= DECIMAL_DIGITS =>
-            {
+            (Form::Decimal(_) | Form::Whole, Form::Decimal(_) | Form::Whole) if own != form => {
+                let (before, after) = (self.digits(), other.digits());
+                let scale = before.1.max(after.1);
+                if before.0.max(after.0) + scale > DECIMAL_DIGITS {
+                    return false;
+                }
                 Form::Decimal(scale)
             }
+            (Form::Decimal(scale), Form::Decimal(_)) => Form::Decimal(scale),
             (a, b) if a == b && (a == Form::Instant || self.class == other.class) => a,
             _ => return false,
         };
@@ -187,11 +191,23 @@ impl SourceColumn {
         }
         self.form = Some(common);
         if let (Form::Decimal(scale), false) = (common, both_whole) {
+            let before_point = self.digits().0.max(other.digits().0);
             self.class = Some(ColumnClass::Decimal {
-                precision: DECIMAL_DIGITS,
+                precision: before_point + scale,
                 scale,
             });
         }
         true
+    }
+
+    /// Digits before and after the point that a column of exact numbers can have.
+    fn digits(&self) -> (u8, u8) {
+        match (&self.class, self.form) {
+            (Some(ColumnClass::Decimal { precision, scale }), _) => {
+                (precision.saturating_sub(*scale), *scale)
+            }
+            (_, Some(Form::Decimal(_))) => (UNSIGNED_DIGITS, 0),
+            _ => (WHOLE_DIGITS, 0),
+        }
     }
 }

@@ -4,13 +4,8 @@
 //! cannot be decoded shows at load. No condition, limit or statistics reaches this module. A piece
 //! of a source, a CSV file or a row group of a Parquet file, is read by one thread from front to
 //! back.
-//!
-//! # Security
-//! Errors are sentences of our own by what failed. Those of the readers can quote what a file
-//! holds.
 
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,72 +15,12 @@ use arrow_schema::{ArrowError, DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 
+use super::read_error::ReadError;
 use super::{Batch, Format, Projection, Source, parquet as parquet_files};
 use crate::column::{parse, unpack};
 
 /// Rows of one batch.
 pub(crate) const BATCH_ROWS: usize = 8192;
-
-/// Why a file cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} {what}", .path.display())]
-pub(crate) struct ReadError {
-    path: PathBuf,
-    what: String,
-}
-
-impl ReadError {
-    pub(super) fn io(path: &Path, error: &io::Error) -> Self {
-        Self::new(path, format!("cannot be read: {}", error.kind()))
-    }
-
-    /// A file that the CSV reader does not take.
-    pub(super) fn csv(path: &Path, error: &ArrowError) -> Self {
-        let what = match error {
-            ArrowError::IoError(_, error) => return Self::io(path, error),
-            ArrowError::CsvError(text) => match line_of_misfit(text) {
-                Some(line) => format!(
-                    "cannot be read as CSV: line {line} has another number of values than the first"
-                ),
-                None => "cannot be read as CSV".to_owned(),
-            },
-            _ => "cannot be read as CSV".to_owned(),
-        };
-        Self::new(path, what)
-    }
-
-    pub(super) fn not_parquet(path: &Path) -> Self {
-        Self::new(
-            path,
-            "cannot be read as Parquet: its footer does not make sense",
-        )
-    }
-
-    fn damaged(path: &Path) -> Self {
-        Self::new(
-            path,
-            "cannot be read as Parquet: a page of it does not make sense",
-        )
-    }
-
-    fn changed(path: &Path) -> Self {
-        Self::new(path, "has other columns than when it was loaded")
-    }
-
-    fn new(path: &Path, what: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            what: what.into(),
-        }
-    }
-}
-
-/// The number of the line that the CSV reader complains about, if it counts its values.
-fn line_of_misfit(text: &str) -> Option<u64> {
-    let rest = text.strip_prefix("incorrect number of fields for line ")?;
-    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-    digits.parse().ok()
-}
 
 /// A piece of a source, read by one thread.
 #[derive(Clone)]

@@ -390,3 +390,42 @@ async fn a_folder_is_one_table_and_files_that_are_not_data_are_left_out() {
     let ids = expected(IdentifierKind::Int, &["1", "2", "1099511627776"]);
     assert_eq!(digests(&catalog, "").await, ids);
 }
+
+/// Two files with a column `id` of these arrays, as one table.
+async fn two_files(first: ArrayRef, second: ArrayRef, settings: &str) -> (bool, String) {
+    let folder = Folder::new();
+    folder.parquet("d/1.parquet", &[("id", first)]);
+    folder.parquet("d/2.parquet", &[("id", second)]);
+    let toml = table("d", settings, INT_KEY);
+    let (_, report) = folder.try_load(&toml).await.unwrap();
+    let what = report.tables[0].problems.first();
+    (
+        report.is_clean(),
+        what.map(|p| p.what.clone()).unwrap_or_default(),
+    )
+}
+
+fn decimals(values: &[i128], precision: u8, scale: i8) -> ArrayRef {
+    let decimals = Decimal128Array::from(values.to_vec());
+    Arc::new(decimals.with_precision_and_scale(precision, scale).unwrap())
+}
+
+#[tokio::test]
+async fn files_share_a_form_only_if_it_holds_the_values_of_both() {
+    let whole = || -> ArrayRef { Arc::new(Int64Array::from(vec![1, 2])) };
+    // A key has no decimals, in whichever file they are.
+    for (first, second) in [
+        (whole(), decimals(&[300], 10, 2)),
+        (decimals(&[300], 10, 2), whole()),
+    ] {
+        let (served, what) = two_files(first, second, "").await;
+        assert!(!served && what.contains("2 decimals"), "{what}");
+    }
+    assert_eq!(
+        two_files(whole(), decimals(&[3], 10, 0), "").await,
+        (true, String::new())
+    );
+    // 38 digits before the point and ten behind it are more than a decimal has.
+    let (served, what) = two_files(decimals(&[1], 38, 0), decimals(&[1], 38, 10), "").await;
+    assert!(!served && what.contains("stores \"id\" as"), "{what}");
+}

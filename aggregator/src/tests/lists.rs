@@ -8,6 +8,7 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array, StringArray};
+use arrow_array::{Decimal128Array, UInt64Array};
 use arrow_cast::cast;
 use arrow_csv::ReaderBuilder;
 use arrow_schema::{DataType, Field, Schema};
@@ -241,6 +242,40 @@ async fn a_csv_list_of_one_column_has_a_line_for_an_empty_text_and_none_for_null
     let count = catalog.write_list(&side, matched.as_ref(), ListFormat::Csv, out, &Silent);
     assert_eq!(count.unwrap(), 3);
     assert_eq!(sink.take(), b"id\na\n\"\"\n\"b\"\"\n\"\n");
+}
+
+#[tokio::test]
+async fn keys_of_whole_numbers_beyond_64_bits_and_of_decimals_are_listed_as_they_stand() {
+    let decimals = Decimal128Array::from(vec![5, 70, 12]);
+    let columns: [ArrayRef; 2] = [
+        Arc::new(UInt64Array::from(vec![5, u64::MAX, 12])),
+        Arc::new(decimals.with_precision_and_scale(20, 0).unwrap()),
+    ];
+    let key = "[[table.t.key]]\ncolumns = ['id']\nkinds = ['int']\n";
+    let table = format!("[table.t]\nsource = 't.parquet'\nrule = 'list'\n{key}");
+    for column in columns {
+        let kind = column.data_type().clone();
+        let folder = Folder::new();
+        folder.parquet("t.parquet", &[("id", column)]);
+        let catalog = folder.load(&table).await;
+        let side = side(
+            &catalog,
+            "SELECT b.id FROM brand.t b JOIN snowy.p s ON b.id = s.id",
+        );
+        let matched = digests(
+            &[IdentifierKind::Int],
+            &[vec!["5".into()], vec!["12".into()]],
+        );
+        for format in [ListFormat::Csv, ListFormat::Parquet] {
+            let sink = Sink::with_room(10_000);
+            let out = Box::new(sink.clone());
+            let count = catalog.write_list(&side, matched.as_ref(), format, out, &Silent);
+            assert_eq!(count.unwrap(), 2, "{kind} {format:?}");
+            if format == ListFormat::Csv {
+                assert_eq!(sink.take(), b"id\n5\n12\n", "{kind}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

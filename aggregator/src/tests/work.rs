@@ -230,9 +230,12 @@ fn condition(random: &mut Random, depth: usize) -> String {
     }
 }
 
-/// What was done: the conditions' tally, records written, bytes on disk; and how many rows and
-/// identities were selected.
-async fn done(catalog: &Catalog, peer: &Catalog, sql: &str) -> ((Tally, u64, u64), (u64, u64)) {
+/// What was done: the conditions' tally, records written, bytes on disk for what is sorted, and bytes
+/// of all lists that are kept.
+type Done = (Tally, u64, u64, usize);
+
+/// What was done, and how many rows and identities were selected.
+async fn done(catalog: &Catalog, peer: &Catalog, sql: &str) -> (Done, (u64, u64)) {
     let store = Arc::new(Counting::new());
     let counts = Arc::clone(&store.counts);
     let job = agree_over(peer, catalog, sql, [Arc::new(MemoryStore), store]).await;
@@ -245,10 +248,19 @@ async fn done(catalog: &Catalog, peer: &Catalog, sql: &str) -> ((Tally, u64, u64
         .map(|part| part.len())
         .sum::<u64>();
     let found = parts + input.payload.as_ref().map_or(0, |list| list.len());
+    let lists = input
+        .parts
+        .iter()
+        .flatten()
+        .chain(&input.payload)
+        .chain(&input.others);
+    let kept = lists
+        .map(|list| usize::try_from(list.len()).unwrap() * list.width())
+        .sum();
     let records = counts.records.load(Ordering::Relaxed);
     let spilled = counts.spilled.load(Ordering::Relaxed);
     (
-        (input.tally, records, spilled),
+        (input.tally, records, spilled, kept),
         (input.rows_selected, found),
     )
 }

@@ -29,6 +29,7 @@ const RECORDS: u8 = 4;
 const CONTROL: u8 = 5;
 const ROWS: u8 = 6;
 const END: u8 = 7;
+const FILLING: u8 = 8;
 
 /// Why a record cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +87,8 @@ pub enum Item {
     },
     /// The next records of the list.
     Records(Zeroizing<Vec<u8>>),
+    /// Bytes that say nothing and make the record as long whatever was selected.
+    Filling,
     /// A frame that the peer sent.
     Received(Frame),
     /// The last: the hashes of all lists, if the job came to its end.
@@ -144,7 +147,22 @@ impl<W: Write> RecordWriter<W> {
         if let Some(list) = &input.payload {
             self.list(1, list)?;
         }
-        Ok(())
+        input.others.iter().try_for_each(|list| self.filling(list))
+    }
+
+    /// As many zeros as a list has bytes, which is read meanwhile.
+    fn filling(&mut self, list: &SharedList) -> Result<(), RecordError> {
+        let mut batch = Zeroizing::new(Vec::with_capacity(BATCH_RECORDS * list.width()));
+        let mut reader = list.reader()?;
+        loop {
+            reader.next_batch(&mut batch, BATCH_RECORDS)?;
+            if batch.is_empty() {
+                return Ok(());
+            }
+            self.input_bytes = self.input_bytes.saturating_add(batch.len() as u64);
+            batch.fill(0);
+            self.item(FILLING, &[&batch])?;
+        }
     }
 
     fn list(&mut self, role: u8, list: &SharedList) -> Result<(), RecordError> {
@@ -309,6 +327,10 @@ fn decode(kind: u8, body: Zeroizing<Vec<u8>>) -> Result<Item, RecordError> {
             })
         }
         RECORDS => Ok(Item::Records(body)),
+        FILLING if body.iter().any(|byte| *byte != 0) => {
+            Err(RecordError::Malformed("filling that says something"))
+        }
+        FILLING => Ok(Item::Filling),
         CONTROL => {
             let message: Control = codec::decode(&body)
                 .map_err(|_| RecordError::Malformed("a message that does not decode"))?;

@@ -219,6 +219,7 @@ impl Half<'_> {
                     }
                     next = after;
                 }
+                Some(Item::Filling) => next = record.next_item()?,
                 _ => break,
             }
         }
@@ -231,6 +232,7 @@ impl Half<'_> {
             input: Frozen {
                 parts,
                 payload,
+                others: Vec::new(),
                 room: Arc::default(),
             },
             wrong,

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use aggregator::calendar::day_text;
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -185,24 +186,9 @@ impl Table {
 /// `unix` seconds as `2026-01-31T12:34:56Z`.
 #[must_use]
 pub fn utc(unix: i64) -> String {
-    let (days, seconds) = (unix.div_euclid(86_400), unix.rem_euclid(86_400));
-    // Days to a civil date, counted from 0000-03-01 so that the leap day ends a year.
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (day, seconds) = (day_text(unix), unix.rem_euclid(86_400));
     let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    format!("{day}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// A query in one line of a table.

@@ -127,16 +127,20 @@ async fn run_live(
     // For the life of the job: they come with the last list of a match and go with its transfer.
     let bits = sizes::match_bits_bytes(&agreed.spec, agreed.own);
     let _match_bits = ctx.lists.take_match_bits(bits);
-    let frozen = freeze_and_digest(ctx, link, agreed, &tools).await;
+    let prepared = prepare(ctx, link, agreed, (&job.id, &tools)).await;
     // Also if it failed: the peer is not to know how long it took.
     let paced = pace::full_second(link).await;
-    let (frozen, digest) = frozen?;
+    let Prepared {
+        frozen,
+        digest,
+        mut record,
+    } = prepared?;
     paced?;
-    let _room = Arc::clone(&frozen.room);
+    // As long as the job lasts, so that what it takes does not tell what is selected.
+    let _others = (frozen.others.clone(), Arc::clone(&frozen.room));
     let own = opening_commitment(&job_id, &agreed.seed, &digest);
     let chain = ctx.chain(&agreed.collab, agreed.peer);
     let opened = commit(ctx, link, &chain, agreed, own).await?;
-    let mut record = record(ctx, link, agreed, &frozen).await?;
     if let Err(failure) = chain.record(link, opened).await {
         // Opened here, with a countersignature that did not come: there is a job to replay.
         if let Some(record) = record
@@ -295,19 +299,36 @@ fn keep(ctx: &JobContext, agreed: &Agreed, opened: &Opened) -> Result<Option<Ans
     Ok(answer)
 }
 
-/// The frozen input, and what the own commitment says of it.
-async fn freeze_and_digest(
+/// What a side has made of its rows before it says so.
+struct Prepared {
+    frozen: Frozen,
+    digest: [u8; 64],
+    record: Option<Record>,
+}
+
+/// Freezes the input, computes what this side's commitment says of it, and begins the record for
+/// the auditor: all of the work on rows that comes before the opening.
+async fn prepare(
     ctx: &JobContext,
     link: &mut Link,
     agreed: &Agreed,
-    tools: &Tools,
-) -> Result<(Frozen, [u8; 64]), Failure> {
-    let frozen = freeze(ctx, link, agreed, tools).await?;
+    (job, tools): (&str, &Tools),
+) -> Result<Prepared, Failure> {
+    let tools = Tools {
+        store: ctx.lists.input_store(job),
+        ..tools.clone()
+    };
+    let frozen = freeze(ctx, link, agreed, &tools).await?;
     let committed = frozen.clone();
     let digest = link
         .working_while(compute(move || Ok(committed.digest()?)))
         .await??;
-    Ok((frozen, digest))
+    let record = record(ctx, link, agreed, &frozen).await?;
+    Ok(Prepared {
+        frozen,
+        digest,
+        record,
+    })
 }
 
 async fn freeze(

@@ -18,6 +18,8 @@ pub struct DiskSpace {
 #[derive(Debug)]
 struct Counts {
     limit: Option<u64>,
+    /// Held while the disk is looked at for a promise and the promise is made.
+    promising: Mutex<()>,
     /// What jobs were promised and have not written yet.
     promised: AtomicU64,
     used: AtomicU64,
@@ -31,6 +33,7 @@ impl DiskSpace {
         Self {
             counts: Arc::new(Counts {
                 limit,
+                promising: Mutex::default(),
                 promised: AtomicU64::new(0),
                 used: AtomicU64::new(0),
                 peak: AtomicU64::new(0),
@@ -153,6 +156,7 @@ impl JobSpace {
 
     /// Promises bytes; `folder` is where they will be written.
     pub(super) fn promise(&self, folder: &Path, bytes: u64) -> Result<(), StoreError> {
+        let _one_at_a_time = self.space.counts.promising.lock();
         self.space.check_disk(folder, bytes)?;
         self.change(|held| held.promised += bytes)
     }

@@ -224,14 +224,30 @@ fn admit(
     };
     if let Some((name, config)) = limits.population {
         usage.shared = is_shared(transaction)?;
+        let mut of_peer = Vec::new();
         each_of(transaction, name, config.refresh, now, |found, state| {
             usage.population.count(state, found.amount);
             if found.peer_id == debit.peer_id || found.peer == debit.peer {
                 usage.peer.count(state, found.amount);
+                of_peer.push((found.job_id, state, found.amount));
             }
         })?;
+        if usage.shared {
+            for (job_id, state, amount) in of_peer {
+                if state == DebitState::Reserved || is_open(transaction, &job_id)? {
+                    usage.held = usage.held.saturating_add(amount);
+                }
+            }
+        }
     }
     Ok(budget::admit(limits, &usage, debit.amount, now))
+}
+
+/// Whether the log holds the opening of a job and not its end.
+fn is_open(connection: &Connection, job_id: &[u8; 64]) -> Result<bool, StateError> {
+    let mut statement = connection
+        .prepare_cached("SELECT 1 FROM opened_jobs WHERE job_id = ?1 AND closed_seq IS NULL")?;
+    Ok(statement.exists([job_id])?)
 }
 
 /// Whether several collaborations can use this node's tables, and so its populations.

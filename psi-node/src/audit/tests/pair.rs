@@ -170,6 +170,7 @@ impl World {
         Frozen {
             parts: None,
             payload: Some(list(width, positions)),
+            others: Vec::new(),
             room: Arc::default(),
         }
     }
@@ -198,6 +199,7 @@ impl World {
         Frozen {
             parts: receives.then(|| vec![list(32, digests())]),
             payload: sends.then(|| list(width, people.clone().map(position).collect())),
+            others: Vec::new(),
             room: Arc::default(),
         }
     }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use aggregator::budget::{
-    Amount, Odometer, Period, PopulationConfig, RunCounts, RunLimits, day_text, delta_text,
-    epsilon_text,
+    Amount, Odometer, Period, PopulationConfig, RunCounts, RunLimits, delta_text, epsilon_text,
 };
+use aggregator::calendar::day_text;
 use serde_json::{Map, Value, json};
 
 use super::{HistoryArgs, ShowArgs};
