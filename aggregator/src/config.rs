@@ -8,6 +8,7 @@ mod filters;
 mod privacy;
 pub mod reference;
 mod rules;
+mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,8 @@ pub(crate) use aggregates::COLUMN_DECIMALS_MAX;
 pub use aggregates::{AggregateConfig, AggregateFunction, DomainValue, OTHER, ResultTo};
 pub use filters::{Compare, FilterConfig, FilterConfigs, Operator};
 pub use rules::{Approval, ParameterType, RuleKind, ScalarFunction, TemplateConfig};
+
+pub use types::ColumnType;
 
 use crate::budget::RunLimits;
 use crate::error::SetupError;
@@ -66,6 +69,9 @@ pub struct TableConfig {
     /// CSV only: values that mean NULL.
     #[serde(default = "default_null_words")]
     pub null: Vec<String>,
+    /// CSV only: the types of columns, whatever single values look like.
+    #[serde(default)]
+    pub types: BTreeMap<String, ColumnType>,
     /// The allowed join keys.
     #[serde(default)]
     pub key: Vec<KeyConfig>,

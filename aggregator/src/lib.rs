@@ -36,7 +36,7 @@ mod value;
 
 pub use catalog::Catalog;
 pub use config::{
-    AggregateConfig, AggregateFunction, Approval, Compare, DomainValue, FilterConfig,
+    AggregateConfig, AggregateFunction, Approval, ColumnType, Compare, DomainValue, FilterConfig,
     FilterConfigs, KeyConfig, Operator, ParameterType, ReadOptions, ResultTo, RuleKind,
     ScalarFunction, TableConfig, TableConfigs, TemplateConfig,
 };

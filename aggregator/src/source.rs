@@ -11,6 +11,7 @@ mod parquet;
 pub(crate) mod read;
 mod read_error;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,8 +19,10 @@ use arrow_schema::DataType;
 
 use self::files::FileSet;
 use crate::column::{Column, Form};
+use crate::config::ColumnType;
 use crate::keys;
 use crate::sql::typing::ColumnClass;
+use crate::sql::zone::Zone;
 
 /// The two formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,8 @@ pub(crate) struct SourceColumn {
     class: Option<ColumnClass>,
     /// CSV: the values that mean NULL.
     null_words: Option<Arc<[String]>>,
+    /// CSV: the type that the owner declares.
+    declared: Option<ColumnType>,
 }
 
 /// The columns that a reading asks for, each once. A column is known by its place here in every
@@ -83,6 +88,12 @@ impl Projection {
             self.0.push(wanted);
             self.0.len() - 1
         })
+    }
+
+    /// The columns that are seen as conditions, groups and sums see them.
+    pub(crate) fn values(&self) -> impl Iterator<Item = usize> + '_ {
+        let values = self.0.iter().filter(|wanted| !wanted.as_stored);
+        values.map(|wanted| wanted.column)
     }
 
     /// For each place, the number of its column in the source.
@@ -155,6 +166,38 @@ impl Source {
         Ok(source)
     }
 
+    /// Gives columns of CSV files the types that their owner declares, or says which of them cannot
+    /// have one.
+    pub(crate) fn declare(
+        &mut self,
+        types: &BTreeMap<String, ColumnType>,
+    ) -> Result<(), (String, Option<NoColumn>)> {
+        for (name, declared) in types {
+            let number = self
+                .number(name)
+                .map_err(|reason| (name.clone(), Some(reason)))?;
+            let column = &mut self.columns[number];
+            if !column.is_text_of_csv() {
+                return Err((name.clone(), None));
+            }
+            column.declared = Some(*declared);
+            let (form, class) = match declared {
+                ColumnType::Text => (Form::Text, ColumnClass::Text),
+                ColumnType::Integer => (Form::Whole, ColumnClass::Integer),
+                ColumnType::Number => (Form::Double, ColumnClass::Float),
+                ColumnType::Boolean => (Form::Boolean, ColumnClass::Boolean),
+                ColumnType::Date => (Form::Date, ColumnClass::Date),
+                ColumnType::Timestamp => (Form::Instant, ColumnClass::Instant { zone: None }),
+                ColumnType::Timestamptz => {
+                    let zone = Some(Zone::UTC);
+                    (Form::Instant, ColumnClass::Instant { zone })
+                }
+            };
+            (column.form, column.class) = (Some(form), Some(class));
+        }
+        Ok(())
+    }
+
     /// The number of the column that a name in SQL or configuration means: the same name, or else
     /// the only one that differs in upper and lower case alone.
     pub(crate) fn number(&self, name: &str) -> Result<usize, NoColumn> {
@@ -181,6 +224,11 @@ impl SourceColumn {
     /// Whether the values stand as text in a CSV file, whose type is what all of them read as.
     pub(crate) const fn is_text_of_csv(&self) -> bool {
         self.null_words.is_some()
+    }
+
+    /// The type that the owner declares, if it is one of a CSV file.
+    pub(crate) const fn declared(&self) -> Option<ColumnType> {
+        self.declared
     }
 
     /// What conditions, groups and sums see, if they can use the column.

@@ -81,6 +81,8 @@ struct Counted {
     misfits: Vec<u64>,
     /// For each column of the source that was read, values that its form does not hold.
     lost: Vec<(usize, u64)>,
+    /// The columns that are read as values: those of filters, groups and sums.
+    read: Vec<usize>,
 }
 
 impl Loader<'_> {
@@ -100,12 +102,7 @@ impl Loader<'_> {
             .count(&source, row_filter.as_ref(), &columns, store)
             .await
             .map_err(|err| vec![self.pass_problem(&err)])?;
-        for (column, lost) in &counted.lost {
-            self.report.notes.push(format!(
-                "{lost} values of {:?} are NULL here: its type does not hold them",
-                source.columns[*column].name
-            ));
-        }
+        self.check_types(&source, &counted)?;
         self.report.rows = counted.rows;
         self.report.rows_allowed = counted.allowed;
         let keys = self.check_keys(&counted, &columns)?;
@@ -132,11 +129,50 @@ impl Loader<'_> {
         })
     }
 
+    /// Checks that values are of the declared types. Where jobs with differential privacy are
+    /// allowed, a value that is not counts as NULL, so that one row does not decide whether the table
+    /// is served; and a column whose type follows from its values is noted.
+    fn check_types(&mut self, source: &Source, counted: &Counted) -> Result<(), Vec<Problem>> {
+        let is_private = self.config.epsilon_max.is_some();
+        let mut problems = Vec::new();
+        for (column, lost) in &counted.lost {
+            let found = &source.columns[*column];
+            let what = format!("{lost} values of {:?} are not of its type", found.name);
+            match found.declared() {
+                Some(declared) if !is_private => problems.push(Problem::new(
+                    self.place(&format!("types.{}", found.name)),
+                    format!("{what}, {}", declared.as_str()),
+                    "correct the values, list them under `null`, or declare another type",
+                )),
+                _ => self
+                    .report
+                    .notes
+                    .push(format!("{what}; they count as NULL")),
+            }
+        }
+        let read = counted.read.iter().map(|column| &source.columns[*column]);
+        let inferred = read.filter(|column| column.is_text_of_csv() && column.declared().is_none());
+        let inferred: BTreeSet<&str> = inferred.map(|column| column.name.as_str()).collect();
+        if is_private && !inferred.is_empty() {
+            let names: Vec<&str> = inferred.into_iter().collect();
+            self.report.notes.push(format!(
+                "the types of {} follow from all their values, so one row can change what the peer is \
+                 told; declare them in `types`",
+                names.join(", ")
+            ));
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
+    }
+
     async fn open(&mut self, path: PathBuf) -> Result<Source, Problem> {
         self.files = FileSet::observe(&path).ok();
         let null_words = self.config.null.clone();
         let opened = tokio::task::spawn_blocking(move || Source::open(&path, &null_words)).await;
-        let source = match opened {
+        let mut source = match opened {
             Ok(Ok(source)) => source,
             Ok(Err(SourceError { what, remedy })) => {
                 return Err(Problem::new(self.place("source"), what, remedy));
@@ -149,6 +185,16 @@ impl Loader<'_> {
                 ));
             }
         };
+        source
+            .declare(&self.config.types)
+            .map_err(|(column, reason)| match reason {
+                Some(reason) => self.no_column("types", &column, reason),
+                None => Problem::new(
+                    self.place("types"),
+                    format!("{column:?} is a column of a Parquet file, which says its type itself"),
+                    "take it off the list",
+                ),
+            })?;
         self.report.files = source
             .files
             .files
@@ -261,6 +307,7 @@ impl Loader<'_> {
             value_nulls: vec![0; layout.values],
             misfits: vec![0; layout.values],
             lost: Vec::new(),
+            read: projection.values().collect(),
         };
         let mut nulls = vec![0; keys.len()];
         let mut lost = vec![0; projection.columns().count()];

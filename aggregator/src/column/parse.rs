@@ -169,6 +169,25 @@ pub(crate) fn column(text: &StringArray, form: Form) -> Column {
     }
 }
 
+/// The moments of a column of text that have an offset, or those that have none; NULL for all else.
+pub(crate) fn moments(text: &StringArray, with_offset: bool) -> StringArray {
+    let is_one = |value: &str| {
+        temporal::parse(trimmed(value)).is_some_and(|moment| moment.has_offset() == with_offset)
+    };
+    text.iter()
+        .map(|value| value.filter(|value| is_one(value)))
+        .collect()
+}
+
+/// How many values of a column of text are more than blanks, and NULL in `column`.
+pub(crate) fn lost(text: &StringArray, column: &Column) -> u64 {
+    let rows = text.iter().enumerate();
+    let lost = rows.filter(|(row, value)| {
+        value.is_some_and(|value| !trimmed(value).is_empty()) && !column.is_valid(*row)
+    });
+    lost.count() as u64
+}
+
 /// The values as they stand, with the words that mean NULL as NULL.
 pub(crate) fn with_null_words(text: &StringArray, words: &[String]) -> StringArray {
     let mut out = StringBuilder::with_capacity(text.len(), text.value_data().len());

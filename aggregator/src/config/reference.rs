@@ -103,6 +103,15 @@ pub const SECTIONS: &[Section] = &[
             ),
             setting("null", "`[\"\"]`", "CSV only: values that mean NULL"),
             setting(
+                "types",
+                "that of all values",
+                "CSV only: the types of columns, such as `{ zip = \"text\", since = \"date\" }`: \
+                 `text`, `integer`, `number`, `boolean`, `date`, `timestamp` (without offset), \
+                 `timestamptz` (with one). A value of another form is named by `check` and keeps the \
+                 table from being served; with `epsilon_max` it is NULL instead. A column without a \
+                 declared type has the type that all its values have, so one odd value can change it",
+            ),
+            setting(
                 "prefer_receiver",
                 "`false`",
                 "ask for the Receiver role, which sends blinded points and computes the count, \

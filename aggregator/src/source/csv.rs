@@ -88,6 +88,7 @@ fn column(name: String, seen: &Seen, null_words: &Arc<[String]>) -> SourceColumn
         form: Some(form),
         class: Some(class),
         null_words: Some(Arc::clone(null_words)),
+        declared: None,
     }
 }
 

@@ -88,6 +88,7 @@ fn column(field: &Field) -> SourceColumn {
         class: class_of(&stored),
         stored,
         null_words: None,
+        declared: None,
     }
 }
 

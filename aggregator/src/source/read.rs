@@ -17,7 +17,8 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader
 
 use super::read_error::ReadError;
 use super::{Batch, Format, Projection, Source, parquet as parquet_files};
-use crate::column::{parse, unpack};
+use crate::column::{Column, parse, unpack};
+use crate::config::ColumnType;
 
 /// Rows of one batch.
 pub(crate) const BATCH_ROWS: usize = 8192;
@@ -141,22 +142,34 @@ fn of_text(
     places: &[usize],
     rows: &RecordBatch,
 ) -> Batch {
-    let wanted = projection.0.iter().zip(places);
-    let columns = wanted.map(|(wanted, place)| {
+    let mut batch = Batch {
+        rows: rows.num_rows(),
+        columns: Vec::with_capacity(places.len()),
+        lost: vec![0; places.len()],
+    };
+    let wanted = projection.0.iter().zip(places).zip(&mut batch.lost);
+    for ((wanted, place), lost) in wanted {
         let column = &source.columns[wanted.column];
         let words = column.null_words.as_deref().unwrap_or_default();
         let text = parse::with_null_words(rows.column(*place).as_string::<i32>(), words);
-        match column.form {
-            Some(form) if !wanted.as_stored => parse::column(&text, form),
-            _ => crate::column::Column::Text(text),
-        }
-    });
-    Batch {
-        rows: rows.num_rows(),
-        columns: columns.collect(),
-        // The load has read every value as its type.
-        lost: vec![0; projection.0.len()],
+        batch.columns.push(match column.form {
+            Some(form) if !wanted.as_stored => {
+                let values = match column.declared {
+                    Some(ColumnType::Timestamp) => {
+                        parse::column(&parse::moments(&text, false), form)
+                    }
+                    Some(ColumnType::Timestamptz) => {
+                        parse::column(&parse::moments(&text, true), form)
+                    }
+                    _ => parse::column(&text, form),
+                };
+                *lost += parse::lost(&text, &values);
+                values
+            }
+            _ => Column::Text(text),
+        });
     }
+    batch
 }
 
 fn of_arrays(

@@ -429,3 +429,76 @@ async fn files_share_a_form_only_if_it_holds_the_values_of_both() {
     let (served, what) = two_files(decimals(&[1], 38, 0), decimals(&[1], 38, 10), "").await;
     assert!(!served && what.contains("stores \"id\" as"), "{what}");
 }
+
+#[tokio::test]
+async fn a_declared_type_holds_whatever_single_values_look_like() {
+    let folder = Folder::new();
+    folder.write(
+        "t.csv",
+        "id,zip,n,x,b,d,t,z\n\
+         1,02139,5,1.5,true,2025-01-01,2025-01-01 10:00,2025-01-01T10:00Z\n\
+         2,n/a,n/a,n/a,n/a,n/a,n/a,n/a\n\
+         3, , , , , ,2025-01-01T10:00Z,2025-01-01 10:00\n",
+    );
+    let settings = |more: &str| {
+        let types = "zip = 'text', n = 'integer', x = 'number', b = 'boolean', d = 'date', \
+                     t = 'timestamp', z = 'timestamptz'";
+        let columns = "filter = ['zip', 'n', 'x', 'b', 'd', 't', 'z']";
+        table(
+            "t.csv",
+            &format!("{columns}\ntypes = {{ {types} }}\n{more}"),
+            INT_KEY,
+        )
+    };
+    // Exact: each odd value is named by its column, and the table is not served.
+    let (_, report) = folder.try_load(&settings("")).await.unwrap();
+    let problems = &report.tables[0].problems;
+    let places: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem.place.as_str())
+        .collect();
+    let columns = ["n", "x", "b", "d", "t", "z"];
+    assert_eq!(
+        places,
+        columns.map(|column| format!("table.t.types.{column}"))
+    );
+    assert!(problems[4].what.starts_with("2 values"), "{}", problems[4]);
+    assert!(problems.iter().all(|problem| !problem.what.contains("n/a")));
+    // With differential privacy they are NULL, and so they are with a word for it.
+    let (catalog, report) = folder.try_load(&settings("epsilon_max = 1")).await.unwrap();
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(
+        report.tables[0].notes.len(),
+        6,
+        "{:?}",
+        report.tables[0].notes
+    );
+    for (condition, ids) in [
+        ("b.zip = '02139'", &["1"][..]),
+        (
+            "b.n = 5 AND b.x = 1.5 AND b.b = TRUE AND b.d = '2025-01-01'",
+            &["1"],
+        ),
+        (
+            "b.t = '2025-01-01 10:00' AND b.z = '2025-01-01 10:00Z'",
+            &["1"],
+        ),
+        ("b.n IS NULL AND b.t IS NULL AND b.z IS NULL", &["2", "3"]),
+    ] {
+        let expected = expected(IdentifierKind::Int, ids);
+        assert_eq!(digests(&catalog, condition).await, expected, "{condition}");
+    }
+    let (_, report) = folder
+        .try_load(&settings("null = ['', 'n/a']"))
+        .await
+        .unwrap();
+    let problems = &report.tables[0].problems;
+    assert_eq!(
+        problems.len(),
+        2,
+        "the two instants of the other sort: {problems:?}"
+    );
+    let toml = table("t.csv", "types = { gone = 'text' }", INT_KEY);
+    let (_, report) = folder.try_load(&toml).await.unwrap();
+    assert!(report.tables[0].problems[0].what.contains("no column"));
+}
