@@ -4,7 +4,7 @@
 
 Several programs take turns in one run, so that two builds can be compared on a noisy machine. Each
 side's table has four columns beside the key; the condition has five comparisons, one of them LIKE,
-and selects some three in ten of the rows. All answers are checked. Prints a Markdown table, with the
+and selects one row in seven. All answers are checked. Prints a Markdown table, with the
 median of the CPU over the number of rows of both sides.
 """
 

@@ -21,15 +21,15 @@ impl RowFilter {
     /// [`Problem`] that names the setting and, where it has one, the place in the text.
     pub(crate) fn parse(name: &str, text: &str, source: &Source) -> Result<Self, Problem> {
         let problem = |error: QueryError| {
-            Problem::new(
-                format!("table.{name}.row_filter"),
-                format!("{text:?}: {error}"),
-                format!(
-                    "{}; what a condition cannot say, write into a column of its own when you make \
+            let mut remedy = error.remedy();
+            if matches!(error, QueryError::NotInSubset { .. }) {
+                remedy.push_str(
+                    "; what a condition cannot say, write into a column of its own when you make \
                      the file",
-                    error.remedy()
-                ),
-            )
+                );
+            }
+            let place = format!("table.{name}.row_filter");
+            Problem::new(place, format!("{text:?}: {error}"), remedy)
         };
         let filter = Self(parse::read_condition(text).map_err(problem)?);
         filter
@@ -85,7 +85,7 @@ pub(crate) fn no_column(column: &ColumnRef, reason: NoColumn) -> QueryError {
         NoColumn::Unknown => QueryError::meaning(
             column.at,
             format!("there is no column {name} in this table"),
-            "`psi-node check` lists the columns",
+            "`psi-node check` lists the columns; text stands in single quotes",
         ),
         NoColumn::Ambiguous => QueryError::meaning(
             column.at,

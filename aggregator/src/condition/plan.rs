@@ -162,7 +162,7 @@ fn like(column: &ColumnRef, typed: &TypedColumn, pattern: &Literal) -> Result<No
                 column.name.0,
                 typed.class.describe()
             ),
-            typed.class.example(),
+            "use LIKE on a text column",
         )),
     }
 }

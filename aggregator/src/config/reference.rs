@@ -101,7 +101,13 @@ pub const SECTIONS: &[Section] = &[
                 "10",
                 "fewest distinct identities an answer may rest on; the larger of both sides' holds",
             ),
-            setting("null", "`[\"\"]`", "CSV only: values that mean NULL"),
+            setting(
+                "null",
+                "`[\"\"]`",
+                "CSV only: values that mean NULL, as they stand in the file. An empty value that is not \
+                 listed is an empty text in a column of text and in a key, where it equals other \
+                 empty ones, and NULL in every other column",
+            ),
             setting(
                 "types",
                 "that of all values",

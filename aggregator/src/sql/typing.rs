@@ -50,9 +50,9 @@ impl ColumnClass {
             Self::Float | Self::Decimal { .. } => "compare it with a number such as 5.25",
             Self::Text => "compare it with text in single quotes such as 'north'",
             Self::Boolean => "compare it with TRUE or FALSE",
-            Self::Date => "compare it with an ISO date such as '2025-01-31'",
+            Self::Date => "compare it with an ISO date that exists, such as '2025-01-31'",
             Self::Instant { .. } => {
-                "compare it with an ISO date or timestamp such as '2025-01-31 12:00:00'"
+                "compare it with an ISO date or timestamp that exists, such as '2025-01-31 12:00:00'"
             }
             Self::Empty => "it holds no value",
         }
