@@ -164,3 +164,17 @@ fn payload_stands_beside_its_digest_and_filler_has_zeros() {
     let error = Padded::new(Some(&*real), total, &mut seed, &MemoryStore).err();
     assert!(matches!(error, Some(Error::ApiMisuse(_))));
 }
+
+#[test]
+fn as_many_digests_are_drawn_whatever_the_number_of_real_ones() {
+    let after = |count: usize| {
+        let real = list(&real_digests(count));
+        let mut stream = stream();
+        Padded::new(Some(&*real), 1_000, &mut stream, &MemoryStore).unwrap();
+        redraw(&mut stream, 1)
+    };
+    let none = after(0);
+    assert_eq!(none, after(1));
+    assert_eq!(none, after(999));
+    assert_eq!(none, after(1_000));
+}
