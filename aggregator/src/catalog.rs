@@ -133,6 +133,15 @@ impl Catalog {
         plan::request(&self.read(), sql, members, recipients)
     }
 
+    /// The table of this node that the analyst's query names, so that it can be refreshed before the
+    /// query is planned.
+    ///
+    /// # Errors
+    /// [`QueryError`]: the text is not accepted, or names other members.
+    pub fn own_table(&self, sql: &str, members: (&str, &str)) -> Result<String, QueryError> {
+        plan::own_table(sql, members)
+    }
+
     /// Plans the peer's canonical text, in which `hidden_literals` of its literals are hidden, for a
     /// result that the peer alone gets.
     ///

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 pub use self::output::OutputPlan;
 pub(crate) use self::output::{Measure, Program, Shown, asked};
-pub(crate) use self::own::{request, response};
+pub(crate) use self::own::{own_table, request, response};
 pub(crate) use self::side::condition;
 
 use crate::catalog::table::LoadedTable;

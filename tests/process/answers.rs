@@ -176,3 +176,33 @@ fn several_jobs_at_once_all_end_with_the_right_count() {
     }
     world.agreed_log();
 }
+
+#[test]
+fn an_own_query_is_planned_against_the_files_as_they_are_now() {
+    let table = people_table("trim", 100, 1, "filter = [\"zip\"]");
+    let mut world = World::new(&table, &table);
+    let csv = |zips: &str| {
+        let zips = zips.split(' ').enumerate();
+        zips.fold(String::from("name,zip\n"), |mut csv, (n, zip)| {
+            let _ = writeln!(csv, "person {n},{zip}");
+            csv
+        })
+    };
+    for node in [&world.a, &world.b] {
+        node.write("people.csv", &csv("02139 10115 80331 00001"));
+    }
+    world.serve();
+    let ask = |condition: &str| {
+        let sql = format!("{COUNT} WHERE a.zip {condition}");
+        world.a.query(&sql)
+    };
+    assert_eq!(ask("> 9999").expect(0).json()["rows"], json!([[2]]));
+    // One odd value makes the column text; the question that fits it now is answered at once.
+    world.a.write("people.csv", &csv("02139 n/a 80331 00001"));
+    assert_eq!(ask("LIKE '0%'").expect(0).json()["rows"], json!([[2]]));
+    // A table that fails its checks is served again as soon as its file is right.
+    world.a.write("people.csv", "name,town\nperson 1,Ulm\n");
+    assert_ne!(ask("LIKE '0%'").code, 0);
+    world.a.write("people.csv", &csv("02139 n/a 80331 00001"));
+    assert_eq!(ask("LIKE '0%'").expect(0).json()["rows"], json!([[2]]));
+}

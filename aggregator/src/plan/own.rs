@@ -62,6 +62,13 @@ pub(crate) fn request(
     })
 }
 
+/// The table of this side that the analyst's query names, served or not.
+pub(crate) fn own_table(sql: &str, members: (&str, &str)) -> Result<String, QueryError> {
+    let query = parse::read(sql, Author::Own)?;
+    let (own, _) = sides(&query, members)?;
+    Ok(query.tables[own.index()].table.0.clone())
+}
+
 /// Plans the peer's canonical text, in which `hidden_literals` are hidden.
 pub(crate) fn response(
     tables: &Tables,

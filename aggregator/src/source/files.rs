@@ -30,11 +30,14 @@ pub(crate) struct FileStamp {
 impl FileSet {
     /// Looks at the file or folder `source`.
     ///
-    /// A folder's files are those directly inside it that end in `.csv` or `.parquet`; names
-    /// that begin with `.` or `_` are left out, as writers use them for files that are not data.
+    /// A folder's files are those directly inside it that end in `.csv` or `.parquet`. Names that
+    /// begin with `.` or `_` are left out, as writers use them for files that are not data, and so
+    /// are notes beside the data. What looks like more data is refused: rows that are left out
+    /// silently would make every answer wrong.
     ///
     /// # Errors
-    /// [`SourceError`] if there is nothing to read, or files of both formats.
+    /// [`SourceError`] if there is nothing to read, files of both formats, or what looks like data
+    /// and is not read.
     pub(crate) fn observe(source: &Path) -> Result<Self, SourceError> {
         let unreadable = |path: &Path, err: &std::io::Error| {
             SourceError::new(
@@ -63,10 +66,24 @@ impl FileSet {
                 name.as_encoded_bytes().starts_with(b".")
                     || name.as_encoded_bytes().starts_with(b"_")
             });
-            let Some(format) = format_of(&path).filter(|_| !hidden) else {
+            if hidden {
+                continue;
+            }
+            let metadata = fs::metadata(&path).map_err(|err| unreadable(&path, &err))?;
+            if metadata.is_dir() || is_unread_data(&path) {
+                return Err(SourceError::new(
+                    format!(
+                        "{} would be left out: only .csv and .parquet files directly inside the \
+                         folder are read",
+                        path.display()
+                    ),
+                    "unpack or convert it, move it out of the folder, or give it a name that \
+                     begins with `_`",
+                ));
+            }
+            let Some(format) = format_of(&path) else {
                 continue;
             };
-            let metadata = fs::metadata(&path).map_err(|err| unreadable(&path, &err))?;
             if metadata.is_file() {
                 let stamp =
                     FileStamp::new(&path, &metadata).map_err(|err| unreadable(&path, &err))?;
@@ -106,6 +123,20 @@ impl FileStamp {
             identity: (metadata.dev(), metadata.ino()),
         })
     }
+}
+
+/// Whether a name looks like data of a kind that is not read: packed, of another format, or without
+/// an ending, as some writers leave it.
+fn is_unread_data(path: &Path) -> bool {
+    const ENDINGS: [&str; 18] = [
+        "gz", "zst", "bz2", "xz", "zip", "lz4", "br", "snappy", "tsv", "tab", "json", "jsonl",
+        "ndjson", "orc", "avro", "arrow", "parq", "pq",
+    ];
+    path.extension().is_none_or(|ending| {
+        ENDINGS
+            .iter()
+            .any(|known| ending.eq_ignore_ascii_case(known))
+    })
 }
 
 fn format_of(path: &Path) -> Option<Format> {

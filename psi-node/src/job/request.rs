@@ -228,9 +228,13 @@ async fn plan(
     mode: Mode,
     members: (&Member, &Member),
 ) -> Result<RequestPlan, Failure> {
+    let names = (members.0.name.as_str(), members.1.name.as_str());
+    let table = ctx.catalog.own_table(&request.sql, names)?;
+    // Before anything is judged: a column may be of another type by now, or the table served again.
+    let refreshed = ctx.refresh(&table).await;
     let plan = plan_now(ctx, request, mode, members)?;
-    ctx.refresh(&plan.facts.table).await?;
-    plan_now(ctx, request, mode, members)
+    refreshed?;
+    Ok(plan)
 }
 
 /// Plans the query against the table as it was loaded. The plan's facts are those of the mode.
