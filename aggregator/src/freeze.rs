@@ -5,7 +5,7 @@
 //! every row with an identity, with a flag that says whether the owner's row filter and the query's
 //! conditions select it; 4. the files are still the same; 5. the store sorts the records, and what
 //! the load has checked is checked again over all of them; 6. one pass over them makes the lists of
-//! the selected ([`input`]).
+//! the selected (`input`).
 //!
 //! Cost: one pass over the files, one sort of records of fixed width, two or three passes over them.
 //! Memory is the store's, and the batches on their way.

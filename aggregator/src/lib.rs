@@ -3,7 +3,7 @@
 //! The crate turns a query over two members' tables into this side's half of a job (a canonical
 //! text, a plan, public facts), asks the owner's policy, and freezes the rows that the plan
 //! selects into a sorted list of identity digests. The `parquet` and `arrow-csv` crates decode
-//! files, [`condition`] evaluates what queries say, and `psi_core::store` sorts (see Spec 10).
+//! files, `condition` evaluates what queries say, and `psi_core::store` sorts (see Spec 10).
 //!
 //! It never speaks to a peer, never blinds anything, and opens no file for writing. A peer's text
 //! becomes a small typed tree first, and nothing in it can fail, end early or cost more by what a row
