@@ -220,7 +220,7 @@ async fn files_that_cannot_be_read_are_named() {
     folder.write("mixed/b.parquet", "");
     folder.write("headers/a.csv", "id,x\n1,2\n");
     folder.write("headers/b.csv", "x,id\n1,2\n");
-    folder.write("none/readme", "");
+    folder.write("none/readme.txt", "");
     for (source, says) in [
         ("missing.csv", "cannot be read"),
         ("ragged.csv", "as CSV"),
