@@ -38,7 +38,7 @@ pub(crate) enum Form {
     Double,
     /// UTF-8.
     Text,
-    /// Bytes that are no text.
+    /// Bytes that are not text.
     Bytes,
     /// Days since 1970-01-01.
     Date,

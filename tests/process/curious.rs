@@ -66,7 +66,7 @@ fn no_ending_and_no_log_entry_tells_whether_a_person_is_in_the_table() {
             "{shown}"
         );
     }
-    // What stands in both logs of one person's question stands there for the other's.
+    // Both logs hold as much of one person's question as of the other's.
     let log = world.agreed_log();
     for word in ["opened", "completed", "refused", "aborted"] {
         let entries = log

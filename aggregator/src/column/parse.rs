@@ -14,7 +14,7 @@ use crate::sql::temporal::{self, Moment, NANOS_PER_DAY};
 /// The largest whole number up to which a double holds every one.
 const DOUBLE_WHOLE_MAX: u64 = 1 << 53;
 
-/// Digits of an exponent; more are no spelling of a number that a table holds.
+/// Digits of an exponent. A number in a table has no more.
 const EXPONENT_DIGITS_MAX: usize = 4;
 
 /// What the values of one column have been so far.

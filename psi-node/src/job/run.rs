@@ -257,7 +257,7 @@ async fn record(
     Ok(Some(Record { recording, state }))
 }
 
-/// Keeps the record of a job that is opened on the own log and ends there, so that it can be
+/// Keeps the record of a job that is opened on this node's log and ends there, so that it can be
 /// replayed as far as it came.
 fn keep_unfinished(record: Record, job_id: &JobId) -> Result<(), Failure> {
     let Record {

@@ -13,7 +13,7 @@ use crate::collab::CollabId;
 use crate::identity::NodeKey;
 use crate::state::{State, StateError, local_log};
 
-/// What the own log calls a job that began to freeze its input.
+/// What this node's log calls a job that began to freeze its input.
 const FROZEN: &str = "job";
 /// What it calls an amount that was given back.
 const RETURNED: &str = "returned";
@@ -85,7 +85,7 @@ impl State {
         })
     }
 
-    /// Charges an opened job that has no debit, for the time that stands in it.
+    /// Charges an opened job that has no debit, for the time that it names.
     ///
     /// # Errors
     /// [`StateError::Database`].

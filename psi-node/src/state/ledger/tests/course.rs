@@ -78,7 +78,7 @@ fn a_peer_that_agrees_and_breaks_off_two_hundred_times_uses_up_its_runs_and_noth
     let (all, _) = state.budget_of("people", Period::Month, NOW).unwrap();
     assert_eq!(all.total(), Amount::ZERO);
     assert_eq!(state.budget_runs("customers", NOW).unwrap()[0].1.0, [50; 4]);
-    // Each of them stands in the own log, twice.
+    // Each of them is in this node's log, twice.
     let log = state.local_entries().unwrap();
     let of = |kind: &str| log.iter().filter(|entry| entry.kind == kind).count();
     assert_eq!((of("job"), of("returned"), log.len()), (50, 50, 100));
