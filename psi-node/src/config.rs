@@ -22,6 +22,7 @@ use crate::durable_file;
 use crate::error::UserError;
 use crate::identity::KEY_FILE;
 use crate::memory;
+use crate::places::Places;
 use crate::policy_text;
 use crate::span::Span;
 
@@ -41,7 +42,8 @@ pub struct NodeConfig {
     /// Where durable state is kept, relative to the configuration file. See [`Self::state_dir`].
     #[serde(default = "default_state_dir")]
     pub state_dir: PathBuf,
-    /// Jobs that run at the same time, requested and served together.
+    /// Jobs that run at the same time, requested and served together. How peers share them:
+    /// [`Places`].
     #[serde(default = "default_jobs_max")]
     pub jobs_max: usize,
     /// Seconds that a peer may be silent in the middle of a job.
@@ -121,7 +123,7 @@ fn default_state_dir() -> PathBuf {
     PathBuf::from("state")
 }
 const fn default_jobs_max() -> usize {
-    4
+    8
 }
 const fn default_timeout_s() -> u64 {
     60
@@ -175,7 +177,12 @@ impl NodeConfig {
         check_name(&self.name)
             .map_err(|what| UserError::bad_input(format!("{place}: name: {what}"), NAME_REMEDY))?;
         let ranges = [
-            ("jobs_max", self.jobs_max as u64, 1, 64),
+            (
+                "jobs_max",
+                self.jobs_max as u64,
+                Places::JOBS_MIN as u64,
+                64,
+            ),
             (
                 "identities_max",
                 self.identities_max,

@@ -32,6 +32,7 @@ pub mod job;
 pub mod lists;
 pub mod memory;
 pub mod net;
+pub mod places;
 pub mod policy_text;
 pub mod receipts;
 pub mod runs;

@@ -14,6 +14,7 @@ mod doubt;
 mod jobs;
 mod ledger;
 mod local_log;
+mod log_day;
 mod outputs;
 mod policies;
 mod receipts;
@@ -34,11 +35,12 @@ use crate::exit::Exit;
 pub use approvals::{Approval, ApprovalState, Question, Standing};
 pub use audit_records::AuditRecord;
 pub use awaited::{AwaitedJob, AwaitedRefusal, OwnClosing, OwnOpening};
-pub use collabs::Joined;
+pub use collabs::{CollabStanding, Joined};
 pub use doubt::Doubt;
 pub use jobs::{JobRecord, JobRole, JobState};
 pub use ledger::{Debit, StoredDebit, Uncharged};
 pub use local_log::{LocalEntry, first_wrong as local_first_wrong};
+pub use log_day::LogDay;
 pub use outputs::StoredOutput;
 pub use policies::StoredPolicy;
 pub use receipts::{JobEntries, StoredEntry};
@@ -91,6 +93,9 @@ pub enum StateError {
     /// No such collaboration.
     #[error("this node has not joined that collaboration")]
     UnknownCollab,
+    /// This node's owner left the collaboration.
+    #[error("this node's owner left the collaboration `{0}`, for good")]
+    CollabLeft(String),
     /// No such job.
     #[error("there is no job `{0}`")]
     UnknownJob(String),
@@ -173,6 +178,10 @@ impl From<StateError> for UserError {
                 Exit::BadInput,
                 "list them with `psi-node collab list`; join one with `psi-node collab join`",
             ),
+            StateError::CollabLeft(_) => (
+                Exit::BadInput,
+                "make a new collaboration with the other member, under another name",
+            ),
             StateError::UnknownJob(_) => {
                 (Exit::BadInput, "list the jobs with `psi-node jobs list`")
             }
@@ -241,6 +250,15 @@ impl State {
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
         })
+    }
+
+    /// A number that changes when another process, or another handle, has changed the state.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn version_of_others(&self) -> Result<i64, StateError> {
+        let connection = self.lock();
+        Ok(connection.pragma_query_value(None, "data_version", |row| row.get(0))?)
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {

@@ -3,6 +3,7 @@
 
 mod lists;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use psi_core::spec::{
 };
 use psi_node::identity::{NodeId, NodeKey};
 use psi_node::net::{
-    Endpoint, Frame, FrameReceiver, FrameSender, NetError, NetLimits, PeerConnection,
+    Endpoint, Frame, FrameReceiver, FrameSender, Known, NetError, NetLimits, PeerConnection,
 };
 use serde_json::{Value, json};
 
@@ -117,7 +118,9 @@ impl Stage {
     pub(crate) fn endpoint(&self, key: &Arc<NodeKey>, listen: &str) -> Endpoint {
         let _runtime = self.runtime.enter();
         let limits = NetLimits::with_peer_timeout(Duration::from_secs(20));
-        Endpoint::bind(listen.parse().unwrap(), key, Arc::new(|_| true), limits).unwrap()
+        let listen: SocketAddr = listen.parse().unwrap();
+        let known = Known::of([(self.victim(), listen.ip())]);
+        Endpoint::bind(listen, key, known, limits).unwrap()
     }
 
     pub(crate) fn bert(&self) -> Bert {

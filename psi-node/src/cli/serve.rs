@@ -16,6 +16,7 @@ use super::{ConfigArg, output};
 use crate::daemon::{self, Ready};
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::threads;
 
 /// What is logged unless asked otherwise: this program's events, and others' troubles.
 const LOG_DEFAULT: &str = "warn,psi_node=info,aggregator=info";
@@ -47,10 +48,8 @@ pub fn run(args: &ServeArgs) -> Result<Exit, UserError> {
     start_log(args.log_level.as_deref())?;
     let config = args.config.load()?;
     let kernel = chosen_kernel(std::env::var(KERNEL_VARIABLE).ok().as_deref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    let runtime =
+        threads::job_runtime().map_err(|e| UserError::machine("cannot start the runtime", e))?;
     let place = args.config.config.display().to_string();
     let result = runtime.block_on(async {
         let stop = stop_signal(args.until_stdin_closes)?;

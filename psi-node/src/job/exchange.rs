@@ -21,12 +21,14 @@ use super::frozen::Frozen;
 use super::link::{Link, Meter};
 use super::outbox::{self, Outlet};
 use super::run::Agreed;
+use super::{JobContext, slow::Pace};
 use crate::audit::keep::Recording;
 use crate::net::Frame;
 use crate::state::State;
 
 /// Runs all matches of an opened job, to the last message before the closing entry.
 pub(super) async fn run(
+    ctx: &JobContext,
     link: &mut Link,
     agreed: &Agreed,
     frozen: Frozen,
@@ -48,10 +50,12 @@ pub(super) async fn run(
     let (frames, waiting) = mpsc::channel(FRAMES_WAITING_MAX);
     let (progress, handled) = watch::channel(0);
     let work = tokio::task::spawn_blocking(move || job.work(waiting, &outlet, &progress));
+    let pace = Pace::new(ctx.deadlines(), &agreed.spec);
     let feed = Feed {
         frames,
         handled,
         work,
+        pace,
     };
     let sending = outbox.send_all(&mut link.sender, meter);
     let receiving = feed.receive(&mut link.receiver);

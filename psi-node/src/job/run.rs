@@ -6,6 +6,7 @@
 //! the opened entry and its debit are durable on both sides.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use aggregator::HiddenLiteral;
 use psi_core::Code;
@@ -20,6 +21,7 @@ use zeroize::Zeroizing;
 use super::answer::Answer;
 use super::chain::Chain;
 use super::charge::{self, Reservation};
+use super::deadlines::within;
 use super::exchange::{self, Record};
 use super::failure::Failure;
 use super::frozen::Frozen;
@@ -35,6 +37,8 @@ use crate::state::{OwnClosing, OwnOpening, StoredOutput};
 
 /// A job that both sides have signed.
 pub(super) struct Agreed {
+    /// When this side knew.
+    pub(super) since: Instant,
     pub(super) collab: Collaboration,
     pub(super) peer: NodeId,
     pub(super) spec: JobSpec,
@@ -141,7 +145,8 @@ async fn run_live(
     let own = opening_commitment(&job_id, &agreed.seed, &digest);
     let chain = ctx.chain(&agreed.collab, agreed.peer);
     let opened = commit(ctx, link, &chain, agreed, own).await?;
-    if let Err(failure) = chain.record(link, opened).await {
+    let recorded = within(chain.deadlines().signature(), chain.record(link, opened)).await;
+    if let Err(failure) = recorded {
         // Opened here, with a countersignature that did not come: there is a job to replay.
         if let Some(record) = record
             && let Err(error) = keep_unfinished(record, &job_id)
@@ -154,12 +159,15 @@ async fn run_live(
         record.recording.opened(&ctx.state)?;
     }
 
-    let end = exchange::run(link, agreed, frozen, tools, record).await?;
+    let limit = ctx.deadlines().matches(&agreed.spec);
+    let matches = exchange::run(ctx, link, agreed, frozen, tools, record);
+    let end = within(limit, matches).await?;
     let answer = match &end.opened {
         Some(opened) => keep(ctx, agreed, opened)?,
         None => None,
     };
-    close(link, &chain, agreed, &end).await?;
+    // The other side may still be computing what this one has ended with.
+    within(limit, close(link, &chain, agreed, &end)).await?;
     let is_list = agreed.spec.shape.list && agreed.own == Party::Requester;
     let list = is_list.then(|| Listed {
         side: agreed.side.clone(),
@@ -200,11 +208,16 @@ async fn commit(
         charge,
     })
     .await?;
+    // A side that took longer itself leaves the other what signing takes.
+    let deadlines = ctx.deadlines();
+    let whole = deadlines.commitment(&agreed.spec);
+    let left = whole.saturating_sub(agreed.since.elapsed());
+    let answer = within(left.max(deadlines.signature()), link.control()).await?;
     let Control::Commitment {
         commitment,
         policy,
         charge,
-    } = link.control().await?
+    } = answer
     else {
         return Err(unexpected("something else than a commitment"));
     };

@@ -92,7 +92,7 @@ pub(super) fn match_bits_bytes(spec: &JobSpec, own: Party) -> u64 {
 }
 
 /// Rows of the transfer of a match, 0 if it has none.
-fn transfer_rows(one: &MatchSpec) -> u64 {
+pub(super) fn transfer_rows(one: &MatchSpec) -> u64 {
     if one.payload.components.is_empty() {
         return 0;
     }

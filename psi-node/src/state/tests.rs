@@ -337,9 +337,7 @@ fn jobs_are_found_by_either_id_and_listed_newest_first() {
         .collect();
     assert_eq!(listed, ["11ff", "00ab"]);
     assert!(state.job_insert(&record("00aa")).is_err());
-    state.job_forget("00aa").unwrap();
-    state.job_forget("00aa").unwrap();
-    assert_eq!(state.jobs(9).unwrap().len(), 2);
+    assert_eq!(state.jobs(9).unwrap().len(), 3);
 }
 
 #[test]
