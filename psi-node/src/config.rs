@@ -53,9 +53,14 @@ pub struct NodeConfig {
     #[serde(default = "default_timeout_s")]
     pub connect_timeout_s: u64,
     /// The most identities that either side of a job may register: a peer that registers many makes
-    /// this node compute and keep lists for hours.
-    #[serde(default = "default_identities_max")]
-    pub identities_max: u64,
+    /// this node compute and keep lists for hours. Without it, a hundred times as many as this
+    /// node's largest table has, and a million at least.
+    #[serde(default)]
+    pub identities_max: Option<u64>,
+    /// The smallest epsilon of a question under a collaboration in mode `dp`. A smaller one makes
+    /// both nodes compute more for an answer that says less.
+    #[serde(default = "default_epsilon_min")]
+    pub epsilon_min: f64,
     /// What the whole node may hold in memory, all jobs together. See [`crate::memory`].
     #[serde(default = "default_memory_limit")]
     pub memory_limit: ByteSize,
@@ -63,7 +68,8 @@ pub struct NodeConfig {
     /// what the limit leaves them.
     #[serde(default)]
     pub list_memory: Option<ByteSize>,
-    /// What the lists of all jobs together may take on disk; without it, what the disk has.
+    /// What the lists of all jobs together may take on disk, those of one peer half of it; without
+    /// it, what is free when the node starts, but for a reserve.
     #[serde(default)]
     pub disk_limit: Option<ByteSize>,
     /// Threads that read tables; 0 takes one per processor.
@@ -79,6 +85,9 @@ pub struct NodeConfig {
     /// it none is. See [`crate::audit`].
     #[serde(default)]
     pub retain_for_audit: Option<Days>,
+    /// What those records may take on disk, those of one peer's questions half of it.
+    #[serde(default = "default_audit_limit")]
+    pub audit_limit: ByteSize,
     /// The auditor's public key, to which records are encrypted.
     #[serde(default)]
     pub auditor: Option<Auditor>,
@@ -128,11 +137,14 @@ const fn default_jobs_max() -> usize {
 const fn default_timeout_s() -> u64 {
     60
 }
-const fn default_identities_max() -> u64 {
-    100_000_000
-}
 const fn default_approval_expires() -> Span {
     Span::hours(24)
+}
+const fn default_audit_limit() -> ByteSize {
+    ByteSize::gib(64)
+}
+const fn default_epsilon_min() -> f64 {
+    0.05
 }
 const fn default_memory_limit() -> ByteSize {
     ByteSize::mib(512)
@@ -185,7 +197,7 @@ impl NodeConfig {
             ),
             (
                 "identities_max",
-                self.identities_max,
+                self.identities_max.unwrap_or(1),
                 1,
                 psi_core::limits::IDENTITIES_MAX,
             ),

@@ -133,8 +133,11 @@ impl JobContext {
 
     /// Refuses a job whose lists this node does not want to hold, by their registered sizes.
     fn check_sizes(&self, spec: &JobSpec, own: Party) -> Result<(), Failure> {
+        let tables = self.catalog.tables();
+        let keys = tables.iter().flat_map(|table| &table.keys);
+        let largest = keys.map(|key| key.identities).max().unwrap_or_default();
         SizesServed {
-            identities_max: self.config.identities_max,
+            identities_max: sizes::identities_max(self.config.identities_max, largest),
             match_bits_max: self.lists.match_bits_max(),
         }
         .check(spec, own)

@@ -2,7 +2,18 @@
 //!
 //! Spec 09 §5. One place is the owner's, whatever peers do; of the others one peer has half at most,
 //! so that a second peer's job and the owner's go on beside it. Asked by the registry of jobs, by
-//! the network for the connections that go with them, and by the shares of memory and disk.
+//! the network for the connections that go with them, and by the shares of disk and arithmetic.
+
+use crate::identity::NodeId;
+
+/// Whose question a job answers, and so whose share it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Whose {
+    /// This node's owner asked.
+    Owner,
+    /// A peer did.
+    Peer(NodeId),
+}
 
 /// The places of a node that runs a fixed number of jobs at once, at least two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

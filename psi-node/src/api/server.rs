@@ -34,9 +34,10 @@ use super::types::{
 };
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::job::registry::{Ended, JobView, Whose};
+use crate::job::registry::{Ended, JobView};
 use crate::job::result::ResultDocument;
 use crate::job::{self, JobContext, JobRequest};
+use crate::places::Whose;
 use crate::state::{JobRecord, JobRole, JobState, StateError};
 
 /// Bytes of a request body; a query has at most 16 KiB.

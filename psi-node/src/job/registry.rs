@@ -20,7 +20,7 @@ use super::result::ResultDocument;
 use crate::collab::CollabId;
 use crate::exit::Exit;
 use crate::identity::NodeId;
-use crate::places::Places;
+use crate::places::{Places, Whose};
 use crate::state::JobRole;
 
 /// Ended jobs whose outcome is still at hand for someone who follows late; older ones are in the
@@ -65,26 +65,6 @@ struct Job {
     stages: [StageCounters; STAGES.len()],
     cancelled: watch::Sender<bool>,
     outcome: watch::Sender<Option<Ended>>,
-}
-
-/// Whose question a job answers, and so whose places it takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Whose {
-    /// This node's owner asked.
-    Owner,
-    /// A peer did.
-    Peer(NodeId),
-}
-
-impl Whose {
-    /// Which side of the job this node is.
-    #[must_use]
-    pub const fn role(self) -> JobRole {
-        match self {
-            Self::Owner => JobRole::Requester,
-            Self::Peer(_) => JobRole::Responder,
-        }
-    }
 }
 
 /// One stage's numbers. Each is written alone, so a reader may see the count of one report with
@@ -429,7 +409,10 @@ impl JobView {
     /// Which side of the job this node is.
     #[must_use]
     pub fn role(&self) -> JobRole {
-        self.0.whose.role()
+        match self.0.whose {
+            Whose::Owner => JobRole::Requester,
+            Whose::Peer(_) => JobRole::Responder,
+        }
     }
 
     /// How far the job is now.
@@ -492,11 +475,11 @@ mod tests {
     use psi_core::Error;
     use psi_core::progress::Stage;
 
-    use super::{BeginError, ENDED_MAX, Ended, Registry, Whose};
+    use super::{BeginError, ENDED_MAX, Ended, Registry};
     use crate::exit::Exit;
     use crate::identity::NodeId;
     use crate::job::result::ResultDocument;
-    use crate::places::Places;
+    use crate::places::{Places, Whose};
 
     const PEER: Whose = Whose::Peer(NodeId([1; 32]));
     const OTHER: Whose = Whose::Peer(NodeId([2; 32]));

@@ -19,7 +19,7 @@ use super::link::{Link, unexpected, violation};
 use super::notes::Whose as WhoseNotes;
 use super::privacy::{self, PrivacyDocument};
 use super::refusal;
-use super::registry::{JobHandle, Whose};
+use super::registry::JobHandle;
 use super::request::agreement;
 use super::result::ResultDocument;
 use super::run::{self, Agreed, Finished, check_half};
@@ -27,6 +27,7 @@ use super::stats::{Stopwatch, peak_rss_bytes};
 use super::{JobContext, NodeId, charge, current, joined_with, seeds, unsettled};
 use crate::collab::Collaboration;
 use crate::net::PeerConnection;
+use crate::places::Whose;
 use crate::state::{JobRecord, JobRole, JobState, now_unix};
 
 /// Answers one proposal on its stream, to the end of the job.

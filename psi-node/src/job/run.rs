@@ -125,13 +125,13 @@ async fn run_live(
     let job_id = agreed.spec.job_id();
     let tools = Tools {
         kernel: Arc::clone(&ctx.kernel),
-        store: ctx.lists.store(&job.id),
+        store: ctx.lists.store_of(&job.id, job.whose()),
         progress: job.progress(),
     };
     // For the life of the job: they come with the last list of a match and go with its transfer.
     let bits = sizes::match_bits_bytes(&agreed.spec, agreed.own);
     let _match_bits = ctx.lists.take_match_bits(bits);
-    let prepared = prepare(ctx, link, agreed, (&job.id, &tools)).await;
+    let prepared = prepare(ctx, link, agreed, (job, &tools)).await;
     // Also if it failed: the peer is not to know how long it took.
     let paced = pace::full_second(link).await;
     let Prepared {
@@ -325,10 +325,10 @@ async fn prepare(
     ctx: &JobContext,
     link: &mut Link,
     agreed: &Agreed,
-    (job, tools): (&str, &Tools),
+    (job, tools): (&JobHandle, &Tools),
 ) -> Result<Prepared, Failure> {
     let tools = Tools {
-        store: ctx.lists.input_store(job),
+        store: ctx.lists.input_store(&job.id, job.whose()),
         ..tools.clone()
     };
     let frozen = freeze(ctx, link, agreed, &tools).await?;

@@ -15,11 +15,11 @@ use crate::api::types::{Event, NewJob, ResultFor};
 use crate::config::NodeConfig;
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
-use crate::job::registry::{Registry, Whose};
+use crate::job::registry::Registry;
 use crate::job::{ChainLocks, Doors, JobContext, LiveJobs, Looks, Notes, Settling};
 use crate::lists::Lists;
 use crate::net::{Endpoint, Known, NetLimits};
-use crate::places::Places;
+use crate::places::{Places, Whose};
 use crate::state::State;
 use crate::threads::EngineThreads;
 
