@@ -12,7 +12,7 @@ use psi_core::receipt::{Body, Entry, EntryHash, entry_hash, signature_holds, sig
 use psi_core::{Code, limits};
 use tokio::sync::OwnedMutexGuard;
 
-use super::failure::Failure;
+use super::failure::{Failure, OwnStop};
 use super::link::{Link, unexpected, violation};
 use super::{JobContext, charge};
 use crate::collab::Collaboration;
@@ -117,7 +117,7 @@ impl Chain {
             && head.signatures.iter().any(Option::is_none)
         {
             // The next settlement completes it; until then nothing may follow.
-            return Err(Failure::PeerAborted(Code::Unavailable));
+            return Err(Failure::OwnStop(OwnStop::LogUnfinished));
         }
         let (seq, previous) = self.place()?;
         let debit = self.debit_of(&body)?;

@@ -44,6 +44,9 @@ pub enum Failure {
     /// The peer ended the job.
     #[error("the other node ended the job: {0}")]
     PeerAborted(Code),
+    /// This node ended the job, by no fault of the job.
+    #[error("{}", .0.sentence())]
+    OwnStop(OwnStop),
     /// The receipt logs of the two members do not agree.
     #[error("the receipt log of this collaboration cannot be continued: {0}")]
     Receipts(String),
@@ -67,7 +70,55 @@ pub enum Failure {
     Internal(String),
 }
 
+/// Why this node ended a job that was in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnStop {
+    /// A settlement showed that the other node no longer runs the job.
+    PeerGaveUp,
+    /// The last entry of the receipt log lacks the other member's signature, so none may follow.
+    LogUnfinished,
+}
+
+impl OwnStop {
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::PeerGaveUp => "this node ended the job, because the other node no longer runs it",
+            Self::LogUnfinished => {
+                "this node ended the job, because the last entry of the receipt log still lacks the \
+                 other member's signature"
+            }
+        }
+    }
+
+    const fn remedy(self) -> &'static str {
+        match self {
+            Self::PeerGaveUp => {
+                "run the query again; why the other node gave the job up stands in its own log"
+            }
+            Self::LogUnfinished => {
+                "run the query again: the signature is fetched when the two nodes next connect"
+            }
+        }
+    }
+
+    const fn code(self) -> Code {
+        match self {
+            Self::PeerGaveUp => Code::Interrupted,
+            Self::LogUnfinished => Code::Unavailable,
+        }
+    }
+}
+
 impl Failure {
+    /// Whether the peer still waits to hear how the job ended.
+    #[must_use]
+    pub const fn is_news_for_peer(&self) -> bool {
+        !matches!(
+            self,
+            Self::PeerAborted(_) | Self::PeerRefusal(_) | Self::OwnStop(OwnStop::PeerGaveUp)
+        )
+    }
+
     /// What the peer is told.
     #[must_use]
     pub const fn code(&self) -> Code {
@@ -75,6 +126,7 @@ impl Failure {
             Self::Protocol(error) => error.code(),
             Self::Net(error) => error.code(),
             Self::PeerRefusal(code) | Self::PeerAborted(code) => *code,
+            Self::OwnStop(stop) => stop.code(),
             Self::OwnRefusal(refusal) => refusal.code,
             Self::Receipts(_) => Code::ReceiptsDisagree,
             Self::ApprovalSpent(_) => Code::ApprovalPending,
@@ -98,6 +150,7 @@ impl Failure {
             Self::Result(_) => "result_too_large",
             Self::NotWritten(_) => "not_written",
             Self::State(_) | Self::Internal(_) => "internal",
+            Self::OwnStop(OwnStop::LogUnfinished) => "log_unfinished",
             Self::Protocol(psi_core::Error::Store(error)) => match error.kind {
                 StoreErrorKind::DiskFull => "disk_full",
                 StoreErrorKind::DiskLimit => "disk_limit",
@@ -144,7 +197,8 @@ impl Failure {
             Self::Protocol(psi_core::Error::Store(_) | psi_core::Error::ApiMisuse(_)) => {
                 Exit::Internal
             }
-            Self::Protocol(_) | Self::Net(_) | Self::PeerAborted(_) | Self::Cancelled => {
+            Self::OwnStop(_) | Self::Cancelled => Exit::Interrupted,
+            Self::Protocol(_) | Self::Net(_) | Self::PeerAborted(_) => {
                 if self.code().is_violation() {
                     Exit::ProtocolViolation
                 } else {
@@ -180,6 +234,7 @@ impl Failure {
                 "ask again, so that the owner can decide about one more run".into()
             }
             Self::Cancelled => "run the query again".into(),
+            Self::OwnStop(stop) => stop.remedy().into(),
             Self::Internal(_) => "run the query again; if it happens again, report it".into(),
             Self::Protocol(psi_core::Error::Store(error)) => runs::remedy(error.kind).into(),
             Self::Protocol(_) | Self::Net(_) | Self::PeerAborted(_) => {
@@ -331,8 +386,31 @@ impl From<FreezeError> for Failure {
 mod tests {
     use psi_core::{Code, Error};
 
-    use super::Failure;
+    use super::{Failure, OwnStop};
     use crate::exit::Exit;
+
+    #[test]
+    fn a_stop_of_this_node_is_not_laid_at_the_other_nodes_door() {
+        for (stop, code, reason, is_news) in [
+            (OwnStop::PeerGaveUp, Code::Interrupted, "interrupted", false),
+            (
+                OwnStop::LogUnfinished,
+                Code::Unavailable,
+                "log_unfinished",
+                true,
+            ),
+        ] {
+            let failure = Failure::OwnStop(stop);
+            assert!(failure.to_string().starts_with("this node ended"));
+            assert_eq!(failure.code(), code);
+            assert_eq!(failure.reason(), reason);
+            assert_eq!(failure.exit(), Exit::Interrupted);
+            assert_eq!(failure.is_news_for_peer(), is_news);
+        }
+        let aborted = Failure::PeerAborted(Code::Interrupted);
+        assert!(aborted.to_string().starts_with("the other node ended"));
+        assert!(!aborted.is_news_for_peer());
+    }
 
     #[test]
     fn a_bound_that_is_exceeded_is_a_refusal_with_its_figures() {

@@ -59,7 +59,7 @@ pub(super) async fn refuse(mut link: Link, chain: Option<&Chain>, query: &str, c
         // The next settlement completes what was begun.
         Err(failure) => {
             tracing::warn!(peer = %chain.peer, %failure, "a refusal could not be recorded");
-            if !matches!(failure, Failure::PeerAborted(_)) {
+            if failure.is_news_for_peer() {
                 link.end(&Control::Abort(failure.code())).await;
             }
         }

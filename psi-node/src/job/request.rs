@@ -290,7 +290,7 @@ async fn over_link(
             }
         }
         Err(failure) => {
-            if !matches!(failure, Failure::PeerAborted(_) | Failure::PeerRefusal(_)) {
+            if failure.is_news_for_peer() {
                 link.end(&Control::Abort(failure.code())).await;
             }
             if document.job_id.is_some() && ctx.settle_over(conn, collab).await.is_err() {

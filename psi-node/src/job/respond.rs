@@ -161,7 +161,7 @@ async fn end_badly(
         Failure::OwnRefusal(refusal) => {
             refusal::refuse(link, Some(&chain), query, refusal.code).await;
         }
-        Failure::PeerAborted(_) => {}
+        failure if !failure.is_news_for_peer() => {}
         // The job is completed on both receipts; the own output does not concern the peer.
         Failure::Result(_) => {
             link.sender.finish();

@@ -21,7 +21,7 @@ use super::answer::Answer;
 use super::chain::Chain;
 use super::charge::{self, Reservation};
 use super::exchange::{self, Record};
-use super::failure::Failure;
+use super::failure::{Failure, OwnStop};
 use super::frozen::Frozen;
 use super::link::{Link, compute, unexpected, violation};
 use super::list::Listed;
@@ -101,7 +101,7 @@ pub(super) async fn run(
     let result = match reservation.freezing(spec, *own, agreements) {
         Ok(()) => tokio::select! {
             result = run_live(ctx, job, link, &agreed) => result,
-            () = agreed.reservation.interrupted() => Err(Failure::PeerAborted(Code::Interrupted)),
+            () = agreed.reservation.interrupted() => Err(Failure::OwnStop(OwnStop::PeerGaveUp)),
         },
         Err(failure) => Err(failure),
     };
