@@ -83,12 +83,20 @@ pub(crate) fn is_own(metadata: &Metadata) -> bool {
     metadata.uid() == rustix::process::geteuid().as_raw()
 }
 
+/// A new folder for tests that, as a state folder, nobody else can enter.
+#[cfg(test)]
+pub(crate) fn private_tempdir() -> tempfile::TempDir {
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.permissions(fs::Permissions::from_mode(0o700));
+    builder.tempdir().expect("a temporary folder can be made")
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-    use super::{check_one, is_own};
+    use super::{check_one, is_own, private_tempdir};
     use crate::error::UserError;
     use crate::exit::Exit;
     use crate::state::State;
@@ -99,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_state_folder_that_others_can_reach_is_refused_with_the_remedy() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = private_tempdir();
         drop(State::open(folder.path()).unwrap());
         for mode in [0o777, 0o770, 0o750, 0o705, 0o710, 0o701, 0o1777, 0o2770] {
             fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
@@ -114,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_state_file_that_others_can_write_is_refused_with_the_remedy() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = private_tempdir();
         let state = State::open(folder.path()).unwrap();
         for name in ["state.sqlite", "state.sqlite-wal", "state.sqlite-shm"] {
             let file = folder.path().join(name);
@@ -137,7 +145,7 @@ mod tests {
         let root = std::path::Path::new("/");
         let metadata = fs::metadata(root).unwrap();
         if metadata.uid() == rustix::process::geteuid().as_raw() {
-            let folder = tempfile::tempdir().unwrap();
+            let folder = private_tempdir();
             std::os::unix::fs::chown(folder.path(), Some(metadata.uid() + 1), None).unwrap();
             let error = refused(folder.path()).unwrap();
             assert!(error.what.contains("another user"), "{}", error.what);

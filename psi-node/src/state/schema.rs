@@ -290,6 +290,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::{MIGRATIONS, VERSION};
+    use crate::state::place::private_tempdir;
     use crate::state::{STATE_FILE, State};
 
     #[test]
@@ -299,7 +300,7 @@ mod tests {
 
     #[test]
     fn debits_of_an_older_state_keep_what_they_hold_and_count_as_runs_unless_they_were_released() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = private_tempdir();
         let old = Connection::open(folder.path().join(STATE_FILE)).unwrap();
         for migration in &MIGRATIONS[..6] {
             old.execute_batch(migration).unwrap();
@@ -328,7 +329,7 @@ mod tests {
 
     #[test]
     fn the_opened_jobs_of_a_state_with_a_plain_counter_are_kept_and_wait_for_their_debits() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = private_tempdir();
         let old = Connection::open(folder.path().join(STATE_FILE)).unwrap();
         for migration in &MIGRATIONS[..2] {
             old.execute_batch(migration).unwrap();

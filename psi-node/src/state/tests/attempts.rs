@@ -5,6 +5,7 @@ use psi_core::limits::LOCAL_NOTES_PER_HOUR_MAX;
 use super::{State, local_first_wrong, reopened};
 use crate::identity::NodeKey;
 use crate::receipts::tests::{Fixture, completed, refused};
+use crate::state::place::private_tempdir;
 
 #[test]
 fn refusals_are_counted_from_the_last_opened_job_on() {
@@ -30,7 +31,7 @@ fn refusals_are_counted_from_the_last_opened_job_on() {
 
 #[test]
 fn a_peer_adds_a_bounded_number_of_entries_an_hour_to_the_local_log() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = private_tempdir();
     let state = State::open(folder.path()).unwrap();
     let key = NodeKey::generate().unwrap();
     let bound = usize::try_from(LOCAL_NOTES_PER_HOUR_MAX).unwrap();
@@ -57,7 +58,7 @@ fn a_peer_adds_a_bounded_number_of_entries_an_hour_to_the_local_log() {
 
 #[test]
 fn a_policy_keeps_its_digest_and_has_a_salt_of_its_own() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = private_tempdir();
     let state = State::open(folder.path()).unwrap();
     let (one, other) = ("{\"minimum\":10}", "{\"minimum\":20}");
     let digest = state.policy_digest(one).unwrap();
@@ -71,7 +72,7 @@ fn a_policy_keeps_its_digest_and_has_a_salt_of_its_own() {
     assert_eq!(policy.text, one);
     assert_eq!(psi_core::receipt::policy_digest(&policy.salt, one), digest);
     // Another node has another salt.
-    let folder = tempfile::tempdir().unwrap();
+    let folder = private_tempdir();
     let elsewhere = State::open(folder.path()).unwrap();
     assert_ne!(elsewhere.policy_digest(one).unwrap(), digest);
 }
