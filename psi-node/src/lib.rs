@@ -14,6 +14,7 @@
 //! | [`net`] | connections with pinned peers, and frames on streams |
 //! | [`job`] | what a job does, from query to receipt |
 //! | [`memory`], [`lists`], [`threads`] | what a node may hold, where it keeps lists, and what runs beside what |
+//! | [`process`] | what the operating system may show of a process that holds secrets |
 //! | [`api`], [`daemon`] | the local API, and the process that serves it and the peers |
 //! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
 
@@ -33,6 +34,7 @@ pub mod lists;
 pub mod memory;
 pub mod net;
 pub mod policy_text;
+pub mod process;
 pub mod receipts;
 pub mod runs;
 pub mod span;
