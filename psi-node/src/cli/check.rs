@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
 use crate::job::result::OTHER;
 use crate::lists::{self, Lists};
+use crate::printable;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -78,7 +79,7 @@ fn text(config: &NodeConfig, id: NodeId, report: &LoadReport) -> String {
         "\n{served} of {} tables would be served.",
         report.tables.len()
     );
-    output::printable(&text)
+    text
 }
 
 fn table_text(text: &mut String, table: &TableReport) {
@@ -87,7 +88,7 @@ fn table_text(text: &mut String, table: &TableReport) {
     } else {
         "NOT SERVED"
     };
-    let _ = writeln!(text, "\nTable {}: {served}", table.name);
+    let _ = writeln!(text, "\nTable {}: {served}", printable::line(&table.name));
     let _ = writeln!(
         text,
         "  {} files, {} rows, {} of them allowed by row_filter",
@@ -99,11 +100,13 @@ fn table_text(text: &mut String, table: &TableReport) {
         let _ = writeln!(
             text,
             "  problem: {}: {}\n  help: {}",
-            problem.place, problem.what, problem.remedy
+            printable::line(&problem.place),
+            printable::line(&problem.what),
+            printable::line(&problem.remedy)
         );
     }
     for note in &table.notes {
-        let _ = writeln!(text, "  note: {note}");
+        let _ = writeln!(text, "  note: {}", printable::line(note));
     }
     let mut keys = Table::new(&["KEY", "KINDS", "UNIQUE", "DISTINCT", "NULL", "IDENTITIES"]);
     for key in &table.keys {

@@ -11,6 +11,7 @@ use crate::api::types::{NewExplanation, ResultFor};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::job::explain::{Explanation, FactsSource, JobOutline};
+use crate::printable;
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
@@ -72,7 +73,10 @@ fn render(explained: &Explanation) -> String {
     let Explanation { own, peer, .. } = explained;
     let mut text = format!(
         "{} revision {}, mode {}\n{}\n",
-        explained.collab, explained.revision, explained.mode, explained.query
+        explained.collab,
+        explained.revision,
+        explained.mode,
+        printable::line(&explained.query)
     );
     if explained.hidden_literals > 0 {
         let _ = writeln!(
@@ -85,8 +89,8 @@ fn render(explained: &Explanation) -> String {
         text,
         "\n{}.{} allows it by {}.",
         own.member,
-        own.table,
-        own.rules.join(", ")
+        printable::line(&own.table),
+        printable::line(&own.rules.join(", "))
     );
     if own.approval {
         text.push_str("Its owner approves each run.\n");
@@ -100,7 +104,7 @@ fn render(explained: &Explanation) -> String {
 
 fn about_peer(explained: &Explanation) -> String {
     let peer = &explained.peer;
-    let name = format!("{}.{}", peer.member, peer.table);
+    let name = printable::line(&format!("{}.{}", peer.member, peer.table));
     let mut text = match peer.facts {
         FactsSource::Asked => {
             format!("{name} allows it, too; what follows is what a job would be.\n")
@@ -111,7 +115,8 @@ fn about_peer(explained: &Explanation) -> String {
         FactsSource::Supposed => format!(
             "{name} was not asked. What follows supposes that it registers as many identities as \
              {}.{} and that its key is unique; `--with-peer` asks.\n",
-            explained.own.member, explained.own.table
+            explained.own.member,
+            printable::line(&explained.own.table)
         ),
         FactsSource::Unknown => format!(
             "{name} was not asked, and the query uses columns of it that no earlier job tells \
@@ -138,7 +143,7 @@ fn about_job(job: &JobOutline, peer: &str) -> String {
         for (who, says) in [("node", &side.node), ("analyst", &side.analyst)] {
             let _ = writeln!(text, "\nThe {who} of {} learns", side.member);
             for line in says {
-                let _ = writeln!(text, "  - {line}");
+                let _ = writeln!(text, "  - {}", printable::line(line));
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::api::types::{NewExplanation, ResultFor};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::job::explain::JobOutline;
+use crate::printable;
 
 /// Arguments of `preview`.
 #[derive(Debug, Args)]
@@ -95,7 +96,7 @@ fn render(job: &JobOutline) -> String {
 pub(super) fn noise(job: &JobOutline) -> String {
     let mut text = String::new();
     for line in job.privacy.iter().flat_map(say_privacy) {
-        let _ = writeln!(text, "{line}");
+        let _ = writeln!(text, "{}", printable::line(&line));
     }
     let _ = writeln!(
         text,

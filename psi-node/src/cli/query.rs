@@ -2,6 +2,7 @@
 
 mod patience;
 
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -19,6 +20,7 @@ use crate::job::list::ListFile;
 use crate::job::privacy::{Charged, PrivacyDocument};
 use crate::job::registry::Ended;
 use crate::job::result::{ColumnNote, ResultDocument, SUPPRESSED};
+use crate::printable;
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -225,7 +227,14 @@ fn print_result(
             list.count, list.file
         ));
     }
-    output::print(&render(document, format))?;
+    let text = render(document, format);
+    // A file gets labels as they are; cells of a table are escaped.
+    let on_terminal = format == QueryFormat::Csv && io::stdout().is_terminal();
+    output::print(&if on_terminal {
+        printable::lines(&text)
+    } else {
+        text
+    })?;
     for note in &document.notes {
         output::print_note(&say(note));
     }

@@ -15,6 +15,7 @@ use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::NodeKey;
+use crate::printable;
 use crate::receipts::export::export;
 use crate::receipts::verify::{compare, verify};
 use crate::state::{State, StateError};
@@ -257,9 +258,10 @@ fn repair(args: &RepairArgs) -> Result<(), UserError> {
     };
     state.chain_repair(&collab.id(), statement)?;
     output::print(&format!(
-        "The log of {} could not be continued: {why}\nYour statement is recorded. When the nodes \
+        "The log of {} could not be continued: {}\nYour statement is recorded. When the nodes \
          next connect, missing entries are fetched from the other member and the statement is put \
          on both logs.\n",
-        collab.name()
+        collab.name(),
+        printable::line(&why)
     ))
 }

@@ -8,6 +8,7 @@ use super::{ListArgs, ShowArgs};
 use crate::cli::output::{self, Format, Table};
 use crate::collab::Collaboration;
 use crate::error::UserError;
+use crate::printable;
 use crate::state::{State, StateError};
 
 /// Lists the joined collaborations.
@@ -97,7 +98,11 @@ pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
             // Writing into a String cannot fail.
             let _ = writeln!(text, "Jobs opened so far: {jobs}");
             if let Some(why) = state.chain_broken(&collab.id())? {
-                let _ = writeln!(text, "The receipt log cannot be continued: {why}");
+                let _ = writeln!(
+                    text,
+                    "The receipt log cannot be continued: {}",
+                    printable::line(&why)
+                );
             }
             output::print(&text)
         }
