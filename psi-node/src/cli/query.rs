@@ -2,6 +2,7 @@
 
 mod patience;
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
@@ -376,12 +377,33 @@ fn cell(value: &serde_json::Value, format: QueryFormat) -> String {
     }
 }
 
-/// Quoted as RFC 4180 asks, where it must be.
+/// What a spreadsheet takes for the beginning of a formula, or skips before one; some take the wide
+/// forms for the narrow ones.
+const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+
+/// A label, a name or a number, quoted as RFC 4180 asks, where it must be. Labels and names are
+/// another member's choice: one that a spreadsheet would compute gets a `'` in front.
 fn csv_field(text: &str) -> String {
+    let is_formula = text.starts_with(FORMULA_STARTS) && !is_number(text);
+    let text = if is_formula {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        Cow::Borrowed(text)
+    };
     if text.contains(['"', ',', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
-        text.to_owned()
+        text.into_owned()
+    }
+}
+
+/// Whether a text is a number as results hold them: digits, with a `-` and decimals where needed.
+fn is_number(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    match unsigned.split_once('.') {
+        None => digits(unsigned),
+        Some((whole, decimals)) => digits(whole) && digits(decimals),
     }
 }
 
@@ -461,6 +483,39 @@ mod tests {
             text.contains("2 decimals") && text.contains("clamped"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn csv_labels_that_a_spreadsheet_would_compute_get_an_apostrophe_and_numbers_stay() {
+        for (value, field) in [
+            ("=1+1", "'=1+1"),
+            ("+49 30", "'+49 30"),
+            ("+5", "'+5"),
+            ("-north", "'-north"),
+            ("-", "'-"),
+            ("-2+3", "'-2+3"),
+            ("-1.5.0", "'-1.5.0"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\tx", "'\tx"),
+            ("\r=1", "\"'\r=1\""),
+            ("\n=1", "\"'\n=1\""),
+            ("＝1", "'＝1"),
+            ("=\"a\",b", "\"'=\"\"a\"\",b\""),
+            ("-12.50", "-12.50"),
+            ("-7", "-7"),
+            ("12", "12"),
+            ("a=b", "a=b"),
+            ("'=1", "'=1"),
+        ] {
+            let mut document = document("released", vec![vec![value.into()]]);
+            document.columns = vec![value.into()];
+            let lines = format!("{field}\n{field}\n");
+            assert_eq!(render(&document, QueryFormat::Csv), lines);
+            let table = render(&document, QueryFormat::Table);
+            assert!(!table.contains("'=1") || value == "'=1", "{table}");
+        }
+        let negative = document("released", vec![vec![(-7).into()]]);
+        assert_eq!(render(&negative, QueryFormat::Csv), "COUNT(*)\n-7\n");
     }
 
     #[test]
