@@ -22,6 +22,7 @@ pub mod query;
 pub mod receipts;
 pub mod serve;
 
+mod question;
 mod template;
 
 use std::ffi::OsString;

@@ -567,3 +567,31 @@ fn completions_are_printed_for_every_shell() {
         );
     }
 }
+
+#[test]
+fn a_question_is_given_once_on_the_command_line_in_a_file_or_by_template() {
+    let place = Place::with_collaboration();
+    let run = |more: &str| {
+        place.run(&format!(
+            "query --collab summer --config brand/node.toml {more}"
+        ))
+    };
+    for wrong in [
+        "",
+        "SELECT --file q.sql",
+        "SELECT --template t",
+        "--file q.sql --template t",
+    ] {
+        assert_eq!(run(wrong).code, 2, "{wrong}");
+    }
+    run("--file q.sql").fails(2, "cannot read the question from q.sql");
+    // Nothing is left on standard input.
+    run("-").fails(2, "standard input holds no question");
+    fs::write(place.path("q.sql"), "SELECT 1").unwrap();
+    run("--file q.sql").fails(9, "");
+    fs::write(place.path("q.sql"), "x".repeat(17 * 1024)).unwrap();
+    for command in ["query", "explain", "policy preview"] {
+        let command = format!("{command} --collab summer --config brand/node.toml --file q.sql");
+        place.run(&command).fails(2, "16384 bytes");
+    }
+}

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::output::{self, Format};
+use super::question::QuestionArgs;
 use super::{ConfigArg, preview};
 use crate::api::client::Client;
 use crate::api::types::{NewExplanation, ResultFor};
@@ -37,9 +38,9 @@ pub struct ExplainArgs {
     /// In mode dp: the delta that the answer may cost [default: as of `query`]
     #[arg(long, value_name = "NUMBER")]
     pub delta: Option<String>,
-    /// The question; a table is written member.table
-    #[arg(value_name = "SQL")]
-    pub sql: String,
+    /// The question.
+    #[command(flatten)]
+    pub question: QuestionArgs,
 }
 
 /// Runs the command.
@@ -54,7 +55,7 @@ pub fn run(args: ExplainArgs) -> Result<Exit, UserError> {
         .map_err(|e| UserError::machine("cannot start the runtime", e))?;
     let query = NewExplanation {
         collab: args.collab,
-        sql: args.sql,
+        sql: args.question.read()?,
         recipients: args.recipients,
         with_peer: args.with_peer,
         epsilon: args.epsilon,

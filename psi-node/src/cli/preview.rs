@@ -10,6 +10,7 @@ use clap::Args;
 use super::ConfigArg;
 use super::output::{self, Format};
 use super::query::say_privacy;
+use super::question::QuestionArgs;
 use crate::api::client::Client;
 use crate::api::types::{NewExplanation, ResultFor};
 use crate::error::UserError;
@@ -38,9 +39,9 @@ pub struct PreviewArgs {
     /// In mode dp: the delta that the answer may cost [default: as of `query`]
     #[arg(long, value_name = "NUMBER")]
     pub delta: Option<String>,
-    /// The question; a table is written member.table
-    #[arg(value_name = "SQL")]
-    pub sql: String,
+    /// The question.
+    #[command(flatten)]
+    pub question: QuestionArgs,
 }
 
 /// Runs the command.
@@ -51,7 +52,7 @@ pub fn run(args: PreviewArgs) -> Result<Exit, UserError> {
     let client = Client::new(&args.config.load()?.socket_path());
     let query = NewExplanation {
         collab: args.collab,
-        sql: args.sql,
+        sql: args.question.read()?,
         recipients: args.recipients,
         with_peer: true,
         epsilon: args.epsilon,

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::ConfigArg;
 use super::output::{self, ErrorStyle};
 use super::progress::Bars;
+use super::question::QuestionArgs;
 use super::template;
 use crate::api::client::Client;
 use crate::api::types::{Event, NewJob, ResultFor};
@@ -62,7 +63,7 @@ pub struct QueryArgs {
     #[arg(long, value_name = "NUMBER")]
     pub delta: Option<String>,
     /// Ask the question of a template of the configuration instead of writing it
-    #[arg(long, value_name = "NAME", conflicts_with = "sql")]
+    #[arg(long, value_name = "NAME", group = "question")]
     pub template: Option<String>,
     /// A value for a parameter of the template; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
@@ -73,9 +74,9 @@ pub struct QueryArgs {
     /// Replace the file
     #[arg(long, requires = "output")]
     pub force: bool,
-    /// The question; a table is written member.table
-    #[arg(value_name = "SQL", required_unless_present = "template")]
-    pub sql: Option<String>,
+    /// The question.
+    #[command(flatten)]
+    pub question: QuestionArgs,
 }
 
 impl QueryArgs {
@@ -104,8 +105,7 @@ pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
                 "name one with --template, or write the values into the question",
             ));
         }
-        // Without a template, the arguments have to hold the question.
-        None => args.sql.unwrap_or_default(),
+        None => args.question.read()?,
     };
     let job = NewJob {
         collab: args.collab,
