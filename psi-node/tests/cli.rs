@@ -227,7 +227,7 @@ fn errors_of_the_configuration_name_line_and_column() {
         .unwrap()
         .lines()
         .count();
-    let place_in_file = format!("node/node.toml:{lines}:1: unknown field `miminum`");
+    let place_in_file = format!("node/node.toml:{lines}:1: unknown setting `miminum`");
     place
         .run("id --config node/node.toml")
         .fails(2, &place_in_file);
@@ -382,7 +382,7 @@ fn collab_new_refuses_members_that_are_none() {
     let new = |rest: &str| place.run(&format!("collab new --name summer -o summer.toml {rest}"));
     let brand = format!("--member brand={a}@127.0.0.1:7402");
     let snowy = format!("--member snowy={b}@127.0.0.1:7401");
-    new(&brand).fails(2, "given 1 times");
+    new(&brand).fails(2, "given 1 time");
     new(&format!("{brand} --member snowy={a}@127.0.0.1:7401")).fails(2, "the same id");
     new(&format!("{brand} --member brand={b}@127.0.0.1:7401")).fails(2, "the same name");
     new(&format!("{brand} --member snowy={b}")).fails(2, "there is no `@`");

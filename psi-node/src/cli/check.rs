@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::ConfigArg;
-use super::output::{self, Format, Table};
+use super::output::{self, Format, Table, counted};
 use crate::config::NodeConfig;
 use crate::daemon;
 use crate::error::UserError;
@@ -76,8 +76,8 @@ fn text(config: &NodeConfig, id: NodeId, report: &LoadReport) -> String {
     // Writing into a String cannot fail, here and below.
     let _ = writeln!(
         text,
-        "\n{served} of {} tables would be served.",
-        report.tables.len()
+        "\n{served} of {} would be served.",
+        counted(report.tables.len(), "table", "tables")
     );
     text
 }
@@ -91,9 +91,9 @@ fn table_text(text: &mut String, table: &TableReport) {
     let _ = writeln!(text, "\nTable {}: {served}", printable::line(&table.name));
     let _ = writeln!(
         text,
-        "  {} files, {} rows, {} of them allowed by row_filter",
-        table.files.len(),
-        table.rows,
+        "  {}, {}, {} of them allowed by row_filter",
+        counted(table.files.len(), "file", "files"),
+        counted(table.rows, "row", "rows"),
         table.rows_allowed
     );
     for problem in &table.problems {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::output::{self, Format};
+use super::output::{self, Format, counted};
 use super::question::QuestionArgs;
 use super::{ConfigArg, preview};
 use crate::api::client::Client;
@@ -82,8 +82,9 @@ fn render(explained: &Explanation) -> String {
     if explained.hidden_literals > 0 {
         let _ = writeln!(
             text,
-            "{} literals stay hidden from {}.",
-            explained.hidden_literals, peer.member
+            "{} hidden from {}.",
+            counted(explained.hidden_literals, "literal stays", "literals stay"),
+            peer.member
         );
     }
     let _ = writeln!(
@@ -135,9 +136,12 @@ fn about_job(job: &JobOutline, peer: &str) -> String {
     for one in &job.matches {
         let _ = writeln!(
             text,
-            "{} is Receiver and sends {} points in {} parts; the Sender sends {} tags, {} numbers \
-             at each position.",
-            one.receiver, one.receiver_size, one.parts, one.sender_size, one.numbers_per_position
+            "{} is Receiver and sends {} in {}; the Sender sends {}, {} at each position.",
+            one.receiver,
+            counted(one.receiver_size, "point", "points"),
+            counted(one.parts, "part", "parts"),
+            counted(one.sender_size, "tag", "tags"),
+            counted(one.numbers_per_position, "number", "numbers"),
         );
     }
     for side in &job.learns {
@@ -156,7 +160,7 @@ fn about_job(job: &JobOutline, peer: &str) -> String {
         text,
         "\nCost\n  sends {} and receives {} bytes of lists\n  {} multiplications here, {} on {peer}'s \
          node\n  about {:.1} s of arithmetic, if that node is as fast\n  measured just now: {:.0} \
-         multiplications a second, kernel {}, {} threads",
+         multiplications a second, kernel {}, {}",
         cost.bytes_sent,
         cost.bytes_received,
         cost.multiplications,
@@ -164,7 +168,7 @@ fn about_job(job: &JobOutline, peer: &str) -> String {
         cost.seconds,
         job.rate.multiplications_per_second,
         job.rate.kernel,
-        job.rate.threads
+        counted(job.rate.threads, "thread", "threads")
     );
     text
 }

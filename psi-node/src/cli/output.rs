@@ -168,6 +168,14 @@ impl Table {
     }
 }
 
+/// A number of things: `1 file`, `2 files`.
+#[must_use]
+pub(crate) fn counted(number: impl TryInto<u64>, one: &str, several: &str) -> String {
+    // What is counted here fits; a number that does not would be several.
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{number} {}", if number == 1 { one } else { several })
+}
+
 /// `unix` seconds as `2026-01-31T12:34:56Z`.
 #[must_use]
 pub fn utc(unix: i64) -> String {
@@ -187,7 +195,7 @@ pub(crate) fn shortened(query: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Table, utc};
+    use super::{Table, counted, utc};
 
     #[test]
     fn columns_are_aligned_and_lines_do_not_end_in_spaces() {
@@ -216,6 +224,15 @@ mod tests {
         assert_eq!(
             table.render(),
             "NAME              a\\u{202e}b\nx\\u{1b}[2J\\u{a}y  1\n"
+        );
+    }
+
+    #[test]
+    fn one_thing_is_not_called_several() {
+        let files = |number: usize| counted(number, "file", "files");
+        assert_eq!(
+            [files(0), files(1), files(2)],
+            ["0 files", "1 file", "2 files"]
         );
     }
 

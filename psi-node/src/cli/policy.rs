@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::ConfigArg;
-use super::output::{self, Format};
+use super::output::{self, Format, counted};
 use super::preview::{self, PreviewArgs};
 use crate::config::{NodeConfig, read_text, toml_error};
 use crate::error::UserError;
@@ -168,8 +168,9 @@ fn advice_text(config: &NodeConfig, advice: &[Advice]) -> String {
             );
         }
     }
-    let tables = config.table.len();
-    let _ = writeln!(text, "{} remarks on {tables} tables.", advice.len());
+    let remarks = counted(advice.len(), "remark", "remarks");
+    let tables = counted(config.table.len(), "table", "tables");
+    let _ = writeln!(text, "{remarks} on {tables}.");
     printable::lines(&text)
 }
 

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::ConfigArg;
-use super::output::{self, Format};
+use super::output::{self, Format, counted};
 use super::query::say_privacy;
 use super::question::QuestionArgs;
 use crate::api::client::Client;
@@ -85,9 +85,12 @@ fn render(job: &JobOutline) -> String {
         // Writing into a String cannot fail, here and below.
         let _ = writeln!(
             text,
-            "{} is Receiver and sends {} points in {} parts, {} dummies in each part; the Sender \
-             sends {} tags.",
-            one.receiver, one.receiver_size, one.parts, one.dummies, one.sender_size
+            "{} is Receiver and sends {} in {}, {} in each part; the Sender sends {}.",
+            one.receiver,
+            counted(one.receiver_size, "point", "points"),
+            counted(one.parts, "part", "parts"),
+            counted(one.dummies, "dummy", "dummies"),
+            counted(one.sender_size, "tag", "tags")
         );
     }
     text + &noise(job)

@@ -10,7 +10,7 @@ use psi_core::limits::STATEMENT_BYTES_MAX;
 use serde_json::{Value, json};
 
 use super::ConfigArg;
-use super::output::{self, Format};
+use super::output::{self, Format, counted};
 use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -171,7 +171,8 @@ fn export_log(args: &ExportArgs) -> Result<(), UserError> {
     let collab = find_collab(&state, args.collab.as_deref())?;
     let entries = export(&state, &collab, &key, &args.output)?;
     output::print(&format!(
-        "Wrote {entries} entries of {} to {}.\n",
+        "Wrote {} of {} to {}.\n",
+        counted(entries, "entry", "entries"),
         collab.name(),
         args.output.display()
     ))
@@ -213,15 +214,14 @@ fn verify_file(args: &VerifyArgs) -> Result<(), UserError> {
         }));
     }
     let mut text = format!(
-        "The log of {} verifies: {} entries; {} jobs opened, {} completed, {} aborted; \
-         {} questions refused.\n\
+        "The log of {} verifies: {}; {} opened, {} completed, {} aborted; {} refused.\n\
          Exported by {}. Compare these ids with the members':\n",
         collab.name(),
-        summary.entries,
-        summary.opened,
+        counted(summary.entries, "entry", "entries"),
+        counted(summary.opened, "job", "jobs"),
         summary.completed,
         summary.aborted,
-        summary.refused,
+        counted(summary.refused, "question", "questions"),
         log.member,
     );
     for member in collab.members() {

@@ -14,7 +14,8 @@ use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
-use super::{ConfigArg, output};
+use super::ConfigArg;
+use super::output::{self, counted};
 use crate::daemon::{self, Ready};
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -180,10 +181,10 @@ fn describe(report: &LoadReport) -> String {
         }
         let _ = writeln!(
             text,
-            "table {}: {} rows in {} files",
+            "table {}: {} in {}",
             table.name,
-            table.rows,
-            table.files.len()
+            counted(table.rows, "row", "rows"),
+            counted(table.files.len(), "file", "files")
         );
         for key in &table.keys {
             let origin = if key.derived {
@@ -193,11 +194,11 @@ fn describe(report: &LoadReport) -> String {
             };
             let _ = writeln!(
                 text,
-                "  key ({}): {} identities registered ({origin}), {} in the data, {} rows without",
+                "  key ({}): {} registered ({origin}), {} in the data, {} without",
                 key.columns.join(", "),
-                key.identities,
+                counted(key.identities, "identity", "identities"),
                 key.distinct,
-                key.nulls
+                counted(key.nulls, "row", "rows")
             );
         }
         for note in &table.notes {
