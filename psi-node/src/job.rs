@@ -20,6 +20,7 @@ pub mod list;
 mod live;
 mod missing;
 mod outbox;
+mod own_stop;
 mod pace;
 pub mod privacy;
 mod refusal;

@@ -12,8 +12,9 @@ use psi_core::receipt::{Body, Entry, EntryHash, entry_hash, signature_holds, sig
 use psi_core::{Code, limits};
 use tokio::sync::OwnedMutexGuard;
 
-use super::failure::{Failure, OwnStop};
+use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
+use super::own_stop::OwnStop;
 use super::{JobContext, charge};
 use crate::collab::Collaboration;
 use crate::config::NodeConfig;

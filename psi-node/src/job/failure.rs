@@ -7,6 +7,7 @@ use aggregator::{FreezeError, QueryError, Refusal, ResultError, Unavailable};
 use psi_core::store::StoreErrorKind;
 use psi_core::{Code, limits};
 
+use super::own_stop::OwnStop;
 use crate::exit::Exit;
 use crate::net::{ConnectError, NetError};
 use crate::runs;
@@ -68,45 +69,6 @@ pub enum Failure {
     /// A background thread ended abnormally.
     #[error("internal error, please report it: {0}")]
     Internal(String),
-}
-
-/// Why this node ended a job that was in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OwnStop {
-    /// A settlement showed that the other node no longer runs the job.
-    PeerGaveUp,
-    /// The last entry of the receipt log lacks the other member's signature, so none may follow.
-    LogUnfinished,
-}
-
-impl OwnStop {
-    const fn sentence(self) -> &'static str {
-        match self {
-            Self::PeerGaveUp => "this node ended the job, because the other node no longer runs it",
-            Self::LogUnfinished => {
-                "this node ended the job, because the last entry of the receipt log still lacks the \
-                 other member's signature"
-            }
-        }
-    }
-
-    const fn remedy(self) -> &'static str {
-        match self {
-            Self::PeerGaveUp => {
-                "run the query again; why the other node gave the job up stands in its own log"
-            }
-            Self::LogUnfinished => {
-                "run the query again: the signature is fetched when the two nodes next connect"
-            }
-        }
-    }
-
-    const fn code(self) -> Code {
-        match self {
-            Self::PeerGaveUp => Code::Interrupted,
-            Self::LogUnfinished => Code::Unavailable,
-        }
-    }
 }
 
 impl Failure {
@@ -386,8 +348,9 @@ impl From<FreezeError> for Failure {
 mod tests {
     use psi_core::{Code, Error};
 
-    use super::{Failure, OwnStop};
+    use super::Failure;
     use crate::exit::Exit;
+    use crate::job::own_stop::OwnStop;
 
     #[test]
     fn a_stop_of_this_node_is_not_laid_at_the_other_nodes_door() {
