@@ -219,6 +219,38 @@ fn a_key_that_others_can_read_is_refused_with_the_command_that_helps() {
 }
 
 #[test]
+fn a_state_that_others_can_reach_is_refused_by_every_command_with_the_command_that_helps() {
+    let place = Place::with_collaboration();
+    let set = |name: &str, mode: u32| {
+        fs::set_permissions(place.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let commands = [
+        "serve --log-level error",
+        "jobs list",
+        "collab list",
+        "receipts list",
+        "budget show",
+        "audit list",
+    ];
+    for (name, mode, remedy) in [
+        ("brand/state", 0o777, "chmod 700"),
+        ("brand/state", 0o750, "chmod 700"),
+        ("brand/state/state.sqlite", 0o666, "chmod 600"),
+    ] {
+        set(name, mode);
+        for command in commands {
+            let help = place
+                .run(&format!("{command} --config brand/node.toml"))
+                .fails(2, &format!("mode {mode:04o}"));
+            assert!(help.contains(remedy), "{command}: {help}");
+        }
+        set("brand/state", 0o700);
+    }
+    set("brand/state/state.sqlite", 0o600);
+    place.run("jobs list --config brand/node.toml").succeeds();
+}
+
+#[test]
 fn errors_of_the_configuration_name_line_and_column() {
     let place = Place::new();
     place.init("node", 7402);
