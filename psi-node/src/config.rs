@@ -4,6 +4,7 @@
 //! Unknown fields are errors, because a mistyped rule that is silently ignored would be a leak.
 
 mod population;
+mod wording;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -336,6 +337,7 @@ pub(crate) fn toml_error(
 ) -> UserError {
     // The message is one line; the rest repeats the source text.
     let message = error.message().trim().replace('\n', " ");
+    let message = wording::plain(&message);
     let what = match error.span() {
         None => format!("{}: {message}", path.display()),
         Some(span) => format!("{}: {message}", place_of(path, text, span.start)),

@@ -19,12 +19,13 @@ use tokio::sync::watch;
 
 use crate::api;
 use crate::audit::keep;
+use crate::audit::room::AuditRoom;
 use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
 use crate::job::registry::Registry;
-use crate::job::{self, ChainLocks, Doors, JobContext, LiveJobs, Looks, Notes, Settling};
+use crate::job::{self, ChainLocks, Doors, JobContext, LiveJobs, Looks, Notes, Settling, Turns};
 use crate::lists::{self, JOBS_FOLDER, Lists};
 use crate::net::{Endpoint, Known, NetLimits};
 use crate::places::Places;
@@ -110,6 +111,8 @@ pub async fn run(
         notes: Notes::new(state.clone(), Arc::clone(&key)),
         looks: Looks::default(),
         doors: Doors::default(),
+        turns: Turns::default(),
+        audit_room: AuditRoom::default(),
         known,
         config,
         key,

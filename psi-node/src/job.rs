@@ -24,6 +24,7 @@ mod live;
 mod missing;
 mod notes;
 mod outbox;
+mod own_stop;
 mod pace;
 pub mod privacy;
 mod refusal;
@@ -39,6 +40,7 @@ mod sizes;
 mod slow;
 pub mod standing;
 mod stats;
+mod turns;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,6 +61,8 @@ pub use notes::Notes;
 pub use privacy::Spend;
 pub use request::{JobOutcome, JobRequest, request};
 pub use settling::Settling;
+pub(crate) use sizes::transfer_rows;
+pub use turns::Turns;
 
 use self::chain::Chain;
 use self::deadlines::{Deadlines, within};
@@ -66,6 +70,7 @@ use self::link::Link;
 use self::registry::Registry;
 use self::settle::Settlement;
 use self::sizes::SizesServed;
+use crate::audit::room::AuditRoom;
 use crate::collab::{Collaboration, Member};
 use crate::config::NodeConfig;
 use crate::identity::{NodeId, NodeKey};
@@ -119,6 +124,10 @@ pub struct JobContext {
     pub looks: Looks,
     /// Where the questions of each peer wait for each other.
     pub doors: Doors,
+    /// Whose arithmetic is done.
+    pub turns: Turns,
+    /// Room for the records of running jobs.
+    pub audit_room: AuditRoom,
 }
 
 impl JobContext {

@@ -16,6 +16,7 @@ mod ledger;
 mod local_log;
 mod log_day;
 mod outputs;
+pub(crate) mod place;
 mod policies;
 mod receipts;
 mod schema;
@@ -65,6 +66,14 @@ pub enum StateError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// Another user owns the folder or a file in it, or can reach it.
+    #[error("{what}")]
+    Exposed {
+        /// Which, and how.
+        what: String,
+        /// What to do about it.
+        remedy: String,
     },
     /// A later version of this program wrote it.
     #[error(
@@ -167,6 +176,7 @@ impl From<StateError> for UserError {
                 "see it with `psi-node collab show`; make the new collaboration under another name",
             ),
             StateError::Revision(revision) => return Self::bad_input(what, revision.remedy()),
+            StateError::Exposed { remedy, .. } => return Self::bad_input(what, remedy),
             StateError::UnknownApproval(_) => {
                 (Exit::BadInput, "list them with `psi-node approvals list`")
             }
@@ -208,10 +218,10 @@ pub struct State {
 
 impl State {
     /// Opens the state in a folder, which is made (mode 0700) if it does not exist, and brings
-    /// it to this program's version.
+    /// it to this program's version. A folder that other users can reach is refused.
     ///
     /// # Errors
-    /// [`StateError::Folder`], [`StateError::Newer`], [`StateError::Damaged`] or
+    /// [`StateError::Folder`], [`StateError::Exposed`], [`StateError::Newer`], [`StateError::Damaged`] or
     /// [`StateError::Database`], as a [`UserError`].
     pub fn open(state_dir: &Path) -> Result<Self, UserError> {
         Ok(Self::open_or_explain(state_dir)?)
@@ -230,6 +240,7 @@ impl State {
                 .create(state_dir)
                 .map_err(folder)?;
         }
+        place::check(state_dir)?;
         let file = state_dir.join(STATE_FILE);
         // Made here with its mode; SQLite gives its side files the mode of the database.
         OpenOptions::new()

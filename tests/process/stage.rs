@@ -33,7 +33,7 @@ pub(crate) const PEOPLE: u64 = 100;
 /// carl is an honest third.
 pub(crate) struct Stage {
     pub(crate) world: World,
-    carl: Node,
+    pub(crate) carl: Node,
     pub(crate) runtime: tokio::runtime::Runtime,
 }
 
@@ -41,6 +41,14 @@ impl Stage {
     pub(crate) fn new() -> Self {
         let table = people_table("text", PEOPLE, 1, "");
         Self::with(&table, &people_csv(&people(0..100)))
+    }
+
+    /// On which anna has these settings in her configuration.
+    pub(crate) fn configured(settings: &str) -> Self {
+        let table = people_table("text", PEOPLE, 1, "");
+        let world = World::new(&table, &table);
+        world.a.configure(settings, &table);
+        Self::of(world, &table, &people_csv(&people(0..100)))
     }
 
     /// With this table `people` at each of the three, over this file.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::ConfigArg;
-use super::output::{self, Format};
+use super::output::{self, Format, counted};
 use crate::collab::{Collaboration, Member, Mode, signature_section};
 use crate::durable_file;
 use crate::error::UserError;
@@ -196,8 +196,8 @@ fn new(args: &NewArgs) -> Result<(), UserError> {
     let members: [Member; 2] = members.try_into().map_err(|members: Vec<Member>| {
         UserError::bad_input(
             format!(
-                "a collaboration has two members, and --member was given {} times",
-                members.len()
+                "a collaboration has two members, and --member was given {}",
+                counted(members.len(), "time", "times")
             ),
             MEMBER_REMEDY,
         )

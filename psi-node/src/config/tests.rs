@@ -34,13 +34,13 @@ fn errors_name_the_line_and_the_column() {
     assert!(
         error
             .what
-            .starts_with("/somewhere/node.toml:3:1: unknown field"),
+            .starts_with("/somewhere/node.toml:3:1: unknown setting"),
         "{}",
         error.what
     );
     let error = parse("name = \"brand\"\n").unwrap_err();
     assert!(
-        error.what.contains("missing field `listen`"),
+        error.what.contains("the setting `listen` is missing"),
         "{}",
         error.what
     );

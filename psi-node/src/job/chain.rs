@@ -17,6 +17,7 @@ use super::deadlines::Deadlines;
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::live::LiveJobs;
+use super::own_stop::OwnStop;
 use super::{JobContext, charge};
 use crate::collab::Collaboration;
 use crate::config::NodeConfig;
@@ -150,7 +151,7 @@ impl Chain {
             && head.signatures.iter().any(Option::is_none)
         {
             // The next settlement completes it; until then nothing may follow.
-            return Err(Failure::PeerAborted(Code::Unavailable));
+            return Err(Failure::OwnStop(OwnStop::LogUnfinished));
         }
         let (seq, previous) = self.place()?;
         let debit = self.debit_of(&body)?;

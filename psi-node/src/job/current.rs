@@ -58,10 +58,20 @@ impl Looks {
         }
     }
 
-    fn set_loading(&self, table: &str, loading: bool) {
+    /// Whether the caller is to load the table; not if somebody does.
+    fn begin_loading(&self, table: &str) -> bool {
+        let loading = Look {
+            at: Instant::now(),
+            loading: true,
+        };
+        let before = self.table().insert(table.to_owned(), loading);
+        before.is_none_or(|look| !look.loading)
+    }
+
+    fn end_loading(&self, table: &str) {
         let look = Look {
             at: Instant::now(),
-            loading,
+            loading: false,
         };
         self.table().insert(table.to_owned(), look);
     }
@@ -85,15 +95,23 @@ pub(super) async fn check(ctx: &Arc<JobContext>, table: &str) -> Result<(), Fail
     if !ctx.catalog.has_changed(table).await.unwrap_or(false) {
         return Ok(());
     }
-    ctx.looks.set_loading(table, true);
+    load_again(ctx, table);
+    Err(unavailable(table))
+}
+
+/// Has a table loaded again in the background, if its files changed and nobody does so: where a
+/// question finds out, or a job whose rows could not be read.
+pub(super) fn load_again(ctx: &Arc<JobContext>, table: &str) {
+    if !ctx.looks.begin_loading(table) {
+        return;
+    }
     let (ctx, name) = (Arc::clone(ctx), table.to_owned());
     tokio::spawn(async move {
         if let Err(failure) = ctx.refresh(&name).await {
             tracing::warn!(table = name, %failure, "the table is not served");
         }
-        ctx.looks.set_loading(&name, false);
+        ctx.looks.end_loading(&name);
     });
-    Err(unavailable(table))
 }
 
 fn unavailable(table: &str) -> Failure {
@@ -119,9 +137,10 @@ mod tests {
         assert_eq!(looks.due("people", start), Due::Current);
         assert_eq!(looks.due("orders", start), Due::Look);
         assert_eq!(looks.due("people", start + LOOK_EVERY), Due::Look);
-        looks.set_loading("people", true);
+        assert!(looks.begin_loading("people"));
+        assert!(!looks.begin_loading("people"), "once");
         assert_eq!(looks.due("people", start + LOOK_EVERY * 2), Due::Loading);
-        looks.set_loading("people", false);
+        looks.end_loading("people");
         let later = Instant::now() + LOOK_EVERY;
         assert_eq!(looks.due("people", later), Due::Look);
     }

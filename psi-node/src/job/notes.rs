@@ -132,9 +132,10 @@ mod tests {
     use psi_core::limits::LOCAL_NOTES_PER_HOUR_MAX;
 
     use super::*;
+    use crate::state::place::private_tempdir;
 
     fn notes() -> (tempfile::TempDir, Notes) {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = private_tempdir();
         let state = State::open(folder.path()).unwrap();
         let key = Arc::new(NodeKey::generate().unwrap());
         (folder, Notes::new(state, key))

@@ -66,7 +66,7 @@ pub(super) async fn refuse(mut link: Link, chain: Option<&Chain>, query: &str, c
         Err(failure) => {
             // The peer can have as many of these as it likes.
             tracing::debug!(peer = %chain.peer, %failure, "a refusal could not be recorded");
-            if !matches!(failure, Failure::PeerAborted(_)) {
+            if failure.is_news_for_peer() {
                 link.end(&Control::Abort(failure.code())).await;
             }
         }

@@ -19,7 +19,7 @@ use super::privacy::{PrivacyDocument, Spend};
 use super::refusal;
 use super::registry::JobHandle;
 use super::result::ResultDocument;
-use super::run::{self, Agreed, check_half};
+use super::run::{self, Agreed, audit_place, check_half};
 use super::stats::{Stopwatch, peak_rss_bytes};
 use super::{JobContext, NodeId, charge, seeds};
 use crate::collab::{Collaboration, Member, Mode};
@@ -303,7 +303,7 @@ async fn over_link(
             }
         }
         Err(failure) => {
-            if !matches!(failure, Failure::PeerAborted(_) | Failure::PeerRefusal(_)) {
+            if failure.is_news_for_peer() {
                 link.end(&Control::Abort(failure.code())).await;
             }
             if document.job_id.is_some() && ctx.settle_over(conn, collab).await.is_err() {
@@ -329,6 +329,7 @@ async fn agree(
         seed,
         signature,
     } = propose(ctx, link, peer, collab, &question).await?;
+    let record = audit_place(ctx, collab, job.whose(), (&spec, Party::Requester))?;
     let reservation = charge::reserve(ctx, collab, &spec)?;
     permit.spend(ctx, &spec.job_id())?;
     ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
@@ -340,6 +341,7 @@ async fn agree(
     document.privacy = PrivacyDocument::of(&spec, Party::Requester, &plan.output)?;
     Ok(Agreed {
         since: Instant::now(),
+        _record: record,
         collab: collab.clone(),
         peer,
         spec,

@@ -22,7 +22,7 @@ use super::refusal;
 use super::registry::JobHandle;
 use super::request::agreement;
 use super::result::ResultDocument;
-use super::run::{self, Agreed, Finished, check_half};
+use super::run::{self, Agreed, Finished, audit_place, check_half};
 use super::stats::{Stopwatch, peak_rss_bytes};
 use super::{JobContext, NodeId, charge, current, joined_with, seeds, unsettled};
 use crate::collab::Collaboration;
@@ -50,9 +50,11 @@ pub(super) async fn respond(
     };
     let watch = Stopwatch::start();
     let mut document = ResultDocument::new(collab.mode().as_str());
+    let mut table = None;
     let work = async {
         let agreed = Box::pin(agree(ctx, &job, conn, &mut link, &collab, proposal)).await?;
         conn.widen();
+        table = Some(agreed.side.table().to_owned());
         document.begin(&agreed.spec);
         document.privacy = PrivacyDocument::of(&agreed.spec, Party::Responder, &agreed.output)?;
         Box::pin(run::run(ctx, &job, &mut link, agreed)).await
@@ -66,6 +68,10 @@ pub(super) async fn respond(
     (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
     (stats.cpu_seconds, stats.wall_seconds) = (watch.cpu_seconds(), watch.wall_seconds());
     stats.peak_rss_bytes = peak_rss_bytes();
+    if let (Err(Failure::OwnData(_)), Some(table)) = (&result, &table) {
+        // Its files changed since it was looked at.
+        current::load_again(ctx, table);
+    }
     let failure = record_end(ctx, (&job, conn.peer), (&collab, &query), document, result);
     // The job's place is free before the peer is waited for.
     drop(job);
@@ -189,7 +195,7 @@ async fn end_badly(
         Failure::OwnRefusal(refusal) => {
             refusal::refuse(link, Some(&chain), query, refusal.code).await;
         }
-        Failure::PeerAborted(_) => {}
+        failure if !failure.is_news_for_peer() => {}
         // The job is completed on both receipts; the own output does not concern the peer.
         Failure::Result(_) => {
             link.sender.finish();
@@ -317,6 +323,7 @@ async fn agree(
         .map_err(Failure::of_agreement)?;
     ctx.check_sizes(&spec, Party::Responder)?;
     charge::check_job(ctx, &spec)?;
+    let record = audit_place(ctx, collab, job.whose(), (&spec, Party::Responder))?;
     let permit = Asking {
         collab,
         query: &spec.query,
@@ -356,6 +363,7 @@ async fn agree(
     })?;
     Ok(Agreed {
         since: Instant::now(),
+        _record: record,
         collab: collab.clone(),
         peer: conn.peer,
         spec,

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use aggregator::HiddenLiteral;
+use aggregator::{HiddenLiteral, Refusal};
 use psi_core::Code;
 use psi_core::messages::Control;
 use psi_core::receipt::{Body, ClosedStatus, opening_commitment};
@@ -27,18 +27,23 @@ use super::failure::Failure;
 use super::frozen::Frozen;
 use super::link::{Link, compute, unexpected, violation};
 use super::list::Listed;
+use super::own_stop::OwnStop;
 use super::pace;
 use super::registry::JobHandle;
 use super::{JobContext, NodeId};
 use super::{seeds, sizes};
 use crate::audit::keep::{Recording, Retention, Subject};
+use crate::audit::room::AuditPlace;
 use crate::collab::Collaboration;
+use crate::places::Whose;
 use crate::state::{OwnClosing, OwnOpening, StoredOutput};
 
 /// A job that both sides have signed.
 pub(super) struct Agreed {
     /// When this side knew.
     pub(super) since: Instant,
+    /// Room for the record of the job, if this node keeps records.
+    pub(super) _record: Option<AuditPlace>,
     pub(super) collab: Collaboration,
     pub(super) peer: NodeId,
     pub(super) spec: JobSpec,
@@ -80,6 +85,28 @@ pub(super) fn check_half(
     }
 }
 
+/// Room for the record of a job, or its refusal.
+pub(super) fn audit_place(
+    ctx: &JobContext,
+    collab: &Collaboration,
+    whose: Whose,
+    job: (&JobSpec, Party),
+) -> Result<Option<AuditPlace>, Failure> {
+    let node = (&ctx.state, ctx.config.as_ref());
+    let place = ctx.audit_room.reserve(node, &collab.id(), whose, job)?;
+    place.map_err(|no_room| {
+        Failure::OwnRefusal(Refusal {
+            code: Code::Unavailable,
+            rule: "audit_limit".into(),
+            sentence: format!(
+                "the record for the auditor could take {} bytes, and {} of its share of {} are taken",
+                no_room.wanted, no_room.taken, no_room.limit
+            ),
+            remedy: "raise `audit_limit`, or keep records for a shorter time".into(),
+        })
+    })
+}
+
 /// How a job ended for this side.
 pub(super) struct Finished {
     /// The rows, if this side is a recipient.
@@ -105,7 +132,7 @@ pub(super) async fn run(
     let result = match reservation.freezing(spec, *own, agreements) {
         Ok(()) => tokio::select! {
             result = run_live(ctx, job, link, &agreed) => result,
-            () = agreed.reservation.interrupted() => Err(Failure::PeerAborted(Code::Interrupted)),
+            () = agreed.reservation.interrupted() => Err(Failure::OwnStop(OwnStop::PeerGaveUp)),
         },
         Err(failure) => Err(failure),
     };
@@ -160,7 +187,8 @@ async fn run_live(
     }
 
     let limit = ctx.deadlines().matches(&agreed.spec);
-    let matches = exchange::run(ctx, link, agreed, frozen, tools, record);
+    let whose = (ctx, job.whose());
+    let matches = exchange::run(whose, link, agreed, frozen, tools, record);
     let end = within(limit, matches).await?;
     let answer = match &end.opened {
         Some(opened) => keep(ctx, agreed, opened)?,

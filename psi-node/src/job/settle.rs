@@ -76,7 +76,7 @@ impl Settlement<'_> {
                 Ok(())
             }
             Err(failure) => {
-                if !matches!(failure, Failure::PeerAborted(_)) {
+                if failure.is_news_for_peer() {
                     link.end(&Control::Abort(failure.code())).await;
                 }
                 Err(failure)

@@ -147,7 +147,7 @@ pub(super) fn match_bits_bytes(spec: &JobSpec, own: Party) -> u64 {
 }
 
 /// Rows of the transfer of a match, 0 if it has none.
-pub(super) fn transfer_rows(one: &MatchSpec) -> u64 {
+pub(crate) fn transfer_rows(one: &MatchSpec) -> u64 {
     if one.payload.components.is_empty() {
         return 0;
     }
@@ -277,7 +277,7 @@ mod tests {
     fn rows_of_a_transfer_count_where_parts_are_small_and_many() {
         let mut spec = sum_by_group(100);
         for part in &mut spec.parts {
-            part.identities = 1;
+            (part.identities, part.canaries) = (1, 0);
         }
         let own = Party::Responder;
         // 100 parts times 1,000 positions, 16 of which count as an identity.
@@ -287,6 +287,37 @@ mod tests {
         served(6_250, u64::MAX).check(&spec, own).unwrap();
         spec.payload.components.clear();
         served(IDENTITIES, u64::MAX).check(&spec, own).unwrap();
+    }
+
+    #[test]
+    fn dummies_count_like_persons_however_small_the_table() {
+        let mut spec = sum_by_group(4);
+        for part in &mut spec.parts {
+            (part.canaries, part.dummies) = (0, 16_385);
+        }
+        let own = Party::Responder;
+        let (rule, sentence) = refused(served(u64::MAX, u64::MAX), &spec, own);
+        assert_eq!(rule, "dummies");
+        assert!(sentence.contains("65540"), "{sentence}");
+        for part in &mut spec.parts {
+            part.dummies = 16_384;
+        }
+        // 4 times 17,384 points in parts, and those of the Sender, who pads for each dummy.
+        let points: u64 = spec.parts.iter().map(PartSize::points).sum();
+        let points = points + spec.sender_size;
+        let (rule, _) = refused(served((points - 1) / 4, u64::MAX), &spec, own);
+        assert_eq!(rule, "identities_max");
+        served(points.div_ceil(4), u64::MAX)
+            .check(&spec, own)
+            .unwrap();
+    }
+
+    #[test]
+    fn a_node_serves_a_hundred_times_its_own_table_unless_it_says_otherwise() {
+        assert_eq!(identities_max(None, 50_000), 5_000_000);
+        assert_eq!(identities_max(None, 10), 1_000_000);
+        assert_eq!(identities_max(None, u64::MAX), u64::MAX);
+        assert_eq!(identities_max(Some(7), 50_000), 7);
     }
 
     #[test]

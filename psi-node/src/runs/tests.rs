@@ -237,13 +237,13 @@ fn no_more_is_promised_than_the_disk_has() {
 #[test]
 fn the_jobs_of_one_peer_have_half_of_the_disk_and_leave_the_rest_to_others() {
     let folder = TempDir::new().unwrap();
-    let space = DiskSpace::new(Some(100_000));
+    let space = DiskSpace::new(Some(150_000));
     let (rude, other) = (NodeId([1; 32]), NodeId([2; 32]));
     let of = |job: &str, whose| store(&runs_of(&folder, job, &space, whose));
     let first = write(&of("1", Whose::Peer(rude))).unwrap();
     let refused = write(&of("2", Whose::Peer(rude))).err().unwrap();
     assert_eq!(refused.kind, StoreErrorKind::DiskLimit);
-    assert!(refused.source.to_string().contains("50000"), "{refused}");
+    assert!(refused.source.to_string().contains("75000"), "{refused}");
     let second = write(&of("3", Whose::Peer(other))).unwrap();
     let own = write(&of("4", Whose::Owner)).unwrap();
     drop(first);

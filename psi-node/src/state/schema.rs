@@ -338,6 +338,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::{MIGRATIONS, VERSION};
+    use crate::state::place::private_tempdir;
     use crate::state::{STATE_FILE, State};
 
     #[test]
@@ -347,7 +348,7 @@ mod tests {
 
     #[test]
     fn debits_of_an_older_state_count_as_runs_and_those_that_were_released_are_gone() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = private_tempdir();
         let old = Connection::open(folder.path().join(STATE_FILE)).unwrap();
         for migration in &MIGRATIONS[..6] {
             old.execute_batch(migration).unwrap();
@@ -376,7 +377,7 @@ mod tests {
 
     #[test]
     fn the_opened_jobs_of_a_state_with_a_plain_counter_are_kept_and_wait_for_their_debits() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = private_tempdir();
         let old = Connection::open(folder.path().join(STATE_FILE)).unwrap();
         for migration in &MIGRATIONS[..2] {
             old.execute_batch(migration).unwrap();

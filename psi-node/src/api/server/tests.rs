@@ -12,11 +12,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::{BODY_BYTES_MAX, bind, serve};
 use crate::api::client::Client;
 use crate::api::types::{Event, NewJob, ResultFor};
+use crate::audit::room::AuditRoom;
 use crate::config::NodeConfig;
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
 use crate::job::registry::Registry;
-use crate::job::{ChainLocks, Doors, JobContext, LiveJobs, Looks, Notes, Settling};
+use crate::job::{ChainLocks, Doors, JobContext, LiveJobs, Looks, Notes, Settling, Turns};
 use crate::lists::Lists;
 use crate::net::{Endpoint, Known, NetLimits};
 use crate::places::{Places, Whose};
@@ -54,6 +55,8 @@ async fn api() -> Api {
         notes: Notes::new(state.clone(), Arc::clone(&key)),
         looks: Looks::default(),
         doors: Doors::default(),
+        turns: Turns::default(),
+        audit_room: AuditRoom::default(),
         known: Known::default(),
         key,
         state,

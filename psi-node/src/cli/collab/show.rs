@@ -8,6 +8,7 @@ use super::{ListArgs, ShowArgs};
 use crate::cli::output::{self, Format, Table};
 use crate::collab::Collaboration;
 use crate::error::UserError;
+use crate::printable;
 use crate::state::{CollabStanding, State, StateError};
 
 /// Lists the joined collaborations.
@@ -105,7 +106,11 @@ pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
                 CollabStanding::Left => writeln!(text, "Left by this node's owner"),
             };
             if let Some(why) = state.chain_broken(&collab.id())? {
-                let _ = writeln!(text, "The receipt log cannot be continued: {why}");
+                let _ = writeln!(
+                    text,
+                    "The receipt log cannot be continued: {}",
+                    printable::line(&why)
+                );
             }
             output::print(&text)
         }

@@ -6,6 +6,7 @@ use psi_core::receipt::Body;
 use super::{State, local_first_wrong, reopened};
 use crate::identity::NodeKey;
 use crate::receipts::tests::{Fixture, completed, refused};
+use crate::state::place::private_tempdir;
 use crate::state::{JobRecord, JobRole, JobState, LogDay, jobs};
 
 /// The collaboration under which a peer asks.
@@ -35,7 +36,7 @@ fn refusals_are_counted_from_the_last_opened_job_on() {
 
 #[test]
 fn a_peer_adds_a_bounded_number_of_entries_an_hour_to_the_local_log() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = private_tempdir();
     let state = State::open(folder.path()).unwrap();
     let key = NodeKey::generate().unwrap();
     let bound = usize::try_from(LOCAL_NOTES_PER_HOUR_MAX).unwrap();
@@ -61,7 +62,7 @@ fn a_peer_adds_a_bounded_number_of_entries_an_hour_to_the_local_log() {
 
 #[test]
 fn what_was_left_out_of_an_hour_is_summed_up_when_it_is_over() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = private_tempdir();
     let state = State::open(folder.path()).unwrap();
     let key = NodeKey::generate().unwrap();
     let counts = [(PEER, "runs_exhausted", 3), (PEER, "too_many_jobs", 40)];
@@ -88,7 +89,7 @@ fn what_was_left_out_of_an_hour_is_summed_up_when_it_is_over() {
 
 #[test]
 fn a_collaboration_keeps_the_newest_of_its_refused_jobs() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = private_tempdir();
     let state = State::open(folder.path()).unwrap();
     let record = |number: i64, collab: u8| JobRecord {
         collab_id: [collab; 32],
@@ -144,7 +145,7 @@ fn a_day_of_a_log_counts_bytes_refusals_and_each_members_statements() {
 
 #[test]
 fn a_policy_keeps_its_digest_and_has_a_salt_of_its_own() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = private_tempdir();
     let state = State::open(folder.path()).unwrap();
     let (one, other) = ("{\"minimum\":10}", "{\"minimum\":20}");
     let digest = state.policy_digest(one).unwrap();
@@ -158,7 +159,7 @@ fn a_policy_keeps_its_digest_and_has_a_salt_of_its_own() {
     assert_eq!(policy.text, one);
     assert_eq!(psi_core::receipt::policy_digest(&policy.salt, one), digest);
     // Another node has another salt.
-    let folder = tempfile::tempdir().unwrap();
+    let folder = private_tempdir();
     let elsewhere = State::open(folder.path()).unwrap();
     assert_ne!(elsewhere.policy_digest(one).unwrap(), digest);
 }
