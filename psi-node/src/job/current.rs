@@ -1,6 +1,6 @@
 //! Whether this node's tables are as their files are, when a peer asks.
 //!
-//! Spec 10 §2.4. A peer's question never loads a table: that would let it make this node work, and
+//! Spec 10 §2.7. A peer's question never loads a table: that would let it make this node work, and
 //! tell it by the time how much there is. The files are looked at, without reading a row and no more
 //! often than every [`LOOK_EVERY`]; where they changed, the question is refused as `unavailable` and
 //! the table is loaded again in the background, once for each change. The owner's own questions load

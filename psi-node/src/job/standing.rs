@@ -1,6 +1,6 @@
 //! An owner who takes no part in a collaboration any more, for now or for good: at once and alone.
 //!
-//! Spec 07 §7. The state says so first, then nobody of it is admitted, its jobs end as `cancelled` and
+//! Spec 09 §5. The state says so first, then nobody of it is admitted, its jobs end as `cancelled` and
 //! its connections are closed. Nothing is written on the shared log, which would need the peer: what
 //! both have signed is completed when the owner resumes. Called by the local API.
 
