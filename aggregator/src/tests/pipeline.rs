@@ -17,7 +17,7 @@ use psi_core::store::{MemoryStore, RecordList, RecordStore};
 use crate::error::{FreezeError, QueryError};
 use crate::result::ResultTable;
 use crate::testing::MEMBERS;
-use crate::{Catalog, JobInput, OutputPlan};
+use crate::{Catalog, JobInput, OutputPlan, RowKey};
 
 /// A job that both sides agreed on, with both frozen inputs.
 pub(crate) struct Job {
@@ -39,6 +39,16 @@ pub(crate) async fn agree_over(
     asking: &Catalog,
     asked: &Catalog,
     sql: &str,
+    stores: [Arc<dyn RecordStore>; 2],
+) -> Result<Result<Job, FreezeError>, Code> {
+    agree_in(AskedMode::Exact, (asking, asked), sql, stores).await
+}
+
+/// [`agree_over`] for a job in any mode; the keys that draw rows are always the same.
+pub(crate) async fn agree_in(
+    mode: AskedMode,
+    (asking, asked): (&Catalog, &Catalog),
+    sql: &str,
     [of_asking, of_asked]: [Arc<dyn RecordStore>; 2],
 ) -> Result<Result<Job, FreezeError>, Code> {
     let request = asking.plan_request(sql, MEMBERS).map_err(|err| match err {
@@ -57,17 +67,22 @@ pub(crate) async fn agree_over(
         hidden: vec![[0; 64]; request.hidden.len()],
         shape: output.shape.clone(),
         recipients: Recipients::Requester,
-        mode: AskedMode::Exact,
+        mode,
         requester_may_receive: true,
         responder_may_receive: true,
     };
+    let (mut facts, mut asked_facts) = (request.facts, response.facts);
+    if mode != AskedMode::Exact {
+        facts = request.private_facts.map_err(|refusal| refusal.code)?;
+        asked_facts = response.private_facts.map_err(|refusal| refusal.code)?;
+    }
     let half = |node: u8, facts: &psi_core::facts::TableFacts| Half {
         node_id: [node; 32],
         nonce: [node; 32],
         facts: facts.clone(),
     };
     let assemble = |output: &OutputPlan| {
-        let halves = (half(1, &request.facts), half(2, &response.facts));
+        let halves = (half(1, &facts), half(2, &asked_facts));
         JobSpec::assemble(agreement(output), halves.0, halves.1)
     };
     let spec = assemble(&request.output).map_err(|err| err.code())?;
@@ -77,7 +92,13 @@ pub(crate) async fn agree_over(
         let (catalog, side, spec) = (catalog.clone(), side.clone(), spec.clone());
         async move {
             let progress = Arc::new(Silent);
-            catalog.freeze_job(&side, &spec, own, store, progress).await
+            if mode == AskedMode::Exact {
+                return catalog.freeze_job(&side, &spec, own, store, progress).await;
+            }
+            let key = RowKey::new([7; 32]);
+            let job = (&spec, own);
+            let input = catalog.freeze_private_job(&side, job, key, store, progress);
+            input.await
         }
     };
     let asking = freeze(asking, &request.side, Party::Requester, of_asking).await;

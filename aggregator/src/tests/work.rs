@@ -14,14 +14,15 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::properties::WriterProperties;
-use psi_core::spec::Party;
+use psi_core::dp::{Delta, Epsilon};
+use psi_core::spec::{AskedMode, Loss, Party};
 use psi_core::store::{
     ExternalStore, MemoryBudget, MemoryStore, RecordList, RecordStore, RecordWriter, Run,
     RunStorage, RunWriter, StoreError, Tuning,
 };
 
 use super::conditions::Random;
-use super::pipeline::agree_over;
+use super::pipeline::{agree_in, agree_over};
 use crate::Catalog;
 use crate::condition::Tally;
 use crate::testing::{Folder, freeze, query};
@@ -235,10 +236,11 @@ fn condition(random: &mut Random, depth: usize) -> String {
 type Done = (Tally, u64, u64, usize);
 
 /// What was done, and how many rows and identities were selected.
-async fn done(catalog: &Catalog, peer: &Catalog, sql: &str) -> (Done, (u64, u64)) {
+async fn done(mode: AskedMode, catalog: &Catalog, peer: &Catalog, sql: &str) -> (Done, (u64, u64)) {
     let store = Arc::new(Counting::new());
     let counts = Arc::clone(&store.counts);
-    let job = agree_over(peer, catalog, sql, [Arc::new(MemoryStore), store]).await;
+    let stores: [Arc<dyn RecordStore>; 2] = [Arc::new(MemoryStore), store];
+    let job = agree_in(mode, (peer, catalog), sql, stores).await;
     let job = job.unwrap_or_else(|code| panic!("{sql}: {code}")).unwrap();
     let input = job.input(Party::Responder);
     let parts = input
@@ -267,29 +269,70 @@ async fn done(catalog: &Catalog, peer: &Catalog, sql: &str) -> (Done, (u64, u64)
 
 #[tokio::test]
 async fn the_work_of_a_freezing_is_the_same_whatever_the_rows_hold() {
+    // As Sender with payload, as Sender of groups, and as Receiver in parts.
+    let shown = [
+        ("SUM(b.v), AVG(b.v), VAR_SAMP(b.v)", ""),
+        ("b.g, SUM(b.v)", " GROUP BY b.g"),
+        ("COUNT(DISTINCT b.id)", ""),
+    ];
+    work_is_the_same(AskedMode::Exact, TABLE, PEER, &shown).await;
+}
+
+#[tokio::test]
+async fn the_work_of_a_freezing_with_limits_per_identity_is_the_same_too() {
+    let private = |toml: &str, more: &str| {
+        let least = "minimum = 1\n";
+        toml.replacen(
+            least,
+            &format!("{least}epsilon_max = 1\ndelta_max = 1e-6\n{more}"),
+            1,
+        )
+    };
+    let table = private(
+        TABLE,
+        "max_rows_per_identity = 2\nmax_groups_per_identity = 1\n",
+    )
+    .replace(
+        "functions = ['sum', 'avg', 'var']",
+        "functions = ['sum', 'avg']\nclamp = [0, 6]",
+    )
+    .replace(
+        "dimension = ",
+        "group_identities = { g = { x = 900, y = 900, other = 900 } }\n    dimension = ",
+    );
+    let peer = private(PEER, "").replace("unique = true", "unique = true\n    identities = 900");
+    let mode = AskedMode::Dp(Loss {
+        epsilon: Epsilon::from_micros(500_000).unwrap(),
+        delta: Delta::one_in(1_000_000_000),
+    });
+    let shown = [
+        ("SUM(b.v), AVG(b.v)", ""),
+        ("b.g, SUM(b.v)", " GROUP BY b.g"),
+        ("COUNT(DISTINCT b.id)", ""),
+    ];
+    work_is_the_same(mode, &table, &peer, &shown).await;
+}
+
+/// Freezes both tables under the same conditions, and compares what was done.
+async fn work_is_the_same(mode: AskedMode, table: &str, peer: &str, shown: &[(&str, &str)]) {
     let folders = [Folder::new(), Folder::new(), Folder::new()];
     write(&folders[0], &mut Random::new(1));
     write(&folders[1], &mut Random::new(2));
     let ids: Vec<String> = (0..400).map(|id| id.to_string()).collect();
     folders[2].write("p.csv", &format!("id\n{}\n", ids.join("\n")));
-    let one = folders[0].load(TABLE).await;
-    let other = folders[1].load(TABLE).await;
-    let peer = folders[2].load(PEER).await;
+    let one = folders[0].load(table).await;
+    let other = folders[1].load(table).await;
+    let peer = folders[2].load(peer).await;
     let random = &mut Random::new(9);
     let mut selected = std::collections::BTreeSet::new();
     for round in 0..40 {
-        // As Sender with payload, as Sender of groups, and as Receiver in parts.
-        let (shown, tail) = [
-            ("SUM(b.v), AVG(b.v), VAR_SAMP(b.v)", ""),
-            ("b.g, SUM(b.v)", " GROUP BY b.g"),
-            ("COUNT(DISTINCT b.id)", ""),
-        ][round % 3];
+        let (shown, tail) = shown[round % shown.len()];
         let condition = condition(random, 3);
         let sql = format!(
             "SELECT {shown} FROM brand.p AS s JOIN snowy.t AS b ON s.id = b.id WHERE {condition}{tail}"
         );
-        let (first, of_first) = done(&one, &peer, &sql).await;
-        let (second, of_second) = done(&other, &peer, &sql).await;
+        let (first, of_first) = done(mode, &one, &peer, &sql).await;
+        let (second, of_second) = done(mode, &other, &peer, &sql).await;
         assert_eq!(first, second, "{sql}");
         assert!(first.1 > 0 && first.2 > 0, "nothing was counted");
         selected.extend([of_first, of_second]);
@@ -389,6 +432,7 @@ async fn a_table_that_changed_behind_its_stamp_is_judged_by_all_rows_and_taken_o
         }
         csv
     };
+    let mut works = Vec::new();
     for (first, last) in [(9_999, 5), (5, 9_999)] {
         let folders = [Folder::new(), Folder::new()];
         folders[0].write("t.csv", &rows(5, 5));
@@ -403,13 +447,21 @@ async fn a_table_that_changed_behind_its_stamp_is_judged_by_all_rows_and_taken_o
         let sql = "SELECT SUM(b.v) FROM brand.p AS s JOIN snowy.t AS b ON s.id = b.id \
                    WHERE b.x = 7";
         assert!(!catalog.tables().is_empty());
-        let store = Arc::new(MemoryStore);
-        let job = agree_over(&peer, &catalog, sql, [store.clone(), store]).await;
+        let store = Arc::new(Counting::new());
+        let counts = Arc::clone(&store.counts);
+        let job = agree_over(&peer, &catalog, sql, [Arc::new(MemoryStore), store]).await;
         let error = job.unwrap().err().unwrap().to_string();
         assert!(
             error.contains("contributes more than was published"),
             "{error}"
         );
         assert!(catalog.tables().is_empty(), "it is out of service");
+        works.push((
+            counts.records.load(Ordering::Relaxed),
+            counts.spilled.load(Ordering::Relaxed),
+        ));
     }
+    // The moment of the end does not tell where the row is.
+    assert!(works[0].0 >= 20_000 && works[0].1 > 0, "{works:?}");
+    assert_eq!(works[0], works[1]);
 }

@@ -90,7 +90,9 @@ fn absorb(hash: &mut Sha512, role: u8, list: &SharedList) -> Result<(), StoreErr
 
 #[cfg(test)]
 mod tests {
-    use psi_core::store::{MemoryStore, RecordStore as _};
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use psi_core::store::{MemoryStore, RecordList, RecordReader, RecordStore as _};
 
     use super::*;
 
@@ -98,6 +100,44 @@ mod tests {
         let mut writer = MemoryStore.in_order(width).unwrap();
         writer.push(records).unwrap();
         Arc::from(writer.finish().unwrap())
+    }
+
+    /// A list that counts the records that are read of it.
+    struct Watched(SharedList, Arc<AtomicU64>);
+
+    impl RecordList for Watched {
+        fn width(&self) -> usize {
+            self.0.width()
+        }
+
+        fn len(&self) -> u64 {
+            self.0.len()
+        }
+
+        fn reader(&self) -> Result<Box<dyn RecordReader + '_>, StoreError> {
+            self.1.fetch_add(self.0.len(), Ordering::Relaxed);
+            self.0.reader()
+        }
+    }
+
+    #[test]
+    fn the_digest_reads_as_many_records_whatever_was_selected() {
+        let read = |selected: u8| {
+            let count = Arc::new(AtomicU64::new(0));
+            let watched = |from: u8, to: u8| -> SharedList {
+                let records: Vec<u8> = (from..to).flat_map(|n| [n; 32]).collect();
+                Arc::new(Watched(list(32, &records), Arc::clone(&count)))
+            };
+            let frozen = Frozen {
+                parts: Some(vec![watched(0, selected)]),
+                payload: None,
+                others: vec![watched(selected, 9)],
+                room: Arc::default(),
+            };
+            frozen.digest().unwrap();
+            count.load(Ordering::Relaxed)
+        };
+        assert_eq!([0, 4, 9].map(read), [9, 9, 9]);
     }
 
     #[test]
