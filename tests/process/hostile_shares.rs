@@ -11,7 +11,8 @@ use psi_core::messages::Control;
 use psi_node::identity::NodeKey;
 use serde_json::json;
 
-use crate::stage::{Bert, PEOPLE, Stage, Wire, control, ending};
+use crate::stage::{Asking, Bert, PEOPLE, QUERY, Stage, Wire, control, ending};
+use psi_core::spec::Shape;
 
 /// Anna's own question to carl.
 const OWN: &str = "SELECT COUNT(*) FROM anna.people a JOIN carl.people c ON a.name = c.name";
@@ -154,4 +155,31 @@ fn strangers_who_dial_as_fast_as_they_can_keep_no_member_out() {
     for _ in 0..3 {
         stage.anna_is_well();
     }
+}
+
+#[test]
+fn how_a_job_ends_for_want_of_room_does_not_follow_what_another_selects() {
+    // Room for the table of one of bert's jobs at a time, whatever is selected of it.
+    let settings = "peer_timeout_s = 10\nconnect_timeout_s = 20\ndisk_limit = \"60KB\"\n";
+    let mut endings = Vec::new();
+    for filter in ["LIKE 'person-%'", "LIKE 'nobody-%'"] {
+        let mut stage = Stage::configured_with(settings, "filter = [\"name\"]");
+        let query = format!("{QUERY} WHERE anna.people.name {filter}");
+        let asking = Asking::new(query.leak(), Shape::count_rows());
+        let first = stage.bert_asking(asking);
+        let second = stage.bert();
+        let ending = stage.runtime.block_on(async {
+            let mut wire = first.open().await;
+            first.open_job(&mut wire).await;
+            let held = tokio::spawn(works(wire));
+            let mut wire = second.open().await;
+            second.agree(&mut wire).await;
+            let ending = ending(&mut wire.1).await;
+            held.abort();
+            ending
+        });
+        endings.push(ending);
+        stage.anna_is_well();
+    }
+    assert_eq!(endings, [Code::Unavailable; 2]);
 }

@@ -45,7 +45,12 @@ impl Stage {
 
     /// On which anna has these settings in her configuration.
     pub(crate) fn configured(settings: &str) -> Self {
-        let table = people_table("text", PEOPLE, 1, "");
+        Self::configured_with(settings, "")
+    }
+
+    /// The same with `more` in everybody's table.
+    pub(crate) fn configured_with(settings: &str, more: &str) -> Self {
+        let table = people_table("text", PEOPLE, 1, more);
         let world = World::new(&table, &table);
         world.a.configure(settings, &table);
         Self::of(world, &table, &people_csv(&people(0..100)))
