@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use crate::api;
 use crate::audit::keep;
 use crate::audit::room::AuditRoom;
+use crate::collab::Collaboration;
 use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -199,7 +200,7 @@ async fn accept(ctx: Arc<JobContext>) {
 /// The other members of the collaborations that are in force here, with their addresses.
 fn members(state: &State) -> Result<Vec<(NodeId, IpAddr)>, StateError> {
     let collabs = state.collabs_in_force()?;
-    let members = collabs.iter().flat_map(|collab| collab.members());
+    let members = collabs.iter().flat_map(Collaboration::members);
     Ok(members
         .map(|member| (member.id, member.address.ip()))
         .collect())
@@ -227,7 +228,7 @@ pub(crate) fn admit_members(ctx: &JobContext) {
     match members(&ctx.state) {
         Ok(members) => ctx.known.replace(members),
         Err(error) => {
-            tracing::error!(%error, "the state cannot be read; the members stay as before")
+            tracing::error!(%error, "the state cannot be read; the members stay as before");
         }
     }
 }

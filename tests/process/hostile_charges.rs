@@ -5,6 +5,7 @@ use psi_core::Code;
 use psi_core::dp::{Delta, Epsilon};
 use psi_core::messages::Control;
 use psi_core::messages::frame::ListId;
+use psi_core::receipt::agreement_text;
 use psi_core::spec::{AskedMode, JobSpec, Loss, Shape};
 use psi_node::net::Frame;
 
@@ -206,5 +207,58 @@ fn an_epsilon_so_small_that_dummies_outnumber_persons_is_refused() {
         assert_eq!(stage.runtime.block_on(refused(&bert)), refused_with);
     }
     assert_eq!(account(&stage), texts("0", "0"));
+    stage.anna_is_well();
+}
+
+/// Proposes and, if anna accepts, agrees, waits until she has read her rows, and breaks off. Returns
+/// whether she did.
+async fn broken_off(bert: &Bert) -> bool {
+    let mut wire = bert.open().await;
+    match bert.propose(&mut wire).await {
+        Control::Accept { half, .. } => {
+            let spec = bert.spec(half);
+            let signature = bert.key.sign(&agreement_text(&spec.job_id()));
+            let (mut send, mut receive) = wire;
+            send.control(&Control::Agree { signature }).await.unwrap();
+            let message = control(&mut receive).await.unwrap();
+            assert!(matches!(message, Control::Commitment { .. }), "{message:?}");
+            true
+        }
+        Control::Refuse { code, .. } => {
+            assert_eq!(code, Code::RunsExhausted);
+            false
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn two_hundred_jobs_that_are_broken_off_use_up_fifty_runs_and_no_epsilon() {
+    // The owner says nothing about runs.
+    let mut stage = stage("", "100");
+    let berts: Vec<Bert> = (0..3).map(|_| bert(&stage)).collect();
+    let began: usize = stage.runtime.block_on(async {
+        let of = |bert: Bert| async move {
+            let mut began = 0;
+            for _ in 0..67 {
+                began += usize::from(broken_off(&bert).await);
+            }
+            began
+        };
+        let mut all = tokio::task::JoinSet::new();
+        for bert in berts {
+            all.spawn(of(bert));
+        }
+        all.join_all().await.into_iter().sum()
+    });
+    assert_eq!(began, 50);
+    stage.idle();
+    assert_eq!(account(&stage), texts("0", "0"));
+    assert!(
+        stage
+            .debits()
+            .iter()
+            .all(|debit| *debit == texts("returned", "counted"))
+    );
     stage.anna_is_well();
 }

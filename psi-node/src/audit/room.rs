@@ -125,7 +125,7 @@ fn match_bytes(of: &MatchSpec, own: Party) -> u64 {
     let identities = of.parts.iter().map(|part: &PartSize| part.identities);
     let identities = identities.fold(0, u64::saturating_add);
     let points: u64 = of.parts.iter().map(PartSize::points).sum();
-    let payload = 8 * of.payload.width() as u64;
+    let payload = 8 * of.payload.width();
     let rows = transfer_rows(of);
     let sum = |parts: [(u64, u64); 3]| {
         let bytes = parts

@@ -63,8 +63,8 @@ pub(super) async fn run(
     let feed = Feed {
         frames,
         handled,
-        work,
         pace,
+        work,
     };
     let sending = outbox.send_all(&mut link.sender, meter);
     let receiving = feed.receive(&mut link.receiver);

@@ -135,7 +135,9 @@ async fn run_request(
     conn.widen();
     let link = Link::new(conn.open_stream().await?);
     let asked = (question, permit, place);
-    let result = over_link(ctx, job, &conn, link, &collab, asked, document).await;
+    // On the heap: a job holds much.
+    let running = over_link(ctx, job, &conn, link, &collab, asked, document);
+    let result = Box::pin(running).await;
     let stats = &mut document.stats;
     (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
     conn.close(Code::Interrupted);

@@ -31,7 +31,7 @@ struct Open {
 
 impl Table {
     fn wide(&self) -> usize {
-        self.open.values().map(|of| wide(of)).sum()
+        self.open.values().map(wide).sum()
     }
 }
 

@@ -385,15 +385,15 @@ async fn a_peer_sends_a_narrow_window_ahead_until_a_job_is_agreed_to() {
         if widens {
             inbound.widen();
         }
-        let mut sent = 0;
+        let mut bytes = 0;
         let frame = vec![7; 64 << 10];
         while let Ok(done) =
             tokio::time::timeout(Duration::from_millis(300), send.rows(header, &frame)).await
         {
             done.unwrap();
-            sent += frame.len();
+            bytes += frame.len();
         }
-        sent_ahead.push(sent);
+        sent_ahead.push(bytes);
         open.push((out, inbound, send, rest, unread));
     }
     // The sender's own buffer takes some too, in all three.
