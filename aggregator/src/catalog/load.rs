@@ -151,7 +151,8 @@ impl Loader<'_> {
             }
         }
         let read = counted.read.iter().map(|column| &source.columns[*column]);
-        let inferred = read.filter(|column| column.is_text_of_csv() && column.declared().is_none());
+        let inferred =
+            read.filter(|column| column.is_untyped_text() && column.declared().is_none());
         let inferred: BTreeSet<&str> = inferred.map(|column| column.name.as_str()).collect();
         if is_private && !inferred.is_empty() {
             let names: Vec<&str> = inferred.into_iter().collect();
@@ -191,10 +192,11 @@ impl Loader<'_> {
                 Some(reason) => self.no_column("types", &column, reason),
                 None => Problem::new(
                     self.place("types"),
-                    format!("{column:?} is a column of a Parquet file, which says its type itself"),
+                    format!("{column:?} stands in Parquet files, which say its type themselves"),
                     "take it off the list",
                 ),
             })?;
+        self.report.notes.append(&mut source.notes);
         self.report.files = source
             .files
             .files
@@ -493,7 +495,8 @@ fn scan_key(key: &KeyConfig, source: &Source, projection: &mut Projection) -> Op
     let columns = key
         .columns
         .iter()
-        .map(|name| Some(projection.stored(source.number(name).ok()?)))
+        .zip(&key.kinds)
+        .map(|(name, kind)| Some(projection.key(source.number(name).ok()?, *kind)))
         .collect::<Option<Vec<_>>>()?;
     Some(ScanKey {
         columns,

@@ -15,7 +15,7 @@ use parquet::file::metadata::PageIndexPolicy;
 
 use super::files::{FileSet, FileStamp};
 use super::read_error::ReadError;
-use super::{Source, SourceColumn, SourceError};
+use super::{Origin, Source, SourceColumn, SourceError};
 use crate::column::{DECIMAL_DIGITS, Form, unpack};
 use crate::sql::typing::ColumnClass;
 use crate::sql::zone::Zone;
@@ -34,7 +34,12 @@ pub(super) fn open(files: FileSet) -> Result<Source, SourceError> {
             unify(&mut columns, &found, file)?;
         }
     }
-    Ok(Source { files, columns })
+    Ok(Source {
+        files,
+        columns,
+        line_values: 0,
+        notes: Vec::new(),
+    })
 }
 
 /// What a file says about itself, read as every reading of it does: without page index and Bloom
@@ -73,8 +78,7 @@ pub(super) fn metadata(path: &Path, file: &File) -> Result<ArrowReaderMetadata, 
 fn columns_of(file: &FileStamp) -> Result<Vec<SourceColumn>, SourceError> {
     let unreadable =
         |error: ReadError| SourceError::new(error.to_string(), "check that the file is complete");
-    let reader =
-        File::open(&file.path).map_err(|error| unreadable(ReadError::io(&file.path, &error)))?;
+    let reader = file.open().map_err(unreadable)?;
     let metadata = metadata(&file.path, &reader).map_err(unreadable)?;
     let fields = metadata.schema().fields().iter();
     Ok(fields.map(|field| column(field)).collect())
@@ -84,6 +88,7 @@ fn column(field: &Field) -> SourceColumn {
     let stored = field.data_type().clone();
     SourceColumn {
         name: field.name().clone(),
+        origin: Origin::Named,
         form: unpack::form_of(&stored),
         class: class_of(&stored),
         stored,
@@ -183,6 +188,13 @@ impl SourceColumn {
                 Form::Decimal(scale)
             }
             (Form::Decimal(scale), Form::Decimal(_)) => Form::Decimal(scale),
+            (Form::Double, Form::Double) => {
+                // What a key can be made of follows from the narrowest.
+                if other.stored != DataType::Float64 {
+                    self.stored = other.stored.clone();
+                }
+                Form::Double
+            }
             (a, b) if a == b && (a == Form::Instant || self.class == other.class) => a,
             _ => return false,
         };

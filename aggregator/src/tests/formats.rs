@@ -502,27 +502,3 @@ async fn a_declared_type_holds_whatever_single_values_look_like() {
     let (_, report) = folder.try_load(&toml).await.unwrap();
     assert!(report.tables[0].problems[0].what.contains("no column"));
 }
-
-#[tokio::test]
-async fn a_folder_with_data_that_would_not_be_read_is_refused_by_its_name() {
-    let toml = table("d", "", INT_KEY);
-    for odd in [
-        "d/2025/part.csv",
-        "d/more.csv.gz",
-        "d/part.parq",
-        "d/part-00000",
-        "d/more.tsv",
-    ] {
-        let folder = Folder::new();
-        folder.write("d/a.csv", "id\n1\n");
-        folder.write("d/_SUCCESS", "");
-        folder.write("d/notes.md", "");
-        assert!(folder.try_load(&toml).await.unwrap().1.is_clean());
-        folder.write(odd, "id\n2\n");
-        let (_, report) = folder.try_load(&toml).await.unwrap();
-        let problem = &report.tables[0].problems[0];
-        let name = odd.split('/').nth(1).unwrap();
-        assert!(problem.what.contains(name), "{odd}: {problem}");
-        assert!(problem.what.contains("would be left out"), "{problem}");
-    }
-}
