@@ -222,6 +222,7 @@ async fn record_rows(
         condition: reading.condition,
         keys: vec![reading.key],
         extras: reading.extras,
+        survey: None,
     };
     scan::scan(options.threads, pass, &mut take).await?;
     table.check_files(&side.table)?;

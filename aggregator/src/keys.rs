@@ -69,7 +69,7 @@ fn whole(units: i128, scale: u8) -> Option<String> {
 /// A double that can only have been written for the whole number that it is.
 fn whole_double(value: f64) -> Option<String> {
     // From 2^53 on, a whole number and the next one are the same double.
-    const BEYOND: f64 = (1_u64 << 53) as f64;
+    const BEYOND: f64 = 9_007_199_254_740_992.0;
     let is_whole = value.abs() < BEYOND && value.trunc() == value;
     // There is no -0 among whole numbers.
     is_whole.then(|| format!("{:.0}", value + 0.0))

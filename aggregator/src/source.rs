@@ -65,6 +65,8 @@ pub(crate) struct SourceColumn {
     null_words: Option<Arc<[String]>>,
     /// Where values are text without a type: the type that the owner declares.
     declared: Option<ColumnType>,
+    /// Whether the load found that its text is dates in another form than ISO has.
+    foreign_dates: bool,
 }
 
 /// Where a column's values stand.
@@ -275,6 +277,13 @@ impl Source {
         Ok(())
     }
 
+    /// Notes that columns hold dates as text, in another form than ISO has.
+    pub(crate) fn mark_foreign_dates(&mut self, columns: &[usize]) {
+        for number in columns {
+            self.columns[*number].foreign_dates = true;
+        }
+    }
+
     /// The number of the column that a name in SQL or configuration means: the same name, or else
     /// the only one that differs in upper and lower case alone.
     pub(crate) fn number(&self, name: &str) -> Result<usize, NoColumn> {
@@ -336,6 +345,7 @@ impl SourceColumn {
             class: Some(class),
             null_words: Some(Arc::clone(null_words)),
             declared: None,
+            foreign_dates: false,
         }
     }
 
@@ -348,6 +358,11 @@ impl SourceColumn {
     /// The type that the owner declares.
     pub(crate) const fn declared(&self) -> Option<ColumnType> {
         self.declared
+    }
+
+    /// Whether the load found that its text is dates in another form than ISO has.
+    pub(crate) const fn has_foreign_dates(&self) -> bool {
+        self.foreign_dates
     }
 
     /// What conditions, groups and sums see, if they can use the column.

@@ -94,6 +94,7 @@ fn column(field: &Field) -> SourceColumn {
         stored,
         null_words: None,
         declared: None,
+        foreign_dates: false,
     }
 }
 

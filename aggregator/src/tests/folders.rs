@@ -182,7 +182,7 @@ async fn folders_that_do_not_make_one_table_are_refused_by_name() {
     for (files, says) in [
         (
             ["year=2024/a.csv", "b.csv"],
-            "b.csv lies in no folder `key=value`",
+            "b.csv in no folder `key=value`",
         ),
         (["year=2024/a.csv", "2025/b.csv"], "in no folder"),
         (
@@ -191,7 +191,7 @@ async fn folders_that_do_not_make_one_table_are_refused_by_name() {
         ),
         (
             ["year=2024/month=1/a.csv", "year=2025/b.csv"],
-            "lies in year=…, and",
+            "b.csv in year=…",
         ),
         (["year=2024/a.csv", "Year=2025/b.csv"], "=…, and"),
         (

@@ -13,7 +13,7 @@ use psi_core::progress::Silent;
 use psi_core::store::{MemoryStore, RecordStore as _};
 
 use crate::testing::{Folder, MEMBERS, digests, expected};
-use crate::{Catalog, ListFormat};
+use crate::{Catalog, ListFormat, QueryError, ValueClass};
 
 fn table(kind: &str) -> String {
     format!(
@@ -181,4 +181,85 @@ async fn words_in_a_dictionary_are_keys_like_others() {
         digests(&catalog, "").await,
         expected(IdentifierKind::Hex, &["ab", "cd"])
     );
+}
+
+#[tokio::test]
+async fn the_report_counts_what_normalises_and_what_the_rest_is() {
+    let folder = Folder::new();
+    folder.write(
+        "t.csv",
+        "mail,phone,note\n\
+         a@b.c,+436641234567,01/31/2025\n\
+         A@B.C,0664 1234567,02/28/2025\n\
+         n/a,,12/01/2025\n\
+         unknown,5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8,1/2/2025\n",
+    );
+    let toml = "[table.t]\nsource = 't.csv'\nfilter = ['note']\n\
+                [[table.t.key]]\ncolumns = ['mail', 'phone']\nkinds = ['email', 'phone']\n\
+                [[table.t.key]]\ncolumns = ['mail']\nkinds = ['text']\n";
+    let (catalog, report) = folder.try_load(toml).await.unwrap();
+    let found = &report.tables[0];
+    let counts = |counts: &[crate::ClassCount]| -> Vec<(ValueClass, u64)> {
+        counts
+            .iter()
+            .map(|count| (count.class, count.rows))
+            .collect()
+    };
+    let [mail, phone] = found.keys[0].values.as_slice() else {
+        panic!("two columns: {found:#?}")
+    };
+    assert_eq!((mail.normalised, mail.nulls), (4, 0));
+    assert_eq!(counts(&mail.refused), []);
+    assert_eq!(counts(&mail.doubtful), [(ValueClass::Placeholder, 2)]);
+    assert_eq!((phone.normalised, phone.nulls), (1, 1));
+    let refused = [(ValueClass::Sha256, 1), (ValueClass::NotE164, 1)];
+    assert_eq!(counts(&phone.refused), refused);
+    let text = &found.keys[1].values[0];
+    let doubtful = [(ValueClass::Placeholder, 2), (ValueClass::UpperCase, 1)];
+    assert_eq!(counts(&text.doubtful), doubtful);
+    let note = found
+        .notes
+        .iter()
+        .find(|note| note.contains("\"note\""))
+        .unwrap();
+    assert!(note.contains("dates in another form"), "{note}");
+    assert!(!format!("{report:?}").contains("0664"), "{report:?}");
+
+    let ask = |condition: &str| {
+        let sql =
+            "SELECT COUNT(DISTINCT b.mail) FROM snowy.p AS s JOIN brand.t AS b ON s.m = b.mail";
+        catalog.plan_request(&format!("{sql} WHERE {condition}"), MEMBERS)
+    };
+    for condition in [
+        "b.note >= '2025-01-31'",
+        "b.note = DATE '2025-01-31'",
+        "b.note IN ('x', '2025-01-31 12:00')",
+        "b.note BETWEEN '2025-01-01' AND '2025-12-31'",
+    ] {
+        match ask(condition) {
+            Err(QueryError::Meaning { message, .. }) => {
+                assert!(
+                    message.contains("dates are written in another form"),
+                    "{message}"
+                );
+            }
+            _ => panic!("{condition} was planned"),
+        }
+    }
+    assert!(ask("b.note = '01/31/2025'").is_ok());
+    for (more, served) in [
+        ("row_filter = \"note > '2025-01-01'\"", false),
+        (
+            "row_filter = \"note > '2025-01-01'\"\ntypes = { note = 'text' }",
+            true,
+        ),
+        ("row_filter = \"note LIKE '%2025'\"", true),
+    ] {
+        let toml = toml.replace(
+            "filter = ['note']\n",
+            &format!("filter = ['note']\n{more}\n"),
+        );
+        let (_, report) = folder.try_load(&toml).await.unwrap();
+        assert_eq!(report.is_clean(), served, "{more}: {report:?}");
+    }
 }
