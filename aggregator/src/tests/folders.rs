@@ -191,7 +191,7 @@ async fn folders_that_do_not_make_one_table_are_refused_by_name() {
         ),
         (
             ["year=2024/month=1/a.csv", "year=2025/b.csv"],
-            "b.csv in year=…",
+            "b.csv lies in year=…, and",
         ),
         (["year=2024/a.csv", "Year=2025/b.csv"], "=…, and"),
         (
