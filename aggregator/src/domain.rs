@@ -169,7 +169,7 @@ fn number(column: &Column, row: usize) -> Option<i64> {
 fn whole(value: f64) -> Option<i64> {
     // Up to this bound every whole number is a double.
     const BOUND: f64 = 9_007_199_254_740_992.0;
-    let is_whole = value.abs() <= BOUND && value.trunc() == value;
+    let is_whole = value.abs() <= BOUND && value.fract() == 0.0;
     #[expect(
         clippy::cast_possible_truncation,
         reason = "whole and within 2^53, as was just checked"

@@ -147,13 +147,11 @@ fn columns<'a>(
 ) -> Result<Vec<(&'a SourceColumn, usize)>, FreezeError> {
     let columns = side.listed.iter().map(|name| {
         let number = table.source.number(name)?;
-        let kinds = side.key_columns.iter().zip(&side.key_kinds);
-        let kind = kinds
-            .filter(|(key, _)| table.source.number(key) == Ok(number))
-            .map(|(_, kind)| *kind);
+        let mut kinds = side.key_columns.iter().zip(&side.key_kinds);
+        let kind = kinds.find(|(key, _)| table.source.number(key) == Ok(number));
         // A list names columns of the key alone.
-        let kind = kind.last().ok_or(NoColumn::Unknown)?;
-        Ok((&table.source.columns[number], projection.key(number, kind)))
+        let (_, kind) = kind.ok_or(NoColumn::Unknown)?;
+        Ok((&table.source.columns[number], projection.key(number, *kind)))
     });
     let columns: Result<_, NoColumn> = columns.collect();
     columns.map_err(|_| {

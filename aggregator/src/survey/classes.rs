@@ -140,7 +140,7 @@ fn is_sha256(text: &str) -> bool {
 fn is_base64_of_hash(text: &str) -> bool {
     let digits = text.trim_end_matches('=');
     let padded = (text.len(), text.len() - digits.len());
-    matches!(padded, (24, 2) | (28, 1) | (44, 1) | (88, 2))
+    matches!(padded, (24 | 88, 2) | (28 | 44, 1))
         && digits
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte))

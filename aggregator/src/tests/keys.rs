@@ -139,7 +139,7 @@ async fn a_type_that_cannot_be_a_key_of_a_kind_is_named() {
     }
 }
 
-async fn listed(catalog: &Catalog, matched: &[[u8; 32]]) -> String {
+fn listed(catalog: &Catalog, matched: &[[u8; 32]]) -> String {
     let mut writer = MemoryStore.unsorted(32).unwrap();
     for digest in matched {
         writer.push(digest).unwrap();
@@ -161,12 +161,12 @@ async fn a_list_shows_bytes_as_digits_and_numbers_as_they_are() {
     let fixed: ArrayRef = Arc::new(FixedSizeBinaryArray::try_from_iter(bytes().iter()).unwrap());
     folder.parquet("t.parquet", &[("id", fixed)]);
     let catalog = folder.load(&table("hex")).await;
-    let found = listed(&catalog, &expected(IdentifierKind::Hex, &[UUIDS[0]])).await;
+    let found = listed(&catalog, &expected(IdentifierKind::Hex, &[UUIDS[0]]));
     assert_eq!(found, "id\n550e8400e29b41d4a716446655440000\n");
     let doubles: ArrayRef = Arc::new(Float64Array::from(vec![5.0, 70.0]));
     folder.parquet("t.parquet", &[("id", doubles)]);
     let catalog = folder.load(&table("int")).await;
-    let found = listed(&catalog, &expected(IdentifierKind::Int, &["70"])).await;
+    let found = listed(&catalog, &expected(IdentifierKind::Int, &["70"]));
     assert_eq!(found, "id\n70.0\n");
 }
 

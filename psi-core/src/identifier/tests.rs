@@ -211,24 +211,18 @@ fn any_kind() -> impl Strategy<Value = IdentifierKind> {
 
 /// Kinds `hex` and `int` as version 1 of this specification had them first.
 fn first_rule(kind: IdentifierKind, raw: &str) -> Option<String> {
-    match kind {
-        IdentifierKind::Hex => {
-            let digits = raw.bytes().all(|byte| byte.is_ascii_hexdigit());
-            (digits && !raw.is_empty() && raw.len() % 2 == 0).then(|| raw.to_ascii_lowercase())
-        }
-        _ => {
-            let raw = raw.trim_matches(|c: char| c.is_ascii_whitespace());
-            let digits = raw.strip_prefix(['+', '-']).unwrap_or(raw);
-            let formed = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-            let value = digits.trim_start_matches('0');
-            let sign = if raw.starts_with('-') && !value.is_empty() {
-                "-"
-            } else {
-                ""
-            };
-            formed.then(|| format!("{sign}{}", if value.is_empty() { "0" } else { value }))
-        }
+    if kind == IdentifierKind::Hex {
+        let digits = raw.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let formed = digits && !raw.is_empty() && raw.len().is_multiple_of(2);
+        return formed.then(|| raw.to_ascii_lowercase());
     }
+    let raw = raw.trim_matches(|c: char| c.is_ascii_whitespace());
+    let digits = raw.strip_prefix(['+', '-']).unwrap_or(raw);
+    let formed = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let value = digits.trim_start_matches('0');
+    let value = if value.is_empty() { "0" } else { value };
+    let negative = raw.starts_with('-') && value != "0";
+    formed.then(|| format!("{}{value}", if negative { "-" } else { "" }))
 }
 
 proptest! {

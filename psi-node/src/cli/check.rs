@@ -119,6 +119,7 @@ fn table_text(text: &mut String, table: &TableReport) {
             format!("{}{derived}", key.identities),
         ]);
     }
+    table_lines(text, &keys);
     for key in &table.keys {
         values_text(text, key);
     }
@@ -145,11 +146,17 @@ fn table_text(text: &mut String, table: &TableReport) {
             &aggregate.nulls.to_string(),
         ]);
     }
-    let tables = [keys, columns, dimensions, aggregates];
-    for table in tables.iter().filter(|table| !table.is_empty()) {
-        for line in table.render().lines() {
-            let _ = writeln!(text, "  {line}");
-        }
+    for table in [columns, dimensions, aggregates] {
+        table_lines(text, &table);
+    }
+}
+
+fn table_lines(text: &mut String, table: &Table) {
+    if table.is_empty() {
+        return;
+    }
+    for line in table.render().lines() {
+        let _ = writeln!(text, "  {line}");
     }
 }
 

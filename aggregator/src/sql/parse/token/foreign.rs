@@ -51,7 +51,7 @@ pub(super) fn sign(c: char, at: Position) -> QueryError {
     QueryError::subset(at, what, "write an ordinary blank, or remove it")
 }
 
-/// Refuses a name as MySQL and `BigQuery` quote it.
+/// Refuses a name as `MySQL` and `BigQuery` quote it.
 pub(super) fn backtick(at: Position) -> QueryError {
     QueryError::subset(at, "a name in backticks", NAMES)
 }
