@@ -10,6 +10,7 @@ mod keys;
 mod lists;
 mod loading;
 mod packed;
+mod parts;
 mod pipeline;
 mod planning;
 mod policies;
