@@ -138,7 +138,8 @@ async fn parts_that_store_a_column_in_any_two_ways_of_a_family_are_one_table() {
                 first.data_type(),
                 second.data_type()
             );
-            let catalog = parts(first, second).load(&table()).await;
+            let folder = parts(first, second);
+            let catalog = folder.load(&table()).await;
             let found = digests(&catalog, condition).await;
             assert_eq!(found, expected(IdentifierKind::Int, &["2", "12"]), "{name}");
             let found = digests(&catalog, "b.x IS NULL").await;
