@@ -10,6 +10,7 @@ mod csv;
 pub(crate) mod files;
 mod folders;
 mod parquet;
+mod projection;
 pub(crate) mod read;
 mod read_error;
 mod suspect;
@@ -23,6 +24,7 @@ use arrow_schema::DataType;
 use psi_core::identifier::IdentifierKind;
 
 use self::files::FileSet;
+pub(crate) use self::projection::Projection;
 use crate::column::parse::{Inferred, Seen};
 use crate::column::{Column, DECIMAL_DIGITS, Form};
 use crate::config::ColumnType;
@@ -78,67 +80,6 @@ enum Origin {
     Named,
     /// In the names of folders: at this place among the keys of each file.
     Folder(usize),
-}
-
-/// The columns that a reading asks for, each once. A column is known by its place here in every
-/// batch.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Projection(Vec<Wanted>);
-
-/// A column that is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Wanted {
-    /// Its number in the source.
-    column: usize,
-    reading: Reading,
-}
-
-/// How the values of a column are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
-    /// As conditions, groups and sums see them.
-    Value,
-    /// Those of a text file as the text that stands there.
-    Stored,
-    /// Like [`Self::Stored`], with bytes as hexadecimal digits.
-    Hex,
-}
-
-impl Projection {
-    /// The place of a column as conditions, groups and sums see it.
-    pub(crate) fn value(&mut self, column: usize) -> usize {
-        self.place(column, Reading::Value)
-    }
-
-    /// The place of a column as a key of this kind and lists see it.
-    pub(crate) fn key(&mut self, column: usize, kind: IdentifierKind) -> usize {
-        let reading = match kind {
-            IdentifierKind::Hex => Reading::Hex,
-            _ => Reading::Stored,
-        };
-        self.place(column, reading)
-    }
-
-    fn place(&mut self, column: usize, reading: Reading) -> usize {
-        let wanted = Wanted { column, reading };
-        let known = self.0.iter().position(|known| *known == wanted);
-        known.unwrap_or_else(|| {
-            self.0.push(wanted);
-            self.0.len() - 1
-        })
-    }
-
-    /// The columns that are seen as conditions, groups and sums see them.
-    pub(crate) fn values(&self) -> impl Iterator<Item = usize> + '_ {
-        let values = self.0.iter();
-        let values = values.filter(|wanted| wanted.reading == Reading::Value);
-        values.map(|wanted| wanted.column)
-    }
-
-    /// For each place, the number of its column in the source.
-    pub(crate) fn columns(&self) -> impl Iterator<Item = usize> + '_ {
-        self.0.iter().map(|wanted| wanted.column)
-    }
 }
 
 /// Rows of a source.

@@ -8,6 +8,8 @@
 //! Checks look at the whole table, not at the rows that `row_filter` allows: what is unique as a
 //! whole is unique in part, and registered sizes then do not tell how many rows are allowed.
 
+mod types;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -111,75 +113,6 @@ impl Loader<'_> {
             dimensions: columns.dimensions,
             aggregates: columns.aggregates,
         })
-    }
-
-    /// Checks that values are of the declared types. Where jobs with differential privacy are
-    /// allowed, a value that is not counts as NULL, so that one row does not decide whether the table
-    /// is served; and a column whose type follows from its values is noted.
-    fn check_types(&mut self, source: &Source, counted: &Counted) -> Result<(), Vec<Problem>> {
-        let is_private = self.config.epsilon_max.is_some();
-        let mut problems = Vec::new();
-        for (column, lost) in &counted.lost {
-            let found = &source.columns[*column];
-            let what = format!("{lost} values of {:?} are not of its type", found.name);
-            match found.declared() {
-                Some(declared) if !is_private => problems.push(Problem::new(
-                    self.place(&format!("types.{}", found.name)),
-                    format!("{what}, {}", declared.as_str()),
-                    "correct the values, list them under `null`, or declare another type",
-                )),
-                _ => self
-                    .report
-                    .notes
-                    .push(format!("{what}; they count as NULL")),
-            }
-        }
-        let read = counted.read.iter().map(|column| &source.columns[*column]);
-        let inferred =
-            read.filter(|column| column.is_untyped_text() && column.declared().is_none());
-        let inferred: BTreeSet<&str> = inferred.map(|column| column.name.as_str()).collect();
-        if is_private && !inferred.is_empty() {
-            let names: Vec<&str> = inferred.into_iter().collect();
-            self.report.notes.push(format!(
-                "the types of {} follow from all their values, so one row can change what the peer is \
-                 told; declare them in `types`",
-                names.join(", ")
-            ));
-        }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(problems)
-        }
-    }
-
-    /// Notes columns of text that holds dates in another form than ISO has, so that comparing them
-    /// with a date is refused instead of comparing letters.
-    fn check_dates(
-        &mut self,
-        source: Arc<Source>,
-        counted: &Counted,
-    ) -> Result<Arc<Source>, Vec<Problem>> {
-        let declared = |column: &usize| source.columns[*column].declared().is_some();
-        let dates = counted.foreign_dates.iter().copied();
-        let dates: Vec<usize> = dates.filter(|column| !declared(column)).collect();
-        for column in &dates {
-            self.report.notes.push(format!(
-                "{:?} holds dates in another form than 2025-01-31, so it is text: write them so, or \
-                 declare it as text in `types`",
-                source.columns[*column].name
-            ));
-        }
-        // Where jobs with differential privacy are allowed, one row must not decide what is refused.
-        if dates.is_empty() || self.config.epsilon_max.is_some() {
-            return Ok(source);
-        }
-        let mut source = Arc::unwrap_or_clone(source);
-        source.mark_foreign_dates(&dates);
-        if let Some(text) = &self.config.row_filter {
-            RowFilter::parse(self.name, text, &source).map_err(|problem| vec![problem])?;
-        }
-        Ok(Arc::new(source))
     }
 
     async fn open(&mut self, path: PathBuf) -> Result<Source, Problem> {

@@ -14,10 +14,10 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 
 use super::files::FileStamp;
+use super::projection::{Reading, Wanted};
 use super::read_error::ReadError;
 use super::{
-    Batch, Format, Origin, Projection, Reading, Source, SourceColumn, Wanted,
-    parquet as parquet_files, text,
+    Batch, Format, Origin, Projection, Source, SourceColumn, parquet as parquet_files, text,
 };
 use crate::column::{Column, parse, unpack};
 use crate::config::ColumnType;

@@ -5,6 +5,9 @@
 /// Whether a text without blanks around it is a date, perhaps with a time behind it, such as
 /// `01/31/2025`, `31.1.2025`, `2025/01/31`, `31-JAN-25`.
 pub(super) fn is_foreign(text: &str) -> bool {
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return false;
+    }
     let date = text.split([' ', 'T']).next().unwrap_or(text);
     let Some(separator) = date.chars().find(|c| matches!(c, '/' | '.' | '-')) else {
         return false;
