@@ -62,6 +62,12 @@ impl FileSet {
         if metadata.is_dir() {
             return folders::files(&root);
         }
+        if !metadata.is_file() {
+            return Err(SourceError::new(
+                format!("{} is neither a file nor a folder", source.display()),
+                "name a .csv, .csv.gz, .csv.zst or .parquet file, or a folder of them",
+            ));
+        }
         // The name counts that the owner wrote, not that of a link's target.
         let (format, packing) = format_of(source).ok_or_else(|| {
             SourceError::new(

@@ -30,17 +30,16 @@ impl ReadError {
     /// Text that cannot be read or unpacked.
     pub(super) fn text(file: &FileStamp, error: &io::Error) -> Self {
         let packing = match file.packing {
-            Packing::Plain => return Self::io(&file.path, error),
             Packing::Gzip => "gzip",
             Packing::Zstd => "zstd",
+            Packing::Plain => return Self::io(&file.path, error),
         };
-        let what = if matches!(
-            error.kind(),
-            io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound
-        ) {
+        // What the system says has a number, what a library says of the bytes has none.
+        if error.raw_os_error().is_some() {
             return Self::io(&file.path, error);
-        } else if error.to_string().contains("too much memory") {
-            // The library has no kind for it. Its sentence is not passed on.
+        }
+        // The library has no kind for it. Its sentence is not passed on.
+        let what = if error.to_string().contains("too much memory") {
             "was packed with a window of more than 128 MiB; pack it without `--long`".to_owned()
         } else {
             format!("cannot be unpacked: it is not {packing}, or is damaged or cut short")

@@ -248,6 +248,14 @@ async fn the_source_may_be_a_link_and_nothing_inside_it() {
         assert!(reason.what.contains("is a symbolic link"), "{reason}");
         std::fs::remove_file(folder.path(name)).unwrap();
     }
+    symlink("/dev/null", folder.path("null.csv")).unwrap();
+    let toml = table("").replace("'d'", "'null.csv'");
+    let (_, report) = folder.try_load(&toml).await.unwrap();
+    let problem = &report.tables[0].problems[0];
+    assert!(
+        problem.what.contains("neither a file nor a folder"),
+        "{problem}"
+    );
     symlink(folder.path("2025/a.csv"), folder.path("elsewhere/_a.csv")).unwrap();
     catalog.refresh("t").await.unwrap();
 }
