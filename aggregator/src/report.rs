@@ -120,7 +120,7 @@ pub struct ClassCount {
 pub enum ValueClass {
     /// Nothing, or blanks alone.
     Empty,
-    /// What stands where a value is missing: `N/A`, `unknown`, `null`, `0000`.
+    /// What is written where a value is missing: `N/A`, `unknown`, `null`, `0000`.
     Placeholder,
     /// A hash that a program made of an empty value.
     HashOfNothing,

@@ -71,7 +71,7 @@ pub(crate) struct SourceColumn {
     foreign_dates: bool,
 }
 
-/// Where a column's values stand.
+/// Where a column's values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     /// At this place of each line of a CSV file.
@@ -170,7 +170,7 @@ impl Source {
             self.columns.retain(|column| column.name != *key);
             if self.columns.len() < before {
                 self.notes.push(format!(
-                    "{key:?} stands in the files and in the names of their folders; those of the \
+                    "{key:?} is in the files and in the names of their folders; the values of the \
                      folders count"
                 ));
             }
@@ -290,7 +290,7 @@ impl SourceColumn {
         }
     }
 
-    /// Whether the values stand as text in a CSV file or in the names of folders: the column's type
+    /// Whether the values are text in a CSV file or in the names of folders: the column's type
     /// is what all of them read as.
     pub(crate) const fn is_untyped_text(&self) -> bool {
         self.null_words.is_some()

@@ -138,7 +138,9 @@ impl Loader<'_> {
                 Some(reason) => self.no_column("types", &column, reason),
                 None => Problem::new(
                     self.place("types"),
-                    format!("{column:?} stands in Parquet files, which say its type themselves"),
+                    format!(
+                        "{column:?} is a column of Parquet files, which say its type themselves"
+                    ),
                     "take it off the list",
                 ),
             })?;

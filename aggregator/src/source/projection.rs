@@ -23,7 +23,7 @@ pub(super) struct Wanted {
 pub(super) enum Reading {
     /// As conditions, groups and sums see them.
     Value,
-    /// Those of a text file as the text that stands there.
+    /// Those of a text file as the text that they are.
     Stored,
     /// Like [`Self::Stored`], with bytes as hexadecimal digits.
     Hex,

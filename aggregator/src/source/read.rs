@@ -127,7 +127,7 @@ pub(crate) fn read(
 
 /// The numbers in the file of the columns that are asked for, ascending and each once, in which
 /// readers deliver them; and for each place of the projection, where among them it is. `stored` says
-/// the number of a column, or that it does not stand in the file.
+/// the number of a column, or that it is not in the file.
 fn once_each(
     projection: &Projection,
     stored: impl Fn(usize) -> Result<Option<usize>, ReadError>,

@@ -8,10 +8,10 @@ use psi_core::limits::IDENTIFIER_BYTES_MAX;
 
 use crate::report::ValueClass;
 
-/// Longer texts are no placeholders.
+/// Longer texts are not placeholders.
 const PLACEHOLDER_BYTES_MAX: usize = 16;
 
-/// Words that stand where a value is missing, in lower case.
+/// Words that are written where a value is missing, in lower case.
 const PLACEHOLDERS: [&str; 22] = [
     "-",
     "--",

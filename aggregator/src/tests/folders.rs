@@ -1,4 +1,4 @@
-//! Folders as Hive and Spark leave them: columns in the names of folders, files that are no data.
+//! Folders as Hive and Spark leave them: columns in the names of folders, files that are not data.
 
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
@@ -136,7 +136,7 @@ async fn a_partition_column_can_be_the_key_and_replaces_a_column_of_the_files() 
     let found = &report.tables[0];
     assert_eq!((found.rows, found.keys[0].distinct), (4, 2));
     assert!(
-        found.notes[0].contains("\"id\" stands in the files and in the names"),
+        found.notes[0].contains("\"id\" is in the files and in the names"),
         "{found:?}"
     );
     check(&catalog, &[("", &["7", "8"]), ("b.x = 1", &["7", "8"])]).await;

@@ -78,7 +78,7 @@ fn signs_of_other_programs_are_refused_by_name_at_their_place() {
             other => panic!("{text:?}: {other:?}"),
         }
     }
-    // In quotes and comments they are what they are, and a subscript is no name.
+    // In quotes and comments they are what they are, and a subscript is not a name.
     for fine in [
         "'‘\u{a0}`[a]’'",
         "\"“a\u{a0}”\"",
