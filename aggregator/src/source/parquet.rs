@@ -162,6 +162,15 @@ fn unify(
     Ok(())
 }
 
+/// Whether every whole number of a stored type is a double.
+fn fits_double(stored: &DataType) -> bool {
+    match stored {
+        DataType::Dictionary(_, values) => fits_double(values),
+        DataType::Int64 | DataType::UInt64 => false,
+        other => other.is_integer(),
+    }
+}
+
 impl SourceColumn {
     /// Takes the form that holds the values of both without loss, if there is one.
     fn widen(&mut self, other: &Self) -> bool {
@@ -189,6 +198,18 @@ impl SourceColumn {
                 Form::Decimal(scale)
             }
             (Form::Decimal(scale), Form::Decimal(_)) => Form::Decimal(scale),
+            (Form::Whole, Form::Whole) => {
+                if !fits_double(&other.stored) {
+                    self.stored = other.stored.clone();
+                }
+                Form::Whole
+            }
+            // A writer of data frames makes doubles of whole numbers when one is missing.
+            (Form::Whole, Form::Double) if fits_double(&self.stored) => {
+                (self.stored, self.class) = (other.stored.clone(), other.class.clone());
+                Form::Double
+            }
+            (Form::Double, Form::Whole) if fits_double(&other.stored) => Form::Double,
             (Form::Double, Form::Double) => {
                 // What a key can be made of follows from the narrowest.
                 if other.stored != DataType::Float64 {

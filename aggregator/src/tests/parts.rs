@@ -72,7 +72,8 @@ fn families() -> Vec<(&'static str, Vec<ArrayRef>)> {
         (
             "b.x = 7",
             vec![
-                Arc::new(Int8Array::from(vec![Some(-1), Some(7), None])) as ArrayRef,
+                Arc::new(Int64Array::from(vec![Some(i64::MAX), Some(7), None])) as ArrayRef,
+                Arc::new(Int8Array::from(vec![Some(-1), Some(7), None])),
                 Arc::new(Int16Array::from(vec![Some(-1), Some(7), None])),
                 Arc::new(Int32Array::from(vec![Some(-1), Some(7), None])),
                 Arc::new(Int64Array::from(vec![Some(i64::MIN), Some(7), None])),
@@ -81,6 +82,15 @@ fn families() -> Vec<(&'static str, Vec<ArrayRef>)> {
                 decimal(vec![Some(100), Some(700), None], 10, 2),
                 decimal(vec![Some(1), Some(7), None], 5, 0),
                 decimal(vec![Some(10_i128.pow(25)), Some(70_000), None], 30, 4),
+            ],
+        ),
+        (
+            "b.x = 7.0",
+            vec![
+                Arc::new(Float64Array::from(vec![Some(1e300), Some(7.0), None])) as ArrayRef,
+                Arc::new(Int8Array::from(vec![Some(-1), Some(7), None])),
+                Arc::new(Int32Array::from(vec![Some(i32::MIN), Some(7), None])),
+                Arc::new(UInt32Array::from(vec![Some(u32::MAX), Some(7), None])),
             ],
         ),
         (
@@ -159,7 +169,9 @@ async fn parts_that_store_a_column_in_any_two_ways_of_a_family_are_one_table() {
 
 #[tokio::test]
 async fn parts_without_a_lossless_type_in_common_are_refused_with_both_types() {
-    let families = families();
+    let mut families = families();
+    // Both are of doubles.
+    families.remove(2);
     for (i, (_, first)) in families.iter().enumerate() {
         for (_, second) in families.iter().skip(i + 1) {
             let (_, report) = parts(&first[0], &second[0])
@@ -202,4 +214,38 @@ async fn a_column_without_values_and_a_table_without_rows_are_served() {
         folder.parquet("d/a.parquet", &columns);
         served(folder.try_load(toml).await.unwrap().1);
     }
+}
+
+#[tokio::test]
+async fn whole_numbers_of_64_bits_are_not_made_doubles_however_many_parts_come_before() {
+    let narrow: ArrayRef = Arc::new(Int32Array::from(vec![1]));
+    let wide: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+    let double: ArrayRef = Arc::new(Float64Array::from(vec![1.5]));
+    for order in [
+        [&narrow, &wide, &double],
+        [&wide, &narrow, &double],
+        [&narrow, &double, &wide],
+        [&double, &wide, &narrow],
+    ] {
+        let folder = Folder::new();
+        for (number, array) in order.into_iter().enumerate() {
+            let columns = [("id", ids(1, 1)), ("x", Arc::clone(array))];
+            folder.parquet(&format!("d/{number}.parquet"), &columns);
+        }
+        let (_, report) = folder.try_load(&table()).await.unwrap();
+        let problem = &report.tables[0].problems[0];
+        assert!(problem.what.contains("and an earlier file as"), "{problem}");
+    }
+    // A key in doubles is one of whole numbers alone, in whichever part they are.
+    let folder = Folder::new();
+    folder.parquet("d/a.parquet", &[("id", narrow)]);
+    folder.parquet("d/b.parquet", &[("id", double)]);
+    let toml = format!("[table.t]\nsource = 'd'\n{KEY}");
+    let (_, report) = folder.try_load(&toml).await.unwrap();
+    assert_eq!(report.tables[0].keys[0].nulls, 1, "{report:?}");
+    let (_, report) = folder
+        .try_load(&toml.replace("'int'", "'text'"))
+        .await
+        .unwrap();
+    assert!(report.tables[0].problems[0].what.contains("Float64"));
 }
