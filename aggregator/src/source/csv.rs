@@ -94,6 +94,6 @@ fn unreadable(error: &ReadError) -> SourceError {
     SourceError::new(
         error.to_string(),
         "check that it is complete, UTF-8, comma-separated, and has as many values in each line as \
-         names in the first",
+         names in the first, with quotes around values that hold a comma",
     )
 }

@@ -156,3 +156,38 @@ pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> SourceError {
         "check the path and that the node may read it",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::FileSet;
+
+    #[test]
+    fn only_the_file_that_was_seen_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "id\n1\n").unwrap();
+        let seen = FileSet::observe(&path).unwrap();
+        let stamp = &seen.files[0];
+        assert!(stamp.open().is_ok());
+
+        let other = folder.path().join("other");
+        std::fs::write(&other, "id\n2\n").unwrap();
+        std::fs::rename(&path, folder.path().join("kept")).unwrap();
+        symlink(&other, &path).unwrap();
+        assert!(stamp.open().is_err(), "a link");
+        // A link to the very file is one too.
+        std::fs::remove_file(&path).unwrap();
+        symlink(folder.path().join("kept"), &path).unwrap();
+        assert!(stamp.open().is_err(), "a link to the same file");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        let error = stamp.open().unwrap_err().to_string();
+        assert!(error.contains("was replaced or changed"), "{error}");
+        std::fs::rename(folder.path().join("kept"), &path).unwrap();
+        assert!(stamp.open().is_ok());
+        std::fs::write(&path, "id\n1\n2\n").unwrap();
+        assert!(stamp.open().is_err(), "another length");
+    }
+}

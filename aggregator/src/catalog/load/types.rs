@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Loader;
 use crate::catalog::count::Counted;
 use crate::catalog::row_filter::RowFilter;
+use crate::config::ColumnType;
 use crate::report::Problem;
 use crate::source::Source;
 
@@ -29,7 +30,13 @@ impl Loader<'_> {
                 Some(declared) if !is_private => problems.push(Problem::new(
                     self.place(&format!("types.{}", found.name)),
                     format!("{what}, {}", declared.as_str()),
-                    "correct the values, list them under `null`, or declare another type",
+                    match declared {
+                        ColumnType::Date | ColumnType::Timestamp | ColumnType::Timestamptz => {
+                            "write dates as 2025-01-31, list what is not a date under `null`, or declare \
+                             another type"
+                        }
+                        _ => "correct the values, list them under `null`, or declare another type",
+                    },
                 )),
                 _ => self
                     .report
@@ -67,10 +74,15 @@ impl Loader<'_> {
         let dates = counted.foreign_dates.iter().copied();
         let dates: Vec<usize> = dates.filter(|column| !declared(column)).collect();
         for column in &dates {
+            let found = &source.columns[*column];
+            let or = if found.is_untyped_text() {
+                ", or declare it as text in `types`"
+            } else {
+                ""
+            };
             self.report.notes.push(format!(
-                "{:?} holds dates in another form than 2025-01-31, so it is text: write them so, or \
-                 declare it as text in `types`",
-                source.columns[*column].name
+                "{:?} holds dates in another form than 2025-01-31, so it is text: write them so{or}",
+                found.name
             ));
         }
         // Where jobs with differential privacy are allowed, one row must not decide what is refused.
