@@ -12,9 +12,10 @@ pub(crate) mod measure;
 pub(crate) mod row_filter;
 pub(crate) mod table;
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock, RwLockReadGuard};
 
 use psi_core::progress::Progress;
 use psi_core::spec::{JobSpec, Party, Recipients};
@@ -43,8 +44,8 @@ struct Inner {
     options: ReadOptions,
     store: Arc<dyn RecordStore>,
     tables: RwLock<Tables>,
-    /// One reload at a time: a second proposal waits for the first one's.
-    reloading: Mutex<()>,
+    /// One reload of a table at a time; others go on meanwhile. By name, in lower case.
+    reloading: StdMutex<HashMap<String, Arc<Mutex<()>>>>,
 }
 
 impl Catalog {
@@ -90,7 +91,7 @@ impl Catalog {
             options,
             store,
             tables: RwLock::new(loaded),
-            reloading: Mutex::new(()),
+            reloading: StdMutex::default(),
         };
         Ok((
             Self {
@@ -182,13 +183,10 @@ impl Catalog {
     /// # Errors
     /// [`Unavailable`] if the table is not served then, for the owner's log only.
     pub async fn refresh(&self, table: &str) -> Result<(), Unavailable> {
-        let _one_at_a_time = self.inner.reloading.lock().await;
-        let (name, config, seen) = self.read().to_refresh(table)?;
-        let path = self.inner.base_dir.join(&config.source);
-        let now = tokio::task::spawn_blocking(move || FileSet::observe(&path).ok())
-            .await
-            .unwrap_or_default();
-        if now.is_none() || now != seen {
+        let reloading = self.reloading(table)?;
+        let _one_at_a_time = reloading.lock().await;
+        let (name, config, _) = self.read().to_refresh(table)?;
+        if self.has_changed(table).await? {
             let options = self.inner.options;
             let store = &*self.inner.store;
             let (report, state) =
@@ -210,6 +208,20 @@ impl Catalog {
             Lookup::NotServed(reason) => Err(reason),
             Lookup::Unknown => Err(Unavailable::unknown(table)),
         }
+    }
+
+    /// Whether the files of `table` are others than those that were loaded, or cannot be looked at.
+    /// Reads no row.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if no such table is configured.
+    pub async fn has_changed(&self, table: &str) -> Result<bool, Unavailable> {
+        let (_, config, seen) = self.read().to_refresh(table)?;
+        let path = self.inner.base_dir.join(&config.source);
+        let now = tokio::task::spawn_blocking(move || FileSet::observe(&path).ok())
+            .await
+            .unwrap_or_default();
+        Ok(now.is_none() || now != seen)
     }
 
     /// Freezes the input of a count: the distinct identities of the rows that `side` selects.
@@ -327,6 +339,15 @@ impl Catalog {
             Lookup::NotServed(reason) => Err(reason),
             Lookup::Unknown => Err(Unavailable::unknown(&side.table)),
         }
+    }
+
+    /// The lock under which a configured table is loaded again.
+    fn reloading(&self, table: &str) -> Result<Arc<Mutex<()>>, Unavailable> {
+        let (name, _, _) = self.read().to_refresh(table)?;
+        // A panic leaves whole entries, as in `read`.
+        let locks = self.inner.reloading.lock();
+        let mut locks = locks.unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(locks.entry(name.to_lowercase()).or_default()))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Tables> {

@@ -70,12 +70,36 @@ pub const STATEMENT_BYTES_MAX: usize = 2 * 1024;
 /// Questions of one collaboration that wait for an owner's approval at once. Each is a row in the
 /// node's state that a peer can make.
 pub const APPROVALS_PENDING_MAX: usize = 64;
+
+/// New questions of one collaboration that are put before an owner in a day.
+pub const APPROVALS_PER_DAY_MAX: u64 = 64;
 /// Refusals that a node records between two opened jobs: a peer that asks and is refused again and
 /// again must not make the receipt log long.
 pub const REFUSALS_RECORDED_MAX: u64 = 16;
 
-/// Entries about peers' proposals that a node adds to its own log in an hour, for the same reason.
+/// Refused entries of one day on a receipt log, for the same reason.
+pub const REFUSALS_PER_DAY_MAX: u64 = 64;
+
+/// Bytes of entries that a receipt log takes in a day before new questions are refused: two hundred
+/// jobs with the longest specification, ten thousand with common ones.
+pub const LOG_BYTES_PER_DAY_MAX: u64 = 32 * 1024 * 1024;
+
+/// Statements of one member on a receipt log in a day: one for each repair.
+pub const STATEMENTS_PER_DAY_MAX: u64 = 4;
+
+/// Entries about what peers asked under one collaboration that a node adds to its own log in an
+/// hour; what is beyond is counted by code.
 pub const LOCAL_NOTES_PER_HOUR_MAX: u64 = 60;
+
+/// Lines about one collaboration that a node's operator finds in the program's log in an hour; what
+/// is beyond is counted.
+pub const LOG_LINES_PER_HOUR_MAX: u64 = 120;
+
+/// Jobs of one collaboration that were refused and are kept for the owner to see.
+pub const REFUSED_JOBS_MAX: u64 = 10_000;
+
+/// Inquiries of one peer that are answered at the same time.
+pub const INQUIRIES_MAX: usize = 2;
 
 /// Jobs about one table with one peer in a day, where the owner does not say `runs`: each of them
 /// reads the table, and no peer needs more questions before the owner has thought about it.

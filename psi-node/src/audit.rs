@@ -11,6 +11,7 @@
 pub mod keep;
 pub mod record;
 pub mod replay;
+pub mod room;
 pub mod seal;
 
 #[cfg(test)]

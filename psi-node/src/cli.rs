@@ -22,6 +22,7 @@ pub mod query;
 pub mod receipts;
 pub mod serve;
 
+mod question;
 mod template;
 
 use std::ffi::OsString;
@@ -33,6 +34,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::process;
 use output::ErrorStyle;
 
 /// Two organisations count what they have in common, without showing each other a row.
@@ -115,6 +117,9 @@ impl Command {
     /// # Errors
     /// What the user is told; the caller prints it.
     pub fn run(self) -> Result<Exit, UserError> {
+        if self.holds_secrets() {
+            process::hide_memory()?;
+        }
         match self {
             Self::Init(args) => init::run(&args),
             Self::Id(args) => id::run(&args),
@@ -131,6 +136,28 @@ impl Command {
             Self::Audit(command) => audit::run(command),
             Self::Demo(args) => demo::run(args),
             Self::Completions(args) => completions::run(&args),
+        }
+    }
+
+    /// Whether the command may hold a key, or what follows from the seed of a job. The others put
+    /// questions to the daemon, or read what is no secret on this machine.
+    const fn holds_secrets(&self) -> bool {
+        match self {
+            Self::Init(_)
+            | Self::Id(_)
+            | Self::Collab(_)
+            | Self::Check(_)
+            | Self::Serve(_)
+            | Self::Receipts(_)
+            | Self::Budget(_)
+            | Self::Audit(_)
+            | Self::Demo(_) => true,
+            Self::Policy(_)
+            | Self::Query(_)
+            | Self::Explain(_)
+            | Self::Jobs(_)
+            | Self::Approvals(_)
+            | Self::Completions(_) => false,
         }
     }
 

@@ -4,6 +4,7 @@
 //! Unknown fields are errors, because a mistyped rule that is silently ignored would be a leak.
 
 mod population;
+mod wording;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,6 +23,7 @@ use crate::durable_file;
 use crate::error::UserError;
 use crate::identity::KEY_FILE;
 use crate::memory;
+use crate::places::Places;
 use crate::policy_text;
 use crate::span::Span;
 
@@ -41,7 +43,8 @@ pub struct NodeConfig {
     /// Where durable state is kept, relative to the configuration file. See [`Self::state_dir`].
     #[serde(default = "default_state_dir")]
     pub state_dir: PathBuf,
-    /// Jobs that run at the same time, requested and served together.
+    /// Jobs that run at the same time, requested and served together. How peers share them:
+    /// [`Places`].
     #[serde(default = "default_jobs_max")]
     pub jobs_max: usize,
     /// Seconds that a peer may be silent in the middle of a job.
@@ -51,9 +54,14 @@ pub struct NodeConfig {
     #[serde(default = "default_timeout_s")]
     pub connect_timeout_s: u64,
     /// The most identities that either side of a job may register: a peer that registers many makes
-    /// this node compute and keep lists for hours.
-    #[serde(default = "default_identities_max")]
-    pub identities_max: u64,
+    /// this node compute and keep lists for hours. Without it, a hundred times as many as this
+    /// node's largest table has, and a million at least.
+    #[serde(default)]
+    pub identities_max: Option<u64>,
+    /// The smallest epsilon of a question under a collaboration in mode `dp`. A smaller one makes
+    /// both nodes compute more for an answer that says less.
+    #[serde(default = "default_epsilon_min")]
+    pub epsilon_min: f64,
     /// What the whole node may hold in memory, all jobs together. See [`crate::memory`].
     #[serde(default = "default_memory_limit")]
     pub memory_limit: ByteSize,
@@ -61,7 +69,8 @@ pub struct NodeConfig {
     /// what the limit leaves them.
     #[serde(default)]
     pub list_memory: Option<ByteSize>,
-    /// What the lists of all jobs together may take on disk; without it, what the disk has.
+    /// What the lists of all jobs together may take on disk, those of one peer half of it; without
+    /// it, what is free when the node starts, but for a reserve.
     #[serde(default)]
     pub disk_limit: Option<ByteSize>,
     /// Threads that read tables; 0 takes one per processor.
@@ -77,6 +86,9 @@ pub struct NodeConfig {
     /// it none is. See [`crate::audit`].
     #[serde(default)]
     pub retain_for_audit: Option<Days>,
+    /// What those records may take on disk, those of one peer's questions half of it.
+    #[serde(default = "default_audit_limit")]
+    pub audit_limit: ByteSize,
     /// The auditor's public key, to which records are encrypted.
     #[serde(default)]
     pub auditor: Option<Auditor>,
@@ -121,16 +133,19 @@ fn default_state_dir() -> PathBuf {
     PathBuf::from("state")
 }
 const fn default_jobs_max() -> usize {
-    4
+    8
 }
 const fn default_timeout_s() -> u64 {
     60
 }
-const fn default_identities_max() -> u64 {
-    100_000_000
-}
 const fn default_approval_expires() -> Span {
     Span::hours(24)
+}
+const fn default_audit_limit() -> ByteSize {
+    ByteSize::gib(64)
+}
+const fn default_epsilon_min() -> f64 {
+    0.05
 }
 const fn default_memory_limit() -> ByteSize {
     ByteSize::mib(512)
@@ -175,10 +190,15 @@ impl NodeConfig {
         check_name(&self.name)
             .map_err(|what| UserError::bad_input(format!("{place}: name: {what}"), NAME_REMEDY))?;
         let ranges = [
-            ("jobs_max", self.jobs_max as u64, 1, 64),
+            (
+                "jobs_max",
+                self.jobs_max as u64,
+                Places::JOBS_MIN as u64,
+                64,
+            ),
             (
                 "identities_max",
-                self.identities_max,
+                self.identities_max.unwrap_or(1),
                 1,
                 psi_core::limits::IDENTITIES_MAX,
             ),
@@ -317,6 +337,7 @@ pub(crate) fn toml_error(
 ) -> UserError {
     // The message is one line; the rest repeats the source text.
     let message = error.message().trim().replace('\n', " ");
+    let message = wording::plain(&message);
     let what = match error.span() {
         None => format!("{}: {message}", path.display()),
         Some(span) => format!("{}: {message}", place_of(path, text, span.start)),

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,16 +19,18 @@ use tokio::sync::watch;
 
 use crate::api;
 use crate::audit::keep;
+use crate::audit::room::AuditRoom;
 use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
 use crate::job::registry::Registry;
-use crate::job::{self, ChainLocks, JobContext, LiveJobs, Settling};
+use crate::job::{self, ChainLocks, Doors, JobContext, LiveJobs, Looks, Notes, Settling, Turns};
 use crate::lists::{self, JOBS_FOLDER, Lists};
-use crate::net::{Endpoint, NetLimits, Pins};
-use crate::state::{State, now_unix};
-use crate::threads::{self, EngineThreads};
+use crate::net::{Endpoint, Known, NetLimits};
+use crate::places::Places;
+use crate::state::{State, StateError, now_unix};
+use crate::threads::{self, EngineThreads, NetworkThreads};
 
 /// The file that a running daemon keeps locked.
 const LOCK_FILE: &str = "daemon.lock";
@@ -38,6 +40,8 @@ const JOBS_GOODBYE_MAX: Duration = Duration::from_secs(10);
 const PEERS_GOODBYE_MAX: Duration = Duration::from_secs(2);
 /// How often expired records for the auditor are looked for.
 const RECORDS_CHECKED_EVERY: Duration = Duration::from_mins(10);
+/// How often the daemon looks whether another process changed the state, such as `collab join`.
+const KEEPS_UP_EVERY: Duration = Duration::from_secs(1);
 /// Inbound connections that are served at the same time, all peers together.
 const CONNECTIONS_MAX: usize = 64;
 
@@ -82,21 +86,34 @@ pub async fn run(
         .await
         .map_err(|e| UserError::internal(format!("loading the tables stopped: {e}")))??;
 
-    let limits = NetLimits::with_peer_timeout(config.peer_timeout());
-    let endpoint = Endpoint::bind(config.listen, &key, pins(&state), limits).map_err(|e| {
-        UserError::new(
-            Exit::BadInput,
-            format!("cannot listen on {} (UDP): {e}", config.listen),
-            "choose another `listen` in node.toml, or stop the program that uses this one",
-        )
-    })?;
+    let network = NetworkThreads::start()
+        .map_err(|e| UserError::machine("cannot start the network's threads", e))?;
+    let places = Places::new(config.jobs_max);
+    let known = Known::of(members(&state)?);
+    let endpoint = {
+        let _there = network.handle().enter();
+        let limits = NetLimits::of(config.peer_timeout(), places);
+        Endpoint::bind(config.listen, &key, known.clone(), limits).map_err(|e| {
+            UserError::new(
+                Exit::BadInput,
+                format!("cannot listen on {} (UDP): {e}", config.listen),
+                "choose another `listen` in node.toml, or stop the program that uses this one",
+            )
+        })?
+    };
     let listen = endpoint
         .local_addr()
         .map_err(|e| UserError::machine("cannot tell the address listened on", e))?;
     let socket = config.socket_path();
     let listener = api::server::bind(&socket)?;
     let ctx = Arc::new(JobContext {
-        registry: Registry::new(config.jobs_max),
+        registry: Registry::new(places),
+        notes: Notes::new(state.clone(), Arc::clone(&key)),
+        looks: Looks::default(),
+        doors: Doors::default(),
+        turns: Turns::default(),
+        audit_room: AuditRoom::default(),
+        known,
         config,
         key,
         state,
@@ -120,6 +137,7 @@ pub async fn run(
     ));
     let accepting = tokio::spawn(accept(Arc::clone(&ctx)));
     let expiring = tokio::spawn(expire_records(ctx.state.clone(), state_dir));
+    let keeping = tokio::spawn(keep_up(Arc::clone(&ctx)));
     ready(&Ready {
         id: ctx.key.id(),
         listen,
@@ -134,6 +152,8 @@ pub async fn run(
     stopping.send_replace(true);
     accepting.abort();
     expiring.abort();
+    keeping.abort();
+    write_notes(&ctx);
     ctx.endpoint.close(Code::Interrupted);
     let _ = tokio::time::timeout(PEERS_GOODBYE_MAX, ctx.endpoint.wait_idle()).await;
     let _ = tokio::time::timeout(PEERS_GOODBYE_MAX, api).await;
@@ -176,19 +196,46 @@ async fn accept(ctx: Arc<JobContext>) {
     }
 }
 
-/// Admits the members of joined collaborations. Asked anew for every handshake, so that `collab
-/// join` takes effect while the daemon runs.
-fn pins(state: &State) -> Pins {
-    let state = state.clone();
-    Arc::new(move |id| match state.collabs() {
-        Ok(collabs) => collabs
-            .iter()
-            .any(|collab| collab.member_by_id(id).is_some()),
-        Err(error) => {
-            tracing::error!(%error, "the state cannot be read, so nobody is admitted");
-            false
+/// The other members of the collaborations that are in force here, with their addresses.
+fn members(state: &State) -> Result<Vec<(NodeId, IpAddr)>, StateError> {
+    let collabs = state.collabs_in_force()?;
+    let members = collabs.iter().flat_map(|collab| collab.members());
+    Ok(members
+        .map(|member| (member.id, member.address.ip()))
+        .collect())
+}
+
+/// Keeps up with what other processes change in the state, and writes notes about peers down.
+async fn keep_up(ctx: Arc<JobContext>) {
+    let mut seen = None;
+    loop {
+        tokio::time::sleep(KEEPS_UP_EVERY).await;
+        match ctx.state.version_of_others() {
+            Ok(version) if seen != Some(version) => {
+                seen = Some(version);
+                admit_members(&ctx);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "the state cannot be read"),
         }
-    })
+        write_notes(&ctx);
+    }
+}
+
+/// Admits the members of the collaborations that are in force now, and nobody else.
+pub(crate) fn admit_members(ctx: &JobContext) {
+    match members(&ctx.state) {
+        Ok(members) => ctx.known.replace(members),
+        Err(error) => {
+            tracing::error!(%error, "the state cannot be read; the members stay as before")
+        }
+    }
+}
+
+fn write_notes(ctx: &JobContext) {
+    if let Err(error) = ctx.notes.write_down() {
+        tracing::error!(%error, "counts of what peers asked could not be written down");
+    }
 }
 
 /// Takes the state folder for this process until the file is closed.

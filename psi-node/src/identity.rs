@@ -17,6 +17,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::durable_file;
 use crate::error::UserError;
+use crate::state::place::is_own;
 
 /// The file name of the key, beside `node.toml`.
 pub const KEY_FILE: &str = "node.key";
@@ -150,7 +151,7 @@ impl NodeKey {
     /// Reads a key file.
     ///
     /// # Errors
-    /// [`UserError`] if the file is missing, readable by others, or no key.
+    /// [`UserError`] if the file is missing, of another user, readable by others, or no key.
     pub fn load(path: &Path) -> Result<Self, UserError> {
         let place = path.display();
         let mut file = File::open(path).map_err(|e| match e.kind() {
@@ -168,6 +169,15 @@ impl NodeKey {
         let metadata = file
             .metadata()
             .map_err(|e| UserError::machine(format!("cannot inspect {place}"), e))?;
+        if !is_own(&metadata) {
+            return Err(UserError::bad_input(
+                format!(
+                    "{place} belongs to another user (number {})",
+                    metadata.uid()
+                ),
+                "run the command as the user that owns the key",
+            ));
+        }
         let mode = metadata.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(UserError::bad_input(

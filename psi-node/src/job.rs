@@ -8,6 +8,9 @@ mod answer;
 mod approval;
 mod chain;
 mod charge;
+mod current;
+mod deadlines;
+mod doors;
 mod exchange;
 pub mod explain;
 mod failure;
@@ -19,7 +22,9 @@ mod link;
 pub mod list;
 mod live;
 mod missing;
+mod notes;
 mod outbox;
+mod own_stop;
 mod pace;
 pub mod privacy;
 mod refusal;
@@ -32,10 +37,13 @@ mod seeds;
 mod settle;
 mod settling;
 mod sizes;
+mod slow;
+pub mod standing;
 mod stats;
+mod turns;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aggregator::{Approval, Catalog};
 use psi_core::Code;
@@ -45,30 +53,42 @@ use psi_core::spec::{JobSpec, Party};
 
 pub use chain::ChainLocks;
 pub use charge::recover as recover_ledger;
+pub use current::Looks;
+pub use doors::Doors;
 pub use failure::Failure;
 pub use live::LiveJobs;
+pub use notes::Notes;
 pub use privacy::Spend;
 pub use request::{JobOutcome, JobRequest, request};
 pub use settling::Settling;
+pub(crate) use sizes::transfer_rows;
+pub use turns::Turns;
 
 use self::chain::Chain;
+use self::deadlines::{Deadlines, within};
 use self::link::Link;
 use self::registry::Registry;
 use self::settle::Settlement;
 use self::sizes::SizesServed;
+use crate::audit::room::AuditRoom;
 use crate::collab::{Collaboration, Member};
 use crate::config::NodeConfig;
 use crate::identity::{NodeId, NodeKey};
 use crate::lists::Lists;
-use crate::net::{Endpoint, PeerConnection};
-use crate::state::State;
+use crate::net::{Endpoint, Known, PeerConnection};
+use crate::state::{CollabStanding, State};
 use crate::threads::EngineThreads;
 
-/// How long a node waits between two attempts to settle with a peer it cannot reach.
-const SETTLE_RETRY: Duration = Duration::from_secs(30);
-
-/// How often it tries before it leaves the rest to the next job.
+/// How often a node tries to settle with a peer it cannot reach, before it leaves the rest to the next
+/// job. With the pauses between them, half a day.
 const SETTLE_ATTEMPTS: usize = 20;
+
+/// How long it waits for an answer from an address that did not answer before: one handshake, which
+/// is a handful of datagrams.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long it waits while the peer is connected, which then settles itself.
+const SETTLE_WAIT: Duration = Duration::from_secs(30);
 
 /// What every job of a node works with.
 pub struct JobContext {
@@ -96,6 +116,18 @@ pub struct JobContext {
     pub live: LiveJobs,
     /// Settlements that this node makes of its own accord.
     pub settling: Settling,
+    /// Whom the network admits.
+    pub known: Known,
+    /// What peers leave behind on this node's own log.
+    pub notes: Notes,
+    /// When the files of tables were looked at.
+    pub looks: Looks,
+    /// Where the questions of each peer wait for each other.
+    pub doors: Doors,
+    /// Whose arithmetic is done.
+    pub turns: Turns,
+    /// Room for the records of running jobs.
+    pub audit_room: AuditRoom,
 }
 
 impl JobContext {
@@ -103,10 +135,18 @@ impl JobContext {
         Chain::new(self, collab, peer)
     }
 
+    /// How long the steps of a job may take.
+    fn deadlines(&self) -> Deadlines {
+        Deadlines::new(self.config.peer_timeout())
+    }
+
     /// Refuses a job whose lists this node does not want to hold, by their registered sizes.
     fn check_sizes(&self, spec: &JobSpec, own: Party) -> Result<(), Failure> {
+        let tables = self.catalog.tables();
+        let keys = tables.iter().flat_map(|table| &table.keys);
+        let largest = keys.map(|key| key.identities).max().unwrap_or_default();
         SizesServed {
-            identities_max: self.config.identities_max,
+            identities_max: sizes::identities_max(self.config.identities_max, largest),
             match_bits_max: self.lists.match_bits_max(),
         }
         .check(spec, own)
@@ -124,6 +164,12 @@ impl JobContext {
         let work = async move { catalog.refresh(&table).await };
         let refreshed = self.engine.run(work).await;
         Ok(refreshed.map_err(|error| Failure::Internal(error.to_string()))??)
+    }
+
+    /// Whether this node's owner takes part in a collaboration; not if that cannot be told.
+    fn takes_part(&self, collab: &Collaboration) -> bool {
+        let standing = self.state.collab_standing(&collab.id());
+        standing.is_ok_and(|standing| standing == CollabStanding::InForce)
     }
 
     /// Connects to a member; waits for one that is not up yet.
@@ -154,7 +200,7 @@ impl JobContext {
     /// Settles what a job left open that a peer broke off: over its connection, or else in the
     /// background. Does nothing more than ask if such a settlement is under way.
     async fn settle_after(self: &Arc<Self>, conn: &PeerConnection, collab: &Collaboration) {
-        if !self.settling.begin(collab.id()) {
+        if !self.takes_part(collab) || !self.settling.begin(collab.id()) {
             return;
         }
         let settled = self.settle_over(conn, collab).await.is_ok();
@@ -169,7 +215,7 @@ impl JobContext {
     }
 
     fn settle_in_background(self: &Arc<Self>, collab: Collaboration, reason: Reason) {
-        if self.settling.begin(collab.id()) {
+        if self.takes_part(&collab) && self.settling.begin(collab.id()) {
             self.go_on_settling(collab, reason);
         }
     }
@@ -178,10 +224,23 @@ impl JobContext {
     fn go_on_settling(self: &Arc<Self>, collab: Collaboration, reason: Reason) {
         let ctx = Arc::clone(self);
         tokio::spawn(async move {
+            let id = collab.id();
+            let peer = collab.peer_of(&ctx.key.id()).map(|peer| peer.id);
             let mut attempts = 0;
             while attempts < SETTLE_ATTEMPTS {
-                match ctx.settle_once(&collab, reason).await {
-                    Ok(()) if ctx.settling.end(&collab.id()) => return,
+                let (pause, answered) = ctx.settling.pause(&id, Instant::now());
+                tokio::time::sleep(pause).await;
+                if peer.is_some_and(|peer| ctx.endpoint.is_connected(&peer)) {
+                    tokio::time::sleep(SETTLE_WAIT).await;
+                    continue;
+                }
+                let patience = if answered {
+                    ctx.config.connect_timeout()
+                } else {
+                    SETTLE_PATIENCE
+                };
+                match ctx.settle_once(&collab, reason, patience).await {
+                    Ok(()) if ctx.settling.end(&id) => return,
                     // Something was left open meanwhile.
                     Ok(()) => continue,
                     Err(failure) => {
@@ -189,9 +248,9 @@ impl JobContext {
                     }
                 }
                 attempts += 1;
-                tokio::time::sleep(SETTLE_RETRY).await;
+                ctx.settling.failed(&id, Instant::now());
             }
-            ctx.settling.give_up(&collab.id());
+            ctx.settling.give_up(&id);
             tracing::warn!(
                 collab = collab.name(),
                 "the receipt log is not settled with the other member; the next job will try again"
@@ -199,17 +258,24 @@ impl JobContext {
         });
     }
 
-    async fn settle_once(&self, collab: &Collaboration, reason: Reason) -> Result<(), Failure> {
+    async fn settle_once(
+        &self,
+        collab: &Collaboration,
+        reason: Reason,
+        patience: Duration,
+    ) -> Result<(), Failure> {
         // A revision that was joined meanwhile may say another address.
         let now = self.state.collab_by_id(&collab.id())?;
         let collab = now.as_ref().unwrap_or(collab);
         let peer = collab.peer_of(&self.key.id());
         let Some(peer) = peer else { return Ok(()) };
         let chain = self.chain(collab, peer.id);
-        if reason == Reason::SomethingOpen && !unsettled(&chain)? {
+        let nothing_open = reason == Reason::SomethingOpen && !unsettled(&chain)?;
+        if nothing_open || !self.takes_part(collab) {
             return Ok(());
         }
-        let conn = self.connect(peer).await?;
+        let conn = self.endpoint.connect(peer.address, peer.id, patience);
+        let conn = conn.await?;
         let result = self.settle_over(&conn, collab).await;
         conn.close(Code::Interrupted);
         result
@@ -252,7 +318,7 @@ pub fn settle_all(ctx: &Arc<JobContext>) -> Result<(), Failure> {
     } else {
         Reason::SomethingOpen
     };
-    for collab in ctx.state.collabs()? {
+    for collab in ctx.state.collabs_in_force()? {
         ctx.settle_in_background(collab, reason);
     }
     Ok(())
@@ -266,7 +332,8 @@ pub async fn serve_connection(ctx: Arc<JobContext>, conn: PeerConnection) {
         let conn = conn.clone();
         tokio::spawn(async move {
             let mut link = Link::new(stream);
-            match link.control().await {
+            let limit = ctx.deadlines().first_message();
+            match within(limit, link.control()).await {
                 Ok(Control::Propose(proposal)) => {
                     // On the heap: a job holds much, and most streams are settlements.
                     Box::pin(respond::respond(&ctx, &conn, link, proposal)).await;
@@ -278,11 +345,15 @@ pub async fn serve_connection(ctx: Arc<JobContext>, conn: PeerConnection) {
                     answer_settlement(&ctx, peer, link, first).await;
                 }
                 Ok(_) => {
-                    tracing::warn!(%peer, "a stream began with a message that may not begin one");
+                    if ctx.notes.has_line(&peer.0) {
+                        tracing::warn!(%peer, "a stream began with a message that may not begin one");
+                    }
                     link.end(&Control::Abort(Code::UnexpectedMessage)).await;
                 }
                 Err(failure) => {
-                    tracing::warn!(%peer, %failure, "a stream ended before it began");
+                    if ctx.notes.has_line(&peer.0) {
+                        tracing::warn!(%peer, %failure, "a stream ended before it began");
+                    }
                     link.end(&Control::Abort(failure.code())).await;
                 }
             }
@@ -304,12 +375,17 @@ async fn answer_settlement(ctx: &JobContext, peer: NodeId, link: Link, first: Co
             return link.end(&Control::Abort(Code::Unavailable)).await;
         }
     };
+    if !ctx.takes_part(&collab) {
+        return link.end(&Control::Abort(Code::Unavailable)).await;
+    }
     let chain = ctx.chain(&collab, peer);
     let settlement = Settlement {
         chain: &chain,
         live: &ctx.live,
     };
-    if let Err(failure) = settlement.answer(link, first).await {
+    if let Err(failure) = settlement.answer(link, first).await
+        && ctx.notes.has_line(&collab.id())
+    {
         tracing::warn!(collab = collab.name(), %failure, "settlement failed");
     }
 }

@@ -14,7 +14,9 @@
 //! | [`net`] | connections with pinned peers, and frames on streams |
 //! | [`job`] | what a job does, from query to receipt |
 //! | [`memory`], [`lists`], [`threads`] | what a node may hold, where it keeps lists, and what runs beside what |
+//! | [`process`] | what the operating system may show of a process that holds secrets |
 //! | [`api`], [`daemon`] | the local API, and the process that serves it and the peers |
+//! | [`printable`] | text that somebody else chose, as a person may see it |
 //! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
 
 pub mod api;
@@ -32,7 +34,10 @@ pub mod job;
 pub mod lists;
 pub mod memory;
 pub mod net;
+pub mod places;
 pub mod policy_text;
+pub mod printable;
+pub mod process;
 pub mod receipts;
 pub mod runs;
 pub mod span;

@@ -14,6 +14,7 @@ use psi_core::store::{BackgroundStore, ExternalStore, Grant, MemoryBudget, Recor
 
 use crate::config::NodeConfig;
 use crate::memory::MemoryShares;
+use crate::places::Whose;
 use crate::runs::{DiskRuns, DiskSpace};
 
 /// The folder of lists on disk, in the state folder.
@@ -44,7 +45,10 @@ impl Lists {
         Self {
             budget: MemoryBudget::new(usize::try_from(bytes).unwrap_or(usize::MAX)),
             match_bits_max: bytes / jobs,
-            space: DiskSpace::new(config.disk_limit.map(|limit| limit.as_u64())),
+            space: DiskSpace::beside_state(
+                &config.state_dir(),
+                config.disk_limit.map(|limit| limit.as_u64()),
+            ),
             jobs_dir: config.state_dir().join(JOBS_FOLDER),
         }
     }
@@ -78,15 +82,21 @@ impl Lists {
     /// (Spec 10 §4): what the job writes later counts beside that promise, however little of it was
     /// needed.
     #[must_use]
-    pub fn input_store(&self, job: &str) -> Arc<dyn RecordStore> {
-        self.store(&format!("{job}.input"))
+    pub fn input_store(&self, job: &str, whose: Whose) -> Arc<dyn RecordStore> {
+        self.store_of(&format!("{job}.input"), whose)
+    }
+
+    /// [`Self::store_of`] for this node's owner.
+    #[must_use]
+    pub fn store(&self, job: &str) -> Arc<dyn RecordStore> {
+        self.store_of(job, Whose::Owner)
     }
 
     /// A store whose lists, where they outgrow memory, live in the folder `job`, which goes with
-    /// the last of them.
+    /// the last of them. They count in the share of whoever asked.
     #[must_use]
-    pub fn store(&self, job: &str) -> Arc<dyn RecordStore> {
-        let runs = DiskRuns::new(&self.jobs_dir, job, self.space.clone());
+    pub fn store_of(&self, job: &str, whose: Whose) -> Arc<dyn RecordStore> {
+        let runs = DiskRuns::new(&self.jobs_dir, job, self.space.clone(), whose);
         let lists = ExternalStore::new(Arc::new(runs), self.budget.clone());
         Arc::new(BackgroundStore::new(lists, self.budget.clone()))
     }

@@ -1,21 +1,28 @@
 //! How two nodes talk: one QUIC endpoint, pinned keys on both sides, frames on streams.
 //!
-//! Spec 08. [`tls`] decides who may connect, [`endpoint`] makes and accepts connections within
-//! fixed limits, [`frame`] turns a stream into the frames of [`psi_core::messages`]. The daemon
+//! Spec 08. [`tls`] decides who may connect, out of those that [`Known`] names; [`endpoint`] makes and
+//! accepts connections within fixed limits, which `gate` and `shares` keep; [`frame`] turns a stream into the frames of [`psi_core::messages`]. The daemon
 //! binds the endpoint, the job runner uses connections. Nothing here knows what a message means;
 //! the one exception is [`Control::Working`](psi_core::messages::Control::Working), which only says
 //! that the peer is not silent.
 
 pub mod endpoint;
 pub mod frame;
+mod gate;
+mod known;
+mod runtime;
+mod shares;
 pub mod tls;
 
 use std::time::Duration;
 
 use psi_core::Code;
 
-pub use endpoint::{ConnectError, Endpoint, PeerConnection, Pins};
+use crate::places::Places;
+
+pub use endpoint::{ConnectError, Endpoint, PeerConnection};
 pub use frame::{Frame, FrameReceiver, FrameSender, FramedStream};
+pub use known::Known;
 
 /// The protocol and its version, as both sides must name it in the handshake.
 pub const ALPN: &[u8] = b"psi/1";
@@ -36,19 +43,33 @@ pub struct NetLimits {
     /// Time between packets that only keep a connection alive; well below the idle timeout. The
     /// runtime's threads send them, so work that keeps the cores busy must not run on those.
     pub keep_alive: Duration,
-    /// Inbound handshakes in progress. Above half of it, a dialer must first prove its address.
+    /// Inbound handshakes in progress.
     pub handshakes_max: usize,
-    /// Inbound connection attempts per second on average; more are refused unseen.
-    pub attempts_per_second: u32,
-    /// Attempts that may come at once after a quiet time.
-    pub attempts_burst: u32,
-    /// Open inbound connections of one peer. A peer needs one per running job and one to settle.
+    /// Those of them with dialers whose address no collaboration names.
+    pub stranger_handshakes_max: usize,
+    /// Those of them with one address that a collaboration names.
+    pub named_handshakes_max: usize,
+    /// Handshakes that strangers who proved their address may begin, per second.
+    pub strangers_per_second: u32,
+    /// The same of one network of strangers: a /24 or a /48.
+    pub network_per_second: u32,
+    /// The same of one address that a collaboration names.
+    pub named_per_second: u32,
+    /// Open inbound connections of one peer. It needs one per running job, one to ask and one to
+    /// settle.
     pub connections_per_peer: usize,
+    /// Open inbound connections of one peer that have a wide window: one per running job.
+    pub wide_per_peer: usize,
+    /// Open inbound connections of all peers that have a wide window.
+    pub wide_max: usize,
     /// Open streams of one connection that the peer started.
     pub streams_max: u32,
     /// Bytes of one stream that the peer may send ahead of what was read.
     pub stream_window: u32,
-    /// Bytes of one connection that the peer may send ahead of what was read.
+    /// Bytes of one connection that the peer may send ahead of what was read, before a job is agreed
+    /// to.
+    pub narrow_window: u32,
+    /// The same once a job is agreed to.
     pub connection_window: u32,
     /// Bytes that may be sent and not yet acknowledged.
     pub send_window: u64,
@@ -63,6 +84,18 @@ impl Default for NetLimits {
 }
 
 impl NetLimits {
+    /// The limits of a node with these places for jobs.
+    #[must_use]
+    pub fn of(peer_timeout: Duration, places: Places) -> Self {
+        let of_one_peer = places.of_one_peer();
+        Self {
+            connections_per_peer: of_one_peer + CONNECTIONS_BESIDE_JOBS,
+            wide_per_peer: of_one_peer,
+            wide_max: places.of_peers(),
+            ..Self::with_peer_timeout(peer_timeout)
+        }
+    }
+
     /// The default limits with another patience for a silent peer.
     #[must_use]
     pub fn with_peer_timeout(peer_timeout: Duration) -> Self {
@@ -73,12 +106,18 @@ impl NetLimits {
             idle_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(5),
             handshakes_max: 32,
-            attempts_per_second: 50,
-            attempts_burst: 100,
-            connections_per_peer: 16,
-            streams_max: 16,
+            stranger_handshakes_max: 8,
+            named_handshakes_max: 8,
+            strangers_per_second: 20,
+            network_per_second: 5,
+            named_per_second: 20,
+            connections_per_peer: 5,
+            wide_per_peer: 3,
+            wide_max: 7,
+            streams_max: 4,
             stream_window: 4 << 20,
-            connection_window: 16 << 20,
+            narrow_window: 256 << 10,
+            connection_window: 4 << 20,
             send_window: 8 << 20,
             working_max: 20_000,
         }
@@ -92,6 +131,9 @@ impl NetLimits {
     }
 }
 
+/// Connections of a peer beside those of its jobs: one to ask, one to settle.
+const CONNECTIONS_BESIDE_JOBS: usize = 2;
+
 /// Why a connection or a stream no longer serves.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -102,6 +144,9 @@ pub enum NetError {
     /// The peer sent nothing, or read nothing, for longer than its time limit.
     #[error("the peer was silent for {} seconds", .0.as_secs())]
     TimedOut(Duration),
+    /// The peer was heard, and took longer for one step than that may take.
+    #[error("the peer took more than {} seconds for one step", .0.as_secs_f32())]
+    TooSlow(Duration),
     /// The peer ended the stream where another frame was due.
     #[error("the peer ended the stream")]
     Ended,
@@ -119,7 +164,7 @@ impl NetError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Frame(error) => error.code(),
-            Self::TimedOut(_) => Code::TimedOut,
+            Self::TimedOut(_) | Self::TooSlow(_) => Code::TimedOut,
             Self::Reset(code) => *code,
             Self::Ended | Self::Lost(_) => Code::Interrupted,
         }

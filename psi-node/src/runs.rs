@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use psi_core::store::{Reserved, RunStorage, RunWriter, StoreError, StoreErrorKind};
 
+use crate::places::Whose;
 pub use space::DiskSpace;
 use space::JobSpace;
 
@@ -59,13 +60,13 @@ impl JobFolder {
 
 impl DiskRuns {
     /// Runs in the folder `job` of `jobs_dir`; both are made when the first run is. Its files count
-    /// in `space`.
+    /// in `space`, in the share of `whose` question it answers.
     #[must_use]
-    pub fn new(jobs_dir: &Path, job: &str, space: DiskSpace) -> Self {
+    pub fn new(jobs_dir: &Path, job: &str, space: DiskSpace, whose: Whose) -> Self {
         Self {
             folder: Arc::new(JobFolder {
                 path: jobs_dir.join(job),
-                space: JobSpace::new(space),
+                space: JobSpace::new(space, whose),
                 next: AtomicU64::new(0),
                 made: Mutex::new(false),
             }),

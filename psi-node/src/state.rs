@@ -14,7 +14,9 @@ mod doubt;
 mod jobs;
 mod ledger;
 mod local_log;
+mod log_day;
 mod outputs;
+pub(crate) mod place;
 mod policies;
 mod receipts;
 mod schema;
@@ -34,11 +36,12 @@ use crate::exit::Exit;
 pub use approvals::{Approval, ApprovalState, Question, Standing};
 pub use audit_records::AuditRecord;
 pub use awaited::{AwaitedJob, AwaitedRefusal, OwnClosing, OwnOpening};
-pub use collabs::Joined;
+pub use collabs::{CollabStanding, Joined};
 pub use doubt::Doubt;
 pub use jobs::{JobRecord, JobRole, JobState};
 pub use ledger::{Debit, StoredDebit, Uncharged};
 pub use local_log::{LocalEntry, first_wrong as local_first_wrong};
+pub use log_day::LogDay;
 pub use outputs::StoredOutput;
 pub use policies::StoredPolicy;
 pub use receipts::{JobEntries, StoredEntry};
@@ -63,6 +66,14 @@ pub enum StateError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// Another user owns the folder or a file in it, or can reach it.
+    #[error("{what}")]
+    Exposed {
+        /// Which, and how.
+        what: String,
+        /// What to do about it.
+        remedy: String,
     },
     /// A later version of this program wrote it.
     #[error(
@@ -91,6 +102,9 @@ pub enum StateError {
     /// No such collaboration.
     #[error("this node has not joined that collaboration")]
     UnknownCollab,
+    /// This node's owner left the collaboration.
+    #[error("this node's owner left the collaboration `{0}`, for good")]
+    CollabLeft(String),
     /// No such job.
     #[error("there is no job `{0}`")]
     UnknownJob(String),
@@ -162,6 +176,7 @@ impl From<StateError> for UserError {
                 "see it with `psi-node collab show`; make the new collaboration under another name",
             ),
             StateError::Revision(revision) => return Self::bad_input(what, revision.remedy()),
+            StateError::Exposed { remedy, .. } => return Self::bad_input(what, remedy),
             StateError::UnknownApproval(_) => {
                 (Exit::BadInput, "list them with `psi-node approvals list`")
             }
@@ -172,6 +187,10 @@ impl From<StateError> for UserError {
             StateError::UnknownCollab => (
                 Exit::BadInput,
                 "list them with `psi-node collab list`; join one with `psi-node collab join`",
+            ),
+            StateError::CollabLeft(_) => (
+                Exit::BadInput,
+                "make a new collaboration with the other member, under another name",
             ),
             StateError::UnknownJob(_) => {
                 (Exit::BadInput, "list the jobs with `psi-node jobs list`")
@@ -199,10 +218,10 @@ pub struct State {
 
 impl State {
     /// Opens the state in a folder, which is made (mode 0700) if it does not exist, and brings
-    /// it to this program's version.
+    /// it to this program's version. A folder that other users can reach is refused.
     ///
     /// # Errors
-    /// [`StateError::Folder`], [`StateError::Newer`], [`StateError::Damaged`] or
+    /// [`StateError::Folder`], [`StateError::Exposed`], [`StateError::Newer`], [`StateError::Damaged`] or
     /// [`StateError::Database`], as a [`UserError`].
     pub fn open(state_dir: &Path) -> Result<Self, UserError> {
         Ok(Self::open_or_explain(state_dir)?)
@@ -221,6 +240,7 @@ impl State {
                 .create(state_dir)
                 .map_err(folder)?;
         }
+        place::check(state_dir)?;
         let file = state_dir.join(STATE_FILE);
         // Made here with its mode; SQLite gives its side files the mode of the database.
         OpenOptions::new()
@@ -241,6 +261,15 @@ impl State {
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
         })
+    }
+
+    /// A number that changes when another process, or another handle, has changed the state.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn version_of_others(&self) -> Result<i64, StateError> {
+        let connection = self.lock();
+        Ok(connection.pragma_query_value(None, "data_version", |row| row.get(0))?)
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {

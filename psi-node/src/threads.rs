@@ -1,15 +1,15 @@
 //! The threads of a node, and which of them come first.
 //!
-//! Spec 08 §4. Three kinds: the network's runtime, which answers peers, keeps timers and must
-//! never wait; the engine's runtime, which reads tables; and the pool for arithmetic. The last
-//! two keep every core busy for minutes. They run on threads of their own and, where the system
-//! lets a thread do so, at a lower priority, so that a packet is answered while a job computes.
-//! Started by the daemon; used by the job runner.
+//! Spec 08 §4. Four kinds: the network's threads, which answer packets and must never wait; those on
+//! which jobs run, which wait for the state's disk; the engine's, which read tables; and the pool for
+//! arithmetic. The last two keep every core busy for minutes. They have a lower priority where the
+//! system gives priorities to threads, so that a packet is answered while a job computes. Started by
+//! the daemon and the command that runs it; used by the job runner.
 
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{JoinError, JoinSet};
 
 /// How much less urgent computing is than the network, in the units of `nice`.
@@ -18,6 +18,58 @@ const COMPUTE_NICENESS: i32 = 5;
 /// The least urgent that Linux has.
 #[cfg(target_os = "linux")]
 const NICENESS_MAX: i32 = 19;
+
+/// Threads for each of which the network has one of its own, at most.
+const CORES_PER_NETWORK_THREAD: usize = 4;
+/// The fewest and the most threads of the network.
+const NETWORK_THREADS: (usize, usize) = (2, 8);
+/// The fewest threads on which jobs run: most of them wait for a disk.
+const JOB_THREADS_MIN: usize = 4;
+
+/// The runtime that answers packets. It lives as long as the value.
+pub struct NetworkThreads(Owned);
+
+impl NetworkThreads {
+    /// Starts as many threads as the machine's cores ask for.
+    ///
+    /// # Errors
+    /// The operating system's, if it has no more threads.
+    pub fn start() -> std::io::Result<Self> {
+        let (least, most) = NETWORK_THREADS;
+        let threads = (cores() / CORES_PER_NETWORK_THREAD).clamp(least, most);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("psi-net")
+            .enable_all()
+            .build()?;
+        Ok(Self(Owned(Some(runtime))))
+    }
+
+    /// Where to start what answers packets.
+    ///
+    /// # Panics
+    /// Never: the runtime exists until the value is dropped.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        self.0.0.as_ref().expect("taken in `drop` alone").handle()
+    }
+}
+
+/// The runtime on which jobs and the local API run.
+///
+/// # Errors
+/// The operating system's, if it has no more threads.
+pub fn job_runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(cores().max(JOB_THREADS_MIN))
+        .thread_name("psi-jobs")
+        .enable_all()
+        .build()
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
 
 /// The runtime on which tables are scanned. Clones share it.
 #[derive(Clone)]

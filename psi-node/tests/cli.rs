@@ -219,6 +219,38 @@ fn a_key_that_others_can_read_is_refused_with_the_command_that_helps() {
 }
 
 #[test]
+fn a_state_that_others_can_reach_is_refused_by_every_command_with_the_command_that_helps() {
+    let place = Place::with_collaboration();
+    let set = |name: &str, mode: u32| {
+        fs::set_permissions(place.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let commands = [
+        "serve --log-level error",
+        "jobs list",
+        "collab list",
+        "receipts list",
+        "budget show",
+        "audit list",
+    ];
+    for (name, mode, remedy) in [
+        ("brand/state", 0o777, "chmod 700"),
+        ("brand/state", 0o750, "chmod 700"),
+        ("brand/state/state.sqlite", 0o666, "chmod 600"),
+    ] {
+        set(name, mode);
+        for command in commands {
+            let help = place
+                .run(&format!("{command} --config brand/node.toml"))
+                .fails(2, &format!("mode {mode:04o}"));
+            assert!(help.contains(remedy), "{command}: {help}");
+        }
+        set("brand/state", 0o700);
+    }
+    set("brand/state/state.sqlite", 0o600);
+    place.run("jobs list --config brand/node.toml").succeeds();
+}
+
+#[test]
 fn errors_of_the_configuration_name_line_and_column() {
     let place = Place::new();
     place.init("node", 7402);
@@ -227,7 +259,7 @@ fn errors_of_the_configuration_name_line_and_column() {
         .unwrap()
         .lines()
         .count();
-    let place_in_file = format!("node/node.toml:{lines}:1: unknown field `miminum`");
+    let place_in_file = format!("node/node.toml:{lines}:1: unknown setting `miminum`");
     place
         .run("id --config node/node.toml")
         .fails(2, &place_in_file);
@@ -382,7 +414,7 @@ fn collab_new_refuses_members_that_are_none() {
     let new = |rest: &str| place.run(&format!("collab new --name summer -o summer.toml {rest}"));
     let brand = format!("--member brand={a}@127.0.0.1:7402");
     let snowy = format!("--member snowy={b}@127.0.0.1:7401");
-    new(&brand).fails(2, "given 1 times");
+    new(&brand).fails(2, "given 1 time");
     new(&format!("{brand} --member snowy={a}@127.0.0.1:7401")).fails(2, "the same id");
     new(&format!("{brand} --member brand={b}@127.0.0.1:7401")).fails(2, "the same name");
     new(&format!("{brand} --member snowy={b}")).fails(2, "there is no `@`");
@@ -608,5 +640,33 @@ fn completions_are_printed_for_every_shell() {
                 .contains("psi-node"),
             "{shell}"
         );
+    }
+}
+
+#[test]
+fn a_question_is_given_once_on_the_command_line_in_a_file_or_by_template() {
+    let place = Place::with_collaboration();
+    let run = |more: &str| {
+        place.run(&format!(
+            "query --collab summer --config brand/node.toml {more}"
+        ))
+    };
+    for wrong in [
+        "",
+        "SELECT --file q.sql",
+        "SELECT --template t",
+        "--file q.sql --template t",
+    ] {
+        assert_eq!(run(wrong).code, 2, "{wrong}");
+    }
+    run("--file q.sql").fails(2, "cannot read the question from q.sql");
+    // Nothing is left on standard input.
+    run("-").fails(2, "standard input holds no question");
+    fs::write(place.path("q.sql"), "SELECT 1").unwrap();
+    run("--file q.sql").fails(9, "");
+    fs::write(place.path("q.sql"), "x".repeat(17 * 1024)).unwrap();
+    for command in ["query", "explain", "policy preview"] {
+        let command = format!("{command} --collab summer --config brand/node.toml --file q.sql");
+        place.run(&command).fails(2, "16384 bytes");
     }
 }

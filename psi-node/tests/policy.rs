@@ -79,7 +79,7 @@ fn check_gives_advice_and_the_digests_of_templates() {
         "table.orders.minimum: wide: ",
         "table.orders.runs: wide: ",
         "table.orders.template.since: not approved\n  sha512:",
-        "remarks on 1 tables",
+        "remarks on 1 table.",
     ] {
         assert!(out.contains(word), "{word}\n{out}");
     }
@@ -123,7 +123,7 @@ fn a_mistake_in_a_policy_is_told_with_line_and_column() {
         (
             "minimum = 5",
             "minimum = 5\nrule = \"free\"",
-            "unknown variant `free`",
+            "unknown word `free`",
         ),
         (
             "minimum = 5",
@@ -133,9 +133,9 @@ fn a_mistake_in_a_policy_is_told_with_line_and_column() {
         (
             "filter = [\"order_date\"]",
             "filter = { order_date = { operators = [\"~\"] } }",
-            "unknown variant `~`",
+            "unknown word `~`",
         ),
-        ("\"DATE\"", "\"DAY\"", "unknown variant `DAY`"),
+        ("\"DATE\"", "\"DAY\"", "unknown word `DAY`"),
     ] {
         assert!(sound.contains(from));
         let text = sound.replacen(from, to, 1);

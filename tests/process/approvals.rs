@@ -163,3 +163,40 @@ fn an_approval_command_without_a_daemon_says_so() {
     let world = world("", MANUAL);
     decide(&world.b, &["list"], 9);
 }
+
+#[test]
+fn an_owner_sees_characters_that_do_not_show_as_escapes() {
+    let mut world = world("filter = [\"name\"]", MANUAL);
+    world.serve();
+    let literal = "a\u{202e}b\u{200b}c\u{e0041}\u{1b}[2J\u{a0}Zürich";
+    let sql = format!("{COUNT} WHERE b.name != '{literal}'");
+    assert_eq!(reason(&world.a.query(&sql).expect(5)), "approval_pending");
+
+    let json = decide(&world.b, &["list", "--format", "json"], 0);
+    let escapes = "'a\\u202eb\\u200bc\\udb40\\udc41\\u001b[2J\\u00a0Zürich'";
+    assert!(json.stdout.contains(escapes), "{}", json.stdout);
+    let request = json.json()[0].clone();
+    let exact = request["query"].as_str().unwrap();
+    assert!(exact.contains(literal), "{exact}");
+
+    let shown = "'a\\u{202e}b\\u{200b}c\\u{e0041}\\u{1b}[2J\\u{a0}Zürich'";
+    let id = request["id"].as_str().unwrap();
+    let show = decide(&world.b, &["show", id], 0).stdout;
+    assert!(show.contains(shown), "{show}");
+    decide(&world.b, &["approve", id], 0);
+    world.a.query(&sql).expect(0);
+    let list = decide(&world.b, &["list"], 0).stdout;
+    let receipts = world.b.run(&["receipts", "list"]).expect(0).stdout;
+    let jobs = world.b.run(&["jobs", "list", "--format", "json"]).expect(0);
+    let job = jobs.json()[0]["id"].as_str().unwrap().to_owned();
+    let job = world.b.run(&["jobs", "show", &job]).expect(0).stdout;
+    for text in [&receipts, &job] {
+        assert!(text.contains(shown), "{text}");
+    }
+    let log = world.b.log();
+    for text in [&show, &list, &receipts, &job, &jobs.stdout, &log] {
+        for hidden in ['\u{202e}', '\u{200b}', '\u{e0041}', '\u{1b}', '\u{a0}'] {
+            assert!(!text.contains(hidden), "{hidden:?} in {text}");
+        }
+    }
+}

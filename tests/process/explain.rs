@@ -111,3 +111,34 @@ fn what_a_policy_refuses_is_refused_by_explain_and_a_manual_table_says_so() {
         .expect(0);
     assert_eq!(requests.json(), json!([]));
 }
+
+#[test]
+fn the_question_is_read_from_a_file_or_from_standard_input_with_its_comments() {
+    let mut world = world("filter = [\"name\"]", "");
+    world.a.serve();
+    let sql = format!("-- Ours, for May\n\n/* not\nbert's */\n{COUNT}\nWHERE a.name != 'person-7'");
+    world.a.write("may.sql", &sql);
+    let file = world.a.dir.join("may.sql");
+    let explained = |ran: Ran| ran.expect(0).json()["query"].as_str().unwrap().to_owned();
+    let written = explained(explain(
+        &world.a,
+        &[],
+        &format!("{COUNT} WHERE a.name != 'x'"),
+    ));
+    let named = ["--file", file.to_str().unwrap()];
+    let arguments = ["explain", "--collab", "test", "--format", "json"];
+    let of_file = world.a.run(&[&arguments[..], &named].concat());
+    assert_eq!(explained(of_file), written);
+    let piped = world
+        .a
+        .run_with_input(&[&arguments[..], &["-"]].concat(), &sql);
+    assert_eq!(explained(piped), written);
+
+    // An error names the place in the text as it stands.
+    let wrong = sql.replace("WHERE", "WHERE\n  nothing");
+    let ran = world
+        .a
+        .run_with_input(&["query", "--collab", "test", "-"], &wrong);
+    let error = ran.expect(2).stderr;
+    assert!(error.contains("line 7"), "{error}");
+}

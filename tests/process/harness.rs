@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -190,6 +190,22 @@ impl Node {
     }
 
     /// Runs a query and returns its result document.
+    /// Runs a command about this node that reads `input` from its standard input.
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut child = Command::new(BINARY)
+            .args(arguments)
+            .args(["--config", &self.config()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).unwrap();
+        drop(stdin);
+        Ran::from(&child.wait_with_output().unwrap())
+    }
+
     pub(crate) fn query(&self, sql: &str) -> Ran {
         self.run(&["query", "--collab", "test", "--format", "json", sql])
     }

@@ -31,9 +31,13 @@ fn stage(runs: &str, epsilon: &str) -> Stage {
 }
 
 fn bert(stage: &Stage) -> Bert {
+    bert_spending(stage, 500_000)
+}
+
+fn bert_spending(stage: &Stage, epsilon_micros: u64) -> Bert {
     let mut asking = Asking::new(QUERY, Shape::count_rows());
     asking.mode = AskedMode::Dp(Loss {
-        epsilon: Epsilon::from_micros(500_000).unwrap(),
+        epsilon: Epsilon::from_micros(epsilon_micros).unwrap(),
         delta: Delta::one_in(1_000_000_000),
     });
     stage.bert_asking(asking)
@@ -188,5 +192,19 @@ fn a_peer_without_a_limit_has_half_of_what_two_collaborations_share() {
         "{}",
         log.stdout
     );
+    stage.anna_is_well();
+}
+
+#[test]
+fn an_epsilon_so_small_that_dummies_outnumber_persons_is_refused() {
+    let mut stage = stage("", "4");
+    for (micros, refused_with) in [
+        (1, Code::EpsilonNotAllowed),
+        (49_999, Code::EpsilonNotAllowed),
+    ] {
+        let bert = bert_spending(&stage, micros);
+        assert_eq!(stage.runtime.block_on(refused(&bert)), refused_with);
+    }
+    assert_eq!(account(&stage), texts("0", "0"));
     stage.anna_is_well();
 }

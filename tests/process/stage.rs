@@ -3,6 +3,7 @@
 
 mod lists;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use psi_core::spec::{
 };
 use psi_node::identity::{NodeId, NodeKey};
 use psi_node::net::{
-    Endpoint, Frame, FrameReceiver, FrameSender, NetError, NetLimits, PeerConnection,
+    Endpoint, Frame, FrameReceiver, FrameSender, Known, NetError, NetLimits, PeerConnection,
 };
 use serde_json::{Value, json};
 
@@ -32,7 +33,7 @@ pub(crate) const PEOPLE: u64 = 100;
 /// carl is an honest third.
 pub(crate) struct Stage {
     pub(crate) world: World,
-    carl: Node,
+    pub(crate) carl: Node,
     pub(crate) runtime: tokio::runtime::Runtime,
 }
 
@@ -40,6 +41,14 @@ impl Stage {
     pub(crate) fn new() -> Self {
         let table = people_table("text", PEOPLE, 1, "");
         Self::with(&table, &people_csv(&people(0..100)))
+    }
+
+    /// On which anna has these settings in her configuration.
+    pub(crate) fn configured(settings: &str) -> Self {
+        let table = people_table("text", PEOPLE, 1, "");
+        let world = World::new(&table, &table);
+        world.a.configure(settings, &table);
+        Self::of(world, &table, &people_csv(&people(0..100)))
     }
 
     /// With this table `people` at each of the three, over this file.
@@ -117,7 +126,9 @@ impl Stage {
     pub(crate) fn endpoint(&self, key: &Arc<NodeKey>, listen: &str) -> Endpoint {
         let _runtime = self.runtime.enter();
         let limits = NetLimits::with_peer_timeout(Duration::from_secs(20));
-        Endpoint::bind(listen.parse().unwrap(), key, Arc::new(|_| true), limits).unwrap()
+        let listen: SocketAddr = listen.parse().unwrap();
+        let known = Known::of([(self.victim(), listen.ip())]);
+        Endpoint::bind(listen, key, known, limits).unwrap()
     }
 
     pub(crate) fn bert(&self) -> Bert {

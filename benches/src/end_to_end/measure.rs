@@ -150,8 +150,8 @@ fn one_query(
 ) -> Outcome<(Query, Floor)> {
     let pids = [nodes.receiver.pid(), nodes.sender.pid()];
     let before = [Counters::of(pids[0])?, Counters::of(pids[1])?];
-    for pid in pids {
-        reset_peak(pid);
+    if !pids.map(reset_peak).iter().all(|reset| *reset) {
+        eprintln!("the peak of memory is that since the start of a node: to reset it takes root");
     }
     let disks =
         [&nodes.receiver, &nodes.sender].map(|node| FolderWatch::start(node.lists_folder()));

@@ -41,7 +41,8 @@ pub(crate) fn peak_rss_bytes(pid: u32) -> Outcome<u64> {
 }
 
 /// Makes [`peak_rss_bytes`] start again at what is resident now; `false` where the system does not
-/// let this process do that.
+/// let this process do that. A node hides its memory from its own user, so this needs root there;
+/// else the peak is that since the node started.
 pub(crate) fn reset_peak(pid: u32) -> bool {
     fs::write(format!("/proc/{pid}/clear_refs"), "5").is_ok()
 }

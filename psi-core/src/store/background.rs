@@ -7,11 +7,14 @@
 //! thread, so that a short list costs none. Memory: per list one batch being gathered, one being
 //! written, and [`QUEUED_BATCHES_MAX`] between; all counted. An error shows at the next push or at
 //! the end. The thread never outlives the writer.
+//!
+//! INVARIANT: the thread waits for nobody but its disk. Whoever writes a list may be one of rayon's
+//! threads and waits for it, so a store that is wrapped here must not use them while it is written.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use zeroize::Zeroizing;
@@ -208,7 +211,11 @@ impl Worker {
 
     /// Waits for room in the queue. The worker comes back unless its list failed.
     fn send(self, batch: Batch) -> Result<Self, StoreError> {
-        if self.queue.as_ref().is_some_and(|queue| sent(queue, batch)) {
+        if self
+            .queue
+            .as_ref()
+            .is_some_and(|queue| queue.send(batch).is_ok())
+        {
             return Ok(self);
         }
         // The thread hung up, which it does before the end only with an error.
@@ -218,7 +225,7 @@ impl Worker {
 
     fn finish(mut self) -> Outcome {
         self.queue = None;
-        match self.thread.take().map(joined) {
+        match self.thread.take().map(JoinHandle::join) {
             Some(Ok(outcome)) => outcome,
             // A panic goes to the caller, as it would without a thread in between.
             Some(Err(panic)) => resume_unwind(panic),
@@ -233,36 +240,9 @@ impl Drop for Worker {
         self.queue = None;
         if let Some(thread) = self.thread.take() {
             // Nobody wants the list any more, nor why it failed.
-            drop(joined(thread));
+            drop(thread.join());
         }
     }
-}
-
-/// Waits until the batch is in the queue; false if the thread hung up.
-///
-/// # Discussion
-/// The thread sorts on rayon's threads. A caller that is one of them must not just wait: if all of
-/// them did, for lists that wait to be sorted, nothing would ever move. So it works meanwhile.
-fn sent(queue: &SyncSender<Batch>, mut batch: Batch) -> bool {
-    loop {
-        batch = match queue.try_send(batch) {
-            Ok(()) => return true,
-            Err(TrySendError::Disconnected(_)) => return false,
-            Err(TrySendError::Full(batch)) => batch,
-        };
-        if rayon::yield_now().is_none() {
-            return queue.send(batch).is_ok();
-        }
-        thread::yield_now();
-    }
-}
-
-/// Waits for the end of the thread, as [`sent`] waits for room.
-fn joined(thread: JoinHandle<Outcome>) -> thread::Result<Outcome> {
-    while !thread.is_finished() && rayon::yield_now().is_some() {
-        thread::yield_now();
-    }
-    thread.join()
 }
 
 fn write_all(

@@ -64,7 +64,7 @@ impl MemoryWriter {
 
     fn sort(&mut self) -> Result<(), StoreError> {
         if self.sorted {
-            sort::sort_records(&mut self.records, self.width)?;
+            sort::sort_records(&mut self.records, self.width, sort::Threads::All)?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
-//! Sorts fixed-width records in memory, in place, on all of rayon's threads.
+//! Sorts fixed-width records in memory, in place, on one thread or on all of rayon's.
 //!
-//! Spec 04 §6. The order is that of the records' bytes. Called by every store.
+//! Spec 04 §6. The order is that of the records' bytes. Called by every store: while a list is
+//! written, on the writing thread alone ([`Threads::This`]); when it is finished, on all.
 //!
 //! 1. Records of the common widths are sorted as arrays, by comparing their first eight bytes as
 //!    one number, and the rest only where those agree. No extra memory.
@@ -16,6 +17,16 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::StoreError;
 
+/// On which threads records are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Threads {
+    /// The caller's alone. For a thread that others may wait for: a thread of rayon's that waits for
+    /// its share of a sort takes up other work meanwhile, and that work may wait for the caller.
+    This,
+    /// All of rayon's. For a thread that nobody on them waits for.
+    All,
+}
+
 macro_rules! direct_widths {
     ($($width:literal)+) => {
         /// Whether records of this width are sorted without an index.
@@ -23,9 +34,9 @@ macro_rules! direct_widths {
             matches!(width, $($width)|+)
         }
 
-        fn sort_direct(records: &mut [u8], width: usize) {
+        fn sort_direct(records: &mut [u8], width: usize, threads: Threads) {
             match width {
-                $($width => sort_arrays::<$width>(records),)+
+                $($width => sort_arrays::<$width>(records, threads),)+
                 _ => unreachable!("the caller asks for widths of the table"),
             }
         }
@@ -45,16 +56,20 @@ direct_widths! { 6 7 8 9 10 11 12 13 14 15 16 24 32 40 48 64 }
 /// # Security
 /// How long it takes depends on the records, as with any sort by comparison. Nobody outside sees
 /// the moment: lists are finished before anything of them is sent.
-pub(super) fn sort_records(records: &mut [u8], width: usize) -> Result<(), StoreError> {
+pub(super) fn sort_records(
+    records: &mut [u8],
+    width: usize,
+    threads: Threads,
+) -> Result<(), StoreError> {
     debug_assert!(
         records.len().is_multiple_of(width),
         "writers take whole records only"
     );
     if is_direct(width) {
-        sort_direct(records, width);
+        sort_direct(records, width, threads);
         Ok(())
     } else {
-        sort_by_index(records, width)
+        sort_by_index(records, width, threads)
     }
 }
 
@@ -79,9 +94,12 @@ pub(super) fn prefix(record: &[u8]) -> u64 {
     }
 }
 
-fn sort_arrays<const WIDTH: usize>(records: &mut [u8]) {
+fn sort_arrays<const WIDTH: usize>(records: &mut [u8], threads: Threads) {
     let (arrays, _) = records.as_chunks_mut::<WIDTH>();
-    arrays.par_sort_unstable_by(compare);
+    match threads {
+        Threads::This => arrays.sort_unstable_by(compare),
+        Threads::All => arrays.par_sort_unstable_by(compare),
+    }
 }
 
 #[inline]
@@ -111,7 +129,7 @@ impl Zeroize for Entry {
     }
 }
 
-fn sort_by_index(records: &mut [u8], width: usize) -> Result<(), StoreError> {
+fn sort_by_index(records: &mut [u8], width: usize, threads: Threads) -> Result<(), StoreError> {
     let mut index: Zeroizing<Vec<Entry>> = Zeroizing::new(Vec::new());
     index
         .try_reserve_exact(records.len() / width)
@@ -126,7 +144,11 @@ fn sort_by_index(records: &mut [u8], width: usize) -> Result<(), StoreError> {
             }),
     );
     let at = |entry: &Entry| &records[entry.place * width..][..width];
-    index.par_sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| at(a).cmp(at(b))));
+    let order = |a: &Entry, b: &Entry| a.prefix.cmp(&b.prefix).then_with(|| at(a).cmp(at(b)));
+    match threads {
+        Threads::This => index.sort_unstable_by(order),
+        Threads::All => index.par_sort_unstable_by(order),
+    }
     permute(records, width, &mut index);
     Ok(())
 }
@@ -157,7 +179,7 @@ fn permute(records: &mut [u8], width: usize, index: &mut [Entry]) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{is_direct, prefix, sort_records};
+    use super::{Threads, is_direct, prefix, sort_records};
 
     proptest! {
         #[test]
@@ -170,8 +192,11 @@ mod tests {
             let mut expected: Vec<&[u8]> = bytes.chunks_exact(width).collect();
             expected.sort_unstable();
             let expected = expected.concat();
-            sort_records(&mut bytes, width).unwrap();
-            prop_assert_eq!(bytes, expected);
+            for threads in [Threads::This, Threads::All] {
+                let mut sorted = bytes.clone();
+                sort_records(&mut sorted, width, threads).unwrap();
+                prop_assert_eq!(&sorted, &expected, "{:?}", threads);
+            }
         }
 
         #[test]
@@ -193,7 +218,7 @@ mod tests {
                 bytes.resize(bytes.len() + width - 1, 7);
                 bytes.push(last);
             }
-            sort_records(&mut bytes, width).unwrap();
+            sort_records(&mut bytes, width, Threads::This).unwrap();
             let last: Vec<u8> = bytes
                 .chunks(width)
                 .map(|record| record[width - 1])

@@ -17,8 +17,8 @@ use tokio::net::UnixStream;
 
 use super::socket::SocketPath;
 use super::types::{
-    ApprovalInfo, ApprovalList, CollabList, Decision, ErrorBody, Event, JobInfo, JobRef,
-    NewExplanation, NewJob, NodeInfo,
+    ApprovalInfo, ApprovalList, CollabChange, CollabList, Decision, ErrorBody, Event, JobInfo,
+    JobRef, NewExplanation, NewJob, NodeInfo,
 };
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -118,6 +118,28 @@ impl Client {
     pub async fn collaborations(&self) -> Result<CollabList, UserError> {
         self.call(Method::GET, "/v1/collaborations", None::<&()>)
             .await
+    }
+
+    /// Has the daemon look again at which collaborations were joined.
+    ///
+    /// # Errors
+    /// As [`Self::new_job`].
+    pub async fn collaborations_changed(&self) -> Result<CollabList, UserError> {
+        self.call(Method::POST, "/v1/collaborations", None::<&()>)
+            .await
+    }
+
+    /// Suspends, resumes or leaves a collaboration. `name` is that of one that was joined.
+    ///
+    /// # Errors
+    /// As [`Self::new_job`]; also if there is none of this name, or it was left.
+    pub async fn change_collaboration(
+        &self,
+        name: &str,
+        change: CollabChange,
+    ) -> Result<CollabList, UserError> {
+        let path = format!("/v1/collaborations/{name}");
+        self.call(Method::POST, &path, Some(&change)).await
     }
 
     /// Follows a job that was requested here.

@@ -37,6 +37,7 @@ use crate::exit::Exit;
 use crate::job::registry::{Ended, JobView};
 use crate::job::result::ResultDocument;
 use crate::job::{self, JobContext, JobRequest};
+use crate::places::Whose;
 use crate::state::{JobRecord, JobRole, JobState, StateError};
 
 /// Bytes of a request body; a query has at most 16 KiB.
@@ -84,7 +85,11 @@ pub async fn serve(
 fn router(ctx: Arc<JobContext>) -> Router {
     Router::new()
         .route("/v1/node", get(node))
-        .route("/v1/collaborations", get(collabs::list))
+        .route(
+            "/v1/collaborations",
+            get(collabs::list).post(collabs::look_again),
+        )
+        .route("/v1/collaborations/{name}", post(collabs::change))
         .route("/v1/jobs", get(jobs).post(new_job))
         .route("/v1/jobs/{id}", get(job).delete(cancel))
         .route("/v1/jobs/{id}/events", get(events))
@@ -112,11 +117,13 @@ impl IntoResponse for Failed {
 impl From<StateError> for Failed {
     fn from(error: StateError) -> Self {
         let status = match &error {
-            StateError::UnknownJob(_) | StateError::UnknownApproval(_) => StatusCode::NOT_FOUND,
+            StateError::UnknownJob(_)
+            | StateError::UnknownApproval(_)
+            | StateError::UnknownCollab => StatusCode::NOT_FOUND,
             StateError::AmbiguousJob(_) | StateError::AmbiguousApproval(_) => {
                 StatusCode::BAD_REQUEST
             }
-            StateError::Decided { .. } => StatusCode::CONFLICT,
+            StateError::Decided { .. } | StateError::CollabLeft(_) => StatusCode::CONFLICT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self(status, error.into())
@@ -258,7 +265,7 @@ async fn new_job(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failed> {
     let request = asked(body)?;
-    let handle = ctx.registry.begin(JobRole::Requester).map_err(|error| {
+    let handle = ctx.registry.begin(Whose::Owner).map_err(|error| {
         let remedy = "wait for one to end, cancel one, or raise `jobs_max`";
         let error = UserError::new(Exit::RefusedByPolicy, error.to_string(), remedy);
         Failed(StatusCode::TOO_MANY_REQUESTS, error)

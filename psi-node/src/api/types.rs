@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::job::list::ListFile;
 use crate::job::registry::{Ended, Snapshot};
 use crate::job::{JobRequest, Spend};
-use crate::state::Approval;
+use crate::state::{Approval, CollabStanding};
 
 /// `POST /v1/jobs`: what an analyst asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -325,12 +325,39 @@ pub struct CollabInfo {
     /// How its jobs protect their answers: `exact` or `dp`.
     #[serde(default)]
     pub mode: String,
+    /// Whether this node's owner takes part: `in_force`, `suspended` or `left`.
+    #[serde(default)]
+    pub standing: String,
     /// Its members.
     pub members: Vec<MemberInfo>,
     /// Jobs that were opened and therefore charged.
     pub jobs_debited: u64,
     /// Why its receipt log cannot be continued, if it cannot.
     pub broken: Option<String>,
+}
+
+/// `POST /v1/collaborations/{name}`: whether this node's owner takes part from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "lowercase", deny_unknown_fields)]
+pub enum CollabChange {
+    /// Not now.
+    Suspend,
+    /// Again.
+    Resume,
+    /// Not any more.
+    Leave,
+}
+
+impl CollabChange {
+    /// How the collaboration stands then.
+    #[must_use]
+    pub const fn standing(self) -> CollabStanding {
+        match self {
+            Self::Suspend => CollabStanding::Suspended,
+            Self::Resume => CollabStanding::InForce,
+            Self::Leave => CollabStanding::Left,
+        }
+    }
 }
 
 /// A member of a collaboration.

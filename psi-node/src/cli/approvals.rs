@@ -5,7 +5,7 @@
 use clap::{Args, Subcommand};
 
 use super::ConfigArg;
-use super::output::{self, Format, Table, shortened};
+use super::output::{self, Format, Table, counted, shortened};
 use crate::api::client::Client;
 use crate::api::types::{ApprovalInfo, Decision};
 use crate::error::UserError;
@@ -170,18 +170,21 @@ fn render(request: &ApprovalInfo) -> String {
         }
     }
     for one in request.sizes["matches"].as_array().into_iter().flatten() {
+        let size = |field: &str, of: &str, several: &str| {
+            counted(one[field].as_u64().unwrap_or(0), of, several)
+        };
         let sizes = format!(
-            "Receiver ({}) sends {} points in {} parts, Sender {} tags",
+            "Receiver ({}) sends {} in {}, Sender {}",
             one["receiver"].as_str().unwrap_or("?"),
-            one["receiver_size"],
-            one["parts"],
-            one["sender_size"]
+            size("receiver_size", "point", "points"),
+            size("parts", "part", "parts"),
+            size("sender_size", "tag", "tags")
         );
         table.row(["match", &sizes]);
     }
     table.row(["allowed by", &request.rules.join(", ")]);
     table.row(["asked first", &output::utc(request.requested_unix)]);
-    table.row(["asked", &format!("{} times", request.asked)]);
+    table.row(["asked", &counted(request.asked, "time", "times")]);
     if let Some(decided) = request.decided_unix {
         table.row(["decided", &output::utc(decided)]);
     }

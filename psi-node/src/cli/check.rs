@@ -12,7 +12,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::ConfigArg;
-use super::output::{self, Format, Table};
+use super::output::{self, Format, Table, counted};
 use crate::config::NodeConfig;
 use crate::daemon;
 use crate::error::UserError;
@@ -20,6 +20,7 @@ use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
 use crate::job::result::OTHER;
 use crate::lists::{self, Lists};
+use crate::printable;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -77,10 +78,10 @@ fn text(config: &NodeConfig, id: NodeId, report: &LoadReport) -> String {
     // Writing into a String cannot fail, here and below.
     let _ = writeln!(
         text,
-        "\n{served} of {} tables would be served.",
-        report.tables.len()
+        "\n{served} of {} would be served.",
+        counted(report.tables.len(), "table", "tables")
     );
-    output::printable(&text)
+    text
 }
 
 fn table_text(text: &mut String, table: &TableReport) {
@@ -89,23 +90,25 @@ fn table_text(text: &mut String, table: &TableReport) {
     } else {
         "NOT SERVED"
     };
-    let _ = writeln!(text, "\nTable {}: {served}", table.name);
+    let _ = writeln!(text, "\nTable {}: {served}", printable::line(&table.name));
     let _ = writeln!(
         text,
-        "  {} files, {} rows, {} of them allowed by row_filter",
-        table.files.len(),
-        table.rows,
+        "  {}, {}, {} of them allowed by row_filter",
+        counted(table.files.len(), "file", "files"),
+        counted(table.rows, "row", "rows"),
         table.rows_allowed
     );
     for problem in &table.problems {
         let _ = writeln!(
             text,
             "  problem: {}: {}\n  help: {}",
-            problem.place, problem.what, problem.remedy
+            printable::line(&problem.place),
+            printable::line(&problem.what),
+            printable::line(&problem.remedy)
         );
     }
     for note in &table.notes {
-        let _ = writeln!(text, "  note: {note}");
+        let _ = writeln!(text, "  note: {}", printable::line(note));
     }
     let mut keys = Table::new(&["KEY", "KINDS", "UNIQUE", "DISTINCT", "NULL", "IDENTITIES"]);
     for key in &table.keys {
@@ -166,7 +169,10 @@ fn values_text(text: &mut String, key: &KeyReport) {
         let _ = writeln!(
             text,
             "  key column {} ({}): {} values normalise, {} are NULL",
-            values.column, values.kind, values.normalised, values.nulls
+            printable::line(&values.column),
+            values.kind,
+            values.normalised,
+            values.nulls
         );
         for refused in &values.refused {
             let (rows, what) = (refused.rows, refused.class.describe());

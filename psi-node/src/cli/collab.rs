@@ -1,6 +1,7 @@
-//! `psi-node collab`: make, sign, join and revise collaborations.
+//! `psi-node collab`: make, sign, join and revise collaborations, suspend and leave them.
 
 mod show;
+mod standing;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::ConfigArg;
-use super::output::{self, Format};
+use super::output::{self, Format, counted};
 use crate::collab::{Collaboration, Member, Mode, signature_section};
 use crate::durable_file;
 use crate::error::UserError;
@@ -27,6 +28,12 @@ pub enum CollabCommand {
     Join(FileArgs),
     /// Write the next, unsigned revision of a joined collaboration, to be edited and signed
     Revise(ReviseArgs),
+    /// Take no part in a collaboration for now: at once, without the other member
+    Suspend(StandingArgs),
+    /// Take part again in a collaboration that was suspended
+    Resume(StandingArgs),
+    /// Take no part in a collaboration any more: at once, without the other member, for good
+    Leave(LeaveArgs),
     /// List the collaborations this node has joined
     List(ListArgs),
     /// Show one collaboration this node has joined
@@ -80,6 +87,29 @@ pub struct FileArgs {
     pub config: ConfigArg,
 }
 
+/// Arguments of `collab suspend` and `collab resume`.
+#[derive(Debug, Args)]
+pub struct StandingArgs {
+    /// The collaboration's name
+    pub name: String,
+    /// The node.
+    #[command(flatten)]
+    pub config: ConfigArg,
+}
+
+/// Arguments of `collab leave`.
+#[derive(Debug, Args)]
+pub struct LeaveArgs {
+    /// The collaboration's name
+    pub name: String,
+    /// Confirm that this cannot be taken back
+    #[arg(long)]
+    pub for_good: bool,
+    /// The node.
+    #[command(flatten)]
+    pub config: ConfigArg,
+}
+
 /// Arguments of `collab list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
@@ -117,7 +147,13 @@ impl CollabCommand {
         match self {
             Self::List(args) => Some(args.format),
             Self::Show(args) => Some(args.format),
-            Self::New(_) | Self::Sign(_) | Self::Join(_) | Self::Revise(_) => None,
+            Self::New(_)
+            | Self::Sign(_)
+            | Self::Join(_)
+            | Self::Revise(_)
+            | Self::Suspend(_)
+            | Self::Resume(_)
+            | Self::Leave(_) => None,
         }
     }
 }
@@ -132,6 +168,9 @@ pub fn run(command: CollabCommand) -> Result<Exit, UserError> {
         CollabCommand::Sign(args) => sign(&args),
         CollabCommand::Join(args) => join(&args),
         CollabCommand::Revise(args) => revise(&args),
+        CollabCommand::Suspend(args) => standing::suspend(&args),
+        CollabCommand::Resume(args) => standing::resume(&args),
+        CollabCommand::Leave(args) => standing::leave(&args),
         CollabCommand::List(args) => show::list(&args),
         CollabCommand::Show(args) => show::show(&args),
     }?;
@@ -157,8 +196,8 @@ fn new(args: &NewArgs) -> Result<(), UserError> {
     let members: [Member; 2] = members.try_into().map_err(|members: Vec<Member>| {
         UserError::bad_input(
             format!(
-                "a collaboration has two members, and --member was given {} times",
-                members.len()
+                "a collaboration has two members, and --member was given {}",
+                counted(members.len(), "time", "times")
             ),
             MEMBER_REMEDY,
         )
@@ -291,6 +330,7 @@ fn join(args: &FileArgs) -> Result<(), UserError> {
         ));
     }
     let joined = State::open(&config.state_dir())?.collab_join(&collab)?;
+    standing::tell_daemon(&config)?;
     let (name, id) = (collab.name(), hex::encode(collab.id()));
     output::print(&match joined {
         Joined::New => format!("Joined {name} as {}\n  id  {id}\n", member.name),

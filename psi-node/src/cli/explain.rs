@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::output::{self, Format};
+use super::output::{self, Format, counted};
+use super::question::QuestionArgs;
 use super::{ConfigArg, preview};
 use crate::api::client::Client;
 use crate::api::types::{NewExplanation, ResultFor};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::job::explain::{Explanation, FactsSource, JobOutline};
+use crate::printable;
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
@@ -36,9 +38,9 @@ pub struct ExplainArgs {
     /// In mode dp: the delta that the answer may cost [default: as of `query`]
     #[arg(long, value_name = "NUMBER")]
     pub delta: Option<String>,
-    /// The question; a table is written member.table
-    #[arg(value_name = "SQL")]
-    pub sql: String,
+    /// The question.
+    #[command(flatten)]
+    pub question: QuestionArgs,
 }
 
 /// Runs the command.
@@ -53,7 +55,7 @@ pub fn run(args: ExplainArgs) -> Result<Exit, UserError> {
         .map_err(|e| UserError::machine("cannot start the runtime", e))?;
     let query = NewExplanation {
         collab: args.collab,
-        sql: args.sql,
+        sql: args.question.read()?,
         recipients: args.recipients,
         with_peer: args.with_peer,
         epsilon: args.epsilon,
@@ -72,21 +74,25 @@ fn render(explained: &Explanation) -> String {
     let Explanation { own, peer, .. } = explained;
     let mut text = format!(
         "{} revision {}, mode {}\n{}\n",
-        explained.collab, explained.revision, explained.mode, explained.query
+        explained.collab,
+        explained.revision,
+        explained.mode,
+        printable::line(&explained.query)
     );
     if explained.hidden_literals > 0 {
         let _ = writeln!(
             text,
-            "{} literals stay hidden from {}.",
-            explained.hidden_literals, peer.member
+            "{} hidden from {}.",
+            counted(explained.hidden_literals, "literal stays", "literals stay"),
+            peer.member
         );
     }
     let _ = writeln!(
         text,
         "\n{}.{} allows it by {}.",
         own.member,
-        own.table,
-        own.rules.join(", ")
+        printable::line(&own.table),
+        printable::line(&own.rules.join(", "))
     );
     if own.approval {
         text.push_str("Its owner approves each run.\n");
@@ -100,7 +106,7 @@ fn render(explained: &Explanation) -> String {
 
 fn about_peer(explained: &Explanation) -> String {
     let peer = &explained.peer;
-    let name = format!("{}.{}", peer.member, peer.table);
+    let name = printable::line(&format!("{}.{}", peer.member, peer.table));
     let mut text = match peer.facts {
         FactsSource::Asked => {
             format!("{name} allows it, too; what follows is what a job would be.\n")
@@ -111,7 +117,8 @@ fn about_peer(explained: &Explanation) -> String {
         FactsSource::Supposed => format!(
             "{name} was not asked. What follows supposes that it registers as many identities as \
              {}.{} and that its key is unique; `--with-peer` asks.\n",
-            explained.own.member, explained.own.table
+            explained.own.member,
+            printable::line(&explained.own.table)
         ),
         FactsSource::Unknown => format!(
             "{name} was not asked, and the query uses columns of it that no earlier job tells \
@@ -129,16 +136,19 @@ fn about_job(job: &JobOutline, peer: &str) -> String {
     for one in &job.matches {
         let _ = writeln!(
             text,
-            "{} is Receiver and sends {} points in {} parts; the Sender sends {} tags, {} numbers \
-             at each position.",
-            one.receiver, one.receiver_size, one.parts, one.sender_size, one.numbers_per_position
+            "{} is Receiver and sends {} in {}; the Sender sends {}, {} at each position.",
+            one.receiver,
+            counted(one.receiver_size, "point", "points"),
+            counted(one.parts, "part", "parts"),
+            counted(one.sender_size, "tag", "tags"),
+            counted(one.numbers_per_position, "number", "numbers"),
         );
     }
     for side in &job.learns {
         for (who, says) in [("node", &side.node), ("analyst", &side.analyst)] {
             let _ = writeln!(text, "\nThe {who} of {} learns", side.member);
             for line in says {
-                let _ = writeln!(text, "  - {line}");
+                let _ = writeln!(text, "  - {}", printable::line(line));
             }
         }
     }
@@ -150,7 +160,7 @@ fn about_job(job: &JobOutline, peer: &str) -> String {
         text,
         "\nCost\n  sends {} and receives {} bytes of lists\n  {} multiplications here, {} on {peer}'s \
          node\n  about {:.1} s of arithmetic, if that node is as fast\n  measured just now: {:.0} \
-         multiplications a second, kernel {}, {} threads",
+         multiplications a second, kernel {}, {}",
         cost.bytes_sent,
         cost.bytes_received,
         cost.multiplications,
@@ -158,7 +168,7 @@ fn about_job(job: &JobOutline, peer: &str) -> String {
         cost.seconds,
         job.rate.multiplications_per_second,
         job.rate.kernel,
-        job.rate.threads
+        counted(job.rate.threads, "thread", "threads")
     );
     text
 }

@@ -88,13 +88,15 @@ name = "{name}"                  # as collaborations and queries write it: {name
 listen = "{listen}"      # where peers connect (UDP)
 state_dir = "state"              # jobs, receipts, the local API's socket
 
-# jobs_max = 4                   # jobs at the same time
-# identities_max = 100000000     # identities of either side of a job, its parts together
+# jobs_max = 8                   # jobs at the same time: one is yours, a peer has 3 at most
+# identities_max = 1000000       # identities of either side of a job, its parts together
+# epsilon_min = 0.05             # smallest epsilon of a question in mode dp
 # peer_timeout_s = 60            # how long a peer may be silent during a job
 # connect_timeout_s = 60         # how long to keep trying a peer that is not up yet
 # memory_limit = "512MiB"        # memory of the whole node
 # list_memory = "300MiB"         # what lists may take of it; longer ones go to disk
-# disk_limit = "50GB"            # what those lists may take on disk
+# disk_limit = "50GB"            # what those lists may take on disk, one peer's half of it
+# audit_limit = "64GiB"          # what records for the auditor may take, one peer's half of it
 # engine_threads = 0             # 0: one per processor
 
 # Nothing can be asked for that is not listed below. Remove the # to serve a table.

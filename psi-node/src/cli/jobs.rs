@@ -1,5 +1,7 @@
 //! `psi-node jobs`: what this node was asked and asked itself.
 
+use std::borrow::Cow;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -8,7 +10,7 @@ use super::output::{self, Format, Table, shortened};
 use crate::api::client::Client;
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::state::{JobRecord, State};
+use crate::state::{JobRecord, JobRole, State};
 
 /// The commands of `jobs`.
 #[derive(Debug, Subcommand)]
@@ -88,7 +90,7 @@ fn list(args: &ListArgs) -> Result<Exit, UserError> {
                     job.role.as_str(),
                     job.state.as_str(),
                     job.reason.as_deref().unwrap_or("-"),
-                    &shortened(&job.query),
+                    &shortened(&query(job)),
                 ]);
             }
             output::print(&table.render())?;
@@ -115,7 +117,7 @@ fn show(args: &JobArgs) -> Result<Exit, UserError> {
                 "ended",
                 &job.finished_unix.map_or_else(|| "-".into(), output::utc),
             ]);
-            table.row(["query", &job.query]);
+            table.row(["query", &query(&job)]);
             for (name, value) in [("reason", &job.reason), ("detail", &job.detail)] {
                 if let Some(value) = value {
                     table.row([name, value]);
@@ -145,6 +147,18 @@ fn cancel(args: &JobArgs) -> Result<Exit, UserError> {
         ))?,
     }
     Ok(Exit::Released)
+}
+
+/// The query in one line: this node's own as its analyst wrote it, but for line ends; the peer's
+/// exactly.
+fn query(job: &JobRecord) -> Cow<'_, str> {
+    match job.role {
+        JobRole::Requester => {
+            let words = job.query.split_ascii_whitespace();
+            Cow::Owned(words.collect::<Vec<_>>().join(" "))
+        }
+        JobRole::Responder => Cow::Borrowed(&job.query),
+    }
 }
 
 fn document(job: &JobRecord) -> Value {

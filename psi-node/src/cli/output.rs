@@ -1,7 +1,8 @@
 //! What commands print: tables, JSON documents and errors.
 //!
-//! Text that came from a peer (queries, statements) is stripped of control characters before it
-//! reaches a terminal. A closed standard output (`psi-node jobs list | head`) ends a command
+//! Text that came from a peer (queries, statements) is escaped by [`crate::printable`] before it
+//! reaches a terminal: here for cells, errors, remarks and JSON, and at the places that put it into a
+//! sentence for all else. A closed standard output (`psi-node jobs list | head`) ends a command
 //! quietly.
 
 use std::fmt::Write as _;
@@ -12,6 +13,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::error::UserError;
+use crate::printable;
 
 /// How lists and documents are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -63,10 +65,10 @@ pub fn print_error(error: &UserError, style: ErrorStyle) {
         exit_name: error.exit.as_str(),
     };
     // A struct of strings and numbers always serialises.
-    let json = serde_json::to_string(&document).unwrap_or_default();
+    let json = printable::json(&serde_json::to_string(&document).unwrap_or_default());
     let _ = match style {
         ErrorStyle::Text => {
-            let (what, remedy) = (printable(&error.what), printable(&error.remedy));
+            let (what, remedy) = (printable::line(&error.what), printable::line(&error.remedy));
             writeln!(io::stderr(), "error: {what}\nhelp: {remedy}")
         }
         ErrorStyle::JsonOnStderr => writeln!(io::stderr(), "{json}"),
@@ -76,10 +78,10 @@ pub fn print_error(error: &UserError, style: ErrorStyle) {
 
 /// Prints a remark beside the output, on standard error; nothing is left to do if that fails.
 pub fn print_note(note: &str) {
-    let _ = writeln!(io::stderr(), "note: {}", printable(note));
+    let _ = writeln!(io::stderr(), "note: {}", printable::line(note));
 }
 
-/// Prints text on standard output.
+/// Prints text on standard output as it is; what a peer chose in it has to be escaped before.
 ///
 /// # Errors
 /// [`UserError`] if it cannot be written; a reader that went away is no error.
@@ -98,24 +100,9 @@ pub fn print(text: &str) -> Result<(), UserError> {
 /// # Errors
 /// Those of [`print()`].
 pub fn print_json(value: &impl Serialize) -> Result<(), UserError> {
-    let mut text = serde_json::to_string_pretty(value)
+    let text = serde_json::to_string_pretty(value)
         .map_err(|e| UserError::internal(format!("a document does not serialise: {e}")))?;
-    text.push('\n');
-    print(&text)
-}
-
-/// `text` without the control characters that could drive a terminal; line ends are kept.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\n' {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
+    print(&(printable::json(&text) + "\n"))
 }
 
 /// Rows of text under a header, printed in aligned columns.
@@ -131,7 +118,7 @@ impl Table {
     #[must_use]
     pub fn new(header: &[&str]) -> Self {
         Self {
-            rows: vec![header.iter().map(ToString::to_string).collect()],
+            rows: vec![header.iter().map(|name| printable::line(name)).collect()],
             right: Vec::new(),
         }
     }
@@ -141,11 +128,9 @@ impl Table {
         self.right.push(column);
     }
 
-    /// Adds a row; cells become one line each.
+    /// Adds a row; each cell is escaped, and so is one line.
     pub fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
-        let cells = cells
-            .into_iter()
-            .map(|cell| printable(cell.as_ref()).replace('\n', " "));
+        let cells = cells.into_iter().map(|cell| printable::line(cell.as_ref()));
         self.rows.push(cells.collect());
     }
 
@@ -183,6 +168,14 @@ impl Table {
     }
 }
 
+/// A number of things: `1 file`, `2 files`.
+#[must_use]
+pub(crate) fn counted(number: impl TryInto<u64>, one: &str, several: &str) -> String {
+    // What is counted here fits; a number that does not would be several.
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{number} {}", if number == 1 { one } else { several })
+}
+
 /// `unix` seconds as `2026-01-31T12:34:56Z`.
 #[must_use]
 pub fn utc(unix: i64) -> String {
@@ -191,19 +184,18 @@ pub fn utc(unix: i64) -> String {
     format!("{day}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// A query in one line of a table.
+/// The beginning of a query, for a list.
 #[must_use]
 pub(crate) fn shortened(query: &str) -> String {
-    let line = query.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
+    match query.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &query[..end]),
+        None => query.to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Table, printable, utc};
+    use super::{Table, counted, utc};
 
     #[test]
     fn columns_are_aligned_and_lines_do_not_end_in_spaces() {
@@ -226,8 +218,22 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\r\nc"), "a\u{fffd}[2Jb\u{fffd}\nc");
+    fn cells_and_names_of_columns_are_escaped() {
+        let mut table = Table::new(&["NAME", "a\u{202e}b"]);
+        table.row(["x\u{1b}[2J\ny", "1"]);
+        assert_eq!(
+            table.render(),
+            "NAME              a\\u{202e}b\nx\\u{1b}[2J\\u{a}y  1\n"
+        );
+    }
+
+    #[test]
+    fn one_thing_is_not_called_several() {
+        let files = |number: usize| counted(number, "file", "files");
+        assert_eq!(
+            [files(0), files(1), files(2)],
+            ["0 files", "1 file", "2 files"]
+        );
     }
 
     #[test]

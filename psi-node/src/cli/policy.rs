@@ -15,11 +15,12 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::ConfigArg;
-use super::output::{self, Format};
+use super::output::{self, Format, counted};
 use super::preview::{self, PreviewArgs};
 use crate::config::{NodeConfig, read_text, toml_error};
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::printable;
 
 /// Larger than any analysis rule or template.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -167,9 +168,10 @@ fn advice_text(config: &NodeConfig, advice: &[Advice]) -> String {
             );
         }
     }
-    let tables = config.table.len();
-    let _ = writeln!(text, "{} remarks on {tables} tables.", advice.len());
-    output::printable(&text)
+    let remarks = counted(advice.len(), "remark", "remarks");
+    let tables = counted(config.table.len(), "table", "tables");
+    let _ = writeln!(text, "{remarks} on {tables}.");
+    printable::lines(&text)
 }
 
 /// The table's templates: name, digest, and whether it is approved.
@@ -213,7 +215,7 @@ fn explain_table(args: &ExplainArgs) -> Result<(), UserError> {
             let _ = writeln!(text, "  {sentence}");
         }
     }
-    output::print(&output::printable(&text))
+    output::print(&printable::lines(&text))
 }
 
 fn import(args: &ImportArgs) -> Result<(), UserError> {
@@ -257,5 +259,5 @@ fn digest(args: &DigestArgs) -> Result<(), UserError> {
     if args.format == Format::Json {
         return output::print_json(&json!({"digest": digest, "canonical": canonical}));
     }
-    output::print(&output::printable(&format!("{digest}\n\n{canonical}\n")))
+    output::print(&format!("{digest}\n\n{}\n", printable::lines(&canonical)))
 }

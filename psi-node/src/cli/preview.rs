@@ -8,13 +8,15 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::ConfigArg;
-use super::output::{self, Format};
+use super::output::{self, Format, counted};
 use super::query::say_privacy;
+use super::question::QuestionArgs;
 use crate::api::client::Client;
 use crate::api::types::{NewExplanation, ResultFor};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::job::explain::JobOutline;
+use crate::printable;
 
 /// Arguments of `preview`.
 #[derive(Debug, Args)]
@@ -37,9 +39,9 @@ pub struct PreviewArgs {
     /// In mode dp: the delta that the answer may cost [default: as of `query`]
     #[arg(long, value_name = "NUMBER")]
     pub delta: Option<String>,
-    /// The question; a table is written member.table
-    #[arg(value_name = "SQL")]
-    pub sql: String,
+    /// The question.
+    #[command(flatten)]
+    pub question: QuestionArgs,
 }
 
 /// Runs the command.
@@ -50,7 +52,7 @@ pub fn run(args: PreviewArgs) -> Result<Exit, UserError> {
     let client = Client::new(&args.config.load()?.socket_path());
     let query = NewExplanation {
         collab: args.collab,
-        sql: args.sql,
+        sql: args.question.read()?,
         recipients: args.recipients,
         with_peer: true,
         epsilon: args.epsilon,
@@ -83,9 +85,12 @@ fn render(job: &JobOutline) -> String {
         // Writing into a String cannot fail, here and below.
         let _ = writeln!(
             text,
-            "{} is Receiver and sends {} points in {} parts, {} dummies in each part; the Sender \
-             sends {} tags.",
-            one.receiver, one.receiver_size, one.parts, one.dummies, one.sender_size
+            "{} is Receiver and sends {} in {}, {} in each part; the Sender sends {}.",
+            one.receiver,
+            counted(one.receiver_size, "point", "points"),
+            counted(one.parts, "part", "parts"),
+            counted(one.dummies, "dummy", "dummies"),
+            counted(one.sender_size, "tag", "tags")
         );
     }
     text + &noise(job)
@@ -95,7 +100,7 @@ fn render(job: &JobOutline) -> String {
 pub(super) fn noise(job: &JobOutline) -> String {
     let mut text = String::new();
     for line in job.privacy.iter().flat_map(say_privacy) {
-        let _ = writeln!(text, "{line}");
+        let _ = writeln!(text, "{}", printable::line(&line));
     }
     let _ = writeln!(
         text,

@@ -1,7 +1,9 @@
 //! `psi-node query`: one question over both members' tables, through the daemon.
 
 mod patience;
+mod show;
 
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -10,15 +12,18 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::ConfigArg;
 use super::output::{self, ErrorStyle};
 use super::progress::Bars;
+use super::question::QuestionArgs;
 use super::template;
 use crate::api::client::Client;
 use crate::api::types::{Event, NewJob, ResultFor};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::job::list::ListFile;
-use crate::job::privacy::{Charged, PrivacyDocument};
 use crate::job::registry::Ended;
-use crate::job::result::{ColumnNote, ResultDocument, SUPPRESSED};
+use crate::job::result::ResultDocument;
+use crate::printable;
+
+pub use show::{figure, render, say, say_privacy};
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -59,7 +64,7 @@ pub struct QueryArgs {
     #[arg(long, value_name = "NUMBER")]
     pub delta: Option<String>,
     /// Ask the question of a template of the configuration instead of writing it
-    #[arg(long, value_name = "NAME", conflicts_with = "sql")]
+    #[arg(long, value_name = "NAME", group = "question")]
     pub template: Option<String>,
     /// A value for a parameter of the template; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
@@ -70,9 +75,9 @@ pub struct QueryArgs {
     /// Replace the file
     #[arg(long, requires = "output")]
     pub force: bool,
-    /// The question; a table is written member.table
-    #[arg(value_name = "SQL", required_unless_present = "template")]
-    pub sql: Option<String>,
+    /// The question.
+    #[command(flatten)]
+    pub question: QuestionArgs,
 }
 
 impl QueryArgs {
@@ -101,8 +106,7 @@ pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
                 "name one with --template, or write the values into the question",
             ));
         }
-        // Without a template, the arguments have to hold the question.
-        None => args.sql.unwrap_or_default(),
+        None => args.question.read()?,
     };
     let job = NewJob {
         collab: args.collab,
@@ -225,7 +229,14 @@ fn print_result(
             list.count, list.file
         ));
     }
-    output::print(&render(document, format))?;
+    let text = render(document, format);
+    // A file gets labels as they are; cells of a table are escaped.
+    let on_terminal = format == QueryFormat::Csv && io::stdout().is_terminal();
+    output::print(&if on_terminal {
+        printable::lines(&text)
+    } else {
+        text
+    })?;
     for note in &document.notes {
         output::print_note(&say(note));
     }
@@ -233,233 +244,4 @@ fn print_result(
         output::print_note(&line);
     }
     Ok(())
-}
-
-/// What an answer with noise has cost, and how far its numbers stray, line by line.
-#[must_use]
-pub fn say_privacy(privacy: &PrivacyDocument) -> Vec<String> {
-    let Charged { own, peer } = &privacy.charged;
-    let mut lines = vec![format!(
-        "asked for epsilon {}, delta {}; charged here: {}, {}; charged at the other node: {}, {}",
-        privacy.epsilon, privacy.delta, own.epsilon, own.delta, peer.epsilon, peer.delta
-    )];
-    for noise in &privacy.noise {
-        let numbers = noise.numbers.iter().map(|number| {
-            let of = if noise.direct {
-                String::new()
-            } else {
-                format!("{} ", number.of)
-            };
-            format!(
-                "{of}± {} in 95 of 100 answers (standard deviation {})",
-                figure(number.half_width_95),
-                figure(number.std_dev)
-            )
-        });
-        let numbers = numbers.collect::<Vec<_>>().join("; ");
-        if noise.direct {
-            lines.push(format!("{}: {numbers}", noise.column));
-        } else if !numbers.is_empty() {
-            lines.push(format!("{} is computed from: {numbers}", noise.column));
-        }
-    }
-    lines
-}
-
-/// Three digits are enough to read a figure that is itself a measure of uncertainty.
-#[must_use]
-pub fn figure(value: f64) -> String {
-    if value >= 100.0 || value.fract() == 0.0 {
-        format!("{value:.0}")
-    } else if value >= 10.0 {
-        format!("{value:.1}")
-    } else {
-        format!("{value:.2}")
-    }
-}
-
-/// What has to be known to read a column.
-#[must_use]
-pub fn say(note: &ColumnNote) -> String {
-    let mut parts = Vec::new();
-    if let Some(decimals) = note.decimals {
-        parts.push(format!("values were taken to {decimals} decimals"));
-    }
-    if note.clamped {
-        parts.push("what one identity contributes was clamped".to_owned());
-    }
-    format!("{}: {}", note.column, parts.join("; "))
-}
-
-/// The rows as text. What was suppressed is the word `suppressed`; a suppressed row shows the
-/// labels of its groups beside it.
-#[must_use]
-pub fn render(document: &ResultDocument, format: QueryFormat) -> String {
-    let word = || SUPPRESSED.to_owned();
-    let rows: Vec<Vec<String>> = if document.status == SUPPRESSED && document.rows.is_empty() {
-        vec![document.columns.iter().map(|_| word()).collect()]
-    } else {
-        let rows = document.rows.iter().enumerate();
-        rows.map(|(number, row)| {
-            let hidden = document
-                .row_status
-                .get(number)
-                .is_some_and(|status| status == SUPPRESSED);
-            let values = row.iter().map(|value| match value {
-                // Labels are never null.
-                serde_json::Value::Null if hidden => word(),
-                value => cell(value, format),
-            });
-            values.collect()
-        })
-        .collect()
-    };
-    if format == QueryFormat::Csv {
-        let header = document
-            .columns
-            .iter()
-            .map(|name| csv_field(name))
-            .collect();
-        let lines = std::iter::once(header).chain(rows);
-        return lines.fold(String::new(), |text, line: Vec<String>| {
-            text + &line.join(",") + "\n"
-        });
-    }
-    let header: Vec<&str> = document.columns.iter().map(String::as_str).collect();
-    let mut table = output::Table::new(&header);
-    for (column, numbers) in numeric(document).into_iter().enumerate() {
-        if numbers {
-            table.align_right(column);
-        }
-    }
-    for row in rows {
-        table.row(row);
-    }
-    table.render()
-}
-
-/// Which columns of a table with several rows hold numbers.
-fn numeric(document: &ResultDocument) -> Vec<bool> {
-    let is_number = |value: &serde_json::Value| match value {
-        serde_json::Value::Number(_) | serde_json::Value::Null => true,
-        serde_json::Value::String(text) => text.parse::<f64>().is_ok_and(f64::is_finite),
-        _ => false,
-    };
-    let several = document.rows.len() > 1;
-    let of = |column: usize| {
-        let mut values = document.rows.iter().filter_map(|row| row.get(column));
-        several && values.all(is_number)
-    };
-    (0..document.columns.len()).map(of).collect()
-}
-
-fn cell(value: &serde_json::Value, format: QueryFormat) -> String {
-    let text = match value {
-        serde_json::Value::Null if format == QueryFormat::Csv => String::new(),
-        serde_json::Value::Null => "NULL".into(),
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    if format == QueryFormat::Csv {
-        csv_field(&text)
-    } else {
-        text
-    }
-}
-
-/// Quoted as RFC 4180 asks, where it must be.
-fn csv_field(text: &str) -> String {
-    if text.contains(['"', ',', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ColumnNote, QueryFormat, ResultDocument, render, say};
-
-    fn document(status: &str, rows: Vec<Vec<serde_json::Value>>) -> ResultDocument {
-        let mut document = ResultDocument::new("exact");
-        document.status = status.into();
-        document.columns = vec!["COUNT(*)".into()];
-        document.rows = rows;
-        document
-    }
-
-    #[test]
-    fn a_released_count_is_a_table_or_a_csv_of_one_row() {
-        let released = document("released", vec![vec![318.into()]]);
-        assert_eq!(render(&released, QueryFormat::Table), "COUNT(*)\n318\n");
-        assert_eq!(render(&released, QueryFormat::Csv), "COUNT(*)\n318\n");
-    }
-
-    #[test]
-    fn a_suppressed_result_is_shown_as_suppressed() {
-        let suppressed = document("suppressed", Vec::new());
-        assert_eq!(
-            render(&suppressed, QueryFormat::Table),
-            "COUNT(*)\nsuppressed\n"
-        );
-        assert_eq!(
-            render(&suppressed, QueryFormat::Csv),
-            "COUNT(*)\nsuppressed\n"
-        );
-    }
-
-    #[test]
-    fn suppressed_rows_show_their_labels_and_numbers_stand_under_each_other() {
-        let mut document = document(
-            "released",
-            vec![
-                vec!["north".into(), 318.into(), "1200.50".into()],
-                vec![
-                    "other".into(),
-                    serde_json::Value::Null,
-                    serde_json::Value::Null,
-                ],
-                vec!["south".into(), 7.into(), serde_json::Value::Null],
-            ],
-        );
-        document.columns = vec!["region".into(), "count(*)".into(), "sum(amount)".into()];
-        document.row_status = ["released", "suppressed", "released"]
-            .map(Into::into)
-            .into();
-        assert_eq!(
-            render(&document, QueryFormat::Table),
-            "region    count(*)  sum(amount)\n\
-             north          318      1200.50\n\
-             other   suppressed   suppressed\n\
-             south            7         NULL\n"
-        );
-        assert_eq!(
-            render(&document, QueryFormat::Csv),
-            "region,count(*),sum(amount)\nnorth,318,1200.50\nother,suppressed,suppressed\n\
-             south,7,\n"
-        );
-    }
-
-    #[test]
-    fn a_note_says_scale_and_clamp() {
-        let note = ColumnNote {
-            column: "avg(amount)".into(),
-            decimals: Some(2),
-            clamped: true,
-        };
-        let text = say(&note);
-        assert!(
-            text.contains("2 decimals") && text.contains("clamped"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn csv_fields_are_quoted_where_they_must_be() {
-        let odd = document("released", vec![vec!["a,\"b\"".into()]]);
-        assert_eq!(
-            render(&odd, QueryFormat::Csv),
-            "COUNT(*)\n\"a,\"\"b\"\"\"\n"
-        );
-    }
 }

@@ -10,11 +10,12 @@ use psi_core::limits::STATEMENT_BYTES_MAX;
 use serde_json::{Value, json};
 
 use super::ConfigArg;
-use super::output::{self, Format};
+use super::output::{self, Format, counted};
 use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::NodeKey;
+use crate::printable;
 use crate::receipts::export::export;
 use crate::receipts::verify::{compare, verify};
 use crate::state::{State, StateError};
@@ -170,7 +171,8 @@ fn export_log(args: &ExportArgs) -> Result<(), UserError> {
     let collab = find_collab(&state, args.collab.as_deref())?;
     let entries = export(&state, &collab, &key, &args.output)?;
     output::print(&format!(
-        "Wrote {entries} entries of {} to {}.\n",
+        "Wrote {} of {} to {}.\n",
+        counted(entries, "entry", "entries"),
         collab.name(),
         args.output.display()
     ))
@@ -212,15 +214,14 @@ fn verify_file(args: &VerifyArgs) -> Result<(), UserError> {
         }));
     }
     let mut text = format!(
-        "The log of {} verifies: {} entries; {} jobs opened, {} completed, {} aborted; \
-         {} questions refused.\n\
+        "The log of {} verifies: {}; {} opened, {} completed, {} aborted; {} refused.\n\
          Exported by {}. Compare these ids with the members':\n",
         collab.name(),
-        summary.entries,
-        summary.opened,
+        counted(summary.entries, "entry", "entries"),
+        counted(summary.opened, "job", "jobs"),
         summary.completed,
         summary.aborted,
-        summary.refused,
+        counted(summary.refused, "question", "questions"),
         log.member,
     );
     for member in collab.members() {
@@ -257,9 +258,10 @@ fn repair(args: &RepairArgs) -> Result<(), UserError> {
     };
     state.chain_repair(&collab.id(), statement)?;
     output::print(&format!(
-        "The log of {} could not be continued: {why}\nYour statement is recorded. When the nodes \
+        "The log of {} could not be continued: {}\nYour statement is recorded. When the nodes \
          next connect, missing entries are fetched from the other member and the statement is put \
          on both logs.\n",
-        collab.name()
+        collab.name(),
+        printable::line(&why)
     ))
 }

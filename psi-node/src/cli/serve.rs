@@ -3,19 +3,24 @@
 //! Says on standard output what it serves and, last, `listening on ADDRESS`; from then on the
 //! local commands work. Everything after that is log, on standard error.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use aggregator::LoadReport;
 use clap::Args;
 use psi_core::kernel::{self, Choice, Kernel};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
-use super::{ConfigArg, output};
+use super::ConfigArg;
+use super::output::{self, counted};
 use crate::daemon::{self, Ready};
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::printable;
+use crate::threads;
 
 /// What is logged unless asked otherwise: this program's events, and others' troubles.
 const LOG_DEFAULT: &str = "warn,psi_node=info,aggregator=info";
@@ -47,10 +52,8 @@ pub fn run(args: &ServeArgs) -> Result<Exit, UserError> {
     start_log(args.log_level.as_deref())?;
     let config = args.config.load()?;
     let kernel = chosen_kernel(std::env::var(KERNEL_VARIABLE).ok().as_deref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    let runtime =
+        threads::job_runtime().map_err(|e| UserError::machine("cannot start the runtime", e))?;
     let place = args.config.config.display().to_string();
     let result = runtime.block_on(async {
         let stop = stop_signal(args.until_stdin_closes)?;
@@ -129,8 +132,20 @@ fn start_log(level: Option<&str>) -> Result<(), UserError> {
         .with_writer(std::io::stderr)
         .with_ansi(colours)
         .with_target(false)
+        .fmt_fields(debug_fn(show_field))
         .init();
     Ok(())
+}
+
+/// Writes one field of an event. Messages and errors may quote what a peer chose.
+fn show_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let value = printable::line(&format!("{value:?}"));
+    match field.name() {
+        "message" => writer.write_str(&value),
+        // What a library that logs by other means says of its source.
+        name if name.starts_with("log.") => Ok(()),
+        name => write!(writer, " {name}={value}"),
+    }
 }
 
 fn announce(ready: &Ready, config: &str) -> Result<(), UserError> {
@@ -165,10 +180,10 @@ fn describe(report: &LoadReport) -> String {
         }
         let _ = writeln!(
             text,
-            "table {}: {} rows in {} files",
+            "table {}: {} in {}",
             table.name,
-            table.rows,
-            table.files.len()
+            counted(table.rows, "row", "rows"),
+            counted(table.files.len(), "file", "files")
         );
         for key in &table.keys {
             let origin = if key.derived {
@@ -178,24 +193,65 @@ fn describe(report: &LoadReport) -> String {
             };
             let _ = writeln!(
                 text,
-                "  key ({}): {} identities registered ({origin}), {} in the data, {} rows without",
+                "  key ({}): {} registered ({origin}), {} in the data, {} without",
                 key.columns.join(", "),
-                key.identities,
+                counted(key.identities, "identity", "identities"),
                 key.distinct,
-                key.nulls
+                counted(key.nulls, "row", "rows")
             );
         }
         for note in &table.notes {
             let _ = writeln!(text, "  note: {note}");
         }
     }
-    output::printable(&text)
+    printable::lines(&text)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::chosen_kernel;
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::fmt::format::debug_fn;
+
+    use super::{chosen_kernel, show_field};
     use crate::exit::Exit;
+
+    /// What a log was given.
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_log_shows_what_a_peer_chose_in_one_line_and_in_its_order() {
+        let sink = Sink::default();
+        let copy = sink.clone();
+        let log = tracing_subscriber::fmt()
+            .with_writer(move || copy.clone())
+            .without_time()
+            .with_ansi(false)
+            .with_target(false)
+            .fmt_fields(debug_fn(show_field))
+            .finish();
+        tracing::subscriber::with_default(log, || {
+            let failure = "the column `a\u{202e}b\u{1b}[2J\nINFO` is not known";
+            tracing::warn!(jobs = 2, %failure, "proposal refused");
+        });
+        let logged = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(
+            logged,
+            " WARN proposal refused jobs=2 failure=the column `a\\u{202e}b\\u{1b}[2J\\u{a}INFO` is \
+             not known\n"
+        );
+    }
 
     #[test]
     fn the_kernel_is_the_one_that_the_variable_names() {

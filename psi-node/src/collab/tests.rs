@@ -179,7 +179,7 @@ fn documents_that_name_no_two_nodes_are_refused() {
         (text.clone() + &twice, "signed twice"),
         (
             text.replace("may_query = true", "may_qurey = true"),
-            "unknown field",
+            "unknown setting",
         ),
         (text.replace(&other, "12"), "64 hexadecimal digits"),
         (text.replace("127.0.0.1:7401", "nowhere"), "summer.toml:"),

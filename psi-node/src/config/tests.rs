@@ -15,7 +15,7 @@ fn defaults_hold_and_paths_start_at_the_file() {
             config.peer_timeout_s,
             config.connect_timeout_s
         ),
-        (4, 60, 60)
+        (8, 60, 60)
     );
     assert_eq!(config.state_dir(), Path::new("/somewhere/state"));
     assert_eq!(config.key_path(), Path::new("/somewhere/node.key"));
@@ -34,13 +34,13 @@ fn errors_name_the_line_and_the_column() {
     assert!(
         error
             .what
-            .starts_with("/somewhere/node.toml:3:1: unknown field"),
+            .starts_with("/somewhere/node.toml:3:1: unknown setting"),
         "{}",
         error.what
     );
     let error = parse("name = \"brand\"\n").unwrap_err();
     assert!(
-        error.what.contains("missing field `listen`"),
+        error.what.contains("the setting `listen` is missing"),
         "{}",
         error.what
     );
@@ -49,7 +49,7 @@ fn errors_name_the_line_and_the_column() {
 #[test]
 fn values_out_of_range_are_refused_with_the_range() {
     for line in [
-        "jobs_max = 0",
+        "jobs_max = 1",
         "peer_timeout_s = 0",
         "connect_timeout_s = 99999999",
         "jobs_max = 65",
@@ -67,7 +67,7 @@ fn memory_is_written_with_a_unit_and_has_a_lower_bound() {
     assert_eq!(config.memory_limit, ByteSize::gib(2));
     assert_eq!(config.disk_limit, Some(ByteSize::gb(10)));
     let error = with("memory_limit = \"100MiB\"").unwrap_err();
-    assert!(error.remedy.contains("256"), "{}", error.remedy);
+    assert!(error.remedy.contains("416"), "{}", error.remedy);
     assert!(
         with("jobs_max = 64").is_err(),
         "too many for the default limit"

@@ -87,8 +87,11 @@ impl Asking<'_> {
             ),
             Standing::TooMany => refuse(
                 Code::Unavailable,
-                format!("too many questions about `{table}` and other tables wait for approval"),
-                "decide those that `psi-node approvals list` shows".into(),
+                format!(
+                    "too many questions about `{table}` and other tables wait for approval, or were \
+                     new in the last day"
+                ),
+                "decide those that `psi-node approvals list` shows, or ask again tomorrow".into(),
             ),
         }
     }

@@ -7,13 +7,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aggregator::Refusal;
 use psi_core::messages::{Control, EntryMessage};
 use psi_core::receipt::{Body, Entry, EntryHash, entry_hash, signature_holds, signing_text};
 use psi_core::{Code, limits};
 use tokio::sync::OwnedMutexGuard;
 
+use super::deadlines::Deadlines;
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
+use super::live::LiveJobs;
+use super::own_stop::OwnStop;
 use super::{JobContext, charge};
 use crate::collab::Collaboration;
 use crate::config::NodeConfig;
@@ -23,6 +27,9 @@ use crate::state::{Debit, State, StoredEntry};
 /// Refused entries after the last opened one that a follower signs: what an honest sequencer can
 /// come to if all of its jobs are refused at the same time.
 const REFUSALS_SIGNED_MAX: u64 = limits::REFUSALS_RECORDED_MAX + limits::LIVE_JOBS_MAX as u64;
+
+/// What one job adds to a log at most: its opened entry and its closed one.
+const JOB_BYTES: u64 = 2 * limits::ENTRY_BYTES_MAX as u64;
 
 /// One lock per collaboration, held while an entry is being appended.
 #[derive(Default)]
@@ -87,6 +94,33 @@ impl Chain {
         }
     }
 
+    /// Refuses a new question if today's share of the log is used up, with what running jobs and this
+    /// one may still add to it. An entry of a job that was agreed to is always taken.
+    pub(super) fn check_room(&self, live: &LiveJobs) -> Result<(), Failure> {
+        let jobs = live.of(&self.collab_id).len() as u64;
+        let reserved = jobs.saturating_add(1).saturating_mul(JOB_BYTES);
+        let day = self.state.log_day(&self.collab_id)?;
+        if day.bytes.saturating_add(reserved) <= limits::LOG_BYTES_PER_DAY_MAX {
+            return Ok(());
+        }
+        Err(Failure::OwnRefusal(Refusal {
+            code: Code::TooManyJobs,
+            rule: "receipt log".into(),
+            sentence: format!(
+                "the receipt log took {} bytes today, and with the jobs that run it could take more \
+                 than the {} of a day",
+                day.bytes,
+                limits::LOG_BYTES_PER_DAY_MAX
+            ),
+            remedy: "ask again tomorrow (UTC)".into(),
+        }))
+    }
+
+    /// How long the steps of a job or a settlement may take.
+    pub(super) fn deadlines(&self) -> Deadlines {
+        Deadlines::new(self.config.peer_timeout())
+    }
+
     /// The number of entries, and the hash of the last.
     pub(super) fn place(&self) -> Result<(u64, EntryHash), Failure> {
         Ok(match self.state.chain_head(&self.collab_id)? {
@@ -117,7 +151,7 @@ impl Chain {
             && head.signatures.iter().any(Option::is_none)
         {
             // The next settlement completes it; until then nothing may follow.
-            return Err(Failure::PeerAborted(Code::Unavailable));
+            return Err(Failure::OwnStop(OwnStop::LogUnfinished));
         }
         let (seq, previous) = self.place()?;
         let debit = self.debit_of(&body)?;

@@ -146,7 +146,8 @@ pub(super) fn check_asked(
     mode: AskedMode,
     facts: &TableFacts,
 ) -> Result<(), Failure> {
-    privacy::check_own(mode, facts, section(&ctx.config, &facts.table))
+    let section = section(&ctx.config, &facts.table);
+    privacy::check_own(mode, facts, section, ctx.config.epsilon_min)
 }
 
 /// Refuses an own question that would not fit now, before the peer is asked. What it costs exactly

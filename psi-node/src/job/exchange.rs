@@ -6,27 +6,32 @@
 //! that only sent first could wait for ever for room in a peer that does the same. While there is
 //! nothing to send, this side says `Working`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use psi_core::Error;
-use psi_core::progress::Stage;
+use psi_core::progress::{Progress, Stage};
 use psi_core::seed::JobSeed;
 use psi_core::session::{Ended, Exchange, JobLists, Step, Tools, records_to_send};
 use psi_core::spec::{JobSpec, Party};
 use tokio::sync::{mpsc, watch};
 
+use super::JobContext;
 use super::failure::Failure;
 use super::feed::{FRAMES_WAITING_MAX, Feed, follows_the_last};
 use super::frozen::Frozen;
 use super::link::{Link, Meter};
 use super::outbox::{self, Outlet};
 use super::run::Agreed;
+use super::slow::Pace;
+use super::turns::{Turn, Turns};
 use crate::audit::keep::Recording;
 use crate::net::Frame;
+use crate::places::Whose;
 use crate::state::State;
 
 /// Runs all matches of an opened job, to the last message before the closing entry.
 pub(super) async fn run(
+    (ctx, whose): (&JobContext, Whose),
     link: &mut Link,
     agreed: &Agreed,
     frozen: Frozen,
@@ -35,7 +40,13 @@ pub(super) async fn run(
 ) -> Result<Ended, Failure> {
     let total = records_to_send(&agreed.spec, agreed.own);
     let meter = Meter::new(&tools.progress, Stage::Send, total);
+    let computing = Computing::new(ctx.turns.clone(), whose, tools.progress);
+    let tools = Tools {
+        progress: Arc::clone(&computing) as Arc<dyn Progress>,
+        ..tools
+    };
     let job = Job {
+        computing,
         spec: agreed.spec.clone(),
         own: agreed.own,
         seed: Arc::clone(&agreed.seed),
@@ -48,10 +59,12 @@ pub(super) async fn run(
     let (frames, waiting) = mpsc::channel(FRAMES_WAITING_MAX);
     let (progress, handled) = watch::channel(0);
     let work = tokio::task::spawn_blocking(move || job.work(waiting, &outlet, &progress));
+    let pace = Pace::new(ctx.deadlines(), &agreed.spec);
     let feed = Feed {
         frames,
         handled,
         work,
+        pace,
     };
     let sending = outbox.send_all(&mut link.sender, meter);
     let receiving = feed.receive(&mut link.receiver);
@@ -66,6 +79,7 @@ pub(super) async fn run(
 
 /// What the arithmetic starts from.
 struct Job {
+    computing: Arc<Computing>,
     spec: JobSpec,
     own: Party,
     seed: Arc<JobSeed>,
@@ -109,6 +123,7 @@ impl Job {
         mut recording: Option<&mut Recording>,
     ) -> Result<Ended, Error> {
         let Self {
+            computing,
             spec,
             own,
             seed,
@@ -116,15 +131,19 @@ impl Job {
             tools,
             record: _,
         } = self;
-        let mut out = |outgoing| outlet.put(outgoing);
+        // Whoever waits for the peer leaves its turn to others.
+        let mut out = |outgoing| computing.paused(|| outlet.put(outgoing));
+        computing.begin();
         let mut exchange = Exchange::start(spec, own, seed, lists, tools, &mut out)?;
         loop {
             handled.send_modify(|handled| *handled += 1);
+            computing.end();
             // Without one the job ended, and with it the other end of the queue.
             let frame = frames.blocking_recv().ok_or(Error::Cancelled)?;
             if let Some(recording) = recording.as_deref_mut() {
                 recording.received(&frame)?;
             }
+            computing.begin();
             let step = match frame {
                 Frame::Control(message) => exchange.handle_control(message, &mut out)?,
                 Frame::Rows(header, bytes) => exchange.handle_rows(header, &bytes, &mut out)?,
@@ -132,6 +151,7 @@ impl Job {
             match step {
                 Step::More(same) => exchange = same,
                 Step::Done(ended) => {
+                    computing.end();
                     // Also waits for a frame that is on its way into the queue.
                     frames.close();
                     return match frames.blocking_recv() {
@@ -141,5 +161,60 @@ impl Job {
                 }
             }
         }
+    }
+}
+
+/// The turn of one job, and what hears of its progress. Between two batches the turn is passed on if
+/// somebody else is due.
+struct Computing {
+    turns: Turns,
+    whose: Whose,
+    /// `None` while the job waits for its peer.
+    turn: Mutex<Option<Turn>>,
+    progress: Arc<dyn Progress>,
+}
+
+impl Computing {
+    fn new(turns: Turns, whose: Whose, progress: Arc<dyn Progress>) -> Arc<Self> {
+        Arc::new(Self {
+            turns,
+            whose,
+            turn: Mutex::default(),
+            progress,
+        })
+    }
+
+    fn begin(&self) {
+        let turn = self.turns.take(self.whose);
+        *self.turn() = Some(turn);
+    }
+
+    fn end(&self) {
+        *self.turn() = None;
+    }
+
+    /// Does what may wait for the peer.
+    fn paused<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.end();
+        let done = work();
+        self.begin();
+        done
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Option<Turn>> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Progress for Computing {
+    fn report(&self, stage: Stage, done: u64, total: u64) -> Result<(), Error> {
+        self.progress.report(stage, done, total)?;
+        // A thread of the pool waits for nobody: others need it to end their batch.
+        if rayon::current_thread_index().is_none() {
+            let turn = self.turn().take();
+            let turn = turn.map(Turn::pass);
+            *self.turn() = turn;
+        }
+        Ok(())
     }
 }

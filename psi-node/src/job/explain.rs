@@ -27,6 +27,7 @@ pub use cost::Cost;
 pub use learns::Learns;
 pub use rate::Rate;
 
+use super::deadlines::within;
 use super::failure::Failure;
 use super::link::{Link, unexpected};
 use super::privacy::PrivacyDocument;
@@ -248,8 +249,11 @@ async fn ask(
     let conn = ctx.connect(peer).await?;
     let asking = async {
         let mut link = Link::new(conn.open_stream().await?);
-        link.send(&Control::Inquire(proposal.clone())).await?;
-        match link.control().await? {
+        let answer = within(ctx.deadlines().answer(), async {
+            link.send(&Control::Inquire(proposal.clone())).await?;
+            link.control().await
+        });
+        match answer.await? {
             Control::Facts { facts, approval } => Ok((facts, approval)),
             Control::Refuse { code, .. } => Err(Failure::PeerRefusal(code)),
             _ => Err(unexpected("something else than an answer to an inquiry")),

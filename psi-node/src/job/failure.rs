@@ -7,6 +7,7 @@ use aggregator::{FreezeError, QueryError, Refusal, ResultError, Unavailable};
 use psi_core::store::StoreErrorKind;
 use psi_core::{Code, limits};
 
+use super::own_stop::OwnStop;
 use crate::exit::Exit;
 use crate::net::{ConnectError, NetError};
 use crate::runs;
@@ -44,6 +45,9 @@ pub enum Failure {
     /// The peer ended the job.
     #[error("the other node ended the job: {0}")]
     PeerAborted(Code),
+    /// This node ended the job, by no fault of the job.
+    #[error("{}", .0.sentence())]
+    OwnStop(OwnStop),
     /// The receipt logs of the two members do not agree.
     #[error("the receipt log of this collaboration cannot be continued: {0}")]
     Receipts(String),
@@ -68,6 +72,15 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether the peer still waits to hear how the job ended.
+    #[must_use]
+    pub const fn is_news_for_peer(&self) -> bool {
+        !matches!(
+            self,
+            Self::PeerAborted(_) | Self::PeerRefusal(_) | Self::OwnStop(OwnStop::PeerGaveUp)
+        )
+    }
+
     /// What the peer is told.
     #[must_use]
     pub const fn code(&self) -> Code {
@@ -75,6 +88,7 @@ impl Failure {
             Self::Protocol(error) => error.code(),
             Self::Net(error) => error.code(),
             Self::PeerRefusal(code) | Self::PeerAborted(code) => *code,
+            Self::OwnStop(stop) => stop.code(),
             Self::OwnRefusal(refusal) => refusal.code,
             Self::Receipts(_) => Code::ReceiptsDisagree,
             Self::ApprovalSpent(_) => Code::ApprovalPending,
@@ -98,6 +112,7 @@ impl Failure {
             Self::Result(_) => "result_too_large",
             Self::NotWritten(_) => "not_written",
             Self::State(_) | Self::Internal(_) => "internal",
+            Self::OwnStop(OwnStop::LogUnfinished) => "log_unfinished",
             Self::Protocol(psi_core::Error::Store(error)) => match error.kind {
                 StoreErrorKind::DiskFull => "disk_full",
                 StoreErrorKind::DiskLimit => "disk_limit",
@@ -144,7 +159,8 @@ impl Failure {
             Self::Protocol(psi_core::Error::Store(_) | psi_core::Error::ApiMisuse(_)) => {
                 Exit::Internal
             }
-            Self::Protocol(_) | Self::Net(_) | Self::PeerAborted(_) | Self::Cancelled => {
+            Self::OwnStop(_) | Self::Cancelled => Exit::Interrupted,
+            Self::Protocol(_) | Self::Net(_) | Self::PeerAborted(_) => {
                 if self.code().is_violation() {
                     Exit::ProtocolViolation
                 } else {
@@ -180,6 +196,7 @@ impl Failure {
                 "ask again, so that the owner can decide about one more run".into()
             }
             Self::Cancelled => "run the query again".into(),
+            Self::OwnStop(stop) => stop.remedy().into(),
             Self::Internal(_) => "run the query again; if it happens again, report it".into(),
             Self::Protocol(psi_core::Error::Store(error)) => runs::remedy(error.kind).into(),
             Self::Protocol(_) | Self::Net(_) | Self::PeerAborted(_) => {
@@ -333,6 +350,30 @@ mod tests {
 
     use super::Failure;
     use crate::exit::Exit;
+    use crate::job::own_stop::OwnStop;
+
+    #[test]
+    fn a_stop_of_this_node_is_not_laid_at_the_other_nodes_door() {
+        for (stop, code, reason, is_news) in [
+            (OwnStop::PeerGaveUp, Code::Interrupted, "interrupted", false),
+            (
+                OwnStop::LogUnfinished,
+                Code::Unavailable,
+                "log_unfinished",
+                true,
+            ),
+        ] {
+            let failure = Failure::OwnStop(stop);
+            assert!(failure.to_string().starts_with("this node ended"));
+            assert_eq!(failure.code(), code);
+            assert_eq!(failure.reason(), reason);
+            assert_eq!(failure.exit(), Exit::Interrupted);
+            assert_eq!(failure.is_news_for_peer(), is_news);
+        }
+        let aborted = Failure::PeerAborted(Code::Interrupted);
+        assert!(aborted.to_string().starts_with("the other node ended"));
+        assert!(!aborted.is_news_for_peer());
+    }
 
     #[test]
     fn a_bound_that_is_exceeded_is_a_refusal_with_its_figures() {

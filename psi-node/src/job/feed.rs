@@ -6,6 +6,8 @@
 //! Rows are read ahead of the computation; after a control message nothing is, because it may be
 //! the last one, and what follows belongs to the receipt.
 
+use std::time::Instant;
+
 use psi_core::messages::Control;
 use psi_core::session::Ended;
 use psi_core::{Code, Error};
@@ -14,6 +16,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::failure::Failure;
 use super::link::unexpected;
+use super::slow::Pace;
 use crate::net::{Frame, FrameReceiver, NetError};
 
 /// Frames that wait for the arithmetic, 256 KiB each at most.
@@ -25,6 +28,8 @@ pub(super) struct Feed {
     pub(super) frames: mpsc::Sender<Frame>,
     /// How often it became ready for the next frame.
     pub(super) handled: watch::Receiver<u64>,
+    /// Whether the peer is fast enough.
+    pub(super) pace: Pace,
     /// Its end.
     pub(super) work: JoinHandle<Result<Ended, Error>>,
 }
@@ -33,27 +38,37 @@ impl Feed {
     /// Receives frames and hands them on, until the work is done.
     ///
     /// # Errors
-    /// Those of the work and of the stream; [`Failure::PeerAborted`];
+    /// Those of the work and of the stream; [`NetError::TooSlow`]; [`Failure::PeerAborted`];
     /// [`Code::UnexpectedMessage`] if frames follow the last ones.
     pub(super) async fn receive(self, from: &mut FrameReceiver) -> Result<Ended, Failure> {
         let Self {
             frames,
             mut handled,
+            mut pace,
             mut work,
         } = self;
         // The start of the work counts like a frame.
         let mut sent: u64 = 1;
         loop {
+            let began = Instant::now();
             let frame = tokio::select! {
                 biased;
                 ended = &mut work => return outcome(ended),
-                frame = from.next() => frame,
+                frame = tokio::time::timeout(pace.left(), from.next()) => frame,
             };
+            // While this side computes on what it has, it does not wait for the peer, which may have
+            // sent everything.
+            let computes = *handled.borrow() < sent;
+            if !computes {
+                pace.waited(began.elapsed());
+            }
             let frame = match frame {
-                // A peer that has sent everything may be silent while this side computes.
-                Err(NetError::TimedOut(_)) if *handled.borrow() < sent => continue,
-                other => other?,
+                Err(_elapsed) if computes => continue,
+                Err(_elapsed) => return Err(pace.too_slow()),
+                Ok(Err(NetError::TimedOut(_))) if computes => continue,
+                Ok(other) => other?,
             };
+            pace.came(&frame);
             if let Frame::Control(Control::Abort(code)) = frame {
                 return Err(Failure::PeerAborted(code));
             }

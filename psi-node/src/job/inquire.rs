@@ -3,7 +3,8 @@
 //! The responder's half of `psi-node explain --with-peer`. It evaluates everything that it would
 //! evaluate for a job, tells its public facts or its code of refusal, and signs, opens, reads and
 //! records nothing but a line in its own log. Whoever may propose learns no more from it than from
-//! a proposal that it then breaks off.
+//! a proposal that it then breaks off. Inquiries take no place of a job: a peer has places of its own
+//! for them.
 
 use std::sync::Arc;
 
@@ -12,14 +13,14 @@ use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
 use psi_core::spec::{Half, JobSpec, Party};
 
+use super::deadlines::within;
 use super::failure::Failure;
 use super::link::{Link, violation};
-use super::registry::JobHandle;
+use super::registry::InquiryPlace;
 use super::request::agreement;
-use super::respond::{admit, plan};
+use super::respond::{check_may_ask, joined_for, log, plan};
 use super::run::check_half;
 use super::{JobContext, charge, privacy};
-use crate::collab::Collaboration;
 use crate::net::PeerConnection;
 
 /// Answers one inquiry on its stream.
@@ -29,21 +30,12 @@ pub(super) async fn inquire(
     mut link: Link,
     proposal: Proposal,
 ) {
-    let answer = match admit(ctx, conn, &proposal) {
-        Err(failure) => Err(failure),
-        Ok((collab, job)) => {
-            let answer = tokio::select! {
-                answer = answer(ctx, conn, &collab, proposal, &mut link) => answer,
-                () = job.cancelled() => Err(Failure::Cancelled),
-            };
-            forget(ctx, &job);
-            answer
-        }
-    };
-    match answer {
+    let whose = joined_for(ctx, conn, &proposal).map_or(conn.peer.0, |collab| collab.id());
+    let limit = ctx.deadlines().answer() / 2;
+    match within(limit, answer(ctx, conn, proposal, &mut link)).await {
         Ok(facts) => link.end(&facts).await,
         Err(failure) => {
-            tracing::warn!(peer = %conn.peer, %failure, "an inquiry was refused");
+            log(ctx, &whose, &failure);
             let end = match &failure {
                 Failure::OwnRefusal(refusal) => Control::Refuse {
                     code: refusal.code,
@@ -56,13 +48,22 @@ pub(super) async fn inquire(
     }
 }
 
+/// Judges an inquiry.
 async fn answer(
-    ctx: &JobContext,
+    ctx: &Arc<JobContext>,
     conn: &PeerConnection,
-    collab: &Collaboration,
     proposal: Proposal,
     link: &mut Link,
 ) -> Result<Control, Failure> {
+    let collab = joined_for(ctx, conn, &proposal)?;
+    check_may_ask(ctx, conn, &collab)?;
+    let _place: InquiryPlace = ctx.registry.begin_inquiry(conn.peer).ok_or_else(|| {
+        refusal(
+            "as many inquiries of this peer are being answered as may be at once",
+            "ask again when one of them is answered",
+        )
+    })?;
+    let _door = link.working_while(ctx.doors.of(conn.peer)).await?;
     if proposal.half.nonce != [0; 32] || proposal.hidden.iter().any(|hidden| *hidden != [0; 64]) {
         return Err(violation(
             Code::MalformedMessage,
@@ -73,19 +74,17 @@ async fn answer(
         "the other member asked what this would be: {}",
         proposal.query
     );
-    if !ctx.state.local_note(&ctx.key, &text)? {
+    if !ctx.notes.inquired(&collab.id(), &text)? {
         // An answer that leaves no trace is none that the owner could find later.
-        return Err(Failure::OwnRefusal(Refusal {
-            code: Code::TooManyJobs,
-            rule: "inquiries".into(),
-            sentence: "the own log has no room for more inquiries in this hour".into(),
-            remedy: "ask again in an hour".into(),
-        }));
+        return Err(refusal(
+            "this node's own log has no room for more inquiries of this collaboration in this hour",
+            "ask again in an hour",
+        ));
     }
-    privacy::check_mode(collab, proposal.mode)?;
-    let plan = plan(ctx, conn, collab, &proposal, link).await?;
+    privacy::check_mode(&collab, proposal.mode)?;
+    let plan = plan(ctx, conn, &collab, &proposal).await?;
     let (table, key_columns) = (&plan.peer_table, &plan.peer_key_columns);
-    check_half(&proposal.half, conn.peer, collab, table, key_columns)?;
+    check_half(&proposal.half, conn.peer, &collab, table, key_columns)?;
     charge::check_asked(ctx, proposal.mode, &plan.facts)?;
     let own = Half {
         node_id: ctx.key.id().0,
@@ -98,7 +97,7 @@ async fn answer(
         proposal.recipients,
         proposal.mode,
     );
-    let agreement = agreement(collab, asked, &plan.output, &conn.peer);
+    let agreement = agreement(&collab, asked, &plan.output, &conn.peer);
     let spec = JobSpec::assemble(agreement, proposal.half, own).map_err(Failure::of_agreement)?;
     ctx.check_sizes(&spec, Party::Responder)?;
     charge::check_job(ctx, &spec)?;
@@ -108,9 +107,11 @@ async fn answer(
     })
 }
 
-/// An inquiry counts as a running job while it is answered, and is none of the jobs that were run.
-fn forget(ctx: &JobContext, job: &JobHandle) {
-    if let Err(error) = ctx.state.job_forget(&job.id) {
-        tracing::error!(%error, job = job.id, "an inquiry could not be forgotten");
-    }
+fn refusal(sentence: &str, remedy: &str) -> Failure {
+    Failure::OwnRefusal(Refusal {
+        code: Code::TooManyJobs,
+        rule: "inquiries".into(),
+        sentence: sentence.into(),
+        remedy: remedy.into(),
+    })
 }

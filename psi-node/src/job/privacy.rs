@@ -95,12 +95,19 @@ pub(super) fn check_mode(collab: &Collaboration, asked: AskedMode) -> Result<(),
     ))
 }
 
+/// An epsilon in millionths as a number; the largest has eight digits.
+#[expect(clippy::cast_precision_loss, reason = "an epsilon is at most 16")]
+fn micros(epsilon: u64) -> f64 {
+    epsilon as f64 / 1e6
+}
+
 /// Refuses what the own table does not allow, before anything is signed: more epsilon or delta than
 /// its maxima, and persons without an account.
 pub(super) fn check_own(
     asked: AskedMode,
     facts: &TableFacts,
     section: Option<&TableConfig>,
+    epsilon_min: f64,
 ) -> Result<(), Failure> {
     let AskedMode::Dp(asked) = asked else {
         return Ok(());
@@ -114,6 +121,18 @@ pub(super) fn check_own(
             remedy,
         }))
     };
+    let epsilon = asked.epsilon.micros();
+    if micros(epsilon) < epsilon_min {
+        return Err(Failure::OwnRefusal(Refusal {
+            code: Code::EpsilonNotAllowed,
+            rule: "epsilon_min".into(),
+            sentence: format!(
+                "the job asks for epsilon {}, and this node serves {epsilon_min} at least",
+                epsilon_text(epsilon)
+            ),
+            remedy: "ask with a larger epsilon, or lower `epsilon_min` in node.toml".into(),
+        }));
+    }
     if let Some(privacy) = facts.privacy {
         let (epsilon, most) = (asked.epsilon.micros(), privacy.epsilon_max);
         if epsilon > most {

@@ -6,12 +6,13 @@
 //! what is refused.
 
 use psi_core::Code;
-use psi_core::limits::REFUSALS_RECORDED_MAX;
+use psi_core::limits::{REFUSALS_PER_DAY_MAX, REFUSALS_RECORDED_MAX};
 use psi_core::messages::Control;
 use psi_core::receipt::{Body, query_digest};
 
 use super::JobContext;
 use super::chain::Chain;
+use super::deadlines::within;
 use super::failure::Failure;
 use super::link::Link;
 use crate::identity::NodeId;
@@ -32,9 +33,10 @@ pub(super) fn body(requester: NodeId, responder: NodeId, query: &str, code: Code
 /// node joined.
 ///
 /// # Discussion
-/// The bound counts entries since the last opened job, not time: both nodes hold these entries, no
-/// clock can be wrong, and a log cannot grow by more than 17 entries for each job. What is beyond
-/// it stands in the own log, which has a bound of its own.
+/// One bound counts entries since the last opened job: both nodes hold these entries, no clock can be
+/// wrong, and a log cannot grow by more than 17 entries for each job. The other counts those of a
+/// day. Both are asked here alone, before anything is signed. What is beyond them stands in this
+/// node's own log, which has bounds too.
 pub(super) async fn refuse(mut link: Link, chain: Option<&Chain>, query: &str, code: Code) {
     let recorded = chain.filter(|chain| is_recorded(chain, code));
     let Some(chain) = recorded else {
@@ -49,7 +51,11 @@ pub(super) async fn refuse(mut link: Link, chain: Option<&Chain>, query: &str, c
         let recorded = true;
         awaited(chain, chain.peer, query, Some(code))?;
         link.send(&Control::Refuse { code, recorded }).await?;
-        chain.record(&mut link, entry).await
+        within(
+            chain.deadlines().signature(),
+            chain.record(&mut link, entry),
+        )
+        .await
     };
     match work.await {
         Ok(()) => {
@@ -58,8 +64,9 @@ pub(super) async fn refuse(mut link: Link, chain: Option<&Chain>, query: &str, c
         }
         // The next settlement completes what was begun.
         Err(failure) => {
-            tracing::warn!(peer = %chain.peer, %failure, "a refusal could not be recorded");
-            if !matches!(failure, Failure::PeerAborted(_)) {
+            // The peer can have as many of these as it likes.
+            tracing::debug!(peer = %chain.peer, %failure, "a refusal could not be recorded");
+            if failure.is_news_for_peer() {
                 link.end(&Control::Abort(failure.code())).await;
             }
         }
@@ -88,7 +95,7 @@ pub(super) fn awaited(
 /// Requester: records the refusal with the responder. If that fails, the next settlement completes
 /// what was begun, and the refusal is a refusal all the same.
 pub(super) async fn record(chain: &Chain, link: &mut Link, body: Body) {
-    match chain.record(link, body).await {
+    match within(chain.deadlines().signature(), chain.record(link, body)).await {
         Ok(()) => {
             link.sender.finish();
             link.sender.delivered().await;
@@ -109,7 +116,10 @@ fn is_recorded(chain: &Chain, code: Code) -> bool {
         );
     let room = || {
         let held = chain.state.refusals_in_a_row(&chain.collab_id);
-        held.is_ok_and(|held| held < REFUSALS_RECORDED_MAX) && chain.check_sound().is_ok()
+        let day = chain.state.log_day(&chain.collab_id);
+        held.is_ok_and(|held| held < REFUSALS_RECORDED_MAX)
+            && day.is_ok_and(|day| day.refusals < REFUSALS_PER_DAY_MAX)
+            && chain.check_sound().is_ok()
     };
     about_the_question && room()
 }
@@ -125,7 +135,7 @@ pub(super) fn note_own(ctx: &JobContext, job_id: Option<&str>, failure: &Failure
         Failure::Connect(_) => "unreachable",
         _ => "failed",
     };
-    if job_id.is_some_and(|job_id| was_opened(ctx, job_id)) {
+    if was_opened(ctx, job_id) {
         return;
     }
     if let Err(error) = ctx.state.local_append(&ctx.key, kind, &sentence(failure)) {
@@ -133,34 +143,19 @@ pub(super) fn note_own(ctx: &JobContext, job_id: Option<&str>, failure: &Failure
     }
 }
 
-/// Responder: notes a proposal that came to nothing, as long as the hour has room. Returns whether
-/// it stands on some log; one that does not is to be forgotten.
-pub(super) fn note_proposal(
-    ctx: &JobContext,
-    peer: NodeId,
-    job_id: Option<&str>,
-    failure: &Failure,
-) -> bool {
-    if job_id.is_some_and(|job_id| was_opened(ctx, job_id)) {
-        return true;
-    }
-    let text = format!("from {peer}: {}", sentence(failure));
-    ctx.state
-        .local_note(&ctx.key, &text)
-        .unwrap_or_else(|error| {
-            tracing::error!(%error, "the local log could not be written");
-            true
-        })
-}
-
 /// Whether the job stands on the shared log, where its end will too.
-fn was_opened(ctx: &JobContext, job_id: &str) -> bool {
+pub(super) fn was_opened(ctx: &JobContext, job_id: Option<&str>) -> bool {
     let mut bytes = [0; 64];
-    hex::decode_to_slice(job_id, &mut bytes).is_ok()
+    job_id.is_some_and(|job_id| hex::decode_to_slice(job_id, &mut bytes).is_ok())
         && ctx
             .state
             .entries_of_job(&bytes)
             .is_ok_and(|entries| entries.is_some())
+}
+
+/// What this node's own log says of a proposal of `peer` that came to nothing.
+pub(super) fn sentence_of(peer: NodeId, failure: &Failure) -> String {
+    format!("from {peer}: {}", sentence(failure))
 }
 
 fn sentence(failure: &Failure) -> String {

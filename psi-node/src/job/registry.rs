@@ -1,22 +1,26 @@
 //! The jobs that are running in this process, and the last ones that ended.
 //!
-//! Bounds how many run at once, carries progress out and the wish to cancel in. Progress is a few
+//! Bounds how many run at once, and how many of one peer, carries progress out and the wish to cancel in. Progress is a few
 //! numbers that are overwritten, not a queue: a job of a million rows leaves no more behind than
 //! one of ten. The runner holds a [`JobHandle`]; the local API looks in from outside.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use psi_core::Error;
+use psi_core::limits::INQUIRIES_MAX;
 use psi_core::progress::{Progress, Stage};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::result::ResultDocument;
+use crate::collab::CollabId;
 use crate::exit::Exit;
+use crate::identity::NodeId;
+use crate::places::{Places, Whose};
 use crate::state::JobRole;
 
 /// Ended jobs whose outcome is still at hand for someone who follows late; older ones are in the
@@ -39,7 +43,7 @@ const STAGES: [Stage; 7] = [
 pub struct Registry(Arc<Shared>);
 
 struct Shared {
-    jobs_max: usize,
+    places: Places,
     jobs: Mutex<Jobs>,
 }
 
@@ -47,12 +51,16 @@ struct Shared {
 struct Jobs {
     running: HashMap<String, Arc<Job>>,
     ended: VecDeque<Arc<Job>>,
+    /// Inquiries that are being answered.
+    inquiries: HashMap<NodeId, usize>,
 }
 
 /// One job, as everyone shares it.
 struct Job {
     id: String,
-    role: JobRole,
+    whose: Whose,
+    /// The collaboration, once it is known.
+    collab: OnceLock<CollabId>,
     started: Instant,
     stages: [StageCounters; STAGES.len()],
     cancelled: watch::Sender<bool>,
@@ -121,17 +129,23 @@ pub enum BeginError {
     /// As many jobs are running as the configuration allows.
     #[error("{0} jobs are running, as many as `jobs_max` allows")]
     TooManyJobs(usize),
+    /// As many jobs of peers are running as leave the owner its place.
+    #[error("{0} jobs of peers are running; the place that is left of `jobs_max` is the owner's")]
+    TooManyOfPeers(usize),
+    /// As many jobs of this peer are running as leave places for others.
+    #[error("{0} jobs of this peer are running, its share of `jobs_max`")]
+    TooManyOfPeer(usize),
     /// The operating system gave no randomness for the job's name.
     #[error("the operating system gave no randomness")]
     NoRandomness,
 }
 
 impl Registry {
-    /// An empty registry that admits `jobs_max` running jobs.
+    /// An empty registry that admits as many running jobs as there are places.
     #[must_use]
-    pub fn new(jobs_max: usize) -> Self {
+    pub fn new(places: Places) -> Self {
         Self(Arc::new(Shared {
-            jobs_max,
+            places,
             jobs: Mutex::default(),
         }))
     }
@@ -140,17 +154,16 @@ impl Registry {
     ///
     /// # Errors
     /// [`BeginError`]; nothing has begun then.
-    pub fn begin(&self, role: JobRole) -> Result<JobHandle, BeginError> {
+    pub fn begin(&self, whose: Whose) -> Result<JobHandle, BeginError> {
         let mut random = [0u8; 8];
         getrandom::fill(&mut random).map_err(|_| BeginError::NoRandomness)?;
         let id = hex::encode(random);
         let mut jobs = self.0.lock();
-        if jobs.running.len() >= self.0.jobs_max {
-            return Err(BeginError::TooManyJobs(self.0.jobs_max));
-        }
+        jobs.check_room(whose, self.0.places)?;
         let job = Arc::new(Job {
             id: id.clone(),
-            role,
+            whose,
+            collab: OnceLock::new(),
             started: Instant::now(),
             stages: Default::default(),
             cancelled: watch::Sender::new(false),
@@ -161,6 +174,22 @@ impl Registry {
         Ok(JobHandle {
             id,
             job,
+            shared: Arc::clone(&self.0),
+        })
+    }
+
+    /// A place for an inquiry of `peer`, beside those of jobs, if it has one left.
+    #[must_use]
+    pub fn begin_inquiry(&self, peer: NodeId) -> Option<InquiryPlace> {
+        let mut jobs = self.0.lock();
+        let taken = jobs.inquiries.entry(peer).or_default();
+        if *taken >= INQUIRIES_MAX {
+            return None;
+        }
+        *taken += 1;
+        drop(jobs);
+        Some(InquiryPlace {
+            peer,
             shared: Arc::clone(&self.0),
         })
     }
@@ -181,6 +210,15 @@ impl Registry {
             job.cancelled.send_replace(true);
             true
         })
+    }
+
+    /// Asks the running jobs of a collaboration to stop.
+    pub fn cancel_of(&self, collab_id: &CollabId) {
+        for job in self.0.lock().running.values() {
+            if job.collab.get() == Some(collab_id) {
+                job.cancelled.send_replace(true);
+            }
+        }
     }
 
     /// Asks every running job to stop.
@@ -216,6 +254,46 @@ impl Shared {
     }
 }
 
+impl Jobs {
+    /// Whether one more job of `whose` may run.
+    fn check_room(&self, whose: Whose, places: Places) -> Result<(), BeginError> {
+        let running = |which: fn(Whose, Whose) -> bool| {
+            let jobs = self.running.values();
+            jobs.filter(|job| which(job.whose, whose)).count()
+        };
+        if let Whose::Peer(_) = whose {
+            if running(|job, whose| job == whose) >= places.of_one_peer() {
+                return Err(BeginError::TooManyOfPeer(places.of_one_peer()));
+            }
+            if running(|job, _| job != Whose::Owner) >= places.of_peers() {
+                return Err(BeginError::TooManyOfPeers(places.of_peers()));
+            }
+        }
+        if self.running.len() >= places.all() {
+            return Err(BeginError::TooManyJobs(places.all()));
+        }
+        Ok(())
+    }
+}
+
+/// The place of one inquiry, until it is dropped.
+pub struct InquiryPlace {
+    peer: NodeId,
+    shared: Arc<Shared>,
+}
+
+impl Drop for InquiryPlace {
+    fn drop(&mut self) {
+        let mut jobs = self.shared.lock();
+        if let Some(taken) = jobs.inquiries.get_mut(&self.peer) {
+            *taken = taken.saturating_sub(1);
+            if *taken == 0 {
+                jobs.inquiries.remove(&self.peer);
+            }
+        }
+    }
+}
+
 /// A running job, held by the one that runs it.
 pub struct JobHandle {
     /// The local id, 16 hexadecimal digits.
@@ -225,6 +303,18 @@ pub struct JobHandle {
 }
 
 impl JobHandle {
+    /// Says which collaboration the job is under.
+    pub fn is_under(&self, collab_id: CollabId) {
+        // Asked for once; a second answer would be the same.
+        let _ = self.job.collab.set(collab_id);
+    }
+
+    /// Whose question the job answers.
+    #[must_use]
+    pub fn whose(&self) -> Whose {
+        self.job.whose
+    }
+
     /// Where the job's stages report to, and learn that they should stop.
     #[must_use]
     pub fn progress(&self) -> Arc<dyn Progress> {
@@ -319,7 +409,10 @@ impl JobView {
     /// Which side of the job this node is.
     #[must_use]
     pub fn role(&self) -> JobRole {
-        self.0.role
+        match self.0.whose {
+            Whose::Owner => JobRole::Requester,
+            Whose::Peer(_) => JobRole::Responder,
+        }
     }
 
     /// How far the job is now.
@@ -384,28 +477,95 @@ mod tests {
 
     use super::{BeginError, ENDED_MAX, Ended, Registry};
     use crate::exit::Exit;
+    use crate::identity::NodeId;
     use crate::job::result::ResultDocument;
-    use crate::state::JobRole;
+    use crate::places::{Places, Whose};
+
+    const PEER: Whose = Whose::Peer(NodeId([1; 32]));
+    const OTHER: Whose = Whose::Peer(NodeId([2; 32]));
+    const THIRD: Whose = Whose::Peer(NodeId([3; 32]));
+
+    fn registry(jobs_max: usize) -> Registry {
+        Registry::new(Places::new(jobs_max))
+    }
 
     #[test]
     fn no_more_jobs_run_than_the_bound_and_a_dropped_one_makes_room() {
-        let registry = Registry::new(2);
-        let first = registry.begin(JobRole::Requester).unwrap();
-        let second = registry.begin(JobRole::Responder).unwrap();
+        let registry = registry(2);
+        let first = registry.begin(Whose::Owner).unwrap();
+        let second = registry.begin(PEER).unwrap();
         assert_ne!(first.id, second.id);
         assert_eq!(first.id.len(), 16);
-        assert_eq!(
-            registry.begin(JobRole::Requester).unwrap_err(),
-            BeginError::TooManyJobs(2)
-        );
+        let refused = registry.begin(Whose::Owner).unwrap_err();
+        assert_eq!(refused, BeginError::TooManyJobs(2));
         drop(first);
-        assert!(registry.begin(JobRole::Requester).is_ok());
+        assert!(registry.begin(Whose::Owner).is_ok());
+    }
+
+    #[test]
+    fn a_peer_takes_no_more_than_its_share_and_all_peers_leave_the_owner_a_place() {
+        let registry = registry(8);
+        let of_peer: Vec<_> = (0..3).map(|_| registry.begin(PEER).unwrap()).collect();
+        assert_eq!(
+            registry.begin(PEER).unwrap_err(),
+            BeginError::TooManyOfPeer(3)
+        );
+        let others: Vec<_> = [OTHER, OTHER, OTHER, THIRD]
+            .map(|whose| registry.begin(whose).unwrap())
+            .into();
+        assert_eq!(
+            registry.begin(THIRD).unwrap_err(),
+            BeginError::TooManyOfPeers(7)
+        );
+        let own = registry.begin(Whose::Owner).unwrap();
+        assert_eq!(
+            registry.begin(Whose::Owner).unwrap_err(),
+            BeginError::TooManyJobs(8)
+        );
+        drop((of_peer, others));
+        // The owner may take every place that peers leave.
+        let all: Vec<_> = (0..7)
+            .map(|_| registry.begin(Whose::Owner).unwrap())
+            .collect();
+        assert_eq!(
+            registry.begin(PEER).unwrap_err(),
+            BeginError::TooManyJobs(8)
+        );
+        drop((own, all));
+    }
+
+    #[test]
+    fn inquiries_have_places_of_their_own() {
+        let registry = registry(2);
+        let _job = registry.begin(PEER).unwrap();
+        let peer = NodeId([1; 32]);
+        let first = registry.begin_inquiry(peer).unwrap();
+        let _second = registry.begin_inquiry(peer).unwrap();
+        assert!(registry.begin_inquiry(peer).is_none());
+        assert!(registry.begin_inquiry(NodeId([2; 32])).is_some());
+        drop(first);
+        assert!(registry.begin_inquiry(peer).is_some());
+    }
+
+    #[test]
+    fn the_jobs_of_one_collaboration_are_cancelled_and_no_others() {
+        let registry = registry(4);
+        let (one, other) = (
+            registry.begin(PEER).unwrap(),
+            registry.begin(OTHER).unwrap(),
+        );
+        let own = registry.begin(Whose::Owner).unwrap();
+        one.is_under([1; 32]);
+        other.is_under([2; 32]);
+        own.is_under([1; 32]);
+        registry.cancel_of(&[1; 32]);
+        assert!(one.is_cancelled() && own.is_cancelled() && !other.is_cancelled());
     }
 
     #[test]
     fn work_that_outlives_its_job_is_told_to_stop() {
-        let registry = Registry::new(1);
-        let job = registry.begin(JobRole::Responder).unwrap();
+        let registry = registry(2);
+        let job = registry.begin(PEER).unwrap();
         let progress = job.progress();
         assert!(progress.report(Stage::Blind, 1, 2).is_ok());
         drop(job);
@@ -417,9 +577,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_cancelled_job_hears_of_it_in_its_work_and_in_its_waits() {
-        let registry = Registry::new(2);
-        let job = registry.begin(JobRole::Requester).unwrap();
-        let other = registry.begin(JobRole::Requester).unwrap();
+        let registry = registry(2);
+        let job = registry.begin(Whose::Owner).unwrap();
+        let other = registry.begin(Whose::Owner).unwrap();
         let progress = job.progress();
         assert!(progress.report(Stage::Blind, 1, 2).is_ok());
         assert!(registry.cancel(&job.id));
@@ -437,8 +597,8 @@ mod tests {
 
     #[test]
     fn a_snapshot_shows_begun_stages_and_never_runs_backwards() {
-        let registry = Registry::new(1);
-        let job = registry.begin(JobRole::Requester).unwrap();
+        let registry = registry(2);
+        let job = registry.begin(Whose::Owner).unwrap();
         assert!(job.view().snapshot().stages.is_empty());
         let progress = job.progress();
         progress.report(Stage::Receive, 7, 10).unwrap();
@@ -455,15 +615,15 @@ mod tests {
 
     #[tokio::test]
     async fn the_outcome_is_at_hand_after_the_end_and_old_ones_are_forgotten() {
-        let registry = Registry::new(1);
-        let job = registry.begin(JobRole::Requester).unwrap();
+        let registry = registry(2);
+        let job = registry.begin(Whose::Owner).unwrap();
         let (id, view) = (job.id.clone(), job.view());
         drop(job);
         view.end(Ended::new(Exit::Suppressed, ResultDocument::new("exact")));
         assert_eq!(view.until_ended().await.map(|ended| ended.exit), Some(3));
         assert!(registry.get(&id).and_then(|view| view.ended()).is_some());
         for _ in 0..ENDED_MAX {
-            drop(registry.begin(JobRole::Responder).unwrap());
+            drop(registry.begin(PEER).unwrap());
         }
         assert!(registry.get(&id).is_none());
     }

@@ -1,6 +1,7 @@
 //! The requester's side of a job: from SQL to the result document.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use aggregator::{OutputPlan, Refusal, RequestPlan};
 use psi_core::Code;
@@ -10,6 +11,7 @@ use psi_core::seed::JobSeed;
 use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
 
 use super::approval::{Asking, Permit};
+use super::deadlines::within;
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::list::{self, ListFile, Place};
@@ -17,13 +19,13 @@ use super::privacy::{PrivacyDocument, Spend};
 use super::refusal;
 use super::registry::JobHandle;
 use super::result::ResultDocument;
-use super::run::{self, Agreed, check_half};
+use super::run::{self, Agreed, audit_place, check_half};
 use super::stats::{Stopwatch, peak_rss_bytes};
 use super::{JobContext, NodeId, charge, seeds};
 use crate::collab::{Collaboration, Member, Mode};
 use crate::exit::Exit;
 use crate::net::PeerConnection;
-use crate::state::{JobRecord, JobRole, JobState};
+use crate::state::{CollabStanding, JobRecord, JobRole, JobState};
 
 /// What an analyst asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +120,9 @@ async fn run_request(
     document.columns.clone_from(&question.plan.output.columns);
     let place = list::place(request.output.as_ref(), &question.plan.output)?;
     let permit = ask_owner(ctx, &collab, &question)?;
+    job.is_under(collab.id());
     let chain = ctx.chain(&collab, peer.id);
+    chain.check_room(&ctx.live)?;
     if ctx.state.chain_repair_requested(&collab.id())?.is_none() {
         chain.check_sound()?;
     }
@@ -128,6 +132,7 @@ async fn run_request(
     };
     ctx.settle_over(&conn, &collab).await?;
 
+    conn.widen();
     let link = Link::new(conn.open_stream().await?);
     let asked = (question, permit, place);
     let result = over_link(ctx, job, &conn, link, &collab, asked, document).await;
@@ -138,13 +143,21 @@ async fn run_request(
 }
 
 pub(super) fn find_collab(ctx: &JobContext, name: &str) -> Result<Collaboration, Failure> {
-    ctx.state
-        .collab_by_name(name)?
-        .ok_or_else(|| Failure::Input {
-            what: format!("this node has not joined a collaboration named `{name}`"),
-            remedy: "list them with `psi-node collab list`; join one with `psi-node collab join`"
-                .into(),
-        })
+    let found = ctx.state.collab_by_name(name)?;
+    let collab = found.ok_or_else(|| Failure::Input {
+        what: format!("this node has not joined a collaboration named `{name}`"),
+        remedy: "list them with `psi-node collab list`; join one with `psi-node collab join`"
+            .into(),
+    })?;
+    let remedy = match ctx.state.collab_standing(&collab.id())? {
+        CollabStanding::InForce => return Ok(collab),
+        CollabStanding::Suspended => {
+            format!("take part again with `psi-node collab resume {name}`")
+        }
+        CollabStanding::Left => "make a new collaboration with the other member".into(),
+    };
+    let what = format!("this node's owner takes no part in `{name}` now");
+    Err(Failure::Input { what, remedy })
 }
 
 /// Plans a question under `collab` and tries all own rules that need no peer; returns the peer too.
@@ -290,7 +303,7 @@ async fn over_link(
             }
         }
         Err(failure) => {
-            if !matches!(failure, Failure::PeerAborted(_) | Failure::PeerRefusal(_)) {
+            if failure.is_news_for_peer() {
                 link.end(&Control::Abort(failure.code())).await;
             }
             if document.job_id.is_some() && ctx.settle_over(conn, collab).await.is_err() {
@@ -316,6 +329,7 @@ async fn agree(
         seed,
         signature,
     } = propose(ctx, link, peer, collab, &question).await?;
+    let record = audit_place(ctx, collab, job.whose(), (&spec, Party::Requester))?;
     let reservation = charge::reserve(ctx, collab, &spec)?;
     permit.spend(ctx, &spec.job_id())?;
     ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
@@ -326,6 +340,8 @@ async fn agree(
     let plan = question.plan;
     document.privacy = PrivacyDocument::of(&spec, Party::Requester, &plan.output)?;
     Ok(Agreed {
+        since: Instant::now(),
+        _record: record,
         collab: collab.clone(),
         peer,
         spec,
@@ -372,8 +388,11 @@ async fn propose(
     };
     let chain = ctx.chain(collab, peer);
     let awaited = refusal::awaited(&chain, ctx.key.id(), &plan.canonical, None)?;
-    link.send(&Control::Propose(proposal)).await?;
-    let answer = link.control().await?;
+    let answer = within(ctx.deadlines().answer(), async {
+        link.send(&Control::Propose(proposal)).await?;
+        link.control().await
+    })
+    .await?;
     if let Some(awaited) = awaited
         && !matches!(answer, Control::Refuse { recorded: true, .. })
     {

@@ -1,6 +1,10 @@
-//! The responder's side of a job: evaluates the own policy, adds the own half, and runs.
+//! The responder's side of a job: evaluates this node's policy, adds this node's half, and runs.
+//!
+//! What comes to nothing is written down in one step, by [`super::notes`], as long as the hour has
+//! room for it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use aggregator::{Refusal, ResponsePlan};
 use psi_core::Code;
@@ -9,20 +13,22 @@ use psi_core::receipt::{agreement_text, signature_holds};
 use psi_core::spec::{AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party};
 
 use super::approval::Asking;
-use super::chain::Chain;
+use super::deadlines::within;
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
+use super::notes::Whose as WhoseNotes;
 use super::privacy::{self, PrivacyDocument};
 use super::refusal;
 use super::registry::JobHandle;
 use super::request::agreement;
 use super::result::ResultDocument;
-use super::run::{self, Agreed, Finished, check_half};
+use super::run::{self, Agreed, Finished, audit_place, check_half};
 use super::stats::{Stopwatch, peak_rss_bytes};
-use super::{JobContext, charge, joined_with, seeds, unsettled};
+use super::{JobContext, NodeId, charge, current, joined_with, seeds, unsettled};
 use crate::collab::Collaboration;
 use crate::net::PeerConnection;
-use crate::state::{JobRecord, JobRole, JobState};
+use crate::places::Whose;
+use crate::state::{JobRecord, JobRole, JobState, now_unix};
 
 /// Answers one proposal on its stream, to the end of the job.
 pub(super) async fn respond(
@@ -36,17 +42,19 @@ pub(super) async fn respond(
         Ok(collab) => collab,
         Err(failure) => return turned_away(ctx, conn, link, None, &query, &failure).await,
     };
-    let job = match place_for(ctx, conn, &proposal, &collab) {
+    let job = match place_for(ctx, conn, &collab) {
         Ok(job) => job,
         Err(failure) => {
-            let chain = ctx.chain(&collab, conn.peer);
-            return turned_away(ctx, conn, link, Some(&chain), &query, &failure).await;
+            return turned_away(ctx, conn, link, Some(&collab), &query, &failure).await;
         }
     };
     let watch = Stopwatch::start();
     let mut document = ResultDocument::new(collab.mode().as_str());
+    let mut table = None;
     let work = async {
         let agreed = Box::pin(agree(ctx, &job, conn, &mut link, &collab, proposal)).await?;
+        conn.widen();
+        table = Some(agreed.side.table().to_owned());
         document.begin(&agreed.spec);
         document.privacy = PrivacyDocument::of(&agreed.spec, Party::Responder, &agreed.output)?;
         Box::pin(run::run(ctx, &job, &mut link, agreed)).await
@@ -60,9 +68,11 @@ pub(super) async fn respond(
     (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
     (stats.cpu_seconds, stats.wall_seconds) = (watch.cpu_seconds(), watch.wall_seconds());
     stats.peak_rss_bytes = peak_rss_bytes();
-    let job_id = document.job_id.clone();
-    let failure = record_end(ctx, &job, document, result);
-    let id = job.id.clone();
+    if let (Err(Failure::OwnData(_)), Some(table)) = (&result, &table) {
+        // Its files changed since it was looked at.
+        current::load_again(ctx, table);
+    }
+    let failure = record_end(ctx, (&job, conn.peer), (&collab, &query), document, result);
     // The job's place is free before the peer is waited for.
     drop(job);
     match failure {
@@ -71,10 +81,6 @@ pub(super) async fn respond(
             link.sender.delivered().await;
         }
         Some(failure) => {
-            let noted = refusal::note_proposal(ctx, conn.peer, job_id.as_deref(), &failure);
-            if !noted && let Err(error) = ctx.state.job_forget(&id) {
-                tracing::error!(%error, "a refused proposal could not be forgotten");
-            }
             end_badly(ctx, conn, link, (&collab, &query), &failure).await;
         }
     }
@@ -85,19 +91,34 @@ async fn turned_away(
     ctx: &JobContext,
     conn: &PeerConnection,
     link: Link,
-    chain: Option<&Chain>,
+    collab: Option<&Collaboration>,
     query: &str,
     failure: &Failure,
 ) {
-    tracing::warn!(peer = %conn.peer, %failure, "proposal refused");
-    refusal::note_proposal(ctx, conn.peer, None, failure);
-    refusal::refuse(link, chain, query, failure.code()).await;
+    let whose = collab.map_or(conn.peer.0, Collaboration::id);
+    log(ctx, &whose, failure);
+    ctx.notes.refused(
+        &whose,
+        &refusal::sentence_of(conn.peer, failure),
+        failure.code(),
+        None,
+    );
+    let chain = collab.map(|collab| ctx.chain(collab, conn.peer));
+    refusal::refuse(link, chain.as_ref(), query, failure.code()).await;
+}
+
+/// The operator's line about a question that came to nothing, within the share of its collaboration.
+pub(super) fn log(ctx: &JobContext, whose: &WhoseNotes, failure: &Failure) {
+    if ctx.notes.has_line(whose) {
+        tracing::warn!(whose = hex::encode(whose), %failure, "a peer's question came to nothing");
+    }
 }
 
 /// Records how the job ended for this side: with the result document, if it is a recipient.
 fn record_end(
     ctx: &JobContext,
-    job: &JobHandle,
+    (job, peer): (&JobHandle, NodeId),
+    (collab, query): (&Collaboration, &str),
     mut document: ResultDocument,
     result: Result<Finished, Failure>,
 ) -> Option<Failure> {
@@ -112,20 +133,33 @@ fn record_end(
     let (state, failure) = match shown {
         Ok(state) => (state.unwrap_or(JobState::Completed), None),
         Err(failure) => {
-            tracing::warn!(job = job.id, %failure, "job ended without a result");
+            log(ctx, &collab.id(), &failure);
             document.reason = Some(failure.reason().into());
             (failure.state(), Some(failure))
         }
     };
-    if failure.as_ref().is_some_and(Failure::is_pending) {
-        // It stands among the requests for approval; repeated proposals would fill the list of jobs.
-        if let Err(error) = ctx.state.job_forget(&job.id) {
-            tracing::error!(%error, job = job.id, "a proposal that waits could not be forgotten");
-        }
-        return failure;
-    }
     let detail = failure.as_ref().map(ToString::to_string);
     document.status = state.as_str().into();
+    let agreed = document.job_id.is_some();
+    if let Some(failure) = &failure
+        // What waits for approval stands among the requests; repeated, it would fill the log.
+        && !failure.is_pending()
+        && !refusal::was_opened(ctx, document.job_id.as_deref())
+    {
+        let record = JobRecord {
+            state,
+            reason: document.reason.clone(),
+            detail: detail.clone(),
+            finished_unix: Some(now_unix()),
+            ..record_of(job, collab, query)
+        };
+        let text = refusal::sentence_of(peer, failure);
+        let (code, job) = (failure.code(), (!agreed).then_some(&record));
+        ctx.notes.refused(&collab.id(), &text, code, job);
+    }
+    if !agreed {
+        return failure;
+    }
     let received = matches!(state, JobState::Released | JobState::Suppressed);
     let kept = received.then(|| serde_json::to_string(&document).ok());
     let finished = ctx.state.job_finish(
@@ -161,7 +195,7 @@ async fn end_badly(
         Failure::OwnRefusal(refusal) => {
             refusal::refuse(link, Some(&chain), query, refusal.code).await;
         }
-        Failure::PeerAborted(_) => {}
+        failure if !failure.is_news_for_peer() => {}
         // The job is completed on both receipts; the own output does not concern the peer.
         Failure::Result(_) => {
             link.sender.finish();
@@ -184,19 +218,8 @@ fn turn_away<T>(code: Code, rule: &str, sentence: &str) -> Result<T, Failure> {
     }))
 }
 
-/// Whether this proposal may become a job at all, before its query is looked at.
-pub(super) fn admit(
-    ctx: &JobContext,
-    conn: &PeerConnection,
-    proposal: &Proposal,
-) -> Result<(Collaboration, JobHandle), Failure> {
-    let collab = joined_for(ctx, conn, proposal)?;
-    let job = place_for(ctx, conn, proposal, &collab)?;
-    Ok((collab, job))
-}
-
 /// The collaboration under which the peer asks.
-fn joined_for(
+pub(super) fn joined_for(
     ctx: &JobContext,
     conn: &PeerConnection,
     proposal: &Proposal,
@@ -209,6 +232,10 @@ fn joined_for(
         let sentence = "the peer asks under a collaboration that this node has not joined with it";
         return turn_away(Code::UnknownCollaboration, "collaboration", sentence);
     };
+    if !ctx.takes_part(&collab) {
+        let sentence = format!("this node's owner takes no part in `{}` now", collab.name());
+        return turn_away(Code::Unavailable, "collaboration", &sentence);
+    }
     if proposal.revision != collab.revision_hash() {
         let sentence = format!(
             "the peer asks under another revision of `{}` than revision {}, which this node has \
@@ -221,41 +248,58 @@ fn joined_for(
     Ok(collab)
 }
 
-/// A place among the running jobs, if the peer may ask at all.
-fn place_for(
+/// Whether the peer may ask at all under this collaboration, now.
+pub(super) fn check_may_ask(
     ctx: &JobContext,
     conn: &PeerConnection,
-    proposal: &Proposal,
     collab: &Collaboration,
-) -> Result<JobHandle, Failure> {
+) -> Result<(), Failure> {
     let requester = collab.member_by_id(&conn.peer);
     if !requester.is_some_and(|member| member.may_query) {
         let sentence = "the collaboration does not let the peer query";
         return turn_away(Code::RequesterNotAllowed, "collaboration", sentence);
     }
-    ctx.chain(collab, conn.peer).check_sound()?;
-    let Ok(job) = ctx.registry.begin(JobRole::Responder) else {
-        let sentence = "as many jobs as `jobs_max` allows are running";
-        return turn_away(Code::TooManyJobs, "jobs_max", sentence);
-    };
-    let mut record = JobRecord::begin(&job.id, JobRole::Responder, &proposal.query);
-    record.collab_id = collab.id();
-    collab.name().clone_into(&mut record.collab);
-    ctx.state.job_insert(&record)?;
-    Ok(job)
+    ctx.chain(collab, conn.peer).check_sound()
 }
 
-/// Plans the peer's query by the own policy and signs the job, or refuses it.
-async fn agree(
+/// A place among the running jobs, if the peer may ask at all.
+fn place_for(
     ctx: &JobContext,
+    conn: &PeerConnection,
+    collab: &Collaboration,
+) -> Result<JobHandle, Failure> {
+    check_may_ask(ctx, conn, collab)?;
+    ctx.chain(collab, conn.peer).check_room(&ctx.live)?;
+    match ctx.registry.begin(Whose::Peer(conn.peer)) {
+        Ok(job) => {
+            job.is_under(collab.id());
+            Ok(job)
+        }
+        Err(why) => turn_away(Code::TooManyJobs, "jobs_max", &why.to_string()),
+    }
+}
+
+/// What the owner sees of a peer's job.
+fn record_of(job: &JobHandle, collab: &Collaboration, query: &str) -> JobRecord {
+    JobRecord {
+        collab_id: collab.id(),
+        collab: collab.name().to_owned(),
+        ..JobRecord::begin(&job.id, JobRole::Responder, query)
+    }
+}
+
+/// Plans the peer's query by this node's policy and signs the job, or refuses it.
+async fn agree(
+    ctx: &Arc<JobContext>,
     job: &JobHandle,
     conn: &PeerConnection,
     link: &mut Link,
     collab: &Collaboration,
     proposal: Proposal,
 ) -> Result<Agreed, Failure> {
+    let door = link.working_while(ctx.doors.of(conn.peer)).await?;
     privacy::check_mode(collab, proposal.mode)?;
-    let plan = plan(ctx, conn, collab, &proposal, link).await?;
+    let plan = plan(ctx, conn, collab, &proposal).await?;
     let (table, key_columns) = (&plan.peer_table, &plan.peer_key_columns);
     check_half(&proposal.half, conn.peer, collab, table, key_columns)?;
     charge::check_asked(ctx, proposal.mode, &plan.facts)?;
@@ -279,6 +323,7 @@ async fn agree(
         .map_err(Failure::of_agreement)?;
     ctx.check_sizes(&spec, Party::Responder)?;
     charge::check_job(ctx, &spec)?;
+    let record = audit_place(ctx, collab, job.whose(), (&spec, Party::Responder))?;
     let permit = Asking {
         collab,
         query: &spec.query,
@@ -301,7 +346,9 @@ async fn agree(
         signature: own,
     })
     .await?;
-    let Control::Agree { signature } = link.control().await? else {
+    drop(door);
+    let answer = within(ctx.deadlines().agreement(), link.control()).await?;
+    let Control::Agree { signature } = answer else {
         return Err(unexpected("something else than the requester's signature"));
     };
     if !signature_holds(&conn.peer.0, &text, &signature) {
@@ -310,8 +357,13 @@ async fn agree(
             "the requester's signature",
         ));
     }
-    ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
+    ctx.state.job_insert(&JobRecord {
+        job_id: Some(spec.job_id()),
+        ..record_of(job, collab, &spec.query)
+    })?;
     Ok(Agreed {
+        since: Instant::now(),
+        _record: record,
         collab: collab.clone(),
         peer: conn.peer,
         spec,
@@ -325,39 +377,36 @@ async fn agree(
     })
 }
 
-/// Plans the peer's query against the own table as it is on disk now.
+/// Plans the peer's query against this node's table, unless its files have changed.
 pub(super) async fn plan(
-    ctx: &JobContext,
+    ctx: &Arc<JobContext>,
     conn: &PeerConnection,
     collab: &Collaboration,
     proposal: &Proposal,
-    link: &mut Link,
 ) -> Result<ResponsePlan, Failure> {
     let name_of = |member: Option<&crate::collab::Member>| {
         member.map(|member| member.name.clone()).unwrap_or_default()
     };
     let own = name_of(collab.member_by_id(&ctx.key.id()));
     let peer = name_of(collab.member_by_id(&conn.peer));
-    let hidden = proposal.hidden.len();
-    let plan_now = || {
-        let members = (own.as_str(), peer.as_str());
-        ctx.catalog
-            .plan_response_for(&proposal.query, members, proposal.recipients, hidden)
-            .map_err(Failure::OwnRefusal)
+    let members = (own.as_str(), peer.as_str());
+    let planned = ctx.catalog.plan_response_for(
+        &proposal.query,
+        members,
+        proposal.recipients,
+        proposal.hidden.len(),
+    );
+    let mut plan = match planned {
+        Ok(plan) => plan,
+        Err(refusal) => {
+            // A table that is not served may be right again. What the peer hears stays the same.
+            if let Ok(table) = ctx.catalog.own_table(&proposal.query, members) {
+                let _ = current::check(ctx, &table).await;
+            }
+            return Err(Failure::OwnRefusal(refusal));
+        }
     };
-    let plan = plan_now()?;
-    link.working_while(ctx.refresh(&plan.facts.table))
-        .await?
-        .map_err(|why| {
-            // The peer learns that the table is unavailable; why is for this log alone.
-            Failure::OwnRefusal(Refusal {
-                code: Code::Unavailable,
-                rule: format!("table.{}", plan.facts.table),
-                sentence: why.to_string(),
-                remedy: "run `psi-node check` and mend what it reports".into(),
-            })
-        })?;
-    let mut plan = plan_now()?;
+    current::check(ctx, &plan.facts.table).await?;
     if proposal.mode != AskedMode::Exact {
         plan.facts = plan.private_facts.clone().map_err(Failure::OwnRefusal)?;
     }

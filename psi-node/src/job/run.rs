@@ -6,8 +6,9 @@
 //! the opened entry and its debit are durable on both sides.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use aggregator::HiddenLiteral;
+use aggregator::{HiddenLiteral, Refusal};
 use psi_core::Code;
 use psi_core::messages::Control;
 use psi_core::receipt::{Body, ClosedStatus, opening_commitment};
@@ -20,21 +21,29 @@ use zeroize::Zeroizing;
 use super::answer::Answer;
 use super::chain::Chain;
 use super::charge::{self, Reservation};
+use super::deadlines::within;
 use super::exchange::{self, Record};
 use super::failure::Failure;
 use super::frozen::Frozen;
 use super::link::{Link, compute, unexpected, violation};
 use super::list::Listed;
+use super::own_stop::OwnStop;
 use super::pace;
 use super::registry::JobHandle;
 use super::{JobContext, NodeId};
 use super::{seeds, sizes};
 use crate::audit::keep::{Recording, Retention, Subject};
+use crate::audit::room::AuditPlace;
 use crate::collab::Collaboration;
+use crate::places::Whose;
 use crate::state::{OwnClosing, OwnOpening, StoredOutput};
 
 /// A job that both sides have signed.
 pub(super) struct Agreed {
+    /// When this side knew.
+    pub(super) since: Instant,
+    /// Room for the record of the job, if this node keeps records.
+    pub(super) _record: Option<AuditPlace>,
     pub(super) collab: Collaboration,
     pub(super) peer: NodeId,
     pub(super) spec: JobSpec,
@@ -76,6 +85,28 @@ pub(super) fn check_half(
     }
 }
 
+/// Room for the record of a job, or its refusal.
+pub(super) fn audit_place(
+    ctx: &JobContext,
+    collab: &Collaboration,
+    whose: Whose,
+    job: (&JobSpec, Party),
+) -> Result<Option<AuditPlace>, Failure> {
+    let node = (&ctx.state, ctx.config.as_ref());
+    let place = ctx.audit_room.reserve(node, &collab.id(), whose, job)?;
+    place.map_err(|no_room| {
+        Failure::OwnRefusal(Refusal {
+            code: Code::Unavailable,
+            rule: "audit_limit".into(),
+            sentence: format!(
+                "the record for the auditor could take {} bytes, and {} of its share of {} are taken",
+                no_room.wanted, no_room.taken, no_room.limit
+            ),
+            remedy: "raise `audit_limit`, or keep records for a shorter time".into(),
+        })
+    })
+}
+
 /// How a job ended for this side.
 pub(super) struct Finished {
     /// The rows, if this side is a recipient.
@@ -101,7 +132,7 @@ pub(super) async fn run(
     let result = match reservation.freezing(spec, *own, agreements) {
         Ok(()) => tokio::select! {
             result = run_live(ctx, job, link, &agreed) => result,
-            () = agreed.reservation.interrupted() => Err(Failure::PeerAborted(Code::Interrupted)),
+            () = agreed.reservation.interrupted() => Err(Failure::OwnStop(OwnStop::PeerGaveUp)),
         },
         Err(failure) => Err(failure),
     };
@@ -121,13 +152,13 @@ async fn run_live(
     let job_id = agreed.spec.job_id();
     let tools = Tools {
         kernel: Arc::clone(&ctx.kernel),
-        store: ctx.lists.store(&job.id),
+        store: ctx.lists.store_of(&job.id, job.whose()),
         progress: job.progress(),
     };
     // For the life of the job: they come with the last list of a match and go with its transfer.
     let bits = sizes::match_bits_bytes(&agreed.spec, agreed.own);
     let _match_bits = ctx.lists.take_match_bits(bits);
-    let prepared = prepare(ctx, link, agreed, (&job.id, &tools)).await;
+    let prepared = prepare(ctx, link, agreed, (job, &tools)).await;
     // Also if it failed: the peer is not to know how long it took.
     let paced = pace::full_second(link).await;
     let Prepared {
@@ -141,7 +172,8 @@ async fn run_live(
     let own = opening_commitment(&job_id, &agreed.seed, &digest);
     let chain = ctx.chain(&agreed.collab, agreed.peer);
     let opened = commit(ctx, link, &chain, agreed, own).await?;
-    if let Err(failure) = chain.record(link, opened).await {
+    let recorded = within(chain.deadlines().signature(), chain.record(link, opened)).await;
+    if let Err(failure) = recorded {
         // Opened here, with a countersignature that did not come: there is a job to replay.
         if let Some(record) = record
             && let Err(error) = keep_unfinished(record, &job_id)
@@ -154,12 +186,16 @@ async fn run_live(
         record.recording.opened(&ctx.state)?;
     }
 
-    let end = exchange::run(link, agreed, frozen, tools, record).await?;
+    let limit = ctx.deadlines().matches(&agreed.spec);
+    let whose = (ctx, job.whose());
+    let matches = exchange::run(whose, link, agreed, frozen, tools, record);
+    let end = within(limit, matches).await?;
     let answer = match &end.opened {
         Some(opened) => keep(ctx, agreed, opened)?,
         None => None,
     };
-    close(link, &chain, agreed, &end).await?;
+    // The other side may still be computing what this one has ended with.
+    within(limit, close(link, &chain, agreed, &end)).await?;
     let is_list = agreed.spec.shape.list && agreed.own == Party::Requester;
     let list = is_list.then(|| Listed {
         side: agreed.side.clone(),
@@ -200,11 +236,16 @@ async fn commit(
         charge,
     })
     .await?;
+    // A side that took longer itself leaves the other what signing takes.
+    let deadlines = ctx.deadlines();
+    let whole = deadlines.commitment(&agreed.spec);
+    let left = whole.saturating_sub(agreed.since.elapsed());
+    let answer = within(left.max(deadlines.signature()), link.control()).await?;
     let Control::Commitment {
         commitment,
         policy,
         charge,
-    } = link.control().await?
+    } = answer
     else {
         return Err(unexpected("something else than a commitment"));
     };
@@ -312,10 +353,10 @@ async fn prepare(
     ctx: &JobContext,
     link: &mut Link,
     agreed: &Agreed,
-    (job, tools): (&str, &Tools),
+    (job, tools): (&JobHandle, &Tools),
 ) -> Result<Prepared, Failure> {
     let tools = Tools {
-        store: ctx.lists.input_store(job),
+        store: ctx.lists.input_store(&job.id, job.whose()),
         ..tools.clone()
     };
     let frozen = freeze(ctx, link, agreed, &tools).await?;

@@ -8,16 +8,18 @@
 //! is under way per collaboration.
 
 use psi_core::Code;
-use psi_core::limits;
+use psi_core::limits::{self, STATEMENTS_PER_DAY_MAX};
 use psi_core::messages::{Control, EntryMessage, SettleState};
 use psi_core::receipt::{Body, ClosedStatus, Entry, entry_hash, signature_holds, signing_text};
 use psi_core::spec::JobId;
 
 use super::chain::{Chain, message_of};
+use super::deadlines::within;
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::live::LiveJobs;
 use super::missing::Follower;
+use crate::identity::NodeId;
 use crate::state::StoredEntry;
 
 const ROLLED_BACK: &str = "the other member holds entries signed by this node that this node does \
@@ -35,29 +37,33 @@ pub(super) struct Settlement<'a> {
 impl Settlement<'_> {
     /// Starts a settlement on a fresh stream.
     pub(super) async fn start(&self, mut link: Link) -> Result<(), Failure> {
-        let result = if self.chain.is_sequencer() {
-            self.lead(&mut link).await
-        } else {
-            let collab_id = self.chain.collab_id;
-            match link.send(&Control::SettleRequest { collab_id }).await {
-                Ok(()) => self.follow(&mut link, None).await,
-                Err(error) => Err(error),
+        let work = async {
+            if self.chain.is_sequencer() {
+                return self.lead(&mut link).await;
             }
+            let collab_id = self.chain.collab_id;
+            link.send(&Control::SettleRequest { collab_id }).await?;
+            self.follow(&mut link, None).await
         };
+        // What was settled by then stays; the next settlement goes on from there.
+        let result = within(self.chain.deadlines().settlement(), work).await;
         self.end(link, result).await
     }
 
     /// Answers one that the peer started with `first`.
     pub(super) async fn answer(&self, mut link: Link, first: Control) -> Result<(), Failure> {
-        let result = match first {
-            Control::SettleRequest { .. } if self.chain.is_sequencer() => {
-                self.lead(&mut link).await
+        let work = async {
+            match first {
+                Control::SettleRequest { .. } if self.chain.is_sequencer() => {
+                    self.lead(&mut link).await
+                }
+                Control::Settle(state) if !self.chain.is_sequencer() => {
+                    self.follow(&mut link, Some(state)).await
+                }
+                _ => Err(unexpected("a settlement started by the wrong member")),
             }
-            Control::Settle(state) if !self.chain.is_sequencer() => {
-                self.follow(&mut link, Some(state)).await
-            }
-            _ => Err(unexpected("a settlement started by the wrong member")),
         };
+        let result = within(self.chain.deadlines().settlement(), work).await;
         self.end(link, result).await
     }
 
@@ -70,7 +76,7 @@ impl Settlement<'_> {
                 Ok(())
             }
             Err(failure) => {
-                if !matches!(failure, Failure::PeerAborted(_)) {
+                if failure.is_news_for_peer() {
                     link.end(&Control::Abort(failure.code())).await;
                 }
                 Err(failure)
@@ -89,8 +95,27 @@ impl Settlement<'_> {
                 .as_ref()
                 .and_then(|head| head.signatures[chain.own_index()]),
             live: self.live_jobs(),
-            statement: chain.state.chain_repair_requested(&chain.collab_id)?,
+            statement: self.own_statement()?,
         })
+    }
+
+    /// The owner's statement that is not on the log yet, if the day has room for one more. One that
+    /// finds none waits, and the log stays as it was found.
+    fn own_statement(&self) -> Result<Option<String>, Failure> {
+        let chain = self.chain;
+        let requested = chain.state.chain_repair_requested(&chain.collab_id)?;
+        Ok(
+            if self.statements_today(&chain.key.id())? < STATEMENTS_PER_DAY_MAX {
+                requested
+            } else {
+                None
+            },
+        )
+    }
+
+    fn statements_today(&self, of: &NodeId) -> Result<u64, Failure> {
+        let chain = self.chain;
+        Ok(chain.state.statements_today(&chain.collab_id, &of.0)?)
     }
 
     /// No more than a message holds: `jobs_max` is at most that.
@@ -168,7 +193,10 @@ impl Settlement<'_> {
                 .await?;
             self.chain.state.chain_repair_done(&self.chain.collab_id)?;
         }
-        if let Some(text) = theirs.statement.clone() {
+        // One that the day has no room for comes again with the next settlement.
+        if let Some(text) = theirs.statement.clone()
+            && self.statements_today(&self.chain.peer)? < STATEMENTS_PER_DAY_MAX
+        {
             let node_id = self.chain.peer.0;
             self.chain
                 .propose(link, Body::Statement { node_id, text })
@@ -406,6 +434,8 @@ impl Settlement<'_> {
         let own_id = chain.key.id().0;
         let mut closes = None;
         let mut repaired = false;
+        // Two days of the sequencer's clock may fall into one of this node's.
+        let has_room = self.statements_today(&chain.peer)? < 2 * STATEMENTS_PER_DAY_MAX;
         let signature = chain.accept(message, |entry| match &entry.body {
             Body::Opened { .. } | Body::Refused { .. } => false,
             Body::Closed { job_id, status, .. } => {
@@ -417,7 +447,7 @@ impl Settlement<'_> {
                 own.statement.as_ref() == Some(text)
             }
             Body::Statement { node_id, text } => {
-                *node_id == chain.peer.0 && theirs.statement.as_ref() == Some(text)
+                has_room && *node_id == chain.peer.0 && theirs.statement.as_ref() == Some(text)
             }
         })?;
         if let Some(job_id) = closes {

@@ -17,6 +17,27 @@ const ROWS_PER_IDENTITY: u64 = 16;
 /// See [`ROWS_PER_IDENTITY`].
 const ROW_COMPONENTS: u64 = 16;
 
+/// Points that a match may have, both lists together with dummies and parts, for each identity that a
+/// side may register.
+const POINTS_PER_IDENTITY: u64 = 4;
+
+/// Dummies that all parts of a match may have together however few identities are registered.
+const DUMMIES_ALWAYS: u64 = 65_536;
+
+/// Identities of either side for each of this node's largest table, where the owner does not say.
+const IDENTITIES_PER_OWN: u64 = 100;
+
+/// The least that follows from a small table: a few seconds of one processor, and what a small owner
+/// needs who asks a large one.
+const IDENTITIES_LEAST: u64 = 1_000_000;
+
+/// The most identities that either side may register at a node whose largest table has `largest`.
+#[must_use]
+pub(super) fn identities_max(configured: Option<u64>, largest: u64) -> u64 {
+    let derived = largest.saturating_mul(IDENTITIES_PER_OWN);
+    configured.unwrap_or(derived.max(IDENTITIES_LEAST))
+}
+
 /// What a node serves.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SizesServed {
@@ -39,6 +60,8 @@ impl SizesServed {
             let identities = identities.fold(0, u64::saturating_add);
             let parts = format!("the {} parts of one match register", one.parts.len());
             self.check_identities(&parts, identities)?;
+            self.check_points(&one)?;
+            check_dummies(spec, &one)?;
             self.check_rows(&one)?;
         }
         let bits = match_bits_bytes(spec, own);
@@ -65,6 +88,23 @@ impl SizesServed {
         ))
     }
 
+    fn check_points(&self, one: &MatchSpec) -> Result<(), Failure> {
+        let receiver = one.parts.iter().map(PartSize::points);
+        let points = receiver.fold(one.sender_size, u64::saturating_add);
+        let limit = self.identities_max.saturating_mul(POINTS_PER_IDENTITY);
+        if points <= limit {
+            return Ok(());
+        }
+        Err(refusal(
+            "identities_max",
+            format!(
+                "both lists of one match have {points} points, dummies included, and this node serves \
+                 at most {limit}, {POINTS_PER_IDENTITY} for each of `identities_max`"
+            ),
+            "ask with a larger epsilon or fewer groups, or raise `identities_max` in node.toml",
+        ))
+    }
+
     fn check_rows(&self, one: &MatchSpec) -> Result<(), Failure> {
         let weight = (one.payload.width()).div_ceil(ROW_COMPONENTS);
         let rows = transfer_rows(one).saturating_mul(weight);
@@ -83,6 +123,21 @@ impl SizesServed {
     }
 }
 
+/// Refuses more dummies than there are persons to hide: they cost both sides as much as these.
+fn check_dummies(spec: &JobSpec, one: &MatchSpec) -> Result<(), Failure> {
+    let dummies = one.parts.iter().map(|part| part.dummies);
+    let dummies = dummies.fold(0, u64::saturating_add);
+    let limit = spec.half(one.receiver).facts.identities.max(DUMMIES_ALWAYS);
+    if dummies <= limit {
+        return Ok(());
+    }
+    Err(refusal(
+        "dummies",
+        format!("the parts of one match have {dummies} dummies, and at most {limit} are served"),
+        "ask with a larger epsilon, or group by fewer values",
+    ))
+}
+
 /// Bytes that this side's match bits take, one bit for each row of the transfer in which it
 /// chooses (Spec 11 §10). A side is Receiver of one match at most.
 pub(super) fn match_bits_bytes(spec: &JobSpec, own: Party) -> u64 {
@@ -92,7 +147,7 @@ pub(super) fn match_bits_bytes(spec: &JobSpec, own: Party) -> u64 {
 }
 
 /// Rows of the transfer of a match, 0 if it has none.
-fn transfer_rows(one: &MatchSpec) -> u64 {
+pub(crate) fn transfer_rows(one: &MatchSpec) -> u64 {
     if one.payload.components.is_empty() {
         return 0;
     }
@@ -222,7 +277,7 @@ mod tests {
     fn rows_of_a_transfer_count_where_parts_are_small_and_many() {
         let mut spec = sum_by_group(100);
         for part in &mut spec.parts {
-            part.identities = 1;
+            (part.identities, part.canaries) = (1, 0);
         }
         let own = Party::Responder;
         // 100 parts times 1,000 positions, 16 of which count as an identity.
@@ -232,6 +287,37 @@ mod tests {
         served(6_250, u64::MAX).check(&spec, own).unwrap();
         spec.payload.components.clear();
         served(IDENTITIES, u64::MAX).check(&spec, own).unwrap();
+    }
+
+    #[test]
+    fn dummies_count_like_persons_however_small_the_table() {
+        let mut spec = sum_by_group(4);
+        for part in &mut spec.parts {
+            (part.canaries, part.dummies) = (0, 16_385);
+        }
+        let own = Party::Responder;
+        let (rule, sentence) = refused(served(u64::MAX, u64::MAX), &spec, own);
+        assert_eq!(rule, "dummies");
+        assert!(sentence.contains("65540"), "{sentence}");
+        for part in &mut spec.parts {
+            part.dummies = 16_384;
+        }
+        // 4 times 17,384 points in parts, and those of the Sender, who pads for each dummy.
+        let points: u64 = spec.parts.iter().map(PartSize::points).sum();
+        let points = points + spec.sender_size;
+        let (rule, _) = refused(served((points - 1) / 4, u64::MAX), &spec, own);
+        assert_eq!(rule, "identities_max");
+        served(points.div_ceil(4), u64::MAX)
+            .check(&spec, own)
+            .unwrap();
+    }
+
+    #[test]
+    fn a_node_serves_a_hundred_times_its_own_table_unless_it_says_otherwise() {
+        assert_eq!(identities_max(None, 50_000), 5_000_000);
+        assert_eq!(identities_max(None, 10), 1_000_000);
+        assert_eq!(identities_max(None, u64::MAX), u64::MAX);
+        assert_eq!(identities_max(Some(7), 50_000), 7);
     }
 
     #[test]

@@ -1,29 +1,30 @@
 //! The one QUIC endpoint of a node: it dials and it listens.
 //!
-//! Spec 08 §2. Inbound: attempts are bounded in rate, handshakes in number, connections per peer;
-//! whatever exceeds a bound is refused before it costs a signature. Outbound: a peer that is not up
-//! yet is dialled again until a deadline, so that start order does not matter.
+//! Spec 08 §2. Inbound: a dialer proves its address before anything else, the [`super::gate`] says
+//! whether its share has room for a handshake, and [`super::shares`] how many connections a peer may
+//! have open. Outbound: a peer that is not up yet is dialled again until a deadline, so that start
+//! order does not matter.
 //!
 //! **Greeting.** In TLS 1.3 the dialer is done before the listener has seen the dialer's key, so a
 //! dialer cannot tell "accepted" from "not yet refused". The listener therefore opens one empty
 //! unidirectional stream when the handshake is complete and admitted, and the dialer waits for it.
 //! The daemon binds the endpoint, the job runner calls [`Endpoint::connect`].
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use psi_core::Code;
-use quinn::{ConnectionError, IdleTimeout, Incoming, TransportConfig, VarInt};
+use quinn::{ConnectionError, EndpointConfig, IdleTimeout, Incoming, TransportConfig, VarInt};
 use rustls::pki_types::CertificateDer;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
 
-use super::{FramedStream, NetError, NetLimits, tls, var_int};
+use super::gate::Gate;
+use super::runtime::NetworkRuntime;
+use super::shares::{Admission, Shares};
+use super::{FramedStream, Known, NetError, NetLimits, tls, var_int};
 use crate::identity::{NodeId, NodeKey};
-
-/// Says whether a key is a member of a joined collaboration. Called once per inbound handshake.
-pub type Pins = Arc<dyn Fn(&NodeId) -> bool + Send + Sync>;
 
 /// Admitted connections that wait for [`Endpoint::accept`].
 const ACCEPTED_QUEUE: usize = 16;
@@ -81,23 +82,24 @@ pub struct Endpoint {
     key: Arc<NodeKey>,
     limits: Arc<NetLimits>,
     transport: Arc<TransportConfig>,
+    shares: Shares,
     accepted: Arc<tokio::sync::Mutex<mpsc::Receiver<PeerConnection>>>,
 }
 
 impl Endpoint {
-    /// Listens on `listen` (port 0 takes a free one) and admits the keys for which `pins` holds.
-    /// Must be called on the runtime.
+    /// Listens on `listen` (port 0 takes a free one) and admits the members that are `known`. Must
+    /// be called on the runtime that is to answer packets; connections may be used on others.
     ///
     /// # Errors
     /// The operating system's, if the address cannot be bound.
     pub fn bind(
         listen: SocketAddr,
         key: &Arc<NodeKey>,
-        pins: Pins,
+        known: Known,
         limits: NetLimits,
     ) -> std::io::Result<Self> {
         let transport = Arc::new(transport(&limits)?);
-        let crypto = tls::server_config(key, pins).map_err(std::io::Error::other)?;
+        let crypto = tls::server_config(key, known.clone()).map_err(std::io::Error::other)?;
         let mut server = quinn::ServerConfig::with_crypto(Arc::new(crypto));
         server
             .transport_config(Arc::clone(&transport))
@@ -106,15 +108,27 @@ impl Endpoint {
             .max_incoming(limits.handshakes_max)
             .incoming_buffer_size(64 << 10)
             .incoming_buffer_size_total(1 << 20);
-        let quic = quinn::Endpoint::server(server, listen)?;
+        let quic = quinn::Endpoint::new(
+            EndpointConfig::default(),
+            Some(server),
+            UdpSocket::bind(listen)?,
+            Arc::new(NetworkRuntime(Handle::current())),
+        )?;
         let (sender, receiver) = mpsc::channel(ACCEPTED_QUEUE);
-        let limits = Arc::new(limits);
-        tokio::spawn(admit_all(quic.clone(), Arc::clone(&limits), sender));
+        let (limits, shares) = (Arc::new(limits), Shares::default());
+        let gate = Gate::new(known, Arc::clone(&limits), Instant::now());
+        let door = Door {
+            limits: Arc::clone(&limits),
+            shares: shares.clone(),
+            accepted: sender,
+        };
+        tokio::spawn(admit_all(quic.clone(), gate, door));
         Ok(Self {
             quic,
             key: Arc::clone(key),
             limits,
             transport,
+            shares,
             accepted: Arc::new(tokio::sync::Mutex::new(receiver)),
         })
     }
@@ -168,6 +182,17 @@ impl Endpoint {
         }
     }
 
+    /// Whether the peer has connected to this node and still is.
+    #[must_use]
+    pub fn is_connected(&self, peer: &NodeId) -> bool {
+        self.shares.is_connected(peer)
+    }
+
+    /// Closes the connections that a peer has opened to this node.
+    pub fn close_peer(&self, peer: &NodeId, code: Code) {
+        self.shares.close(peer, code);
+    }
+
     /// Closes every connection with this reason and stops listening.
     pub fn close(&self, code: Code) {
         self.quic.close(var_int(code), b"");
@@ -204,7 +229,7 @@ impl Endpoint {
             peer: expected,
             quic,
             limits: Arc::clone(&self.limits),
-            _admission: None,
+            admission: None,
         })
     }
 }
@@ -256,7 +281,8 @@ pub struct PeerConnection {
     pub peer: NodeId,
     quic: quinn::Connection,
     limits: Arc<NetLimits>,
-    _admission: Option<Arc<Admission>>,
+    /// Of a connection that the peer opened.
+    admission: Option<Arc<Admission>>,
 }
 
 impl PeerConnection {
@@ -277,6 +303,16 @@ impl PeerConnection {
     pub async fn accept_stream(&self) -> Option<FramedStream> {
         let (send, recv) = self.quic.accept_bi().await.ok()?;
         Some(FramedStream::new(send, recv, &self.limits))
+    }
+
+    /// Makes room for a job: a wide window, unless the peer has too many already. What this node
+    /// opened itself always gets one, because it closes that when its job ends.
+    pub fn widen(&self) {
+        let admission = self.admission.as_ref();
+        if admission.is_none_or(|admission| admission.widen(&self.limits)) {
+            let window = VarInt::from_u32(self.limits.connection_window);
+            self.quic.set_receive_window(window);
+        }
     }
 
     /// The peer's address, for the owner's log.
@@ -313,7 +349,8 @@ fn transport(limits: &NetLimits) -> std::io::Result<TransportConfig> {
         // The greeting, and nothing else, travels on a unidirectional stream.
         .max_concurrent_uni_streams(VarInt::from_u32(1))
         .stream_receive_window(VarInt::from_u32(limits.stream_window))
-        .receive_window(VarInt::from_u32(limits.connection_window))
+        // Until a job is agreed to; see `PeerConnection::widen`.
+        .receive_window(VarInt::from_u32(limits.narrow_window))
         .send_window(limits.send_window)
         .datagram_receive_buffer_size(None)
         .max_idle_timeout(Some(idle))
@@ -321,168 +358,65 @@ fn transport(limits: &NetLimits) -> std::io::Result<TransportConfig> {
     Ok(config)
 }
 
-/// Takes in connection attempts until the endpoint closes.
-async fn admit_all(
-    quic: quinn::Endpoint,
+/// Where admitted connections go.
+#[derive(Clone)]
+struct Door {
     limits: Arc<NetLimits>,
+    shares: Shares,
     accepted: mpsc::Sender<PeerConnection>,
-) {
-    let handshakes = Arc::new(Semaphore::new(limits.handshakes_max));
-    let peers = Arc::new(PeerCounts::default());
-    let mut rate = RateBound::new(&limits, Instant::now());
+}
+
+/// Takes in connection attempts until the endpoint closes.
+async fn admit_all(quic: quinn::Endpoint, mut gate: Gate, door: Door) {
     while let Some(incoming) = quic.accept().await {
-        if !rate.admit(Instant::now()) {
-            incoming.refuse();
-            continue;
-        }
-        if handshakes.available_permits() < limits.handshakes_max.div_ceil(2)
-            && incoming.may_retry()
-        {
-            // Under load a dialer proves its address before this node computes anything.
+        if !incoming.remote_address_validated() {
+            // Costs one packet, smaller than the one it answers, and takes no share of anybody's.
             let _ = incoming.retry();
             continue;
         }
-        let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
+        let from = incoming.remote_address();
+        let Some(place) = gate.admit(from.ip(), Instant::now()) else {
             incoming.refuse();
             continue;
         };
-        let (limits, peers, accepted) = (Arc::clone(&limits), Arc::clone(&peers), accepted.clone());
+        let door = door.clone();
         tokio::spawn(async move {
-            let from = incoming.remote_address();
-            let timeout = limits.handshake_timeout;
-            match tokio::time::timeout(timeout, admit(incoming, limits, peers)).await {
+            let timeout = door.limits.handshake_timeout;
+            match tokio::time::timeout(timeout, door.admit(incoming)).await {
                 Ok(Ok(connection)) => {
-                    drop(permit);
-                    let _ = accepted.send(connection).await;
+                    drop(place);
+                    let _ = door.accepted.send(connection).await;
                 }
-                Ok(Err(error)) => tracing::info!(%from, %error, "inbound connection not admitted"),
-                Err(_elapsed) => tracing::info!(%from, "inbound handshake took too long"),
+                // Not worth a line each: who dials is no member, or a member that hears why.
+                Ok(Err(error)) => tracing::debug!(%from, %error, "inbound connection not admitted"),
+                Err(_elapsed) => tracing::debug!(%from, "inbound handshake took too long"),
             }
         });
     }
 }
 
-/// Completes one inbound handshake and greets the dialer.
-async fn admit(
-    incoming: Incoming,
-    limits: Arc<NetLimits>,
-    peers: Arc<PeerCounts>,
-) -> Result<PeerConnection, NetError> {
-    let quic = incoming.accept()?.await?;
-    let peer = quic
-        .peer_identity()
-        .and_then(|identity| identity.downcast::<Vec<CertificateDer<'static>>>().ok())
-        .and_then(|presented| tls::node_id_of(presented.first()?))
-        .ok_or_else(|| NetError::Lost("the peer presented no node key".to_owned()))?;
-    let Some(admission) = PeerCounts::admit(&peers, peer, limits.connections_per_peer) else {
-        quic.close(var_int(Code::TooManyJobs), b"");
-        return Err(NetError::Lost(format!(
-            "{peer} has too many connections open"
-        )));
-    };
-    let mut greeting = quic.open_uni().await?;
-    let _ = greeting.finish();
-    Ok(PeerConnection {
-        peer,
-        quic,
-        limits,
-        _admission: Some(Arc::new(admission)),
-    })
-}
-
-/// Open inbound connections of each peer.
-#[derive(Default)]
-struct PeerCounts(Mutex<HashMap<NodeId, usize>>);
-
-impl PeerCounts {
-    fn admit(counts: &Arc<Self>, peer: NodeId, limit: usize) -> Option<Admission> {
-        let mut map = counts.lock();
-        let open = map.entry(peer).or_default();
-        if *open >= limit {
-            return None;
-        }
-        *open += 1;
-        Some(Admission {
-            counts: Arc::clone(counts),
-            peer,
-        })
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<NodeId, usize>> {
-        // Counting cannot leave the map half-changed, so a poisoned lock is as good as any.
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-/// Counts one connection of a peer until it is dropped.
-struct Admission {
-    counts: Arc<PeerCounts>,
-    peer: NodeId,
-}
-
-impl Drop for Admission {
-    fn drop(&mut self) {
-        let mut map = self.counts.lock();
-        if let Some(open) = map.get_mut(&self.peer) {
-            *open = open.saturating_sub(1);
-            if *open == 0 {
-                map.remove(&self.peer);
-            }
-        }
-    }
-}
-
-/// A token bucket: so many attempts per second on average, so many at once.
-struct RateBound {
-    per_second: f64,
-    burst: f64,
-    tokens: f64,
-    refilled: Instant,
-}
-
-impl RateBound {
-    fn new(limits: &NetLimits, now: Instant) -> Self {
-        let burst = f64::from(limits.attempts_burst);
-        Self {
-            per_second: f64::from(limits.attempts_per_second),
-            burst,
-            tokens: burst,
-            refilled: now,
-        }
-    }
-
-    fn admit(&mut self, now: Instant) -> bool {
-        let since = now.saturating_duration_since(self.refilled).as_secs_f64();
-        self.refilled = now;
-        self.tokens = (self.tokens + since * self.per_second).min(self.burst);
-        if self.tokens < 1.0 {
-            return false;
-        }
-        self.tokens -= 1.0;
-        true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::{Duration, Instant};
-
-    use super::{NetLimits, RateBound};
-
-    #[test]
-    fn attempts_beyond_the_burst_wait_for_the_rate() {
-        let limits = NetLimits {
-            attempts_per_second: 10,
-            attempts_burst: 3,
-            ..NetLimits::default()
+impl Door {
+    /// Completes one inbound handshake and greets the dialer.
+    async fn admit(&self, incoming: Incoming) -> Result<PeerConnection, NetError> {
+        let quic = incoming.accept()?.await?;
+        let peer = quic
+            .peer_identity()
+            .and_then(|identity| identity.downcast::<Vec<CertificateDer<'static>>>().ok())
+            .and_then(|presented| tls::node_id_of(presented.first()?))
+            .ok_or_else(|| NetError::Lost("the peer presented no node key".to_owned()))?;
+        let Some(admission) = self.shares.admit(peer, &quic, &self.limits) else {
+            quic.close(var_int(Code::TooManyJobs), b"");
+            return Err(NetError::Lost(format!(
+                "{peer} has too many connections open"
+            )));
         };
-        let start = Instant::now();
-        let mut rate = RateBound::new(&limits, start);
-        let admitted = (0..5).filter(|_| rate.admit(start)).count();
-        assert_eq!(admitted, 3);
-        assert!(!rate.admit(start + Duration::from_millis(50)));
-        assert!(rate.admit(start + Duration::from_millis(150)));
+        let mut greeting = quic.open_uni().await?;
+        let _ = greeting.finish();
+        Ok(PeerConnection {
+            peer,
+            quic,
+            limits: Arc::clone(&self.limits),
+            admission: Some(Arc::new(admission)),
+        })
     }
 }

@@ -10,8 +10,8 @@ use psi_core::messages::Control;
 use psi_core::messages::frame::{ListId, RowsHeader};
 
 use super::{
-    ConnectError, Endpoint, Frame, FrameReceiver, FrameSender, NetError, NetLimits, PeerConnection,
-    tls,
+    ConnectError, Endpoint, Frame, FrameReceiver, FrameSender, Known, NetError, NetLimits,
+    PeerConnection, tls,
 };
 use crate::identity::{NodeId, NodeKey};
 
@@ -26,15 +26,14 @@ fn limits() -> NetLimits {
     NetLimits::default()
 }
 
+/// Members with these keys, at an address from which nobody dials.
+fn known(pinned: &[NodeId]) -> Known {
+    let nowhere = std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    Known::of(pinned.iter().map(|id| (*id, nowhere)))
+}
+
 fn bind(key: &Arc<NodeKey>, pinned: &[NodeId], limits: NetLimits) -> Endpoint {
-    let pinned = pinned.to_vec();
-    Endpoint::bind(
-        LOOPBACK,
-        key,
-        Arc::new(move |id| pinned.contains(id)),
-        limits,
-    )
-    .unwrap()
+    Endpoint::bind(LOOPBACK, key, known(pinned), limits).unwrap()
 }
 
 fn address(endpoint: &Endpoint) -> SocketAddr {
@@ -78,6 +77,7 @@ async fn stream(
 async fn two_nodes_that_pin_each_other_exchange_frames_and_count_the_same_bytes() {
     let (_a, _b, out, inbound) = pair(limits()).await;
     let ((mut send, _), (_answer, mut recv)) = stream(&out, &inbound).await;
+    inbound.widen();
     let header = RowsHeader {
         list: ListId::Blinded,
         match_index: 0,
@@ -175,8 +175,7 @@ async fn a_peer_that_starts_late_is_reached() {
     drop(reserved);
     let late = async {
         tokio::time::sleep(Duration::from_millis(700)).await;
-        let pinned = a.id();
-        Endpoint::bind(there, &b, Arc::new(move |id| *id == pinned), limits()).unwrap()
+        Endpoint::bind(there, &b, known(&[a.id()]), limits()).unwrap()
     };
     let (connection, listener) = tokio::join!(dialer.connect(there, b.id(), soon()), late);
     assert_eq!(connection.unwrap().peer, b.id());
@@ -331,6 +330,79 @@ async fn a_peer_has_no_more_connections_than_its_share() {
     drop(open.pop());
     let pair = tokio::join!(dialer.connect(there, b.id(), soon()), listener.accept());
     assert!(pair.0.is_ok() && pair.1.is_some());
+}
+
+#[tokio::test]
+async fn strangers_are_held_to_their_share_and_a_member_at_a_named_address_is_not() {
+    // Everybody here dials from loopback, which no collaboration names at first.
+    let (a, b) = (key(), key());
+    let listener = bind(&b, &[a.id()], limits());
+    let there = address(&listener);
+    let stranger = bind(&key(), &[b.id()], limits());
+    let dial = |dialer: Endpoint, patience| {
+        let id = b.id();
+        async move { dialer.connect(there, id, patience).await }
+    };
+    for _ in 0..8 {
+        let _ = dial(stranger.clone(), Duration::from_millis(50)).await;
+    }
+    // The share of the network is used up: nobody hears even that a key is not known.
+    let member = bind(&a, &[b.id()], limits());
+    let short = Duration::from_millis(100);
+    let refused = dial(member.clone(), short).await;
+    assert!(matches!(refused, Err(ConnectError::Unreachable { .. })));
+    // Where a collaboration names the address, it has a share of its own.
+    let named = Known::of([(a.id(), LOOPBACK.ip())]);
+    let other = Endpoint::bind(LOOPBACK, &b, named, limits()).unwrap();
+    let there = address(&other);
+    for _ in 0..10 {
+        let pair = tokio::join!(member.connect(there, b.id(), soon()), other.accept());
+        assert!(pair.0.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_peer_sends_a_narrow_window_ahead_until_a_job_is_agreed_to() {
+    let few = NetLimits {
+        wide_per_peer: 1,
+        ..limits()
+    };
+    let (a, b) = (key(), key());
+    let dialer = bind(&a, &[b.id()], limits());
+    let listener = bind(&b, &[a.id()], few.clone());
+    let there = address(&listener);
+    let header = RowsHeader {
+        list: ListId::Blinded,
+        match_index: 0,
+        part: 0,
+    };
+    let mut sent_ahead = Vec::new();
+    let mut open = Vec::new();
+    for widens in [false, true, true] {
+        let pair = tokio::join!(dialer.connect(there, b.id(), soon()), listener.accept());
+        let (out, inbound) = (pair.0.unwrap(), pair.1.unwrap());
+        let ((mut send, rest), unread) = stream(&out, &inbound).await;
+        if widens {
+            inbound.widen();
+        }
+        let mut sent = 0;
+        let frame = vec![7; 64 << 10];
+        while let Ok(done) =
+            tokio::time::timeout(Duration::from_millis(300), send.rows(header, &frame)).await
+        {
+            done.unwrap();
+            sent += frame.len();
+        }
+        sent_ahead.push(sent);
+        open.push((out, inbound, send, rest, unread));
+    }
+    // The sender's own buffer takes some too, in all three.
+    let [narrow, wide, second] = sent_ahead[..] else {
+        unreachable!("three connections")
+    };
+    let gained = (few.connection_window - few.narrow_window) as usize;
+    assert!(wide >= narrow + gained - (256 << 10), "{sent_ahead:?}");
+    assert!(second < narrow + gained / 2, "{sent_ahead:?}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ use rustls::{
     PeerIncompatible, ServerConfig, SignatureAlgorithm, SignatureScheme,
 };
 
-use super::{ALPN, Pins};
+use super::{ALPN, Known};
 use crate::identity::{NodeId, NodeKey};
 
 /// The DER of a `SubjectPublicKeyInfo` with algorithm id-Ed25519 (RFC 8410 §4), up to the key.
@@ -39,14 +39,14 @@ const SPKI_PREFIX: [u8; 12] = [
 /// The only signature scheme either side offers or accepts.
 const SCHEME: SignatureScheme = SignatureScheme::ED25519;
 
-/// The listener's side: presents `key`, admits every key for which `pins` holds.
+/// The listener's side: presents `key`, admits the members that are `known`.
 ///
 /// # Errors
 /// Only if the cryptographic provider lacks what QUIC needs, which is a defect of the build.
-pub fn server_config(key: &Arc<NodeKey>, pins: Pins) -> Result<QuicServerConfig, Error> {
+pub fn server_config(key: &Arc<NodeKey>, known: Known) -> Result<QuicServerConfig, Error> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])?
-        .with_client_cert_verifier(Arc::new(PinnedClients { pins }))
+        .with_client_cert_verifier(Arc::new(PinnedClients { known }))
         .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(presented(
             key,
         ))));
@@ -169,7 +169,7 @@ impl Signer for HandshakeKey {
 
 /// Admits the members of joined collaborations.
 struct PinnedClients {
-    pins: Pins,
+    known: Known,
 }
 
 impl fmt::Debug for PinnedClients {
@@ -190,7 +190,7 @@ impl ClientCertVerifier for PinnedClients {
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let id = presented_id(end_entity, intermediates)?;
-        if (self.pins)(&id) {
+        if self.known.is_member(&id) {
             Ok(ClientCertVerified::assertion())
         } else {
             Err(not_pinned())

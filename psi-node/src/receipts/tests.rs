@@ -467,7 +467,7 @@ fn two_members_logs_agree_until_one_is_rolled_back_or_forked() {
     (fork.collab, fork.keys) = (fixture.collab.clone(), fixture.keys);
     fork.state.collab_join(&fork.collab).unwrap_err();
     let folder = tempfile::tempdir().unwrap();
-    fork.state = State::open(folder.path()).unwrap();
+    fork.state = State::open(&folder.path().join("state")).unwrap();
     fork.state.collab_join(&fork.collab).unwrap();
     fork.append(fork.opened(&fork.job(7)));
     let forked = verify(&fork.export(0), None).unwrap();

@@ -63,7 +63,8 @@ impl FileWriter {
 impl RunWriter for FileWriter {
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let more = bytes.len() as u64;
-        self.run.folder.space.take(more)?;
+        let folder = &self.run.folder;
+        folder.space.take(&folder.path, more)?;
         self.run.bytes += more;
         self.file
             .write_all(bytes)

@@ -8,6 +8,7 @@ use psi_core::store::{
 use tempfile::TempDir;
 
 use super::*;
+use crate::identity::NodeId;
 
 const TINY: Tuning = Tuning {
     guaranteed_bytes: 4_000,
@@ -20,7 +21,11 @@ const TINY: Tuning = Tuning {
 };
 
 fn runs(folder: &TempDir, job: &str, space: &DiskSpace) -> DiskRuns {
-    DiskRuns::new(&folder.path().join("jobs"), job, space.clone())
+    runs_of(folder, job, space, Whose::Owner)
+}
+
+fn runs_of(folder: &TempDir, job: &str, space: &DiskSpace, whose: Whose) -> DiskRuns {
+    DiskRuns::new(&folder.path().join("jobs"), job, space.clone(), whose)
 }
 
 fn store(runs: &DiskRuns) -> ExternalStore {
@@ -227,4 +232,38 @@ fn no_more_is_promised_than_the_disk_has() {
     assert_eq!(error.kind, StoreErrorKind::DiskFull);
     assert!(store(&runs).reserve(1_000).is_ok());
     assert!(!runs.path().exists(), "a promise makes nothing on disk");
+}
+
+#[test]
+fn the_jobs_of_one_peer_have_half_of_the_disk_and_leave_the_rest_to_others() {
+    let folder = TempDir::new().unwrap();
+    let space = DiskSpace::new(Some(150_000));
+    let (rude, other) = (NodeId([1; 32]), NodeId([2; 32]));
+    let of = |job: &str, whose| store(&runs_of(&folder, job, &space, whose));
+    let first = write(&of("1", Whose::Peer(rude))).unwrap();
+    let refused = write(&of("2", Whose::Peer(rude))).err().unwrap();
+    assert_eq!(refused.kind, StoreErrorKind::DiskLimit);
+    assert!(refused.source.to_string().contains("75000"), "{refused}");
+    let second = write(&of("3", Whose::Peer(other))).unwrap();
+    let own = write(&of("4", Whose::Owner)).unwrap();
+    drop(first);
+    assert!(write(&of("5", Whose::Peer(rude))).is_ok());
+    drop((second, own));
+    assert_eq!(space.used(), 0);
+}
+
+#[test]
+fn lists_leave_the_state_its_part_of_the_disk() {
+    let folder = TempDir::new().unwrap();
+    let free = rustix::fs::statvfs(folder.path()).unwrap();
+    let free = free.f_bavail * free.f_frsize;
+    let space = DiskSpace::beside_state(folder.path(), None);
+    let runs = runs(&folder, "1", &space);
+    // Others write meanwhile, so the figures are not those of one moment.
+    let refused = store(&runs).reserve(free - (100 << 20)).err().unwrap();
+    assert!(matches!(
+        refused.kind,
+        StoreErrorKind::DiskFull | StoreErrorKind::DiskLimit
+    ));
+    assert!(store(&runs).reserve(free / 4).is_ok());
 }

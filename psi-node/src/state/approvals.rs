@@ -16,7 +16,9 @@ use super::{State, StateError, bytes, ledger};
 use crate::collab::CollabId;
 
 /// How long requests that are past deciding are kept for the owner to see, in seconds.
-const KEPT_SECONDS: i64 = 90 * 86_400;
+const KEPT_SECONDS: i64 = 90 * DAY;
+/// Seconds of a day.
+const DAY: i64 = 86_400;
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +115,7 @@ pub enum Standing {
     Approved(String),
     /// The owner refused it.
     Denied(String),
-    /// Too many questions of the collaboration wait; nothing was recorded.
+    /// Too many questions of the collaboration wait, or came in a day; nothing was recorded.
     TooMany,
 }
 
@@ -152,7 +154,15 @@ impl State {
                 params![question.collab_id, now],
                 |row| row.get(0),
             )?;
-            if usize::try_from(pending).unwrap_or(usize::MAX) >= limits::APPROVALS_PENDING_MAX {
+            let of_day: i64 = transaction.query_row(
+                "SELECT COUNT(*) FROM approvals WHERE collab_id = ?1 AND requested_unix > ?2",
+                params![question.collab_id, now.saturating_sub(DAY)],
+                |row| row.get(0),
+            )?;
+            let too_many = usize::try_from(pending).unwrap_or(usize::MAX)
+                >= limits::APPROVALS_PENDING_MAX
+                || u64::try_from(of_day).unwrap_or(u64::MAX) >= limits::APPROVALS_PER_DAY_MAX;
+            if too_many {
                 return Ok(Standing::TooMany);
             }
             let id = fresh_id()?;

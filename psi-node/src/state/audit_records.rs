@@ -2,7 +2,8 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{State, StateError, bytes, now_unix};
+use super::{JobRole, State, StateError, bytes, now_unix};
+use crate::collab::CollabId;
 
 /// A record of one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,28 @@ impl State {
             records.push(read(row)?);
         }
         Ok(records)
+    }
+
+    /// Bytes of all records, or of those that the peer of one collaboration asked for.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn audit_bytes(&self, of_peer: Option<&CollabId>) -> Result<u64, StateError> {
+        let connection = self.lock();
+        let sum: i64 = match of_peer {
+            None => connection.query_row(
+                "SELECT COALESCE(SUM(file_bytes), 0) FROM audit_records",
+                [],
+                |row| row.get(0),
+            )?,
+            Some(collab_id) => connection.query_row(
+                "SELECT COALESCE(SUM(file_bytes), 0) FROM audit_records WHERE job_id IN \
+                 (SELECT job_id FROM jobs WHERE collab_id = ?1 AND role = ?2)",
+                params![collab_id, JobRole::Responder.as_str()],
+                |row| row.get(0),
+            )?,
+        };
+        Ok(u64::try_from(sum).unwrap_or_default())
     }
 
     /// The record of a job.

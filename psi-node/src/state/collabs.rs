@@ -4,10 +4,11 @@
 
 use std::path::Path;
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{State, StateError, now_unix};
+use super::{State, StateError, local_log, now_unix};
 use crate::collab::{CollabId, Collaboration, RevisionError};
+use crate::identity::NodeKey;
 
 /// What [`State::collab_join`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +21,93 @@ pub enum Joined {
     Already,
 }
 
+/// Whether this node's owner takes part in a collaboration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CollabStanding {
+    /// Yes.
+    InForce,
+    /// Not now.
+    Suspended,
+    /// Not any more.
+    Left,
+}
+
+impl CollabStanding {
+    /// The stable text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InForce => "in_force",
+            Self::Suspended => "suspended",
+            Self::Left => "left",
+        }
+    }
+}
+
+/// What this node's own log calls a change of standing.
+const STANDING: &str = "collaboration";
+
 impl State {
+    /// How a collaboration stands with this node's owner.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn collab_standing(&self, id: &CollabId) -> Result<CollabStanding, StateError> {
+        standing(&self.lock(), id)
+    }
+
+    /// Changes that, with an entry on the node's own log, and returns how it stood before. A
+    /// collaboration that was left stays so.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownCollab`]; [`StateError::CollabLeft`].
+    pub fn collab_set_standing(
+        &self,
+        id: &CollabId,
+        now: CollabStanding,
+        key: &NodeKey,
+    ) -> Result<CollabStanding, StateError> {
+        self.write(|transaction| {
+            let name: Option<String> = transaction
+                .query_row("SELECT name FROM collabs WHERE id = ?1", [id], |row| {
+                    row.get(0)
+                })
+                .optional()?;
+            let name = name.ok_or(StateError::UnknownCollab)?;
+            let before = standing(transaction, id)?;
+            if before == now {
+                return Ok(before);
+            }
+            let text = match now {
+                _ if before == CollabStanding::Left => return Err(StateError::CollabLeft(name)),
+                CollabStanding::InForce => format!("{name}: resumed by this node's owner"),
+                CollabStanding::Suspended => format!("{name}: suspended by this node's owner"),
+                CollabStanding::Left => format!("{name}: left by this node's owner"),
+            };
+            if now == CollabStanding::InForce {
+                transaction.execute("DELETE FROM collab_standing WHERE collab_id = ?1", [id])?;
+            } else {
+                transaction.execute(
+                    "INSERT INTO collab_standing (collab_id, standing, unix) VALUES (?1, ?2, ?3) \
+                     ON CONFLICT (collab_id) DO UPDATE SET \
+                     standing = excluded.standing, unix = excluded.unix",
+                    params![id, now.as_str(), now_unix()],
+                )?;
+            }
+            local_log::append(transaction, key, STANDING, &text)?;
+            Ok(before)
+        })
+    }
+
+    /// The collaborations in which this node's owner takes part, by name.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`] if the stored document no longer verifies.
+    pub fn collabs_in_force(&self) -> Result<Vec<Collaboration>, StateError> {
+        let condition = "WHERE id NOT IN (SELECT collab_id FROM collab_standing) ORDER BY name";
+        self.collabs_where(condition, [])
+    }
+
     /// Takes a collaboration, or the next revision of one, into the state. The caller has checked
     /// that the node is a member.
     ///
@@ -47,6 +134,9 @@ impl State {
                 }
                 Some((id, document)) => Some(read(&id, &document)?),
             };
+            if standing(transaction, &collab.id())? == CollabStanding::Left {
+                return Err(StateError::CollabLeft(collab.name().to_owned()));
+            }
             match joined {
                 None if collab.link().is_some() => Err(RevisionError::Gap {
                     name: collab.name().to_owned(),
@@ -134,6 +224,21 @@ impl State {
             read(&id, &document)
         })
         .collect()
+    }
+}
+
+fn standing(connection: &Connection, id: &CollabId) -> Result<CollabStanding, StateError> {
+    let found: Option<String> = connection
+        .prepare_cached("SELECT standing FROM collab_standing WHERE collab_id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    match found.as_deref() {
+        None => Ok(CollabStanding::InForce),
+        Some("suspended") => Ok(CollabStanding::Suspended),
+        Some("left") => Ok(CollabStanding::Left),
+        Some(_) => Err(StateError::Damaged(
+            "a collaboration has an unknown standing".into(),
+        )),
     }
 }
 

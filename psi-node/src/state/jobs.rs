@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use rusqlite::{OptionalExtension, Row, params};
+use psi_core::limits::REFUSED_JOBS_MAX;
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::{State, StateError, bytes, now_unix};
 
@@ -131,6 +132,50 @@ impl JobRecord {
     }
 }
 
+pub(super) fn insert(transaction: &Transaction<'_>, job: &JobRecord) -> Result<(), StateError> {
+    transaction.execute(
+        &format!(
+            "INSERT INTO jobs ({COLUMNS}) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+        ),
+        params![
+            job.id,
+            job.job_id,
+            job.collab_id,
+            job.collab,
+            job.role.as_str(),
+            job.query,
+            job.state.as_str(),
+            job.reason,
+            job.detail,
+            job.result,
+            job.created_unix,
+            job.finished_unix
+        ],
+    )?;
+    Ok(())
+}
+
+/// Records a peer's job that came to nothing. Of these each collaboration keeps the newest
+/// [`REFUSED_JOBS_MAX`].
+pub(super) fn insert_refused(
+    transaction: &Transaction<'_>,
+    job: &JobRecord,
+) -> Result<(), StateError> {
+    insert(transaction, job)?;
+    transaction.execute(
+        "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs \
+         WHERE collab_id = ?1 AND role = ?2 AND job_id IS NULL \
+         ORDER BY created_unix DESC, rowid DESC LIMIT -1 OFFSET ?3)",
+        params![
+            job.collab_id,
+            JobRole::Responder.as_str(),
+            i64::try_from(REFUSED_JOBS_MAX).unwrap_or(i64::MAX)
+        ],
+    )?;
+    Ok(())
+}
+
 const COLUMNS: &str = "id, job_id, collab_id, collab, role, query, state, reason, detail, result, \
                        created_unix, finished_unix";
 
@@ -140,29 +185,7 @@ impl State {
     /// # Errors
     /// [`StateError::Database`], also if the id is taken.
     pub fn job_insert(&self, job: &JobRecord) -> Result<(), StateError> {
-        self.write(|transaction| {
-            transaction.execute(
-                &format!(
-                    "INSERT INTO jobs ({COLUMNS}) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
-                ),
-                params![
-                    job.id,
-                    job.job_id,
-                    job.collab_id,
-                    job.collab,
-                    job.role.as_str(),
-                    job.query,
-                    job.state.as_str(),
-                    job.reason,
-                    job.detail,
-                    job.result,
-                    job.created_unix,
-                    job.finished_unix
-                ],
-            )?;
-            Ok(())
-        })
+        self.write(|transaction| insert(transaction, job))
     }
 
     /// Records the id that both members share.
@@ -205,17 +228,6 @@ impl State {
                  finished_unix = ?6 WHERE id = ?1 AND state = 'running'",
                 params![id, state.as_str(), reason, detail, result, now_unix()],
             )?;
-            Ok(())
-        })
-    }
-
-    /// Forgets a job that came to nothing, so that a peer cannot make the list long.
-    ///
-    /// # Errors
-    /// [`StateError::Database`].
-    pub fn job_forget(&self, id: &str) -> Result<(), StateError> {
-        self.write(|transaction| {
-            transaction.execute("DELETE FROM jobs WHERE id = ?1", [id])?;
             Ok(())
         })
     }

@@ -6,16 +6,18 @@
 
 use psi_core::limits::LOCAL_NOTES_PER_HOUR_MAX;
 use psi_core::receipt::signature_holds;
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use sha2::{Digest as _, Sha512};
 
-use super::{State, StateError, bytes, now_unix};
+use super::{JobRecord, State, StateError, bytes, jobs, now_unix};
 use crate::identity::{NodeId, NodeKey};
 
 /// The kind of entries that a peer can cause.
 const PROPOSAL: &str = "proposal";
 /// What the last such entry of an hour ends with.
-const LEFT_OUT: &str = " (more in the hour after this are left out)";
+const COUNTED_FROM_HERE: &str = " (what follows in this hour is counted, not noted)";
+/// Seconds of an hour.
+const HOUR: i64 = 3600;
 /// Bytes of one entry's text; longer ones are cut.
 const TEXT_BYTES_MAX: usize = 4096;
 
@@ -81,29 +83,95 @@ impl State {
         self.write(|transaction| append(transaction, key, kind, text))
     }
 
-    /// Appends an entry about a peer's proposal, of which an hour has at most
-    /// [`LOCAL_NOTES_PER_HOUR_MAX`]; the last of them says that more may be left out. Returns
-    /// whether it was added.
+    /// Appends an entry about what a peer asked under a collaboration, which has a share of the
+    /// hour: [`LOCAL_NOTES_PER_HOUR_MAX`]. Beyond it nothing is written, and the caller counts.
+    /// With a `job` that came to nothing, that is recorded too. Returns whether there was room.
     ///
     /// # Errors
     /// [`StateError::Database`].
-    pub fn local_note(&self, key: &NodeKey, text: &str) -> Result<bool, StateError> {
-        let now = now_unix();
+    pub fn local_note(
+        &self,
+        key: &NodeKey,
+        whose: &[u8; 32],
+        text: &str,
+        job: Option<&JobRecord>,
+    ) -> Result<bool, StateError> {
+        let hour = now_unix().div_euclid(HOUR);
+        // Without the write lock first: a peer that goes on asking costs no write.
+        if notes(&self.lock(), whose, hour)? >= LOCAL_NOTES_PER_HOUR_MAX {
+            return Ok(false);
+        }
         self.write(|transaction| {
-            let recent: i64 = transaction.query_row(
-                "SELECT COUNT(*) FROM local_log WHERE kind = ?1 AND unix > ?2 AND unix <= ?3",
-                // Entries from the future, after a clock was set back, are not of this hour.
-                params![PROPOSAL, now.saturating_sub(3600), now],
-                |row| row.get(0),
-            )?;
-            let recent = u64::try_from(recent).unwrap_or_default();
-            if recent >= LOCAL_NOTES_PER_HOUR_MAX {
+            let noted = notes(transaction, whose, hour)?;
+            if noted >= LOCAL_NOTES_PER_HOUR_MAX {
                 return Ok(false);
             }
-            let last = recent.saturating_add(1) == LOCAL_NOTES_PER_HOUR_MAX;
-            let more = if last { LEFT_OUT } else { "" };
+            transaction.execute(
+                "INSERT INTO note_hours (whose, hour, noted) VALUES (?1, ?2, 1) \
+                 ON CONFLICT (whose) DO UPDATE SET hour = excluded.hour, \
+                 noted = CASE note_hours.hour WHEN excluded.hour THEN noted + 1 ELSE 1 END",
+                params![whose, hour],
+            )?;
+            let is_last = noted.saturating_add(1) == LOCAL_NOTES_PER_HOUR_MAX;
+            let more = if is_last { COUNTED_FROM_HERE } else { "" };
             append(transaction, key, PROPOSAL, &format!("{text}{more}"))?;
+            if let Some(job) = job {
+                jobs::insert_refused(transaction, job)?;
+            }
             Ok(true)
+        })
+    }
+
+    /// Adds to the counts of what was left out of the present hour.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn local_left_out(&self, counts: &[([u8; 32], &str, u64)]) -> Result<(), StateError> {
+        let hour = now_unix().div_euclid(HOUR);
+        self.write(|transaction| {
+            for (whose, code, times) in counts {
+                let times = i64::try_from(*times).unwrap_or(i64::MAX);
+                transaction.execute(
+                    "INSERT INTO left_out (whose, hour, code, times) VALUES (?1, ?2, ?3, ?4) \
+                     ON CONFLICT (whose, hour, code) DO UPDATE SET times = times + excluded.times",
+                    params![whose, hour, code, times],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Puts what was left out of the hours that are over on the log: one entry for each hour and
+    /// collaboration.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn local_sum_up(&self, key: &NodeKey) -> Result<(), StateError> {
+        let hour = now_unix().div_euclid(HOUR);
+        let is_over = "SELECT EXISTS (SELECT 1 FROM left_out WHERE hour < ?1)";
+        if !self.lock().query_row(is_over, [hour], |row| row.get(0))? {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            let sums: Vec<(Vec<u8>, i64, Option<String>, String)> = transaction
+                .prepare(
+                    "SELECT whose, hour, (SELECT name FROM collabs WHERE id = whose), \
+                     group_concat(code || ' ' || times, ', ') FROM \
+                     (SELECT * FROM left_out WHERE hour < ?1 ORDER BY whose, hour, code) \
+                     GROUP BY whose, hour ORDER BY hour, whose",
+                )?
+                .query_map([hour], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                })?
+                .collect::<Result<_, _>>()?;
+            for (whose, hour, name, counts) in sums {
+                let whose = name.unwrap_or_else(|| hex::encode(whose));
+                let from = hour.saturating_mul(HOUR);
+                let text = format!("{whose}: left out in the hour from {from}: {counts}");
+                append(transaction, key, PROPOSAL, &text)?;
+            }
+            transaction.execute("DELETE FROM left_out WHERE hour < ?1", [hour])?;
+            Ok(())
         })
     }
 
@@ -122,6 +190,15 @@ impl State {
         }
         Ok(entries)
     }
+}
+
+/// Entries of this hour about what peers asked under a collaboration.
+fn notes(connection: &Connection, whose: &[u8; 32], hour: i64) -> Result<u64, StateError> {
+    let noted = connection
+        .prepare_cached("SELECT noted FROM note_hours WHERE whose = ?1 AND hour = ?2")?
+        .query_row(params![whose, hour], |row| row.get::<_, i64>(0))
+        .optional()?;
+    Ok(u64::try_from(noted.unwrap_or_default()).unwrap_or_default())
 }
 
 pub(super) fn append(

@@ -8,7 +8,8 @@ use psi_core::receipt::{Body, Entry, entry_hash};
 use psi_core::spec::JobSpec;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::{Debit, State, StateError, awaited, bytes, ledger};
+use super::log_day::{self, LogDay};
+use super::{Debit, State, StateError, awaited, bytes, ledger, now_unix};
 use crate::collab::CollabId;
 
 /// One entry as it is stored.
@@ -131,6 +132,8 @@ impl State {
                     stored.signatures[1]
                 ],
             )?;
+            let what = (&entry.body, stored.entry.len());
+            log_day::count(transaction, collab_id, what, now_unix())?;
             apply(transaction, collab_id, seq, &entry.body, debit)
         })
     }
@@ -194,6 +197,26 @@ impl State {
             |row| row.get(0),
         )?;
         Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// What today has brought on a log so far.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn log_day(&self, collab_id: &CollabId) -> Result<LogDay, StateError> {
+        log_day::of(&self.lock(), collab_id, now_unix())
+    }
+
+    /// Statements of a member that came on a log today.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn statements_today(
+        &self,
+        collab_id: &CollabId,
+        node_id: &[u8; 32],
+    ) -> Result<u64, StateError> {
+        log_day::statements(&self.lock(), collab_id, node_id, now_unix())
     }
 
     /// Where a job was opened, and where it was closed.

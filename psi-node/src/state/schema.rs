@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     AUDIT,
     AWAITED,
     CHARGES,
+    SHARES,
 ];
 
 const FIRST: &str = "
@@ -254,8 +255,55 @@ CREATE INDEX debits_reserved ON debits(state) WHERE state = 'reserved';
 CREATE INDEX debits_unix ON debits(unix);
 ";
 
+const SHARES: &str = "
+-- What peers have put on this node's own log in an hour, by collaboration, and how much was left
+-- out beyond their share, by code.
+CREATE TABLE note_hours (
+    whose BLOB PRIMARY KEY CHECK (length(whose) = 32),
+    hour  INTEGER NOT NULL,
+    noted INTEGER NOT NULL
+) STRICT;
+CREATE TABLE left_out (
+    whose BLOB NOT NULL CHECK (length(whose) = 32),
+    hour  INTEGER NOT NULL,
+    code  TEXT NOT NULL,
+    times INTEGER NOT NULL,
+    PRIMARY KEY (whose, hour, code)
+) STRICT;
+
+-- What a day has brought on a shared log. Only the latest day of each is kept.
+CREATE TABLE log_days (
+    collab_id BLOB PRIMARY KEY REFERENCES collabs(id),
+    day       INTEGER NOT NULL,
+    bytes     INTEGER NOT NULL,
+    refusals  INTEGER NOT NULL
+) STRICT;
+CREATE TABLE statement_days (
+    collab_id  BLOB NOT NULL REFERENCES collabs(id),
+    node_id    BLOB NOT NULL CHECK (length(node_id) = 32),
+    day        INTEGER NOT NULL,
+    statements INTEGER NOT NULL,
+    PRIMARY KEY (collab_id, node_id)
+) STRICT;
+
+-- Collaborations in which this node's owner takes no part, for now or for good.
+CREATE TABLE collab_standing (
+    collab_id BLOB PRIMARY KEY REFERENCES collabs(id),
+    standing  TEXT NOT NULL CHECK (standing IN ('suspended', 'left')),
+    unix      INTEGER NOT NULL
+) STRICT;
+
+-- A job that read no row and handed nothing over leaves no debit.
+DELETE FROM debits WHERE state = 'returned' AND run = 'free';
+CREATE INDEX debits_runs ON debits(table_name, peer_id, unix) WHERE run <> 'free';
+CREATE INDEX debits_runs_by_name ON debits(table_name, peer, unix) WHERE run <> 'free';
+DROP INDEX debits_table;
+CREATE INDEX jobs_collab ON jobs(collab_id, role, created_unix);
+CREATE INDEX approvals_collab ON approvals(collab_id, requested_unix);
+";
+
 /// The version this program writes.
-pub(super) const VERSION: i64 = 7;
+pub(super) const VERSION: i64 = 8;
 
 /// Brings the database to [`VERSION`].
 pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), StateError> {
@@ -290,6 +338,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::{MIGRATIONS, VERSION};
+    use crate::state::place::private_tempdir;
     use crate::state::{STATE_FILE, State};
 
     #[test]
@@ -298,8 +347,8 @@ mod tests {
     }
 
     #[test]
-    fn debits_of_an_older_state_keep_what_they_hold_and_count_as_runs_unless_they_were_released() {
-        let folder = tempfile::tempdir().unwrap();
+    fn debits_of_an_older_state_count_as_runs_and_those_that_were_released_are_gone() {
+        let folder = private_tempdir();
         let old = Connection::open(folder.path().join(STATE_FILE)).unwrap();
         for migration in &MIGRATIONS[..6] {
             old.execute_batch(migration).unwrap();
@@ -316,10 +365,10 @@ mod tests {
         let state = State::open(folder.path()).unwrap();
         let found = state.budget_history(9).unwrap();
         let found: Vec<_> = found.iter().map(|found| (found.state, found.run)).collect();
+        // The released one was not opened, so it holds nothing and is gone.
         assert_eq!(
             found,
             [
-                (DebitState::Returned, RunState::Free),
                 (DebitState::Committed, RunState::Counted),
                 (DebitState::Reserved, RunState::Counted),
             ]
@@ -328,7 +377,7 @@ mod tests {
 
     #[test]
     fn the_opened_jobs_of_a_state_with_a_plain_counter_are_kept_and_wait_for_their_debits() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = private_tempdir();
         let old = Connection::open(folder.path().join(STATE_FILE)).unwrap();
         for migration in &MIGRATIONS[..2] {
             old.execute_batch(migration).unwrap();

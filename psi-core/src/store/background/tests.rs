@@ -1,7 +1,10 @@
 //! The decorator alone: errors, panics and the end of its thread.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng as _, SeedableRng as _};
@@ -150,22 +153,52 @@ fn queued_batches_are_bounded_and_counted() {
     assert_eq!(budget.taken(), 0);
 }
 
-#[test]
-fn lists_written_on_all_threads_that_sort_do_not_wait_for_each_other() {
-    // Every list has to be sorted often while its writer waits, on as many of rayon's threads as
-    // there are and more.
-    let budget = MemoryBudget::new(0);
+/// Lists that have to be sorted often while they are written, and records in no order for them.
+fn spilling(budget: &MemoryBudget) -> (BackgroundStore<ExternalStore>, Vec<u8>) {
     let tuning = Tuning {
         guaranteed_bytes: QUEUED_BATCH_BYTES,
         list_bytes_max: QUEUED_BATCH_BYTES,
-        ..Tuning::of(&budget)
+        ..Tuning::of(budget)
     };
     let runs = Arc::new(MemoryRuns::new());
     let lists = ExternalStore::with_tuning(runs, budget.clone(), tuning);
-    let store = BackgroundStore::new(lists, budget.clone());
-    // In no order: what is sorted already is seen to be so without a second thread.
     let mut records = batches(QUEUED_BATCHES_MAX * 3);
     ChaCha20Rng::from_seed([1; 32]).fill_bytes(&mut records);
+    (BackgroundStore::new(lists, budget.clone()), records)
+}
+
+#[test]
+fn a_list_is_written_while_none_of_rayons_threads_does_anything() {
+    let held = Arc::new(Barrier::new(rayon::current_num_threads() + 1));
+    let free = Arc::new(Barrier::new(rayon::current_num_threads() + 1));
+    let waiting = (Arc::clone(&held), Arc::clone(&free));
+    rayon::spawn_broadcast(move |_| {
+        waiting.0.wait();
+        waiting.1.wait();
+    });
+    held.wait();
+    let (done, is_done) = channel();
+    let writer_thread = thread::spawn(move || {
+        let (store, records) = spilling(&MemoryBudget::new(0));
+        let mut writer = store.unsorted(32).unwrap();
+        writer.push(&records).unwrap();
+        // The queue is shorter than the list, so most of it was sorted by now.
+        done.send(()).unwrap();
+        writer.finish().unwrap().len()
+    });
+    let written = is_done.recv_timeout(Duration::from_mins(2));
+    free.wait();
+    written.expect("the list waited for threads that wait");
+    assert_eq!(
+        writer_thread.join().unwrap(),
+        (QUEUED_BATCHES_MAX * 3 * QUEUED_BATCH_BYTES / 32) as u64
+    );
+}
+
+#[test]
+fn lists_written_on_all_threads_that_sort_do_not_wait_for_each_other() {
+    let budget = MemoryBudget::new(0);
+    let (store, records) = spilling(&budget);
     rayon::scope(|scope| {
         for _ in 0..4 * rayon::current_num_threads() {
             scope.spawn(|_| {

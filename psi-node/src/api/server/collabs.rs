@@ -1,13 +1,45 @@
 //! The joined collaborations in the local API.
 
-use axum::extract::State as Injected;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State as Injected};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::{Context, Failed, json};
-use crate::api::types::{CollabInfo, CollabList, MemberInfo};
+use super::{Context, Failed, bad, json, whole};
+use crate::api::types::{CollabChange, CollabInfo, CollabList, MemberInfo};
+use crate::daemon;
+use crate::job::{JobContext, standing};
+use crate::state::StateError;
 
 pub(super) async fn list(Injected(ctx): Context) -> Result<Response, Failed> {
+    listed(&ctx)
+}
+
+/// After another process has joined a collaboration: its members are admitted from now on.
+pub(super) async fn look_again(Injected(ctx): Context) -> Result<Response, Failed> {
+    daemon::admit_members(&ctx);
+    listed(&ctx)
+}
+
+pub(super) async fn change(
+    Injected(ctx): Context,
+    Path(name): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failed> {
+    let change: CollabChange = serde_json::from_slice(&whole(body)?).map_err(|error| {
+        bad(
+            format!("the body is not a change of a collaboration: {error}"),
+            "send {\"change\": \"suspend\"}, \"resume\" or \"leave\"",
+        )
+    })?;
+    let found = ctx.state.collab_by_name(&name)?;
+    let collab = found.ok_or(StateError::UnknownCollab)?;
+    standing::change(&ctx, &collab, change.standing())?;
+    listed(&ctx)
+}
+
+fn listed(ctx: &JobContext) -> Result<Response, Failed> {
     let mut collaborations = Vec::new();
     for collab in ctx.state.collabs()? {
         let id = collab.id();
@@ -17,6 +49,7 @@ pub(super) async fn list(Injected(ctx): Context) -> Result<Response, Failed> {
             revision: collab.revision(),
             revision_hash: hex::encode(collab.revision_hash()),
             mode: collab.mode().as_str().into(),
+            standing: ctx.state.collab_standing(&id)?.as_str().into(),
             members: collab.members().iter().map(member_info).collect(),
             jobs_debited: ctx.state.jobs_debited(&id)?,
             broken: ctx.state.chain_broken(&id)?,

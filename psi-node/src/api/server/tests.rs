@@ -12,14 +12,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::{BODY_BYTES_MAX, bind, serve};
 use crate::api::client::Client;
 use crate::api::types::{Event, NewJob, ResultFor};
+use crate::audit::room::AuditRoom;
 use crate::config::NodeConfig;
 use crate::exit::Exit;
-use crate::identity::NodeKey;
+use crate::identity::{NodeId, NodeKey};
 use crate::job::registry::Registry;
-use crate::job::{ChainLocks, JobContext, LiveJobs, Settling};
+use crate::job::{ChainLocks, Doors, JobContext, LiveJobs, Looks, Notes, Settling, Turns};
 use crate::lists::Lists;
-use crate::net::{Endpoint, NetLimits};
-use crate::state::{JobRole, State};
+use crate::net::{Endpoint, Known, NetLimits};
+use crate::places::{Places, Whose};
+use crate::state::State;
 use crate::threads::EngineThreads;
 
 /// A daemon without tables and collaborations, and a client of it.
@@ -42,19 +44,20 @@ async fn api() -> Api {
         .await
         .unwrap()
         .0;
-    let endpoint = Endpoint::bind(
-        config.listen,
-        &key,
-        Arc::new(|_| false),
-        NetLimits::default(),
-    )
-    .unwrap();
+    let endpoint =
+        Endpoint::bind(config.listen, &key, Known::default(), NetLimits::default()).unwrap();
     let socket = config.socket_path();
     let listener = bind(&socket).unwrap();
     let lists = Lists::new(&config);
     let ctx = Arc::new(JobContext {
-        registry: Registry::new(config.jobs_max),
+        registry: Registry::new(Places::new(config.jobs_max)),
         config: Arc::new(config),
+        notes: Notes::new(state.clone(), Arc::clone(&key)),
+        looks: Looks::default(),
+        doors: Doors::default(),
+        turns: Turns::default(),
+        audit_room: AuditRoom::default(),
+        known: Known::default(),
         key,
         state,
         catalog,
@@ -172,8 +175,12 @@ async fn a_job_is_followed_to_its_end_and_its_end_can_be_read_again() {
 #[tokio::test]
 async fn more_jobs_than_the_bound_are_refused_and_a_cancelled_one_hears_of_it() {
     let api = api().await;
-    let one = api.ctx.registry.begin(JobRole::Requester).unwrap();
-    let _two = api.ctx.registry.begin(JobRole::Responder).unwrap();
+    let one = api.ctx.registry.begin(Whose::Owner).unwrap();
+    let _two = api
+        .ctx
+        .registry
+        .begin(Whose::Peer(NodeId([1; 32])))
+        .unwrap();
     let job = NewJob {
         collab: "nowhere".into(),
         sql: "SELECT 1".into(),

@@ -8,7 +8,8 @@ use super::{ListArgs, ShowArgs};
 use crate::cli::output::{self, Format, Table};
 use crate::collab::Collaboration;
 use crate::error::UserError;
-use crate::state::{State, StateError};
+use crate::printable;
+use crate::state::{CollabStanding, State, StateError};
 
 /// Lists the joined collaborations.
 pub(super) fn list(args: &ListArgs) -> Result<(), UserError> {
@@ -21,12 +22,15 @@ pub(super) fn list(args: &ListArgs) -> Result<(), UserError> {
         }
         Format::Table => {
             let mut table = Table::new(&[
-                "NAME", "REVISION", "MODE", "MEMBERS", "ENTRIES", "LOG", "ID",
+                "NAME", "REVISION", "MODE", "MEMBERS", "ENTRIES", "STATE", "ID",
             ]);
             for collab in &collabs {
                 let members = collab.members().iter().map(|m| m.name.as_str());
                 let head = state.chain_head(&collab.id())?;
-                let log = if state.chain_broken(&collab.id())?.is_some() {
+                let standing = state.collab_standing(&collab.id())?;
+                let log = if standing != CollabStanding::InForce {
+                    standing.as_str()
+                } else if state.chain_broken(&collab.id())?.is_some() {
                     "broken"
                 } else {
                     "ok"
@@ -96,8 +100,17 @@ pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
             let jobs = state.jobs_debited(&collab.id())?;
             // Writing into a String cannot fail.
             let _ = writeln!(text, "Jobs opened so far: {jobs}");
+            let _ = match state.collab_standing(&collab.id())? {
+                CollabStanding::InForce => Ok(()),
+                CollabStanding::Suspended => writeln!(text, "Suspended by this node's owner"),
+                CollabStanding::Left => writeln!(text, "Left by this node's owner"),
+            };
             if let Some(why) = state.chain_broken(&collab.id())? {
-                let _ = writeln!(text, "The receipt log cannot be continued: {why}");
+                let _ = writeln!(
+                    text,
+                    "The receipt log cannot be continued: {}",
+                    printable::line(&why)
+                );
             }
             output::print(&text)
         }
@@ -125,6 +138,7 @@ fn document(state: &State, collab: &Collaboration) -> Result<Value, UserError> {
         "revision": collab.revision(),
         "revision_hash": hex::encode(collab.revision_hash()),
         "mode": collab.mode(),
+        "standing": state.collab_standing(&collab.id())?.as_str(),
         "members": members,
         "entries": head.map_or(0, |head| head.seq + 1),
         "jobs_opened": state.jobs_debited(&collab.id())?,

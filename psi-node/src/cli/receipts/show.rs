@@ -9,6 +9,7 @@ use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::NodeKey;
+use crate::printable;
 use crate::receipts;
 use crate::state::{LocalEntry, State, StateError, StoredEntry, local_first_wrong};
 
@@ -59,7 +60,10 @@ pub(super) fn list(args: &ListArgs) -> Result<(), UserError> {
     }
     output::print(&table.render())?;
     if let Some(why) = state.chain_broken(&collab.id())? {
-        output::print(&format!("The log cannot be continued: {why}\n"))?;
+        output::print(&format!(
+            "The log cannot be continued: {}\n",
+            printable::line(&why)
+        ))?;
     }
     Ok(())
 }

@@ -96,8 +96,11 @@ fn the_own_table_decides_what_one_job_may_ask_for_and_needs_an_account() {
     let (with, without) = (config("population = \"p\"\n"), config(""));
     let facts = facts(100, 10);
     let judge = |asked, config: &NodeConfig| {
-        check_own(asked, &facts, config.table.get("t")).map_err(|failure| failure.code())
+        let section = config.table.get("t");
+        check_own(asked, &facts, section, 0.0).map_err(|failure| failure.code())
     };
+    let least = check_own(loss(100, 10), &facts, with.table.get("t"), 0.0002);
+    assert_eq!(least.map_err(|f| f.code()), Err(Code::EpsilonNotAllowed));
     assert_eq!(judge(loss(100, 10), &with), Ok(()));
     let refused = Err(Code::EpsilonNotAllowed);
     assert_eq!(judge(loss(101, 10), &with), refused);

@@ -2,6 +2,7 @@ use psi_core::limits::APPROVALS_PENDING_MAX;
 
 use super::*;
 use crate::collab::tests::signed;
+use crate::state::place::private_tempdir;
 
 const DAY: i64 = 86_400;
 
@@ -12,7 +13,7 @@ struct Fixture {
 }
 
 fn fixture() -> Fixture {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = private_tempdir();
     let state = State::open(folder.path()).unwrap();
     let (collab, _) = signed();
     state.collab_join(&collab).unwrap();

@@ -18,9 +18,6 @@ const FROZEN: &str = "job";
 /// What it calls an amount that was given back.
 const RETURNED: &str = "returned";
 
-/// A job that did not begin to freeze its input gives its place among the runs back.
-const LEAVE: &str = "run = CASE run WHEN 'held' THEN 'free' ELSE run END";
-
 impl State {
     /// Counts a job as a run, before its first row is read, and puts `text` about it on the node's
     /// own log. On disk when this returns.
@@ -47,9 +44,10 @@ impl State {
         })
     }
 
-    /// Gives back what a job costs, opened or not; a run that has begun stays one. To be called only
-    /// by the process that ran the job, and only if that has handed the transport nothing that is
-    /// paid for. With a `note`, says so on the node's own log, if there was something to give back.
+    /// Gives back what a job costs, opened or not; a run that has begun stays one, and a job that
+    /// has not leaves nothing behind, because without its commitment nobody can open it. To be
+    /// called only by the process that ran the job, and only if that has handed the transport
+    /// nothing that is paid for. With a `note`, says so on the node's own log, if there was something to give back.
     ///
     /// # Errors
     /// [`StateError::Database`].
@@ -59,11 +57,17 @@ impl State {
         note: Option<(&NodeKey, &str)>,
     ) -> Result<(), StateError> {
         self.write(|transaction| {
-            let sql = format!(
-                "UPDATE debits SET state = 'returned', {LEAVE} \
-                 WHERE job_id = ?1 AND state IN ('reserved', 'committed')"
-            );
-            let returned = transaction.prepare_cached(&sql)?.execute([job_id])?;
+            transaction
+                .prepare_cached(
+                    "DELETE FROM debits WHERE job_id = ?1 AND state = 'reserved' AND run = 'held'",
+                )?
+                .execute([job_id])?;
+            let returned = transaction
+                .prepare_cached(
+                    "UPDATE debits SET state = 'returned' \
+                     WHERE job_id = ?1 AND state IN ('reserved', 'committed')",
+                )?
+                .execute([job_id])?;
             match note {
                 Some((key, text)) if returned > 0 => {
                     local_log::append(transaction, key, RETURNED, text)
@@ -80,8 +84,10 @@ impl State {
     /// [`StateError::Database`].
     pub fn budget_keep(&self) -> Result<usize, StateError> {
         self.write(|transaction| {
-            let sql = format!("UPDATE debits SET state = 'kept', {LEAVE} WHERE state = 'reserved'");
-            Ok(transaction.execute(&sql, [])?)
+            // One that did not begin to freeze its input gives its place among the runs back.
+            let sql = "UPDATE debits SET state = 'kept', \
+                       run = CASE run WHEN 'held' THEN 'free' ELSE run END WHERE state = 'reserved'";
+            Ok(transaction.execute(sql, [])?)
         })
     }
 

@@ -11,6 +11,7 @@ use psi_core::Code;
 
 use super::*;
 use crate::receipts::tests::Fixture;
+use crate::state::place::private_tempdir;
 
 /// 2026-11-25, a Wednesday.
 const NOW: i64 = 1_795_571_538;
@@ -79,7 +80,7 @@ impl State {
 }
 
 fn state() -> (tempfile::TempDir, State) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = private_tempdir();
     let state = State::open(folder.path()).unwrap();
     (folder, state)
 }

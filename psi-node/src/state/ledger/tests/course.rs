@@ -41,8 +41,8 @@ fn a_reservation_holds_until_it_is_given_back_and_a_run_from_the_moment_that_fre
         [
             (DebitState::Reserved, RunState::Held),
             (DebitState::Returned, RunState::Counted),
-            (DebitState::Returned, RunState::Free)
-        ]
+        ],
+        "nothing is left of the first, which read no row"
     );
     assert_eq!(state.budget_runs("customers", NOW).unwrap()[0].1.0[3], 2);
     // A job that has ended does not begin again.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::identity::NodeKey;
+use crate::state::place::private_tempdir;
 use crate::state::{BUSY_TIMEOUT, STATE_FILE};
 use oracle::{Model, runs_of};
 
@@ -75,7 +76,7 @@ fn open(folder: &tempfile::TempDir) -> State {
 
 impl Round {
     fn new(seed: u64, refresh: Period) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = private_tempdir();
         drop(State::open(folder.path()).unwrap());
         Self {
             handles: [open(&folder), open(&folder)],

@@ -125,8 +125,13 @@ impl Model {
         let (debit, state, run) = self.jobs.get(&number).cloned().unwrap();
         if matches!(state, DebitState::Reserved | DebitState::Committed) {
             self.charge(&debit, true);
-            let run = self.leave(&debit, run);
-            self.jobs.insert(number, (debit, DebitState::Returned, run));
+            if run == RunState::Held {
+                // Nothing is left of a job that read no row.
+                self.run(&debit, true);
+                self.jobs.remove(&number);
+            } else {
+                self.jobs.insert(number, (debit, DebitState::Returned, run));
+            }
         }
     }
 

@@ -1,0 +1,82 @@
+//! `psi-node collab suspend`, `resume` and `leave`: whether this node's owner takes part.
+//!
+//! A running daemon does it, because it has jobs to end and connections to close. Without one, the
+//! state says so to the next.
+
+use super::{LeaveArgs, StandingArgs};
+use crate::api::client::Client;
+use crate::api::types::CollabChange;
+use crate::cli::ConfigArg;
+use crate::cli::output;
+use crate::config::{self, NodeConfig};
+use crate::error::UserError;
+use crate::exit::Exit;
+use crate::identity::NodeKey;
+use crate::state::{State, StateError};
+
+pub(super) fn suspend(args: &StandingArgs) -> Result<(), UserError> {
+    let name = &args.name;
+    change(&args.config, name, CollabChange::Suspend)?;
+    output::print(&format!(
+        "Suspended {name}: its jobs are cancelled, and the other member gets no answer. Take part again \
+         with `psi-node collab resume {name}`.\n"
+    ))
+}
+
+pub(super) fn resume(args: &StandingArgs) -> Result<(), UserError> {
+    let name = &args.name;
+    change(&args.config, name, CollabChange::Resume)?;
+    output::print(&format!(
+        "Resumed {name}: what both members had signed is completed when their nodes meet.\n"
+    ))
+}
+
+pub(super) fn leave(args: &LeaveArgs) -> Result<(), UserError> {
+    let name = &args.name;
+    if !args.for_good {
+        return Err(UserError::bad_input(
+            format!("leaving {name} cannot be taken back"),
+            format!(
+                "confirm it with --for-good, or suspend it with `psi-node collab suspend {name}`"
+            ),
+        ));
+    }
+    change(&args.config, name, CollabChange::Leave)?;
+    output::print(&format!(
+        "Left {name}: its jobs are cancelled, and the other member gets no answer any more. Its receipts \
+         stay, for `psi-node receipts export`.\n"
+    ))
+}
+
+fn change(config: &ConfigArg, name: &str, change: CollabChange) -> Result<(), UserError> {
+    config::check_name(name)
+        .map_err(|what| UserError::bad_input(what, "list them with `psi-node collab list`"))?;
+    let config = config.load()?;
+    let client = Client::new(&config.socket_path());
+    match block_on(client.change_collaboration(name, change))? {
+        Err(error) if error.exit == Exit::NoDaemon => {}
+        other => return other.map(drop),
+    }
+    let state = State::open(&config.state_dir())?;
+    let collab = state.collab_by_name(name)?;
+    let collab = collab.ok_or(StateError::UnknownCollab)?;
+    let key = NodeKey::load(&config.key_path())?;
+    state.collab_set_standing(&collab.id(), change.standing(), &key)?;
+    Ok(())
+}
+
+/// Has a running daemon admit the members of what was joined. One that runs and does not answer finds
+/// it in the state a moment later.
+pub(super) fn tell_daemon(config: &NodeConfig) -> Result<(), UserError> {
+    let client = Client::new(&config.socket_path());
+    let _ = block_on(client.collaborations_changed())?;
+    Ok(())
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T, UserError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    Ok(runtime.block_on(work))
+}

@@ -1,0 +1,109 @@
+//! Where a command takes its SQL from: the command line, a file or standard input.
+//!
+//! Called by `query`, `explain` and `policy preview`. What stands on a command line can be read by every user
+//! of the machine (`ps`) and stays in the history of the shell, and a query may hold literals that are
+//! hidden from the other member; a file and standard input are for those. Reads, and knows nothing
+//! about SQL: comments and blank lines are the parser's.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use clap::Args;
+use psi_core::limits::QUERY_BYTES_MAX;
+
+use crate::error::UserError;
+
+/// The SQL of a command.
+#[derive(Debug, Args)]
+#[group(id = "question", required = true, multiple = false)]
+pub struct QuestionArgs {
+    /// Read the question from a file, so that its literals do not stand on the command line
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The question; a table is written member.table. With `-` it is read from standard input
+    #[arg(value_name = "SQL")]
+    pub sql: Option<String>,
+}
+
+impl QuestionArgs {
+    /// The text of the question.
+    ///
+    /// # Errors
+    /// [`UserError`] if it cannot be read, is longer than a query may be, or is empty.
+    pub fn read(self) -> Result<String, UserError> {
+        match (self.sql, self.file) {
+            (_, Some(path)) => {
+                let place = path.display().to_string();
+                let file = File::open(&path).map_err(|e| unreadable(&place, &e))?;
+                read_from(file, &place)
+            }
+            (Some(sql), None) if sql == "-" => read_from(io::stdin().lock(), "standard input"),
+            // Without a file, the arguments have to hold the question.
+            (sql, None) => Ok(sql.unwrap_or_default()),
+        }
+    }
+}
+
+fn read_from(source: impl Read, place: &str) -> Result<String, UserError> {
+    let mut bytes = Vec::new();
+    // One byte more than may be there: a pipe does not tell its length.
+    source
+        .take(QUERY_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| unreadable(place, &e))?;
+    if bytes.len() > QUERY_BYTES_MAX {
+        return Err(UserError::bad_input(
+            format!("{place} has more than the {QUERY_BYTES_MAX} bytes of a query"),
+            "check that this is the right text; comments count",
+        ));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| {
+        UserError::bad_input(
+            format!("{place} is not text (UTF-8)"),
+            "check that this is the right file",
+        )
+    })?;
+    // The mark that some editors put before the first character.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    if text.trim().is_empty() {
+        return Err(UserError::bad_input(
+            format!("{place} holds no question"),
+            "write one SELECT, as docs/sql describes it",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn unreadable(place: &str, error: &io::Error) -> UserError {
+    UserError::bad_input(
+        format!("cannot read the question from {place}: {error}"),
+        "check the path and its permissions, or write the question with `-` to standard input",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use psi_core::limits::QUERY_BYTES_MAX;
+
+    use super::read_from;
+
+    #[test]
+    fn a_question_is_read_as_it_stands_up_to_the_bound_of_queries() {
+        let commented = "-- ours\n\n/* for May */\nSELECT COUNT(*)\nFROM a.t\n";
+        assert_eq!(read_from(commented.as_bytes(), "x").unwrap(), commented);
+        let marked = "\u{feff}SELECT 1".as_bytes();
+        assert_eq!(read_from(marked, "x").unwrap(), "SELECT 1");
+        let longest = "q".repeat(QUERY_BYTES_MAX);
+        assert_eq!(read_from(longest.as_bytes(), "x").unwrap(), longest);
+
+        let endless = std::io::repeat(b'q');
+        let error = read_from(endless, "standard input").unwrap_err();
+        assert!(error.what.contains("16384 bytes"), "{error}");
+        for (bytes, what) in [(&b" \n"[..], "no question"), (&[0xff], "UTF-8")] {
+            let error = read_from(bytes, "q.sql").unwrap_err();
+            assert!(error.what.contains(what), "{error}");
+            assert!(error.what.contains("q.sql"), "{error}");
+        }
+    }
+}

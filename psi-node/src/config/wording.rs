@@ -1,0 +1,192 @@
+//! What the reader of TOML says, in the words of the documentation.
+//!
+//! The reader's messages speak of Rust: fields, variants, sequences, `u64`. Called where an error of
+//! it is shown, for `node.toml`, collaborations and templates. A message that is not known here
+//! passes as it is.
+
+use std::borrow::Cow;
+
+/// The message for a person who never saw Rust.
+pub(super) fn plain(message: &str) -> Cow<'_, str> {
+    said(message).map_or(Cow::Borrowed(message), Cow::Owned)
+}
+
+fn said(message: &str) -> Option<String> {
+    if let Some(name) = message.strip_prefix("missing field ") {
+        return Some(format!("the setting {name} is missing"));
+    }
+    if let Some(name) = message.strip_prefix("duplicate field ") {
+        return Some(format!("the setting {name} stands here twice"));
+    }
+    if let Some(rest) = message.strip_prefix("unknown field ") {
+        return Some(unknown("setting", rest));
+    }
+    if let Some(rest) = message.strip_prefix("unknown variant ") {
+        return Some(unknown("word", rest));
+    }
+    if message.starts_with("data did not match any variant") {
+        return Some("a value of another kind belongs here".to_owned());
+    }
+    let kinds = ["invalid type: ", "invalid value: "];
+    let rest = kinds.iter().find_map(|kind| message.strip_prefix(kind))?;
+    let (found, wanted) = rest.rsplit_once(", expected ")?;
+    Some(format!(
+        "{} belongs here, not {}",
+        wanted_in_words(wanted),
+        found_in_words(found)
+    ))
+}
+
+/// Of `` `name`, expected one of `a`, `b` `` and its shorter forms.
+fn unknown(what: &str, rest: &str) -> String {
+    let Some((name, known)) = rest.split_once("`, expected ") else {
+        let name = rest.split_once("`, ").map_or(rest, |(name, _)| name);
+        return format!("unknown {what} {}`", name.trim_end_matches('`'));
+    };
+    let known = known.strip_prefix("one of ").unwrap_or(known);
+    let known = known.replace(" or ", " and ");
+    let is = if known.matches('`').count() > 2 {
+        "are"
+    } else {
+        "is"
+    };
+    format!("unknown {what} {name}`; known here {is} {known}")
+}
+
+fn wanted_in_words(wanted: &str) -> Cow<'_, str> {
+    Cow::Borrowed(match wanted {
+        "a sequence" => "a list in square brackets",
+        "a map" => "a section",
+        "a string" | "string" | "path string" | "a borrowed string" => "text in double quotes",
+        "a boolean" => "`true` or `false`",
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" | "u128" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "isize" | "i128" | "an integer" => "a whole number",
+        "f32" | "f64" | "a floating point number" => "a number",
+        other if other.starts_with("struct ") => "a section",
+        other if other.starts_with("enum ") || other.contains("variant") => "a word in quotes",
+        other => match other.strip_prefix("an array of length ") {
+            Some(length) => return Cow::Owned(format!("a list of {length} values")),
+            None => other,
+        },
+    })
+}
+
+fn found_in_words(found: &str) -> Cow<'_, str> {
+    if let Some(text) = found.strip_prefix("string ") {
+        return Cow::Owned(format!("the text {text}"));
+    }
+    for number in ["integer ", "floating point "] {
+        if let Some(number) = found.strip_prefix(number) {
+            return Cow::Owned(format!("the number {}", number.trim_matches('`')));
+        }
+    }
+    Cow::Borrowed(match found {
+        "map" => "a section",
+        "sequence" => "a list",
+        other => other.strip_prefix("boolean ").unwrap_or(other),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::plain;
+    use crate::config::NodeConfig;
+
+    /// What is said about a configuration, without its place.
+    fn said(lines: &str) -> String {
+        let text = format!("name = \"b\"\nlisten = \"127.0.0.1:1\"\n{lines}\n");
+        let error = NodeConfig::parse(&text, Path::new("node.toml")).unwrap_err();
+        let place = |what: &str| {
+            what.splitn(4, ':')
+                .nth(3)
+                .map(|what| what.trim().to_owned())
+        };
+        place(&error.what).unwrap_or(error.what)
+    }
+
+    #[test]
+    fn errors_of_a_configuration_do_not_speak_rust() {
+        for (lines, expected) in [
+            (
+                "jobs_max = \"4\"",
+                "a whole number, 0 or more belongs here, not the text \"4\"",
+            ),
+            (
+                "jobs_max = -1",
+                "a whole number, 0 or more belongs here, not the number -1",
+            ),
+            (
+                "jobs_max = 1.5",
+                "a whole number, 0 or more belongs here, not the number 1.5",
+            ),
+            (
+                "jobs_max = true",
+                "a whole number, 0 or more belongs here, not `true`",
+            ),
+            (
+                "state_dir = 3",
+                "text in double quotes belongs here, not the number 3",
+            ),
+            (
+                "state_dir = []",
+                "text in double quotes belongs here, not a list",
+            ),
+            ("table = 3", "a section belongs here, not the number 3"),
+            (
+                "[table.t]\nsource = \"t.csv\"\nkey = \"k\"",
+                "a list in square brackets belongs here, not the text \"k\"",
+            ),
+            ("[table.t]\nminimum = 3", "the setting `source` is missing"),
+            (
+                "[table.t]\nsource = \"t.csv\"\nrule = \"free\"",
+                "unknown word `free`; known here are `aggregation`, `custom`, `list`",
+            ),
+        ] {
+            assert_eq!(said(lines), expected, "{lines}");
+        }
+        let unknown = said("job_max = 3");
+        assert!(unknown.starts_with("unknown setting `job_max`; known here are `name`, `listen`"));
+    }
+
+    #[test]
+    fn other_forms_of_the_reader_are_known_and_the_rest_passes() {
+        for (message, expected) in [
+            ("duplicate field `a`", "the setting `a` stands here twice"),
+            (
+                "unknown field `a`, there are no fields",
+                "unknown setting `a`",
+            ),
+            (
+                "unknown field `a`, expected `b`",
+                "unknown setting `a`; known here is `b`",
+            ),
+            (
+                "unknown variant `a`, expected `b` or `c`",
+                "unknown word `a`; known here are `b` and `c`",
+            ),
+            (
+                "data did not match any variant of untagged enum DomainValue",
+                "a value of another kind belongs here",
+            ),
+            (
+                "invalid value: integer `300`, expected u8",
+                "a whole number from 0 to 255 belongs here, not the number 300",
+            ),
+            (
+                "invalid type: map, expected an array of length 2",
+                "a list of 2 values belongs here, not a section",
+            ),
+            (
+                "invalid socket address syntax",
+                "invalid socket address syntax",
+            ),
+        ] {
+            assert_eq!(plain(message), expected);
+        }
+    }
+}

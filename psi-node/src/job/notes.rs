@@ -1,0 +1,172 @@
+//! What peers leave behind on this node's own log and in the program's: so much an hour for each
+//! collaboration, and a count of the rest.
+//!
+//! Spec 07 §6. A peer can ask as often as it likes. What it asks stands on this node's own log as
+//! long as the hour has room for its collaboration; beyond that the codes are counted, and the
+//! counts go on the log when the hour is over. So one peer neither hides what it does nor takes the
+//! room of another. Counts are kept in memory and written every few seconds, so that going on asking
+//! costs no write. Called by both answers to a peer; the daemon calls [`Notes::write_down`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use psi_core::Code;
+use psi_core::limits::LOG_LINES_PER_HOUR_MAX;
+
+use crate::identity::NodeKey;
+use crate::state::{JobRecord, State, StateError, now_unix};
+
+/// A collaboration, or the id of a peer that names none of its own.
+pub(super) type Whose = [u8; 32];
+
+/// Seconds of an hour.
+const HOUR: i64 = 3600;
+
+/// The notes of one node.
+pub struct Notes {
+    state: State,
+    key: Arc<NodeKey>,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    left_out: HashMap<(Whose, Code), u64>,
+    /// The hour in which lines are counted.
+    hour: i64,
+    lines: HashMap<Whose, u64>,
+}
+
+impl Notes {
+    /// Notes on the own log of the node with this key.
+    #[must_use]
+    pub fn new(state: State, key: Arc<NodeKey>) -> Self {
+        Self {
+            state,
+            key,
+            counts: Mutex::default(),
+        }
+    }
+
+    /// Notes what became of a question, and the `job` that it would have been; or counts its code.
+    pub(super) fn refused(&self, whose: &Whose, text: &str, code: Code, job: Option<&JobRecord>) {
+        match self.state.local_note(&self.key, whose, text, job) {
+            Ok(true) => {}
+            Ok(false) => self.count(whose, code),
+            Err(error) => tracing::error!(%error, "the local log could not be written"),
+        }
+    }
+
+    /// Notes an inquiry. Returns whether the hour has room: one that leaves no trace is not answered,
+    /// and is counted.
+    pub(super) fn inquired(&self, whose: &Whose, text: &str) -> Result<bool, StateError> {
+        let noted = self.state.local_note(&self.key, whose, text, None)?;
+        if !noted {
+            self.count(whose, Code::TooManyJobs);
+        }
+        Ok(noted)
+    }
+
+    fn count(&self, whose: &Whose, code: Code) {
+        *self.lock().left_out.entry((*whose, code)).or_default() += 1;
+    }
+
+    /// Whether the operator is to see one more line about a peer in this hour.
+    pub(super) fn has_line(&self, whose: &Whose) -> bool {
+        let hour = now_unix().div_euclid(HOUR);
+        let mut counts = self.lock();
+        if counts.hour != hour {
+            counts.hour = hour;
+            say_what_was_left_out(&std::mem::take(&mut counts.lines));
+        }
+        let lines = counts.lines.entry(*whose).or_default();
+        *lines += 1;
+        *lines <= LOG_LINES_PER_HOUR_MAX
+    }
+
+    /// Writes the counts down, and sums up the hours that are over.
+    ///
+    /// # Errors
+    /// [`StateError::Database`]; the counts are kept.
+    pub fn write_down(&self) -> Result<(), StateError> {
+        let counts = std::mem::take(&mut self.lock().left_out);
+        let rows: Vec<_> = counts
+            .iter()
+            .map(|((whose, code), times)| (*whose, code.as_str(), *times))
+            .collect();
+        if !rows.is_empty()
+            && let Err(error) = self.state.local_left_out(&rows)
+        {
+            let mut held = self.lock();
+            for (of, times) in counts {
+                *held.left_out.entry(of).or_default() += times;
+            }
+            return Err(error);
+        }
+        self.state.local_sum_up(&self.key)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        // Each change is one number, so a poisoned lock is as good as any.
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One line for each collaboration that had more lines than its share.
+fn say_what_was_left_out(lines: &HashMap<Whose, u64>) {
+    for (whose, lines) in lines {
+        let left_out = lines.saturating_sub(LOG_LINES_PER_HOUR_MAX);
+        if left_out > 0 {
+            let whose = hex::encode(whose);
+            tracing::warn!(
+                whose,
+                left_out,
+                "lines about a peer were left out of an hour"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use psi_core::limits::LOCAL_NOTES_PER_HOUR_MAX;
+
+    use super::*;
+    use crate::state::place::private_tempdir;
+
+    fn notes() -> (tempfile::TempDir, Notes) {
+        let folder = private_tempdir();
+        let state = State::open(folder.path()).unwrap();
+        let key = Arc::new(NodeKey::generate().unwrap());
+        (folder, Notes::new(state, key))
+    }
+
+    #[test]
+    fn one_peer_takes_no_room_of_another_and_what_is_beyond_its_share_is_counted() {
+        let (_folder, notes) = notes();
+        let (rude, other) = ([1; 32], [2; 32]);
+        for _ in 0..LOCAL_NOTES_PER_HOUR_MAX + 7 {
+            notes.refused(&rude, "refused", Code::TableNotOffered, None);
+        }
+        assert!(!notes.inquired(&rude, "asked").unwrap());
+        assert!(notes.inquired(&other, "asked").unwrap());
+        let entries = notes.state.local_entries().unwrap();
+        assert_eq!(entries.len() as u64, LOCAL_NOTES_PER_HOUR_MAX + 1);
+        let counted = notes.lock().left_out.clone();
+        let expected = [
+            ((rude, Code::TableNotOffered), 7),
+            ((rude, Code::TooManyJobs), 1),
+        ];
+        assert_eq!(counted, HashMap::from(expected));
+        notes.write_down().unwrap();
+        assert!(notes.lock().left_out.is_empty(), "written down");
+    }
+
+    #[test]
+    fn lines_about_one_peer_are_bounded_and_those_about_another_are_not_affected() {
+        let (_folder, notes) = notes();
+        let shown = (0..500).filter(|_| notes.has_line(&[1; 32])).count();
+        assert_eq!(shown as u64, LOG_LINES_PER_HOUR_MAX);
+        assert!(notes.has_line(&[2; 32]));
+    }
+}

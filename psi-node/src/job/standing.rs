@@ -1,0 +1,44 @@
+//! An owner who takes no part in a collaboration any more, for now or for good: at once and alone.
+//!
+//! Spec 09 §5. The state says so first, then nobody of it is admitted, its jobs end as `cancelled` and
+//! its connections are closed. Nothing is written on the shared log, which would need the peer: what
+//! both have signed is completed when the owner resumes. Called by the local API.
+
+use std::sync::Arc;
+
+use psi_core::Code;
+
+use super::{JobContext, Reason};
+use crate::collab::Collaboration;
+use crate::daemon;
+use crate::state::{CollabStanding, StateError};
+
+/// Changes the standing of a collaboration, and does what follows.
+///
+/// # Errors
+/// [`StateError::CollabLeft`] if the owner left it before; [`StateError::Database`].
+pub fn change(
+    ctx: &Arc<JobContext>,
+    collab: &Collaboration,
+    standing: CollabStanding,
+) -> Result<(), StateError> {
+    let before = ctx
+        .state
+        .collab_set_standing(&collab.id(), standing, &ctx.key)?;
+    daemon::admit_members(ctx);
+    if standing == CollabStanding::InForce {
+        if before != standing {
+            ctx.settle_in_background(collab.clone(), Reason::SomethingOpen);
+        }
+        return Ok(());
+    }
+    ctx.registry.cancel_of(&collab.id());
+    let Some(peer) = collab.peer_of(&ctx.key.id()) else {
+        return Ok(());
+    };
+    // Another collaboration with the same member goes on.
+    if !ctx.known.is_member(&peer.id) {
+        ctx.endpoint.close_peer(&peer.id, Code::Cancelled);
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! Whose arithmetic is done now, where several jobs want to compute.
+//!
+//! Spec 08 §4. The pool for arithmetic does what it is given in the order in which it comes, so whoever
+//! runs more jobs would get more of it. Instead a job computes a batch in its turn: two turns at a
+//! time, given to the one that has fewest and waited longest, an owner or a peer with all of its
+//! jobs. So the jobs of one peer together get at most half while another's wait, or the owner's, and
+//! all of the pool while nobody does. Taken by the thread of a job around what it computes; never by
+//! a thread of the pool, which would then wait for itself.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::places::Whose;
+
+/// Batches that are computed at the same time. Two, so that the end of one batch, in which some cores
+/// have nothing to do, overlaps with another job's.
+const TURNS: usize = 2;
+
+/// The turns of one node. Clones share them.
+#[derive(Clone, Default)]
+pub struct Turns(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    table: Mutex<Table>,
+    /// A turn has ended.
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct Table {
+    /// Turns that are taken, by whose they are.
+    taken: HashMap<Whose, usize>,
+    /// Who waits, in the order in which they came.
+    waiting: Vec<(Whose, u64)>,
+    next: u64,
+}
+
+impl Table {
+    fn is_full(&self) -> bool {
+        self.taken.values().sum::<usize>() >= TURNS
+    }
+
+    fn of(&self, whose: Whose) -> usize {
+        self.taken.get(&whose).copied().unwrap_or_default()
+    }
+
+    /// Whether the next turn is this one's: nobody else who waits has fewer, or as few and came first.
+    fn is_next(&self, ticket: u64) -> bool {
+        let first = self
+            .waiting
+            .iter()
+            .min_by_key(|(whose, of)| (self.of(*whose), *of));
+        !self.is_full() && first.is_some_and(|(_, of)| *of == ticket)
+    }
+
+    /// Whether somebody else waits who has fewer turns.
+    fn is_wanted(&self, whose: Whose) -> bool {
+        let of_this = self.of(whose);
+        let mut waiting = self.waiting.iter();
+        self.is_full() && waiting.any(|(other, _)| *other != whose && self.of(*other) < of_this)
+    }
+}
+
+impl Turns {
+    /// Waits for a turn. Blocks the calling thread.
+    pub(super) fn take(&self, whose: Whose) -> Turn {
+        let mut table = self.lock();
+        let ticket = table.next;
+        table.next += 1;
+        table.waiting.push((whose, ticket));
+        while !table.is_next(ticket) {
+            let woken = self.0.ended.wait(table);
+            table = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        table.waiting.retain(|(_, of)| *of != ticket);
+        *table.taken.entry(whose).or_default() += 1;
+        drop(table);
+        // Another turn may be free for the next.
+        self.0.ended.notify_all();
+        Turn {
+            turns: self.clone(),
+            whose,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        // Each change is one number or one entry, so a poisoned lock is as good as any.
+        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to compute, until it is dropped.
+pub(super) struct Turn {
+    turns: Turns,
+    whose: Whose,
+}
+
+impl Turn {
+    /// Between two batches: waits for another turn if somebody else is due.
+    pub(super) fn pass(self) -> Self {
+        if !self.turns.lock().is_wanted(self.whose) {
+            return self;
+        }
+        let (turns, whose) = (self.turns.clone(), self.whose);
+        drop(self);
+        turns.take(whose)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut table = self.turns.lock();
+        if let Some(taken) = table.taken.get_mut(&self.whose) {
+            *taken = taken.saturating_sub(1);
+            if *taken == 0 {
+                table.taken.remove(&self.whose);
+            }
+        }
+        drop(table);
+        self.turns.0.ended.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::identity::NodeId;
+
+    const RUDE: Whose = Whose::Peer(NodeId([1; 32]));
+    const OTHER: Whose = Whose::Peer(NodeId([2; 32]));
+
+    #[test]
+    fn one_peer_has_all_turns_while_nobody_waits_and_gives_one_up_to_whoever_does() {
+        let turns = Turns::default();
+        let first = turns.take(RUDE);
+        let second = turns.take(RUDE).pass();
+        let (waiting, at) = (turns.clone(), Arc::new(AtomicUsize::new(0)));
+        let seen = Arc::clone(&at);
+        let owner = thread::spawn(move || {
+            let turn = waiting.take(Whose::Owner);
+            seen.fetch_add(1, Ordering::SeqCst);
+            turn
+        });
+        while turns.lock().waiting.is_empty() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(at.load(Ordering::SeqCst), 0);
+        drop(second);
+        let own = owner.join().unwrap();
+        assert_eq!(turns.lock().of(RUDE), 1);
+        assert_eq!(turns.lock().of(Whose::Owner), 1);
+        drop((first, own));
+        assert!(turns.lock().taken.is_empty());
+    }
+
+    #[test]
+    fn the_jobs_of_a_peer_get_no_more_batches_together_than_the_one_of_another() {
+        let turns = Turns::default();
+        let done = [RUDE, OTHER].map(|whose| (whose, Arc::new(AtomicUsize::new(0))));
+        let of_rude = Arc::clone(&done[0].1);
+        let of_other = Arc::clone(&done[1].1);
+        thread::scope(|scope| {
+            let work = |whose, count: Arc<AtomicUsize>| {
+                let (turns, end) = (turns.clone(), Arc::clone(&of_other));
+                scope.spawn(move || {
+                    let mut turn = turns.take(whose);
+                    while end.load(Ordering::SeqCst) < 100 {
+                        thread::sleep(Duration::from_millis(1));
+                        count.fetch_add(1, Ordering::SeqCst);
+                        turn = turn.pass();
+                    }
+                })
+            };
+            for _ in 0..6 {
+                work(RUDE, Arc::clone(&of_rude));
+            }
+            work(OTHER, Arc::clone(&of_other));
+        });
+        // Six jobs against one: without turns it would be some 600.
+        let batches = of_rude.load(Ordering::SeqCst);
+        assert!(batches < 200, "{batches}");
+    }
+}
