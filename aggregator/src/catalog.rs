@@ -5,6 +5,7 @@
 //! only its owner learns why.
 
 pub(crate) mod columns;
+mod count;
 pub(crate) mod groups;
 mod load;
 pub(crate) mod measure;

@@ -66,10 +66,10 @@ pub struct TableConfig {
     /// Whether this side asks for the Receiver role where the choice is free.
     #[serde(default)]
     pub prefer_receiver: bool,
-    /// CSV only: values that mean NULL.
+    /// Of CSV files and of folders `key=value`: values that mean NULL.
     #[serde(default = "default_null_words")]
     pub null: Vec<String>,
-    /// CSV only: the types of columns, whatever single values look like.
+    /// Of CSV files and of folders `key=value`: the types of columns, whatever single values look like.
     #[serde(default)]
     pub types: BTreeMap<String, ColumnType>,
     /// The allowed join keys.

@@ -49,7 +49,10 @@ impl Domain {
                 Some(_),
                 Some(ColumnClass::Date | ColumnClass::Instant { .. } | ColumnClass::Empty),
             )
-            | (None, Some(ColumnClass::Integer)) => LabelKind::Integer,
+            // A column of whole numbers in which one is missing is often stored as one of doubles.
+            | (None, Some(ColumnClass::Integer | ColumnClass::Float | ColumnClass::Decimal { .. })) => {
+                LabelKind::Integer
+            }
             (None, Some(ColumnClass::Empty)) => kind_of(values),
             (Some(_), _) => return Err("it is no date or timestamp".to_owned()),
             (None, Some(ColumnClass::Text)) => LabelKind::Text,
@@ -150,11 +153,28 @@ fn kind_of(values: &[DomainValue]) -> LabelKind {
 fn number(column: &Column, row: usize) -> Option<i64> {
     match column {
         Column::Whole(numbers) => Some(numbers.value(row)),
-        Column::Decimal(units, 0) => i64::try_from(units.value(row)).ok(),
+        Column::Decimal(units, scale) => {
+            let one = 10_i128.checked_pow((*scale).into())?;
+            let units = units.value(row);
+            (units % one == 0).then(|| i64::try_from(units / one).ok())?
+        }
+        Column::Double(doubles) => whole(doubles.value(row)),
         Column::Boolean(values) => Some(values.value(row).into()),
         Column::Date(days) => Some(days.value(row).into()),
         _ => None,
     }
+}
+
+/// A double without fraction as the whole number that it is.
+fn whole(value: f64) -> Option<i64> {
+    // Up to this bound every whole number is a double.
+    const BOUND: f64 = 9_007_199_254_740_992.0;
+    let is_whole = value.abs() <= BOUND && value.fract() == 0.0;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "whole and within 2^53, as was just checked"
+    )]
+    is_whole.then_some(value as i64)
 }
 
 /// The part of a date, in the zone of its column; `None` if its year, before or after the zone is
@@ -191,7 +211,7 @@ fn year_of(day: i64) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{BooleanArray, Date32Array, Int64Array, StringArray};
+    use arrow_array::{BooleanArray, Date32Array, Float64Array, Int64Array, StringArray};
 
     use super::{ColumnClass, DatePart, Domain, Zone};
     use crate::column::{Column, Int128Array};
@@ -224,6 +244,23 @@ mod tests {
         assert_eq!(indices(&integer, &numbers, None, &domain), [1, 2, 0, 2]);
         let large = Column::Decimal(Int128Array::from(vec![i128::from(u64::MAX), 5]), 0);
         assert_eq!(indices(&integer, &large, None, &domain), [2, 1]);
+        let doubles = [
+            Some(5.0),
+            None,
+            Some(-1.0),
+            Some(5.5),
+            Some(f64::NAN),
+            Some(1e300),
+        ];
+        let doubles = Column::Double(Float64Array::from(doubles.to_vec()));
+        let found = indices(&ColumnClass::Float, &doubles, None, &domain);
+        assert_eq!(found, [1, 2, 0, 2, 2, 2]);
+        let class = ColumnClass::Decimal {
+            precision: 10,
+            scale: 2,
+        };
+        let decimals = Column::Decimal(Int128Array::from(vec![500, -100, 550]), 2);
+        assert_eq!(indices(&class, &decimals, None, &domain), [1, 0, 2]);
         let flags = Column::Boolean(BooleanArray::from(vec![Some(true), Some(false), None]));
         let domain = [DomainValue::Boolean(true)];
         assert_eq!(

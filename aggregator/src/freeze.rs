@@ -33,7 +33,7 @@ use crate::error::{FreezeError, Unavailable};
 use crate::plan::{self, SidePlan, SideValueKind};
 use crate::rows::{Extras, RowLayout, RowValue};
 use crate::scan::{self, Pass, ScanKey};
-use crate::source::Projection;
+use crate::source::{NoColumn, Projection};
 
 /// The frozen input of one side of a job.
 ///
@@ -123,10 +123,10 @@ impl Reading {
         let filter = filter.map(|filter| filter.condition(source, &mut projection));
         let filter = filter.transpose().map_err(no_fit)?;
         let query = plan::condition(source, &side.predicates, &mut projection).map_err(no_fit)?;
-        let columns = side.key_columns.iter();
+        let columns = side.key_columns.iter().zip(&side.key_kinds);
         let columns = columns
-            .map(|name| source.number(name).map(|number| projection.stored(number)))
-            .collect::<Result<Vec<_>, _>>()
+            .map(|(name, kind)| Ok(projection.key(source.number(name)?, *kind)))
+            .collect::<Result<Vec<_>, NoColumn>>()
             .map_err(|_| unavailable(side, "a key column is gone"))?;
         Ok(Self {
             projection,
@@ -222,6 +222,7 @@ async fn record_rows(
         condition: reading.condition,
         keys: vec![reading.key],
         extras: reading.extras,
+        survey: None,
     };
     scan::scan(options.threads, pass, &mut take).await?;
     table.check_files(&side.table)?;

@@ -1,8 +1,8 @@
 //! Key columns as text, whatever their storage type.
 //!
 //! Spec 02 §1 and 10 §2.4. An identifier is normalised from text, so INT32, INT64, unsigned,
-//! decimal without fraction, and digits as text give the same identity under `int`. Called per
-//! batch while a table is scanned.
+//! decimals and doubles with whole values, and digits as text give the same identity under `int`.
+//! Bytes come here as hexadecimal digits. Called per batch while a table is scanned.
 
 use std::borrow::Cow;
 
@@ -32,6 +32,11 @@ pub(crate) fn problem(raw: &DataType, kind: IdentifierKind) -> Option<String> {
                 | IdentifierKind::Trim
                 | IdentifierKind::Lower
         ),
+        DataType::Decimal32(..)
+        | DataType::Decimal64(..)
+        | DataType::Decimal128(..)
+        | DataType::Float64 => kind == IdentifierKind::Int,
+        DataType::FixedSizeBinary(_) => kind == IdentifierKind::Hex,
         DataType::Date32 => matches!(kind, IdentifierKind::Text | IdentifierKind::Trim),
         _ => false,
     };
@@ -44,15 +49,54 @@ pub(crate) fn text(column: &Column, row: usize) -> Option<Cow<'_, str>> {
         return None;
     }
     match column {
-        Column::Text(text) => Some(Cow::Borrowed(text.value(row))),
-        Column::Whole(numbers) => Some(Cow::Owned(numbers.value(row).to_string())),
-        Column::Decimal(units, 0) => Some(Cow::Owned(units.value(row).to_string())),
-        Column::Date(days) => temporal::iso_date(days.value(row)).map(Cow::Owned),
+        Column::Text(text) => return Some(Cow::Borrowed(text.value(row))),
+        Column::Whole(numbers) => Some(numbers.value(row).to_string()),
+        Column::Decimal(units, scale) => whole(units.value(row), *scale),
+        Column::Double(doubles) => whole_double(doubles.value(row)),
+        Column::Date(days) => temporal::iso_date(days.value(row)),
         // No key has such a column: see `problem`.
-        Column::Decimal(..)
-        | Column::Boolean(_)
-        | Column::Double(_)
-        | Column::Bytes(_)
-        | Column::Instant(_) => None,
+        Column::Boolean(_) | Column::Bytes(_) | Column::Instant(_) => None,
+    }
+    .map(Cow::Owned)
+}
+
+/// A decimal without fraction.
+fn whole(units: i128, scale: u8) -> Option<String> {
+    let one = 10_i128.checked_pow(scale.into())?;
+    (units % one == 0).then(|| (units / one).to_string())
+}
+
+/// A double that can only have been written for the whole number that it is.
+fn whole_double(value: f64) -> Option<String> {
+    // From 2^53 on, a whole number and the next one are the same double.
+    const BEYOND: f64 = 9_007_199_254_740_992.0;
+    let is_whole = value.abs() < BEYOND && value.fract() == 0.0;
+    // There is no -0 among whole numbers.
+    is_whole.then(|| format!("{:.0}", value + 0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{whole, whole_double};
+
+    #[test]
+    fn only_whole_values_that_are_surely_meant_become_integers() {
+        for (value, text) in [
+            (123.0, Some("123")),
+            (-5.0, Some("-5")),
+            (-0.0, Some("0")),
+            (9_007_199_254_740_991.0, Some("9007199254740991")),
+            (9_007_199_254_740_992.0, None),
+            (-9_007_199_254_740_992.0, None),
+            (1.5, None),
+            (f64::NAN, None),
+            (f64::NEG_INFINITY, None),
+        ] {
+            assert_eq!(whole_double(value).as_deref(), text, "{value}");
+        }
+        assert_eq!(whole(12_300, 2).as_deref(), Some("123"));
+        assert_eq!(whole(-12_300, 0).as_deref(), Some("-12300"));
+        assert_eq!(whole(12_301, 2), None);
+        assert_eq!(whole(0, 38).as_deref(), Some("0"));
     }
 }

@@ -32,6 +32,7 @@ mod rows;
 mod scan;
 mod source;
 mod sql;
+mod survey;
 mod value;
 
 pub use catalog::Catalog;
@@ -47,8 +48,8 @@ pub use freeze::limits::RowKey;
 pub use list::{ListError, ListFormat};
 pub use plan::{HiddenLiteral, OutputPlan, RequestPlan, ResponsePlan, SidePlan};
 pub use report::{
-    AggregateReport, ColumnReport, DimensionReport, KeyReport, LoadReport, Problem, ServedKey,
-    ServedTable, TableReport,
+    AggregateReport, ClassCount, ColumnReport, DimensionReport, KeyColumnReport, KeyReport,
+    LoadReport, Problem, ServedKey, ServedTable, TableReport, ValueClass,
 };
 
 pub use result::{

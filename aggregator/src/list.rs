@@ -38,7 +38,7 @@ use crate::plan::SidePlan;
 use crate::rows::{DIGEST_BYTES, Extras};
 use crate::scan::ScanKey;
 use crate::source::read;
-use crate::source::{Batch, Projection, SourceColumn};
+use crate::source::{Batch, NoColumn, Projection, SourceColumn};
 
 /// Digests that are held while the table is read once: 33 MiB with the marks beside them.
 pub(crate) const DIGESTS_AT_ONCE: usize = 1 << 20;
@@ -147,9 +147,13 @@ fn columns<'a>(
 ) -> Result<Vec<(&'a SourceColumn, usize)>, FreezeError> {
     let columns = side.listed.iter().map(|name| {
         let number = table.source.number(name)?;
-        Ok((&table.source.columns[number], projection.stored(number)))
+        let mut kinds = side.key_columns.iter().zip(&side.key_kinds);
+        let kind = kinds.find(|(key, _)| table.source.number(key) == Ok(number));
+        // A list names columns of the key alone.
+        let (_, kind) = kind.ok_or(NoColumn::Unknown)?;
+        Ok((&table.source.columns[number], projection.key(number, *kind)))
     });
-    let columns: Result<_, crate::source::NoColumn> = columns.collect();
+    let columns: Result<_, NoColumn> = columns.collect();
     columns.map_err(|_| {
         FreezeError::from(Unavailable {
             table: side.table.clone(),

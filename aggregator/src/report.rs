@@ -85,6 +85,124 @@ pub struct KeyReport {
     pub identities: u64,
     /// Whether that number was derived from the table instead of configured.
     pub derived: bool,
+    /// The values of each column, row by row.
+    pub values: Vec<KeyColumnReport>,
+}
+
+/// The values of one column of a join key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyColumnReport {
+    /// The column.
+    pub column: String,
+    /// Its identifier kind.
+    pub kind: IdentifierKind,
+    /// Rows whose value normalises.
+    pub normalised: u64,
+    /// Rows in which it is NULL.
+    pub nulls: u64,
+    /// What the other values are, which do not normalise and so match nothing.
+    pub refused: Vec<ClassCount>,
+    /// Values that normalise and look as if they would not match.
+    pub doubtful: Vec<ClassCount>,
+}
+
+/// How many values are of one class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClassCount {
+    /// The class.
+    pub class: ValueClass,
+    /// The rows.
+    pub rows: u64,
+}
+
+/// What a value of a key looks like. Each value is of one class at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueClass {
+    /// Nothing, or blanks alone.
+    Empty,
+    /// What is written where a value is missing: `N/A`, `unknown`, `null`, `0000`.
+    Placeholder,
+    /// A hash that a program made of an empty value.
+    HashOfNothing,
+    /// 64 hexadecimal digits.
+    Sha256,
+    /// As long as base64 of a hash.
+    Base64,
+    /// With an `@`, where none is expected.
+    EmailAddress,
+    /// Without `@`, where one is expected.
+    NoEmailAddress,
+    /// A telephone number in another form than `+` and 7 to 15 digits.
+    NotE164,
+    /// A number with a fraction, an exponent or separators, or too large to be exact.
+    NotWhole,
+    /// An e-mail address or a hash with letters in upper case, which are compared as they are.
+    UpperCase,
+    /// White space at an end, which is compared as it is.
+    BlanksAround,
+    /// Longer than any identifier may be.
+    TooLong,
+    /// Anything else.
+    Other,
+}
+
+impl ValueClass {
+    /// All classes, in the order of their numbers.
+    pub const ALL: [Self; 13] = [
+        Self::Empty,
+        Self::Placeholder,
+        Self::HashOfNothing,
+        Self::Sha256,
+        Self::Base64,
+        Self::EmailAddress,
+        Self::NoEmailAddress,
+        Self::NotE164,
+        Self::NotWhole,
+        Self::UpperCase,
+        Self::BlanksAround,
+        Self::TooLong,
+        Self::Other,
+    ];
+
+    /// The name in documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Placeholder => "placeholder",
+            Self::HashOfNothing => "hash_of_nothing",
+            Self::Sha256 => "sha256",
+            Self::Base64 => "base64",
+            Self::EmailAddress => "email_address",
+            Self::NoEmailAddress => "no_email_address",
+            Self::NotE164 => "not_e164",
+            Self::NotWhole => "not_whole",
+            Self::UpperCase => "upper_case",
+            Self::BlanksAround => "blanks_around",
+            Self::TooLong => "too_long",
+            Self::Other => "other",
+        }
+    }
+
+    /// In words, behind a number of values.
+    #[must_use]
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::Empty => "empty or blanks alone",
+            Self::Placeholder => "a placeholder, such as N/A, unknown, null or 0000",
+            Self::HashOfNothing => "the hash of an empty text",
+            Self::Sha256 => "like SHA-256 in hexadecimal digits",
+            Self::Base64 => "like a hash in base64",
+            Self::EmailAddress => "like an e-mail address",
+            Self::NoEmailAddress => "not like an e-mail address",
+            Self::NotE164 => "not E.164, which is + and 7 to 15 digits",
+            Self::NotWhole => "not a whole number that is exact",
+            Self::UpperCase => "with letters in upper case, where case counts",
+            Self::BlanksAround => "with blanks around, which count",
+            Self::TooLong => "too long",
+            Self::Other => "of another form",
+        }
+    }
 }
 
 /// One dimension.

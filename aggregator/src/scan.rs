@@ -27,6 +27,7 @@ use crate::keys;
 use crate::rows::Extras;
 use crate::source::read::{self, Piece};
 use crate::source::{Batch, Projection, Source};
+use crate::survey::{Survey, Surveyed};
 
 /// Chunks that may wait for the caller; each is one batch's records.
 const CHUNKS_WAITING_MAX: usize = 8;
@@ -61,6 +62,8 @@ pub(crate) struct Chunk {
     pub(crate) lost: Vec<u64>,
     /// What the condition cost.
     pub(crate) tally: Tally,
+    /// What a load sees in the values.
+    pub(crate) surveyed: Option<Surveyed>,
 }
 
 impl Drop for Chunk {
@@ -77,6 +80,8 @@ pub(crate) struct Pass {
     pub(crate) condition: Option<Condition>,
     pub(crate) keys: Vec<ScanKey>,
     pub(crate) extras: Extras,
+    /// What a load wants to see in the values; no job asks for it.
+    pub(crate) survey: Option<Survey>,
 }
 
 /// Reads a source once, by `threads` threads, and hands every batch's records to `take`.
@@ -160,6 +165,10 @@ impl Pass {
             identity_misfits: 0,
             lost: batch.lost.clone(),
             tally,
+            surveyed: self
+                .survey
+                .as_ref()
+                .map(|survey| survey.of(&batch.columns, &self.keys)),
         };
         let width = self.extras.layout().width();
         let extra = self.extras.layout().extra();

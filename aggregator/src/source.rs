@@ -3,22 +3,30 @@
 //! Spec 10 §2. A source has the columns of its files, each with the form in which its values are
 //! held and the class that SQL sees: numbers and dates where a CSV column holds nothing else, one
 //! text type for the many that Parquet has. Join keys are always taken as they are stored, so that
-//! leading zeros survive. Opened at load; [`read`] reads rows through it.
+//! leading zeros survive. What the names of folders say is a column like those of CSV. Opened at
+//! load; [`read`] reads rows through it.
 
 mod csv;
 pub(crate) mod files;
+mod folders;
 mod parquet;
+mod projection;
 pub(crate) mod read;
 mod read_error;
+mod suspect;
+mod text;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_schema::DataType;
+use psi_core::identifier::IdentifierKind;
 
 use self::files::FileSet;
-use crate::column::{Column, Form};
+pub(crate) use self::projection::Projection;
+use crate::column::parse::{Inferred, Seen};
+use crate::column::{Column, DECIMAL_DIGITS, Form};
 use crate::config::ColumnType;
 use crate::keys;
 use crate::sql::typing::ColumnClass;
@@ -35,8 +43,12 @@ pub(crate) enum Format {
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) files: FileSet,
-    /// The columns; in CSV in the order of the header.
+    /// The columns: those of the files, then those of the folders.
     pub(crate) columns: Vec<SourceColumn>,
+    /// CSV: the values of each line.
+    line_values: usize,
+    /// What its owner ought to know.
+    pub(crate) notes: Vec<String>,
 }
 
 /// One column of a source.
@@ -44,62 +56,30 @@ pub(crate) struct Source {
 pub(crate) struct SourceColumn {
     /// Its name in the files; in CSV without the blanks around it.
     pub(crate) name: String,
+    origin: Origin,
     /// The type in the files; of several Parquet files, in the first that has one.
     stored: DataType,
     /// How its values are held; `None` if no form holds them.
     form: Option<Form>,
     /// What SQL sees; `None` if conditions, groups and sums cannot use it.
     class: Option<ColumnClass>,
-    /// CSV: the values that mean NULL.
+    /// Where values are text without a type: the values that mean NULL.
     null_words: Option<Arc<[String]>>,
-    /// CSV: the type that the owner declares.
+    /// Where values are text without a type: the type that the owner declares.
     declared: Option<ColumnType>,
+    /// Whether the load found that its text is dates in another form than ISO has.
+    foreign_dates: bool,
 }
 
-/// The columns that a reading asks for, each once. A column is known by its place here in every
-/// batch.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Projection(Vec<Wanted>);
-
-/// A column that is asked for.
+/// Where a column's values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Wanted {
-    /// Its number in the source.
-    column: usize,
-    /// Whether a text file's values are wanted as the text that stands there.
-    as_stored: bool,
-}
-
-impl Projection {
-    /// The place of a column as conditions, groups and sums see it.
-    pub(crate) fn value(&mut self, column: usize) -> usize {
-        self.place(column, false)
-    }
-
-    /// The place of a column as keys and lists see it.
-    pub(crate) fn stored(&mut self, column: usize) -> usize {
-        self.place(column, true)
-    }
-
-    fn place(&mut self, column: usize, as_stored: bool) -> usize {
-        let wanted = Wanted { column, as_stored };
-        let known = self.0.iter().position(|known| *known == wanted);
-        known.unwrap_or_else(|| {
-            self.0.push(wanted);
-            self.0.len() - 1
-        })
-    }
-
-    /// The columns that are seen as conditions, groups and sums see them.
-    pub(crate) fn values(&self) -> impl Iterator<Item = usize> + '_ {
-        let values = self.0.iter().filter(|wanted| !wanted.as_stored);
-        values.map(|wanted| wanted.column)
-    }
-
-    /// For each place, the number of its column in the source.
-    pub(crate) fn columns(&self) -> impl Iterator<Item = usize> + '_ {
-        self.0.iter().map(|wanted| wanted.column)
-    }
+enum Origin {
+    /// At this place of each line of a CSV file.
+    Line(usize),
+    /// Under the column's name in each Parquet file.
+    Named,
+    /// In the names of folders: at this place among the keys of each file.
+    Folder(usize),
 }
 
 /// Rows of a source.
@@ -142,17 +122,13 @@ impl Source {
     /// [`SourceError`] if there is nothing to read or the files do not fit together.
     pub(crate) fn open(path: &Path, null_words: &[String]) -> Result<Self, SourceError> {
         let files = FileSet::observe(path)?;
-        let source = match files.format {
+        let mut source = match files.format {
             Format::Csv => csv::open(files, null_words)?,
             Format::Parquet => parquet::open(files)?,
         };
+        source.leave_out_nameless();
+        source.add_folder_columns(null_words);
         for (i, column) in source.columns.iter().enumerate() {
-            if column.name.is_empty() {
-                return Err(SourceError::new(
-                    format!("column {} has no name", i + 1),
-                    "give every column a name in the header",
-                ));
-            }
             if source.columns[..i]
                 .iter()
                 .any(|earlier| earlier.name == column.name)
@@ -163,11 +139,55 @@ impl Source {
                 ));
             }
         }
+        if source.columns.is_empty() {
+            return Err(SourceError::new(
+                "no column has a name",
+                "give every column a name in the header",
+            ));
+        }
         Ok(source)
     }
 
-    /// Gives columns of CSV files the types that their owner declares, or says which of them cannot
-    /// have one.
+    /// Nobody can name a column without a name, such as an index that a data frame was written with.
+    fn leave_out_nameless(&mut self) {
+        let mut number = 0;
+        let notes = &mut self.notes;
+        self.columns.retain(|column| {
+            number += 1;
+            if column.name.is_empty() {
+                notes.push(format!("column {number} has no name and is left out"));
+            }
+            !column.name.is_empty()
+        });
+    }
+
+    /// Adds what the names of the folders say: a column for each key, of the type that all its
+    /// values have. It takes the place of a column of the files, as it does in Spark and `DuckDB`.
+    fn add_folder_columns(&mut self, null_words: &[String]) {
+        let words: Arc<[String]> = null_words.into();
+        for (place, key) in self.files.keys.iter().enumerate() {
+            let before = self.columns.len();
+            self.columns.retain(|column| column.name != *key);
+            if self.columns.len() < before {
+                self.notes.push(format!(
+                    "{key:?} is in the files and in the names of their folders; the values of the \
+                     folders count"
+                ));
+            }
+            let mut seen = Seen::default();
+            let values = self.files.files.iter().filter_map(|file| {
+                let value = file.values.get(place)?.as_deref()?;
+                (!words.iter().any(|word| word == value)).then_some(value)
+            });
+            values.for_each(|value| seen.value(value));
+            let origin = Origin::Folder(place);
+            let column = SourceColumn::of_text(key.clone(), origin, seen.inferred(), &words);
+            self.columns.push(column);
+        }
+    }
+
+    /// Gives columns whose values are text without a type those that their owner declares, or says
+    /// which of them cannot have one.
     pub(crate) fn declare(
         &mut self,
         types: &BTreeMap<String, ColumnType>,
@@ -177,7 +197,7 @@ impl Source {
                 .number(name)
                 .map_err(|reason| (name.clone(), Some(reason)))?;
             let column = &mut self.columns[number];
-            if !column.is_text_of_csv() {
+            if !column.is_untyped_text() {
                 return Err((name.clone(), None));
             }
             column.declared = Some(*declared);
@@ -196,6 +216,13 @@ impl Source {
             (column.form, column.class) = (Some(form), Some(class));
         }
         Ok(())
+    }
+
+    /// Notes that columns hold dates as text, in another form than ISO has.
+    pub(crate) fn mark_foreign_dates(&mut self, columns: &[usize]) {
+        for number in columns {
+            self.columns[*number].foreign_dates = true;
+        }
     }
 
     /// The number of the column that a name in SQL or configuration means: the same name, or else
@@ -221,14 +248,62 @@ impl Source {
 }
 
 impl SourceColumn {
-    /// Whether the values stand as text in a CSV file, whose type is what all of them read as.
-    pub(crate) const fn is_text_of_csv(&self) -> bool {
+    /// A column of text without a type.
+    fn of_text(
+        name: String,
+        origin: Origin,
+        inferred: Inferred,
+        null_words: &Arc<[String]>,
+    ) -> Self {
+        let (form, class) = match inferred {
+            // Blanks alone are NULL as whole numbers, and so is everything else in the column.
+            Inferred::Empty => (Form::Whole, ColumnClass::Empty),
+            Inferred::InstantInUtc => {
+                let zone = Some(Zone::UTC);
+                (Form::Instant, ColumnClass::Instant { zone })
+            }
+            Inferred::Form(form) => (
+                form,
+                match form {
+                    Form::Boolean => ColumnClass::Boolean,
+                    Form::Whole => ColumnClass::Integer,
+                    Form::Decimal(scale) => ColumnClass::Decimal {
+                        precision: DECIMAL_DIGITS,
+                        scale,
+                    },
+                    Form::Double => ColumnClass::Float,
+                    Form::Text | Form::Bytes => ColumnClass::Text,
+                    Form::Date => ColumnClass::Date,
+                    Form::Instant => ColumnClass::Instant { zone: None },
+                },
+            ),
+        };
+        Self {
+            name,
+            origin,
+            stored: DataType::Utf8,
+            form: Some(form),
+            class: Some(class),
+            null_words: Some(Arc::clone(null_words)),
+            declared: None,
+            foreign_dates: false,
+        }
+    }
+
+    /// Whether the values are text in a CSV file or in the names of folders: the column's type
+    /// is what all of them read as.
+    pub(crate) const fn is_untyped_text(&self) -> bool {
         self.null_words.is_some()
     }
 
-    /// The type that the owner declares, if it is one of a CSV file.
+    /// The type that the owner declares.
     pub(crate) const fn declared(&self) -> Option<ColumnType> {
         self.declared
+    }
+
+    /// Whether the load found that its text is dates in another form than ISO has.
+    pub(crate) const fn has_foreign_dates(&self) -> bool {
+        self.foreign_dates
     }
 
     /// What conditions, groups and sums see, if they can use the column.
@@ -239,12 +314,14 @@ impl SourceColumn {
     /// The type in which a list shows the column: values of a text file stay the text that they
     /// are.
     pub(crate) fn shown_type(&self) -> DataType {
+        // A list shows keys alone, and bytes are keys as hexadecimal digits.
         match self.form {
-            Some(Form::Whole) if !self.is_text_of_csv() => DataType::Int64,
-            Some(Form::Decimal(scale)) if !self.is_text_of_csv() => {
-                DataType::Decimal128(crate::column::DECIMAL_DIGITS, scale.cast_signed())
+            Some(Form::Double) if !self.is_untyped_text() => DataType::Float64,
+            Some(Form::Whole) if !self.is_untyped_text() => DataType::Int64,
+            Some(Form::Decimal(scale)) if !self.is_untyped_text() => {
+                DataType::Decimal128(DECIMAL_DIGITS, scale.cast_signed())
             }
-            Some(Form::Date) if !self.is_text_of_csv() => DataType::Date32,
+            Some(Form::Date) if !self.is_untyped_text() => DataType::Date32,
             _ => DataType::Utf8,
         }
     }
@@ -258,12 +335,12 @@ impl SourceColumn {
     }
 
     /// Why the column cannot be part of a key of this kind, if it cannot.
-    pub(crate) fn key_problem(&self, kind: psi_core::identifier::IdentifierKind) -> Option<String> {
+    pub(crate) fn key_problem(&self, kind: IdentifierKind) -> Option<String> {
         match self.form {
             // Files that store whole numbers and files that store fractions share such a form.
-            Some(Form::Decimal(scale)) if scale > 0 => Some(format!(
-                "a column with {scale} decimals cannot be an identifier of kind {kind}"
-            )),
+            Some(Form::Decimal(scale)) if scale > 0 && kind != IdentifierKind::Int => Some(
+                format!("a column with {scale} decimals cannot be an identifier of kind {kind}"),
+            ),
             _ => keys::problem(&self.stored, kind),
         }
     }

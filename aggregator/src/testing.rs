@@ -40,6 +40,10 @@ impl Folder {
         std::fs::write(self.path(name), content).unwrap();
     }
 
+    pub(crate) fn write_bytes(&self, name: &str, content: &[u8]) {
+        std::fs::write(self.path(name), content).unwrap();
+    }
+
     pub(crate) fn parquet(&self, name: &str, columns: &[(&str, ArrayRef)]) {
         let columns = columns
             .iter()

@@ -2,11 +2,15 @@
 
 mod columns;
 mod conditions;
+mod folders;
 mod formats;
 mod jobs;
 mod joined;
+mod keys;
 mod lists;
 mod loading;
+mod packed;
+mod parts;
 mod pipeline;
 mod planning;
 mod policies;

@@ -29,9 +29,11 @@ pub enum IdentifierKind {
     Email,
     /// White space around it removed, then `+` and 7 to 15 digits (E.164).
     Phone,
-    /// Hexadecimal digits, an even number of them and at least two, made lowercase.
+    /// White space around it removed, then `0x` before it or the hyphens of a UUID; hexadecimal
+    /// digits, an even number of them and at least two, made lowercase.
     Hex,
-    /// A decimal integer of any size, without leading zeros and without `-0`.
+    /// A decimal integer of any size, without leading zeros, without `-0`, and without the point and
+    /// the zeros of `123.0`.
     Int,
 }
 
@@ -112,10 +114,26 @@ fn append_phone(out: &mut Vec<u8>, value: &str) -> bool {
 }
 
 fn append_hex(out: &mut Vec<u8>, value: &str) -> bool {
-    let formed = !value.is_empty()
-        && value.len().is_multiple_of(2)
-        && value.bytes().all(|byte| byte.is_ascii_hexdigit());
-    formed && append_lowercase(out, value)
+    let value = value.trim();
+    let digits = value
+        .strip_prefix("0x")
+        .or_else(|| value.strip_prefix("0X"))
+        .unwrap_or(value);
+    if digits.len() == value.len() && is_spelled_as_uuid(value) {
+        value.split('-').for_each(|part| out.extend(part.bytes()));
+    } else {
+        let formed = !digits.is_empty() && digits.len().is_multiple_of(2);
+        if !formed || !append(out, digits) {
+            return false;
+        }
+    }
+    out.make_ascii_lowercase();
+    out.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Whether there are hyphens where RFC 9562 §4 has them, and nowhere else.
+fn is_spelled_as_uuid(value: &str) -> bool {
+    value.split('-').map(str::len).eq([8, 4, 4, 4, 12])
 }
 
 fn append_int(out: &mut Vec<u8>, value: &str) -> bool {
@@ -123,6 +141,14 @@ fn append_int(out: &mut Vec<u8>, value: &str) -> bool {
     let (negative, digits) = match value.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, value.strip_prefix('+').unwrap_or(value)),
+    };
+    let digits = match digits.split_once('.') {
+        // A table in which a number is missing is often written with points in all others.
+        Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => {
+            whole
+        }
+        Some(_) => return false,
+        None => digits,
     };
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return false;

@@ -473,6 +473,49 @@ fn check_prints_what_it_found_and_exits_with_2_if_a_table_is_not_served() {
 }
 
 #[test]
+fn check_says_what_the_values_of_a_key_are_like_and_quotes_none() {
+    let place = Place::new();
+    place.init("brand", 7402);
+    let hash = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8";
+    fs::write(
+        place.path("brand/customers.csv"),
+        format!(
+            ",email,phone\n0,a@x.org,+4366412345\n1,unknown,0664 777\n2,{hash},\n3,b@x.org,N/A\n"
+        ),
+    )
+    .unwrap();
+    append(
+        &place.path("brand/node.toml"),
+        "[table.customers]\nsource = \"customers.csv\"\n\
+         [[table.customers.key]]\ncolumns = [\"email\", \"phone\"]\nkinds = [\"email\", \"phone\"]\n",
+    );
+    let text = place.run("check --config brand/node.toml").succeeds();
+    for line in [
+        "note: column 1 has no name and is left out",
+        "key column email (email): 4 values normalise, 0 are NULL",
+        "note: 1 normalise, but are a placeholder",
+        "note: 1 normalise, but are like SHA-256",
+        "key column phone (phone): 1 values normalise, 1 are NULL",
+        "1 do not normalise and match nothing: a placeholder",
+        "1 do not normalise and match nothing: not E.164",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let report = place.run("check --config brand/node.toml --format json");
+    for value in ["0664", "unknown\"", hash, "@x.org"] {
+        assert!(
+            !text.contains(value) && !report.out.contains(value),
+            "{value}"
+        );
+    }
+    let report = report.json();
+    let values = &report["tables"][0]["keys"][0]["values"];
+    assert_eq!(values[1]["normalised"], 1);
+    assert_eq!(values[1]["refused"][1]["class"], "not_e164");
+    assert_eq!(values[0]["doubtful"][0]["rows"], 1);
+}
+
+#[test]
 fn an_empty_log_is_exported_verified_and_compared() {
     let place = Place::with_collaboration();
     for name in ["brand", "snowy"] {

@@ -193,7 +193,7 @@ fn scale(
         (Some(ColumnClass::Integer), None | Some(0)) => Ok((0, true)),
         (Some(ColumnClass::Empty), declared) => Ok((declared.unwrap_or(0), declared.is_none())),
         // Amounts of a text file may all be whole today; the declared scale is for all days.
-        (Some(ColumnClass::Integer), Some(decimals)) if column.is_text_of_csv() => {
+        (Some(ColumnClass::Integer), Some(decimals)) if column.is_untyped_text() => {
             Ok((decimals, false))
         }
         (Some(ColumnClass::Integer), Some(decimals)) => Err((

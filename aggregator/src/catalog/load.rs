@@ -8,28 +8,29 @@
 //! Checks look at the whole table, not at the rows that `row_filter` allows: what is unique as a
 //! whole is unique in part, and registered sizes then do not tell how many rows are allowed.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod types;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use psi_core::limits;
-use psi_core::store::{RecordStore, RecordWriter};
+use psi_core::store::RecordStore;
 
 use super::Loaded;
 use super::columns::Columns;
+use super::count::{self, Counted};
 use super::groups::{self, round_up};
-use super::measure::{self, KeyMeasure, public_bound};
+use super::measure::public_bound;
 use super::row_filter::RowFilter;
 use super::table::{LoadedKey, LoadedTable, LoadedValue, TableState};
-use crate::config::{KeyConfig, ReadOptions, TableConfig};
+use crate::config::{ReadOptions, TableConfig};
 use crate::error::FreezeError;
 use crate::report::{
     AggregateReport, ColumnReport, DimensionReport, KeyReport, Problem, TableReport,
 };
-use crate::rows::RowLayout;
-use crate::scan::{self, Pass, ScanKey};
 use crate::source::files::FileSet;
-use crate::source::{NoColumn, Projection, Source, SourceError};
+use crate::source::{NoColumn, Source, SourceError};
 
 /// Loads and checks one table. Never fails: what is wrong stands in the report.
 pub(crate) async fn load(
@@ -69,22 +70,6 @@ struct Loader<'a> {
     files: Option<FileSet>,
 }
 
-/// What the pass over the rows found.
-struct Counted {
-    rows: u64,
-    allowed: u64,
-    /// For each key: what its identities are like, and rows without one.
-    keys: Vec<(KeyMeasure, u64)>,
-    /// For each aggregated column, rows in which it is NULL.
-    value_nulls: Vec<u64>,
-    /// For each aggregated column, rows whose value does not fit its scale.
-    misfits: Vec<u64>,
-    /// For each column of the source that was read, values that its form does not hold.
-    lost: Vec<(usize, u64)>,
-    /// The columns that are read as values: those of filters, groups and sums.
-    read: Vec<usize>,
-}
-
 impl Loader<'_> {
     async fn run(
         &mut self,
@@ -98,11 +83,12 @@ impl Loader<'_> {
         let source = Arc::new(source);
         let row_filter = self.check_columns(&source)?;
         let mut columns = Columns::resolve(self.name, self.config, &source)?;
-        let counted = self
-            .count(&source, row_filter.as_ref(), &columns, store)
+        let tables = (&source, row_filter.as_ref(), &columns);
+        let counted = count::count(self.config, self.options, tables, store)
             .await
             .map_err(|err| vec![self.pass_problem(&err)])?;
         self.check_types(&source, &counted)?;
+        let source = self.check_dates(source, &counted)?;
         self.report.rows = counted.rows;
         self.report.rows_allowed = counted.allowed;
         let keys = self.check_keys(&counted, &columns)?;
@@ -129,45 +115,6 @@ impl Loader<'_> {
         })
     }
 
-    /// Checks that values are of the declared types. Where jobs with differential privacy are
-    /// allowed, a value that is not counts as NULL, so that one row does not decide whether the table
-    /// is served; and a column whose type follows from its values is noted.
-    fn check_types(&mut self, source: &Source, counted: &Counted) -> Result<(), Vec<Problem>> {
-        let is_private = self.config.epsilon_max.is_some();
-        let mut problems = Vec::new();
-        for (column, lost) in &counted.lost {
-            let found = &source.columns[*column];
-            let what = format!("{lost} values of {:?} are not of its type", found.name);
-            match found.declared() {
-                Some(declared) if !is_private => problems.push(Problem::new(
-                    self.place(&format!("types.{}", found.name)),
-                    format!("{what}, {}", declared.as_str()),
-                    "correct the values, list them under `null`, or declare another type",
-                )),
-                _ => self
-                    .report
-                    .notes
-                    .push(format!("{what}; they count as NULL")),
-            }
-        }
-        let read = counted.read.iter().map(|column| &source.columns[*column]);
-        let inferred = read.filter(|column| column.is_text_of_csv() && column.declared().is_none());
-        let inferred: BTreeSet<&str> = inferred.map(|column| column.name.as_str()).collect();
-        if is_private && !inferred.is_empty() {
-            let names: Vec<&str> = inferred.into_iter().collect();
-            self.report.notes.push(format!(
-                "the types of {} follow from all their values, so one row can change what the peer is \
-                 told; declare them in `types`",
-                names.join(", ")
-            ));
-        }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(problems)
-        }
-    }
-
     async fn open(&mut self, path: PathBuf) -> Result<Source, Problem> {
         self.files = FileSet::observe(&path).ok();
         let null_words = self.config.null.clone();
@@ -191,10 +138,13 @@ impl Loader<'_> {
                 Some(reason) => self.no_column("types", &column, reason),
                 None => Problem::new(
                     self.place("types"),
-                    format!("{column:?} is a column of a Parquet file, which says its type itself"),
+                    format!(
+                        "{column:?} is a column of Parquet files, which say its type themselves"
+                    ),
                     "take it off the list",
                 ),
             })?;
+        self.report.notes.append(&mut source.notes);
         self.report.files = source
             .files
             .files
@@ -275,72 +225,6 @@ impl Loader<'_> {
         }
     }
 
-    /// One pass over all columns that the configuration names.
-    async fn count(
-        &self,
-        source: &Arc<Source>,
-        row_filter: Option<&RowFilter>,
-        columns: &Columns,
-        store: &dyn RecordStore,
-    ) -> Result<Counted, FreezeError> {
-        let mut projection = Projection::default();
-        let condition = row_filter.map(|filter| filter.condition(source, &mut projection));
-        let keys = self.config.key.iter();
-        let keys = keys.map(|key| scan_key(key, source, &mut projection));
-        let keys = keys.collect::<Option<Vec<_>>>().ok_or_else(gone)?;
-        let extras = columns.extras(source, &mut projection).ok_or_else(gone)?;
-        for (column, _) in self.config.filter.iter() {
-            // What a query may read is read now, so that a damaged page shows here.
-            projection.value(source.number(column).map_err(|_| gone())?);
-        }
-        let layout = extras.layout();
-        let domains = columns.dimensions.iter().map(|d| d.domain.len());
-        let domains: Vec<usize> = domains.collect();
-        let mut writers = keys
-            .iter()
-            .map(|_| store.unsorted(layout.width()))
-            .collect::<Result<Vec<Box<dyn RecordWriter>>, _>>()?;
-        let mut counted = Counted {
-            rows: 0,
-            allowed: 0,
-            keys: Vec::with_capacity(keys.len()),
-            value_nulls: vec![0; layout.values],
-            misfits: vec![0; layout.values],
-            lost: Vec::new(),
-            read: projection.values().collect(),
-        };
-        let mut nulls = vec![0; keys.len()];
-        let mut lost = vec![0; projection.columns().count()];
-        let mut take = |chunk: &scan::Chunk| {
-            counted.rows += chunk.rows;
-            counted.allowed += chunk.selected;
-            for (i, writer) in writers.iter_mut().enumerate() {
-                writer.push(&chunk.records[i])?;
-            }
-            add_up(&mut nulls, &chunk.nulls);
-            add_up(&mut lost, &chunk.lost);
-            add_up(&mut counted.value_nulls, &chunk.value_nulls);
-            add_up(&mut counted.misfits, &chunk.misfits);
-            Ok(())
-        };
-        let pass = Pass {
-            source: Arc::clone(source),
-            condition: condition.transpose().map_err(|_| gone())?,
-            keys,
-            extras,
-            projection: projection.clone(),
-        };
-        scan::scan(self.options.threads, pass, &mut take).await?;
-        // A column that is both key and filter is read once for each.
-        let lost: BTreeMap<usize, u64> = projection.columns().zip(lost).collect();
-        counted.lost = lost.into_iter().filter(|(_, lost)| *lost > 0).collect();
-        for (writer, nulls) in writers.into_iter().zip(nulls) {
-            let measured = measured(writer, layout, domains.clone()).await?;
-            counted.keys.push((measured, nulls));
-        }
-        Ok(counted)
-    }
-
     fn check_keys(
         &mut self,
         counted: &Counted,
@@ -381,6 +265,7 @@ impl Loader<'_> {
                 nulls,
                 identities,
                 derived: key.identities.is_none(),
+                values: count::key_columns(key, counted.key_values.get(i)),
             });
             let groups = groups::register(self.name, self.config, columns, measured);
             let groups = groups.unwrap_or_else(|problem| {
@@ -483,41 +368,4 @@ impl Loader<'_> {
     fn place(&self, setting: &str) -> String {
         format!("table.{}.{setting}", self.name)
     }
-}
-
-fn gone() -> FreezeError {
-    FreezeError::Internal("a configured column is gone")
-}
-
-fn scan_key(key: &KeyConfig, source: &Source, projection: &mut Projection) -> Option<ScanKey> {
-    let columns = key
-        .columns
-        .iter()
-        .map(|name| Some(projection.stored(source.number(name).ok()?)))
-        .collect::<Option<Vec<_>>>()?;
-    Some(ScanKey {
-        columns,
-        kinds: key.kinds.clone(),
-    })
-}
-
-fn add_up(totals: &mut [u64], more: &[u64]) {
-    for (total, more) in totals.iter_mut().zip(more) {
-        *total += more;
-    }
-}
-
-/// Sorts and measures off the async threads.
-async fn measured(
-    writer: Box<dyn RecordWriter>,
-    layout: RowLayout,
-    domains: Vec<usize>,
-) -> Result<KeyMeasure, FreezeError> {
-    let work = move || {
-        let list = writer.finish()?;
-        measure::measure(list.as_ref(), layout, &domains)
-    };
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| FreezeError::stopped())?
 }

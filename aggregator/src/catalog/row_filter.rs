@@ -75,6 +75,7 @@ pub(crate) fn resolve(
     Ok(TypedColumn {
         number: projection.value(number),
         class,
+        foreign_dates: found.has_foreign_dates(),
     })
 }
 

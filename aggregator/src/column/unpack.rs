@@ -15,6 +15,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, BinaryArray, StringArray};
 use arrow_cast::cast;
 use arrow_schema::{ArrowError, DataType, TimeUnit};
+use psi_core::identifier::IdentifierKind;
 
 use super::{Column, Form, Int128Array};
 
@@ -52,6 +53,43 @@ pub(crate) const fn is_text(stored: &DataType) -> bool {
             | DataType::BinaryView
             | DataType::Null
     )
+}
+
+/// Whether values of a stored type are bytes of which the file does not say that they are text.
+pub(crate) fn is_bytes(stored: &DataType) -> bool {
+    match stored {
+        DataType::Dictionary(_, values) => is_bytes(values),
+        DataType::FixedSizeBinary(_)
+        | DataType::Binary
+        | DataType::LargeBinary
+        | DataType::BinaryView => true,
+        _ => false,
+    }
+}
+
+/// Bytes as hexadecimal digits. Bytes of a variable width that are text of such digits stay that
+/// text, since old writers store text as bytes.
+///
+/// # Errors
+/// [`ArrowError`] if the array is of another type, or holds more than one batch can.
+pub(crate) fn hex_digits(array: &ArrayRef) -> Result<Column, ArrowError> {
+    if let DataType::Dictionary(_, values) = array.data_type() {
+        return hex_digits(&cast(array, values)?);
+    }
+    let is_fixed = matches!(array.data_type(), DataType::FixedSizeBinary(_));
+    let bytes = cast(array, &DataType::Binary)?;
+    let mut normal = Vec::new();
+    let digits = bytes.as_binary_opt::<i32>();
+    let digits = digits
+        .ok_or_else(|| other_type(array))?
+        .iter()
+        .map(|value| {
+            let bytes = value?;
+            let text = std::str::from_utf8(bytes).ok().filter(|_| !is_fixed);
+            let text = text.filter(|text| IdentifierKind::Hex.normalise(text, &mut normal));
+            Some(text.map_or_else(|| hex::encode(bytes), str::to_owned))
+        });
+    Ok(Column::Text(digits.collect()))
 }
 
 /// Brings a stored array into `form`. Adds to `lost` the values that became NULL because the form

@@ -4,24 +4,36 @@
 //! A literal beside exact numbers is not rounded; beside doubles it is the nearest double.
 
 use super::compare::Value;
+use super::plan::TypedColumn;
 use crate::error::QueryError;
 use crate::sql::ast::{ColumnRef, Literal, LiteralValue};
 use crate::sql::axis::{self, Point};
 use crate::sql::temporal::{self, Moment, NUMBER_DIGITS_MAX};
 use crate::sql::typing::ColumnClass;
 
-/// The literal as a value beside a column of `class`; `None` for NULL.
+/// The literal as a value beside a column; `None` for NULL.
 ///
 /// # Errors
-/// [`QueryError::Meaning`] if it does not fit the column's class.
+/// [`QueryError::Meaning`] if it does not fit the column's class, or would be compared with dates in
+/// another form as text.
 pub(super) fn place(
     column: &ColumnRef,
-    class: &ColumnClass,
+    typed: &TypedColumn,
     literal: &Literal,
 ) -> Result<Option<Value>, QueryError> {
-    let value = &literal.value;
+    let (value, class) = (&literal.value, &typed.class);
     if *value == LiteralValue::Null {
         return Ok(None);
+    }
+    if typed.foreign_dates && *class == ColumnClass::Text && moment(value).is_some() {
+        return Err(QueryError::meaning(
+            literal.at,
+            format!(
+                "this literal is a date, but {} is text: its dates are written in another form",
+                column.name.0
+            ),
+            "the owner of the table has to write dates as 2025-01-31",
+        ));
     }
     let found = match class {
         ColumnClass::Integer => exact(value, 0),

@@ -20,6 +20,8 @@ pub(crate) struct TypedColumn {
     /// Its number among the columns of a batch.
     pub(crate) number: usize,
     pub(crate) class: ColumnClass,
+    /// Whether its text is dates in another form than literals have.
+    pub(crate) foreign_dates: bool,
 }
 
 /// Finds the column that a name means.
@@ -78,17 +80,17 @@ fn node(predicate: &Predicate, resolve: Resolve<'_>) -> Result<Node, QueryError>
             negated,
             list,
         } => {
-            let TypedColumn { number, class } = resolve(column)?;
+            let typed = resolve(column)?;
             let mut items = Vec::with_capacity(list.len());
             let mut has_null = false;
             for literal in list {
-                match place(column, &class, literal)? {
+                match place(column, &typed, literal)? {
                     Some(value) => items.push(value),
                     None => has_null = true,
                 }
             }
             let found = Node::Compare(Comparison::In {
-                column: number,
+                column: typed.number,
                 items,
                 has_null,
             });
@@ -116,7 +118,7 @@ fn compare(
     op: CompareOp,
     literal: &Literal,
 ) -> Result<Node, QueryError> {
-    Ok(match place(column, &typed.class, literal)? {
+    Ok(match place(column, typed, literal)? {
         None => Node::Null,
         Some(with) => Node::Compare(Comparison::Literal {
             column: typed.number,

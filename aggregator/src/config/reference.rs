@@ -41,7 +41,8 @@ pub const SECTIONS: &[Section] = &[
             setting(
                 "source",
                 "required",
-                "a `.csv` or `.parquet` file, or a folder of them",
+                "a `.csv`, `.csv.gz`, `.csv.zst` or `.parquet` file, or a folder of \
+                 them, with the folders inside it; folders `key=value` are columns (Spec 10 §2.1)",
             ),
             setting(
                 "rule",
@@ -104,14 +105,15 @@ pub const SECTIONS: &[Section] = &[
             setting(
                 "null",
                 "`[\"\"]`",
-                "CSV only: values that mean NULL, as they stand in the file. An empty value that is not \
-                 listed is an empty text in a column of text and in a key, where it equals other \
+                "CSV, and columns of folders `key=value`: values that mean NULL, as they stand in \
+                 the file. An empty value that is not listed is an empty text in a column of text and in a key, where it equals other \
                  empty ones, and NULL in every other column",
             ),
             setting(
                 "types",
                 "that of all values",
-                "CSV only: the types of columns, such as `{ zip = \"text\", since = \"date\" }`: \
+                "CSV, and columns of folders `key=value`: the types of columns, such as \
+                 `{ zip = \"text\", since = \"date\" }`: \
                  `text`, `integer`, `number`, `boolean`, `date`, `timestamp` (without offset), \
                  `timestamptz` (with one). A value of another form is named by `check` and keeps the \
                  table from being served; with `epsilon_max` it is NULL instead. A column without a \

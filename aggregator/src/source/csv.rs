@@ -7,22 +7,16 @@
 //!
 //! Cost: one pass over the files at load.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_csv::reader::Format as CsvReading;
-use arrow_schema::DataType;
 
 use super::files::{FileSet, FileStamp};
 use super::read::CsvRows;
 use super::read_error::ReadError;
-use super::{Source, SourceColumn, SourceError};
-use crate::column::Form;
-use crate::column::parse::{Inferred, Seen, with_null_words};
-use crate::sql::typing::ColumnClass;
-use crate::sql::zone::Zone;
+use super::{Origin, Source, SourceColumn, SourceError, suspect, text};
+use crate::column::parse::{Seen, with_null_words};
 
 pub(super) fn open(files: FileSet, null_words: &[String]) -> Result<Source, SourceError> {
     let mut names: Option<Vec<String>> = None;
@@ -47,77 +41,37 @@ pub(super) fn open(files: FileSet, null_words: &[String]) -> Result<Source, Sour
     for file in &files.files {
         look_at_values(file, null_words, &mut seen).map_err(|error| unreadable(&error))?;
     }
-    let null_words: Arc<[String]> = null_words.into();
-    let columns = names
-        .into_iter()
-        .zip(seen)
-        .map(|(name, seen)| column(name, &seen, &null_words))
-        .collect();
-    Ok(Source { files, columns })
+    let words: Arc<[String]> = null_words.into();
+    let line_values = names.len();
+    let columns = names.into_iter().zip(seen).enumerate();
+    let columns = columns.map(|(place, (name, seen))| {
+        SourceColumn::of_text(name, Origin::Line(place), seen.inferred(), &words)
+    });
+    Ok(Source {
+        files,
+        columns: columns.collect(),
+        line_values,
+        notes: Vec::new(),
+    })
 }
 
-fn column(name: String, seen: &Seen, null_words: &Arc<[String]>) -> SourceColumn {
-    let (form, class) = match seen.inferred() {
-        // Blanks alone are NULL as whole numbers, and so is everything else in the column.
-        Inferred::Empty => (Form::Whole, ColumnClass::Empty),
-        Inferred::InstantInUtc => (
-            Form::Instant,
-            ColumnClass::Instant {
-                zone: Some(Zone::UTC),
-            },
-        ),
-        Inferred::Form(form) => (
-            form,
-            match form {
-                Form::Boolean => ColumnClass::Boolean,
-                Form::Whole => ColumnClass::Integer,
-                Form::Decimal(scale) => ColumnClass::Decimal {
-                    precision: crate::column::DECIMAL_DIGITS,
-                    scale,
-                },
-                Form::Double => ColumnClass::Float,
-                Form::Text | Form::Bytes => ColumnClass::Text,
-                Form::Date => ColumnClass::Date,
-                Form::Instant => ColumnClass::Instant { zone: None },
-            },
-        ),
-    };
-    SourceColumn {
-        name,
-        stored: DataType::Utf8,
-        form: Some(form),
-        class: Some(class),
-        null_words: Some(Arc::clone(null_words)),
-        declared: None,
-    }
-}
-
-/// The names in the first line, without the blanks around them and a byte order mark.
+/// The names in the first line, without the blanks around them.
 fn header(file: &FileStamp) -> Result<Vec<String>, SourceError> {
-    let failed = |error: ReadError| unreadable(&error);
-    let reader =
-        File::open(&file.path).map_err(|error| failed(ReadError::io(&file.path, &error)))?;
+    suspect::check(file, unreadable)?;
+    let text = text::open(file).map_err(|error| unreadable(&error))?;
     let format = CsvReading::default().with_header(true);
     let (schema, _) = format
-        .infer_schema(BufReader::new(reader), Some(0))
-        .map_err(|error| failed(ReadError::csv(&file.path, &error)))?;
-    let names: Vec<String> = schema
-        .fields()
-        .iter()
-        .map(|field| {
-            field
-                .name()
-                .trim_start_matches('\u{feff}')
-                .trim()
-                .to_owned()
-        })
-        .collect();
+        .infer_schema(text, Some(0))
+        .map_err(|error| unreadable(&ReadError::csv(file, &error)))?;
+    let names = schema.fields().iter();
+    let names: Vec<String> = names.map(|field| field.name().trim().to_owned()).collect();
     if names.is_empty() {
         return Err(SourceError::new(
             format!("{} is empty", file.path.display()),
             "write the column names into the first line",
         ));
     }
+    suspect::check_names(file, &names)?;
     Ok(names)
 }
 
@@ -127,7 +81,7 @@ fn look_at_values(
     seen: &mut [Seen],
 ) -> Result<(), ReadError> {
     let all: Vec<usize> = (0..seen.len()).collect();
-    for batch in CsvRows::open(&file.path, seen.len(), all)? {
+    for batch in CsvRows::open(file, seen.len(), all)? {
         for (column, seen) in batch?.columns().iter().zip(seen.iter_mut()) {
             let values = with_null_words(column.as_string::<i32>(), null_words);
             values.iter().flatten().for_each(|value| seen.value(value));
@@ -139,7 +93,7 @@ fn look_at_values(
 fn unreadable(error: &ReadError) -> SourceError {
     SourceError::new(
         error.to_string(),
-        "check that it is UTF-8, comma-separated, and has as many values in each line as names \
-         in the first",
+        "check that it is complete, UTF-8, comma-separated, and has as many values in each line as \
+         names in the first, with quotes around values that hold a comma",
     )
 }

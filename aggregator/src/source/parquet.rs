@@ -15,7 +15,7 @@ use parquet::file::metadata::PageIndexPolicy;
 
 use super::files::{FileSet, FileStamp};
 use super::read_error::ReadError;
-use super::{Source, SourceColumn, SourceError};
+use super::{Origin, Source, SourceColumn, SourceError};
 use crate::column::{DECIMAL_DIGITS, Form, unpack};
 use crate::sql::typing::ColumnClass;
 use crate::sql::zone::Zone;
@@ -34,7 +34,12 @@ pub(super) fn open(files: FileSet) -> Result<Source, SourceError> {
             unify(&mut columns, &found, file)?;
         }
     }
-    Ok(Source { files, columns })
+    Ok(Source {
+        files,
+        columns,
+        line_values: 0,
+        notes: Vec::new(),
+    })
 }
 
 /// What a file says about itself, read as every reading of it does: without page index and Bloom
@@ -73,8 +78,7 @@ pub(super) fn metadata(path: &Path, file: &File) -> Result<ArrowReaderMetadata, 
 fn columns_of(file: &FileStamp) -> Result<Vec<SourceColumn>, SourceError> {
     let unreadable =
         |error: ReadError| SourceError::new(error.to_string(), "check that the file is complete");
-    let reader =
-        File::open(&file.path).map_err(|error| unreadable(ReadError::io(&file.path, &error)))?;
+    let reader = file.open().map_err(unreadable)?;
     let metadata = metadata(&file.path, &reader).map_err(unreadable)?;
     let fields = metadata.schema().fields().iter();
     Ok(fields.map(|field| column(field)).collect())
@@ -84,11 +88,13 @@ fn column(field: &Field) -> SourceColumn {
     let stored = field.data_type().clone();
     SourceColumn {
         name: field.name().clone(),
+        origin: Origin::Named,
         form: unpack::form_of(&stored),
         class: class_of(&stored),
         stored,
         null_words: None,
         declared: None,
+        foreign_dates: false,
     }
 }
 
@@ -156,6 +162,15 @@ fn unify(
     Ok(())
 }
 
+/// Whether every whole number of a stored type is a double.
+fn fits_double(stored: &DataType) -> bool {
+    match stored {
+        DataType::Dictionary(_, values) => fits_double(values),
+        DataType::Int64 | DataType::UInt64 => false,
+        other => other.is_integer(),
+    }
+}
+
 impl SourceColumn {
     /// Takes the form that holds the values of both without loss, if there is one.
     fn widen(&mut self, other: &Self) -> bool {
@@ -183,6 +198,25 @@ impl SourceColumn {
                 Form::Decimal(scale)
             }
             (Form::Decimal(scale), Form::Decimal(_)) => Form::Decimal(scale),
+            (Form::Whole, Form::Whole) => {
+                if !fits_double(&other.stored) {
+                    self.stored = other.stored.clone();
+                }
+                Form::Whole
+            }
+            // A writer of data frames makes doubles of whole numbers when one is missing.
+            (Form::Whole, Form::Double) if fits_double(&self.stored) => {
+                (self.stored, self.class) = (other.stored.clone(), other.class.clone());
+                Form::Double
+            }
+            (Form::Double, Form::Whole) if fits_double(&other.stored) => Form::Double,
+            (Form::Double, Form::Double) => {
+                // What a key can be made of follows from the narrowest.
+                if other.stored != DataType::Float64 {
+                    self.stored = other.stored.clone();
+                }
+                Form::Double
+            }
             (a, b) if a == b && (a == Form::Instant || self.class == other.class) => a,
             _ => return false,
         };

@@ -5,18 +5,20 @@
 //! of a source, a CSV file or a row group of a Parquet file, is read by one thread from front to
 //! back.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray as _;
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 
+use super::files::FileStamp;
+use super::projection::{Reading, Wanted};
 use super::read_error::ReadError;
-use super::{Batch, Format, Projection, Source, parquet as parquet_files};
+use super::{
+    Batch, Format, Origin, Projection, Source, SourceColumn, parquet as parquet_files, text,
+};
 use crate::column::{Column, parse, unpack};
 use crate::config::ColumnType;
 
@@ -26,7 +28,7 @@ pub(crate) const BATCH_ROWS: usize = 8192;
 /// A piece of a source, read by one thread.
 #[derive(Clone)]
 pub(crate) struct Piece {
-    path: PathBuf,
+    file: FileStamp,
     /// A row group of a Parquet file.
     group: Option<(ArrowReaderMetadata, usize)>,
 }
@@ -38,27 +40,20 @@ pub(crate) struct Piece {
 pub(crate) fn pieces(source: &Source) -> Result<Vec<Piece>, ReadError> {
     let mut pieces = Vec::new();
     for file in &source.files.files {
-        let path = file.path.clone();
+        let piece = |group| Piece {
+            file: file.clone(),
+            group,
+        };
         match source.files.format {
-            Format::Csv => pieces.push(Piece { path, group: None }),
+            Format::Csv => pieces.push(piece(None)),
             Format::Parquet => {
-                let reader = open(&path)?;
-                let metadata = parquet_files::metadata(&path, &reader)?;
-                for group in 0..metadata.metadata().num_row_groups() {
-                    let group = Some((metadata.clone(), group));
-                    pieces.push(Piece {
-                        path: path.clone(),
-                        group,
-                    });
-                }
+                let metadata = parquet_files::metadata(&file.path, &file.open()?)?;
+                let groups = 0..metadata.metadata().num_row_groups();
+                pieces.extend(groups.map(|group| piece(Some((metadata.clone(), group)))));
             }
         }
     }
     Ok(pieces)
-}
-
-fn open(path: &Path) -> Result<File, ReadError> {
-    File::open(path).map_err(|error| ReadError::io(path, &error))
 }
 
 /// Reads a piece and hands each batch to `take`, until that says that there is nobody left to read
@@ -72,32 +67,56 @@ pub(crate) fn read(
     projection: &Projection,
     take: &mut dyn FnMut(Batch) -> bool,
 ) -> Result<(), ReadError> {
+    let file = &piece.file;
     match &piece.group {
         None => {
-            let (columns, places) = once_each(projection.columns());
-            for batch in CsvRows::open(&piece.path, source.columns.len(), columns)? {
-                if !take(of_text(source, projection, &places, &batch?)) {
+            let (stored, places) = once_each(projection, |column| {
+                Ok(match source.columns[column].origin {
+                    Origin::Line(place) => Some(place),
+                    Origin::Named | Origin::Folder(_) => None,
+                })
+            })?;
+            let wanted = Delivered {
+                source,
+                projection,
+                file,
+                places,
+            };
+            for batch in CsvRows::open(file, source.line_values, stored)? {
+                if !take(wanted.batch(&batch?)?) {
                     break;
                 }
             }
         }
         Some((metadata, group)) => {
-            let roots = roots(source, projection, metadata, &piece.path)?;
-            let (columns, places) = once_each(roots.into_iter());
-            let mask = ProjectionMask::roots(metadata.parquet_schema(), columns);
-            let reader = open(&piece.path)?;
+            let fields = metadata.schema().fields();
+            let (stored, places) = once_each(projection, |column| {
+                let column = &source.columns[column];
+                if let Origin::Folder(_) = column.origin {
+                    return Ok(None);
+                }
+                let place = fields.iter().position(|field| *field.name() == column.name);
+                place
+                    .map(Some)
+                    .ok_or_else(|| ReadError::changed(&file.path))
+            })?;
+            let wanted = Delivered {
+                source,
+                projection,
+                file,
+                places,
+            };
+            let mask = ProjectionMask::roots(metadata.parquet_schema(), stored);
             let reader =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(reader, metadata.clone())
+                ParquetRecordBatchReaderBuilder::new_with_metadata(file.open()?, metadata.clone())
                     .with_projection(mask)
                     .with_row_groups(vec![*group])
                     .with_batch_size(BATCH_ROWS)
                     .build()
-                    .map_err(|_| ReadError::damaged(&piece.path))?;
+                    .map_err(|_| ReadError::damaged(&file.path))?;
             for batch in reader {
-                let batch = batch.map_err(|_| ReadError::damaged(&piece.path))?;
-                let batch = of_arrays(source, projection, &places, &batch)
-                    .map_err(|_| ReadError::damaged(&piece.path))?;
-                if !take(batch) {
+                let batch = batch.map_err(|_| ReadError::damaged(&file.path))?;
+                if !take(wanted.batch(&batch)?) {
                     break;
                 }
             }
@@ -106,103 +125,113 @@ pub(crate) fn read(
     Ok(())
 }
 
-/// The numbers, ascending and each once, in which readers deliver them; and where each of the given
-/// ones is among them.
-fn once_each(numbers: impl Iterator<Item = usize>) -> (Vec<usize>, Vec<usize>) {
-    let given: Vec<usize> = numbers.collect();
-    let mut once = given.clone();
+/// The numbers in the file of the columns that are asked for, ascending and each once, in which
+/// readers deliver them; and for each place of the projection, where among them it is. `stored` says
+/// the number of a column, or that it is not in the file.
+fn once_each(
+    projection: &Projection,
+    stored: impl Fn(usize) -> Result<Option<usize>, ReadError>,
+) -> Result<(Vec<usize>, Vec<Option<usize>>), ReadError> {
+    let given: Vec<Option<usize>> = projection.columns().map(stored).collect::<Result<_, _>>()?;
+    let mut once: Vec<usize> = given.iter().copied().flatten().collect();
     once.sort_unstable();
     once.dedup();
-    let place = |number: &usize| once.partition_point(|known| known < number);
-    let places = given.iter().map(place).collect();
-    (once, places)
+    let place = |number: usize| once.partition_point(|known| *known < number);
+    let places = given.iter().map(|number| number.map(place)).collect();
+    Ok((once, places))
 }
 
-/// For each place of the projection, the number of its column in a Parquet file.
-fn roots(
-    source: &Source,
-    projection: &Projection,
-    metadata: &ArrowReaderMetadata,
-    path: &Path,
-) -> Result<Vec<usize>, ReadError> {
-    let fields = metadata.schema().fields();
-    projection
-        .columns()
-        .map(|column| {
-            let name = &source.columns[column].name;
-            fields.iter().position(|field| field.name() == name)
-        })
-        .collect::<Option<_>>()
-        .ok_or_else(|| ReadError::changed(path))
+/// What a reader of one file delivers, and where the columns of the projection are in it.
+struct Delivered<'a> {
+    source: &'a Source,
+    projection: &'a Projection,
+    file: &'a FileStamp,
+    /// For each place of the projection; `None` for what the names of folders say.
+    places: Vec<Option<usize>>,
 }
 
-fn of_text(
-    source: &Source,
-    projection: &Projection,
-    places: &[usize],
-    rows: &RecordBatch,
-) -> Batch {
-    let mut batch = Batch {
-        rows: rows.num_rows(),
-        columns: Vec::with_capacity(places.len()),
-        lost: vec![0; places.len()],
-    };
-    let wanted = projection.0.iter().zip(places).zip(&mut batch.lost);
-    for ((wanted, place), lost) in wanted {
-        let column = &source.columns[wanted.column];
-        let words = column.null_words.as_deref().unwrap_or_default();
-        let text = parse::with_null_words(rows.column(*place).as_string::<i32>(), words);
-        batch.columns.push(match column.form {
-            Some(form) if !wanted.as_stored => {
-                let values = match column.declared {
-                    Some(ColumnType::Timestamp) => {
-                        parse::column(&parse::moments(&text, false), form)
-                    }
-                    Some(ColumnType::Timestamptz) => {
-                        parse::column(&parse::moments(&text, true), form)
-                    }
-                    _ => parse::column(&text, form),
-                };
-                *lost += parse::lost(&text, &values);
-                values
-            }
-            _ => Column::Text(text),
-        });
+impl Delivered<'_> {
+    fn batch(&self, rows: &RecordBatch) -> Result<Batch, ReadError> {
+        let mut batch = Batch {
+            rows: rows.num_rows(),
+            columns: Vec::with_capacity(self.places.len()),
+            lost: vec![0; self.places.len()],
+        };
+        let wanted = self.projection.0.iter().zip(&self.places);
+        for ((wanted, place), lost) in wanted.zip(&mut batch.lost) {
+            let column = &self.source.columns[wanted.column];
+            let words = column.null_words.as_deref().unwrap_or_default();
+            batch.columns.push(match (place, column.origin) {
+                (Some(place), Origin::Named) => typed(column, *wanted, rows.column(*place), lost)
+                    .map_err(|_| ReadError::damaged(&self.file.path))?,
+                (Some(place), Origin::Line(_) | Origin::Folder(_)) => {
+                    let text = rows.column(*place).as_string::<i32>();
+                    untyped(column, *wanted, parse::with_null_words(text, words), lost)
+                }
+                (None, _) => {
+                    let value = self.folder_value(column, words);
+                    let text = std::iter::repeat_n(value, batch.rows).collect();
+                    untyped(column, *wanted, text, lost)
+                }
+            });
+        }
+        Ok(batch)
     }
-    batch
+
+    /// What the names of the file's folders say; `None` for NULL.
+    fn folder_value(&self, column: &SourceColumn, null_words: &[String]) -> Option<&str> {
+        let Origin::Folder(key) = column.origin else {
+            return None;
+        };
+        let value = self.file.values.get(key)?.as_deref()?;
+        (!null_words.iter().any(|word| word == value)).then_some(value)
+    }
 }
 
-fn of_arrays(
-    source: &Source,
-    projection: &Projection,
-    places: &[usize],
-    rows: &RecordBatch,
-) -> Result<Batch, ArrowError> {
-    let mut batch = Batch {
-        rows: rows.num_rows(),
-        columns: Vec::with_capacity(places.len()),
-        lost: vec![0; places.len()],
-    };
-    let wanted = projection.0.iter().zip(places).zip(&mut batch.lost);
-    for ((wanted, place), lost) in wanted {
-        let form = source.columns[wanted.column].form;
-        let form = form.ok_or_else(|| ArrowError::SchemaError("a type without a form".into()))?;
-        batch
-            .columns
-            .push(unpack::unpack(rows.column(*place), form, lost)?);
+/// A column of a Parquet file.
+fn typed(
+    column: &SourceColumn,
+    wanted: Wanted,
+    array: &ArrayRef,
+    lost: &mut u64,
+) -> Result<Column, ArrowError> {
+    if wanted.reading == Reading::Hex && unpack::is_bytes(array.data_type()) {
+        return unpack::hex_digits(array);
     }
-    Ok(batch)
+    let form = column.form;
+    let form = form.ok_or_else(|| ArrowError::SchemaError("a type without a form".into()))?;
+    unpack::unpack(array, form, lost)
+}
+
+/// A column of a CSV file, or of the names of folders.
+fn untyped(column: &SourceColumn, wanted: Wanted, text: StringArray, lost: &mut u64) -> Column {
+    match column.form {
+        Some(form) if wanted.reading == Reading::Value => {
+            let values = match column.declared {
+                Some(ColumnType::Timestamp) => parse::column(&parse::moments(&text, false), form),
+                Some(ColumnType::Timestamptz) => parse::column(&parse::moments(&text, true), form),
+                _ => parse::column(&text, form),
+            };
+            *lost += parse::lost(&text, &values);
+            values
+        }
+        _ => Column::Text(text),
+    }
 }
 
 /// Rows of a CSV file, all columns as text.
 pub(super) struct CsvRows {
-    path: PathBuf,
-    reader: arrow_csv::Reader<File>,
+    file: FileStamp,
+    reader: arrow_csv::reader::BufReader<text::Text>,
 }
 
 impl CsvRows {
     /// Reads the columns with the numbers `wanted` of `columns` in each line.
-    pub(super) fn open(path: &Path, columns: usize, wanted: Vec<usize>) -> Result<Self, ReadError> {
+    pub(super) fn open(
+        file: &FileStamp,
+        columns: usize,
+        wanted: Vec<usize>,
+    ) -> Result<Self, ReadError> {
         let fields: Vec<Field> = (0..columns)
             .map(|number| Field::new(number.to_string(), DataType::Utf8, true))
             .collect();
@@ -210,10 +239,10 @@ impl CsvRows {
             .with_header(true)
             .with_batch_size(BATCH_ROWS)
             .with_projection(wanted)
-            .build(open(path)?)
-            .map_err(|error| ReadError::csv(path, &error))?;
+            .build_buffered(text::open(file)?)
+            .map_err(|error| ReadError::csv(file, &error))?;
         Ok(Self {
-            path: path.to_owned(),
+            file: file.clone(),
             reader,
         })
     }
@@ -224,6 +253,6 @@ impl Iterator for CsvRows {
 
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.reader.next()?;
-        Some(batch.map_err(|error| ReadError::csv(&self.path, &error)))
+        Some(batch.map_err(|error| ReadError::csv(&self.file, &error)))
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use arrow_schema::ArrowError;
 
+use super::files::{FileStamp, Packing};
 use crate::error::FreezeError;
 
 /// Why a file cannot be read.
@@ -26,19 +27,38 @@ impl ReadError {
         Self::new(path, format!("cannot be read: {}", error.kind()))
     }
 
+    /// Text that cannot be read or unpacked.
+    pub(super) fn text(file: &FileStamp, error: &io::Error) -> Self {
+        let packing = match file.packing {
+            Packing::Gzip => "gzip",
+            Packing::Zstd => "zstd",
+            Packing::Plain => return Self::io(&file.path, error),
+        };
+        // What the system says has a number, what a library says of the bytes has none.
+        if error.raw_os_error().is_some() {
+            return Self::io(&file.path, error);
+        }
+        // The library has no kind for it. Its sentence is not passed on.
+        let what = if error.to_string().contains("too much memory") {
+            "was packed with a window of more than 128 MiB; pack it without `--long`".to_owned()
+        } else {
+            format!("cannot be unpacked: it is not {packing}, or is damaged or cut short")
+        };
+        Self::new(&file.path, what)
+    }
+
     /// A file that the CSV reader does not take.
-    pub(super) fn csv(path: &Path, error: &ArrowError) -> Self {
+    pub(super) fn csv(file: &FileStamp, error: &ArrowError) -> Self {
         let what = match error {
-            ArrowError::IoError(_, error) => return Self::io(path, error),
-            ArrowError::CsvError(text) => match line_of_misfit(text) {
-                Some(line) => format!(
-                    "cannot be read as CSV: line {line} has another number of values than the first"
-                ),
-                None => "cannot be read as CSV".to_owned(),
-            },
+            ArrowError::IoError(_, error) => return Self::text(file, error),
+            ArrowError::CsvError(text) => complaint(text),
             _ => "cannot be read as CSV".to_owned(),
         };
-        Self::new(path, what)
+        Self::new(&file.path, what)
+    }
+
+    pub(super) fn replaced(path: &Path) -> Self {
+        Self::new(path, "was replaced or changed after it was looked at")
     }
 
     pub(super) fn not_parquet(path: &Path) -> Self {
@@ -67,11 +87,20 @@ impl ReadError {
     }
 }
 
-/// The number of the line that the CSV reader complains about, if it counts its values.
-fn line_of_misfit(text: &str) -> Option<u64> {
-    let rest = text.strip_prefix("incorrect number of fields for line ")?;
-    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-    digits.parse().ok()
+/// What the CSV reader complains about, with the line, if it is one of its usual complaints.
+fn complaint(text: &str) -> String {
+    let line_behind = |words: &str| {
+        let rest = text.strip_prefix(words)?;
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse::<u64>().ok()
+    };
+    if let Some(line) = line_behind("incorrect number of fields for line ") {
+        format!("cannot be read as CSV: line {line} has another number of values than the first")
+    } else if let Some(line) = line_behind("Encountered invalid UTF-8 data for line ") {
+        format!("cannot be read as CSV: line {line} is not UTF-8")
+    } else {
+        "cannot be read as CSV".to_owned()
+    }
 }
 
 impl From<ReadError> for FreezeError {
@@ -86,18 +115,18 @@ mod tests {
 
     #[test]
     fn a_line_is_named_and_no_value_is_quoted() {
-        let path = Path::new("t.csv");
-        let says =
-            |text: &str| ReadError::csv(path, &ArrowError::CsvError(text.to_owned())).to_string();
-        let ragged = "incorrect number of fields for line 7, expected 2 got more than 2";
-        let found = says(ragged);
-        assert!(
-            found.contains("line 7 has another number of values"),
-            "{found}"
-        );
-        let found = says("Encountered invalid UTF-8 data for line 3 and field 1: secret");
-        assert_eq!(found, "t.csv cannot be read as CSV");
-        let other = ArrowError::ParseError("secret".to_owned());
-        assert!(!ReadError::csv(path, &other).to_string().contains("secret"));
+        for (text, says) in [
+            (
+                "incorrect number of fields for line 7, expected 2 got more than 2",
+                "cannot be read as CSV: line 7 has another number of values than the first",
+            ),
+            (
+                "Encountered invalid UTF-8 data for line 3 and field 1: secret",
+                "cannot be read as CSV: line 3 is not UTF-8",
+            ),
+            ("secret", "cannot be read as CSV"),
+        ] {
+            assert_eq!(complaint(text), says);
+        }
     }
 }

@@ -51,10 +51,18 @@ impl Moment {
         if self.has_offset() {
             return self.nanos();
         }
-        let seconds = self.nanos().div_euclid(NANOS_PER_SECOND);
+        let (seconds, rest) = (
+            self.nanos().div_euclid(NANOS_PER_SECOND),
+            self.nanos().rem_euclid(NANOS_PER_SECOND),
+        );
         // Years of four digits fit 64 bits of seconds.
-        let offset = i64::try_from(seconds).map_or(0, |local| zone.offset_at_local(local));
-        self.nanos() - i128::from(offset) * NANOS_PER_SECOND
+        let Ok(local) = i64::try_from(seconds) else {
+            return self.nanos();
+        };
+        let instant = zone.instant_of(local);
+        // All of a gap is its end.
+        let rest = if zone.shows(instant, local) { rest } else { 0 };
+        i128::from(instant) * NANOS_PER_SECOND + rest
     }
 }
 

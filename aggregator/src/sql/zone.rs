@@ -6,8 +6,10 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Duration, MappedLocalTime, NaiveDateTime, Offset as _, TimeZone as _};
+use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset as _, TimeZone as _};
 use chrono_tz::Tz;
+
+use crate::calendar::DAY_S;
 
 /// The zone of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,31 +51,50 @@ impl Zone {
         (hours < 24 && minutes < 60).then_some(Self::Fixed(sign * (hours * 3600 + minutes * 60)))
     }
 
-    /// Seconds east of UTC at a local time, in seconds since 1970-01-01T00:00:00 there.
+    /// The instant of a local time, both in seconds since 1970-01-01T00:00:00.
     ///
-    /// A time that the zone skips is read with the offset before the gap, one that it has twice is
-    /// the later of the two, as PostgreSQL reads them.
-    pub(crate) fn offset_at_local(self, local: i64) -> i64 {
+    /// A time that the zone skips is the first moment after the gap, one that it has twice is the
+    /// earlier of the two. So a later local time is never an earlier instant, and `>=` selects
+    /// every row whose clock shows the time or a later one.
+    pub(crate) fn instant_of(self, local: i64) -> i64 {
         let zone = match self {
-            Self::Fixed(offset) => return offset.into(),
+            Self::Fixed(offset) => return local - i64::from(offset),
             Self::Named(zone) => zone,
         };
-        let Some(local) = naive(local) else {
-            return 0;
+        let Some(clock) = naive(local) else {
+            return local;
         };
-        let offset = match zone.offset_from_local_datetime(&local) {
-            MappedLocalTime::Single(offset) => offset,
-            MappedLocalTime::Ambiguous(_, later) => later,
-            MappedLocalTime::None => {
-                // No zone skips an hour twice within a day.
-                let before = local.checked_sub_signed(Duration::days(1)).unwrap_or(local);
-                match zone.offset_from_local_datetime(&before).latest() {
-                    Some(offset) => offset,
-                    None => zone.offset_from_utc_datetime(&before),
-                }
+        match zone.offset_from_local_datetime(&clock) {
+            MappedLocalTime::Single(offset) | MappedLocalTime::Ambiguous(offset, _) => {
+                local - i64::from(offset.fix().local_minus_utc())
             }
+            MappedLocalTime::None => self.end_of_gap(local),
+        }
+    }
+
+    /// The first instant at which the clock shows more than `local`, which it never shows.
+    fn end_of_gap(self, local: i64) -> i64 {
+        let shows_more = |instant: i64| {
+            let offset = self.offset_at(instant).unwrap_or(0);
+            instant.saturating_add(offset) > local
         };
-        offset.fix().local_minus_utc().into()
+        // Clocks are less than a day from UTC, and go forward within two days around the gap.
+        let (mut before, mut after) = (local - 2 * DAY_S, local + 2 * DAY_S);
+        while after - before > 1 {
+            let middle = before + (after - before) / 2;
+            if shows_more(middle) {
+                after = middle;
+            } else {
+                before = middle;
+            }
+        }
+        after
+    }
+
+    /// Whether the clock shows `local` at `instant`.
+    pub(crate) fn shows(self, instant: i64, local: i64) -> bool {
+        self.offset_at(instant)
+            .is_none_or(|offset| instant.saturating_add(offset) == local)
     }
 
     /// Seconds east of UTC at an instant, in seconds since 1970-01-01T00:00:00Z; `None` beyond the
@@ -138,19 +159,48 @@ mod tests {
     }
 
     #[test]
-    fn times_that_a_zone_skips_or_has_twice_are_read_as_postgresql_reads_them() {
-        let zone = Zone::parse("America/New_York").unwrap();
-        // From `SELECT extract(epoch FROM '…'::timestamptz)` of PostgreSQL 15.
-        for (local, instant) in [
-            // 2024-11-03 01:30:00, twice.
-            (1_730_597_400, 1_730_615_400),
-            // 2024-03-10 02:30:00, skipped.
-            (1_710_037_800, 1_710_055_800),
+    fn a_skipped_time_is_the_end_of_the_gap_and_one_there_twice_is_the_earlier() {
+        for (zone, local, instant) in [
+            // 2024-11-03 01:30:00, twice: in summer time.
+            ("America/New_York", 1_730_597_400, 1_730_611_800),
+            // 2024-03-10 02:30:00, skipped: 03:00:00 in summer time.
+            ("America/New_York", 1_710_037_800, 1_710_054_000),
+            ("America/New_York", 1_710_036_000, 1_710_054_000),
+            // 03:00:00 itself.
+            ("America/New_York", 1_710_039_600, 1_710_054_000),
+            // Midnight of 2018-11-04, skipped.
+            ("America/Sao_Paulo", 1_541_289_600, 1_541_300_400),
+            // Noon of 2011-12-30, a day that was skipped.
+            ("Pacific/Apia", 1_325_246_400, 1_325_239_200),
+            // Half an hour: 2025-10-05 02:15:00.
+            ("Australia/Lord_Howe", 1_759_630_500, 1_759_591_800),
+            ("+01:00", 7200, 3600),
         ] {
-            assert_eq!(local - zone.offset_at_local(local), instant);
+            let found = Zone::parse(zone).unwrap().instant_of(local);
+            assert_eq!(found, instant, "{zone} {local}");
         }
+        let zone = Zone::parse("America/New_York").unwrap();
         assert_eq!(zone.offset_at(1_730_611_800), Some(-4 * 3600));
         assert_eq!(zone.offset_at(1_730_615_400), Some(-5 * 3600));
         assert_eq!(zone.offset_at(i64::MAX), None);
+    }
+
+    #[test]
+    fn a_later_local_time_is_never_an_earlier_instant() {
+        for zone in [
+            "America/New_York",
+            "America/Sao_Paulo",
+            "Pacific/Apia",
+            "Europe/Dublin",
+        ] {
+            let zone = Zone::parse(zone).unwrap();
+            // Every quarter of an hour of 2011 to 2025.
+            let mut last = i64::MIN;
+            for local in (1_293_840_000..1_767_225_600).step_by(900) {
+                let instant = zone.instant_of(local);
+                assert!(instant >= last, "{zone} {local}");
+                last = instant;
+            }
+        }
     }
 }

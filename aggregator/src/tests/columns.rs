@@ -48,9 +48,9 @@ async fn what_does_not_fit_the_table_is_named_with_its_setting() {
             "no value of the column",
         ),
         (
-            "dimension = { amount = [1] }".to_owned(),
+            "dimension = { amount = ['10.5'] }".to_owned(),
             "dimension.\"amount\"",
-            "it is number",
+            "no value of the column",
         ),
         (
             "dimension = { 'month(region)' = [1] }".to_owned(),

@@ -413,13 +413,13 @@ fn decimals(values: &[i128], precision: u8, scale: i8) -> ArrayRef {
 #[tokio::test]
 async fn files_share_a_form_only_if_it_holds_the_values_of_both() {
     let whole = || -> ArrayRef { Arc::new(Int64Array::from(vec![1, 2])) };
-    // A key has no decimals, in whichever file they are.
+    // A key of whole numbers may have decimals that are zero, in whichever file they are.
     for (first, second) in [
         (whole(), decimals(&[300], 10, 2)),
         (decimals(&[300], 10, 2), whole()),
     ] {
         let (served, what) = two_files(first, second, "").await;
-        assert!(!served && what.contains("2 decimals"), "{what}");
+        assert!(served, "{what}");
     }
     assert_eq!(
         two_files(whole(), decimals(&[3], 10, 0), "").await,
@@ -501,28 +501,4 @@ async fn a_declared_type_holds_whatever_single_values_look_like() {
     let toml = table("t.csv", "types = { gone = 'text' }", INT_KEY);
     let (_, report) = folder.try_load(&toml).await.unwrap();
     assert!(report.tables[0].problems[0].what.contains("no column"));
-}
-
-#[tokio::test]
-async fn a_folder_with_data_that_would_not_be_read_is_refused_by_its_name() {
-    let toml = table("d", "", INT_KEY);
-    for odd in [
-        "d/2025/part.csv",
-        "d/more.csv.gz",
-        "d/part.parq",
-        "d/part-00000",
-        "d/more.tsv",
-    ] {
-        let folder = Folder::new();
-        folder.write("d/a.csv", "id\n1\n");
-        folder.write("d/_SUCCESS", "");
-        folder.write("d/notes.md", "");
-        assert!(folder.try_load(&toml).await.unwrap().1.is_clean());
-        folder.write(odd, "id\n2\n");
-        let (_, report) = folder.try_load(&toml).await.unwrap();
-        let problem = &report.tables[0].problems[0];
-        let name = odd.split('/').nth(1).unwrap();
-        assert!(problem.what.contains(name), "{odd}: {problem}");
-        assert!(problem.what.contains("would be left out"), "{problem}");
-    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow_array::{ArrayRef, BooleanArray, Date32Array, Float64Array, StringArray};
+use arrow_array::{ArrayRef, BooleanArray, Date32Array, StringArray};
 use psi_core::Code;
 use psi_core::identifier::IdentifierKind;
 use psi_core::progress::{Progress, Silent, Stage};
@@ -238,18 +238,6 @@ async fn files_that_cannot_be_read_are_named() {
         assert!(problem.what.contains(says), "{problem}");
         assert_eq!(problem.place, "table.t.source");
     }
-}
-
-#[tokio::test]
-async fn a_float_column_cannot_be_a_key() {
-    let folder = Folder::new();
-    folder.parquet(
-        "t.parquet",
-        &[("id", Arc::new(Float64Array::from(vec![1.0])) as ArrayRef)],
-    );
-    let toml = table("", KEY).replace("t.csv", "t.parquet");
-    let (_, report) = folder.try_load(&toml).await.unwrap();
-    assert!(report.tables[0].problems[0].what.contains("Float64"));
 }
 
 #[tokio::test]

@@ -86,9 +86,35 @@ fn phone_needs_a_plus_and_7_to_15_digits() {
 }
 
 #[test]
-fn hex_is_lowercased_but_never_trimmed_or_padded() {
+fn hex_is_lowercased_without_what_stands_around_its_digits() {
     gives(IdentifierKind::Hex, "00DEADbeef", "00deadbeef");
-    for wrong in ["", "abc", " ab", "ab ", "0x12", "gg", "é"] {
+    for around in [" ab", "ab ", "\u{a0}AB\r\n", "0xab", "0XAB", " 0xAb "] {
+        gives(IdentifierKind::Hex, around, "ab");
+    }
+    let uuid = "550e8400e29b41d4a716446655440000";
+    for spelled in [
+        "550e8400-e29b-41d4-a716-446655440000",
+        " 550E8400-E29B-41D4-A716-446655440000\t",
+    ] {
+        gives(IdentifierKind::Hex, spelled, uuid);
+    }
+    for wrong in [
+        "",
+        " ",
+        "abc",
+        "0x",
+        "0xabc",
+        "0x0x12",
+        "x12",
+        "a b",
+        "gg",
+        "é",
+        "ab-cd",
+        "0x550e8400-e29b-41d4-a716-446655440000",
+        "{550e8400-e29b-41d4-a716-446655440000}",
+        "550e8400-e29b-41d4-a716-44665544000g",
+        "550e8400e29b-41d4-a716-446655440000-",
+    ] {
         is_null(IdentifierKind::Hex, wrong);
     }
 }
@@ -100,13 +126,17 @@ fn int_is_canonical_whatever_its_width_sign_and_zeros() {
     gives(IdentifierKind::Int, "-0042", "-42");
     gives(IdentifierKind::Int, "-0", "0");
     gives(IdentifierKind::Int, "000", "0");
+    gives(IdentifierKind::Int, "123.0", "123");
+    gives(IdentifierKind::Int, " -0123.000 ", "-123");
+    gives(IdentifierKind::Int, "-0.0", "0");
     gives(
         IdentifierKind::Int,
         "18446744073709551616",
         "18446744073709551616",
     );
     for wrong in [
-        "", " ", "-", "+", "+-1", "1.0", "1e3", "1_000", "\u{a0}1", "٤",
+        "", " ", "-", "+", "+-1", "1.5", "1.", ".0", "1.0.0", "1.0e3", "1e3", "1_000", "1,000",
+        "\u{a0}1", "٤",
     ] {
         is_null(IdentifierKind::Int, wrong);
     }
@@ -179,7 +209,35 @@ fn any_kind() -> impl Strategy<Value = IdentifierKind> {
     prop::sample::select(IdentifierKind::ALL)
 }
 
+/// Kinds `hex` and `int` as version 1 of this specification had them first.
+fn first_rule(kind: IdentifierKind, raw: &str) -> Option<String> {
+    if kind == IdentifierKind::Hex {
+        let digits = raw.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let formed = digits && !raw.is_empty() && raw.len().is_multiple_of(2);
+        return formed.then(|| raw.to_ascii_lowercase());
+    }
+    let raw = raw.trim_matches(|c: char| c.is_ascii_whitespace());
+    let digits = raw.strip_prefix(['+', '-']).unwrap_or(raw);
+    let formed = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let value = digits.trim_start_matches('0');
+    let value = if value.is_empty() { "0" } else { value };
+    let negative = raw.starts_with('-') && value != "0";
+    formed.then(|| format!("{}{value}", if negative { "-" } else { "" }))
+}
+
 proptest! {
+    #[test]
+    fn what_normalised_before_spellings_were_added_is_the_same_identity(
+        hex in "[0-9a-fA-F]{0,9}|[ 0xXaF-]{0,6}",
+        int in "[ \t]?[+-]?[0-9]{0,20}[.]?0{0,2}[ ]?",
+    ) {
+        for (kind, raw) in [(IdentifierKind::Hex, &hex), (IdentifierKind::Int, &int)] {
+            if let Some(first) = first_rule(kind, raw) {
+                prop_assert_eq!(normal(kind, raw), Some(first));
+            }
+        }
+    }
+
     #[test]
     fn normalising_twice_changes_nothing(kind in any_kind(), raw in any::<String>()) {
         if let Some(once) = normal(kind, &raw) {

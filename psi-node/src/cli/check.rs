@@ -5,7 +5,9 @@
 
 use std::fmt::Write as _;
 
-use aggregator::{AggregateReport, KeyReport, LoadReport, TableReport};
+use aggregator::{
+    AggregateReport, ClassCount, KeyColumnReport, KeyReport, LoadReport, TableReport,
+};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -120,6 +122,10 @@ fn table_text(text: &mut String, table: &TableReport) {
             format!("{}{derived}", key.identities),
         ]);
     }
+    table_lines(text, &keys);
+    for key in &table.keys {
+        values_text(text, key);
+    }
     let mut columns = Table::new(&["COLUMN", "TYPE", "FILTER"]);
     for column in &table.columns {
         let filter = if column.filter { "yes" } else { "-" };
@@ -143,10 +149,41 @@ fn table_text(text: &mut String, table: &TableReport) {
             &aggregate.nulls.to_string(),
         ]);
     }
-    let tables = [keys, columns, dimensions, aggregates];
-    for table in tables.iter().filter(|table| !table.is_empty()) {
-        for line in table.render().lines() {
-            let _ = writeln!(text, "  {line}");
+    for table in [columns, dimensions, aggregates] {
+        table_lines(text, &table);
+    }
+}
+
+fn table_lines(text: &mut String, table: &Table) {
+    if table.is_empty() {
+        return;
+    }
+    for line in table.render().lines() {
+        let _ = writeln!(text, "  {line}");
+    }
+}
+
+/// How many values of a key can match, and what the others are.
+fn values_text(text: &mut String, key: &KeyReport) {
+    for values in &key.values {
+        let _ = writeln!(
+            text,
+            "  key column {} ({}): {} values normalise, {} are NULL",
+            printable::line(&values.column),
+            values.kind,
+            values.normalised,
+            values.nulls
+        );
+        for refused in &values.refused {
+            let (rows, what) = (refused.rows, refused.class.describe());
+            let _ = writeln!(
+                text,
+                "    {rows} do not normalise and match nothing: {what}"
+            );
+        }
+        for doubtful in &values.doubtful {
+            let (rows, what) = (doubtful.rows, doubtful.class.describe());
+            let _ = writeln!(text, "    note: {rows} normalise, but are {what}");
         }
     }
 }
@@ -174,6 +211,7 @@ fn table_document(table: &TableReport) -> Value {
             "nulls": key.nulls,
             "identities": key.identities,
             "derived": key.derived,
+            "values": key.values.iter().map(values_document).collect::<Vec<_>>(),
         })
     });
     let problems = table.problems.iter().map(
@@ -207,6 +245,22 @@ fn table_document(table: &TableReport) -> Value {
         "aggregates": aggregates.collect::<Vec<_>>(),
         "notes": table.notes,
         "problems": problems.collect::<Vec<_>>(),
+    })
+}
+
+fn values_document(values: &KeyColumnReport) -> Value {
+    let classes = |counts: &[ClassCount]| {
+        let counts = counts.iter();
+        let counts = counts.map(|count| json!({"class": count.class.as_str(), "rows": count.rows}));
+        counts.collect::<Vec<_>>()
+    };
+    json!({
+        "column": values.column,
+        "kind": values.kind.to_string(),
+        "normalised": values.normalised,
+        "nulls": values.nulls,
+        "refused": classes(&values.refused),
+        "doubtful": classes(&values.doubtful),
     })
 }
 

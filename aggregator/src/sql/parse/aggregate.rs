@@ -215,7 +215,7 @@ impl Reader {
     /// Refuses what may follow an aggregate in SQL.
     fn no_window(&self) -> Result<(), QueryError> {
         for (word, what) in [
-            ("OVER", "a window function"),
+            ("OVER", "a window function (OVER)"),
             ("FILTER", "FILTER"),
             ("WITHIN", "WITHIN GROUP"),
         ] {

@@ -55,7 +55,7 @@ pub(super) fn clause(keyword: &str) -> Option<(&'static str, &'static str)> {
         ),
         "COLLATE" => ("COLLATE", OUT),
         "FILTER" => ("FILTER", "put the condition into WHERE"),
-        "OVER" => ("a window function", AGGREGATES),
+        "OVER" => ("a window function (OVER)", AGGREGATES),
         "WITHIN" => ("WITHIN GROUP", AGGREGATES),
         "CASE" => ("CASE", CONDITION),
         _ => return None,
@@ -91,6 +91,10 @@ pub(super) fn function(name: &str) -> String {
         "EXISTS" | "EXTRACT" | "ANY" | "SOME" | "ALL" | "ROW" | "ARRAY" | "UNNEST" => name,
         "SUM" | "AVG" | "MIN" | "MAX" | "VAR" | "VAR_SAMP" | "VAR_POP" | "STDDEV"
         | "STDDEV_SAMP" | "STDDEV_POP" | "MEDIAN" => format!("the aggregate {name}"),
+        "ROW_NUMBER" | "RANK" | "DENSE_RANK" | "PERCENT_RANK" | "CUME_DIST" | "NTILE" | "LAG"
+        | "LEAD" | "FIRST_VALUE" | "LAST_VALUE" | "NTH_VALUE" => {
+            format!("the window function {name}")
+        }
         _ => format!("the function {name}"),
     }
 }

@@ -50,6 +50,13 @@ impl Reader {
 
     fn group(&mut self, scope: &Scope, select: &[RawOutput]) -> Result<GroupExpr, QueryError> {
         let at = self.at();
+        if self.is_word("ALL")
+            && !select
+                .iter()
+                .any(|output| is_called_all(output.alias.as_ref()))
+        {
+            return Err(QueryError::subset(at, "GROUP BY ALL", GROUP));
+        }
         if matches!(self.peek(), Some(Token::Number(..))) {
             let output = &select[self.ordinal(select.len())?];
             return selected_group(output, at)?.resolve(scope);
@@ -123,6 +130,13 @@ impl Reader {
         listed: &[Output],
     ) -> Result<usize, QueryError> {
         let at = self.at();
+        if self.is_word("ALL")
+            && !listed
+                .iter()
+                .any(|output| is_called_all(output.alias.as_ref()))
+        {
+            return Err(QueryError::subset(at, "ORDER BY ALL", ORDER));
+        }
         let follows = self.peek_at(1);
         let is_operand = matches!(
             follows,
@@ -187,6 +201,10 @@ impl Reader {
             )
         })
     }
+}
+
+fn is_called_all(alias: Option<&Name>) -> bool {
+    alias.is_some_and(|alias| alias.0 == "all")
 }
 
 /// The index of the output with this alias.

@@ -7,6 +7,7 @@
 //! Cost: one pass that looks at most three characters ahead, so linear in the text, which is
 //! bounded; no recursion. Memory: the text once more, and at most [`TOKENS_MAX`] tokens.
 
+mod foreign;
 #[cfg(test)]
 mod tests;
 
@@ -110,8 +111,8 @@ impl fmt::Display for Token {
 /// Takes `text` apart.
 ///
 /// # Errors
-/// [`QueryError`] if the text or the number of its tokens is beyond its limit, or if a quote or a
-/// comment does not end.
+/// [`QueryError`] if the text or the number of its tokens is beyond its limit, if a quote or a
+/// comment does not end, or at a sign that only other programs write.
 pub(super) fn tokenize(text: &str) -> Result<Vec<Placed>, QueryError> {
     if text.len() > limits::QUERY_BYTES_MAX {
         return Err(QueryError::subset(
@@ -123,6 +124,7 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<Placed>, QueryError> {
     let mut scanner = Scanner {
         rest: text.chars(),
         at: Position::START,
+        behind_word: None,
     };
     let mut tokens = Vec::new();
     while let Some(placed) = scanner.token()? {
@@ -134,6 +136,7 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<Placed>, QueryError> {
             ));
         }
         let is_last = matches!(placed.token, Token::Literal(_));
+        scanner.behind_word = matches!(placed.token, Token::Word(_)).then_some(scanner.at);
         tokens.push(placed);
         if is_last {
             break;
@@ -146,6 +149,8 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<Placed>, QueryError> {
 struct Scanner<'a> {
     rest: Chars<'a>,
     at: Position,
+    /// Where the last token ended, if it was a word.
+    behind_word: Option<Position>,
 }
 
 impl Scanner<'_> {
@@ -170,6 +175,11 @@ impl Scanner<'_> {
                 quoted: true,
             }),
             '$' => self.dollar(),
+            '`' => return Err(foreign::backtick(at)),
+            '[' if self.behind_word != Some(at) && self.peek().is_some_and(begins_word) => {
+                return Err(foreign::bracket(at));
+            }
+            _ if foreign::is_sign(first) => return Err(foreign::sign(first, at)),
             _ if begins_word(first) => self.word(first),
             _ if is_operator(first) => self.operator(first),
             _ => Token::Other(first),
@@ -185,7 +195,7 @@ impl Scanner<'_> {
                     while self.advance().is_some_and(|c| c != '\n' && c != '\r') {}
                 }
                 (Some('/'), Some('*')) => self.skip_comment()?,
-                // Blanks beyond ASCII are letters of a word, as in PostgreSQL.
+                // Blanks beyond ASCII are refused: nobody sees where they are.
                 (Some(c), _) if c.is_ascii() && c.is_whitespace() => {
                     self.advance();
                 }
@@ -352,7 +362,7 @@ impl Scanner<'_> {
 }
 
 fn begins_word(c: char) -> bool {
-    c.is_ascii_alphabetic() || c == '_' || !c.is_ascii()
+    c.is_ascii_alphabetic() || c == '_' || (!c.is_ascii() && !foreign::is_sign(c))
 }
 
 fn is_operator(c: char) -> bool {

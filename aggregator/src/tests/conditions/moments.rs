@@ -3,7 +3,7 @@
 //! Spec 10 §3.4. Used by the tables, the generator and the reference of [`super`]. The calendar and
 //! the zones are those of `chrono`.
 
-use chrono::{DateTime, Datelike, NaiveDateTime, Offset as _, TimeDelta, TimeZone as _, Timelike};
+use chrono::{DateTime, Datelike, NaiveDateTime, Offset as _, TimeZone as _, Timelike};
 
 use super::Random;
 
@@ -63,7 +63,7 @@ impl Moment {
             (Some(offset), _) => offset,
             (None, None | Some("UTC")) => 0,
             (None, Some("+02:00")) => 7200,
-            (None, Some("America/New_York")) => new_york(self.local),
+            (None, Some("America/New_York")) => return new_york(self.local),
             (None, Some(zone)) => panic!("no test has the zone {zone}"),
         };
         self.local - i128::from(offset) * SECOND
@@ -85,17 +85,17 @@ pub(super) fn utc(nanos: i128) -> String {
     clock.format("%Y-%m-%d %H:%M:%S%.f").to_string()
 }
 
-/// The offset in seconds of a local time: that before the gap for one that is skipped, that of
-/// the later instant for one that there is twice.
-fn new_york(local: i128) -> i32 {
+/// The instant of a local time: the end of the gap for one that is skipped, the earlier of the two
+/// for one that there is twice.
+fn new_york(local: i128) -> i128 {
     let zone = chrono_tz::America::New_York;
     let clock = civil(local).unwrap();
-    let offsets = zone.offset_from_local_datetime(&clock);
-    let offset = offsets.latest().unwrap_or_else(|| {
-        let before = clock - TimeDelta::days(1);
-        zone.offset_from_local_datetime(&before).unwrap()
-    });
-    offset.fix().local_minus_utc()
+    if let Some(offset) = zone.offset_from_local_datetime(&clock).earliest() {
+        return local - i128::from(offset.fix().local_minus_utc()) * SECOND;
+    }
+    // The clock goes on at the first full minute that it shows.
+    let minute = 60 * SECOND;
+    new_york(local - local.rem_euclid(minute) + minute)
 }
 
 /// What the clock of `zone` shows at an instant, as nanoseconds.
@@ -166,10 +166,10 @@ fn new_york_skips_an_hour_and_has_another_twice() {
         local: i128::from(local) * SECOND,
         offset: None,
     };
-    // 01:30 on 2024-11-03 is read as the later, 06:30 UTC; 02:30 on 2025-03-09 as 07:30 UTC.
+    // 01:30 on 2024-11-03 is read as the earlier, 05:30 UTC; 02:30 on 2025-03-09 as 07:00 UTC.
     for (local, utc) in [
-        (1_730_597_400, 1_730_615_400),
-        (1_741_487_400, 1_741_505_400),
+        (1_730_597_400, 1_730_611_800),
+        (1_741_487_400, 1_741_503_600),
         (1_735_689_600, 1_735_707_600),
         (1_751_371_200, 1_751_385_600),
     ] {

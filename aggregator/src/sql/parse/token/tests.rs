@@ -50,13 +50,55 @@ fn unterminated(text: &str) -> (String, (u64, u64)) {
 }
 
 #[test]
+fn signs_of_other_programs_are_refused_by_name_at_their_place() {
+    for (text, column, says) in [
+        ("a = ‘x’", 5, "the typographic quote ‘"),
+        ("a = 'x’", 5, "Unterminated"),
+        ("a“b", 2, "the typographic quote “"),
+        ("„x“", 1, "the typographic quote „"),
+        ("a\u{a0}= 1", 2, "a no-break blank (U+00A0)"),
+        ("\u{feff}a", 1, "a byte order mark (U+FEFF)"),
+        ("a \u{3000}b", 3, "a blank beyond ASCII (U+3000)"),
+        ("a\u{200b}b", 2, "a character without width (U+200B)"),
+        ("`a`", 1, "a name in backticks"),
+        ("a.`b`", 3, "a name in backticks"),
+        ("[a]", 1, "a name in brackets"),
+        ("a.[b c]", 3, "a name in brackets"),
+    ] {
+        match tokenize(text) {
+            Err(QueryError::NotInSubset {
+                line: 1,
+                column: at,
+                what,
+                ..
+            }) => assert_eq!((at, what.as_str()), (column, says), "{text}"),
+            Err(QueryError::Syntax { message, .. }) => {
+                assert!(message.starts_with(says), "{text}: {message}");
+            }
+            other => panic!("{text:?}: {other:?}"),
+        }
+    }
+    // In quotes and comments they are what they are, and a subscript is not a name.
+    for fine in [
+        "'‘\u{a0}`[a]’'",
+        "\"“a\u{a0}”\"",
+        "-- ‘`[a]\u{a0}",
+        "/* “ */ a",
+        "b.x[a]",
+        "x[1]",
+    ] {
+        assert!(tokenize(fine).is_ok(), "{fine}");
+    }
+}
+
+#[test]
 fn each_kind_of_token_is_read_with_its_kind() {
     let mut wrong = Vec::new();
     for (text, expected) in [
         ("", ""),
         (" \t\n\r\u{b}\u{c}", ""),
         ("select _a$1 ärger", "word select, word _a$1, word ärger"),
-        ("変数\u{a0}x 🙂", "word 変数\u{a0}x, word 🙂"),
+        ("変数x 🙂", "word 変数x, word 🙂"),
         ("\"A \"\"b\"\"\" \"\"", "name \"A \"\"b\"\"\", name \"\""),
         ("'it''s' '' ''''", "text 'it''s', text '', text ''''"),
         (r"'a\' b", r"text 'a\', word b"),
@@ -110,10 +152,7 @@ fn each_kind_of_token_is_read_with_its_kind() {
             "operator |, operator ~*, operator %, operator */",
         ),
         ("[]{}", "other [, other ], other {, other }"),
-        (
-            "` \\ \0 \u{1b}",
-            "other `, other \\, other \0, other \u{1b}",
-        ),
+        ("\\ \0 \u{1b}", "other \\, other \0, other \u{1b}"),
         ("a -- b 'c\n d", "word a, word d"),
         ("a--b\rd--", "word a, word d"),
         ("a/**/b/* '/*\"*/-- */c", "word a, word b, word c"),
