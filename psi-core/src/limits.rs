@@ -96,7 +96,7 @@ pub const LOCAL_NOTES_PER_HOUR_MAX: u64 = 60;
 pub const LOG_LINES_PER_HOUR_MAX: u64 = 120;
 
 /// Jobs of one collaboration that were refused and are kept for the owner to see.
-pub const REFUSED_JOBS_MAX: u64 = 10_000;
+pub const REFUSED_JOBS_MAX: u64 = 10 * 1000;
 
 /// Inquiries of one peer that are answered at the same time.
 pub const INQUIRIES_MAX: usize = 2;
