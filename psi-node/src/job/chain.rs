@@ -271,29 +271,14 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::receipts::tests::{Fixture, refused};
+    use crate::receipts::tests::{Fixture, completed, refused};
 
     #[test]
     fn a_follower_signs_refusals_up_to_a_bound_and_again_after_a_job() {
         let fixture = Fixture::new();
         let (body, job) = (refused(&fixture), fixture.opened(&fixture.job(1)));
-        let refusal = |fixture: &Fixture| EntryMessage {
-            signatures: [fixture.next(body.clone()).signatures[0], None],
-            entry: fixture.next(body.clone()).entry,
-        };
-        let first = fixture.keys[0].id();
-        let file = fixture.folder.path().join("node.key");
-        fixture.keys[1].create(&file).unwrap();
-        let key = Arc::new(NodeKey::load(&file).unwrap());
-        let text = "name = \"snowy\"\nlisten = \"127.0.0.1:1\"\n";
-        let chain = Chain {
-            state: fixture.state.clone(),
-            key,
-            collab_id: fixture.collab.id(),
-            peer: first,
-            config: Arc::new(NodeConfig::parse(text, Path::new("node.toml")).unwrap()),
-            locks: Arc::default(),
-        };
+        let refusal = |fixture: &Fixture| message(fixture, &body);
+        let chain = follower(&fixture);
         assert!(!chain.is_sequencer());
         for _ in 0..REFUSALS_SIGNED_MAX {
             chain.accept(&refusal(&fixture), |_| true).unwrap();
@@ -302,5 +287,57 @@ mod tests {
         assert_eq!(failure.code(), Code::EntryMismatch);
         fixture.append(job);
         chain.accept(&refusal(&fixture), |_| true).unwrap();
+    }
+
+    #[test]
+    fn a_log_whose_day_is_full_takes_no_new_question_and_every_entry_of_a_job_that_was_agreed_to() {
+        let fixture = Fixture::new();
+        let (chain, live) = (follower(&fixture), LiveJobs::default());
+        let job = fixture.job(1);
+        chain.check_room(&live).unwrap();
+        fixture
+            .state
+            .fill_log_day(limits::LOG_BYTES_PER_DAY_MAX - JOB_BYTES);
+        fixture.append(refused(&fixture));
+        let failure = chain.check_room(&live).unwrap_err();
+        assert_eq!(failure.code(), Code::TooManyJobs);
+        // Opened and closed all the same: both had signed the job before.
+        for body in [fixture.opened(&job), completed(&job)] {
+            chain.accept(&message(&fixture, &body), |_| true).unwrap();
+        }
+        // Room that running jobs may still take counts beforehand.
+        fixture
+            .state
+            .fill_log_day(limits::LOG_BYTES_PER_DAY_MAX - 2 * JOB_BYTES);
+        chain.check_room(&live).unwrap();
+        let _running = live.begin(fixture.collab.id(), [8; 64]);
+        let _another = live.begin(fixture.collab.id(), [9; 64]);
+        assert!(chain.check_room(&live).is_err());
+    }
+
+    /// The next entry, signed by the member that orders them.
+    fn message(fixture: &Fixture, body: &Body) -> EntryMessage {
+        let next = fixture.next(body.clone());
+        EntryMessage {
+            signatures: [next.signatures[0], None],
+            entry: next.entry,
+        }
+    }
+
+    /// The log as its follower sees it.
+    fn follower(fixture: &Fixture) -> Chain {
+        let first = fixture.keys[0].id();
+        let file = fixture.folder.path().join("node.key");
+        fixture.keys[1].create(&file).unwrap();
+        let key = Arc::new(NodeKey::load(&file).unwrap());
+        let text = "name = \"snowy\"\nlisten = \"127.0.0.1:1\"\n";
+        Chain {
+            state: fixture.state.clone(),
+            key,
+            collab_id: fixture.collab.id(),
+            peer: first,
+            config: Arc::new(NodeConfig::parse(text, Path::new("node.toml")).unwrap()),
+            locks: Arc::default(),
+        }
     }
 }

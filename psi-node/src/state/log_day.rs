@@ -91,3 +91,16 @@ pub(super) fn count(
     }
     Ok(())
 }
+
+#[cfg(test)]
+impl super::State {
+    /// As if so many bytes had come today on every log.
+    pub(crate) fn fill_log_day(&self, bytes: u64) {
+        let day = super::now_unix().div_euclid(DAY);
+        let sql = "INSERT INTO log_days (collab_id, day, bytes, refusals) \
+                   SELECT id, ?1, ?2, 0 FROM collabs WHERE true ON CONFLICT (collab_id) \
+                   DO UPDATE SET bytes = excluded.bytes, day = excluded.day";
+        let bytes = i64::try_from(bytes).unwrap();
+        self.lock().execute(sql, params![day, bytes]).unwrap();
+    }
+}
