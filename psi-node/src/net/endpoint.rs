@@ -1,7 +1,7 @@
 //! The one QUIC endpoint of a node: it dials and it listens.
 //!
-//! Spec 08 §2. Inbound: a dialer proves its address before anything else, the [`super::gate`] says
-//! whether its share has room for a handshake, and [`super::shares`] how many connections a peer may
+//! Spec 08 §2. Inbound: a dialer proves its address before anything else, the `gate` says
+//! whether its share has room for a handshake, and `shares` how many connections a peer may
 //! have open. Outbound: a peer that is not up yet is dialled again until a deadline, so that start
 //! order does not matter.
 //!
