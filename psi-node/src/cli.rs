@@ -111,6 +111,14 @@ impl ConfigArg {
     }
 }
 
+/// The runtime of a command that asks the daemon something.
+fn client_runtime() -> Result<tokio::runtime::Runtime, UserError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| UserError::machine("cannot start the runtime", e))
+}
+
 impl Command {
     /// Runs the command.
     ///

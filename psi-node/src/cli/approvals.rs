@@ -4,8 +4,8 @@
 
 use clap::{Args, Subcommand};
 
-use super::ConfigArg;
 use super::output::{self, Format, Table, counted, shortened};
+use super::{ConfigArg, client_runtime};
 use crate::api::client::Client;
 use crate::api::types::{ApprovalInfo, Decision};
 use crate::error::UserError;
@@ -80,10 +80,7 @@ impl ApprovalsCommand {
 /// # Errors
 /// [`UserError`] by command.
 pub fn run(command: ApprovalsCommand) -> Result<Exit, UserError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    let runtime = client_runtime()?;
     runtime.block_on(async {
         match command {
             ApprovalsCommand::List(args) => list(&args).await,

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::output::{self, Format, counted};
 use super::question::QuestionArgs;
-use super::{ConfigArg, preview};
+use super::{ConfigArg, client_runtime, preview};
 use crate::api::client::Client;
 use crate::api::types::{NewExplanation, ResultFor};
 use crate::error::UserError;
@@ -49,10 +49,7 @@ pub struct ExplainArgs {
 /// [`UserError`] if the query is refused, or cannot be explained.
 pub fn run(args: ExplainArgs) -> Result<Exit, UserError> {
     let client = Client::new(&args.config.load()?.socket_path());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    let runtime = client_runtime()?;
     let query = NewExplanation {
         collab: args.collab,
         sql: args.question.read()?,

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::ConfigArg;
 use super::output::{self, Format, Table, shortened};
+use super::{ConfigArg, client_runtime};
 use crate::api::client::Client;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -135,10 +135,7 @@ fn show(args: &JobArgs) -> Result<Exit, UserError> {
 /// Only the daemon knows what runs, so the request goes through its local API.
 fn cancel(args: &JobArgs) -> Result<Exit, UserError> {
     let client = Client::new(&args.config.load()?.socket_path());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    let runtime = client_runtime()?;
     let id = runtime.block_on(client.cancel(&args.job))?.id;
     match args.format {
         Format::Json => output::print_json(&json!({"id": id, "cancelling": true}))?,

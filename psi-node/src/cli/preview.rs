@@ -7,10 +7,10 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::ConfigArg;
 use super::output::{self, Format, counted};
 use super::query::say_privacy;
 use super::question::QuestionArgs;
+use super::{ConfigArg, client_runtime};
 use crate::api::client::Client;
 use crate::api::types::{NewExplanation, ResultFor};
 use crate::error::UserError;
@@ -58,10 +58,7 @@ pub fn run(args: PreviewArgs) -> Result<Exit, UserError> {
         epsilon: args.epsilon,
         delta: args.delta,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    let runtime = client_runtime()?;
     let explanation = runtime.block_on(client.explain(&query))?;
     let Some(job) = explanation.job.filter(|job| job.privacy.is_some()) else {
         return Err(UserError::bad_input(

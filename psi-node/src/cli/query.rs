@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::ConfigArg;
 use super::output::{self, ErrorStyle};
 use super::progress::Bars;
 use super::question::QuestionArgs;
 use super::template;
+use super::{ConfigArg, client_runtime};
 use crate::api::client::Client;
 use crate::api::types::{Event, NewJob, ResultFor};
 use crate::error::UserError;
@@ -119,10 +119,7 @@ pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
             .map(|path| list_file(&path, args.force))
             .transpose()?,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
+    let runtime = client_runtime()?;
     let ended = runtime.block_on(async {
         if args.wait {
             patience::ask_until_decided(&client, &job).await

@@ -6,8 +6,7 @@
 use super::{LeaveArgs, StandingArgs};
 use crate::api::client::Client;
 use crate::api::types::CollabChange;
-use crate::cli::ConfigArg;
-use crate::cli::output;
+use crate::cli::{ConfigArg, client_runtime, output};
 use crate::config::{self, NodeConfig};
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -53,7 +52,7 @@ fn change(config: &ConfigArg, name: &str, change: CollabChange) -> Result<(), Us
         .map_err(|what| UserError::bad_input(what, "list them with `psi-node collab list`"))?;
     let config = config.load()?;
     let client = Client::new(&config.socket_path());
-    match block_on(client.change_collaboration(name, change))? {
+    match client_runtime()?.block_on(client.change_collaboration(name, change)) {
         Err(error) if error.exit == Exit::NoDaemon => {}
         other => return other.map(drop),
     }
@@ -69,14 +68,6 @@ fn change(config: &ConfigArg, name: &str, change: CollabChange) -> Result<(), Us
 /// it in the state a moment later.
 pub(super) fn tell_daemon(config: &NodeConfig) -> Result<(), UserError> {
     let client = Client::new(&config.socket_path());
-    let _ = block_on(client.collaborations_changed())?;
+    let _ = client_runtime()?.block_on(client.collaborations_changed());
     Ok(())
-}
-
-fn block_on<T>(work: impl Future<Output = T>) -> Result<T, UserError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
-    Ok(runtime.block_on(work))
 }
