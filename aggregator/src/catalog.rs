@@ -210,8 +210,8 @@ impl Catalog {
         }
     }
 
-    /// Whether the files of `table` are others than those that were loaded, or cannot be looked at.
-    /// Reads no row.
+    /// Whether the files of `table` are others than when they were looked at last, or cannot be looked
+    /// at any more. Reads no row.
     ///
     /// # Errors
     /// [`Unavailable`] if no such table is configured.
@@ -221,7 +221,7 @@ impl Catalog {
         let now = tokio::task::spawn_blocking(move || FileSet::observe(&path).ok())
             .await
             .unwrap_or_default();
-        Ok(now.is_none() || now != seen)
+        Ok(now != seen)
     }
 
     /// Freezes the input of a count: the distinct identities of the rows that `side` selects.

@@ -71,8 +71,9 @@ pub const STATEMENT_BYTES_MAX: usize = 2 * 1024;
 /// node's state that a peer can make.
 pub const APPROVALS_PENDING_MAX: usize = 64;
 
-/// New questions of one collaboration that are put before an owner in a day.
+/// New questions of one member that are put before an owner in a day.
 pub const APPROVALS_PER_DAY_MAX: u64 = 64;
+
 /// Refusals that a node records between two opened jobs: a peer that asks and is refused again and
 /// again must not make the receipt log long.
 pub const REFUSALS_RECORDED_MAX: u64 = 16;
@@ -94,6 +95,10 @@ pub const LOCAL_NOTES_PER_HOUR_MAX: u64 = 60;
 /// Lines about one collaboration that a node's operator finds in the program's log in an hour; what
 /// is beyond is counted.
 pub const LOG_LINES_PER_HOUR_MAX: u64 = 120;
+
+/// Questions of one collaboration that may come to nothing in an hour; what is beyond is refused
+/// unjudged.
+pub const QUESTIONS_FAILED_PER_HOUR_MAX: u64 = 300;
 
 /// Jobs of one collaboration that were refused and are kept for the owner to see.
 pub const REFUSED_JOBS_MAX: u64 = 10 * 1000;

@@ -45,8 +45,12 @@ pub struct NodeConfig {
     pub state_dir: PathBuf,
     /// Jobs that run at the same time, requested and served together. How peers share them:
     /// [`Places`].
-    #[serde(default = "default_jobs_max")]
+    #[serde(skip)]
     pub jobs_max: usize,
+    /// What the file says of [`Self::jobs_max`]; without it, 8, or as many as `memory_limit` has room
+    /// for.
+    #[serde(default, rename = "jobs_max")]
+    jobs_max_wanted: Option<usize>,
     /// Seconds that a peer may be silent in the middle of a job.
     #[serde(default = "default_timeout_s")]
     pub peer_timeout_s: u64,
@@ -132,9 +136,8 @@ impl<'de> Deserialize<'de> for Days {
 fn default_state_dir() -> PathBuf {
     PathBuf::from("state")
 }
-const fn default_jobs_max() -> usize {
-    8
-}
+/// Jobs at the same time where the owner does not say.
+const JOBS_MAX_UNLESS_SAID: usize = 8;
 const fn default_timeout_s() -> u64 {
     60
 }
@@ -180,6 +183,9 @@ impl NodeConfig {
         })?;
         config.policies = policy_text::of_tables(text);
         config.base_dir = durable_file::folder_of(path).to_path_buf();
+        let room = |jobs: &usize| memory::limit_min(*jobs) <= config.memory_limit;
+        let fits = (Places::JOBS_MIN..=JOBS_MAX_UNLESS_SAID).rev().find(room);
+        config.jobs_max = config.jobs_max_wanted.or(fits).unwrap_or(Places::JOBS_MIN);
         config.validate(path)?;
         population::check(&config, text, path)?;
         Ok(config)

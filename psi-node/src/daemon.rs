@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aggregator::{Catalog, LoadReport, ReadOptions};
 use psi_core::Code;
@@ -41,10 +41,13 @@ const JOBS_GOODBYE_MAX: Duration = Duration::from_secs(10);
 const PEERS_GOODBYE_MAX: Duration = Duration::from_secs(2);
 /// How often expired records for the auditor are looked for.
 const RECORDS_CHECKED_EVERY: Duration = Duration::from_mins(10);
+/// How often it says how many dialers were turned away.
+const REPORTS_EVERY: Duration = Duration::from_hours(1);
 /// How often the daemon looks whether another process changed the state, such as `collab join`.
 const KEEPS_UP_EVERY: Duration = Duration::from_secs(1);
-/// Inbound connections that are served at the same time, all peers together.
-const CONNECTIONS_MAX: usize = 64;
+/// Inbound connections that are served at the same time, all peers together, at least; and of how many
+/// peers that have all of theirs open.
+const CONNECTIONS_MAX: (usize, usize) = (64, 3);
 
 /// What a daemon that is up tells.
 #[derive(Debug)]
@@ -112,6 +115,7 @@ pub async fn run(
         notes: Notes::new(state.clone(), Arc::clone(&key)),
         looks: Looks::default(),
         doors: Doors::default(),
+        settle_doors: Doors::default(),
         turns: Turns::default(),
         audit_room: AuditRoom::default(),
         known,
@@ -155,6 +159,7 @@ pub async fn run(
     expiring.abort();
     keeping.abort();
     write_notes(&ctx);
+    report_turned_away(&ctx);
     ctx.endpoint.close(Code::Interrupted);
     let _ = tokio::time::timeout(PEERS_GOODBYE_MAX, ctx.endpoint.wait_idle()).await;
     let _ = tokio::time::timeout(PEERS_GOODBYE_MAX, api).await;
@@ -181,10 +186,15 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 }
 
 async fn accept(ctx: Arc<JobContext>) {
-    let places = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
+    let (least, peers) = CONNECTIONS_MAX;
+    let of_one_peer = NetLimits::of(ctx.config.peer_timeout(), Places::new(ctx.config.jobs_max));
+    let most = least.max(peers * of_one_peer.connections_per_peer);
+    let places = Arc::new(tokio::sync::Semaphore::new(most));
     while let Some(connection) = ctx.endpoint.accept().await {
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            tracing::warn!(peer = %connection.peer, "too many connections, one is turned away");
+            if ctx.notes.has_line(&connection.peer.0) {
+                tracing::warn!(peer = %connection.peer, "too many connections, one is turned away");
+            }
             connection.close(Code::TooManyJobs);
             continue;
         };
@@ -209,6 +219,7 @@ fn members(state: &State) -> Result<Vec<(NodeId, IpAddr)>, StateError> {
 /// Keeps up with what other processes change in the state, and writes notes about peers down.
 async fn keep_up(ctx: Arc<JobContext>) {
     let mut seen = None;
+    let mut reported = Instant::now();
     loop {
         tokio::time::sleep(KEEPS_UP_EVERY).await;
         match ctx.state.version_of_others() {
@@ -220,6 +231,23 @@ async fn keep_up(ctx: Arc<JobContext>) {
             Err(error) => tracing::error!(%error, "the state cannot be read"),
         }
         write_notes(&ctx);
+        if reported.elapsed() >= REPORTS_EVERY {
+            reported = Instant::now();
+            report_turned_away(&ctx);
+        }
+    }
+}
+
+/// One line about dialers that were turned away: they have none each.
+fn report_turned_away(ctx: &JobContext) {
+    let [strangers, named, connections] = ctx.endpoint.turned_away();
+    if strangers + named + connections > 0 {
+        tracing::warn!(
+            strangers,
+            named,
+            connections,
+            "handshakes and connections beyond their shares were turned away"
+        );
     }
 }
 

@@ -46,10 +46,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aggregator::{Approval, Catalog};
-use psi_core::Code;
 use psi_core::kernel::Kernel;
 use psi_core::messages::Control;
 use psi_core::spec::{JobSpec, Party};
+use psi_core::{Code, limits};
 
 pub use chain::ChainLocks;
 pub use charge::recover as recover_ledger;
@@ -124,6 +124,8 @@ pub struct JobContext {
     pub looks: Looks,
     /// Where the questions of each peer wait for each other.
     pub doors: Doors,
+    /// Where the settlements that each peer begins wait for each other.
+    pub settle_doors: Doors,
     /// Whose arithmetic is done.
     pub turns: Turns,
     /// Room for the records of running jobs.
@@ -145,8 +147,13 @@ impl JobContext {
         let tables = self.catalog.tables();
         let keys = tables.iter().flat_map(|table| &table.keys);
         let largest = keys.map(|key| key.identities).max().unwrap_or_default();
+        let derived = match own {
+            // Whoever asks knows what it asks for.
+            Party::Requester => limits::IDENTITIES_MAX,
+            Party::Responder => sizes::identities_max_of(largest),
+        };
         SizesServed {
-            identities_max: sizes::identities_max(self.config.identities_max, largest),
+            identities_max: self.config.identities_max.unwrap_or(derived),
             match_bits_max: self.lists.match_bits_max(),
         }
         .check(spec, own)
@@ -378,6 +385,7 @@ async fn answer_settlement(ctx: &JobContext, peer: NodeId, link: Link, first: Co
     if !ctx.takes_part(&collab) {
         return link.end(&Control::Abort(Code::Unavailable)).await;
     }
+    let _door = ctx.settle_doors.of(peer).await;
     let chain = ctx.chain(&collab, peer);
     let settlement = Settlement {
         chain: &chain,

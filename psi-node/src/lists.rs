@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use psi_core::store::{BackgroundStore, ExternalStore, Grant, MemoryBudget, RecordStore};
+use psi_core::store::{
+    BackgroundStore, ExternalStore, Grant, MemoryBudget, RecordStore, StoreError,
+};
 
 use crate::config::NodeConfig;
 use crate::memory::MemoryShares;
@@ -76,6 +78,15 @@ impl Lists {
     pub fn take_match_bits(&self, bytes: u64) -> Grant {
         self.budget
             .take(usize::try_from(bytes).unwrap_or(usize::MAX))
+    }
+
+    /// Whether the file system of the state has `bytes` beside what lists were promised and what is
+    /// left to the state.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the kind [`DiskFull`](psi_core::store::StoreErrorKind::DiskFull).
+    pub fn check_disk(&self, bytes: u64) -> Result<(), StoreError> {
+        self.space.check_disk(&self.jobs_dir, bytes)
     }
 
     /// [`Self::store`] for the frozen input of a job, with a promise of room of its own

@@ -227,9 +227,15 @@ async fn broken_off(bert: &Bert) -> bool {
                 assert!(matches!(message, Control::Commitment { .. }), "{message:?}");
                 return true;
             }
-            Control::Refuse { code, .. } if code == Code::RunsExhausted => return false,
+            Control::Refuse {
+                code: Code::RunsExhausted,
+                ..
+            } => return false,
             // The job before has not ended yet.
-            Control::Refuse { code, .. } if code == Code::TooManyJobs => {
+            Control::Refuse {
+                code: Code::TooManyJobs,
+                ..
+            } => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             other => panic!("{other:?}"),

@@ -6,7 +6,9 @@ use std::time::Duration;
 use psi_core::Code;
 use psi_core::messages::{Control, SettleState};
 
-use crate::stage::{Stage, Wire, blinded, code, ending, own_lists};
+use psi_node::net::{FrameReceiver, NetError};
+
+use crate::stage::{Stage, Wire, blinded, code, control, own_lists};
 
 /// Short, so that the limits which follow from it are: half a second for the agreement, two for a
 /// signature, twenty for a list.
@@ -21,8 +23,20 @@ async fn works_for_ever((mut send, mut receive): Wire) -> Code {
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        code = ending(&mut receive) => code,
+        code = given_up(&mut receive) => code,
         () = says => unreachable!("it never ends by itself"),
+    }
+}
+
+/// The code with which anna gives up; this side's own patience does not count.
+async fn given_up(receive: &mut FrameReceiver) -> Code {
+    loop {
+        match control(receive).await {
+            Ok(Control::Abort(code) | Control::Refuse { code, .. })
+            | Err(NetError::Reset(code)) => return code,
+            Ok(_) => {}
+            Err(error) => panic!("not anna: {error}"),
+        }
     }
 }
 
@@ -76,7 +90,7 @@ fn a_list_that_comes_byte_by_byte_is_given_up_long_before_its_end() {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            code = ending(&mut receive) => code,
+            code = given_up(&mut receive) => code,
             () = feeds => unreachable!("it never ends by itself"),
         }
     });

@@ -130,7 +130,8 @@ impl Stage {
 
     pub(crate) fn endpoint(&self, key: &Arc<NodeKey>, listen: &str) -> Endpoint {
         let _runtime = self.runtime.enter();
-        let limits = NetLimits::with_peer_timeout(Duration::from_secs(20));
+        // Far more than anna's, so that it is she who gives up.
+        let limits = NetLimits::with_peer_timeout(Duration::from_mins(2));
         let listen: SocketAddr = listen.parse().unwrap();
         let known = Known::of([(self.victim(), listen.ip())]);
         Endpoint::bind(listen, key, known, limits).unwrap()

@@ -5,6 +5,7 @@
 
 use std::io::{self, Read, Write};
 
+use psi_core::limits::ROWS_BYTES_MAX;
 use psi_core::messages::frame::RowsHeader;
 use psi_core::messages::{Control, codec};
 use psi_core::seed::JobSeed;
@@ -98,6 +99,9 @@ pub enum Item {
 /// Writes a record, item by item.
 pub struct RecordWriter<W: Write> {
     output: W,
+    /// Bytes of the list that is being received, which are not written yet. However small a peer
+    /// cuts its frames, the record gets items of a frame's size.
+    waiting: Option<(RowsHeader, Vec<u8>)>,
     /// Bytes of records of the frozen input.
     pub input_bytes: u64,
     /// Bytes of frames that the peer sent.
@@ -117,6 +121,7 @@ impl<W: Write> RecordWriter<W> {
     ) -> Result<Self, RecordError> {
         let mut writer = Self {
             output,
+            waiting: None,
             input_bytes: 0,
             received_bytes: 0,
         };
@@ -190,12 +195,13 @@ impl<W: Write> RecordWriter<W> {
     pub fn received(&mut self, frame: &Frame) -> Result<(), RecordError> {
         let bytes = match frame {
             Frame::Control(message) => {
+                self.write_waiting()?;
                 let message = codec::encode(message);
                 self.item(CONTROL, &[&message])?;
                 message.len()
             }
             Frame::Rows(header, bytes) => {
-                self.item(ROWS, &[&header.encode(), bytes])?;
+                self.join(*header, bytes)?;
                 bytes.len()
             }
         };
@@ -203,11 +209,33 @@ impl<W: Write> RecordWriter<W> {
         Ok(())
     }
 
+    /// Adds bytes to those of the same list that wait, or lets them wait in their place.
+    fn join(&mut self, header: RowsHeader, bytes: &[u8]) -> Result<(), RecordError> {
+        if let Some((of, waiting)) = &mut self.waiting
+            && *of == header
+            && waiting.len() + bytes.len() <= ROWS_BYTES_MAX
+        {
+            waiting.extend_from_slice(bytes);
+            return Ok(());
+        }
+        self.write_waiting()?;
+        self.waiting = Some((header, bytes.to_vec()));
+        Ok(())
+    }
+
+    fn write_waiting(&mut self) -> Result<(), RecordError> {
+        match self.waiting.take() {
+            Some((header, bytes)) => self.item(ROWS, &[&header.encode(), &bytes]),
+            None => Ok(()),
+        }
+    }
+
     /// Ends the record and gives the output back.
     ///
     /// # Errors
     /// Those of the output.
     pub fn end(mut self, lists: Option<&ListHashes>) -> Result<W, RecordError> {
+        self.write_waiting()?;
         let mut body = Vec::new();
         if let Some(lists) = lists {
             for hashes in [&lists.to_sender, &lists.to_receiver] {

@@ -1,7 +1,7 @@
 //! Room for the records of jobs that have not ended.
 //!
 //! Spec 07 §11 and 09 §4. Records are kept for months, and a peer decides how many jobs it asks for.
-//! So `audit_limit` bounds them, and those of one collaboration's peer may take half. A job reserves
+//! So `audit_limit` bounds them, and those of one peer may take half. A job reserves
 //! what its record can come to, by the registered sizes alone, before it is agreed to; one that finds
 //! no room is refused. Called by both sides of a job; writes no record.
 
@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use psi_core::spec::{JobSpec, MatchSpec, PartSize, Party};
 
-use crate::collab::CollabId;
 use crate::config::NodeConfig;
+use crate::identity::NodeId;
 use crate::job::transfer_rows;
 use crate::places::Whose;
 use crate::state::{State, StateError};
@@ -19,21 +19,22 @@ use crate::state::{State, StateError};
 /// The head of a record, its control messages, and the small lists of a transfer.
 const BESIDE_LISTS: u64 = 1 << 20;
 
-/// What running jobs have reserved: in all, and for the peer of each collaboration.
+/// What running jobs have reserved: in all, and for each peer.
 #[derive(Clone, Default)]
 pub struct AuditRoom(Arc<Mutex<Reserved>>);
 
 #[derive(Default)]
 struct Reserved {
     all: u64,
-    peers: HashMap<CollabId, u64>,
+    peers: HashMap<NodeId, u64>,
 }
 
 /// The room of one job, until it is dropped.
 pub(crate) struct AuditPlace {
     room: AuditRoom,
-    peer: Option<CollabId>,
-    bytes: u64,
+    peer: Option<NodeId>,
+    /// That its record can come to.
+    pub(crate) bytes: u64,
 }
 
 /// Why a job finds no room.
@@ -52,7 +53,6 @@ impl AuditRoom {
     pub(crate) fn reserve(
         &self,
         (state, config): (&State, &NodeConfig),
-        collab_id: &CollabId,
         whose: Whose,
         (spec, own): (&JobSpec, Party),
     ) -> Result<Result<Option<AuditPlace>, NoRoom>, StateError> {
@@ -60,14 +60,17 @@ impl AuditRoom {
             return Ok(Ok(None));
         }
         let bytes = record_bytes_max(spec, own);
-        let peer = matches!(whose, Whose::Peer(_)).then_some(*collab_id);
+        let peer = match whose {
+            Whose::Owner => None,
+            Whose::Peer(peer) => Some(peer),
+        };
         let limit = config.audit_limit.as_u64();
         let mut reserved = self.lock();
-        let kept = state.audit_bytes(None)?;
+        let kept = state.audit_bytes()?;
         let mut shares = vec![(kept.saturating_add(reserved.all), limit)];
-        if let Some(collab_id) = &peer {
-            let running = reserved.peers.get(collab_id).copied().unwrap_or_default();
-            let kept = state.audit_bytes(Some(collab_id))?;
+        if let Some(peer) = &peer {
+            let running = reserved.peers.get(peer).copied().unwrap_or_default();
+            let kept = state.audit_bytes_of(peer)?;
             shares.push((kept.saturating_add(running), limit / 2));
         }
         for (taken, limit) in shares {
@@ -80,8 +83,8 @@ impl AuditRoom {
             }
         }
         reserved.all += bytes;
-        if let Some(collab_id) = peer {
-            *reserved.peers.entry(collab_id).or_default() += bytes;
+        if let Some(peer) = peer {
+            *reserved.peers.entry(peer).or_default() += bytes;
         }
         drop(reserved);
         Ok(Ok(Some(AuditPlace {
@@ -101,8 +104,8 @@ impl Drop for AuditPlace {
     fn drop(&mut self) {
         let mut reserved = self.room.lock();
         reserved.all = reserved.all.saturating_sub(self.bytes);
-        if let Some(collab_id) = &self.peer
-            && let Some(taken) = reserved.peers.get_mut(collab_id)
+        if let Some(peer) = &self.peer
+            && let Some(taken) = reserved.peers.get_mut(peer)
         {
             *taken = taken.saturating_sub(self.bytes);
         }

@@ -67,7 +67,10 @@ fn memory_is_written_with_a_unit_and_has_a_lower_bound() {
     assert_eq!(config.memory_limit, ByteSize::gib(2));
     assert_eq!(config.disk_limit, Some(ByteSize::gb(10)));
     let error = with("memory_limit = \"100MiB\"").unwrap_err();
-    assert!(error.remedy.contains("416"), "{}", error.remedy);
+    assert!(error.remedy.contains("232"), "{}", error.remedy);
+    // Without a number of jobs, as many as the limit has room for.
+    assert_eq!(with("memory_limit = \"300MiB\"").unwrap().jobs_max, 3);
+    assert!(with("memory_limit = \"300MiB\"\njobs_max = 8").is_err());
     assert!(
         with("jobs_max = 64").is_err(),
         "too many for the default limit"

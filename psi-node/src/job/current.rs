@@ -19,7 +19,7 @@ use super::failure::Failure;
 /// How often the files of a table are looked at on behalf of peers.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// When each table was looked at last. By name, as the plan gives it.
+/// When each table was looked at last. By name, as the configuration gives it.
 #[derive(Default)]
 pub struct Looks(Mutex<HashMap<String, Look>>);
 
@@ -87,6 +87,12 @@ impl Looks {
 /// # Errors
 /// [`Failure::OwnRefusal`] with [`Code::Unavailable`].
 pub(super) async fn check(ctx: &Arc<JobContext>, table: &str) -> Result<(), Failure> {
+    // A name that the peer made up is not looked for, nor kept.
+    let folded = table.to_lowercase();
+    let mut names = ctx.config.table.keys();
+    let Some(table) = names.find(|name| name.to_lowercase() == folded) else {
+        return Ok(());
+    };
     match ctx.looks.due(table, Instant::now()) {
         Due::Current => return Ok(()),
         Due::Loading => return Err(unavailable(table)),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use psi_core::spec::{JobSpec, MatchSpec, PartSize};
 
 use super::failure::Failure;
+use super::sizes::transfer_rows;
 use crate::net::NetError;
 
 /// Time for each identity of both sides between the agreement and the commitment, in which the
@@ -16,6 +17,8 @@ use crate::net::NetError;
 const FREEZING: Duration = Duration::from_micros(20);
 /// Time for each record of a list.
 const RECORD: Duration = Duration::from_millis(1);
+/// Numbers of a row of a transfer that count as one record: as many bytes as a point has.
+const NUMBERS_PER_RECORD: u64 = 4;
 /// Lists of one match, the parts of one counted as one: A, tags, R, columns, corrections.
 const LISTS: u32 = 5;
 
@@ -47,11 +50,26 @@ impl Deadlines {
         self.patience / 4
     }
 
-    /// From the agreement to the other side's commitment.
-    pub(super) fn commitment(self, spec: &JobSpec) -> Duration {
+    /// How much longer this side waits for the other's commitment, `elapsed` after the agreement: the
+    /// time that the registered sizes give, and in any case as long as this side took itself.
+    pub(super) fn commitment(self, spec: &JobSpec, elapsed: Duration) -> Duration {
         let sides = [&spec.requester.facts, &spec.responder.facts];
         let identities = sides.iter().map(|facts| facts.identities);
-        self.long() + times(FREEZING, identities.fold(0, u64::saturating_add))
+        let whole = self.long() + times(FREEZING, identities.fold(0, u64::saturating_add));
+        whole
+            .saturating_sub(elapsed)
+            .max(elapsed.saturating_add(self.patience))
+    }
+
+    /// For which a peer may be silent while this side waits for it.
+    pub(super) const fn silence(self) -> Duration {
+        self.patience
+    }
+
+    /// From the end of this side's matches to the closing entry: the other side may still be computing
+    /// what this one has ended with.
+    pub(super) fn closing(self, spec: &JobSpec) -> Duration {
+        self.matches(spec) / LISTS
     }
 
     /// From one side's message to the other's signature on the log.
@@ -74,7 +92,7 @@ impl Deadlines {
         let of_match = |of: &MatchSpec| {
             let points: u64 = of.parts.iter().map(PartSize::points).sum();
             let records = points.saturating_mul(2).saturating_add(of.sender_size);
-            let transfer = super::sizes::transfer_rows(of).saturating_mul(2);
+            let transfer = transfer_records(of).saturating_mul(2);
             self.long() * LISTS + times(RECORD, records.saturating_add(transfer))
         };
         spec.matches().iter().map(of_match).sum()
@@ -88,6 +106,11 @@ impl Deadlines {
     const fn long(self) -> Duration {
         self.patience.saturating_mul(10)
     }
+}
+
+/// Rows of the transfer of a match; one of many numbers counts as several records.
+pub(super) fn transfer_records(of: &MatchSpec) -> u64 {
+    transfer_rows(of).saturating_mul(of.payload.width().div_ceil(NUMBERS_PER_RECORD))
 }
 
 fn times(each: Duration, count: u64) -> Duration {

@@ -1,4 +1,4 @@
-//! One question of a peer at a time, up to its acceptance.
+//! One question of a peer at a time, up to its acceptance, and one settlement.
 //!
 //! Spec 09 §5. Judging a question costs processor time and writes to the state, one after the other.
 //! A peer that asks a hundred times at once waits in its own queue: others, and this node's owner,
@@ -16,7 +16,7 @@ use crate::identity::NodeId;
 pub struct Doors(Mutex<HashMap<NodeId, Arc<tokio::sync::Mutex<()>>>>);
 
 impl Doors {
-    /// Waits until no other question of `peer` is being judged.
+    /// Waits until nothing else of `peer` is being done here.
     pub(super) async fn of(&self, peer: NodeId) -> OwnedMutexGuard<()> {
         let door = {
             let mut doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);

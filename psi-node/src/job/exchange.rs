@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::JobContext;
 use super::failure::Failure;
-use super::feed::{FRAMES_WAITING_MAX, Feed, follows_the_last};
+use super::feed::{FRAMES_WAITING_MAX, Feed, Handled, follows_the_last};
 use super::frozen::Frozen;
 use super::link::{Link, Meter};
 use super::outbox::{self, Outlet};
@@ -57,7 +57,7 @@ pub(super) async fn run(
     let note = agreed.reservation.handed();
     let (outlet, outbox) = outbox::channel(note.clone());
     let (frames, waiting) = mpsc::channel(FRAMES_WAITING_MAX);
-    let (progress, handled) = watch::channel(0);
+    let (progress, handled) = watch::channel(Handled::default());
     let work = tokio::task::spawn_blocking(move || job.work(waiting, &outlet, &progress));
     let pace = Pace::new(ctx.deadlines(), &agreed.spec);
     let feed = Feed {
@@ -100,7 +100,7 @@ impl Job {
         mut self,
         frames: mpsc::Receiver<Frame>,
         outlet: &Outlet,
-        handled: &watch::Sender<u64>,
+        handled: &watch::Sender<Handled>,
     ) -> Result<Ended, Error> {
         let mut record = self.record.take();
         let recording = record.as_mut().map(|record| &mut record.recording);
@@ -119,7 +119,7 @@ impl Job {
         self,
         mut frames: mpsc::Receiver<Frame>,
         outlet: &Outlet,
-        handled: &watch::Sender<u64>,
+        handled: &watch::Sender<Handled>,
         mut recording: Option<&mut Recording>,
     ) -> Result<Ended, Error> {
         let Self {
@@ -135,8 +135,12 @@ impl Job {
         let mut out = |outgoing| computing.paused(|| outlet.put(outgoing));
         computing.begin();
         let mut exchange = Exchange::start(spec, own, seed, lists, tools, &mut out)?;
+        let mut amid_list = false;
         loop {
-            handled.send_modify(|handled| *handled += 1);
+            handled.send_modify(|handled| {
+                handled.frames += 1;
+                handled.amid_list = amid_list;
+            });
             computing.end();
             // Without one the job ended, and with it the other end of the queue.
             let frame = frames.blocking_recv().ok_or(Error::Cancelled)?;
@@ -144,12 +148,17 @@ impl Job {
                 recording.received(&frame)?;
             }
             computing.begin();
+            let before = exchange.awaits();
+            let is_rows = matches!(frame, Frame::Rows(..));
             let step = match frame {
                 Frame::Control(message) => exchange.handle_control(message, &mut out)?,
                 Frame::Rows(header, bytes) => exchange.handle_rows(header, &bytes, &mut out)?,
             };
             match step {
-                Step::More(same) => exchange = same,
+                Step::More(same) => {
+                    amid_list = is_rows && same.awaits() == before;
+                    exchange = same;
+                }
                 Step::Done(ended) => {
                     computing.end();
                     // Also waits for a frame that is on its way into the queue.

@@ -6,7 +6,7 @@
 //! Rows are read ahead of the computation; after a control message nothing is, because it may be
 //! the last one, and what follows belongs to the receipt.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use psi_core::messages::Control;
 use psi_core::session::Ended;
@@ -22,12 +22,21 @@ use crate::net::{Frame, FrameReceiver, NetError};
 /// Frames that wait for the arithmetic, 256 KiB each at most.
 pub(super) const FRAMES_WAITING_MAX: usize = 4;
 
+/// How far the arithmetic is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Handled {
+    /// How often it became ready for the next frame; its start counts like one.
+    pub(super) frames: u64,
+    /// Whether the last frame was of a list that has not ended with it.
+    pub(super) amid_list: bool,
+}
+
 /// The arithmetic, as the receiving side sees it.
 pub(super) struct Feed {
     /// Where frames wait for it.
     pub(super) frames: mpsc::Sender<Frame>,
-    /// How often it became ready for the next frame.
-    pub(super) handled: watch::Receiver<u64>,
+    /// How far it is.
+    pub(super) handled: watch::Receiver<Handled>,
     /// Whether the peer is fast enough.
     pub(super) pace: Pace,
     /// Its end.
@@ -49,25 +58,36 @@ impl Feed {
         } = self;
         // The start of the work counts like a frame.
         let mut sent: u64 = 1;
+        // Since when this side has nothing to compute on, and waits for the peer.
+        let mut idle_since = None;
         loop {
-            let began = Instant::now();
+            let Handled {
+                frames: done,
+                amid_list,
+            } = *handled.borrow_and_update();
+            let computes = done < sent;
+            if !computes && idle_since.is_none() {
+                idle_since = Some(Instant::now());
+            }
+            let left = idle_since.map_or(Duration::MAX, |since: Instant| {
+                pace.left(amid_list).saturating_sub(since.elapsed())
+            });
             let frame = tokio::select! {
                 biased;
                 ended = &mut work => return outcome(ended),
-                frame = tokio::time::timeout(pace.left(), from.next()) => frame,
+                frame = tokio::time::timeout(left, from.next()) => frame,
+                // The work that ends does not become ready again, and is seen above.
+                Ok(()) = handled.changed(), if computes => continue,
             };
-            // While this side computes on what it has, it does not wait for the peer, which may have
-            // sent everything.
-            let computes = *handled.borrow() < sent;
-            if !computes {
-                pace.waited(began.elapsed());
-            }
             let frame = match frame {
-                Err(_elapsed) if computes => continue,
-                Err(_elapsed) => return Err(pace.too_slow()),
-                Ok(Err(NetError::TimedOut(_))) if computes => continue,
+                Err(_elapsed) => return Err(pace.too_slow(amid_list)),
+                // A peer that has sent everything may be silent while this side computes.
+                Ok(Err(NetError::TimedOut(_))) if !pace.is_silence(idle_since) => continue,
                 Ok(other) => other?,
             };
+            if let Some(since) = idle_since.take() {
+                pace.waited(since.elapsed());
+            }
             pace.came(&frame);
             if let Frame::Control(Control::Abort(code)) = frame {
                 return Err(Failure::PeerAborted(code));
@@ -82,7 +102,8 @@ impl Feed {
             }
             sent = sent.saturating_add(1);
             // The work that ends does not become ready again, and drops its end of the channel.
-            if is_control && handled.wait_for(|handled| *handled >= sent).await.is_err() {
+            let is_done = |handled: &Handled| handled.frames >= sent;
+            if is_control && handled.wait_for(is_done).await.is_err() {
                 return outcome((&mut work).await);
             }
         }

@@ -11,13 +11,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use psi_core::Code;
-use psi_core::limits::LOG_LINES_PER_HOUR_MAX;
+use psi_core::limits::{LOG_LINES_PER_HOUR_MAX, QUESTIONS_FAILED_PER_HOUR_MAX};
 
 use crate::identity::NodeKey;
 use crate::state::{JobRecord, State, StateError, now_unix};
 
 /// A collaboration, or the id of a peer that names none of its own.
-pub(super) type Whose = [u8; 32];
+pub(crate) type Whose = [u8; 32];
 
 /// Seconds of an hour.
 const HOUR: i64 = 3600;
@@ -32,9 +32,22 @@ pub struct Notes {
 #[derive(Default)]
 struct Counts {
     left_out: HashMap<(Whose, Code), u64>,
-    /// The hour in which lines are counted.
+    /// The hour of the following.
     hour: i64,
     lines: HashMap<Whose, u64>,
+    /// Questions that came to nothing, noted or counted.
+    failed: HashMap<Whose, u64>,
+}
+
+impl Counts {
+    /// Begins an hour, if it is another one, and says what was left out of the one before.
+    fn turn_to(&mut self, hour: i64) {
+        if self.hour != hour {
+            self.hour = hour;
+            self.failed.clear();
+            say_what_was_left_out(&std::mem::take(&mut self.lines));
+        }
+    }
 }
 
 impl Notes {
@@ -50,6 +63,7 @@ impl Notes {
 
     /// Notes what became of a question, and the `job` that it would have been; or counts its code.
     pub(super) fn refused(&self, whose: &Whose, text: &str, code: Code, job: Option<&JobRecord>) {
+        *self.lock().failed.entry(*whose).or_default() += 1;
         match self.state.local_note(&self.key, whose, text, job) {
             Ok(true) => {}
             Ok(false) => self.count(whose, code),
@@ -71,14 +85,25 @@ impl Notes {
         *self.lock().left_out.entry((*whose, code)).or_default() += 1;
     }
 
-    /// Whether the operator is to see one more line about a peer in this hour.
-    pub(super) fn has_line(&self, whose: &Whose) -> bool {
-        let hour = now_unix().div_euclid(HOUR);
+    /// A question that waits for the owner came again: it leaves no note, and counts among those that
+    /// come to nothing.
+    pub(super) fn came_again(&self, whose: &Whose) {
+        *self.lock().failed.entry(*whose).or_default() += 1;
+    }
+
+    /// Whether so many questions of a collaboration came to nothing in this hour that no more are
+    /// judged in it: judging one writes to the state.
+    pub(super) fn is_flooded(&self, whose: &Whose) -> bool {
         let mut counts = self.lock();
-        if counts.hour != hour {
-            counts.hour = hour;
-            say_what_was_left_out(&std::mem::take(&mut counts.lines));
-        }
+        counts.turn_to(now_unix().div_euclid(HOUR));
+        let failed = counts.failed.get(whose).copied().unwrap_or_default();
+        failed >= QUESTIONS_FAILED_PER_HOUR_MAX
+    }
+
+    /// Whether the operator is to see one more line about a peer in this hour.
+    pub(crate) fn has_line(&self, whose: &Whose) -> bool {
+        let mut counts = self.lock();
+        counts.turn_to(now_unix().div_euclid(HOUR));
         let lines = counts.lines.entry(*whose).or_default();
         *lines += 1;
         *lines <= LOG_LINES_PER_HOUR_MAX
@@ -89,7 +114,10 @@ impl Notes {
     /// # Errors
     /// [`StateError::Database`]; the counts are kept.
     pub fn write_down(&self) -> Result<(), StateError> {
-        let counts = std::mem::take(&mut self.lock().left_out);
+        let mut held = self.lock();
+        held.turn_to(now_unix().div_euclid(HOUR));
+        let counts = std::mem::take(&mut held.left_out);
+        drop(held);
         let rows: Vec<_> = counts
             .iter()
             .map(|((whose, code), times)| (*whose, code.as_str(), *times))
@@ -160,6 +188,19 @@ mod tests {
         assert_eq!(counted, HashMap::from(expected));
         notes.write_down().unwrap();
         assert!(notes.lock().left_out.is_empty(), "written down");
+    }
+
+    #[test]
+    fn a_collaboration_whose_questions_come_to_nothing_all_the_time_is_not_judged_for_the_rest_of_an_hour()
+     {
+        let (_folder, notes) = notes();
+        for _ in 0..QUESTIONS_FAILED_PER_HOUR_MAX {
+            assert!(!notes.is_flooded(&[1; 32]));
+            notes.refused(&[1; 32], "refused", Code::TableNotOffered, None);
+        }
+        assert!(notes.is_flooded(&[1; 32]) && !notes.is_flooded(&[2; 32]));
+        notes.lock().hour -= 1;
+        assert!(!notes.is_flooded(&[1; 32]), "another hour");
     }
 
     #[test]

@@ -117,7 +117,10 @@ fn is_recorded(chain: &Chain, code: Code) -> bool {
     let room = || {
         let held = chain.state.refusals_in_a_row(&chain.collab_id);
         let day = chain.state.log_day(&chain.collab_id);
+        // A sequencer that never brings the entries of refusals gets no more of them.
+        let awaited = chain.state.refusals_awaited(&chain.collab_id);
         held.is_ok_and(|held| held < REFUSALS_RECORDED_MAX)
+            && awaited.is_ok_and(|awaited| awaited < REFUSALS_RECORDED_MAX)
             && day.is_ok_and(|day| day.refusals < REFUSALS_PER_DAY_MAX)
             && chain.check_sound().is_ok()
     };

@@ -110,6 +110,7 @@ async fn run_request(
     document: &mut ResultDocument,
 ) -> Result<(JobState, Exit), Failure> {
     let collab = find_collab(ctx, &request.collab)?;
+    job.is_under(collab.id());
     let mut record = JobRecord::begin(&job.id, JobRole::Requester, &request.sql);
     record.collab_id = collab.id();
     collab.name().clone_into(&mut record.collab);
@@ -120,7 +121,8 @@ async fn run_request(
     document.columns.clone_from(&question.plan.output.columns);
     let place = list::place(request.output.as_ref(), &question.plan.output)?;
     let permit = ask_owner(ctx, &collab, &question)?;
-    job.is_under(collab.id());
+    // It may have been suspended while this node's table was loaded.
+    find_collab(ctx, &request.collab)?;
     let chain = ctx.chain(&collab, peer.id);
     chain.check_room(&ctx.live)?;
     if ctx.state.chain_repair_requested(&collab.id())?.is_none() {
@@ -331,7 +333,7 @@ async fn agree(
         seed,
         signature,
     } = propose(ctx, link, peer, collab, &question).await?;
-    let record = audit_place(ctx, collab, job.whose(), (&spec, Party::Requester))?;
+    let record = audit_place(ctx, job.whose(), (&spec, Party::Requester))?;
     let reservation = charge::reserve(ctx, collab, &spec)?;
     permit.spend(ctx, &spec.job_id())?;
     ctx.state.job_set_job_id(&job.id, &spec.job_id())?;

@@ -141,6 +141,9 @@ fn record_end(
     let detail = failure.as_ref().map(ToString::to_string);
     document.status = state.as_str().into();
     let agreed = document.job_id.is_some();
+    if failure.as_ref().is_some_and(Failure::is_pending) {
+        ctx.notes.came_again(&collab.id());
+    }
     if let Some(failure) = &failure
         // What waits for approval stands among the requests; repeated, it would fill the log.
         && !failure.is_pending()
@@ -269,6 +272,10 @@ fn place_for(
     collab: &Collaboration,
 ) -> Result<JobHandle, Failure> {
     check_may_ask(ctx, conn, collab)?;
+    if ctx.notes.is_flooded(&collab.id()) {
+        let sentence = "too many questions of this collaboration came to nothing in this hour";
+        return turn_away(Code::TooManyJobs, "questions", sentence);
+    }
     ctx.chain(collab, conn.peer).check_room(&ctx.live)?;
     match ctx.registry.begin(Whose::Peer(conn.peer)) {
         Ok(job) => {
@@ -323,7 +330,7 @@ async fn agree(
         .map_err(Failure::of_agreement)?;
     ctx.check_sizes(&spec, Party::Responder)?;
     charge::check_job(ctx, &spec)?;
-    let record = audit_place(ctx, collab, job.whose(), (&spec, Party::Responder))?;
+    let record = audit_place(ctx, job.whose(), (&spec, Party::Responder))?;
     let permit = Asking {
         collab,
         query: &spec.query,
@@ -341,13 +348,16 @@ async fn agree(
     // Before the signature leaves: with it, the peer can put the job on the log.
     permit.spend(ctx, &spec.job_id())?;
     let own = ctx.key.sign(&text);
-    link.send(&Control::Accept {
+    drop(door);
+    let accept = Control::Accept {
         half: own_half,
         signature: own,
+    };
+    let answer = within(ctx.deadlines().agreement(), async {
+        link.send(&accept).await?;
+        link.control().await
     })
     .await?;
-    drop(door);
-    let answer = within(ctx.deadlines().agreement(), link.control()).await?;
     let Control::Agree { signature } = answer else {
         return Err(unexpected("something else than the requester's signature"));
     };

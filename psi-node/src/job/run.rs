@@ -88,13 +88,12 @@ pub(super) fn check_half(
 /// Room for the record of a job, or its refusal.
 pub(super) fn audit_place(
     ctx: &JobContext,
-    collab: &Collaboration,
     whose: Whose,
     job: (&JobSpec, Party),
 ) -> Result<Option<AuditPlace>, Failure> {
     let node = (&ctx.state, ctx.config.as_ref());
-    let place = ctx.audit_room.reserve(node, &collab.id(), whose, job)?;
-    place.map_err(|no_room| {
+    let place = ctx.audit_room.reserve(node, whose, job)?;
+    let place = place.map_err(|no_room| {
         Failure::OwnRefusal(Refusal {
             code: Code::Unavailable,
             rule: "audit_limit".into(),
@@ -104,7 +103,16 @@ pub(super) fn audit_place(
             ),
             remedy: "raise `audit_limit`, or keep records for a shorter time".into(),
         })
-    })
+    })?;
+    if let Some(place) = &place {
+        // Records leave the state its part of the disk, as lists do.
+        ctx.lists.check_disk(place.bytes).map_err(|error| {
+            Failure::OwnData(format!(
+                "there is no room for a record for the auditor: {error}"
+            ))
+        })?;
+    }
+    Ok(place)
 }
 
 /// How a job ended for this side.
@@ -194,7 +202,7 @@ async fn run_live(
         Some(opened) => keep(ctx, agreed, opened)?,
         None => None,
     };
-    // The other side may still be computing what this one has ended with.
+    let limit = ctx.deadlines().closing(&agreed.spec);
     within(limit, close(link, &chain, agreed, &end)).await?;
     let is_list = agreed.spec.shape.list && agreed.own == Party::Requester;
     let list = is_list.then(|| Listed {
@@ -230,17 +238,19 @@ async fn commit(
         ctx.state
             .await_opening(&chain.collab_id, &job_id, &opening)?;
     }
-    link.send(&Control::Commitment {
+    let own_message = Control::Commitment {
         commitment,
         policy,
         charge,
+    };
+    let left = ctx
+        .deadlines()
+        .commitment(&agreed.spec, agreed.since.elapsed());
+    let answer = within(left, async {
+        link.send(&own_message).await?;
+        link.control().await
     })
     .await?;
-    // A side that took longer itself leaves the other what signing takes.
-    let deadlines = ctx.deadlines();
-    let whole = deadlines.commitment(&agreed.spec);
-    let left = whole.saturating_sub(agreed.since.elapsed());
-    let answer = within(left.max(deadlines.signature()), link.control()).await?;
     let Control::Commitment {
         commitment,
         policy,

@@ -31,11 +31,11 @@ const IDENTITIES_PER_OWN: u64 = 100;
 /// needs who asks a large one.
 const IDENTITIES_LEAST: u64 = 1_000_000;
 
-/// The most identities that either side may register at a node whose largest table has `largest`.
-#[must_use]
-pub(super) fn identities_max(configured: Option<u64>, largest: u64) -> u64 {
+/// The most identities that either side of a peer's question may register at a node whose largest
+/// table has `largest`, and whose owner does not say.
+pub(super) fn identities_max_of(largest: u64) -> u64 {
     let derived = largest.saturating_mul(IDENTITIES_PER_OWN);
-    configured.unwrap_or(derived.max(IDENTITIES_LEAST))
+    derived.max(IDENTITIES_LEAST)
 }
 
 /// What a node serves.
@@ -314,10 +314,9 @@ mod tests {
 
     #[test]
     fn a_node_serves_a_hundred_times_its_own_table_unless_it_says_otherwise() {
-        assert_eq!(identities_max(None, 50_000), 5_000_000);
-        assert_eq!(identities_max(None, 10), 1_000_000);
-        assert_eq!(identities_max(None, u64::MAX), u64::MAX);
-        assert_eq!(identities_max(Some(7), 50_000), 7);
+        assert_eq!(identities_max_of(50_000), 5_000_000);
+        assert_eq!(identities_max_of(10), 1_000_000);
+        assert_eq!(identities_max_of(u64::MAX), u64::MAX);
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //!
 //! Spec 08 §4. The pool for arithmetic does what it is given in the order in which it comes, so whoever
 //! runs more jobs would get more of it. Instead a job computes a batch in its turn: two turns at a
-//! time, given to the one that has fewest and waited longest, an owner or a peer with all of its
-//! jobs. So the jobs of one peer together get at most half while another's wait, or the owner's, and
-//! all of the pool while nobody does. Taken by the thread of a job around what it computes; never by
+//! time. After each batch a job waits again if anybody waits; the next turn goes to a job of the owner
+//! or peer that has fewest, and among these to the one that waited longest. So the jobs of one peer
+//! together get at most half while another's wait, or the owner's, all of the pool while nobody does,
+//! and share what they get among themselves. Taken by the thread of a job around what it computes; never by
 //! a thread of the pool, which would then wait for itself.
 
 use std::collections::HashMap;
@@ -53,13 +54,6 @@ impl Table {
             .min_by_key(|(whose, of)| (self.of(*whose), *of));
         !self.is_full() && first.is_some_and(|(_, of)| *of == ticket)
     }
-
-    /// Whether somebody else waits who has fewer turns.
-    fn is_wanted(&self, whose: Whose) -> bool {
-        let of_this = self.of(whose);
-        let mut waiting = self.waiting.iter();
-        self.is_full() && waiting.any(|(other, _)| *other != whose && self.of(*other) < of_this)
-    }
 }
 
 impl Turns {
@@ -97,9 +91,9 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Between two batches: waits for another turn if somebody else is due.
+    /// Between two batches: waits for another turn if anybody waits.
     pub(super) fn pass(self) -> Self {
-        if !self.turns.lock().is_wanted(self.whose) {
+        if self.turns.lock().waiting.is_empty() {
             return self;
         }
         let (turns, whose) = (self.turns.clone(), self.whose);
@@ -155,6 +149,27 @@ mod tests {
         assert_eq!(turns.lock().of(RUDE), 1);
         assert_eq!(turns.lock().of(Whose::Owner), 1);
         drop((first, own));
+        assert!(turns.lock().taken.is_empty());
+    }
+
+    #[test]
+    fn a_third_job_of_one_peer_gets_its_turns_while_two_others_go_on() {
+        let turns = Turns::default();
+        let done: Vec<_> = (0..3).map(|_| Arc::new(AtomicUsize::new(0))).collect();
+        thread::scope(|scope| {
+            for count in &done {
+                let (turns, all) = (turns.clone(), done.clone());
+                scope.spawn(move || {
+                    let mut turn = turns.take(RUDE);
+                    // Until each has had a fair number.
+                    while all.iter().any(|of| of.load(Ordering::SeqCst) < 20) {
+                        thread::sleep(Duration::from_millis(1));
+                        count.fetch_add(1, Ordering::SeqCst);
+                        turn = turn.pass();
+                    }
+                });
+            }
+        });
         assert!(turns.lock().taken.is_empty());
     }
 

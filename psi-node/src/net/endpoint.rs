@@ -20,7 +20,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::gate::Gate;
+use super::gate::{Gate, TurnedAway};
 use super::runtime::NetworkRuntime;
 use super::shares::{Admission, Shares};
 use super::{FramedStream, Known, NetError, NetLimits, tls, var_int};
@@ -83,6 +83,7 @@ pub struct Endpoint {
     limits: Arc<NetLimits>,
     transport: Arc<TransportConfig>,
     shares: Shares,
+    turned_away: TurnedAway,
     accepted: Arc<tokio::sync::Mutex<mpsc::Receiver<PeerConnection>>>,
 }
 
@@ -116,8 +117,11 @@ impl Endpoint {
         )?;
         let (sender, receiver) = mpsc::channel(ACCEPTED_QUEUE);
         let (limits, shares) = (Arc::new(limits), Shares::default());
-        let gate = Gate::new(known, Arc::clone(&limits), Instant::now());
+        let turned_away = TurnedAway::default();
+        let now = Instant::now();
+        let gate = Gate::new(known, Arc::clone(&limits), turned_away.clone(), now);
         let door = Door {
+            turned_away: turned_away.clone(),
             limits: Arc::clone(&limits),
             shares: shares.clone(),
             accepted: sender,
@@ -129,6 +133,7 @@ impl Endpoint {
             limits,
             transport,
             shares,
+            turned_away,
             accepted: Arc::new(tokio::sync::Mutex::new(receiver)),
         })
     }
@@ -186,6 +191,13 @@ impl Endpoint {
     #[must_use]
     pub fn is_connected(&self, peer: &NodeId) -> bool {
         self.shares.is_connected(peer)
+    }
+
+    /// The dialers that were turned away since this was asked last: handshakes of strangers and of
+    /// named addresses, and connections of members that had too many.
+    #[must_use]
+    pub fn turned_away(&self) -> [u64; 3] {
+        self.turned_away.take()
     }
 
     /// Closes the connections that a peer has opened to this node.
@@ -363,6 +375,7 @@ fn transport(limits: &NetLimits) -> std::io::Result<TransportConfig> {
 struct Door {
     limits: Arc<NetLimits>,
     shares: Shares,
+    turned_away: TurnedAway,
     accepted: mpsc::Sender<PeerConnection>,
 }
 
@@ -405,6 +418,7 @@ impl Door {
             .and_then(|presented| tls::node_id_of(presented.first()?))
             .ok_or_else(|| NetError::Lost("the peer presented no node key".to_owned()))?;
         let Some(admission) = self.shares.admit(peer, &quic, &self.limits) else {
+            self.turned_away.count_connection();
             quic.close(var_int(Code::TooManyJobs), b"");
             return Err(NetError::Lost(format!(
                 "{peer} has too many connections open"

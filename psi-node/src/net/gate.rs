@@ -4,11 +4,13 @@
 //! Spec 08 §2. A handshake costs two signatures and a place, so a dialer pays first: it proves its
 //! address (Retry, RFC 9000 §8.1.2), which costs this node one packet and no memory. Whoever has
 //! proven it takes from the share of its address if a collaboration names that, else from the one
-//! that all strangers have. So no stranger can keep a member out, nor one member another. Called by
+//! that all strangers have. So no stranger can keep out a member that dials from its named
+//! address, nor one address another. Called by
 //! [`super::endpoint`] for every proven attempt; holds no connection.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -25,16 +27,50 @@ pub(super) struct Gate {
     networks: HashMap<IpAddr, Bucket>,
     named: HashMap<IpAddr, Bucket>,
     places: Arc<Mutex<Places>>,
+    turned_away: TurnedAway,
+}
+
+/// Dialers that were turned away since this was asked last. Clones share the counts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TurnedAway(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    strangers: AtomicU64,
+    named: AtomicU64,
+    connections: AtomicU64,
+}
+
+impl TurnedAway {
+    /// Takes the counts: handshakes of strangers and of named addresses, and connections of members
+    /// that had too many.
+    #[must_use]
+    pub(super) fn take(&self) -> [u64; 3] {
+        let counts = &self.0;
+        [&counts.strangers, &counts.named, &counts.connections]
+            .map(|count| count.swap(0, Ordering::Relaxed))
+    }
+
+    /// A member had too many connections.
+    pub(super) fn count_connection(&self) {
+        self.0.connections.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Gate {
-    pub(super) fn new(known: Known, limits: Arc<NetLimits>, now: Instant) -> Self {
+    pub(super) fn new(
+        known: Known,
+        limits: Arc<NetLimits>,
+        turned_away: TurnedAway,
+        now: Instant,
+    ) -> Self {
         Self {
             known,
             strangers: Bucket::full(limits.strangers_per_second, now),
             networks: HashMap::new(),
             named: HashMap::new(),
             places: Arc::default(),
+            turned_away,
             limits,
         }
     }
@@ -42,6 +78,20 @@ impl Gate {
     /// A place for a handshake with a dialer at `address`, if its share has one.
     pub(super) fn admit(&mut self, address: IpAddr, now: Instant) -> Option<Place> {
         let address = address.to_canonical();
+        let place = self.place(address, now);
+        if place.is_none() {
+            let counts = &self.turned_away.0;
+            let count = if self.known.is_named(address) {
+                &counts.named
+            } else {
+                &counts.strangers
+            };
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        place
+    }
+
+    fn place(&mut self, address: IpAddr, now: Instant) -> Option<Place> {
         let whose = if self.known.is_named(address) {
             let rate = self.limits.named_per_second;
             take(&mut self.named, address, rate, now).then_some(Some(address))?
@@ -214,7 +264,8 @@ mod tests {
     /// A gate that knows one member, at 192.0.2.1.
     fn gate(now: Instant) -> Gate {
         let known = Known::of([(NodeId([1; 32]), v4(192, 0, 2, 1))]);
-        Gate::new(known, Arc::new(NetLimits::default()), now)
+        let limits = Arc::new(NetLimits::default());
+        Gate::new(known, limits, TurnedAway::default(), now)
     }
 
     #[test]
@@ -231,6 +282,7 @@ mod tests {
         let later = start + Duration::from_millis(100);
         let again = (0..50).filter(|n| from(&mut gate, v4(10, 2, *n, 1), later));
         assert_eq!(again.count(), 2);
+        assert_eq!(gate.turned_away.take(), [45 + 185 + 48, 30, 0]);
     }
 
     #[test]
@@ -260,7 +312,7 @@ mod tests {
             now += Duration::from_secs(1);
             held.extend(gate.admit(v4(192, 0, 2, 1), now));
         }
-        assert_eq!(held.len(), 16, "one address");
+        assert_eq!(held.len(), 12, "one address");
         held.clear();
         now += Duration::from_secs(1);
         assert!(gate.admit(v4(10, 1, 1, 1), now).is_some());

@@ -139,9 +139,30 @@ impl DiskSpace {
         }
     }
 
+    /// Checks that a peer's jobs have no more than half of what lists could have now: others may have
+    /// filled the disk since the node started.
+    fn check_share(&self, folder: &Path, whose: Whose, more: u64) -> Result<(), StoreError> {
+        let (Whose::Peer(peer), Some(disk)) = (whose, disk_of(folder)) else {
+            return Ok(());
+        };
+        let taken = self.counts.peers().get(&peer).copied().unwrap_or_default();
+        let free = disk.free.saturating_sub(self.counts.reserve);
+        let most = self.used().saturating_add(free) / 2;
+        if taken.saturating_add(more) <= most {
+            return Ok(());
+        }
+        Err(too_much(format!(
+            "the lists of one peer's jobs may take {most} bytes on disk, half of what all could take \
+             now, and no more"
+        )))
+    }
+
     /// Checks that the file system of `folder` has `more` bytes beside its reserve and what jobs
     /// were promised and have not written yet.
-    fn check_disk(&self, folder: &Path, more: u64) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError`] of the kind [`StoreErrorKind::DiskFull`].
+    pub(crate) fn check_disk(&self, folder: &Path, more: u64) -> Result<(), StoreError> {
         let promised = self.counts.promised.load(Ordering::Relaxed);
         // Whoever writes where there is no disk to be looked at will say what is wrong.
         let Some(disk) = disk_of(folder) else {
@@ -237,6 +258,7 @@ impl JobSpace {
     /// Counts bytes that are about to be written in `folder`.
     pub(super) fn take(&self, folder: &Path, bytes: u64) -> Result<(), StoreError> {
         if self.space.counts.reserve > 0 && !self.is_promised(bytes) {
+            self.space.check_share(folder, self.whose, bytes)?;
             self.space.check_disk(folder, bytes)?;
         }
         self.change(|held| held.written += bytes)
@@ -251,6 +273,7 @@ impl JobSpace {
     /// Promises bytes; `folder` is where they will be written.
     pub(super) fn promise(&self, folder: &Path, bytes: u64) -> Result<(), StoreError> {
         let _one_at_a_time = self.space.counts.promising.lock();
+        self.space.check_share(folder, self.whose, bytes)?;
         self.space.check_disk(folder, bytes)?;
         self.change(|held| held.promised += bytes)
     }

@@ -155,8 +155,9 @@ impl State {
                 |row| row.get(0),
             )?;
             let of_day: i64 = transaction.query_row(
-                "SELECT COUNT(*) FROM approvals WHERE collab_id = ?1 AND requested_unix > ?2",
-                params![question.collab_id, now.saturating_sub(DAY)],
+                "SELECT COUNT(*) FROM approvals \
+                 WHERE collab_id = ?1 AND asker = ?2 AND requested_unix > ?3",
+                params![question.collab_id, question.asker, now.saturating_sub(DAY)],
                 |row| row.get(0),
             )?;
             let too_many = usize::try_from(pending).unwrap_or(usize::MAX)

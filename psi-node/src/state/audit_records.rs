@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{JobRole, State, StateError, bytes, now_unix};
-use crate::collab::CollabId;
+use crate::identity::NodeId;
 
 /// A record of one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,25 +78,28 @@ impl State {
         Ok(records)
     }
 
-    /// Bytes of all records, or of those that the peer of one collaboration asked for.
+    /// Bytes of all records.
     ///
     /// # Errors
     /// [`StateError::Database`].
-    pub fn audit_bytes(&self, of_peer: Option<&CollabId>) -> Result<u64, StateError> {
-        let connection = self.lock();
-        let sum: i64 = match of_peer {
-            None => connection.query_row(
-                "SELECT COALESCE(SUM(file_bytes), 0) FROM audit_records",
-                [],
-                |row| row.get(0),
-            )?,
-            Some(collab_id) => connection.query_row(
-                "SELECT COALESCE(SUM(file_bytes), 0) FROM audit_records WHERE job_id IN \
-                 (SELECT job_id FROM jobs WHERE collab_id = ?1 AND role = ?2)",
-                params![collab_id, JobRole::Responder.as_str()],
-                |row| row.get(0),
-            )?,
-        };
+    pub fn audit_bytes(&self) -> Result<u64, StateError> {
+        let sql = "SELECT COALESCE(SUM(file_bytes), 0) FROM audit_records";
+        let sum: i64 = self.lock().query_row(sql, [], |row| row.get(0))?;
+        Ok(u64::try_from(sum).unwrap_or_default())
+    }
+
+    /// Bytes of the records of jobs that a peer asked for, under whatever collaboration.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn audit_bytes_of(&self, peer: &NodeId) -> Result<u64, StateError> {
+        let sql = "SELECT COALESCE(SUM(file_bytes), 0) FROM audit_records WHERE job_id IN \
+                   (SELECT j.job_id FROM jobs j JOIN debits d ON d.job_id = j.job_id \
+                   WHERE d.peer_id = ?1 AND j.role = ?2)";
+        let role = JobRole::Responder.as_str();
+        let sum: i64 = self
+            .lock()
+            .query_row(sql, params![peer.0, role], |row| row.get(0))?;
         Ok(u64::try_from(sum).unwrap_or_default())
     }
 

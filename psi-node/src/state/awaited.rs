@@ -205,6 +205,16 @@ impl State {
         })
     }
 
+    /// Refusals of a collaboration that may still be brought.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn refusals_awaited(&self, collab_id: &CollabId) -> Result<u64, StateError> {
+        let sql = "SELECT COUNT(*) FROM awaited_refusals WHERE collab_id = ?1";
+        let count: i64 = self.lock().query_row(sql, [collab_id], |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     /// No refusal of that question will be recorded any more.
     ///
     /// # Errors

@@ -55,6 +55,7 @@ async fn api() -> Api {
         notes: Notes::new(state.clone(), Arc::clone(&key)),
         looks: Looks::default(),
         doors: Doors::default(),
+        settle_doors: Doors::default(),
         turns: Turns::default(),
         audit_room: AuditRoom::default(),
         known: Known::default(),
