@@ -13,6 +13,8 @@ mod choice;
 #[cfg(test)]
 mod conformance;
 pub mod counting;
+#[cfg(target_arch = "x86_64")]
+mod ifma;
 pub mod portable;
 #[cfg(any(test, target_arch = "x86_64"))]
 mod vector;

@@ -65,22 +65,22 @@ impl<L: Lanes> Completed<L> {
     /// needs to be negated.
     #[inline(always)]
     fn double_inline(&mut self) {
-        let x = self.e.mul(&self.f);
         let y = self.g.mul(&self.h);
         let z = self.g.mul(&self.f);
-        let xx = x.square_wide();
+        let x = self.e.mul(&self.f);
         let yy = y.square_wide();
         let zz = z.square_wide();
-        let xy = x.mul_wide(&y);
+        let xx = x.square_wide();
         let g: Wide<L, 2> = yy.sub(&xx);
+        self.g = g.reduce();
         let h: Wide<L, 2> = yy.add(&xx);
+        self.h = h.reduce();
         let zz2: Wide<L, 2> = zz.add(&zz);
         let f: Wide<L, 4> = zz2.sub(&g);
+        self.f = f.reduce();
+        let xy = x.mul_wide(&y);
         let e: Wide<L, 2> = xy.add(&xy);
         self.e = e.reduce();
-        self.f = f.reduce();
-        self.g = g.reduce();
-        self.h = h.reduce();
     }
 
     /// The point becomes the sum of itself and another: eight products.
