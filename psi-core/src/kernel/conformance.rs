@@ -1,22 +1,27 @@
 //! What every [`Kernel`] must do, as one test for all of them: the published vectors, the single
 //! operations of [`crate::group`] on random input, scalars at the edges, and what does not decode.
 
+use std::marker::PhantomData;
+
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng as _, SeedableRng as _};
 use curve25519_dalek::scalar::Scalar;
 
 use super::portable::Portable;
-use super::vector::lanes::model::Model;
+use super::vector::lanes::Lanes;
+use super::vector::lanes::model::{FloatModel, IntegerModel};
 use super::vector::recode::Digits;
 use super::{DecodeFailed, Kernel, available, batch, vector};
 use crate::group::{Element, SecretScalar, hash_to_uniform, vectors};
 
-/// Lengths around the sizes at which a batched or vectorised kernel changes its path.
-const LENGTHS: [usize; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 127, 128, 129, 130];
+/// Longer lengths at which a batched kernel changes its path; all up to [`LENGTH_SHORT`], twice two
+/// vectors of eight and one more, are tested as well.
+const LENGTHS_LONG: [usize; 4] = [127, 128, 129, 130];
+const LENGTH_SHORT: usize = 33;
 
 fn check(kernel: &dyn Kernel) {
     vectors_of_rfc_9496_and_9497(kernel);
-    for (round, length) in (0..).zip(LENGTHS) {
+    for (round, length) in (0..).zip((0..=LENGTH_SHORT).chain(LENGTHS_LONG)) {
         every_output_is_that_of_the_single_operation(kernel, round, length);
     }
     scalars_at_the_edges(kernel);
@@ -273,8 +278,13 @@ fn every_other_kernel_of_this_machine_keeps_the_promises_of_every_kernel() {
 }
 
 #[test]
-fn the_model_of_the_vector_kernel_keeps_the_promises_of_every_kernel() {
-    check(&Modelled);
+fn the_model_on_floats_keeps_the_promises_of_every_kernel() {
+    check(&Modelled::<FloatModel>(PhantomData));
+}
+
+#[test]
+fn the_model_on_integers_keeps_the_promises_of_every_kernel() {
+    check(&Modelled::<IntegerModel>(PhantomData));
 }
 
 #[test]
@@ -294,16 +304,16 @@ fn all_kernels_give_the_same_bytes_for_100_000_points() {
     }
 }
 
-/// The vector kernel on the scalar model of the lanes, which checks every bound on the way.
-struct Modelled;
+/// The vector kernel on a scalar model of the lanes, which checks every bound on the way.
+struct Modelled<L>(PhantomData<L>);
 
-impl Kernel for Modelled {
+impl<L: Lanes + Send + Sync> Kernel for Modelled<L> {
     fn name(&self) -> &'static str {
         "model"
     }
 
     fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
-        vector::map_mul_encode::<Model>(uniform, &Digits::of_half(k), out);
+        vector::map_mul_encode::<L>(uniform, &Digits::of_half(k), out);
     }
 
     fn decode_mul_encode(
@@ -312,7 +322,7 @@ impl Kernel for Modelled {
         k: &SecretScalar,
         out: &mut [[u8; 32]],
     ) -> Result<(), DecodeFailed> {
-        vector::decode_mul_encode::<Model>(points, &Digits::of_half(k), out)
+        vector::decode_mul_encode::<L>(points, &Digits::of_half(k), out)
     }
 
     fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]) {

@@ -131,7 +131,7 @@ impl Lanes for Vector {
                 std::arch::asm!(
                     "/* {} */",
                     in(reg) &raw const aligned,
-                    options(nomem, nostack, preserves_flags)
+                    options(readonly, nostack, preserves_flags)
                 );
             }
             f()

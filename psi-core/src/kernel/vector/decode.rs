@@ -1,7 +1,7 @@
 //! Reading encoded points (RFC 9496 §4.3.1).
 
-use super::field::{Reduced, SqrtRatio, constants, sqrt_ratio};
 use super::Inputs;
+use super::field::{Reduced, SqrtRatio, constants, sqrt_ratio};
 use super::lanes::Lanes;
 use super::point::Extended;
 
@@ -68,7 +68,10 @@ impl<L: Lanes> Terms<L> {
             |lane| u64::from(is_canonical_and_even(bytes.lane(lane))).wrapping_neg(),
         );
         let invalid = t.is_negative().or(y.is_zero());
-        let valid = root.was_square.and(canonical).and(invalid.equal(L::splat(0)));
+        let valid = root
+            .was_square
+            .and(canonical)
+            .and(invalid.equal(L::splat(0)));
         let z = Reduced::constant(&constants::ONE);
         (Extended { x, y, z, t }, valid)
     }

@@ -105,7 +105,7 @@ impl<L: Lanes> Doubled<L> {
         L::outline(
             #[inline(always)]
             || self.encode_inline(inverse_of_all, out),
-        )
+        );
     }
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! The one-way map from 64 uniform bytes to the group (RFC 9496 §4.3.4).
 
-use super::field::{Reduced, SqrtRatio, Wide, constants, sqrt_ratio};
 use super::Inputs;
+use super::field::{Reduced, SqrtRatio, Wide, constants, sqrt_ratio};
 use super::lanes::Lanes;
 use super::point::{Completed, Extended};
 

@@ -10,9 +10,7 @@ impl<L: Lanes> Reduced<L> {
     /// The 255-bit little-endian number that `bytes` gives for each lane; its highest bit is
     /// ignored.
     #[inline(always)]
-    pub(in crate::kernel::vector) fn from_bytes<'a>(
-        bytes: impl Fn(usize) -> &'a [u8; 32],
-    ) -> Self {
+    pub(in crate::kernel::vector) fn from_bytes<'a>(bytes: impl Fn(usize) -> &'a [u8; 32]) -> Self {
         let a = word::<L>(&bytes, 0);
         let b = word::<L>(&bytes, 1);
         let c = word::<L>(&bytes, 2);

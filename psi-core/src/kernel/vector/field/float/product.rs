@@ -168,7 +168,11 @@ pub(super) fn square<L: FloatLanes>(a: &[L; LIMBS]) -> [L; LIMBS] {
 
 /// `low + 19 * high`, without the constants of the parts.
 #[inline(always)]
-fn fold<L: FloatLanes>(low: &[L; LIMBS], high: &[L; LIMBS], corrections: &[u64; LIMBS]) -> [L; LIMBS] {
+fn fold<L: FloatLanes>(
+    low: &[L; LIMBS],
+    high: &[L; LIMBS],
+    corrections: &[u64; LIMBS],
+) -> [L; LIMBS] {
     let folded = pairs(
         low,
         high,

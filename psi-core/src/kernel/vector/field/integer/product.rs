@@ -47,10 +47,7 @@ fn split<L: IntegerLanes>(b: L) -> (L, L) {
 #[inline(always)]
 fn split_52<L: IntegerLanes>(b: L) -> (L, L) {
     let nineteen = b.mul(L::splat(19));
-    (
-        nineteen.and(L::splat(LOW_52)),
-        nineteen.shift_right::<52>(),
-    )
+    (nineteen.and(L::splat(LOW_52)), nineteen.shift_right::<52>())
 }
 
 /// Adds the low parts of `a` times each of the factors to their columns.
