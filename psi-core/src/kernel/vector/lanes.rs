@@ -98,6 +98,13 @@ pub(in crate::kernel) trait IntegerLanes: Lanes {
     /// `self * b`, of which both fit in 64 bits.
     fn mul(self, b: Self) -> Self;
 
+    /// Runs `f`, a product. Unlike those of floats these are short enough to be compiled into their
+    /// callers, but not in a model, where every operation is a call.
+    #[inline(always)]
+    fn product<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
+
     /// Checks in a model that `self` is at most `bound`; does nothing on a machine.
     #[inline(always)]
     fn check_at_most(self, _bound: u64) {}

@@ -65,22 +65,28 @@ impl<L: IntegerLanes> Arithmetic<L> for Integers {
 
     #[inline(always)]
     fn mul_wide(a: &[L; LIMBS], b: &[L; LIMBS]) -> [L; LIMBS] {
-        product::mul(a, b)
+        L::product(
+            #[inline(always)]
+            || product::mul(a, b),
+        )
     }
 
     #[inline(always)]
     fn square_wide(a: &[L; LIMBS]) -> [L; LIMBS] {
-        product::square(a)
+        L::product(
+            #[inline(always)]
+            || product::square(a),
+        )
     }
 
     #[inline(always)]
     fn mul(a: &[L; LIMBS], b: &[L; LIMBS]) -> [L; LIMBS] {
-        carry(&product::mul(a, b))
+        carry(&<Self as Arithmetic<L>>::mul_wide(a, b))
     }
 
     #[inline(always)]
     fn square(a: &[L; LIMBS]) -> [L; LIMBS] {
-        carry(&product::square(a))
+        carry(&<Self as Arithmetic<L>>::square_wide(a))
     }
 
     #[inline(always)]

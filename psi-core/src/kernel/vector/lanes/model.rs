@@ -192,6 +192,11 @@ impl IntegerLanes for IntegerModel {
     }
 
     #[inline(never)]
+    fn product<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
+
+    #[inline(never)]
     fn check_at_most(self, bound: u64) {
         for value in self.0 {
             assert!(value <= bound, "{value} is more than {bound}");
