@@ -74,6 +74,15 @@ impl Kernel for Avx2 {
         "avx2"
     }
 
+    fn expand(&self, domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64]]) {
+        #[target_feature(enable = "avx2,fma")]
+        fn run(domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64]]) {
+            vector::expand::expand::<Vector>(domain_tag, digests, out);
+        }
+        // SAFETY: see the head of this module.
+        unsafe { run(domain_tag, digests, out) }
+    }
+
     fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
         self.map_mul_encode_half(uniform, &Digits::of_half(k), out);
     }

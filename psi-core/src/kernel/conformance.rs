@@ -21,6 +21,9 @@ const LENGTH_SHORT: usize = 33;
 
 fn check(kernel: &dyn Kernel) {
     vectors_of_rfc_9496_and_9497(kernel);
+    for length in (0..=LENGTH_SHORT).chain(LENGTHS_LONG) {
+        every_digest_expands_as_by_the_single_operation(kernel, length);
+    }
     for (round, length) in (0..).zip((0..=LENGTH_SHORT).chain(LENGTHS_LONG)) {
         every_output_is_that_of_the_single_operation(kernel, round, length);
     }
@@ -143,6 +146,21 @@ fn every_output_is_that_of_the_single_operation(kernel: &dyn Kernel, seed: u8, l
     let mut out = vec![[0xaa; 32]; length];
     kernel.base_mul_encode(&scalars, &mut out);
     assert_eq!(out, expected, "length {length}");
+}
+
+fn every_digest_expands_as_by_the_single_operation(kernel: &dyn Kernel, length: usize) {
+    let mut random = random(63);
+    let digests: Vec<[u8; 32]> = (0..length).map(|_| random.bytes()).collect();
+    // 45 bytes is the longest tag that leaves room for all else in a block.
+    for tag in [&b""[..], b"psi/v1/text", &[7; 45], &[7; 46], &[7; 256]] {
+        let expected: Vec<[u8; 64]> = digests
+            .iter()
+            .map(|digest| hash_to_uniform(tag, digest))
+            .collect();
+        let mut out = vec![[0xaa; 64]; length];
+        kernel.expand(tag, &digests, &mut out);
+        assert_eq!(out, expected, "length {length}, tag of {}", tag.len());
+    }
 }
 
 fn the_smallest_index_that_does_not_decode_is_reported(kernel: &dyn Kernel) {

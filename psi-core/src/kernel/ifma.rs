@@ -76,6 +76,15 @@ impl Kernel for Ifma {
         "ifma"
     }
 
+    fn expand(&self, domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64]]) {
+        #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
+        fn run(domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64]]) {
+            vector::expand::expand::<Vector>(domain_tag, digests, out);
+        }
+        // SAFETY: see the head of this module.
+        unsafe { run(domain_tag, digests, out) }
+    }
+
     fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
         self.map_mul_encode_half(uniform, &Digits::of_half(k), out);
     }

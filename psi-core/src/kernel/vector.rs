@@ -10,6 +10,7 @@
 //! multiply  a point times the secret scalar, constant-time
 //! map, decode, encode   ristretto255 (RFC 9496)
 //! recode    the scalar as signed digits
+//! expand, sha512   digests to the uniform bytes that are mapped (RFC 9380)
 //! ```
 //!
 //! All of it is written once and generic over the lanes, but for the limb arithmetic below the field,
@@ -27,12 +28,14 @@
 
 mod decode;
 mod encode;
+pub(super) mod expand;
 pub(super) mod field;
 pub(super) mod lanes;
 mod map;
 mod multiply;
 mod point;
 pub(super) mod recode;
+mod sha512;
 
 use zeroize::Zeroize as _;
 
