@@ -1,18 +1,17 @@
 //! What every [`Kernel`] must do, as one test for all of them: the published vectors, the single
 //! operations of [`crate::group`] on random input, scalars at the edges, and what does not decode.
 
-use std::marker::PhantomData;
+mod kernels;
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng as _, SeedableRng as _};
 use curve25519_dalek::scalar::Scalar;
 
 use super::portable::Portable;
-use super::vector::lanes::Lanes;
 use super::vector::lanes::model::{FloatModel, IntegerModel};
-use super::vector::recode::Digits;
-use super::{DecodeFailed, Kernel, available, batch, vector};
+use super::{DecodeFailed, Kernel, available, batch};
 use crate::group::{Element, SecretScalar, hash_to_uniform, vectors};
+use kernels::{Modelled, Spread};
 
 /// Longer lengths at which a batched kernel changes its path; all up to [`LENGTH_SHORT`], twice two
 /// vectors of eight and one more, are tested as well.
@@ -297,12 +296,12 @@ fn every_other_kernel_of_this_machine_keeps_the_promises_of_every_kernel() {
 
 #[test]
 fn the_model_on_floats_keeps_the_promises_of_every_kernel() {
-    check(&Modelled::<FloatModel>(PhantomData));
+    check(&Modelled::<FloatModel>::NEW);
 }
 
 #[test]
 fn the_model_on_integers_keeps_the_promises_of_every_kernel() {
-    check(&Modelled::<IntegerModel>(PhantomData));
+    check(&Modelled::<IntegerModel>::NEW);
 }
 
 #[test]
@@ -319,58 +318,6 @@ fn all_kernels_give_the_same_bytes_for_100_000_points() {
             let expected = mul(&Spread(&Portable), &points, &k);
             assert_eq!(mul(&spread, &points, &k), expected);
         }
-    }
-}
-
-/// The vector kernel on a scalar model of the lanes, which checks every bound on the way.
-struct Modelled<L>(PhantomData<L>);
-
-impl<L: Lanes + Send + Sync> Kernel for Modelled<L> {
-    fn name(&self) -> &'static str {
-        "model"
-    }
-
-    fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
-        vector::map_mul_encode::<L>(uniform, &Digits::of_half(k), out);
-    }
-
-    fn decode_mul_encode(
-        &self,
-        points: &[[u8; 32]],
-        k: &SecretScalar,
-        out: &mut [[u8; 32]],
-    ) -> Result<(), DecodeFailed> {
-        vector::decode_mul_encode::<L>(points, &Digits::of_half(k), out)
-    }
-
-    fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]) {
-        Portable.base_mul_encode(k, out);
-    }
-}
-
-/// Runs a kernel through [`batch`], so that the same tests cover the spreading over threads.
-struct Spread<'a>(&'a dyn Kernel);
-
-impl Kernel for Spread<'_> {
-    fn name(&self) -> &'static str {
-        "spread"
-    }
-
-    fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
-        batch::map_mul_encode(self.0, uniform, k, out);
-    }
-
-    fn decode_mul_encode(
-        &self,
-        points: &[[u8; 32]],
-        k: &SecretScalar,
-        out: &mut [[u8; 32]],
-    ) -> Result<(), DecodeFailed> {
-        batch::decode_mul_encode(self.0, points, k, out)
-    }
-
-    fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]) {
-        batch::base_mul_encode(self.0, k, out);
     }
 }
 
