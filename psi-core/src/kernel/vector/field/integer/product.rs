@@ -189,16 +189,18 @@ fn with_low<L: IntegerLanes>(columns: &[L; LIMBS], products: &[(L, L); LIMBS]) -
 }
 
 /// Columns and the high part of one product each.
+///
+/// They are needed in this order: with it a multiplication of a point takes 1 % less time.
 #[inline(always)]
 fn with_high<L: IntegerLanes>(columns: &[L; LIMBS], products: &[(L, L); LIMBS]) -> [L; LIMBS] {
     let [c0, c1, c2, c3, c4] = *columns;
     let [p0, p1, p2, p3, p4] = *products;
     [
-        c0.add_product_high(p0.0, p0.1),
-        c1.add_product_high(p1.0, p1.1),
-        c2.add_product_high(p2.0, p2.1),
-        c3.add_product_high(p3.0, p3.1),
-        c4.add_product_high(p4.0, p4.1),
+        c0.add_product_high(p0.0, p0.1).opaque(),
+        c1.add_product_high(p1.0, p1.1).opaque(),
+        c2.add_product_high(p2.0, p2.1).opaque(),
+        c3.add_product_high(p3.0, p3.1).opaque(),
+        c4.add_product_high(p4.0, p4.1).opaque(),
     ]
 }
 
