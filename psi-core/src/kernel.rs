@@ -58,7 +58,15 @@ pub trait Kernel: Send + Sync {
 }
 
 /// [`Kernel::expand`] by the single operation.
+///
+/// # Panics
+/// If the lengths differ, because elements left out without notice would be a wrong answer.
 fn expand_one_by_one(domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64]]) {
+    assert_eq!(
+        digests.len(),
+        out.len(),
+        "inputs and outputs of a kernel have the same length"
+    );
     for (out, digest) in out.iter_mut().zip(digests) {
         *out = hash_to_uniform(domain_tag, digest);
     }

@@ -9,18 +9,11 @@ use zeroize::Zeroize as _;
 use super::super::expand_one_by_one;
 use super::Inputs;
 use super::lanes::Lanes;
-use super::sha512::{AFTER_ZERO_BLOCK, BLOCK, compress};
+use super::sha512::{AFTER_ZERO_BLOCK, BLOCK, INITIAL, compress};
 
 /// Words of a digest, and of what SHA-512 gives.
 const DIGEST_WORDS: usize = 4;
 const HASH_WORDS: usize = 8;
-
-/// The initial state of SHA-512 (FIPS 180-4 §5.3.5).
-#[rustfmt::skip]
-const INITIAL: [u64; HASH_WORDS] = [
-    0x6a09_e667_f3bc_c908, 0xbb67_ae85_84ca_a73b, 0x3c6e_f372_fe94_f82b, 0xa54f_f53a_5f1d_36f1,
-    0x510e_527f_ade6_82d1, 0x9b05_688c_2b3e_6c1f, 0x1f83_d9ab_fb41_bd6b, 0x5be0_cd19_137e_2179,
-];
 
 /// [`super::super::Kernel::expand`]. Digests under a longer tag are expanded one by one.
 ///
@@ -45,17 +38,17 @@ pub(in crate::kernel) fn expand<L: Lanes>(
     };
     for (digests, out) in digests.chunks(L::LANES).zip(out.chunks_mut(L::LANES)) {
         let digests = Inputs(digests);
-        let mut words = block_0.map(L::splat);
+        let mut words = splat_all::<L, _>(&block_0);
         for (i, word) in words[..DIGEST_WORDS].iter_mut().enumerate() {
             *word = L::load(
                 #[inline(always)]
                 |lane| u64::from_be_bytes(digests.lane(lane).as_chunks().0[i]),
             );
         }
-        let mut b_0 = compress(&AFTER_ZERO_BLOCK.map(L::splat), &words);
-        let mut words_1 = block_1.map(L::splat);
+        let mut b_0 = compress(&splat_all(&AFTER_ZERO_BLOCK), &words);
+        let mut words_1 = splat_all::<L, _>(&block_1);
         words_1[..HASH_WORDS].copy_from_slice(&b_0);
-        let mut b_1 = compress(&INITIAL.map(L::splat), &words_1);
+        let mut b_1 = compress(&splat_all(&INITIAL), &words_1);
         for (i, word) in b_1.iter().enumerate() {
             for (bytes, word) in out.iter_mut().zip(word.store().as_ref()) {
                 bytes.as_chunks_mut().0[i] = word.to_be_bytes();
@@ -67,6 +60,16 @@ pub(in crate::kernel) fn expand<L: Lanes>(
         words_1.zeroize();
         b_1.zeroize();
     }
+}
+
+/// Each word in all lanes. `array::map` is not for vectors: it is no inlined function.
+#[inline(always)]
+fn splat_all<L: Lanes, const N: usize>(words: &[u64; N]) -> [L; N] {
+    let mut vectors = [L::splat(0); N];
+    for (vector, word) in vectors.iter_mut().zip(words) {
+        *vector = L::splat(*word);
+    }
+    vectors
 }
 
 /// The words of the last block of a message: room for `start` bytes, then `middle`, the tag with its

@@ -8,6 +8,13 @@ use super::lanes::Lanes;
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 128;
 
+/// The initial state (FIPS 180-4 §5.3.5).
+#[rustfmt::skip]
+pub(super) const INITIAL: [u64; 8] = [
+    0x6a09_e667_f3bc_c908, 0xbb67_ae85_84ca_a73b, 0x3c6e_f372_fe94_f82b, 0xa54f_f53a_5f1d_36f1,
+    0x510e_527f_ade6_82d1, 0x9b05_688c_2b3e_6c1f, 0x1f83_d9ab_fb41_bd6b, 0x5be0_cd19_137e_2179,
+];
+
 /// The state after one block of zeros.
 pub(super) const AFTER_ZERO_BLOCK: [u64; 8] = [
     0xcf78_81d5_774a_cbe8,
@@ -119,14 +126,7 @@ mod tests {
 
     use super::super::lanes::Lanes as _;
     use super::super::lanes::model::FloatModel;
-    use super::{BLOCK, compress};
-
-    /// The initial state (FIPS 180-4 §5.3.5).
-    #[rustfmt::skip]
-    const INITIAL: [u64; 8] = [
-        0x6a09_e667_f3bc_c908, 0xbb67_ae85_84ca_a73b, 0x3c6e_f372_fe94_f82b, 0xa54f_f53a_5f1d_36f1,
-        0x510e_527f_ade6_82d1, 0x9b05_688c_2b3e_6c1f, 0x1f83_d9ab_fb41_bd6b, 0x5be0_cd19_137e_2179,
-    ];
+    use super::{BLOCK, INITIAL, compress};
 
     /// Hashes a message by the compression alone, in the lane `lane` beside others.
     fn hash(message: &[u8], lane: usize) -> [u8; 64] {
