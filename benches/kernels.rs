@@ -19,15 +19,14 @@ fn kernels(criterion: &mut Criterion) {
         group.bench_function("expand_map_mul_encode", |bencher| {
             bencher.iter(|| inputs.encode(kernel.as_ref(), &mut out));
         });
+        group.bench_function("expand", |bencher| {
+            bencher.iter(|| inputs.expand(kernel.as_ref()));
+        });
         group.bench_function("decode_mul_encode", |bencher| {
             bencher.iter(|| inputs.evaluate(kernel.as_ref(), &mut out));
         });
         group.finish();
     }
-    let mut group = criterion.benchmark_group("hash");
-    group.throughput(Throughput::Elements(ratio::POINTS as u64));
-    group.bench_function("expand", |bencher| bencher.iter(|| inputs.expand()));
-    group.finish();
     print!("{}", ratio::table(&ratio::measure(RATIO_RUNS)));
 }
 

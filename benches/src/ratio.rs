@@ -7,7 +7,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use psi_core::group::{SecretScalar, hash_to_uniform};
+use psi_core::group::SecretScalar;
 use psi_core::kernel::{Kernel, available};
 use psi_core::seed::{JobSeed, Purpose};
 use rustix::time::{ClockId, clock_gettime};
@@ -43,16 +43,15 @@ impl Inputs {
     }
 
     /// `expand_message_xmd` alone.
-    pub(crate) fn expand(&self) -> Vec<[u8; 64]> {
-        self.digests
-            .iter()
-            .map(|digest| hash_to_uniform(b"psi/v1/text", digest))
-            .collect()
+    pub(crate) fn expand(&self, kernel: &dyn Kernel) -> Vec<[u8; 64]> {
+        let mut uniform = vec![[0; 64]; POINTS];
+        kernel.expand(b"psi/v1/text", &self.digests, &mut uniform);
+        uniform
     }
 
     /// The path of an own identity: expand, map, multiply, encode.
     pub(crate) fn encode(&self, kernel: &dyn Kernel, out: &mut [[u8; 32]]) {
-        kernel.map_mul_encode(&self.expand(), &self.scalar, out);
+        kernel.map_mul_encode(&self.expand(kernel), &self.scalar, out);
     }
 
     /// The path of a peer's point: decode, multiply, encode.

@@ -13,11 +13,13 @@ mod choice;
 #[cfg(test)]
 mod conformance;
 pub mod counting;
+#[cfg(target_arch = "x86_64")]
+mod ifma;
 pub mod portable;
 #[cfg(any(test, target_arch = "x86_64"))]
 mod vector;
 
-use crate::group::SecretScalar;
+use crate::group::{SecretScalar, hash_to_uniform};
 
 pub use choice::{Choice, Unavailable, UnknownChoice, available, select};
 
@@ -28,6 +30,12 @@ pub use choice::{Choice, Unavailable, UnknownChoice, available, select};
 pub trait Kernel: Send + Sync {
     /// A stable name for logs and measurements, such as `portable`.
     fn name(&self) -> &'static str;
+
+    /// `out[i]` = the 64 uniform bytes that `digests[i]` expands to under `domain_tag`. Both slices
+    /// have the same length.
+    fn expand(&self, domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64]]) {
+        expand_one_by_one(domain_tag, digests, out);
+    }
 
     /// `out[i] = encode(k * OneWayMap(uniform[i]))`, the ristretto255 one-way map of RFC 9496
     /// §4.3.4 on 64 uniform bytes. Both slices have the same length.
@@ -47,6 +55,21 @@ pub trait Kernel: Send + Sync {
 
     /// `out[i] = encode(k[i] * G)`, G the generator. Both slices have the same length.
     fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]);
+}
+
+/// [`Kernel::expand`] by the single operation.
+///
+/// # Panics
+/// If the lengths differ, because elements left out without notice would be a wrong answer.
+fn expand_one_by_one(domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64]]) {
+    assert_eq!(
+        digests.len(),
+        out.len(),
+        "inputs and outputs of a kernel have the same length"
+    );
+    for (out, digest) in out.iter_mut().zip(digests) {
+        *out = hash_to_uniform(domain_tag, digest);
+    }
 }
 
 /// A batch held bytes that are not the canonical encoding of an element other than the identity.

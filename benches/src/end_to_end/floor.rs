@@ -1,7 +1,7 @@
 //! The kernel floor: what the group arithmetic of a job costs by itself.
 //!
 //! A job of `n1` records on the Receiver's side and `n2` on the Sender's must hash and multiply
-//! each of them once (`hash_to_uniform` and `map_mul_encode`, `n1 + n2` times), and decode and
+//! each of them once (`expand` and `map_mul_encode`, `n1 + n2` times), and decode and
 //! multiply each of the Receiver's points twice more (`decode_mul_encode`, `2 * n1` times; Spec 04
 //! §1). The floor is the processor time of exactly these calls, in batches of the size that the
 //! sessions use, over data that stays in the cache, with as many threads as there are processors.
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use psi_core::group::{SecretScalar, hash_to_uniform};
+use psi_core::group::SecretScalar;
 use psi_core::kernel::batch::BATCH;
 use psi_core::kernel::{Kernel, available};
 use psi_core::seed::{JobSeed, Purpose};
@@ -35,7 +35,7 @@ pub(crate) fn kernels() -> Vec<SharedKernel> {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Floor {
-    /// `hash_to_uniform` and `map_mul_encode`.
+    /// `expand` and `map_mul_encode`.
     pub(crate) map_us: f64,
     /// `decode_mul_encode`.
     pub(crate) decode_us: f64,
@@ -93,6 +93,7 @@ fn work(kernel: &dyn Kernel, thread: u64, until: Instant) -> Spent {
     let scalar = |purpose| -> SecretScalar { JobSeed::new([7; 32]).stream(purpose, 0, 0).scalar() };
     let first = scalar(Purpose::BlindingScalar);
     let second = scalar(Purpose::SenderScalar);
+    let mut digests = [[0; 32]; BATCH];
     let mut uniform = [[0; 64]; BATCH];
     let mut points = [[0; 32]; BATCH];
     let mut again = [[0; 32]; BATCH];
@@ -100,12 +101,11 @@ fn work(kernel: &dyn Kernel, thread: u64, until: Instant) -> Spent {
     // At least once, however short the time is.
     loop {
         let started = thread_cpu();
-        for (out, number) in uniform.iter_mut().zip(spent.elements..) {
-            let mut digest = [0; 32];
+        for (digest, number) in digests.iter_mut().zip(spent.elements..) {
             digest[..8].copy_from_slice(&thread.to_le_bytes());
             digest[8..16].copy_from_slice(&number.to_le_bytes());
-            *out = hash_to_uniform(b"psi/v1/hex", &digest);
         }
+        kernel.expand(b"psi/v1/hex", &digests, &mut uniform);
         kernel.map_mul_encode(&uniform, &first, &mut points);
         let mapped = thread_cpu();
         kernel

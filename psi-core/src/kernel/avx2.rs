@@ -1,7 +1,7 @@
 //! The kernel for x86-64 machines with AVX2 and FMA: [`super::vector`] on 256-bit registers.
 //!
-//! Spec 02 §4. Chosen at run time; no compiler flag is needed. The only module of this crate that
-//! contains `unsafe`.
+//! Spec 02 §4. Chosen at run time; no compiler flag is needed. Contains `unsafe`, as [`super::ifma`]
+//! does and nothing else in this crate.
 //!
 //! # Safety
 //! Every `unsafe` block here runs instructions that exist only with AVX2 and FMA, and nothing else:
@@ -9,11 +9,6 @@
 //! a value of that type exists only if [`Avx2::detect`] has found both. `Vector`, the type whose
 //! methods hold the instructions, is private to this module and is named nowhere but below those
 //! methods.
-//!
-//! # Discussion
-//! The registers of AVX-512 would hold eight elements, and its 52-bit multiply-add would replace the
-//! floats. No such kernel is here: it would be another implementation of [`vector::lanes::Lanes`]
-//! with products of its own, and [`vector::lanes::LANES`] would become part of that trait.
 #![allow(unsafe_code, reason = "vector instructions; the argument stands above")]
 #![expect(clippy::inline_always, reason = "as in `vector`")]
 
@@ -77,6 +72,15 @@ impl Avx2 {
 impl Kernel for Avx2 {
     fn name(&self) -> &'static str {
         "avx2"
+    }
+
+    fn expand(&self, domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64]]) {
+        #[target_feature(enable = "avx2,fma")]
+        fn run(domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64]]) {
+            vector::expand::expand::<Vector>(domain_tag, digests, out);
+        }
+        // SAFETY: see the head of this module.
+        unsafe { run(domain_tag, digests, out) }
     }
 
     fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {

@@ -9,7 +9,7 @@ use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 use zeroize::Zeroizing;
 
 use super::{DecodeFailed, Kernel};
-use crate::group::{SecretScalar, hash_to_uniform};
+use crate::group::SecretScalar;
 
 /// Elements of one kernel call. Large enough that the shared inversion costs a hundredth of a
 /// multiplication for each element, small enough that the last pieces keep all threads busy and
@@ -52,10 +52,8 @@ pub fn hash_mul_encode(
         .for_each(|(digests, out)| {
             // Whoever holds these can test guesses of identifiers, as with the digests themselves.
             let mut uniform = Zeroizing::new([[0; 64]; BATCH]);
-            for (uniform, digest) in uniform.iter_mut().zip(digests) {
-                *uniform = hash_to_uniform(domain_tag, digest);
-            }
-            let (uniform, _) = uniform.split_at(digests.len());
+            let (uniform, _) = uniform.split_at_mut(digests.len());
+            kernel.expand(domain_tag, digests, uniform);
             kernel.map_mul_encode(uniform, k, out);
         });
 }

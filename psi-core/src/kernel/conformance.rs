@@ -1,22 +1,29 @@
 //! What every [`Kernel`] must do, as one test for all of them: the published vectors, the single
 //! operations of [`crate::group`] on random input, scalars at the edges, and what does not decode.
 
+mod kernels;
+
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng as _, SeedableRng as _};
 use curve25519_dalek::scalar::Scalar;
 
 use super::portable::Portable;
-use super::vector::lanes::model::Model;
-use super::vector::recode::Digits;
-use super::{DecodeFailed, Kernel, available, batch, vector};
+use super::vector::lanes::model::{FloatModel, IntegerModel};
+use super::{DecodeFailed, Kernel, available, batch};
 use crate::group::{Element, SecretScalar, hash_to_uniform, vectors};
+use kernels::{Modelled, Spread};
 
-/// Lengths around the sizes at which a batched or vectorised kernel changes its path.
-const LENGTHS: [usize; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 127, 128, 129, 130];
+/// Longer lengths at which a batched kernel changes its path; all up to [`LENGTH_SHORT`], twice two
+/// vectors of eight and one more, are tested as well.
+const LENGTHS_LONG: [usize; 4] = [127, 128, 129, 130];
+const LENGTH_SHORT: usize = 33;
 
 fn check(kernel: &dyn Kernel) {
     vectors_of_rfc_9496_and_9497(kernel);
-    for (round, length) in (0..).zip(LENGTHS) {
+    for length in (0..=LENGTH_SHORT).chain(LENGTHS_LONG) {
+        every_digest_expands_as_by_the_single_operation(kernel, length);
+    }
+    for (round, length) in (0..).zip((0..=LENGTH_SHORT).chain(LENGTHS_LONG)) {
         every_output_is_that_of_the_single_operation(kernel, round, length);
     }
     scalars_at_the_edges(kernel);
@@ -138,6 +145,21 @@ fn every_output_is_that_of_the_single_operation(kernel: &dyn Kernel, seed: u8, l
     let mut out = vec![[0xaa; 32]; length];
     kernel.base_mul_encode(&scalars, &mut out);
     assert_eq!(out, expected, "length {length}");
+}
+
+fn every_digest_expands_as_by_the_single_operation(kernel: &dyn Kernel, length: usize) {
+    let mut random = random(63);
+    let digests: Vec<[u8; 32]> = (0..length).map(|_| random.bytes()).collect();
+    // 45 bytes is the longest tag that leaves room for all else in a block.
+    for tag in [&b""[..], b"psi/v1/text", &[7; 45], &[7; 46], &[7; 256]] {
+        let expected: Vec<[u8; 64]> = digests
+            .iter()
+            .map(|digest| hash_to_uniform(tag, digest))
+            .collect();
+        let mut out = vec![[0xaa; 64]; length];
+        kernel.expand(tag, &digests, &mut out);
+        assert_eq!(out, expected, "length {length}, tag of {}", tag.len());
+    }
 }
 
 fn the_smallest_index_that_does_not_decode_is_reported(kernel: &dyn Kernel) {
@@ -273,8 +295,13 @@ fn every_other_kernel_of_this_machine_keeps_the_promises_of_every_kernel() {
 }
 
 #[test]
-fn the_model_of_the_vector_kernel_keeps_the_promises_of_every_kernel() {
-    check(&Modelled);
+fn the_model_on_floats_keeps_the_promises_of_every_kernel() {
+    check(&Modelled::<FloatModel>::NEW);
+}
+
+#[test]
+fn the_model_on_integers_keeps_the_promises_of_every_kernel() {
+    check(&Modelled::<IntegerModel>::NEW);
 }
 
 #[test]
@@ -291,58 +318,6 @@ fn all_kernels_give_the_same_bytes_for_100_000_points() {
             let expected = mul(&Spread(&Portable), &points, &k);
             assert_eq!(mul(&spread, &points, &k), expected);
         }
-    }
-}
-
-/// The vector kernel on the scalar model of the lanes, which checks every bound on the way.
-struct Modelled;
-
-impl Kernel for Modelled {
-    fn name(&self) -> &'static str {
-        "model"
-    }
-
-    fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
-        vector::map_mul_encode::<Model>(uniform, &Digits::of_half(k), out);
-    }
-
-    fn decode_mul_encode(
-        &self,
-        points: &[[u8; 32]],
-        k: &SecretScalar,
-        out: &mut [[u8; 32]],
-    ) -> Result<(), DecodeFailed> {
-        vector::decode_mul_encode::<Model>(points, &Digits::of_half(k), out)
-    }
-
-    fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]) {
-        Portable.base_mul_encode(k, out);
-    }
-}
-
-/// Runs a kernel through [`batch`], so that the same tests cover the spreading over threads.
-struct Spread<'a>(&'a dyn Kernel);
-
-impl Kernel for Spread<'_> {
-    fn name(&self) -> &'static str {
-        "spread"
-    }
-
-    fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
-        batch::map_mul_encode(self.0, uniform, k, out);
-    }
-
-    fn decode_mul_encode(
-        &self,
-        points: &[[u8; 32]],
-        k: &SecretScalar,
-        out: &mut [[u8; 32]],
-    ) -> Result<(), DecodeFailed> {
-        batch::decode_mul_encode(self.0, points, k, out)
-    }
-
-    fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]) {
-        batch::base_mul_encode(self.0, k, out);
     }
 }
 

@@ -65,6 +65,11 @@ impl<K: Kernel> Kernel for Counting<K> {
         self.kernel.name()
     }
 
+    /// Not counted: there is one for each element that is mapped.
+    fn expand(&self, domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64]]) {
+        self.kernel.expand(domain_tag, digests, out);
+    }
+
     fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
         self.count(&self.mapped, uniform.len());
         self.kernel.map_mul_encode(uniform, k, out);

@@ -1,20 +1,21 @@
-//! Group arithmetic on four points at a time, for any machine that offers [`lanes::Lanes`].
+//! Group arithmetic on several points at a time, for any machine that offers [`lanes::Lanes`].
 //!
-//! Spec 02 §4. Every operation is done on four independent points at once, one in each 64-bit
-//! lane, so no step mixes lanes and nothing needs shuffling. From bottom to top:
+//! Spec 02 §4. Every operation is done on independent points at once, one in each 64-bit lane, so
+//! no step mixes lanes and nothing needs shuffling. From bottom to top:
 //!
 //! ```text
-//! lanes     four 64-bit words: float multiply-add, integer add, shift, select
-//! field     GF(2^255 - 19): five limbs of 51 bits, kept as floats; bounds are types
+//! lanes     64-bit words: multiply-add of floats or of integers, add, shift, select
+//! field     GF(2^255 - 19): five limbs of 51 bits, as floats or integers; bounds are types
 //! point     doubling and addition on the twisted Edwards curve
 //! multiply  a point times the secret scalar, constant-time
 //! map, decode, encode   ristretto255 (RFC 9496)
 //! recode    the scalar as signed digits
+//! expand, sha512   digests to the uniform bytes that are mapped (RFC 9380)
 //! ```
 //!
-//! All of it is written once and generic over the lanes. [`super::avx2`] runs it on vector
-//! registers; the tests also run it on a scalar model of the same arithmetic that checks every
-//! bound at every step.
+//! All of it is written once and generic over the lanes, but for the limb arithmetic below the field,
+//! of which there are two. [`super::avx2`] and [`super::ifma`] run it on vector registers; the tests
+//! also run it on scalar models of both that check every bound at every step.
 #![expect(
     clippy::inline_always,
     reason = "see `lanes::Lanes`: outside a function that is compiled for the machine this is slow"
@@ -27,19 +28,21 @@
 
 mod decode;
 mod encode;
+pub(super) mod expand;
 pub(super) mod field;
 pub(super) mod lanes;
 mod map;
 mod multiply;
 mod point;
 pub(super) mod recode;
+mod sha512;
 
 use zeroize::Zeroize as _;
 
 use super::DecodeFailed;
 use super::batch::BATCH;
 use encode::Doubled;
-use lanes::{LANES, Lanes};
+use lanes::Lanes;
 use point::Extended;
 use recode::Digits;
 
@@ -52,8 +55,8 @@ pub(super) fn map_mul_encode<L: Lanes>(uniform: &[[u8; 64]], half: &Digits, out:
     assert_same_length(uniform.len(), out.len());
     let mut batch = Batch::<L>::new();
     for (uniform, out) in uniform.chunks(BATCH).zip(out.chunks_mut(BATCH)) {
-        for four in uniform.chunks(LANES) {
-            batch.push(&map::map(&fill(four)), half);
+        for vector in uniform.chunks(L::LANES) {
+            batch.push(&map::map(&Inputs(vector)), half);
         }
         batch.double_and_encode(out);
     }
@@ -76,17 +79,17 @@ pub(super) fn decode_mul_encode<L: Lanes>(
     let mut batch = Batch::<L>::new();
     let mut index = 0;
     for (points, out) in points.chunks(BATCH).zip(out.chunks_mut(BATCH)) {
-        for eight in points.chunks(2 * LANES) {
-            let (first, second) = eight.split_at(eight.len().min(LANES));
+        for pair in points.chunks(2 * L::LANES) {
+            let (first, second) = pair.split_at(pair.len().min(L::LANES));
             let vectors = [first, if second.is_empty() { first } else { second }];
-            let decoded = decode::decode::<L>(&vectors.map(fill));
-            for (four, (point, valid)) in [first, second].into_iter().zip(&decoded) {
-                if four.is_empty() {
+            let decoded = decode::decode::<L>(&vectors.map(Inputs));
+            for (inputs, (point, valid)) in [first, second].into_iter().zip(&decoded) {
+                if inputs.is_empty() {
                     break;
                 }
-                for (bytes, valid) in four.iter().zip(valid) {
+                for (bytes, valid) in inputs.iter().zip(valid.store().as_ref()) {
                     let identity = *bytes == [0; 32];
-                    if identity || !valid {
+                    if identity || *valid == 0 {
                         return Err(DecodeFailed { index, identity });
                     }
                     index += 1;
@@ -99,13 +102,16 @@ pub(super) fn decode_mul_encode<L: Lanes>(
     Ok(())
 }
 
-/// One input for each lane. Where there are fewer, the first is repeated, and its outputs unused.
-///
-/// # Panics
-/// If there is none.
-#[inline(always)]
-fn fill<const N: usize>(inputs: &[[u8; N]]) -> [&[u8; N]; LANES] {
-    std::array::from_fn(|lane| inputs.get(lane).unwrap_or(&inputs[0]))
+/// The inputs of one vector, as many as there are lanes, or fewer but at least one.
+#[derive(Clone, Copy)]
+struct Inputs<'a, const N: usize>(&'a [[u8; N]]);
+
+impl<'a, const N: usize> Inputs<'a, N> {
+    /// The input of a lane; the first for lanes that have none, whose outputs are unused.
+    #[inline(always)]
+    fn lane(&self, lane: usize) -> &'a [u8; N] {
+        self.0.get(lane).unwrap_or(&self.0[0])
+    }
 }
 
 /// The multiples of a batch, on their way to be doubled and encoded together.
@@ -116,7 +122,7 @@ struct Batch<L: Lanes>(Vec<Doubled<L>>);
 
 impl<L: Lanes> Batch<L> {
     fn new() -> Self {
-        Self(Vec::with_capacity(BATCH / LANES))
+        Self(Vec::with_capacity(BATCH / L::LANES))
     }
 
     /// Adds `k / 2` times a point.
@@ -132,10 +138,8 @@ impl<L: Lanes> Batch<L> {
     fn double_and_encode(&mut self, out: &mut [[u8; 32]]) {
         if let Some(last) = self.0.last() {
             let mut inverse = last.inverse_of_all();
-            for (doubled, out) in self.0.iter().zip(out.chunks_mut(LANES)).rev() {
-                for (out, bytes) in out.iter_mut().zip(doubled.encode(&mut inverse)) {
-                    *out = bytes;
-                }
+            for (doubled, out) in self.0.iter().zip(out.chunks_mut(L::LANES)).rev() {
+                doubled.encode(&mut inverse, out);
             }
         }
         self.0.iter_mut().zeroize();

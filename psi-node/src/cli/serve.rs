@@ -269,9 +269,11 @@ mod tests {
         assert_eq!(unknown.exit, Exit::BadInput);
         assert!(unknown.what.contains("PSI_KERNEL: `fast`"), "{unknown}");
         assert!(unknown.remedy.contains("`portable`"), "{}", unknown.remedy);
-        match chosen_kernel(Some("avx2")) {
-            Ok(kernel) => assert_eq!(kernel.name(), "avx2"),
-            Err(missing) => assert!(missing.what.contains("needs an x86-64"), "{missing}"),
+        for name in ["avx2", "ifma"] {
+            match chosen_kernel(Some(name)) {
+                Ok(kernel) => assert_eq!(kernel.name(), name),
+                Err(missing) => assert!(missing.what.contains("needs an x86-64"), "{missing}"),
+            }
         }
     }
 }

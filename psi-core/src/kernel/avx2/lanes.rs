@@ -8,7 +8,8 @@ use std::arch::x86_64::{
 };
 use zeroize::Zeroize;
 
-use super::super::vector::lanes::{LANES, Lanes};
+use super::super::vector::field::float::Floats;
+use super::super::vector::lanes::{FloatLanes, Lanes};
 
 /// A register. Its operations may run on a machine with AVX2 and FMA only: see the head of
 /// [`super`].
@@ -42,6 +43,10 @@ macro_rules! instructions {
 }
 
 impl Lanes for Vector {
+    const LANES: usize = 4;
+    type Words = [u64; 4];
+    type Arithmetic = Floats;
+
     instructions! {
         add: _mm256_add_epi64;
         sub: _mm256_sub_epi64;
@@ -58,33 +63,16 @@ impl Lanes for Vector {
     }
 
     #[inline(always)]
-    fn load(words: [u64; LANES]) -> Self {
+    fn load(word: impl Fn(usize) -> u64) -> Self {
+        let words = [word(0), word(1), word(2), word(3)];
         // SAFETY: both are 32 bytes of integers, for which every value is valid.
-        Self(unsafe { std::mem::transmute::<[u64; LANES], __m256i>(words) })
+        Self(unsafe { std::mem::transmute::<[u64; 4], __m256i>(words) })
     }
 
     #[inline(always)]
-    fn store(self) -> [u64; LANES] {
+    fn store(self) -> [u64; 4] {
         // SAFETY: as in `load`.
-        unsafe { std::mem::transmute::<__m256i, [u64; LANES]>(self.0) }
-    }
-
-    #[inline(always)]
-    fn mul_add_float(self, b: Self, c: Self) -> Self {
-        // SAFETY: see the head of `super`.
-        Self::of_float(unsafe { _mm256_fmadd_pd(self.float(), b.float(), c.float()) })
-    }
-
-    #[inline(always)]
-    fn add_float(self, b: Self) -> Self {
-        // SAFETY: see the head of `super`.
-        Self::of_float(unsafe { _mm256_add_pd(self.float(), b.float()) })
-    }
-
-    #[inline(always)]
-    fn sub_float(self, b: Self) -> Self {
-        // SAFETY: see the head of `super`.
-        Self::of_float(unsafe { _mm256_sub_pd(self.float(), b.float()) })
+        unsafe { std::mem::transmute::<__m256i, [u64; 4]>(self.0) }
     }
 
     #[inline(always)]
@@ -134,6 +122,26 @@ impl Lanes for Vector {
         }
         // SAFETY: see the head of `super`.
         unsafe { run(f) }
+    }
+}
+
+impl FloatLanes for Vector {
+    #[inline(always)]
+    fn mul_add_float(self, b: Self, c: Self) -> Self {
+        // SAFETY: see the head of `super`.
+        Self::of_float(unsafe { _mm256_fmadd_pd(self.float(), b.float(), c.float()) })
+    }
+
+    #[inline(always)]
+    fn add_float(self, b: Self) -> Self {
+        // SAFETY: see the head of `super`.
+        Self::of_float(unsafe { _mm256_add_pd(self.float(), b.float()) })
+    }
+
+    #[inline(always)]
+    fn sub_float(self, b: Self) -> Self {
+        // SAFETY: see the head of `super`.
+        Self::of_float(unsafe { _mm256_sub_pd(self.float(), b.float()) })
     }
 }
 

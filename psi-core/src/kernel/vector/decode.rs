@@ -1,17 +1,16 @@
 //! Reading encoded points (RFC 9496 §4.3.1).
 
+use super::Inputs;
 use super::field::{Reduced, SqrtRatio, constants, sqrt_ratio};
-use super::lanes::{LANES, Lanes};
+use super::lanes::Lanes;
 use super::point::Extended;
 
-/// The points of two vectors of encodings, and which lanes hold an encoding.
+/// The points of two vectors of encodings, with all ones in lanes that hold an encoding.
 ///
 /// All zero bytes, the identity, are an encoding here; a caller that accepts none looks for them.
 /// Which lanes are valid is public: the bytes came from outside.
 #[inline(always)]
-pub(in crate::kernel) fn decode<L: Lanes>(
-    bytes: &[[&[u8; 32]; LANES]; 2],
-) -> [(Extended<L>, [bool; LANES]); 2] {
+pub(in crate::kernel) fn decode<L: Lanes>(bytes: &[Inputs<32>; 2]) -> [(Extended<L>, L); 2] {
     L::outline(
         #[inline(always)]
         || decode_inline(bytes),
@@ -19,13 +18,13 @@ pub(in crate::kernel) fn decode<L: Lanes>(
 }
 
 #[inline(always)]
-fn decode_inline<L: Lanes>(bytes: &[[&[u8; 32]; LANES]; 2]) -> [(Extended<L>, [bool; LANES]); 2] {
+fn decode_inline<L: Lanes>(bytes: &[Inputs<32>; 2]) -> [(Extended<L>, L); 2] {
     let one = Reduced::constant(&constants::ONE);
-    let terms = [Terms::new(bytes[0]), Terms::new(bytes[1])];
+    let terms = [Terms::new(&bytes[0]), Terms::new(&bytes[1])];
     let [first, second] = sqrt_ratio(&[one, one], &[terms[0].vuu, terms[1].vuu]);
     [
-        terms[0].to_point(bytes[0], &first),
-        terms[1].to_point(bytes[1], &second),
+        terms[0].to_point(&bytes[0], &first),
+        terms[1].to_point(&bytes[1], &second),
     ]
 }
 
@@ -40,9 +39,12 @@ struct Terms<L> {
 
 impl<L: Lanes> Terms<L> {
     #[inline(always)]
-    fn new(bytes: [&[u8; 32]; LANES]) -> Self {
+    fn new(bytes: &Inputs<32>) -> Self {
         let one = Reduced::constant(&constants::ONE).widen();
-        let s = Reduced::<L>::from_bytes(bytes);
+        let s = Reduced::<L>::from_bytes(
+            #[inline(always)]
+            |lane| bytes.lane(lane),
+        );
         let ss = s.square_wide();
         let u1 = one.sub::<1, 2>(&ss).reduce();
         let u2 = one.add::<1, 2>(&ss).reduce();
@@ -55,21 +57,21 @@ impl<L: Lanes> Terms<L> {
     }
 
     #[inline(always)]
-    fn to_point(
-        &self,
-        bytes: [&[u8; 32]; LANES],
-        root: &SqrtRatio<L>,
-    ) -> (Extended<L>, [bool; LANES]) {
+    fn to_point(&self, bytes: &Inputs<32>, root: &SqrtRatio<L>) -> (Extended<L>, L) {
         let den_x = root.root.mul(&self.u2);
         let den_y = root.root.mul(&den_x).mul(&self.v);
         let x = den_x.mul(&self.s.add(&self.s)).absolute();
         let y = self.u1.mul(&den_y);
         let t = x.mul(&y);
-        let invalid = t.is_negative().or(y.is_zero()).store();
-        let square = root.was_square.store();
-        let valid = std::array::from_fn(|lane| {
-            square[lane] != 0 && invalid[lane] == 0 && is_canonical_and_even(bytes[lane])
-        });
+        let canonical = L::load(
+            #[inline(always)]
+            |lane| u64::from(is_canonical_and_even(bytes.lane(lane))).wrapping_neg(),
+        );
+        let invalid = t.is_negative().or(y.is_zero());
+        let valid = root
+            .was_square
+            .and(canonical)
+            .and(invalid.equal(L::splat(0)));
         let z = Reduced::constant(&constants::ONE);
         (Extended { x, y, z, t }, valid)
     }

@@ -11,7 +11,7 @@
 use zeroize::Zeroize;
 
 use super::field::{Reduced, Wide, constants, inverse};
-use super::lanes::{LANES, Lanes};
+use super::lanes::Lanes;
 use super::point::Extended;
 
 /// The four numbers of one vector, and the products that its inverse is needed for.
@@ -98,18 +98,18 @@ impl<L: Lanes> Doubled<L> {
         inverse(&self.before.mul(&self.efgh))
     }
 
-    /// The encodings of the doubled points. `inverse_of_all` is that of this vector; it becomes
-    /// that of the vector before.
+    /// The encodings of the doubled points of as many lanes as `out` has room for. `inverse_of_all`
+    /// is that of this vector; it becomes that of the vector before.
     #[inline(always)]
-    pub(in crate::kernel) fn encode(&self, inverse_of_all: &mut Reduced<L>) -> [[u8; 32]; LANES] {
+    pub(in crate::kernel) fn encode(&self, inverse_of_all: &mut Reduced<L>, out: &mut [[u8; 32]]) {
         L::outline(
             #[inline(always)]
-            || self.encode_inline(inverse_of_all),
-        )
+            || self.encode_inline(inverse_of_all, out),
+        );
     }
 
     #[inline(always)]
-    fn encode_inline(&self, inverse_of_all: &mut Reduced<L>) -> [[u8; 32]; LANES] {
+    fn encode_inline(&self, inverse_of_all: &mut Reduced<L>, out: &mut [[u8; 32]]) {
         let zero = Reduced::constant(&constants::ZERO);
         let inverse = inverse_of_all.mul(&self.before);
         *inverse_of_all = inverse_of_all.mul(&self.efgh);
@@ -127,6 +127,6 @@ impl<L: Lanes> Doubled<L> {
         let g = g.negate_where(h.mul(&e).mul(&z_inverse).is_negative());
         let difference: Wide<L, 2> = h.widen().sub(&g.widen());
         let s = difference.reduce().mul(&factor).mul(&g.mul(&t_inverse));
-        s.absolute().canonical().to_bytes()
+        s.absolute().canonical().to_bytes(out);
     }
 }

@@ -1,36 +1,35 @@
-//! Four 64-bit words side by side: all that the field arithmetic asks of a machine.
+//! Some 64-bit words side by side: all that the field arithmetic asks of a machine.
 //!
-//! Called by [`super::field`] and by nothing else but the table scan of [`super::multiply`].
-//! A word is read as a float by the operations named `float`, as an integer by all others; the bits
-//! are the same. Integer arithmetic wraps.
+//! Called by [`super::field`] and by nothing else but the table scan of [`super::multiply`] and the
+//! masks of [`super::decode`]. [`Lanes`] is what every machine has. What its products are made of
+//! differs, and is one of [`FloatLanes`] and [`IntegerLanes`]; [`Lanes::Arithmetic`] says which.
 
 #[cfg(test)]
 pub(in crate::kernel) mod model;
 
 use zeroize::Zeroize;
 
-/// Elements that one vector works on.
-pub(in crate::kernel) const LANES: usize = 4;
+use super::field::arithmetic::Arithmetic;
 
-/// A vector of [`LANES`] words.
+/// A vector of words. Integer arithmetic wraps.
 ///
 /// Every function but [`Self::outline`] must be compiled into its caller, and so must all generic
 /// functions that call them, closures too (`#[inline(always)]`): only in a function that is compiled
 /// for the machine do they become single instructions.
 pub(in crate::kernel) trait Lanes: Copy + Zeroize {
+    /// Elements that one vector works on.
+    const LANES: usize;
+    /// The words of a vector, one for each lane.
+    type Words: AsRef<[u64]>;
+    /// How field elements are kept in such vectors, and multiplied.
+    type Arithmetic: Arithmetic<Self>;
+
     /// The same word in every lane.
     fn splat(word: u64) -> Self;
-    /// One word for each lane.
-    fn load(words: [u64; LANES]) -> Self;
+    /// The word that `word` gives for each lane.
+    fn load(word: impl Fn(usize) -> u64) -> Self;
     /// The word of each lane.
-    fn store(self) -> [u64; LANES];
-
-    /// `self * b + c`, rounded once to nearest.
-    fn mul_add_float(self, b: Self, c: Self) -> Self;
-    /// `self + b`.
-    fn add_float(self, b: Self) -> Self;
-    /// `self - b`.
-    fn sub_float(self, b: Self) -> Self;
+    fn store(self) -> Self::Words;
 
     /// `self + b`.
     fn add(self, b: Self) -> Self;
@@ -66,6 +65,16 @@ pub(in crate::kernel) trait Lanes: Copy + Zeroize {
     fn outline<R>(f: impl FnOnce() -> R) -> R {
         f()
     }
+}
+
+/// Lanes that multiply words read as floats; the bits are the same.
+pub(in crate::kernel) trait FloatLanes: Lanes {
+    /// `self * b + c`, rounded once to nearest.
+    fn mul_add_float(self, b: Self, c: Self) -> Self;
+    /// `self + b`.
+    fn add_float(self, b: Self) -> Self;
+    /// `self - b`.
+    fn sub_float(self, b: Self) -> Self;
 
     /// Checks in a model that `self`, as a float, lies within these bounds; does nothing on a
     /// machine.
@@ -75,6 +84,30 @@ pub(in crate::kernel) trait Lanes: Copy + Zeroize {
     /// does nothing on a machine.
     #[inline(always)]
     fn check_signed(self, _bits: u32) {}
+}
+
+/// Lanes that multiply numbers of 52 bits.
+///
+/// A model checks that no operand is longer, and that nothing wraps, sums and differences of
+/// [`Lanes`] included.
+pub(in crate::kernel) trait IntegerLanes: Lanes {
+    /// `self` plus the lowest 52 bits of `a * b`.
+    fn add_product_low(self, a: Self, b: Self) -> Self;
+    /// `self` plus the product of `a` and `b` shifted right by 52 bits.
+    fn add_product_high(self, a: Self, b: Self) -> Self;
+    /// `self * b`, of which both fit in 64 bits.
+    fn mul(self, b: Self) -> Self;
+
+    /// Runs `f`, a product. Unlike those of floats these are short enough to be compiled into their
+    /// callers, but not in a model, where every operation is a call.
+    #[inline(always)]
+    fn product<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
+
+    /// Checks in a model that `self` is at most `bound`; does nothing on a machine.
+    #[inline(always)]
+    fn check_at_most(self, _bound: u64) {}
 }
 
 /// The bits of a float.

@@ -1,12 +1,13 @@
 //! The one-way map from 64 uniform bytes to the group (RFC 9496 §4.3.4).
 
+use super::Inputs;
 use super::field::{Reduced, SqrtRatio, Wide, constants, sqrt_ratio};
-use super::lanes::{LANES, Lanes};
+use super::lanes::Lanes;
 use super::point::{Completed, Extended};
 
 /// The sum of the maps of both halves.
 #[inline(always)]
-pub(in crate::kernel) fn map<L: Lanes>(uniform: &[&[u8; 64]; LANES]) -> Extended<L> {
+pub(in crate::kernel) fn map<L: Lanes>(uniform: &Inputs<64>) -> Extended<L> {
     L::outline(
         #[inline(always)]
         || map_inline(uniform),
@@ -14,14 +15,21 @@ pub(in crate::kernel) fn map<L: Lanes>(uniform: &[&[u8; 64]; LANES]) -> Extended
 }
 
 #[inline(always)]
-fn map_inline<L: Lanes>(uniform: &[&[u8; 64]; LANES]) -> Extended<L> {
-    let [first, second] = elligator(&[
-        Reduced::from_bytes(uniform.map(|bytes| &bytes.as_chunks().0[0])),
-        Reduced::from_bytes(uniform.map(|bytes| &bytes.as_chunks().0[1])),
+fn map_inline<L: Lanes>(uniform: &Inputs<64>) -> Extended<L> {
+    let [mut sum, second] = elligator(&[
+        Reduced::from_bytes(
+            #[inline(always)]
+            |lane| &uniform.lane(lane).as_chunks().0[0],
+        ),
+        Reduced::from_bytes(
+            #[inline(always)]
+            |lane| &uniform.lane(lane).as_chunks().0[1],
+        ),
     ]);
     let d = Reduced::constant(&constants::D);
     let second = second.to_extended().to_addend(&d.add(&d));
-    first.to_augend().add(&second).to_extended()
+    sum.add(&second);
+    sum.to_extended()
 }
 
 /// `MAP` of RFC 9496 §4.3.4, on two independent elements side by side.

@@ -30,17 +30,18 @@ impl<L: Lanes> Table<L> {
         let d = Reduced::constant(&constants::D);
         let d2 = d.add(&d);
         let first = point.to_addend(&d2);
-        let mut multiples = [*point; ENTRIES];
+        let mut multiples = [point.to_completed(); ENTRIES];
         let mut addends = [first; ENTRIES];
         // 2P = 2 * P, 3P = 2P + P, 4P = 2 * 2P, 5P = 4P + P, …
         for i in 1..ENTRIES {
-            let next = if i % 2 == 1 {
-                multiples[i / 2].to_projective().double()
+            if i % 2 == 1 {
+                multiples[i] = multiples[i / 2];
+                multiples[i].double();
             } else {
-                multiples[i - 1].to_augend().add(&first)
-            };
-            multiples[i] = next.to_extended();
-            addends[i] = multiples[i].to_addend(&d2);
+                multiples[i] = multiples[i - 1];
+                multiples[i].add(&first);
+            }
+            addends[i] = multiples[i].to_extended().to_addend(&d2);
         }
         Self(addends)
     }
@@ -111,26 +112,15 @@ pub(in crate::kernel) fn multiply<L: Lanes>(point: &Extended<L>, k: &Digits) -> 
 fn multiply_inline<L: Lanes>(point: &Extended<L>, k: &Digits) -> Extended<L> {
     let table = Table::new(point);
     let mut digits = k.downwards();
-    let mut sum: Completed<L> = match digits.next() {
-        Some((magnitude, sign)) => {
-            let zero = Reduced::constant(&constants::ZERO);
-            let one = Reduced::constant(&constants::ONE);
-            let neutral = Extended {
-                x: zero,
-                y: one,
-                z: one,
-                t: zero,
-            };
-            neutral.to_augend().add(&table.scan(magnitude, sign))
-        }
-        None => unreachable!("a scalar has 64 digits"),
-    };
+    let mut sum = Completed::neutral();
+    if let Some((magnitude, sign)) = digits.next() {
+        sum.add(&table.scan(magnitude, sign));
+    }
     for (magnitude, sign) in digits {
-        for _ in 0..3 {
-            sum = sum.to_projective().double();
+        for _ in 0..4 {
+            sum.double();
         }
-        let augend = sum.to_projective().double().to_augend();
-        sum = augend.add(&table.scan(magnitude, sign));
+        sum.add(&table.scan(magnitude, sign));
     }
     sum.to_extended()
 }

@@ -1,130 +1,28 @@
 //! Field operations against plain integers, at random and at the very bounds of the types.
 
-use super::super::lanes::model::Model;
-use super::super::lanes::{LANES, Lanes, bits};
-use super::carry::REDUCED_MAX;
-use super::{LIMBS, RADIX, Reduced, Sum, Wide, constants, inverse, sqrt_ratio};
+mod bounds;
+mod plain;
+
+use super::super::lanes::model::{FloatModel, IntegerModel};
+use super::super::lanes::{IntegerLanes, Lanes};
+use super::float::Floats;
+use super::integer::Integers;
+use super::{LIMBS, Reduced, Sum, TWO_P, Wide, constants, inverse, sqrt_ratio};
 use crate::kernel::conformance::{Random, random};
-
-/// A number below p, by schoolbook arithmetic on 32-bit digits: slow and plain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Plain([u32; 8]);
-
-const P: [u32; 8] = [
-    0xffff_ffed,
-    u32::MAX,
-    u32::MAX,
-    u32::MAX,
-    u32::MAX,
-    u32::MAX,
-    u32::MAX,
-    0x7fff_ffff,
-];
-
-impl Plain {
-    const ZERO: Self = Self([0; 8]);
-
-    /// Any number of 512 bits, modulo p.
-    fn new(digits: &[u32; 16]) -> Self {
-        // Bit by bit from the top: double, add the bit, subtract p if need be.
-        let mut rest = [0_u32; 8];
-        for place in (0..512).rev() {
-            let mut carry = digits[place / 32] >> (place % 32) & 1;
-            for digit in &mut rest {
-                (*digit, carry) = (*digit << 1 | carry, *digit >> 31);
-            }
-            let mut less_p = rest;
-            let mut borrow = false;
-            for (digit, p) in less_p.iter_mut().zip(P) {
-                let (low, first) = digit.overflowing_sub(p);
-                let (low, second) = low.overflowing_sub(u32::from(borrow));
-                (*digit, borrow) = (low, first || second);
-            }
-            if !borrow {
-                rest = less_p;
-            }
-        }
-        Self(rest)
-    }
-
-    fn small(number: u64) -> Self {
-        let mut digits = [0; 16];
-        digits[0] = u32::try_from(number & 0xffff_ffff).unwrap();
-        digits[1] = u32::try_from(number >> 32).unwrap();
-        Self::new(&digits)
-    }
-
-    fn add(self, other: Self) -> Self {
-        let mut digits = [0; 16];
-        let mut carry = 0;
-        for (digit, (a, b)) in digits.iter_mut().zip(self.0.into_iter().zip(other.0)) {
-            let sum = u64::from(a) + u64::from(b) + carry;
-            *digit = u32::try_from(sum & 0xffff_ffff).unwrap();
-            carry = sum >> 32;
-        }
-        assert_eq!(carry, 0, "both are below 2^255");
-        Self::new(&digits)
-    }
-
-    fn mul(self, other: Self) -> Self {
-        let mut digits = [0_u32; 16];
-        for i in 0..8 {
-            let mut carry = 0;
-            for j in 0..8 {
-                let sum =
-                    u64::from(self.0[i]) * u64::from(other.0[j]) + u64::from(digits[i + j]) + carry;
-                digits[i + j] = u32::try_from(sum & 0xffff_ffff).unwrap();
-                carry = sum >> 32;
-            }
-            digits[i + 8] = u32::try_from(carry).unwrap();
-        }
-        Self::new(&digits)
-    }
-
-    fn negate(self) -> Self {
-        // p - 1 is -1.
-        let mut minus_one = P;
-        minus_one[0] -= 1;
-        self.mul(Self(minus_one))
-    }
-
-    /// What limbs or columns, lowest first, stand for.
-    fn of_columns(columns: [i64; LIMBS]) -> Self {
-        let radix = Self::small(1 << RADIX);
-        columns.iter().rev().fold(Self::ZERO, |sum, column| {
-            let magnitude = Self::small(column.unsigned_abs());
-            let column = if *column < 0 {
-                magnitude.negate()
-            } else {
-                magnitude
-            };
-            sum.mul(radix).add(column)
-        })
-    }
-
-    fn bytes(self) -> [u8; 32] {
-        let mut bytes = [0; 32];
-        for (bytes, digit) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(self.0) {
-            *bytes = digit.to_le_bytes();
-        }
-        bytes
-    }
-}
-
-/// `R`, and the bound of a sum.
-const R: i64 = (1 << 50) + (1 << 14);
-const TWO_R: i64 = 2 * R;
+use bounds::Bounds;
+use plain::Plain;
 
 /// One number for each lane, by limbs or columns.
-type Columns = [[i64; LIMBS]; LANES];
+type Columns = Vec<[i128; LIMBS]>;
 
 #[inline(always)]
-fn floats<L: Lanes>(columns: &Columns) -> [L; LIMBS] {
+fn limbs<L: Lanes<Arithmetic: Bounds>>(columns: &Columns) -> [L; LIMBS] {
     let mut limbs = [L::splat(0); LIMBS];
     for (i, limb) in limbs.iter_mut().enumerate() {
-        #[expect(clippy::cast_precision_loss, reason = "limbs have 52 bits")]
-        let words = columns.map(|lane| bits(lane[i] as f64));
-        *limb = L::load(words);
+        *limb = L::load(
+            #[inline(always)]
+            |lane| L::Arithmetic::word(columns[lane][i]),
+        );
     }
     limbs
 }
@@ -133,135 +31,173 @@ fn floats<L: Lanes>(columns: &Columns) -> [L; LIMBS] {
 fn integers<L: Lanes>(columns: &Columns) -> [L; LIMBS] {
     let mut limbs = [L::splat(0); LIMBS];
     for (i, limb) in limbs.iter_mut().enumerate() {
-        *limb = L::load(columns.map(|lane| lane[i].cast_unsigned()));
+        *limb = L::load(
+            #[inline(always)]
+            |lane| Integers::word(columns[lane][i]),
+        );
     }
     limbs
 }
 
 #[inline(always)]
-fn assert_is<L: Lanes>(found: &Reduced<L>, expected: [Plain; LANES], what: &str) {
-    for limb in found.0 {
-        for limb in limb.store().map(f64::from_bits) {
-            assert!(limb.abs() <= REDUCED_MAX, "{what}: a limb of {limb}");
+fn bytes<L: Lanes>(element: &Reduced<L>) -> Vec<[u8; 32]> {
+    let mut bytes = vec![[0; 32]; L::LANES];
+    element.canonical().to_bytes(&mut bytes);
+    bytes
+}
+
+#[inline(always)]
+fn assert_is<L: Lanes<Arithmetic: Bounds>>(found: &Reduced<L>, expected: &[Plain], what: &str) {
+    for (i, limb) in found.0.into_iter().enumerate() {
+        let (low, high) = L::Arithmetic::REDUCED[i];
+        for word in limb.store().as_ref() {
+            let limb = L::Arithmetic::number(*word);
+            assert!((low..=high).contains(&limb), "{what}: a limb of {limb}");
         }
     }
-    assert_eq!(
-        found.canonical().to_bytes(),
-        expected.map(Plain::bytes),
-        "{what}"
-    );
+    let expected: Vec<[u8; 32]> = expected.iter().map(|plain| plain.bytes()).collect();
+    assert_eq!(bytes(found), expected, "{what}");
 }
 
-fn plain(columns: &Columns) -> [Plain; LANES] {
-    columns.map(Plain::of_columns)
+fn plain(columns: &Columns) -> Vec<Plain> {
+    columns.iter().copied().map(Plain::of_columns).collect()
 }
 
-fn both(a: [Plain; LANES], b: [Plain; LANES], f: impl Fn(Plain, Plain) -> Plain) -> [Plain; LANES] {
-    std::array::from_fn(|lane| f(a[lane], b[lane]))
+fn each(a: &[Plain], f: impl Fn(Plain) -> Plain) -> Vec<Plain> {
+    a.iter().copied().map(f).collect()
 }
 
-/// Limbs up to a bound: at random, or exactly there, with signs from the bits of `signs`.
-fn limbs(random: &mut Random, bound: i64, signs: Option<usize>) -> Columns {
-    std::array::from_fn(|lane| {
-        std::array::from_fn(|limb| match signs {
-            Some(signs) if (signs + lane) >> limb & 1 == 1 => -bound,
-            Some(_) => bound,
-            None => i64::from_le_bytes(random.bytes()) % (bound + 1),
+fn both(a: &[Plain], b: &[Plain], f: impl Fn(Plain, Plain) -> Plain) -> Vec<Plain> {
+    a.iter().zip(b).map(|(a, b)| f(*a, *b)).collect()
+}
+
+/// Numbers within bounds: at random, or exactly there, at the lower or upper one by the bits of
+/// `sides`.
+fn within(
+    random: &mut Random,
+    lanes: usize,
+    bounds: &[(i128, i128); LIMBS],
+    sides: Option<usize>,
+) -> Columns {
+    let mut lane = |lane: usize| {
+        std::array::from_fn(|i| {
+            let (low, high) = bounds[i];
+            match sides {
+                Some(sides) if (sides + lane) >> i & 1 == 1 => low,
+                Some(_) => high,
+                None => low + i128::from(u64::from_le_bytes(random.bytes())) % (high - low + 1),
+            }
         })
-    })
+    };
+    (0..lanes).map(&mut lane).collect()
 }
 
-/// Every operation, on any lanes: all signs of limbs at the bounds, then random limbs.
+/// Every operation, on any lanes: limbs at the bounds on all sides, then random limbs.
 #[inline(always)]
-pub(in crate::kernel) fn check<L: Lanes>(seed: u8) {
+pub(in crate::kernel) fn check<L: Lanes<Arithmetic: Bounds>>(seed: u8) {
     let mut random = random(seed);
+    let (reduced, sum) = (L::Arithmetic::REDUCED, L::Arithmetic::SUM);
     let extremes = (0..32).flat_map(|a| (0..32).map(move |b| (Some(a), Some(b))));
-    for (signs_a, signs_b) in extremes.chain((0..300).map(|_| (None, None))) {
+    for (sides_a, sides_b) in extremes.chain((0..300).map(|_| (None, None))) {
         products::<L>(
-            &limbs(&mut random, R, signs_a),
-            &limbs(&mut random, R, signs_b),
-            &limbs(&mut random, TWO_R, signs_b),
+            &within(&mut random, L::LANES, &reduced, sides_a),
+            &within(&mut random, L::LANES, &reduced, sides_b),
+            &within(&mut random, L::LANES, &sum, sides_b),
         );
     }
-    for signs in (0..32).map(Some).chain((0..100).map(|_| None)) {
-        carries::<L>(&limbs(&mut random, (1 << 60) - 1, signs));
-        canonical::<L>(&limbs(&mut random, R, signs));
+    let columns = [L::Arithmetic::COLUMN; LIMBS];
+    for sides in (0..32).map(Some).chain((0..100).map(|_| None)) {
+        carries::<L>(&within(&mut random, L::LANES, &columns, sides));
+        canonical::<L>(&within(&mut random, L::LANES, &reduced, sides));
     }
     numbers_around_p::<L>();
     for _ in 0..20 {
-        roots::<L>(&limbs(&mut random, R, None), &limbs(&mut random, R, None));
+        let mut element = || within(&mut random, L::LANES, &reduced, None);
+        roots::<L>(&element(), &element());
     }
 }
 
 #[inline(always)]
-fn products<L: Lanes>(a: &Columns, b: &Columns, sum: &Columns) {
-    let (plain_a, plain_b) = (plain(a), plain(b));
-    let (a, b) = (Reduced(floats::<L>(a)), Reduced(floats::<L>(b)));
-    let plain_sum = plain(sum);
-    let sum = Sum(floats::<L>(sum));
-    let ab = both(plain_a, plain_b, Plain::mul);
-    let aa = both(plain_a, plain_a, Plain::mul);
-    assert_is(&a.mul(&b), ab, "a b");
-    assert_is(&a.square(), aa, "a^2");
-    let a_sum = both(plain_a, plain_sum, Plain::mul);
-    assert_is(&a.mul(&sum), a_sum, "a times a sum");
-    // As many products as columns have room for.
+fn products<L: Lanes<Arithmetic: Bounds>>(a: &Columns, b: &Columns, sum: &Columns) {
+    let (plain_a, plain_b, plain_sum) = (plain(a), plain(b), plain(sum));
+    let (a, b) = (Reduced(limbs::<L>(a)), Reduced(limbs::<L>(b)));
+    let sum = Sum(limbs::<L>(sum));
+    let ab = both(&plain_a, &plain_b, Plain::mul);
+    let aa = both(&plain_a, &plain_a, Plain::mul);
+    assert_is(&a.mul(&b), &ab, "a b");
+    assert_is(&a.square(), &aa, "a^2");
+    assert_is(&a.square_wide().reduce(), &aa, "a^2 in columns");
+    let a_sum = both(&plain_a, &plain_sum, Plain::mul);
+    assert_is(&a.mul(&sum), &a_sum, "a times a sum");
+    // As many products as columns of floats have room for.
     let wide = a.mul_wide(&sum);
     let five = wide
         .add::<1, 2>(&wide)
         .add::<2, 4>(&wide.add::<1, 2>(&wide))
         .add::<1, 5>(&wide);
-    let expected = a_sum.map(|product| product.mul(Plain::small(5)));
-    assert_is(&five.reduce(), expected, "5 a times a sum");
-    let expected = expected.map(Plain::negate);
-    assert_is(&five.reduce_negated(), expected, "-5 a times a sum");
+    let expected = each(&a_sum, |product| product.mul(Plain::small(5)));
+    assert_is(&five.reduce(), &expected, "5 a times a sum");
+    let expected = each(&expected, Plain::negate);
+    assert_is(&five.reduce_negated(), &expected, "-5 a times a sum");
+    // Differences of products.
+    let difference = a.square_wide().sub::<1, 2>(&wide);
+    let minus_a_sum = each(&a_sum, Plain::negate);
+    let expected = both(&aa, &minus_a_sum, Plain::add);
+    assert_is(&difference.reduce(), &expected, "a^2 - a times a sum");
+    let back = a
+        .square_wide()
+        .add::<1, 2>(&b.widen())
+        .sub::<2, 4>(&difference);
+    let expected = both(&plain_b, &a_sum, Plain::add);
+    assert_is(&back.reduce(), &expected, "b + a times a sum");
     // Sums of two, and their product with a factor.
-    let a_plus_b = both(plain_a, plain_b, Plain::add);
-    let a_minus_b = both(plain_a, plain_b.map(Plain::negate), Plain::add);
-    let expected = both(plain_a, a_plus_b, Plain::mul);
-    assert_is(&a.mul(&a.add(&b)), expected, "a (a + b)");
-    let expected = both(plain_a, a_minus_b, Plain::mul);
-    assert_is(&a.mul(&a.sub(&b)), expected, "a (a - b)");
+    let minus_b = each(&plain_b, Plain::negate);
+    let a_plus_b = both(&plain_a, &plain_b, Plain::add);
+    let a_minus_b = both(&plain_a, &minus_b, Plain::add);
+    let expected = both(&plain_a, &a_plus_b, Plain::mul);
+    assert_is(&a.mul(&a.add(&b)), &expected, "a (a + b)");
+    let expected = both(&plain_a, &a_minus_b, Plain::mul);
+    assert_is(&a.mul(&a.sub(&b)), &expected, "a (a - b)");
     let difference: Wide<L, 2> = a.widen().sub(&b.widen());
-    assert_is(&difference.reduce(), a_minus_b, "a - b");
-    assert_is(&a.negate(), plain_a.map(Plain::negate), "-a");
+    assert_is(&difference.reduce(), &a_minus_b, "a - b");
+    assert_is(&a.negate(), &each(&plain_a, Plain::negate), "-a");
 }
 
 #[inline(always)]
-fn carries<L: Lanes>(columns: &Columns) {
+fn carries<L: Lanes<Arithmetic: Bounds>>(columns: &Columns) {
     let wide = Wide::<L, 5>(integers(columns));
     let expected = plain(columns);
-    assert_is(&wide.reduce(), expected, "carried");
-    let expected = expected.map(Plain::negate);
-    assert_is(&wide.reduce_negated(), expected, "negated");
+    assert_is(&wide.reduce(), &expected, "carried");
+    let expected = each(&expected, Plain::negate);
+    assert_is(&wide.reduce_negated(), &expected, "negated");
 }
 
 #[inline(always)]
-fn canonical<L: Lanes>(limbs: &Columns) {
-    let expected = plain(limbs);
-    let element = Reduced(floats::<L>(limbs));
-    assert_is(&element, expected, "canonical");
+fn canonical<L: Lanes<Arithmetic: Bounds>>(columns: &Columns) {
+    let expected = plain(columns);
+    let element = Reduced(limbs::<L>(columns));
+    assert_is(&element, &expected, "canonical");
     let zero = element.is_zero().store();
     let negative = element.is_negative().store();
     let absolute = element.absolute();
     for (lane, plain) in expected.iter().enumerate() {
-        assert_eq!(zero[lane] != 0, *plain == Plain::ZERO);
-        assert_eq!(negative[lane] != 0, plain.0[0] & 1 == 1);
+        assert_eq!(zero.as_ref()[lane] != 0, *plain == Plain::ZERO);
+        assert_eq!(negative.as_ref()[lane] != 0, plain.0[0] & 1 == 1);
     }
-    let even = expected.map(|plain| match plain.0[0] & 1 {
+    let even = each(&expected, |plain| match plain.0[0] & 1 {
         1 => plain.negate(),
         _ => plain,
     });
-    assert_is(&absolute, even, "absolute");
+    assert_is(&absolute, &even, "absolute");
 }
 
 /// 0, 1, p - 1, p, p + 1, 2 p - 1, 2 p, 2^255 - 1, by their plain limbs and, where they have 255
 /// bits, by their bytes.
 #[inline(always)]
-fn numbers_around_p<L: Lanes>() {
-    const TOP: i64 = (1 << 51) - 1;
-    const P_LOW: i64 = TOP - 18;
-    let all: [[i64; LIMBS]; 8] = [
+fn numbers_around_p<L: Lanes<Arithmetic: Bounds>>() {
+    const TOP: i128 = (1 << 51) - 1;
+    const P_LOW: i128 = TOP - 18;
+    let all: Columns = vec![
         [0; LIMBS],
         [1, 0, 0, 0, 0],
         [P_LOW - 1, TOP, TOP, TOP, TOP],
@@ -271,84 +207,136 @@ fn numbers_around_p<L: Lanes>() {
         [2 * P_LOW, 2 * TOP, 2 * TOP, 2 * TOP, 2 * TOP],
         [TOP; LIMBS],
     ];
-    let expected: [i64; 8] = [0, 1, -1, 0, 1, -1, 0, 18];
-    for (columns, expected) in all.as_chunks().0.iter().zip(expected.as_chunks().0) {
-        let expected = plain(&expected.map(|number: i64| [number, 0, 0, 0, 0]));
-        let element = Wide::<L, 1>(integers(columns)).reduce();
-        assert_is(&element, expected, "around p");
-        let negated = Wide::<L, 1>(integers(columns)).reduce_negated();
-        assert_is(&negated, expected.map(Plain::negate), "around -p");
-        if columns.iter().flatten().all(|limb| *limb <= TOP) {
-            let limbs = columns.map(|lane| lane.map(i64::cast_unsigned));
-            let mut bytes = limbs.map(super::bytes_of_limbs);
-            bytes[0][31] |= 0x80;
-            assert_is(
-                &Reduced::<L>::from_bytes(bytes.each_ref()),
-                expected,
-                "bytes",
-            );
+    let expected: [i128; 8] = [0, 1, -1, 0, 1, -1, 0, 18];
+    for (columns, expected) in all.chunks(L::LANES).zip(expected.chunks(L::LANES)) {
+        let expected: Vec<Plain> = expected
+            .iter()
+            .map(|number| Plain::of_columns([*number, 0, 0, 0, 0]))
+            .collect();
+        let element = Wide::<L, 1>(integers(&columns.to_vec())).reduce();
+        assert_is(&element, &expected, "around p");
+        let negated = Wide::<L, 1>(integers(&columns.to_vec())).reduce_negated();
+        assert_is(&negated, &each(&expected, Plain::negate), "around -p");
+    }
+    for (columns, expected) in all.iter().zip(expected) {
+        if columns.iter().all(|limb| *limb <= TOP) {
+            // The limbs as one number of 255 bits, with a high bit that is ignored.
+            let mut bytes = [0; 32];
+            for bit in 0..255 {
+                let set = columns[bit / 51] >> (bit % 51) & 1 == 1;
+                bytes[bit / 8] |= u8::from(set) << (bit % 8);
+            }
+            bytes[31] |= 0x80;
+            let element = Reduced::<L>::from_bytes(|_| &bytes);
+            let expected = Plain::of_columns([expected, 0, 0, 0, 0]);
+            assert_is(&element, &vec![expected; L::LANES], "bytes");
         }
     }
 }
 
 #[inline(always)]
-fn roots<L: Lanes>(u: &Columns, v: &Columns) {
+fn roots<L: Lanes<Arithmetic: Bounds>>(u: &Columns, v: &Columns) {
     let plain_u = plain(u);
-    let (u, v) = (Reduced(floats::<L>(u)), Reduced(floats::<L>(v)));
-    let one = [Plain::small(1); LANES];
-    assert_is(&inverse(&v).mul(&v), one, "v / v");
+    let (u, v) = (Reduced(limbs::<L>(u)), Reduced(limbs::<L>(v)));
+    let one = vec![Plain::small(1); L::LANES];
+    assert_is(&inverse(&v).mul(&v), &one, "v / v");
     let zero = Reduced::<L>::constant(&constants::ZERO);
-    assert_is(&inverse(&zero), [Plain::ZERO; LANES], "1 / 0");
+    assert_is(&inverse(&zero), &vec![Plain::ZERO; L::LANES], "1 / 0");
     let [found] = sqrt_ratio(&[u], &[v]);
-    let squares = found.was_square.store();
     // root^2 v is u, or i u where u / v is no square.
     let back = found.root.square().mul(&v);
     let sqrt_m1 = Reduced::<L>::constant(&constants::SQRT_M1);
-    let minus_one = both(one, one, |one, _| one.negate());
-    assert_is(&sqrt_m1.square(), minus_one, "i^2");
-    let i = Plain::new(&{
-        let mut digits = [0; 16];
-        for (digit, bytes) in digits
-            .iter_mut()
-            .zip(sqrt_m1.canonical().to_bytes()[0].as_chunks().0)
-        {
-            *digit = u32::from_le_bytes(*bytes);
-        }
-        digits
-    });
-    let expected = std::array::from_fn(|lane| match squares[lane] {
-        0 => plain_u[lane].mul(i),
-        _ => plain_u[lane],
-    });
-    assert_is(&back, expected, "the square of the root of u / v, times v");
-    assert_eq!(found.root.is_negative().store(), [0; LANES]);
+    assert_is(&sqrt_m1.square(), &each(&one, Plain::negate), "i^2");
+    let i = Plain::of_bytes(&bytes(&sqrt_m1)[0]);
+    let squares = found.was_square.store();
+    let expected: Vec<Plain> = plain_u
+        .iter()
+        .zip(squares.as_ref())
+        .map(|(u, square)| if *square == 0 { u.mul(i) } else { *u })
+        .collect();
+    assert_is(&back, &expected, "the square of the root of u / v, times v");
+    let none = |mask: L| mask.store().as_ref().iter().all(|word| *word == 0);
+    assert!(none(found.root.is_negative()));
     // The ratio of two squares is one.
     let [found] = sqrt_ratio(&[u.square()], &[v.square()]);
-    assert_eq!(found.was_square.store(), [u64::MAX; LANES]);
+    assert!(none(found.was_square.equal(L::splat(0))));
+}
+
+/// As many products as columns of integers have room for, at the upper bound of all limbs.
+#[inline(always)]
+pub(in crate::kernel) fn check_fifteen_products<L: IntegerLanes<Arithmetic = Integers>>() {
+    // 2 p is zero, so one limb is less.
+    let mut highest = TWO_P.map(i128::from);
+    highest[4] -= 1;
+    let columns = vec![highest; L::LANES];
+    let plain = plain(&columns);
+    let a = Reduced(limbs::<L>(&columns));
+    let product = a.mul_wide(&a);
+    let square = a.square_wide();
+    let expected = both(&plain, &plain, Plain::mul);
+    for wide in [product, square] {
+        let five = wide
+            .add::<1, 2>(&wide)
+            .add::<2, 4>(&wide.add::<1, 2>(&wide))
+            .add::<1, 5>(&wide);
+        let ten: Wide<L, 10> = five.add(&five);
+        let fifteen: Wide<L, 15> = ten.add(&five);
+        let sum = each(&expected, |product| product.mul(Plain::small(15)));
+        assert_is(&fifteen.reduce(), &sum, "15 products");
+        let negative = each(&sum, Plain::negate);
+        assert_is(&fifteen.reduce_negated(), &negative, "-15 products");
+        let difference: Wide<L, 15> = five.sub(&ten);
+        let expected = each(&expected, |product| product.mul(Plain::small(5)).negate());
+        assert_is(&difference.reduce(), &expected, "5 products less 10");
+    }
 }
 
 #[test]
-fn the_field_of_the_model_is_the_field_of_integers() {
-    check::<Model>(50);
+fn the_field_of_the_float_model_is_the_field_of_integers() {
+    check::<FloatModel>(50);
+}
+
+#[test]
+fn the_field_of_the_integer_model_is_the_field_of_integers() {
+    check::<IntegerModel>(52);
+    check_fifteen_products::<IntegerModel>();
 }
 
 #[test]
 #[should_panic(expected = "is not a whole number from")]
-fn the_model_notices_the_product_of_two_sums() {
-    let sum = Reduced(floats::<Model>(&[[TWO_R; LIMBS]; LANES]));
+fn the_float_model_notices_the_product_of_two_sums() {
+    let bounds = Floats::SUM.map(|(_, high)| high);
+    let sum = Reduced(limbs::<FloatModel>(&vec![bounds; 4]));
     let _ = sum.mul(&Sum(sum.0));
 }
 
 #[test]
 #[should_panic(expected = "is not below 2^60")]
-fn the_model_notices_a_column_that_is_too_large() {
-    let _ = Wide::<Model, 5>(integers(&[[1 << 60; LIMBS]; LANES])).reduce();
+fn the_float_model_notices_a_column_that_is_too_large() {
+    let _ = Wide::<FloatModel, 5>(integers(&vec![[1 << 60; LIMBS]; 4])).reduce();
 }
 
 #[test]
-fn five_products_fit_in_a_column_and_six_do_not() {
-    assert!(super::fits(5));
-    assert!(!super::fits(6));
+#[should_panic(expected = "is more than 4503599627370495")]
+fn the_integer_model_notices_a_factor_of_53_bits() {
+    let element = Reduced(limbs::<IntegerModel>(&vec![[1 << 52, 0, 0, 0, 0]; 8]));
+    let _ = element.mul(&element);
+}
+
+#[test]
+#[should_panic(expected = "is more than 4503599627370495")]
+fn the_integer_model_notices_a_lowest_limb_above_that_of_2_p() {
+    let lowest = i128::from(TWO_P[0]) + 1;
+    let highest = i128::from(TWO_P[4]);
+    let columns = vec![[lowest, 0, 0, 0, highest]; 8];
+    let element = Reduced(limbs::<IntegerModel>(&columns));
+    let _ = element.mul(&element);
+}
+
+#[test]
+#[should_panic(expected = "a difference that is not negative")]
+fn the_integer_model_notices_a_column_that_is_too_large() {
+    let _ = Wide::<IntegerModel, 1>(integers(&vec![[1 << 60; LIMBS]; 8])).reduce_negated();
 }
 
 /// Stands in for operations that must not exist: a method of the type itself would come first.
@@ -373,9 +361,9 @@ impl<L, const TERMS: usize> Absent for Wide<L, TERMS> {}
 #[test]
 fn a_sum_or_columns_cannot_be_the_first_factor_of_a_product() {
     // This is a test of what compiles: with such a method the types below would be others.
-    let limbs = floats::<Model>(&[[R; LIMBS]; LANES]);
+    let limbs = [FloatModel::splat(0); LIMBS];
     let sum = Sum(limbs);
     let _: [Missing; 3] = [sum.mul_wide(&sum), sum.mul(&sum), sum.square()];
-    let wide = Wide::<Model, 1>(limbs);
+    let wide = Wide::<FloatModel, 1>(limbs);
     let _: [Missing; 3] = [wide.mul_wide(&sum), wide.mul(&sum), wide.square()];
 }

@@ -16,8 +16,8 @@
 //! `2 R^2 / 2^51 + 1`, less than `2^50 + 2^16`. Column 0 is the largest: one low part, and 19 times
 //! the four low and five high parts of column 5, together 172 parts.
 
-use super::super::lanes::{Lanes, bits};
-use super::{LIMBS, each, pairs};
+use super::super::super::lanes::{FloatLanes, bits};
+use super::super::{LIMBS, each, pairs};
 
 /// `1.5 * 2^103`.
 const HIGH: f64 = 15_211_807_202_738_752_817_960_438_464_512.0;
@@ -55,7 +55,7 @@ const SQUARE_CORRECTIONS: [u64; LIMBS] = corrections([1, 1, 2, 2, 3, 2, 2, 1, 1]
 
 /// The two parts of one product, as bits that hold their constants.
 #[inline(always)]
-fn parts<L: Lanes>(a: L, b: L) -> (L, L) {
+fn parts<L: FloatLanes>(a: L, b: L) -> (L, L) {
     let high = a.mul_add_float(b, L::splat(bits(HIGH)));
     high.check_float(HIGH - POWER_102, HIGH + POWER_102 - POWER_51);
     let low = a.mul_add_float(b, L::splat(bits(HIGH_AND_LOW)).sub_float(high));
@@ -77,7 +77,7 @@ macro_rules! accumulate {
 
 /// `a * b` as five columns.
 #[inline(always)]
-pub(super) fn mul<L: Lanes>(a: &[L; LIMBS], b: &[L; LIMBS]) -> [L; LIMBS] {
+pub(super) fn mul<L: FloatLanes>(a: &[L; LIMBS], b: &[L; LIMBS]) -> [L; LIMBS] {
     // The first part of each column is no addition.
     let (mut c1, c0) = parts(a[0], b[0]);
     let (mut c2, low) = parts(a[0], b[1]);
@@ -126,7 +126,7 @@ pub(super) fn mul<L: Lanes>(a: &[L; LIMBS], b: &[L; LIMBS]) -> [L; LIMBS] {
 
 /// `a * a` as five columns.
 #[inline(always)]
-pub(super) fn square<L: Lanes>(a: &[L; LIMBS]) -> [L; LIMBS] {
+pub(super) fn square<L: FloatLanes>(a: &[L; LIMBS]) -> [L; LIMBS] {
     let [d0, d1, d2, d3, _] = each(
         a,
         #[inline(always)]
@@ -168,7 +168,11 @@ pub(super) fn square<L: Lanes>(a: &[L; LIMBS]) -> [L; LIMBS] {
 
 /// `low + 19 * high`, without the constants of the parts.
 #[inline(always)]
-fn fold<L: Lanes>(low: &[L; LIMBS], high: &[L; LIMBS], corrections: &[u64; LIMBS]) -> [L; LIMBS] {
+fn fold<L: FloatLanes>(
+    low: &[L; LIMBS],
+    high: &[L; LIMBS],
+    corrections: &[u64; LIMBS],
+) -> [L; LIMBS] {
     let folded = pairs(
         low,
         high,
