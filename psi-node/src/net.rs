@@ -1,10 +1,11 @@
 //! How two nodes talk: one QUIC endpoint, pinned keys on both sides, frames on streams.
 //!
 //! Spec 08. [`tls`] decides who may connect, out of those that [`Known`] names; [`endpoint`] makes and
-//! accepts connections within fixed limits, which `gate` and `shares` keep; [`frame`] turns a stream into the frames of [`psi_core::messages`]. The daemon
-//! binds the endpoint, the job runner uses connections. Nothing here knows what a message means;
-//! the one exception is [`Control::Working`](psi_core::messages::Control::Working), which only says
-//! that the peer is not silent.
+//! accepts connections within fixed limits, which `gate` and `shares` keep; [`frame`] turns a stream
+//! into the frames of [`psi_core::messages`]. The daemon binds the endpoint, the job runner uses
+//! connections. Nothing here knows what a message means; the one exception is
+//! [`Control::Working`](psi_core::messages::Control::Working), which only says that the peer is not
+//! silent.
 
 pub mod endpoint;
 pub mod frame;

@@ -1,14 +1,13 @@
 //! The jobs that are running in this process, and the last ones that ended.
 //!
-//! Bounds how many run at once, and how many of one peer, carries progress out and the wish to cancel in. Progress is a few
-//! numbers that are overwritten, not a queue: a job of a million rows leaves no more behind than
-//! one of ten. The runner holds a [`JobHandle`]; the local API looks in from outside.
+//! Bounds how many run at once, and how many of one peer, carries progress out and the wish to cancel
+//! in. The runner holds a [`JobHandle`]; the local API looks in from outside.
+
+mod stages;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
 
 use psi_core::Error;
 use psi_core::limits::INQUIRIES_MAX;
@@ -16,6 +15,8 @@ use psi_core::progress::{Progress, Stage};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use self::stages::Stages;
+pub use self::stages::{Snapshot, StageProgress};
 use super::result::ResultDocument;
 use crate::collab::CollabId;
 use crate::exit::Exit;
@@ -26,17 +27,6 @@ use crate::state::JobRole;
 /// Ended jobs whose outcome is still at hand for someone who follows late; older ones are in the
 /// state.
 const ENDED_MAX: usize = 64;
-
-/// The stages in the order in which they are shown.
-const STAGES: [Stage; 7] = [
-    Stage::Freeze,
-    Stage::Blind,
-    Stage::Send,
-    Stage::Receive,
-    Stage::Evaluate,
-    Stage::Match,
-    Stage::Transfer,
-];
 
 /// Running jobs and the last ended ones. Clones share them.
 #[derive(Clone)]
@@ -61,21 +51,9 @@ struct Job {
     whose: Whose,
     /// The collaboration, once it is known.
     collab: OnceLock<CollabId>,
-    started: Instant,
-    stages: [StageCounters; STAGES.len()],
+    stages: Stages,
     cancelled: watch::Sender<bool>,
     outcome: watch::Sender<Option<Ended>>,
-}
-
-/// One stage's numbers. Each is written alone, so a reader may see the count of one report with
-/// the time of the next, which only blurs a rate.
-#[derive(Default)]
-struct StageCounters {
-    done: AtomicU64,
-    total: AtomicU64,
-    /// Milliseconds after the job's start, plus one; 0 means not begun.
-    began: AtomicU64,
-    last: AtomicU64,
 }
 
 /// How a job that was requested here ended.
@@ -99,28 +77,6 @@ impl Ended {
             document,
         }
     }
-}
-
-/// How far a stage is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StageProgress {
-    /// The stage's stable text.
-    pub stage: String,
-    /// Records done.
-    pub done: u64,
-    /// Records in all.
-    pub total: u64,
-    /// Records per second since the stage began.
-    pub rate: f64,
-}
-
-/// How far a job is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// Seconds since the job began.
-    pub seconds: f64,
-    /// The stages that have begun, in a fixed order.
-    pub stages: Vec<StageProgress>,
 }
 
 /// Why a job cannot begin.
@@ -164,8 +120,7 @@ impl Registry {
             id: id.clone(),
             whose,
             collab: OnceLock::new(),
-            started: Instant::now(),
-            stages: Default::default(),
+            stages: Stages::begin(),
             cancelled: watch::Sender::new(false),
             outcome: watch::Sender::new(None),
         });
@@ -364,34 +319,12 @@ struct Reporter(Arc<Job>);
 
 impl Progress for Reporter {
     fn report(&self, stage: Stage, done: u64, total: u64) -> Result<(), Error> {
-        if let Some(counters) = STAGES
-            .iter()
-            .position(|known| *known == stage)
-            .and_then(|at| self.0.stages.get(at))
-        {
-            let now = self.0.millis();
-            let _ = counters
-                .began
-                .compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
-            counters.total.store(total, Ordering::Relaxed);
-            // Batches may report out of order; progress never runs backwards.
-            counters.done.fetch_max(done, Ordering::Relaxed);
-            counters.last.store(now, Ordering::Relaxed);
-        }
+        self.0.stages.report(stage, done, total);
         if *self.0.cancelled.borrow() {
             Err(Error::Cancelled)
         } else {
             Ok(())
         }
-    }
-}
-
-impl Job {
-    /// Milliseconds since the start, plus one.
-    fn millis(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis())
-            .unwrap_or(u64::MAX)
-            .saturating_add(1)
     }
 }
 
@@ -418,31 +351,7 @@ impl JobView {
     /// How far the job is now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let stages = STAGES
-            .iter()
-            .zip(&self.0.stages)
-            .filter_map(|(stage, counters)| {
-                let began = counters.began.load(Ordering::Relaxed);
-                if began == 0 {
-                    return None;
-                }
-                let done = counters.done.load(Ordering::Relaxed);
-                let total = counters.total.load(Ordering::Relaxed);
-                // A finished stage keeps the rate it had; a running one slows down while it waits.
-                let last = counters.last.load(Ordering::Relaxed);
-                let until = if done >= total { last } else { self.0.millis() };
-                let rate = rate(done, until.saturating_sub(began));
-                Some(StageProgress {
-                    stage: stage.as_str().into(),
-                    done,
-                    total,
-                    rate,
-                })
-            });
-        Snapshot {
-            seconds: self.0.started.elapsed().as_secs_f64(),
-            stages: stages.collect(),
-        }
+        self.0.stages.snapshot()
     }
 
     /// How the job ended, if it was requested here and has ended.
@@ -464,167 +373,5 @@ impl JobView {
     }
 }
 
-/// Records per second; a stage that took no measurable time took a millisecond.
-#[expect(clippy::cast_precision_loss, reason = "a rate is shown to a person")]
-fn rate(done: u64, millis: u64) -> f64 {
-    done as f64 * 1000.0 / millis.max(1) as f64
-}
-
 #[cfg(test)]
-mod tests {
-    use psi_core::Error;
-    use psi_core::progress::Stage;
-
-    use super::{BeginError, ENDED_MAX, Ended, Registry};
-    use crate::exit::Exit;
-    use crate::identity::NodeId;
-    use crate::job::result::ResultDocument;
-    use crate::places::{Places, Whose};
-
-    const PEER: Whose = Whose::Peer(NodeId([1; 32]));
-    const OTHER: Whose = Whose::Peer(NodeId([2; 32]));
-    const THIRD: Whose = Whose::Peer(NodeId([3; 32]));
-
-    fn registry(jobs_max: usize) -> Registry {
-        Registry::new(Places::new(jobs_max))
-    }
-
-    #[test]
-    fn no_more_jobs_run_than_the_bound_and_a_dropped_one_makes_room() {
-        let registry = registry(2);
-        let first = registry.begin(Whose::Owner).unwrap();
-        let second = registry.begin(PEER).unwrap();
-        assert_ne!(first.id, second.id);
-        assert_eq!(first.id.len(), 16);
-        let refused = registry.begin(Whose::Owner).unwrap_err();
-        assert_eq!(refused, BeginError::TooManyJobs(2));
-        drop(first);
-        assert!(registry.begin(Whose::Owner).is_ok());
-    }
-
-    #[test]
-    fn a_peer_takes_no_more_than_its_share_and_all_peers_leave_the_owner_a_place() {
-        let registry = registry(8);
-        let of_peer: Vec<_> = (0..3).map(|_| registry.begin(PEER).unwrap()).collect();
-        assert_eq!(
-            registry.begin(PEER).unwrap_err(),
-            BeginError::TooManyOfPeer(3)
-        );
-        let others: Vec<_> = [OTHER, OTHER, OTHER, THIRD]
-            .map(|whose| registry.begin(whose).unwrap())
-            .into();
-        assert_eq!(
-            registry.begin(THIRD).unwrap_err(),
-            BeginError::TooManyOfPeers(7)
-        );
-        let own = registry.begin(Whose::Owner).unwrap();
-        assert_eq!(
-            registry.begin(Whose::Owner).unwrap_err(),
-            BeginError::TooManyJobs(8)
-        );
-        drop((of_peer, others));
-        // The owner may take every place that peers leave.
-        let all: Vec<_> = (0..7)
-            .map(|_| registry.begin(Whose::Owner).unwrap())
-            .collect();
-        assert_eq!(
-            registry.begin(PEER).unwrap_err(),
-            BeginError::TooManyJobs(8)
-        );
-        drop((own, all));
-    }
-
-    #[test]
-    fn inquiries_have_places_of_their_own() {
-        let registry = registry(2);
-        let _job = registry.begin(PEER).unwrap();
-        let peer = NodeId([1; 32]);
-        let first = registry.begin_inquiry(peer).unwrap();
-        let _second = registry.begin_inquiry(peer).unwrap();
-        assert!(registry.begin_inquiry(peer).is_none());
-        assert!(registry.begin_inquiry(NodeId([2; 32])).is_some());
-        drop(first);
-        assert!(registry.begin_inquiry(peer).is_some());
-    }
-
-    #[test]
-    fn the_jobs_of_one_collaboration_are_cancelled_and_no_others() {
-        let registry = registry(4);
-        let (one, other) = (
-            registry.begin(PEER).unwrap(),
-            registry.begin(OTHER).unwrap(),
-        );
-        let own = registry.begin(Whose::Owner).unwrap();
-        one.is_under([1; 32]);
-        other.is_under([2; 32]);
-        own.is_under([1; 32]);
-        registry.cancel_of(&[1; 32]);
-        assert!(one.is_cancelled() && own.is_cancelled() && !other.is_cancelled());
-    }
-
-    #[test]
-    fn work_that_outlives_its_job_is_told_to_stop() {
-        let registry = registry(2);
-        let job = registry.begin(PEER).unwrap();
-        let progress = job.progress();
-        assert!(progress.report(Stage::Blind, 1, 2).is_ok());
-        drop(job);
-        assert!(matches!(
-            progress.report(Stage::Blind, 2, 2),
-            Err(Error::Cancelled)
-        ));
-    }
-
-    #[tokio::test]
-    async fn a_cancelled_job_hears_of_it_in_its_work_and_in_its_waits() {
-        let registry = registry(2);
-        let job = registry.begin(Whose::Owner).unwrap();
-        let other = registry.begin(Whose::Owner).unwrap();
-        let progress = job.progress();
-        assert!(progress.report(Stage::Blind, 1, 2).is_ok());
-        assert!(registry.cancel(&job.id));
-        job.cancelled().await;
-        assert!(job.is_cancelled());
-        assert!(matches!(
-            progress.report(Stage::Blind, 2, 2),
-            Err(Error::Cancelled)
-        ));
-        assert!(!other.is_cancelled());
-        let id = job.id.clone();
-        drop(job);
-        assert!(!registry.cancel(&id), "an ended job cannot be cancelled");
-    }
-
-    #[test]
-    fn a_snapshot_shows_begun_stages_and_never_runs_backwards() {
-        let registry = registry(2);
-        let job = registry.begin(Whose::Owner).unwrap();
-        assert!(job.view().snapshot().stages.is_empty());
-        let progress = job.progress();
-        progress.report(Stage::Receive, 7, 10).unwrap();
-        progress.report(Stage::Freeze, 10, 10).unwrap();
-        progress.report(Stage::Receive, 5, 10).unwrap();
-        let snapshot = job.view().snapshot();
-        let seen: Vec<_> = snapshot
-            .stages
-            .iter()
-            .map(|s| (s.stage.as_str(), s.done, s.total))
-            .collect();
-        assert_eq!(seen, [("freeze", 10, 10), ("receive", 7, 10)]);
-    }
-
-    #[tokio::test]
-    async fn the_outcome_is_at_hand_after_the_end_and_old_ones_are_forgotten() {
-        let registry = registry(2);
-        let job = registry.begin(Whose::Owner).unwrap();
-        let (id, view) = (job.id.clone(), job.view());
-        drop(job);
-        view.end(Ended::new(Exit::Suppressed, ResultDocument::new("exact")));
-        assert_eq!(view.until_ended().await.map(|ended| ended.exit), Some(3));
-        assert!(registry.get(&id).and_then(|view| view.ended()).is_some());
-        for _ in 0..ENDED_MAX {
-            drop(registry.begin(PEER).unwrap());
-        }
-        assert!(registry.get(&id).is_none());
-    }
-}
+mod tests;

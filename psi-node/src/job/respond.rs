@@ -133,7 +133,9 @@ fn record_end(
     let (state, failure) = match shown {
         Ok(state) => (state.unwrap_or(JobState::Completed), None),
         Err(failure) => {
-            log(ctx, &collab.id(), &failure);
+            if ctx.notes.has_line(&collab.id()) {
+                tracing::warn!(job = job.id, %failure, "job ended without a result");
+            }
             document.reason = Some(failure.reason().into());
             (failure.state(), Some(failure))
         }

@@ -47,7 +47,8 @@ impl State {
     /// Gives back what a job costs, opened or not; a run that has begun stays one, and a job that
     /// has not leaves nothing behind, because without its commitment nobody can open it. To be
     /// called only by the process that ran the job, and only if that has handed the transport
-    /// nothing that is paid for. With a `note`, says so on the node's own log, if there was something to give back.
+    /// nothing that is paid for. With a `note`, says so on the node's own log, if there was something
+    /// to give back.
     ///
     /// # Errors
     /// [`StateError::Database`].
