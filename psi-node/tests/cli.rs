@@ -670,3 +670,10 @@ fn a_question_is_given_once_on_the_command_line_in_a_file_or_by_template() {
         place.run(&command).fails(2, "16384 bytes");
     }
 }
+
+#[test]
+fn the_demo_answers_as_a_plain_join_does_and_ends_well() {
+    let told = Place::new().run("demo").succeeds();
+    assert!(told.contains("318"), "{told}");
+    assert!(told.contains("plain join"), "{told}");
+}

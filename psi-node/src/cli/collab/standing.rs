@@ -68,6 +68,11 @@ fn change(config: &ConfigArg, name: &str, change: CollabChange) -> Result<(), Us
 /// it in the state a moment later.
 pub(super) fn tell_daemon(config: &NodeConfig) -> Result<(), UserError> {
     let client = Client::new(&config.socket_path());
-    let _ = client_runtime()?.block_on(client.collaborations_changed());
+    let runtime = client_runtime()?;
+    // On a thread of its own: the demo joins where a runtime runs already.
+    std::thread::scope(|scope| {
+        let told = scope.spawn(|| runtime.block_on(client.collaborations_changed()));
+        let _ = told.join();
+    });
     Ok(())
 }
