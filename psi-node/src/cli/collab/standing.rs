@@ -69,10 +69,8 @@ fn change(config: &ConfigArg, name: &str, change: CollabChange) -> Result<(), Us
 pub(super) fn tell_daemon(config: &NodeConfig) -> Result<(), UserError> {
     let client = Client::new(&config.socket_path());
     let runtime = client_runtime()?;
-    // On a thread of its own: the demo joins where a runtime runs already.
-    std::thread::scope(|scope| {
-        let told = scope.spawn(|| runtime.block_on(client.collaborations_changed()));
-        let _ = told.join();
-    });
+    // On a thread of its own, with the runtime: the demo joins where another one runs already.
+    let tell = move || drop(runtime.block_on(client.collaborations_changed()));
+    let _ = std::thread::spawn(tell).join();
     Ok(())
 }
