@@ -220,6 +220,12 @@ impl NodeConfig {
                 ));
             }
         }
+        if !(0.0..=16.0).contains(&self.epsilon_min) {
+            return Err(UserError::bad_input(
+                format!("{place}: epsilon_min is {}", self.epsilon_min),
+                "choose a value from 0 to 16",
+            ));
+        }
         if self.retain_for_audit.is_some() != self.auditor.is_some() {
             return Err(UserError::bad_input(
                 format!("{place}: only one of retain_for_audit and auditor is set"),

@@ -15,7 +15,7 @@ use crate::durable_file;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::{NodeIdError, NodeKey};
-use crate::state::{Joined, State, StateError};
+use crate::state::{CollabStanding, Joined, State, StateError};
 
 /// The commands of `collab`.
 #[derive(Debug, Subcommand)]
@@ -220,6 +220,9 @@ fn revise(args: &ReviseArgs) -> Result<(), UserError> {
     let joined = state
         .collab_by_name(&args.name)?
         .ok_or(StateError::UnknownCollab)?;
+    if state.collab_standing(&joined.id())? == CollabStanding::Left {
+        return Err(StateError::CollabLeft(args.name.clone()).into());
+    }
     let Some(next) = joined.next_revision() else {
         return Err(UserError::bad_input(
             "there is no revision after this one",

@@ -53,6 +53,8 @@ fn values_out_of_range_are_refused_with_the_range() {
         "peer_timeout_s = 0",
         "connect_timeout_s = 99999999",
         "jobs_max = 65",
+        "epsilon_min = -1.0",
+        "epsilon_min = nan",
     ] {
         let text = format!("name = \"b\"\nlisten = \"127.0.0.1:1\"\n{line}\n");
         assert!(parse(&text).unwrap_err().remedy.contains(" to "), "{line}");

@@ -176,7 +176,8 @@ impl Failure {
         match self {
             Self::Input { remedy, .. } => remedy.clone(),
             Self::OwnRefusal(refusal) => refusal.remedy.clone(),
-            Self::PeerRefusal(code) => {
+            // A settlement that comes before the question ends with such a code too.
+            Self::PeerAborted(code) | Self::PeerRefusal(code) if code.is_refusal() => {
                 let way_out = way_out(*code).unwrap_or_else(|| ASK_PEER.into());
                 format!("{} {way_out}", code.meaning().trim())
             }
@@ -199,7 +200,7 @@ impl Failure {
             Self::OwnStop(stop) => stop.remedy().into(),
             Self::Internal(_) => "run the query again; if it happens again, report it".into(),
             Self::Protocol(psi_core::Error::Store(error)) => runs::remedy(error.kind).into(),
-            Self::Protocol(_) | Self::Net(_) | Self::PeerAborted(_) => {
+            Self::Protocol(_) | Self::Net(_) | Self::PeerAborted(_) | Self::PeerRefusal(_) => {
                 if self.code().is_violation() {
                     "one of the two nodes broke the protocol: compare their versions, then the \
                      logs of both"
@@ -222,6 +223,13 @@ fn way_out(code: Code) -> Option<String> {
         Code::KeyNotUnique => {
             "Count distinct keys instead, or aggregate one table to one row per key and declare \
              the key `unique`."
+        }
+        Code::UnknownCollaboration => {
+            "The other node's owner has to run `psi-node collab join`, or has left the collaboration."
+        }
+        Code::Unavailable => {
+            "Its table may be being loaded, which takes a moment, or its owner may have suspended the \
+             collaboration: ask again later, or ask its owner."
         }
         Code::KindsDiffer => "Both sides must declare the same kinds for the key's columns.",
         Code::RecipientNotAllowed => {

@@ -25,6 +25,11 @@ pub fn change(
     let before = ctx
         .state
         .collab_set_standing(&collab.id(), standing, &ctx.key)?;
+    tracing::info!(
+        collab = collab.name(),
+        standing = standing.as_str(),
+        "the owner changed whether this node takes part"
+    );
     daemon::admit_members(ctx);
     if standing == CollabStanding::InForce {
         if before != standing {

@@ -7,15 +7,17 @@ use super::{LeaveArgs, StandingArgs};
 use crate::api::client::Client;
 use crate::api::types::CollabChange;
 use crate::cli::{ConfigArg, client_runtime, output};
-use crate::config::{self, NodeConfig};
+use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::NodeKey;
-use crate::state::{State, StateError};
+use crate::state::State;
 
 pub(super) fn suspend(args: &StandingArgs) -> Result<(), UserError> {
     let name = &args.name;
-    change(&args.config, name, CollabChange::Suspend)?;
+    if !change(&args.config, name, CollabChange::Suspend)? {
+        return unchanged(name);
+    }
     output::print(&format!(
         "Suspended {name}: its jobs are cancelled, and the other member gets no answer. Take part again \
          with `psi-node collab resume {name}`.\n"
@@ -24,7 +26,9 @@ pub(super) fn suspend(args: &StandingArgs) -> Result<(), UserError> {
 
 pub(super) fn resume(args: &StandingArgs) -> Result<(), UserError> {
     let name = &args.name;
-    change(&args.config, name, CollabChange::Resume)?;
+    if !change(&args.config, name, CollabChange::Resume)? {
+        return unchanged(name);
+    }
     output::print(&format!(
         "Resumed {name}: what both members had signed is completed when their nodes meet.\n"
     ))
@@ -40,28 +44,40 @@ pub(super) fn leave(args: &LeaveArgs) -> Result<(), UserError> {
             ),
         ));
     }
-    change(&args.config, name, CollabChange::Leave)?;
+    if !change(&args.config, name, CollabChange::Leave)? {
+        return unchanged(name);
+    }
     output::print(&format!(
         "Left {name}: its jobs are cancelled, and the other member gets no answer any more. Its receipts \
          stay, for `psi-node receipts export`.\n"
     ))
 }
 
-fn change(config: &ConfigArg, name: &str, change: CollabChange) -> Result<(), UserError> {
-    config::check_name(name)
-        .map_err(|what| UserError::bad_input(what, "list them with `psi-node collab list`"))?;
+fn unchanged(name: &str) -> Result<(), UserError> {
+    output::print(&format!("Nothing was changed: {name} was so before.\n"))
+}
+
+/// Returns whether the collaboration stood otherwise before.
+fn change(config: &ConfigArg, name: &str, change: CollabChange) -> Result<bool, UserError> {
     let config = config.load()?;
-    let client = Client::new(&config.socket_path());
-    match client_runtime()?.block_on(client.change_collaboration(name, change)) {
-        Err(error) if error.exit == Exit::NoDaemon => {}
-        other => return other.map(drop),
-    }
     let state = State::open(&config.state_dir())?;
-    let collab = state.collab_by_name(name)?;
-    let collab = collab.ok_or(StateError::UnknownCollab)?;
+    let Some(collab) = state.collab_by_name(name)? else {
+        return Err(UserError::bad_input(
+            format!("this node has not joined a collaboration named {name:?}"),
+            "list them with `psi-node collab list`",
+        ));
+    };
+    if state.collab_standing(&collab.id())? == change.standing() {
+        return Ok(false);
+    }
+    let client = Client::new(&config.socket_path());
+    match client_runtime()?.block_on(client.change_collaboration(collab.name(), change)) {
+        Err(error) if error.exit == Exit::NoDaemon => {}
+        other => return other.map(|_| true),
+    }
     let key = NodeKey::load(&config.key_path())?;
     state.collab_set_standing(&collab.id(), change.standing(), &key)?;
-    Ok(())
+    Ok(true)
 }
 
 /// Has a running daemon admit the members of what was joined. One that runs and does not answer finds
