@@ -147,3 +147,50 @@ fn match_bytes(of: &MatchSpec, own: Party) -> u64 {
         ])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::receipts::tests::Fixture;
+
+    #[test]
+    fn one_peer_takes_half_of_the_room_and_leaves_the_rest_to_others() {
+        let fixture = Fixture::new();
+        let text = "name = \"n\"\nlisten = \"127.0.0.1:1\"\nretain_for_audit = \"9d\"\n\
+                    auditor = \"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\"\n\
+                    audit_limit = \"6MB\"\n";
+        let config = NodeConfig::parse(text, Path::new("node.toml")).unwrap();
+        let job = fixture.job(1);
+        let bytes = record_bytes_max(&job, Party::Responder);
+        // Two fit into half of it, and four into all.
+        assert!((1_200_001..1_500_000).contains(&bytes), "{bytes}");
+        let room = AuditRoom::default();
+        let node = (&fixture.state, &config);
+        let reserve = |whose| {
+            let spec = (&job, Party::Responder);
+            room.reserve(node, whose, spec).unwrap()
+        };
+        let peer = Whose::Peer(NodeId([1; 32]));
+        let held = [reserve(peer).unwrap(), reserve(peer).unwrap()];
+        let refused = reserve(peer).err().unwrap();
+        assert_eq!((refused.wanted, refused.limit), (bytes, 3_000_000));
+        let others = [
+            reserve(Whose::Peer(NodeId([2; 32]))).unwrap(),
+            reserve(Whose::Owner).unwrap(),
+        ];
+        assert!(reserve(Whose::Owner).is_err(), "all of it");
+        drop(held);
+        assert!(reserve(peer).is_ok());
+        drop(others);
+        let without = text.replace("retain_for_audit = \"9d\"\n", "");
+        let without = without.replace(
+            "auditor = \"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\"\n",
+            "",
+        );
+        let without = NodeConfig::parse(&without, Path::new("node.toml")).unwrap();
+        let none = room.reserve((&fixture.state, &without), peer, (&job, Party::Responder));
+        assert!(none.unwrap().unwrap().is_none(), "no records are kept");
+    }
+}
