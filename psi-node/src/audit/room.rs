@@ -190,7 +190,7 @@ mod tests {
             "",
         );
         let without = NodeConfig::parse(&without, Path::new("node.toml")).unwrap();
-        let none = room.reserve((&fixture.state, &without), peer, (&job, Party::Responder));
-        assert!(none.unwrap().unwrap().is_none(), "no records are kept");
+        let unneeded = room.reserve((&fixture.state, &without), peer, (&job, Party::Responder));
+        assert!(unneeded.unwrap().unwrap().is_none(), "no records are kept");
     }
 }
