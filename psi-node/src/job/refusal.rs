@@ -106,13 +106,16 @@ pub(super) async fn record(chain: &Chain, link: &mut Link, body: Body) {
     }
 }
 
-/// Whether a refusal belongs on the shared log: not if it says that the node is busy, or that the
-/// log cannot be continued, and not if there is no more room for refusals.
+/// Whether a refusal belongs on the shared log: not if it says that the node is busy or cannot answer
+/// now, or that the log cannot be continued, and not if there is no more room for refusals.
 fn is_recorded(chain: &Chain, code: Code) -> bool {
     let about_the_question = code.is_refusal()
         && !matches!(
             code,
-            Code::TooManyJobs | Code::ReceiptsDisagree | Code::VersionUnsupported
+            Code::TooManyJobs
+                | Code::Unavailable
+                | Code::ReceiptsDisagree
+                | Code::VersionUnsupported
         );
     let room = || {
         let held = chain.state.refusals_in_a_row(&chain.collab_id);
