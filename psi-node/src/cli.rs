@@ -148,7 +148,7 @@ impl Command {
     }
 
     /// Whether the command may hold a key, or what follows from the seed of a job. The others put
-    /// questions to the daemon, or read what is no secret on this machine.
+    /// questions to the daemon, or read what is not secret on this machine.
     const fn holds_secrets(&self) -> bool {
         match self {
             Self::Init(_)

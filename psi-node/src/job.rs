@@ -87,6 +87,9 @@ const SETTLE_ATTEMPTS: usize = 20;
 /// is a handful of datagrams.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// The most that it waits for an address that answered the last time, with one attempt after the other.
+const SETTLE_PATIENCE_FIRST: Duration = Duration::from_mins(1);
+
 /// How long it waits while the peer is connected, which then settles itself.
 const SETTLE_WAIT: Duration = Duration::from_secs(30);
 
@@ -242,7 +245,7 @@ impl JobContext {
                     continue;
                 }
                 let patience = if answered {
-                    ctx.config.connect_timeout()
+                    ctx.config.connect_timeout().min(SETTLE_PATIENCE_FIRST)
                 } else {
                     SETTLE_PATIENCE
                 };

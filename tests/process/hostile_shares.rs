@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 use psi_core::Code;
 use psi_core::limits::LOCAL_NOTES_PER_HOUR_MAX;
 use psi_core::messages::Control;
-use psi_node::identity::NodeKey;
+use psi_core::spec::Shape;
 use serde_json::json;
 
 use crate::harness::{World, people, people_csv, people_table};
 use crate::stage::{Asking, Bert, PEOPLE, QUERY, Stage, Wire, control, ending};
-use psi_core::spec::Shape;
 
 /// Anna's own question to carl.
 const OWN: &str = "SELECT COUNT(*) FROM anna.people a JOIN carl.people c ON a.name = c.name";
@@ -34,7 +33,7 @@ async fn works((mut send, _receive): Wire) {
 }
 
 #[test]
-fn one_member_at_every_bound_leaves_room_for_another_and_for_the_owner() {
+fn one_member_that_takes_its_places_and_connections_leaves_room_for_another_and_the_owner() {
     let mut stage = Stage::new();
     let berts: Vec<Bert> = (0..5).map(|_| stage.bert()).collect();
     // Three jobs are his share of eight places; he agrees to them and then only says that he works.
@@ -138,30 +137,10 @@ fn an_address_that_does_not_answer_is_not_flooded_however_much_is_left_to_settle
         let mut buffer = [0; 2048];
         datagrams += u32::from(socket.recv(&mut buffer).is_ok());
     }
+    println!("{datagrams} datagrams in a minute");
     // Twenty seconds of patience once, then pauses of half a minute and more.
     assert!((1..=60).contains(&datagrams), "{datagrams}");
     stage.anna_is_well();
-}
-
-#[test]
-fn strangers_who_dial_as_fast_as_they_can_keep_no_member_out() {
-    let mut stage = Stage::new();
-    let address = stage.world.a.address.parse().unwrap();
-    let victim = stage.victim();
-    for n in 2..8 {
-        let key = Arc::new(NodeKey::generate().unwrap());
-        let stranger = stage.endpoint(&key, &format!("127.0.{n}.1:0"));
-        stage.runtime.spawn(async move {
-            loop {
-                let patience = Duration::from_millis(50);
-                let _ = stranger.connect(address, victim, patience).await;
-            }
-        });
-    }
-    std::thread::sleep(Duration::from_secs(2));
-    for _ in 0..3 {
-        stage.anna_is_well();
-    }
 }
 
 #[test]

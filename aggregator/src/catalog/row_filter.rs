@@ -86,7 +86,7 @@ pub(crate) fn no_column(column: &ColumnRef, reason: NoColumn) -> QueryError {
         NoColumn::Unknown => QueryError::meaning(
             column.at,
             format!("there is no column {name} in this table"),
-            "`psi-node check` lists the columns; text stands in single quotes",
+            "`psi-node check` lists the columns; write text in single quotes",
         ),
         NoColumn::Ambiguous => QueryError::meaning(
             column.at,

@@ -105,7 +105,7 @@ pub const SECTIONS: &[Section] = &[
             setting(
                 "null",
                 "`[\"\"]`",
-                "CSV, and columns of folders `key=value`: values that mean NULL, as they stand in \
+                "CSV, and columns of folders `key=value`: values that mean NULL, as written in \
                  the file. An empty value that is not listed is an empty text in a column of text and in a key, where it equals other \
                  empty ones, and NULL in every other column",
             ),

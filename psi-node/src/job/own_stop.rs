@@ -30,7 +30,7 @@ impl OwnStop {
     pub(super) const fn remedy(self) -> &'static str {
         match self {
             Self::PeerGaveUp => {
-                "run the query again; why the other node gave the job up stands in its own log"
+                "run the query again; why the other node gave the job up is in its own log"
             }
             Self::LogUnfinished => {
                 "run the query again: the signature is fetched when the two nodes next connect"

@@ -35,7 +35,7 @@ pub(super) fn body(requester: NodeId, responder: NodeId, query: &str, code: Code
 /// # Discussion
 /// One bound counts entries since the last opened job: both nodes hold these entries, no clock can be
 /// wrong, and a log cannot grow by more than 17 entries for each job. The other counts those of a
-/// day. Both are asked here alone, before anything is signed. What is beyond them stands in this
+/// day. Both are asked here alone, before anything is signed. What is beyond them is in this
 /// node's own log, which has bounds too.
 pub(super) async fn refuse(mut link: Link, chain: Option<&Chain>, query: &str, code: Code) {
     let recorded = chain.filter(|chain| is_recorded(chain, code));

@@ -411,9 +411,11 @@ pub(super) async fn plan(
     let mut plan = match planned {
         Ok(plan) => plan,
         Err(refusal) => {
-            // A table that is not served may be right again. What the peer hears stays the same.
+            // A table that is not served may be right again. The peer hears the same, and no later:
+            // it is not to learn which tables there are that it may not use.
             if let Ok(table) = ctx.catalog.own_table(&proposal.query, members) {
-                let _ = current::check(ctx, &table).await;
+                let ctx = Arc::clone(ctx);
+                tokio::spawn(async move { current::check(&ctx, &table).await });
             }
             return Err(Failure::OwnRefusal(refusal));
         }

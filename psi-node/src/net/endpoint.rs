@@ -400,7 +400,7 @@ async fn admit_all(quic: quinn::Endpoint, mut gate: Gate, door: Door) {
                     drop(place);
                     let _ = door.accepted.send(connection).await;
                 }
-                // Not worth a line each: who dials is no member, or a member that hears why.
+                // Not worth a line each: who dials is not a member, or is one that hears why.
                 Ok(Err(error)) => tracing::debug!(%from, %error, "inbound connection not admitted"),
                 Err(_elapsed) => tracing::debug!(%from, "inbound handshake took too long"),
             }

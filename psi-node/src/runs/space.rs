@@ -164,7 +164,7 @@ impl DiskSpace {
     /// [`StoreError`] of the kind [`StoreErrorKind::DiskFull`].
     pub(crate) fn check_disk(&self, folder: &Path, more: u64) -> Result<(), StoreError> {
         let promised = self.counts.promised.load(Ordering::Relaxed);
-        // Whoever writes where there is no disk to be looked at will say what is wrong.
+        // If the disk cannot be looked at, writing to it will say what is wrong.
         let Some(disk) = disk_of(folder) else {
             return Ok(());
         };

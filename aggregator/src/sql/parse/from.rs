@@ -67,7 +67,7 @@ impl Scope {
                     "the column {} does not say which table it belongs to",
                     name.0
                 ),
-                format!("write alias.{}; text stands in single quotes", name.0),
+                format!("write alias.{}; text goes in single quotes", name.0),
             ));
         }
         let matches = |side: &Side| {

@@ -62,7 +62,7 @@ pub(in crate::kernel) fn expand<L: Lanes>(
     }
 }
 
-/// Each word in all lanes. `array::map` is not for vectors: it is no inlined function.
+/// Each word in all lanes. `array::map` is not for vectors: it is not inlined.
 #[inline(always)]
 fn splat_all<L: Lanes, const N: usize>(words: &[u64; N]) -> [L; N] {
     let mut vectors = [L::splat(0); N];
@@ -73,7 +73,7 @@ fn splat_all<L: Lanes, const N: usize>(words: &[u64; N]) -> [L; N] {
 }
 
 /// The words of the last block of a message: room for `start` bytes, then `middle`, the tag with its
-/// length, and the padding; `before` bytes came in blocks before. `None` if that is no single block.
+/// length, and the padding; `before` bytes came in blocks before. `None` if that is not one block.
 fn last_block(
     start: usize,
     before: usize,

@@ -75,7 +75,7 @@ impl<L> Factor<L> for Sum<L> {
     }
 }
 
-/// `f` of every limb. `array::map` is not for vectors: it is no inlined function.
+/// `f` of every limb. `array::map` is not for vectors: it is not inlined.
 #[inline(always)]
 fn each<A: Copy, R>(a: &[A; LIMBS], f: impl Fn(A) -> R) -> [R; LIMBS] {
     [f(a[0]), f(a[1]), f(a[2]), f(a[3]), f(a[4])]

@@ -16,7 +16,7 @@ use crate::state::State;
 pub(super) fn suspend(args: &StandingArgs) -> Result<(), UserError> {
     let name = &args.name;
     if !change(&args.config, name, CollabChange::Suspend)? {
-        return unchanged(name);
+        return unchanged(name, "is suspended already");
     }
     output::print(&format!(
         "Suspended {name}: its jobs are cancelled, and the other member gets no answer. Take part again \
@@ -27,7 +27,7 @@ pub(super) fn suspend(args: &StandingArgs) -> Result<(), UserError> {
 pub(super) fn resume(args: &StandingArgs) -> Result<(), UserError> {
     let name = &args.name;
     if !change(&args.config, name, CollabChange::Resume)? {
-        return unchanged(name);
+        return unchanged(name, "is not suspended");
     }
     output::print(&format!(
         "Resumed {name}: what both members had signed is completed when their nodes meet.\n"
@@ -45,7 +45,7 @@ pub(super) fn leave(args: &LeaveArgs) -> Result<(), UserError> {
         ));
     }
     if !change(&args.config, name, CollabChange::Leave)? {
-        return unchanged(name);
+        return unchanged(name, "was left before");
     }
     output::print(&format!(
         "Left {name}: its jobs are cancelled, and the other member gets no answer any more. Its receipts \
@@ -53,8 +53,8 @@ pub(super) fn leave(args: &LeaveArgs) -> Result<(), UserError> {
     ))
 }
 
-fn unchanged(name: &str) -> Result<(), UserError> {
-    output::print(&format!("Nothing was changed: {name} was so before.\n"))
+fn unchanged(name: &str, stands: &str) -> Result<(), UserError> {
+    output::print(&format!("{name} {stands}; nothing was changed.\n"))
 }
 
 /// Returns whether the collaboration stood otherwise before.
