@@ -93,6 +93,10 @@ const SETTLE_PATIENCE_FIRST: Duration = Duration::from_mins(1);
 /// How long it waits while the peer is connected, which then settles itself.
 const SETTLE_WAIT: Duration = Duration::from_secs(30);
 
+/// How long a member has to settle over a connection that was kept: one that was started again does
+/// not know it, and does not say so.
+const KEPT_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+
 /// What every job of a node works with.
 pub struct JobContext {
     /// The node's configuration.
@@ -189,6 +193,25 @@ impl JobContext {
             .endpoint
             .connect(member.address, member.id, patience)
             .await?)
+    }
+
+    /// A connection to a member over which the receipt log is settled: the one that the last job
+    /// left behind, or else a new one.
+    async fn connect_settled(
+        &self,
+        member: &Member,
+        collab: &Collaboration,
+    ) -> Result<PeerConnection, Failure> {
+        if let Some(conn) = self.endpoint.kept(member.address, &member.id) {
+            let settling = self.settle_over(&conn, collab);
+            match tokio::time::timeout(KEPT_ANSWERS_WITHIN, settling).await {
+                Ok(Err(Failure::Net(_))) | Err(_) => conn.close(Code::Interrupted),
+                Ok(settled) => return settled.map(|()| conn),
+            }
+        }
+        let conn = self.connect(member).await?;
+        self.settle_over(&conn, collab).await?;
+        Ok(conn)
     }
 
     /// Settles with the peer over an existing connection.

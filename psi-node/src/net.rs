@@ -1,15 +1,17 @@
 //! How two nodes talk: one QUIC endpoint, pinned keys on both sides, frames on streams.
 //!
 //! Spec 08. [`tls`] decides who may connect, out of those that [`Known`] names; [`endpoint`] makes and
-//! accepts connections within fixed limits, which `gate` and `shares` keep; [`frame`] turns a stream
+//! accepts connections within fixed limits, which `gate` and `shares` keep, and `kept` has those that wait for the next job; [`frame`] turns a stream
 //! into the frames of [`psi_core::messages`]. The daemon binds the endpoint, the job runner uses
 //! connections. Nothing here knows what a message means; the one exception is
 //! [`Control::Working`](psi_core::messages::Control::Working), which only says that the peer is not
 //! silent.
 
+mod connection;
 pub mod endpoint;
 pub mod frame;
 mod gate;
+mod kept;
 mod known;
 mod runtime;
 mod shares;
@@ -21,7 +23,8 @@ use psi_core::Code;
 
 use crate::places::Places;
 
-pub use endpoint::{ConnectError, Endpoint, PeerConnection};
+pub use connection::{PeerConnection, Wide};
+pub use endpoint::{ConnectError, Endpoint};
 pub use frame::{Frame, FrameReceiver, FrameSender, FramedStream};
 pub use known::Known;
 

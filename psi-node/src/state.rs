@@ -1,8 +1,10 @@
 //! Durable state: jobs, collaborations, receipts, the ledger and the node's own log (Spec 07 §2).
 //!
-//! One `SQLite` file, `state.sqlite`, in write-ahead mode with every commit synced to disk; a method
-//! that returned has happened, whatever the machine does next. The daemon and commands open it at
-//! the same time. No seed, no scalar and no row of any table is ever written here.
+//! One `SQLite` file, `state.sqlite`, in write-ahead mode, with commits synced to disk: a method that
+//! returned has happened, whatever the machine does next. The exceptions say so: what they write is
+//! synced with the next commit, because nothing that depends on it leaves the node before that. The
+//! daemon and commands open the file at the same time. No seed, no scalar and no row of any table is
+//! ever written here.
 //!
 //! Methods are synchronous. Statements about one thing live in the module named for it.
 
@@ -280,12 +282,34 @@ impl State {
     }
 
     /// Runs `work` in one transaction that takes the write lock at once, so that what it read
-    /// still holds when it writes. Synced to disk when this returns `Ok`.
+    /// still holds when it writes. Synced to disk when this returns `Ok`, with everything that was
+    /// written before.
     fn write<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
+        self.transact("FULL", work)
+    }
+
+    /// As [`Self::write`], but synced to disk by the next [`Self::write`] of any process: for what
+    /// the next step of a job makes durable before it matters. Until then a program that dies loses
+    /// nothing of it; a machine that dies may lose it, and whatever was written after it.
+    fn write_behind<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        // The write-ahead log is one file, written in order: syncing a later commit syncs this one.
+        self.transact("NORMAL", work)
+    }
+
+    fn transact<T>(
+        &self,
+        synchronous: &str,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
         let mut connection = self.lock();
+        // Each time: a panic may have left the other level behind.
+        connection.pragma_update(None, "synchronous", synchronous)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = work(&transaction)?;
         transaction.commit()?;

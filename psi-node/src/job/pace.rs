@@ -1,28 +1,69 @@
-//! When a side says that it has frozen its input: at full seconds alone.
+//! When a side says that it has frozen its input: at few moments alone.
 //!
 //! Spec 13 §4.2. How long freezing takes is work on this side's rows; a peer that could measure it
 //! finely would have a clock inside this node. Called by the job runner between freezing and the
 //! commitment.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+
+use psi_core::spec::JobSpec;
 
 use super::failure::Failure;
 use super::link::Link;
 
-/// How long it is to the next full second, `since` one of them; a whole one at a full second.
-const fn to_full_second(since: Duration) -> Duration {
-    // INVARIANT: `subsec_nanos` is below a second.
-    Duration::from_nanos(1_000_000_000 - since.subsec_nanos() as u64)
+/// The first moment of the smallest job.
+const FIRST_MIN: Duration = Duration::from_millis(8);
+/// From this one on, only full seconds are left.
+const SECOND: Duration = Duration::from_secs(1);
+/// What freezing may take for each registered identity of both sides and still be done by the first
+/// moment; several times what it takes.
+const FOR_EACH_IDENTITY: Duration = Duration::from_micros(4);
+
+/// The first moment after the agreement, which both sides know: the registered sizes give it.
+fn first(spec: &JobSpec) -> Duration {
+    let sides = [&spec.requester.facts, &spec.responder.facts];
+    let identities = sides.iter().map(|facts| facts.identities);
+    first_of(identities.fold(0, u64::saturating_add))
 }
 
-/// Waits for the next full second; tells the peer meanwhile that this side is alive.
+fn first_of(identities: u64) -> Duration {
+    let enough = u32::try_from(identities).map_or(SECOND, |n| FOR_EACH_IDENTITY.saturating_mul(n));
+    moments(FIRST_MIN)
+        .find(|moment| *moment >= enough)
+        .unwrap_or(SECOND)
+}
+
+/// `first` and its doubles, below a second.
+fn moments(first: Duration) -> impl Iterator<Item = Duration> {
+    let doubled = std::iter::successors(Some(first), |moment| Some(*moment * 2));
+    doubled.take_while(|moment| *moment < SECOND)
+}
+
+/// How long it is to the next moment, `elapsed` after the agreement: `first` and its doubles below a
+/// second, then full seconds.
+fn to_next_moment(first: Duration, elapsed: Duration) -> Duration {
+    match moments(first).find(|moment| *moment >= elapsed) {
+        Some(moment) => moment - elapsed,
+        // INVARIANT: `subsec_nanos` is below a second.
+        None => Duration::from_nanos(1_000_000_000 - u64::from(elapsed.subsec_nanos())),
+    }
+}
+
+/// Waits for the next moment at which a commitment may leave, `agreed` having been that of the
+/// agreement; tells the peer meanwhile that this side is alive.
 ///
 /// # Discussion
-/// Seconds of the machine's clock, not of the process: two nodes whose clocks agree wait together,
-/// once. A clock that is set meanwhile makes one wait longer or shorter, which tells nothing.
-pub(super) async fn full_second(link: &mut Link) -> Result<(), Failure> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let wait = to_full_second(since.unwrap_or_else(|before| before.duration()));
+/// Below a second there are seven moments at most, each twice the one before. The first is late
+/// enough for what the registered sizes take, so an unhurried machine leaves at that one whatever
+/// its rows are. All are counted from the agreement, which both sides know, so they wait together;
+/// moments of the machine's clock would let a peer choose how far off the next one is, and so
+/// measure finely in several looks.
+pub(super) async fn next_moment(
+    link: &mut Link,
+    spec: &JobSpec,
+    agreed: Instant,
+) -> Result<(), Failure> {
+    let wait = to_next_moment(first(spec), agreed.elapsed());
     link.working_while(tokio::time::sleep(wait)).await
 }
 
@@ -30,16 +71,47 @@ pub(super) async fn full_second(link: &mut Link) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
+    const MILLI: Duration = Duration::from_millis(1);
+
     #[test]
-    fn whatever_the_time_is_the_wait_ends_at_a_full_second_and_takes_one_at_most() {
-        let second = Duration::from_secs(1);
-        for nanos in [0, 1, 499_999_999, 500_000_000, 999_999_999] {
-            for seconds in [0, 1, 86_400] {
-                let since = Duration::new(seconds, nanos);
-                let wait = to_full_second(since);
-                assert_eq!((since + wait).subsec_nanos(), 0, "{since:?}");
-                assert!(Duration::ZERO < wait && wait <= second, "{since:?}");
+    fn below_a_second_only_the_first_moment_and_its_doubles_are_used() {
+        for first in [8, 32, 512] {
+            let mut moments = std::collections::BTreeSet::new();
+            for elapsed in 0..=512 {
+                let elapsed = elapsed * MILLI;
+                let leaves = elapsed + to_next_moment(first * MILLI, elapsed);
+                assert!(leaves >= elapsed);
+                moments.insert(leaves);
             }
+            let doubles = (0..7).map(|n| (first * MILLI) * (1 << n));
+            let expected = doubles.filter(|moment| *moment <= 512 * MILLI).collect();
+            assert_eq!(moments, expected);
+        }
+    }
+
+    #[test]
+    fn later_the_wait_ends_at_a_full_second_and_takes_one_at_most() {
+        for (first, elapsed) in [(8, 513), (8, 999), (8, 90_000), (1000, 0), (1000, 400)] {
+            let elapsed = elapsed * MILLI;
+            let wait = to_next_moment(first * MILLI, elapsed);
+            assert_eq!((elapsed + wait).subsec_nanos(), 0, "{elapsed:?}");
+            assert!(Duration::ZERO < wait && wait <= SECOND, "{elapsed:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_moment_follows_from_the_registered_sizes_of_both_sides() {
+        for (identities, expected) in [
+            (0, 8),
+            (200, 8),
+            (2_000, 8),
+            (2_001, 16),
+            (10_000, 64),
+            (128_000, 512),
+            (128_001, 1_000),
+            (u64::MAX, 1_000),
+        ] {
+            assert_eq!(first_of(identities), expected * MILLI, "{identities}");
         }
     }
 }

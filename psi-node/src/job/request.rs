@@ -129,12 +129,11 @@ async fn run_request(
         chain.check_sound()?;
     }
     let conn = tokio::select! {
-        conn = ctx.connect(&peer) => conn?,
+        conn = ctx.connect_settled(&peer, &collab) => conn?,
         () = job.cancelled() => return Err(Failure::Cancelled),
     };
-    ctx.settle_over(&conn, &collab).await?;
 
-    conn.widen();
+    let wide = conn.widen();
     let link = Link::new(conn.open_stream().await?);
     let asked = (question, permit, place);
     // On the heap: a job holds much.
@@ -142,7 +141,12 @@ async fn run_request(
     let result = Box::pin(running).await;
     let stats = &mut document.stats;
     (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
-    conn.close(Code::Interrupted);
+    drop(wide);
+    if result.is_ok() {
+        ctx.endpoint.keep(conn);
+    } else {
+        conn.close(Code::Interrupted);
+    }
     result
 }
 

@@ -53,7 +53,7 @@ pub(super) async fn respond(
     let mut table = None;
     let work = async {
         let agreed = Box::pin(agree(ctx, &job, conn, &mut link, &collab, proposal)).await?;
-        conn.widen();
+        let _wide = conn.widen();
         table = Some(agreed.side.table().to_owned());
         document.begin(&agreed.spec);
         document.privacy = PrivacyDocument::of(&agreed.spec, Party::Responder, &agreed.output)?;

@@ -168,7 +168,7 @@ async fn run_live(
     let _match_bits = ctx.lists.take_match_bits(bits);
     let prepared = prepare(ctx, link, agreed, (job, &tools)).await;
     // Also if it failed: the peer is not to know how long it took.
-    let paced = pace::full_second(link).await;
+    let paced = pace::next_moment(link, &agreed.spec, agreed.since).await;
     let Prepared {
         frozen,
         digest,

@@ -21,9 +21,10 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::gate::{Gate, TurnedAway};
+use super::kept::Kept;
 use super::runtime::NetworkRuntime;
-use super::shares::{Admission, Shares};
-use super::{FramedStream, Known, NetError, NetLimits, tls, var_int};
+use super::shares::Shares;
+use super::{Known, NetError, NetLimits, PeerConnection, tls, var_int};
 use crate::identity::{NodeId, NodeKey};
 
 /// Admitted connections that wait for [`Endpoint::accept`].
@@ -83,6 +84,7 @@ pub struct Endpoint {
     limits: Arc<NetLimits>,
     transport: Arc<TransportConfig>,
     shares: Shares,
+    pub(super) kept: Kept,
     turned_away: TurnedAway,
     accepted: Arc<tokio::sync::Mutex<mpsc::Receiver<PeerConnection>>>,
 }
@@ -133,6 +135,7 @@ impl Endpoint {
             limits,
             transport,
             shares,
+            kept: Kept::default(),
             turned_away,
             accepted: Arc::new(tokio::sync::Mutex::new(receiver)),
         })
@@ -187,6 +190,19 @@ impl Endpoint {
         }
     }
 
+    /// The connection to the node at `address` that the last job left behind, if there is one. The
+    /// node may be gone all the same.
+    #[must_use]
+    pub fn kept(&self, address: SocketAddr, peer: &NodeId) -> Option<PeerConnection> {
+        self.kept.take(peer, address)
+    }
+
+    /// Keeps a connection that this node opened, and that no stream uses any more, for its next job
+    /// with that peer. Must be called on a runtime.
+    pub fn keep(&self, connection: PeerConnection) {
+        self.kept.keep(connection);
+    }
+
     /// Whether the peer has connected to this node and still is.
     #[must_use]
     pub fn is_connected(&self, peer: &NodeId) -> bool {
@@ -200,8 +216,10 @@ impl Endpoint {
         self.turned_away.take()
     }
 
-    /// Closes the connections that a peer has opened to this node.
+    /// Closes the connections that a peer has opened to this node, and one that waits for the next
+    /// job with it.
     pub fn close_peer(&self, peer: &NodeId, code: Code) {
+        self.kept.close(peer, code);
         self.shares.close(peer, code);
     }
 
@@ -242,6 +260,7 @@ impl Endpoint {
             quic,
             limits: Arc::clone(&self.limits),
             admission: None,
+            udp_before: (0, 0),
         })
     }
 }
@@ -283,72 +302,6 @@ impl Attempt {
             }
             other => Self::Again(other.to_string()),
         }
-    }
-}
-
-/// A connection with a peer whose key is proven. Clones share it; it ends when the last is dropped.
-#[derive(Clone)]
-pub struct PeerConnection {
-    /// The peer's node id.
-    pub peer: NodeId,
-    quic: quinn::Connection,
-    limits: Arc<NetLimits>,
-    /// Of a connection that the peer opened.
-    admission: Option<Arc<Admission>>,
-}
-
-impl PeerConnection {
-    /// Opens a stream. The peer learns of it with the first frame.
-    ///
-    /// # Errors
-    /// [`NetError::TimedOut`] if the peer allows no more streams; [`NetError::Lost`] or
-    /// [`NetError::Reset`] if the connection is gone.
-    pub async fn open_stream(&self) -> Result<FramedStream, NetError> {
-        let limit = self.limits.peer_timeout;
-        let (send, recv) = tokio::time::timeout(limit, self.quic.open_bi())
-            .await
-            .map_err(|_elapsed| NetError::TimedOut(limit))??;
-        Ok(FramedStream::new(send, recv, &self.limits))
-    }
-
-    /// The next stream that the peer opens, or `None` when the connection has ended.
-    pub async fn accept_stream(&self) -> Option<FramedStream> {
-        let (send, recv) = self.quic.accept_bi().await.ok()?;
-        Some(FramedStream::new(send, recv, &self.limits))
-    }
-
-    /// Makes room for a job: a wide window, unless the peer has too many already. What this node
-    /// opened itself always gets one, because it closes that when its job ends.
-    pub fn widen(&self) {
-        let admission = self.admission.as_ref();
-        if admission.is_none_or(|admission| admission.widen(&self.limits)) {
-            let window = VarInt::from_u32(self.limits.connection_window);
-            self.quic.set_receive_window(window);
-        }
-    }
-
-    /// The peer's address, for the owner's log.
-    #[must_use]
-    pub fn remote_address(&self) -> SocketAddr {
-        self.quic.remote_address()
-    }
-
-    /// UDP payload bytes sent and received so far: what QUIC adds and what it sent again included,
-    /// headers of UDP and IP not.
-    #[must_use]
-    pub fn udp_bytes(&self) -> (u64, u64) {
-        let stats = self.quic.stats();
-        (stats.udp_tx.bytes, stats.udp_rx.bytes)
-    }
-
-    /// Waits until the connection has ended, and says why.
-    pub async fn closed(&self) -> NetError {
-        self.quic.closed().await.into()
-    }
-
-    /// Ends the connection and every stream of it; what was sent last may not arrive.
-    pub fn close(&self, code: Code) {
-        self.quic.close(var_int(code), b"");
     }
 }
 
@@ -431,6 +384,7 @@ impl Door {
             quic,
             limits: Arc::clone(&self.limits),
             admission: Some(Arc::new(admission)),
+            udp_before: (0, 0),
         })
     }
 }

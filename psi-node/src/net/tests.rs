@@ -15,6 +15,8 @@ use super::{
 };
 use crate::identity::{NodeId, NodeKey};
 
+mod kept;
+
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 fn key() -> Arc<NodeKey> {
@@ -77,7 +79,7 @@ async fn stream(
 async fn two_nodes_that_pin_each_other_exchange_frames_and_count_the_same_bytes() {
     let (_a, _b, out, inbound) = pair(limits()).await;
     let ((mut send, _), (_answer, mut recv)) = stream(&out, &inbound).await;
-    inbound.widen();
+    let _wide = inbound.widen();
     let header = RowsHeader {
         list: ListId::Blinded,
         match_index: 0,
@@ -382,9 +384,7 @@ async fn a_peer_sends_a_narrow_window_ahead_until_a_job_is_agreed_to() {
         let pair = tokio::join!(dialer.connect(there, b.id(), soon()), listener.accept());
         let (out, inbound) = (pair.0.unwrap(), pair.1.unwrap());
         let ((mut send, rest), unread) = stream(&out, &inbound).await;
-        if widens {
-            inbound.widen();
-        }
+        let wide = widens.then(|| inbound.widen());
         let mut bytes = 0;
         let frame = vec![7; 64 << 10];
         while let Ok(done) =
@@ -394,7 +394,7 @@ async fn a_peer_sends_a_narrow_window_ahead_until_a_job_is_agreed_to() {
             bytes += frame.len();
         }
         sent_ahead.push(bytes);
-        open.push((out, inbound, send, rest, unread));
+        open.push((out, inbound, send, rest, unread, wide));
     }
     // The sender's own buffer takes some too, in all three.
     let [narrow, wide, second] = sent_ahead[..] else {

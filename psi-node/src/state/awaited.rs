@@ -215,12 +215,13 @@ impl State {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// No refusal of that question will be recorded any more.
+    /// No refusal of that question will be recorded any more. Synced with the next commit: what is
+    /// awaited too long does no harm.
     ///
     /// # Errors
     /// [`StateError::Database`].
     pub fn refusal_forget(&self, id: i64) -> Result<(), StateError> {
-        self.write(|transaction| {
+        self.write_behind(|transaction| {
             transaction.execute("DELETE FROM awaited_refusals WHERE id = ?1", [id])?;
             Ok(())
         })

@@ -180,20 +180,21 @@ const COLUMNS: &str = "id, job_id, collab_id, collab, role, query, state, reason
                        created_unix, finished_unix";
 
 impl State {
-    /// Records a new job.
+    /// Records a new job. Synced when its input begins to freeze ([`Self::budget_freezing`]), or when
+    /// it ends.
     ///
     /// # Errors
     /// [`StateError::Database`], also if the id is taken.
     pub fn job_insert(&self, job: &JobRecord) -> Result<(), StateError> {
-        self.write(|transaction| insert(transaction, job))
+        self.write_behind(|transaction| insert(transaction, job))
     }
 
-    /// Records the id that both members share.
+    /// Records the id that both members share; synced as [`Self::job_insert`] is.
     ///
     /// # Errors
     /// [`StateError::UnknownJob`].
     pub fn job_set_job_id(&self, id: &str, job_id: &[u8; 64]) -> Result<(), StateError> {
-        self.write(|transaction| {
+        self.write_behind(|transaction| {
             let sql = "UPDATE jobs SET job_id = ?2 WHERE id = ?1";
             match transaction.execute(sql, params![id, job_id])? {
                 0 => Err(StateError::UnknownJob(id.to_owned())),
@@ -202,7 +203,9 @@ impl State {
         })
     }
 
-    /// Records how a running job ended. A job that has ended stays as it is.
+    /// Records how a running job ended. A job that has ended stays as it is. Synced for a job that
+    /// this node's owner asked for, who is told of the end next; the end of a peer's job is synced
+    /// with the next commit, because its receipt is on disk.
     ///
     /// # Errors
     /// [`StateError::UnknownJob`].
@@ -214,22 +217,26 @@ impl State {
         detail: Option<&str>,
         result: Option<&str>,
     ) -> Result<(), StateError> {
-        self.write(|transaction| {
-            let known: Option<String> = transaction
-                .query_row("SELECT state FROM jobs WHERE id = ?1", [id], |row| {
-                    row.get(0)
-                })
-                .optional()?;
-            if known.is_none() {
-                return Err(StateError::UnknownJob(id.to_owned()));
-            }
+        let role: Option<String> = self
+            .lock()
+            .query_row("SELECT role FROM jobs WHERE id = ?1", [id], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        let role = role.ok_or_else(|| StateError::UnknownJob(id.to_owned()))?;
+        let finish = |transaction: &Transaction<'_>| {
             transaction.execute(
                 "UPDATE jobs SET state = ?2, reason = ?3, detail = ?4, result = ?5, \
                  finished_unix = ?6 WHERE id = ?1 AND state = 'running'",
                 params![id, state.as_str(), reason, detail, result, now_unix()],
             )?;
             Ok(())
-        })
+        };
+        if role == JobRole::Responder.as_str() {
+            self.write_behind(finish)
+        } else {
+            self.write(finish)
+        }
     }
 
     /// The job whose local id or shared id begins with these digits.

@@ -75,7 +75,8 @@ impl State {
     }
 
     /// Reserves a debit if it fits, in one transaction. Nothing is reserved under limits while the
-    /// ledger is in doubt.
+    /// ledger is in doubt. Synced with [`Self::budget_freezing`]: before that neither a row is read
+    /// nor the commitment made without which nobody can open the job.
     ///
     /// # Errors
     /// [`StateError::JobReused`] if the job has a debit.
@@ -85,10 +86,11 @@ impl State {
         debit: &Debit,
         limits: &Limits<'_>,
     ) -> Result<Result<(), Refusal>, StateError> {
-        self.write(|transaction| reserve(transaction, collab_id, debit, limits))
+        self.write_behind(|transaction| reserve(transaction, collab_id, debit, limits))
     }
 
-    /// Whether [`Self::budget_reserve`] would reserve a debit now; reserves nothing.
+    /// Whether [`Self::budget_reserve`] would reserve a debit now; reserves nothing. Moves the ledger's
+    /// clock on, which is synced with the next commit.
     ///
     /// # Errors
     /// [`StateError::Database`].
@@ -97,7 +99,9 @@ impl State {
         debit: &Debit,
         limits: &Limits<'_>,
     ) -> Result<Result<(), Refusal>, StateError> {
-        self.write(|transaction| fits(transaction, debit, limits).map(|fits| fits.map(|_| ())))
+        self.write_behind(|transaction| {
+            fits(transaction, debit, limits).map(|fits| fits.map(|_| ()))
+        })
     }
 
     /// Opened jobs that have no debit: those of a state that is older than the ledger.

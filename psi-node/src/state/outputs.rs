@@ -22,7 +22,8 @@ pub struct StoredOutput {
 }
 
 impl State {
-    /// Keeps the output of a job.
+    /// Keeps the output of a job. Synced with the entry that closes the job, or with what is awaited
+    /// of it, so before the signature on the commitment leaves.
     ///
     /// # Errors
     /// [`StateError::Database`], also if one of this job is kept already.
@@ -36,7 +37,7 @@ impl State {
             cells.push(u8::from(cell.is_some()));
             cells.extend(cell.unwrap_or(0).to_be_bytes());
         }
-        self.write(|transaction| {
+        self.write_behind(|transaction| {
             transaction.execute(
                 "INSERT INTO outputs (job_id, salt, cells) VALUES (?1, ?2, ?3)",
                 params![job_id, output.salt, cells],

@@ -139,7 +139,9 @@ impl State {
     }
 
     /// Adds a member's signature (0: the smaller node id) to a stored entry. The caller has
-    /// verified it. The signature that is there already stays, if it is the same.
+    /// verified it. The signature that is there already stays, if it is the same. That of an entry
+    /// which closes a job is synced with the next commit: nothing of the job follows it, and a
+    /// settlement brings one that was lost.
     ///
     /// # Errors
     /// [`StateError::OutOfPlace`] if there is no such entry, or another signature.
@@ -156,7 +158,7 @@ impl State {
             _ => return Err(StateError::OutOfPlace("a collaboration has two members")),
         };
         let seq = number(seq)?;
-        self.write(|transaction| {
+        let sign = |transaction: &Transaction<'_>| {
             let changed = transaction.execute(
                 &format!(
                     "UPDATE entries SET {column} = ?3 WHERE collab_id = ?1 AND seq = ?2 \
@@ -168,7 +170,17 @@ impl State {
                 0 => Err(StateError::OutOfPlace("no entry waits for this signature")),
                 _ => Ok(()),
             }
-        })
+        };
+        let sql = "SELECT 1 FROM opened_jobs WHERE collab_id = ?1 AND closed_seq = ?2";
+        let closes = self
+            .lock()
+            .prepare_cached(sql)?
+            .exists(params![collab_id, seq])?;
+        if closes {
+            self.write_behind(sign)
+        } else {
+            self.write(sign)
+        }
     }
 
     /// Jobs that were opened and not closed, in the order of their openings.

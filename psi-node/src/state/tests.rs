@@ -58,6 +58,30 @@ fn commits_are_synced_and_deleted_content_is_overwritten() {
 }
 
 #[test]
+fn a_commit_that_may_wait_leaves_the_next_one_synced_also_after_a_panic() {
+    let folder = private_tempdir();
+    let state = State::open(folder.path()).unwrap();
+    let level = || -> i64 {
+        let connection = state.lock();
+        connection
+            .pragma_query_value(None, "synchronous", |row| row.get(0))
+            .unwrap()
+    };
+    let during = |transaction: &Transaction<'_>| {
+        let level: i64 = transaction.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+        Ok(level)
+    };
+    assert_eq!(state.write_behind(during).unwrap(), 1);
+    assert_eq!(state.write(during).unwrap(), 2);
+    let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        state.write_behind(|_| -> Result<(), StateError> { panic!("amid a transaction") })
+    }));
+    assert!(broken.is_err());
+    assert_eq!(level(), 1);
+    assert_eq!(state.write(during).unwrap(), 2);
+}
+
+#[test]
 fn a_newer_state_is_left_alone_with_a_remedy() {
     let folder = private_tempdir();
     drop(State::open(folder.path()).unwrap());
