@@ -6,9 +6,8 @@
 //! because a canary looks like any other point. Where the reply keeps the order of A (Spec 04 §7),
 //! each is looked for at its place. Called by the Receiver's session.
 //!
-//! Cost: `m` multiples of the generator, then `m` multiplications, `m` at most 1,024 for each part.
-
-use rayon::prelude::*;
+//! Cost: `m` multiples of the generator, then `m` of the Sender's key, both from tables, `m` at most
+//! 1,024 for each part.
 
 use crate::error::{Code, Error};
 use crate::group::{Element, SecretScalar};
@@ -62,11 +61,8 @@ impl Canaries {
     /// What the canaries become under the Sender's key `key = b*G`. The scalars are zeroized.
     #[must_use]
     pub fn expect_under(self, key: &Element) -> CanaryCheck {
-        let mut expected: Vec<[u8; 32]> = self
-            .scalars
-            .par_iter()
-            .map(|scalar| key.mul(scalar).encode())
-            .collect();
+        let mut expected = vec![[0; 32]; self.scalars.len()];
+        batch::multiples_encode(key, &self.scalars, &mut expected);
         if self.places.is_none() {
             expected.sort_unstable();
         }

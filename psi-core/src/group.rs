@@ -6,7 +6,9 @@
 
 use std::sync::LazyLock;
 
-use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
+use curve25519_dalek::ristretto::{
+    CompressedRistretto, RistrettoBasepointTable, RistrettoPoint,
+};
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::IsIdentity as _;
 use sha2::{Digest as _, Sha512};
@@ -119,6 +121,11 @@ impl Element {
     #[must_use]
     pub fn mul(&self, k: &SecretScalar) -> Self {
         Self(self.0 * k.expose())
+    }
+
+    /// A table for many multiples of this element, which is public.
+    pub(crate) fn table(&self) -> RistrettoBasepointTable {
+        RistrettoBasepointTable::create(&self.0)
     }
 
     /// The sum of two elements. May be the identity, unlike a decoded element.

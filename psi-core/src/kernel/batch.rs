@@ -8,8 +8,9 @@ use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 use zeroize::Zeroizing;
 
+use super::portable::table_mul_encode;
 use super::{DecodeFailed, Kernel};
-use crate::group::SecretScalar;
+use crate::group::{Element, SecretScalar};
 
 /// Elements of one kernel call. Large enough that the shared inversion costs a hundredth of a
 /// multiplication for each element, small enough that the last pieces keep all threads busy and
@@ -97,6 +98,19 @@ pub fn base_mul_encode(kernel: &dyn Kernel, k: &[SecretScalar], out: &mut [[u8; 
     k.par_chunks(BATCH)
         .zip(out.par_chunks_mut(BATCH))
         .for_each(|(k, out)| kernel.base_mul_encode(k, out));
+}
+
+/// `out[i] = encode(k[i] * element)` over a list of any length, from a table of the element: its cost
+/// is that of some 60 additions for each scalar, and of a few hundred for the table.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn multiples_encode(element: &Element, k: &[SecretScalar], out: &mut [[u8; 32]]) {
+    assert_same_length(k.len(), out.len());
+    let table = element.table();
+    k.par_chunks(BATCH)
+        .zip(out.par_chunks_mut(BATCH))
+        .for_each(|(k, out)| table_mul_encode(&table, k, out));
 }
 
 fn assert_same_length(inputs: usize, outputs: usize) {

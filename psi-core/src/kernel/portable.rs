@@ -5,7 +5,8 @@
 //! `k/2` and letting the encoder double takes one field inversion for a whole batch in the place of
 //! an inverse square root for each element.
 
-use curve25519_dalek::ristretto::RistrettoPoint;
+use curve25519_dalek::constants::RISTRETTO_BASEPOINT_TABLE;
+use curve25519_dalek::ristretto::{RistrettoBasepointTable, RistrettoPoint};
 
 use super::{DecodeFailed, Kernel};
 use crate::group::{NotAnElement, SecretScalar, decode_point};
@@ -48,12 +49,21 @@ impl Kernel for Portable {
     }
 
     fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]) {
-        let halves: Vec<RistrettoPoint> = k
-            .iter()
-            .map(|k| RistrettoPoint::mul_base(k.half().expose()))
-            .collect();
-        double_and_encode(&halves, out);
+        table_mul_encode(RISTRETTO_BASEPOINT_TABLE, k, out);
     }
+}
+
+/// `out[i] = encode(k[i] * P)`, `P` being the point of the table. Constant time in the scalars.
+///
+/// # Panics
+/// If the slices differ in length.
+pub(super) fn table_mul_encode(
+    table: &RistrettoBasepointTable,
+    k: &[SecretScalar],
+    out: &mut [[u8; 32]],
+) {
+    let halves: Vec<RistrettoPoint> = k.iter().map(|k| k.half().expose() * table).collect();
+    double_and_encode(&halves, out);
 }
 
 /// `out[i] = encode(2 * halves[i])`.

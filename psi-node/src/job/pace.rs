@@ -17,7 +17,7 @@ const FIRST_MIN: Duration = Duration::from_millis(8);
 const SECOND: Duration = Duration::from_secs(1);
 /// What freezing may take for each registered identity of both sides and still be done by the first
 /// moment; several times what it takes.
-const FOR_EACH_IDENTITY: Duration = Duration::from_micros(4);
+const FOR_EACH_IDENTITY: Duration = Duration::from_nanos(1_500);
 
 /// The first moment after the agreement, which both sides know: the registered sizes give it.
 fn first(spec: &JobSpec) -> Duration {
@@ -104,11 +104,11 @@ mod tests {
         for (identities, expected) in [
             (0, 8),
             (200, 8),
-            (2_000, 8),
-            (2_001, 16),
-            (10_000, 64),
-            (128_000, 512),
-            (128_001, 1_000),
+            (5_333, 8),
+            (5_334, 16),
+            (10_000, 16),
+            (341_333, 512),
+            (341_334, 1_000),
             (u64::MAX, 1_000),
         ] {
             assert_eq!(first_of(identities), expected * MILLI, "{identities}");
