@@ -1,10 +1,11 @@
 //! A small run of the harness: the answer, the shape of its results, and what is made of them.
-//! Asserts no time.
+//! Asserts no time. No test needs Python: a shell script is in its place.
 //!
 //! The node is the `psi-node` beside `end_to_end`, which `cargo test --workspace` builds. With this
 //! package alone it is the one that was built last, if any.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -147,6 +148,76 @@ fn either_of_two_unequal_tables_can_be_the_receivers() {
     }
 }
 
+/// Makes environments like Python, installs anything but `spu`, and answers for any script.
+fn write_python(file: &Path, answer: u64) {
+    let half = r#"{"cpu_seconds": 0.25, "wall_seconds": 0.5, "peak_rss_bytes": 7000000}"#;
+    let text = format!(
+        "#!/bin/sh\ncase \"$*\" in\n\
+         '-m venv'*) mkdir -p \"$3/bin\" && cp \"$0\" \"$3/bin/python\" ;;\n\
+         '-m pip'*spu) echo 'no such package' >&2; exit 1 ;;\n\
+         '-m pip'*) ;;\n\
+         *) echo '{{\"answer\": {answer}, \"message_bytes\": 6000, \"receiver\": {half}, \
+         \"sender\": {half}}}' ;;\nesac\n"
+    );
+    fs::write(file, text).expect("a file can be written");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o700)).expect("its mode can be set");
+}
+
+const COMPARE: &str = "compare --rows 100 --kernel portable --floor-seconds 0 --repeat 2 \
+                       --timeout 120 --environment environment --json results.json";
+
+#[test]
+fn other_programs_take_turns_and_one_that_cannot_be_installed_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_python(&folder.join("python"), 50);
+    let mut arguments: Vec<&str> = COMPARE.split_whitespace().collect();
+    arguments.extend(["--python", "./python"]);
+    let output = end_to_end(&arguments, folder);
+    let table = stdout(&output);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("going on without spu"), "{said}");
+    let row = table.lines().find(|line| line.contains("OpenMined"));
+    let row = row.unwrap_or_else(|| panic!("{table}"));
+    // Half a second of both for 200 elements, twice.
+    for cell in [
+        "2500.00",
+        "0.25 / 0.25",
+        "30.0",
+        "7 / 7",
+        "how many",
+        "2500.00, 2500.00",
+    ] {
+        assert!(row.contains(cell), "{cell}: {row}");
+    }
+    assert!(table.contains("Glovebox, portable") && !table.contains("SecretFlow"));
+    let text = fs::read_to_string(folder.join("results.json")).unwrap();
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["runs"][0]["queries"].as_array().unwrap().len(), 2);
+    assert_eq!(report["peers"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_wrong_answer_of_another_program_is_told_and_none_needs_python() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_python(&folder.join("python"), 51);
+    let mut arguments: Vec<&str> = COMPARE.split_whitespace().collect();
+    arguments.extend(["--python", "./python"]);
+    let output = end_to_end(&arguments, folder);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("answers 51"), "{said}");
+
+    fs::remove_dir_all(folder.join("environment")).unwrap();
+    arguments.pop();
+    arguments.push("./no-python");
+    let output = end_to_end(&arguments, folder);
+    let table = stdout(&output);
+    assert!(table.contains("Glovebox, portable"), "{table}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no-python"));
+}
+
 #[test]
 fn bad_usage_is_told_from_failure_by_the_exit_code() {
     let folder = tempfile::tempdir().unwrap();
@@ -157,6 +228,7 @@ fn bad_usage_is_told_from_failure_by_the_exit_code() {
         &["--kernel", "slide rule"],
         &["--node", "nowhere/psi-node"],
         &["sizing", "no.json"],
+        &["compare", "--program", "none"],
         &["table"],
     ] {
         let output = end_to_end(arguments, folder.path());

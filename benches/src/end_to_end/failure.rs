@@ -1,6 +1,7 @@
 //! How this program fails, and with which exit code.
 
 use std::error::Error;
+use std::fmt::{self, Display, Formatter};
 use std::process::ExitCode;
 
 /// Why there is no result.
@@ -26,14 +27,24 @@ impl Failure {
 
     /// Prints what happened, and gives the exit code for it.
     pub(crate) fn report(self) -> ExitCode {
-        let (what, code) = match self {
-            Self::Usage(what) => (what, 2),
-            Self::WrongAnswer(what) => (what, 3),
-            Self::TimedOut(what) => (what, 4),
-            Self::Other(what) => (what, 1),
+        let code = match self {
+            Self::Other(_) => 1,
+            Self::Usage(_) => 2,
+            Self::WrongAnswer(_) => 3,
+            Self::TimedOut(_) => 4,
         };
-        eprintln!("error: {}", what.trim_end());
+        eprintln!("error: {self}");
         ExitCode::from(code)
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let (Self::Usage(what)
+        | Self::WrongAnswer(what)
+        | Self::TimedOut(what)
+        | Self::Other(what)) = self;
+        out.write_str(what.trim_end())
     }
 }
 

@@ -12,7 +12,7 @@ mod failure;
 mod floor;
 mod measure;
 mod nodes;
-mod openmined;
+mod peers;
 mod plot;
 mod proc;
 mod question;
@@ -34,9 +34,9 @@ use failure::{Failure, Outcome};
 use floor::SharedKernel;
 use measure::Plan;
 use nodes::Setup;
-use openmined::{OpenMined, Structure};
+use peers::{Peers, Program, parse_program};
 use question::Question;
-use report::{Pair, Report};
+use report::{Pair, Report, Run};
 use size::{Overlap, parse_rows};
 
 /// Rows of each table where nothing else is asked for: seconds, not minutes.
@@ -54,7 +54,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Measures OpenMined PSI on the same identifiers too (installs it with pip)
+    /// Measures other programs on the same identifiers too, in turn (installs them with pip)
     Compare(Box<CompareArgs>),
     /// Prints results files as tables
     Table {
@@ -135,9 +135,12 @@ struct RunArgs {
 struct CompareArgs {
     #[command(flatten)]
     run: RunArgs,
-    /// How OpenMined PSI sends the server's half; may be repeated [default: raw]
-    #[arg(long, value_enum)]
-    structure: Vec<Structure>,
+    /// A program to measure, such as secretflow-rr22; may be repeated [default: all exact ones]
+    #[arg(long, value_name = "NAME", value_parser = parse_program)]
+    program: Vec<&'static Program>,
+    /// The folder of the Python environment [default: beside this program]
+    #[arg(long, value_name = "FOLDER")]
+    environment: Option<PathBuf>,
     /// The Python interpreter to make an environment with
     #[arg(long, default_value = "python3")]
     python: String,
@@ -190,12 +193,18 @@ fn measure_all(args: &RunArgs, compare: Option<&CompareArgs>) -> Outcome<()> {
             folder.as_path()
         }
     };
-    let openmined = match compare {
-        None => None,
+    let peers = match compare {
+        None => Peers::default(),
         Some(compare) => {
-            let environment = env::current_exe()?.with_file_name("openmined-psi");
-            Some(OpenMined::install(&environment, &compare.python)?)
+            let beside = env::current_exe()?.with_file_name("compared-programs");
+            let environment = compare.environment.as_ref().unwrap_or(&beside);
+            Peers::install(environment, &compare.python, &compare.program)
         }
+    };
+    // Where programs are compared they take turns, so that all see the same machine.
+    let (rounds, repeat) = match compare {
+        None => (1, args.repeat),
+        Some(_) => (args.repeat, 1),
     };
     let mut report = Report::new(command_line())?;
     for (rows, shared) in cases {
@@ -211,18 +220,27 @@ fn measure_all(args: &RunArgs, compare: Option<&CompareArgs>) -> Outcome<()> {
         };
         let plan = Plan {
             shared,
-            repeat: args.repeat,
+            repeat,
             floor_seconds: args.floor_seconds,
         };
-        report
-            .runs
-            .extend(measure::measure(&setup, plan, &questions, &kernels)?);
-        if let (Some(openmined), Some(compare)) = (&openmined, compare) {
-            for structure in structures(compare) {
-                let peer = openmined.measure(folder, args.id_kind, rows, shared, structure)?;
-                report.peers.push(peer);
-            }
+        measure::make_tables(&setup, plan)?;
+        if compare.is_some() {
+            peers.prepare(folder, args.id_kind, rows, shared)?;
         }
+        let mut runs: Vec<Run> = Vec::new();
+        for _ in 0..rounds {
+            let round = measure::measure(&setup, plan, &questions, &kernels)?;
+            if runs.is_empty() {
+                runs = round;
+            } else {
+                for (run, again) in runs.iter_mut().zip(round) {
+                    run.queries.extend(again.queries);
+                }
+            }
+            let peers = peers.measure(folder, args.id_kind, rows, shared)?;
+            report.peers.extend(peers);
+        }
+        report.runs.extend(runs);
         // What was measured before something fails is kept.
         if let Some(file) = &args.json {
             fs::write(file, report.to_json()?)?;
@@ -233,14 +251,6 @@ fn measure_all(args: &RunArgs, compare: Option<&CompareArgs>) -> Outcome<()> {
         Format::Json => print!("{}", report.to_json()?),
     }
     Ok(())
-}
-
-fn structures(compare: &CompareArgs) -> Vec<Structure> {
-    if compare.structure.is_empty() {
-        vec![Structure::Raw]
-    } else {
-        compare.structure.clone()
-    }
 }
 
 /// What is asked: the count, which everything else is compared with, and what was chosen. With

@@ -41,13 +41,8 @@ pub(crate) fn row_numbers(rows: Pair<u64>, shared: u64) -> Pair<Range<u64>> {
     }
 }
 
-/// Measures a pair of tables: a run for each kernel and question.
-pub(crate) fn measure(
-    setup: &Setup,
-    plan: Plan,
-    questions: &[Question],
-    kernels: &[SharedKernel],
-) -> Outcome<Vec<Run>> {
+/// Writes a pair of tables.
+pub(crate) fn make_tables(setup: &Setup, plan: Plan) -> Outcome<()> {
     let Pair { receiver, sender } = setup.rows;
     let started = Instant::now();
     let numbers = row_numbers(setup.rows, plan.shared);
@@ -66,6 +61,16 @@ pub(crate) fn measure(
         shown(plan.shared),
         started.elapsed().as_secs_f64()
     );
+    Ok(())
+}
+
+/// Measures a pair of tables: a run for each kernel and question.
+pub(crate) fn measure(
+    setup: &Setup,
+    plan: Plan,
+    questions: &[Question],
+    kernels: &[SharedKernel],
+) -> Outcome<Vec<Run>> {
     let mut runs = Vec::new();
     for kernel in kernels {
         runs.extend(with_kernel(setup, plan, questions, kernel)?);

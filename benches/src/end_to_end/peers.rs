@@ -1,17 +1,15 @@
-//! The same count with OpenMined PSI, a program that anyone can install from the Python package
-//! index, on the same identifiers.
+//! The same question to other programs, which anyone can install from the Python package index, on
+//! the same identifiers. Called by `end_to_end compare`.
 //!
-//! It is ECDH-PSI on the curve P-256 with a Bloom-filter-like structure for the server's half, in
-//! C++ behind a Python interface. The version is pinned in `benches/compare/requirements.txt`. What
-//! is measured is the protocol from identifiers in memory to the size of the intersection, both
-//! processes, and so leaves out what a node does besides: reading tables, policy, padding to
-//! registered sizes, encryption of the connection, receipts.
+//! Each is run by a script of `benches/compare`, as two processes; versions are pinned in
+//! `requirements.txt` there. What is measured is the protocol alone, and so leaves out what a node
+//! does besides: policy, padding to registered sizes, encryption of the connection, receipts. A
+//! program that this machine cannot install is left out, and the rest is measured.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use clap::ValueEnum;
 use serde::Deserialize;
 
 use crate::data::{self, IdKind};
@@ -21,149 +19,288 @@ use crate::nodes::run;
 use crate::report::{Pair, PeerRun};
 use crate::size::{float, shown};
 
-const SCRIPT: &str = include_str!("../../compare/openmined.py");
 const REQUIREMENTS: &str = include_str!("../../compare/requirements.txt");
+/// What the scripts import.
+const SHARED_SCRIPT: (&str, &str) = ("measured.py", include_str!("../../compare/measured.py"));
+const OPENMINED: Script = Script {
+    package: "openmined-psi",
+    file: "openmined.py",
+    text: include_str!("../../compare/openmined.py"),
+};
+const SECRETFLOW: Script = Script {
+    package: "spu",
+    file: "secretflow.py",
+    text: include_str!("../../compare/secretflow.py"),
+};
+const WHICH: &str = "the receiver: which of its items the other has";
+const HOW_MANY: &str = "the receiver: how many of its items the other has";
 
-/// How OpenMined PSI sends the server's half.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Structure {
-    /// All encrypted identifiers; the count is exact
-    Raw,
-    /// A Golomb-compressed set: fewer bytes, and false positives at a rate of 1e-9
-    Gcs,
+/// A script that runs both halves of a program.
+#[derive(Debug)]
+struct Script {
+    /// The package it needs.
+    package: &'static str,
+    file: &'static str,
+    text: &'static str,
 }
 
-impl Structure {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-            Self::Gcs => "gcs",
-        }
-    }
+/// A program with the settings that decide its cost.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// As `--program` takes it.
+    name: &'static str,
+    title: &'static str,
+    script: &'static Script,
+    variant: &'static str,
+    /// Whether the answer may be a little too large.
+    approximates: bool,
+    /// Who learns what, beside the sizes of both lists.
+    learns: &'static str,
 }
 
-/// What the script prints.
-#[derive(Deserialize)]
-struct Printed {
-    version: String,
-    answer: u64,
-    wall_seconds: f64,
-    message_bytes: u64,
-    client: Used,
-    server: Used,
+static PROGRAMS: [Program; 5] = [
+    Program {
+        name: "openmined-raw",
+        title: "OpenMined PSI, ECDH on P-256, raw",
+        script: &OPENMINED,
+        variant: "raw",
+        approximates: false,
+        learns: HOW_MANY,
+    },
+    // A compressed set: fewer bytes, and false positives at a rate of 1e-9.
+    Program {
+        name: "openmined-gcs",
+        title: "OpenMined PSI, ECDH on P-256, gcs",
+        script: &OPENMINED,
+        variant: "gcs",
+        approximates: true,
+        learns: HOW_MANY,
+    },
+    Program {
+        name: "secretflow-25519",
+        title: "SecretFlow PSI, ECDH on Curve25519",
+        script: &SECRETFLOW,
+        variant: "ecdh-25519",
+        approximates: false,
+        learns: WHICH,
+    },
+    Program {
+        name: "secretflow-fourq",
+        title: "SecretFlow PSI, ECDH on FourQ",
+        script: &SECRETFLOW,
+        variant: "ecdh-fourq",
+        approximates: false,
+        learns: WHICH,
+    },
+    Program {
+        name: "secretflow-rr22",
+        title: "SecretFlow PSI, RR22",
+        script: &SECRETFLOW,
+        variant: "rr22",
+        approximates: false,
+        learns: WHICH,
+    },
+];
+
+/// The program with this name.
+///
+/// # Errors
+/// A sentence that names all.
+pub(crate) fn parse_program(name: &str) -> Result<&'static Program, String> {
+    let found = PROGRAMS.iter().find(|program| program.name == name);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = PROGRAMS.iter().map(|program| program.name).collect();
+        format!("`{name}` is none of {}", names.join(", "))
+    })
 }
 
+/// What one half used, as a script prints it.
 #[derive(Deserialize)]
 struct Used {
     cpu_seconds: f64,
+    wall_seconds: f64,
     peak_rss_bytes: u64,
 }
 
-/// A Python environment with the pinned version.
-pub(crate) struct OpenMined {
-    python: PathBuf,
+/// What a script prints.
+#[derive(Deserialize)]
+struct Printed {
+    answer: u64,
+    message_bytes: u64,
+    receiver: Used,
+    sender: Used,
 }
 
-impl OpenMined {
-    /// Makes the environment in `folder`, with the interpreter `python`, unless it is there.
-    pub(crate) fn install(folder: &Path, python: &str) -> Outcome<Self> {
-        let installed = folder.join("requirements.txt");
-        let interpreter = folder.join("bin/python");
-        if fs::read_to_string(&installed).is_ok_and(|text| text == REQUIREMENTS) {
-            return Ok(Self {
-                python: interpreter,
-            });
+/// The programs that can be run here, with the interpreter of their environment.
+#[derive(Default)]
+pub(crate) struct Peers {
+    python: PathBuf,
+    programs: Vec<&'static Program>,
+}
+
+impl Peers {
+    /// Makes an environment in `folder` with the interpreter `python`, unless it is there, and
+    /// installs what the `named` programs need; all that are exact if none is named. Says which
+    /// programs it leaves out, and why.
+    pub(crate) fn install(folder: &Path, python: &str, named: &[&'static Program]) -> Self {
+        let mut programs = named.to_vec();
+        if programs.is_empty() {
+            programs = PROGRAMS.iter().filter(|one| !one.approximates).collect();
         }
-        eprintln!("installing {}", REQUIREMENTS.trim().replace('\n', ", "));
-        run(Command::new(python)
-            .args(["-m", "venv", "--clear"])
-            .arg(folder))?;
-        let pending = folder.join("requirements.pending");
-        fs::write(&pending, REQUIREMENTS)?;
-        let mut install = Command::new(&interpreter);
-        install.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ]);
-        run(install.args(["--only-binary", ":all:", "-r"]).arg(&pending))?;
-        // Last, so that a half-made environment is made again.
-        fs::rename(pending, installed)?;
-        Ok(Self {
-            python: interpreter,
-        })
+        let environment = Environment {
+            folder: folder.to_owned(),
+        };
+        // One attempt for each package, however many programs need it.
+        let mut tried: Vec<(&str, bool)> = Vec::new();
+        programs.retain(|program| {
+            let package = program.script.package;
+            if let Some((_, usable)) = tried.iter().find(|(known, _)| *known == package) {
+                return *usable;
+            }
+            let installed = environment.install(python, package);
+            if let Err(failure) = &installed {
+                eprintln!("going on without {package}: {failure}");
+            }
+            tried.push((package, installed.is_ok()));
+            installed.is_ok()
+        });
+        Self {
+            python: environment.python(),
+            programs,
+        }
     }
 
-    /// Runs both halves on generated identifiers and checks the answer.
+    /// Writes what [`Self::measure`] reads: the scripts and both lists of identifiers.
+    pub(crate) fn prepare(
+        &self,
+        folder: &Path,
+        id_kind: IdKind,
+        rows: Pair<u64>,
+        shared: u64,
+    ) -> Outcome<()> {
+        fs::write(folder.join(SHARED_SCRIPT.0), SHARED_SCRIPT.1)?;
+        for Program { script, .. } in &self.programs {
+            fs::write(folder.join(script.file), script.text)?;
+        }
+        let numbers = row_numbers(rows, shared);
+        data::write_lines(&folder.join("receiver.txt"), "", id_kind, numbers.receiver)?;
+        data::write_lines(&folder.join("sender.txt"), "", id_kind, numbers.sender)
+    }
+
+    /// Runs each program once and checks its answer.
     ///
     /// # Errors
-    /// [`Failure::WrongAnswer`]; anything that the script or the file system says.
+    /// [`Failure::WrongAnswer`]; anything that a script or the file system says.
     pub(crate) fn measure(
         &self,
         folder: &Path,
         id_kind: IdKind,
         rows: Pair<u64>,
         shared: u64,
-        structure: Structure,
-    ) -> Outcome<PeerRun> {
-        let script = folder.join("openmined.py");
-        fs::write(&script, SCRIPT)?;
-        let numbers = row_numbers(rows, shared);
-        let files = Pair {
-            receiver: folder.join("client.txt"),
-            sender: folder.join("server.txt"),
-        };
-        data::write_lines(&files.receiver, "", id_kind, numbers.receiver)?;
-        data::write_lines(&files.sender, "", id_kind, numbers.sender)?;
-        let mut command = Command::new(&self.python);
-        command.arg(&script).arg("--client").arg(&files.receiver);
-        command.arg("--server").arg(&files.sender);
-        command.args(["--structure", structure.name()]);
-        eprintln!(
-            "{} x {} rows: OpenMined PSI, {}",
-            shown(rows.receiver),
-            shown(rows.sender),
-            structure.name()
-        );
-        let printed: Printed = serde_json::from_str(&run(&mut command)?)?;
-        check(structure, printed.answer, shared)?;
+    ) -> Outcome<Vec<PeerRun>> {
         let elements = float(rows.receiver + rows.sender);
-        let cpu_seconds = Pair {
-            receiver: printed.client.cpu_seconds,
-            sender: printed.server.cpu_seconds,
+        let one = |program: &&'static Program| {
+            let mut command = Command::new(&self.python);
+            command.arg(folder.join(program.script.file));
+            command.arg("--receiver").arg(folder.join("receiver.txt"));
+            command.arg("--sender").arg(folder.join("sender.txt"));
+            let output = run(command.args(["--variant", program.variant]))?;
+            let printed: Printed = serde_json::from_str(&output)?;
+            program.check(printed.answer, shared)?;
+            let Printed {
+                receiver, sender, ..
+            } = printed;
+            let cpu = receiver.cpu_seconds + sender.cpu_seconds;
+            let cpu_us_per_element = cpu * 1e6 / elements;
+            eprintln!(
+                "  {}, {} x {}: {:.1} s, {cpu_us_per_element:.2} us of processor time per element",
+                program.title,
+                shown(rows.receiver),
+                shown(rows.sender),
+                receiver.wall_seconds
+            );
+            Ok(PeerRun {
+                program: format!("{}, {}", program.title, program.script.version()),
+                id_kind,
+                rows,
+                shared,
+                answer: printed.answer,
+                learns: program.learns.to_owned(),
+                wall_seconds: receiver.wall_seconds,
+                cpu_seconds: Pair {
+                    receiver: receiver.cpu_seconds,
+                    sender: sender.cpu_seconds,
+                },
+                peak_rss_bytes: Pair {
+                    receiver: receiver.peak_rss_bytes,
+                    sender: sender.peak_rss_bytes,
+                },
+                cpu_us_per_element,
+                message_bytes_per_element: float(printed.message_bytes) / elements,
+            })
         };
-        Ok(PeerRun {
-            program: format!("OpenMined PSI {}, {}", printed.version, structure.name()),
-            id_kind,
-            rows,
-            shared,
-            answer: printed.answer,
-            wall_seconds: printed.wall_seconds,
-            cpu_seconds,
-            peak_rss_bytes: Pair {
-                receiver: printed.client.peak_rss_bytes,
-                sender: printed.server.peak_rss_bytes,
-            },
-            cpu_us_per_element: (cpu_seconds.receiver + cpu_seconds.sender) * 1e6 / elements,
-            message_bytes_per_element: float(printed.message_bytes) / elements,
+        self.programs.iter().map(one).collect()
+    }
+}
+
+impl Script {
+    /// The pinned package, such as `spu 0.9.5`.
+    fn version(&self) -> String {
+        let mut pins = REQUIREMENTS.lines().filter_map(|pin| pin.split_once("=="));
+        let pin = pins.find(|(package, _)| *package == self.package);
+        pin.map_or_else(String::new, |(package, version)| {
+            format!("{package} {version}")
         })
     }
 }
 
-/// An exact structure must give the exact count; the other may count a few too many.
-fn check(structure: Structure, answer: u64, shared: u64) -> Outcome<()> {
-    let right = match structure {
-        Structure::Raw => answer == shared,
-        Structure::Gcs => (shared..=shared + 1 + shared / 1_000).contains(&answer),
-    };
-    if right {
-        return Ok(());
+impl Program {
+    /// An exact program must give the exact count; another may count a few too many.
+    fn check(&self, answer: u64, shared: u64) -> Outcome<()> {
+        let most = if self.approximates {
+            shared + 1 + shared / 1_000
+        } else {
+            shared
+        };
+        if (shared..=most).contains(&answer) {
+            return Ok(());
+        }
+        Err(Failure::WrongAnswer(format!(
+            "{} answers {answer}; the lists share {shared} rows",
+            self.title
+        )))
     }
-    Err(Failure::WrongAnswer(format!(
-        "OpenMined PSI answers {answer}; the lists share {shared} rows"
-    )))
+}
+
+/// A Python environment with pinned versions.
+struct Environment {
+    folder: PathBuf,
+}
+
+impl Environment {
+    fn python(&self) -> PathBuf {
+        self.folder.join("bin/python")
+    }
+
+    /// Installs a package with what it needs, unless that was done with these pins before.
+    fn install(&self, python: &str, package: &str) -> Outcome<()> {
+        let done = self.folder.join(format!("{package}.installed"));
+        if fs::read_to_string(&done).is_ok_and(|text| text == REQUIREMENTS) {
+            return Ok(());
+        }
+        eprintln!("installing {package}");
+        if !self.python().exists() {
+            run(Command::new(python).args(["-m", "venv"]).arg(&self.folder))?;
+        }
+        let pins = self.folder.join("requirements.txt");
+        fs::write(&pins, REQUIREMENTS)?;
+        let mut install = Command::new(self.python());
+        install.args(["-m", "pip", "install", "--quiet"]);
+        install.args(["--disable-pip-version-check", "--only-binary", ":all:"]);
+        run(install.arg("--constraint").arg(&pins).arg(package))?;
+        // Last, so that what is half installed is installed again.
+        Ok(fs::write(done, REQUIREMENTS)?)
+    }
 }
 
 #[cfg(test)]
@@ -171,17 +308,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_exact_structure_must_be_exact_and_no_structure_may_miss_a_match() {
-        for (structure, answer, right) in [
-            (Structure::Raw, 100, true),
-            (Structure::Raw, 101, false),
-            (Structure::Gcs, 100, true),
-            (Structure::Gcs, 101, true),
-            (Structure::Gcs, 99, false),
-            (Structure::Gcs, 102, false),
+    fn an_exact_program_must_be_exact_and_no_program_may_miss_a_match() {
+        for (name, answer, right) in [
+            ("openmined-raw", 100, true),
+            ("openmined-raw", 101, false),
+            ("openmined-gcs", 100, true),
+            ("openmined-gcs", 101, true),
+            ("openmined-gcs", 99, false),
+            ("openmined-gcs", 102, false),
+            ("secretflow-rr22", 101, false),
         ] {
-            let checked = check(structure, answer, 100);
-            assert_eq!(checked.is_ok(), right, "{structure:?} {answer}");
+            let program = parse_program(name).unwrap();
+            let checked = program.check(answer, 100);
+            assert_eq!(checked.is_ok(), right, "{name} {answer}");
+        }
+    }
+
+    #[test]
+    fn the_package_of_each_program_is_pinned() {
+        assert!(parse_program("none").is_err());
+        for program in &PROGRAMS {
+            let version = program.script.version();
+            assert!(version.contains(|c: char| c.is_ascii_digit()), "{version}");
         }
     }
 }

@@ -18,8 +18,9 @@ use crate::question::Question;
 use crate::size::float;
 
 /// The version of this document.
-const VERSION: u64 = 2;
-/// The first version that is still read; runs of it have no question and are counts.
+const VERSION: u64 = 3;
+/// The first version that is still read. Runs of version 1 have no question and are counts; before
+/// version 3 nothing is said about what another program lets someone learn.
 const VERSION_OLDEST: u64 = 1;
 
 /// All that one invocation measured.
@@ -127,11 +128,14 @@ pub(crate) struct PeerRun {
     pub(crate) shared: u64,
     /// What the program answered; a program that approximates may be off.
     pub(crate) answer: u64,
+    /// Who learns what, beside the sizes of both lists.
+    #[serde(default)]
+    pub(crate) learns: String,
     pub(crate) wall_seconds: f64,
     pub(crate) cpu_seconds: Pair<f64>,
     pub(crate) peak_rss_bytes: Pair<u64>,
     pub(crate) cpu_us_per_element: f64,
-    /// Bytes of serialized messages.
+    /// Bytes of what is sent in both directions: messages, or all that TCP carries.
     pub(crate) message_bytes_per_element: f64,
 }
 
@@ -355,7 +359,7 @@ pub(crate) mod tests {
         assert_eq!(Report::read(&file).unwrap(), report);
         assert_eq!(Report::read_all(&[&file, &file]).unwrap().runs.len(), 2);
         for wrong in [
-            text.replace("\"version\": 2", "\"version\": 3"),
+            text.replace("\"version\": 3", "\"version\": 4"),
             text.replace("\"shared\"", "\"shared_rows\""),
             text.replacen('{', "{\"more\": 1,", 1),
         ] {

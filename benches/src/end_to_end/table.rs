@@ -223,51 +223,94 @@ fn loads(runs: &[Run]) -> String {
     table.to_markdown()
 }
 
-/// Ours beside other programs.
+/// Ours beside other programs: medians of what took turns.
 fn comparison(report: &Report) -> String {
     let mut table = Table::new(&[
         "program",
         "rows",
         "us/element",
+        "CPU s, R / S",
         "bytes/element",
         "wall s",
-        "peak MB",
+        "peak MB, R / S",
         "answer",
         "right answer",
+        "who learns what",
+        "all us/element",
     ]);
     for run in report.runs.iter().filter(|run| run.question.is_count()) {
-        let best = run.best();
+        let median = |value: fn(&Query) -> f64| median(run.queries.iter().map(value));
         table.push(vec![
             format!("Glovebox, {}", kernel(run)),
             sizes(run.rows),
-            format!("{:.1}", best.cpu_us_per_element),
-            format!("{:.1}", best.stream_bytes_per_element),
-            format!("{:.1}", best.wall_seconds),
-            megabytes(
-                best.nodes.receiver.peak_rss_bytes,
-                best.nodes.sender.peak_rss_bytes,
+            format!("{:.2}", median(|query| query.cpu_us_per_element)),
+            pair(
+                median(|query| query.nodes.receiver.cpu_seconds),
+                median(|query| query.nodes.sender.cpu_seconds),
+                2,
+            ),
+            format!("{:.1}", median(|query| query.stream_bytes_per_element)),
+            format!("{:.1}", median(|query| query.wall_seconds)),
+            pair(
+                median(|query| float(query.nodes.receiver.peak_rss_bytes) / 1e6),
+                median(|query| float(query.nodes.sender.peak_rss_bytes) / 1e6),
+                0,
             ),
             run.shared.to_string(),
             run.shared.to_string(),
+            "the Receiver: how many of its items the other has".to_owned(),
+            all(&run.queries),
         ]);
     }
-    for peer in &report.peers {
-        table.push(peer_row(peer));
+    let mut peers = report.peers.iter().collect::<Vec<_>>();
+    while let Some(&first) = peers.first() {
+        let is_same = |peer: &&PeerRun| (&peer.program, peer.rows) == (&first.program, first.rows);
+        let same: Vec<&PeerRun> = peers.iter().copied().filter(is_same).collect();
+        peers.retain(|peer| !is_same(peer));
+        table.push(peer_row(first, &same));
     }
     table.to_markdown()
 }
 
-fn peer_row(peer: &PeerRun) -> Vec<String> {
+fn peer_row(peer: &PeerRun, all: &[&PeerRun]) -> Vec<String> {
+    let median = |value: fn(&PeerRun) -> f64| median(all.iter().map(|peer| value(peer)));
+    let each = all
+        .iter()
+        .map(|peer| format!("{:.2}", peer.cpu_us_per_element));
     vec![
         peer.program.clone(),
         sizes(peer.rows),
-        format!("{:.1}", peer.cpu_us_per_element),
-        format!("{:.1}", peer.message_bytes_per_element),
-        format!("{:.1}", peer.wall_seconds),
-        megabytes(peer.peak_rss_bytes.receiver, peer.peak_rss_bytes.sender),
+        format!("{:.2}", median(|peer| peer.cpu_us_per_element)),
+        pair(
+            median(|peer| peer.cpu_seconds.receiver),
+            median(|peer| peer.cpu_seconds.sender),
+            2,
+        ),
+        format!("{:.1}", median(|peer| peer.message_bytes_per_element)),
+        format!("{:.1}", median(|peer| peer.wall_seconds)),
+        pair(
+            median(|peer| float(peer.peak_rss_bytes.receiver) / 1e6),
+            median(|peer| float(peer.peak_rss_bytes.sender) / 1e6),
+            0,
+        ),
         peer.answer.to_string(),
         peer.shared.to_string(),
+        peer.learns.clone(),
+        each.collect::<Vec<_>>().join(", "),
     ]
+}
+
+/// The middle value, or the mean of the two in the middle; 0 of none.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let middle = |index: usize| values.get(index).copied().unwrap_or_default();
+    let half = values.len() / 2;
+    if values.len() % 2 == 1 {
+        middle(half)
+    } else {
+        f64::midpoint(middle(half.saturating_sub(1)), middle(half))
+    }
 }
 
 fn sizes(rows: Pair<u64>) -> String {
@@ -311,6 +354,18 @@ mod tests {
             assert!(text.contains(figure), "{figure}: {text}");
         }
         assert!(!text.contains("Beyond"), "{text}");
+    }
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        for (values, expected) in [
+            (&[3.0, 1.0, 2.0][..], 2.0),
+            (&[4.0, 1.0], 2.5),
+            (&[7.0], 7.0),
+        ] {
+            let found = median(values.iter().copied());
+            assert!((found - expected).abs() < 1e-9, "{found}");
+        }
     }
 
     #[test]
