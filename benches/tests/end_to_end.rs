@@ -81,15 +81,6 @@ fn a_small_run_checks_the_answer_and_gives_results_that_can_be_shown() {
     );
     let sizing = stdout(&end_to_end(&["sizing", "results.json"], folder));
     assert!(sizing.contains("extrapolated"), "{sizing}");
-    stdout(&end_to_end(
-        &["plot", "results.json", "-o", "plot.svg"],
-        folder,
-    ));
-    let plot = fs::read_to_string(folder.join("plot.svg")).unwrap();
-    assert!(
-        plot.contains("</svg>") && plot.contains(">portable</text>"),
-        "{plot}"
-    );
 }
 
 #[test]

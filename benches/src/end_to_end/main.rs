@@ -5,7 +5,8 @@
 //! program that users run. Standard output holds the results and nothing else, progress goes to
 //! standard error. Exit codes: 0 measured, 1 failed, 2 bad usage, 3 a wrong answer, 4 no answer in
 //! time. How the pieces fit: `data` makes tables, `nodes` runs the nodes, `measure` reads `proc`
-//! and `floor` around a `question`, `report` is the document, `table`, `sizing` and `plot` show it.
+//! and `floor` around a `question`, `peers` runs other programs beside them, `report` is the
+//! document, `table` and `sizing` show it, and `benches/compare/plot.py` draws it.
 
 mod data;
 mod failure;
@@ -13,7 +14,6 @@ mod floor;
 mod measure;
 mod nodes;
 mod peers;
-mod plot;
 mod proc;
 mod question;
 mod report;
@@ -65,14 +65,6 @@ enum Action {
     Sizing {
         #[arg(required = true)]
         files: Vec<PathBuf>,
-    },
-    /// Draws results files as an SVG picture
-    Plot {
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-        /// The picture
-        #[arg(short, long, value_name = "SVG")]
-        output: PathBuf,
     },
 }
 
@@ -162,7 +154,6 @@ fn main() -> ExitCode {
         Some(Action::Compare(args)) => measure_all(&args.run, Some(&args)),
         Some(Action::Table { files }) => show(&files, |report| Ok(table::render(report))),
         Some(Action::Sizing { files }) => show(&files, sizing::render),
-        Some(Action::Plot { files, output }) => draw(&files, &output),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -173,10 +164,6 @@ fn main() -> ExitCode {
 fn show(files: &[PathBuf], render: fn(&Report) -> Outcome<String>) -> Outcome<()> {
     print!("{}", render(&Report::read_all(files)?)?);
     Ok(())
-}
-
-fn draw(files: &[PathBuf], output: &Path) -> Outcome<()> {
-    Ok(fs::write(output, plot::render(&Report::read_all(files)?)?)?)
 }
 
 fn measure_all(args: &RunArgs, compare: Option<&CompareArgs>) -> Outcome<()> {

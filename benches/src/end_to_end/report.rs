@@ -1,5 +1,5 @@
-//! The JSON document of a measurement: what is written, and read again by `table`, `sizing` and
-//! `plot`.
+//! The JSON document of a measurement: what is written, and read again by `table` and
+//! `sizing`, and by `benches/compare/plot.py`.
 //!
 //! Unknown and missing fields are errors when it is read, so reading it is the check of its shape.
 //! Fields are added together with a new number of [`VERSION`].
