@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 from measured import Measured, identifiers
 
@@ -36,6 +37,7 @@ def half(rank, addresses, variant, folder):
 
     desc = libspu.link.Desc()
     desc.recv_timeout_ms = 3_600_000
+    desc.connect_retry_times, desc.connect_retry_interval_ms = 120, 1000
     for name, address in zip(NAMES, addresses):
         desc.add_party(name, address)
     link = libspu.link.create_brpc(desc, rank)
@@ -91,20 +93,16 @@ class Relay:
             pass  # A half has ended. Whether that was too early, its exit code says.
 
 
-def free_ports(number):
-    probes = [socket.create_server((HOST, 0)) for _ in range(number)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
-
-
 def run(variant, items, folder):
     for name in NAMES:
         with open(os.path.join(folder, name), "w") as file:
             file.writelines(line + "\n" for line in ["id", *items[name]])
-    ports = free_ports(2)
+    # Free ports for the halves, held until the relays have theirs.
+    probes = [socket.create_server((HOST, 0)) for _ in NAMES]
+    ports = [probe.getsockname()[1] for probe in probes]
     relays = [Relay(port) for port in ports]
+    for probe in probes:
+        probe.close()
     halves = []
     for rank in range(2):
         # Its own port to listen on, the relay's to reach the other.
@@ -114,7 +112,12 @@ def run(variant, items, folder):
         command += ["--rank", str(rank), "--addresses", *addresses]
         with open(os.path.join(folder, f"{NAMES[rank]}.log"), "w") as log:
             halves.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=folder))
-    if any([half.wait() for half in halves]):
+    while None in [half.poll() for half in halves] and not any(half.poll() for half in halves):
+        time.sleep(0.05)
+    if any(half.poll() for half in halves):
+        for half in halves:  # One that failed leaves the other waiting.
+            half.kill()
+            half.wait()
         for name in NAMES:
             with open(os.path.join(folder, f"{name}.log")) as log:
                 sys.stderr.write(log.read()[-2000:])

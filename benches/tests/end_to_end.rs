@@ -205,7 +205,10 @@ fn a_wrong_answer_of_another_program_is_told_and_none_needs_python() {
     arguments.push("./no-python");
     let output = end_to_end(&arguments, folder);
     let table = stdout(&output);
-    assert!(table.contains("portable") && !table.contains("OpenMined"), "{table}");
+    assert!(
+        table.contains("portable") && !table.contains("OpenMined"),
+        "{table}"
+    );
     assert!(String::from_utf8_lossy(&output.stderr).contains("no-python"));
 }
 
