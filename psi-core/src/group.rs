@@ -6,9 +6,7 @@
 
 use std::sync::LazyLock;
 
-use curve25519_dalek::ristretto::{
-    CompressedRistretto, RistrettoBasepointTable, RistrettoPoint,
-};
+use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoBasepointTable, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::IsIdentity as _;
 use sha2::{Digest as _, Sha512};

@@ -43,7 +43,7 @@ fn moments(first: Duration) -> impl Iterator<Item = Duration> {
 /// second, then full seconds.
 fn to_next_moment(first: Duration, elapsed: Duration) -> Duration {
     match moments(first).find(|moment| *moment >= elapsed) {
-        Some(moment) => moment - elapsed,
+        Some(moment) => moment.saturating_sub(elapsed),
         // INVARIANT: `subsec_nanos` is below a second.
         None => Duration::from_nanos(1_000_000_000 - u64::from(elapsed.subsec_nanos())),
     }
