@@ -6,12 +6,14 @@
 //!
 //! An entry holds no output in the clear, no true size and no timing.
 
+mod input;
 mod verify;
 
 use bincode::{Decode, Encode};
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest as _, Sha512};
 
+pub use input::input_digest;
 pub use verify::{ChainError, ChainSummary, ChainVerifier};
 
 use crate::error::{Code, Error};

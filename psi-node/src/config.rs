@@ -4,11 +4,8 @@
 //! Unknown fields are errors, because a mistyped rule that is silently ignored would be a leak.
 
 mod population;
-mod wording;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,9 +13,11 @@ use std::time::Duration;
 use aggregator::TableConfigs;
 use aggregator::budget::Populations;
 use bytesize::ByteSize;
+use psi_audit::name::{NAME_REMEDY, check_name};
+use psi_audit::seal::Auditor;
+use psi_audit::text_file::{read_text, toml_error};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::audit::seal::Auditor;
 use crate::durable_file;
 use crate::error::UserError;
 use crate::identity::KEY_FILE;
@@ -29,8 +28,6 @@ use crate::span::Span;
 
 /// Larger than any configuration made by hand.
 const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// Bytes of a member's name.
-pub const NAME_BYTES_MAX: usize = 64;
 
 /// A node's configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -283,86 +280,6 @@ impl NodeConfig {
             threads => threads,
         }
     }
-}
-
-/// What to do about a name that [`check_name`] refuses.
-pub const NAME_REMEDY: &str =
-    "use a lower-case letter, then lower-case letters, digits and underscores, 64 at most";
-
-/// Checks the name of a member or a collaboration: it stands unquoted in SQL and in file names.
-///
-/// # Errors
-/// A sentence that says what is wrong with it.
-pub fn check_name(name: &str) -> Result<(), String> {
-    let mut bytes = name.bytes();
-    let letter_first = bytes.next().is_some_and(|b| b.is_ascii_lowercase());
-    let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if letter_first && rest && name.len() <= NAME_BYTES_MAX {
-        return Ok(());
-    }
-    let shown: String = name.chars().take(80).collect();
-    Err(format!("{shown:?} is not a name"))
-}
-
-/// Reads a text file of at most `bytes_max` bytes that a user named.
-///
-/// # Errors
-/// [`UserError`]; `missing` is the remedy where there is no such file.
-pub fn read_text(
-    path: &Path,
-    bytes_max: u64,
-    missing: impl FnOnce() -> String,
-) -> Result<String, UserError> {
-    let place = path.display();
-    let unreadable = |e: io::Error| match e.kind() {
-        io::ErrorKind::NotFound => {
-            UserError::bad_input(format!("there is no file {place}"), missing())
-        }
-        io::ErrorKind::InvalidData => UserError::bad_input(
-            format!("{place} is not text (UTF-8)"),
-            "check that this is the right file",
-        ),
-        _ => UserError::bad_input(
-            format!("cannot read {place}: {e}"),
-            "check the path and its permissions",
-        ),
-    };
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.len() > bytes_max => Err(UserError::bad_input(
-            format!(
-                "{place} has {} bytes, more than the limit of {bytes_max}",
-                metadata.len()
-            ),
-            "check that this is the right file",
-        )),
-        Ok(_) => fs::read_to_string(path).map_err(unreadable),
-        Err(e) => Err(unreadable(e)),
-    }
-}
-
-/// An error of the TOML reader, with file, line and column.
-pub(crate) fn toml_error(
-    path: &Path,
-    text: &str,
-    error: &toml::de::Error,
-    remedy: impl Into<String>,
-) -> UserError {
-    // The message is one line; the rest repeats the source text.
-    let message = error.message().trim().replace('\n', " ");
-    let message = wording::plain(&message);
-    let what = match error.span() {
-        None => format!("{}: {message}", path.display()),
-        Some(span) => format!("{}: {message}", place_of(path, text, span.start)),
-    };
-    UserError::bad_input(what, remedy)
-}
-
-/// File, line and column of a byte of a text.
-fn place_of(path: &Path, text: &str, byte: usize) -> String {
-    let before = text.get(..byte).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
-    format!("{}:{line}:{column}", path.display())
 }
 
 #[cfg(test)]

@@ -4,17 +4,16 @@
 //! connections (raw public keys in TLS), signs collaborations, jobs and receipts. It never leaves
 //! this module except as signatures, and once as the document that the TLS stack needs.
 
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::str::FromStr;
 
-use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use ed25519_dalek::{Signer, SigningKey};
+pub use psi_audit::identity::{NodeId, NodeIdError};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::collab::Collaboration;
 use crate::durable_file;
 use crate::error::UserError;
 use crate::state::place::is_own;
@@ -29,60 +28,6 @@ const KEY_FILE_BYTES_MAX: usize = 256;
 const PKCS8_PREFIX: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
-
-/// The public key of a node, written as 64 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NodeId(pub [u8; 32]);
-
-/// Why a text is no node id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NodeIdError {
-    /// Wrong length or digits.
-    #[error("a node id is 64 hexadecimal digits")]
-    Form,
-    /// No key, or one for which signatures prove nothing.
-    #[error("these digits are no valid ed25519 public key")]
-    Key,
-}
-
-impl FromStr for NodeId {
-    type Err = NodeIdError;
-
-    fn from_str(text: &str) -> Result<Self, NodeIdError> {
-        let mut bytes = [0_u8; 32];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| NodeIdError::Form)?;
-        match VerifyingKey::from_bytes(&bytes) {
-            Ok(key) if !key.is_weak() => Ok(Self(bytes)),
-            _ => Err(NodeIdError::Key),
-        }
-    }
-}
-
-impl fmt::Display for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NodeId({self})")
-    }
-}
-
-impl Serialize for NodeId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for NodeId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
-    }
-}
 
 /// A node's private key.
 ///
@@ -116,6 +61,14 @@ impl NodeKey {
     #[must_use]
     pub fn sign(&self, text: &[u8]) -> [u8; 64] {
         self.key.sign(text).to_bytes()
+    }
+
+    /// The signature under a collaboration's document, or `None` if the key belongs to neither
+    /// member.
+    #[must_use]
+    pub fn sign_collab(&self, collab: &Collaboration) -> Option<[u8; 64]> {
+        collab.member_by_id(&self.id())?;
+        Some(self.sign(&collab.signing_text()))
     }
 
     /// The PKCS #8 document for the TLS stack, which keeps its own copy of the key.
@@ -292,14 +245,13 @@ mod tests {
     }
 
     #[test]
-    fn node_ids_round_trip_and_weak_or_malformed_ones_are_refused() {
-        let id = NodeKey::generate().unwrap().id();
-        assert_eq!(id.to_string().parse::<NodeId>(), Ok(id));
-        assert_eq!("12".parse::<NodeId>(), Err(NodeIdError::Form));
-        assert_eq!("zz".repeat(32).parse::<NodeId>(), Err(NodeIdError::Form));
-        // The identity point: anyone can make signatures that verify under it.
-        let identity = format!("01{}", "00".repeat(31));
-        assert_eq!(identity.parse::<NodeId>(), Err(NodeIdError::Key));
+    fn a_key_signs_for_its_own_member_and_for_nobody_else() {
+        let (collab, keys) = crate::fixture::signed();
+        for (key, signature) in keys.iter().zip(collab.signatures()) {
+            assert_eq!(key.sign_collab(&collab), *signature);
+        }
+        let stranger = NodeKey::generate().unwrap();
+        assert!(stranger.sign_collab(&collab).is_none());
     }
 
     #[test]

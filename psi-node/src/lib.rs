@@ -1,8 +1,9 @@
 //! The Glovebox node: the daemon that runs jobs with a peer, and the command line beside it.
 //!
 //! This crate owns everything `psi-core` refuses to touch: sockets, files, the clock, the operating
-//! system's randomness and durable state. It holds no protocol arithmetic (that is `psi-core`) and
-//! no SQL (that is `aggregator`).
+//! system's randomness and durable state. It holds no protocol arithmetic (that is `psi-core`), no
+//! SQL (that is `aggregator`), and none of the checks that an auditor makes (they are `psi-audit`,
+//! which knows this crate not; modules that both need are re-exported here under their names).
 //!
 //! | Module | What it is |
 //! |---|---|
@@ -22,13 +23,11 @@
 pub mod api;
 pub mod audit;
 pub mod cli;
-pub mod collab;
 pub mod config;
 pub mod daemon;
 pub mod durable_file;
-pub mod error;
-pub mod exit;
-pub mod hex_field;
+#[cfg(test)]
+mod fixture;
 pub mod identity;
 pub mod job;
 pub mod lists;
@@ -36,13 +35,14 @@ pub mod memory;
 pub mod net;
 pub mod places;
 pub mod policy_text;
-pub mod printable;
-pub mod process;
 pub mod receipts;
 pub mod runs;
 pub mod span;
 pub mod state;
 pub mod threads;
+
+/// What an auditor needs as well, and the node shares with `psi-audit`.
+pub use psi_audit::{collab, error, exit, hex_field, printable, process};
 
 use std::process::ExitCode;
 

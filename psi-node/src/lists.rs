@@ -55,17 +55,6 @@ impl Lists {
         }
     }
 
-    /// For a command without a node: up to `memory` bytes, and then files in the folder `jobs_dir`.
-    #[must_use]
-    pub fn standalone(jobs_dir: PathBuf, memory: usize) -> Self {
-        Self {
-            budget: MemoryBudget::new(memory),
-            match_bits_max: memory as u64 / MATCH_BITS_SHARE_MIN,
-            space: DiskSpace::new(None),
-            jobs_dir,
-        }
-    }
-
     /// Bytes that the match bits of one job may take (Spec 09 §4).
     #[must_use]
     pub const fn match_bits_max(&self) -> u64 {

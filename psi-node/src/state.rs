@@ -46,7 +46,8 @@ pub use local_log::{LocalEntry, first_wrong as local_first_wrong};
 pub use log_day::LogDay;
 pub use outputs::StoredOutput;
 pub use policies::StoredPolicy;
-pub use receipts::{JobEntries, StoredEntry};
+pub use psi_audit::receipts::StoredEntry;
+pub use receipts::JobEntries;
 
 /// The file in the state folder.
 pub const STATE_FILE: &str = "state.sqlite";

@@ -10,6 +10,7 @@
 //! All integers are big-endian. A frame never exceeds its kind's limit, and the reader learns that
 //! from the five header bytes before it allocates.
 
+use super::Control;
 use crate::error::{Code, Error};
 use crate::limits;
 
@@ -21,6 +22,19 @@ pub const ROWS_HEADER_BYTES: usize = 4;
 
 const KIND_CONTROL: u8 = 1;
 const KIND_ROWS: u8 = 2;
+
+/// One frame, as its receiver reads it.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a frame is handled as soon as it is read"
+)]
+pub enum Frame {
+    /// A control message.
+    Control(Control),
+    /// Bytes of a list's code, for the session to decode.
+    Rows(RowsHeader, Vec<u8>),
+}
 
 /// What a frame holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -41,7 +41,7 @@ use job::{check_lists, expect_list};
 ///
 /// Which parts the small-part rule empties (Spec 05 §7) is decided before, once for both lists: an
 /// identity of a part that is emptied must not stand in the other list either.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct JobLists {
     /// As Receiver: for each part the digests of its identities, ascending and distinct.
     pub parts: Option<Vec<SharedList>>,

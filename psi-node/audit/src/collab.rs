@@ -17,10 +17,10 @@ use psi_core::receipt::signature_holds;
 use sha2::{Digest as _, Sha512_256};
 
 use crate::error::UserError;
-use crate::identity::{NodeId, NodeKey};
+use crate::identity::NodeId;
+use crate::name::{NAME_REMEDY, check_name};
 
-pub use document::DOCUMENT_BYTES_MAX;
-pub(crate) use document::signature_section;
+pub use document::{DOCUMENT_BYTES_MAX, signature_section};
 pub use revision::{Link, Mode, RevisionError, RevisionHash};
 
 /// Names a collaboration through all its revisions: the hash of the first.
@@ -89,7 +89,7 @@ impl CollabError {
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
-            Self::Name(_) => crate::config::NAME_REMEDY.into(),
+            Self::Name(_) => NAME_REMEDY.into(),
             Self::Members(_) => "list two [[member]] sections".into(),
             Self::Same(_) => "give each member its own name, id and address".into(),
             Self::Stranger(_) | Self::SignedTwice(_) => {
@@ -110,7 +110,9 @@ impl CollabError {
         }
     }
 
-    pub(crate) fn at(&self, path: &Path) -> UserError {
+    /// The error with the file that it is about.
+    #[must_use]
+    pub fn at(&self, path: &Path) -> UserError {
         UserError::bad_input(format!("{}: {self}", path.display()), self.remedy())
     }
 }
@@ -122,7 +124,7 @@ impl Collaboration {
     /// [`CollabError`] if names are not names or the members are not two different nodes.
     pub fn new(name: &str, mut members: [Member; 2]) -> Result<Self, CollabError> {
         for name in [name, &members[0].name, &members[1].name] {
-            crate::config::check_name(name).map_err(CollabError::Name)?;
+            check_name(name).map_err(CollabError::Name)?;
         }
         let [a, b] = &members;
         for (same, what) in [
@@ -224,15 +226,9 @@ impl Collaboration {
     }
 
     /// What a member signs: `"psi/v1/collab-sign" || revision hash`.
-    fn signing_text(&self) -> Vec<u8> {
-        [b"psi/v1/collab-sign".as_slice(), &self.revision_hash()].concat()
-    }
-
-    /// The signature of the member that `key` belongs to, or `None` if it belongs to neither.
     #[must_use]
-    pub fn sign(&self, key: &NodeKey) -> Option<[u8; 64]> {
-        self.member_by_id(&key.id())?;
-        Some(key.sign(&self.signing_text()))
+    pub fn signing_text(&self) -> Vec<u8> {
+        [b"psi/v1/collab-sign".as_slice(), &self.revision_hash()].concat()
     }
 
     /// Whether the member with this name has a signature in the document.
@@ -273,7 +269,11 @@ impl Collaboration {
         }
     }
 
-    fn add_signature(&mut self, name: &str, signature: [u8; 64]) -> Result<(), CollabError> {
+    /// Adds the signature of the member with this name; whether it fits is for [`Self::verify`].
+    ///
+    /// # Errors
+    /// [`CollabError::Stranger`] or [`CollabError::SignedTwice`].
+    pub fn add_signature(&mut self, name: &str, signature: [u8; 64]) -> Result<(), CollabError> {
         let index = self.members.iter().position(|member| member.name == name);
         let Some(slot) = index.and_then(|index| self.signatures.get_mut(index)) else {
             return Err(CollabError::Stranger(name.chars().take(80).collect()));

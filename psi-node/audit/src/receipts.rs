@@ -5,7 +5,6 @@
 //! twice on its line: as the hexadecimal bytes that both members signed, and as fields for people;
 //! verification makes the fields from the bytes again and compares.
 
-pub mod export;
 pub mod verify;
 
 use psi_core::receipt::{Body, Charge, Entry};
@@ -15,10 +14,22 @@ use psi_core::spec::{
 use serde_json::{Value, json};
 
 use crate::collab::{CollabId, Collaboration};
-use crate::state::StoredEntry;
 
 /// Names the format in the first line.
 pub const FORMAT: &str = "glovebox-receipts-1";
+
+/// One entry as a node stores it, and as a line of an export holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// Its number, from 0.
+    pub seq: u64,
+    /// The canonical bytes of a [`psi_core::receipt::Entry`].
+    pub entry: Vec<u8>,
+    /// Their hash.
+    pub hash: [u8; 64],
+    /// The members' signatures, that of the smaller node id first.
+    pub signatures: [Option<[u8; 64]>; 2],
+}
 
 /// The first line: all revisions that the member has joined, the first one first.
 #[must_use]
@@ -265,6 +276,3 @@ fn one_match(spec: &MatchSpec) -> Value {
         "components": spec.payload.components.len(),
     })
 }
-
-#[cfg(test)]
-pub(crate) mod tests;

@@ -1,22 +1,20 @@
 //! What a record holds, as a stream of items (Spec 07 §11).
 //!
-//! Written by [`super::keep`] while a job runs, read by [`super::replay`]. Memory is bounded by one
-//! item, whatever the job. Nothing here is encrypted: [`super::seal`] is around it.
+//! Written by a node while a job runs, read by [`crate::replay`]; both are here, so that one file
+//! says what a record is. Memory is bounded by one item, whatever the job. Nothing here is
+//! encrypted: [`crate::seal`] is around it.
 
 use std::io::{self, Read, Write};
 
 use psi_core::limits::ROWS_BYTES_MAX;
-use psi_core::messages::frame::RowsHeader;
+use psi_core::messages::frame::{Frame, RowsHeader};
 use psi_core::messages::{Control, codec};
 use psi_core::seed::JobSeed;
-use psi_core::session::{BATCH_RECORDS, SharedList};
+use psi_core::session::{BATCH_RECORDS, JobLists, SharedList};
 use psi_core::spec::{JobSpec, Party};
 use psi_core::store::StoreError;
 use psi_core::transcript::ListHashes;
 use zeroize::Zeroizing;
-
-use crate::job::frozen::Frozen;
-use crate::net::Frame;
 
 /// First bytes of the first item's body; the last byte is the format's version.
 const MAGIC: &[u8; 17] = b"glovebox-audit\0\0\x01";
@@ -141,18 +139,19 @@ impl<W: Write> RecordWriter<W> {
         self.item(LITERAL, &[salt, text.as_bytes()])
     }
 
-    /// Adds the frozen input.
+    /// Adds the frozen input, and filling for `others`, the identities that are in none of its
+    /// lists.
     ///
     /// # Errors
     /// Those of the lists and of the output.
-    pub(crate) fn input(&mut self, input: &Frozen) -> Result<(), RecordError> {
+    pub fn input(&mut self, input: &JobLists, others: &[SharedList]) -> Result<(), RecordError> {
         for list in input.parts.iter().flatten() {
             self.list(0, list)?;
         }
-        if let Some(list) = &input.payload {
+        if let Some(list) = &input.positions {
             self.list(1, list)?;
         }
-        input.others.iter().try_for_each(|list| self.filling(list))
+        others.iter().try_for_each(|list| self.filling(list))
     }
 
     /// As many zeros as a list has bytes, which is read meanwhile.

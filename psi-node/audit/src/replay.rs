@@ -3,8 +3,8 @@
 //! Spec 07 §12. Everything a side sends follows from its seed, its frozen input and what it has
 //! received, so a half can be computed again. The opened entry binds seed and input, the closed one
 //! what crossed the wire in both directions; what differs names the list in which this side
-//! deviated. Called by `psi-node audit replay`; never opens a socket, and keeps lists where jobs
-//! keep them.
+//! deviated. Called by [`crate::cli::replay`]; never opens a socket or a file, and keeps lists where
+//! it is told.
 //!
 //! What no replay can show: that the frozen input was true, that is, what the table really held.
 
@@ -18,7 +18,8 @@ use std::sync::Arc;
 
 use psi_core::Error;
 use psi_core::limits::HIDDEN_LITERALS_MAX;
-use psi_core::receipt::opening_commitment;
+use psi_core::messages::frame::Frame;
+use psi_core::receipt::{input_digest, opening_commitment};
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::session::{Ended, Exchange, JobLists, SharedList, Step, Tools};
 use psi_core::spec::{JobSpec, Party};
@@ -27,9 +28,7 @@ use zeroize::Zeroizing;
 
 pub use report::{Check, JobReceipt, Report, Verdict};
 
-use super::record::{Item, ListRole, RecordError, RecordReader};
-use crate::job::frozen::Frozen;
-use crate::net::Frame;
+use crate::record::{Item, ListRole, RecordError, RecordReader};
 use input::{InputCheck, stands_twice};
 
 /// Replays the half of which `input` is the decrypted record.
@@ -95,7 +94,7 @@ struct Half<'a> {
 /// What a record holds before the first message.
 struct Kept {
     literals: Vec<([u8; 32], Zeroizing<String>)>,
-    input: Frozen,
+    input: JobLists,
     /// The first thing wrong with the input, if any.
     wrong: Option<String>,
     /// The item after it.
@@ -109,7 +108,7 @@ impl Half<'_> {
         report: &mut Report,
     ) -> Result<(), ReplayError> {
         let kept = self.read_input(record)?;
-        let digest = kept.input.digest()?;
+        let digest = input_digest(&kept.input, &[])?;
         let commitment = opening_commitment(&self.spec.job_id(), &self.seed, &digest);
         let index = match self.own {
             Party::Requester => 0,
@@ -140,8 +139,7 @@ impl Half<'_> {
         report.note("the frozen input keeps its bounds", wrong.is_none(), || {
             wrong
         });
-        let lists: JobLists = input.into();
-        let ran = self.run(lists, record, next)?;
+        let ran = self.run(input, record, next)?;
         if !matches!(ran, Ran::Refused(_)) {
             // Refuses what follows the end.
             record.next_item()?;
@@ -193,7 +191,7 @@ impl Half<'_> {
     /// Reads up to the first message.
     fn read_input<R: Read>(&self, record: &mut RecordReader<R>) -> Result<Kept, ReplayError> {
         let mut literals = Vec::new();
-        let (mut parts, mut payload) = (None, None);
+        let (mut parts, mut positions) = (None, None);
         let mut wrong = None;
         let mut next = record.next_item()?;
         loop {
@@ -212,7 +210,7 @@ impl Half<'_> {
                     wrong = wrong.or(found);
                     match role {
                         ListRole::Part => parts.get_or_insert_with(Vec::new).push(list),
-                        ListRole::Positions if payload.is_none() => payload = Some(list),
+                        ListRole::Positions if positions.is_none() => positions = Some(list),
                         ListRole::Positions => {
                             return Err(RecordError::Malformed("two lists of positions").into());
                         }
@@ -229,12 +227,7 @@ impl Half<'_> {
         }
         Ok(Kept {
             literals,
-            input: Frozen {
-                parts,
-                payload,
-                others: Vec::new(),
-                room: Arc::default(),
-            },
+            input: JobLists { parts, positions },
             wrong,
             next,
         })

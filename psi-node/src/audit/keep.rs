@@ -11,6 +11,8 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use age::stream::StreamWriter;
+use psi_audit::record::{RecordError, RecordWriter};
+use psi_audit::seal::{Auditor, seal};
 use psi_core::seed::JobSeed;
 use psi_core::session::Ended;
 use psi_core::spec::{JobId, JobSpec, Party};
@@ -18,8 +20,6 @@ use psi_core::store::{StoreError, StoreErrorKind};
 use psi_core::transcript::ListHashes;
 use zeroize::Zeroizing;
 
-use super::record::{RecordError, RecordWriter};
-use super::seal::{Auditor, seal};
 use crate::config::NodeConfig;
 use crate::durable_file::{PRIVATE, folder_of};
 use crate::job::frozen::Frozen;
@@ -108,7 +108,7 @@ impl Recording {
         for (salt, text) in &of.literals {
             writer.literal(salt, text)?;
         }
-        writer.input(of.input)?;
+        writer.input(&of.input.clone().into(), &of.input.others)?;
         recording.writer = Some(writer);
         Ok(recording)
     }

@@ -290,8 +290,8 @@ fn sign(args: &FileArgs) -> Result<(), UserError> {
             member.name
         ));
     }
-    let signature = collab
-        .sign(&key)
+    let signature = key
+        .sign_collab(&collab)
         .ok_or_else(|| UserError::internal("a member that may not sign"))?;
     // Appended, so that comments by the members stay.
     let mut signed = text;

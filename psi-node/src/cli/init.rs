@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use psi_audit::name::{NAME_REMEDY, check_name};
 
 use super::output;
-use crate::config::{self, NodeConfig};
+use crate::config::NodeConfig;
 use crate::durable_file;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -56,8 +57,8 @@ pub fn run(args: &InitArgs) -> Result<Exit, UserError> {
 /// # Errors
 /// Those of [`run`].
 pub fn create(args: &InitArgs) -> Result<identity::NodeId, UserError> {
-    config::check_name(&args.name)
-        .map_err(|what| UserError::bad_input(format!("--name: {what}"), config::NAME_REMEDY))?;
+    check_name(&args.name)
+        .map_err(|what| UserError::bad_input(format!("--name: {what}"), NAME_REMEDY))?;
     let (key_path, config_path) = (args.dir.join(KEY_FILE), args.dir.join(CONFIG_FILE));
     for path in [&config_path, &key_path] {
         if identity::exists(path) {

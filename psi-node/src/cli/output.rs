@@ -1,108 +1,20 @@
-//! What commands print: tables, JSON documents and errors.
+//! What commands print: tables and remarks here; text, JSON and errors as `psi-audit` prints them.
 //!
 //! Text that came from a peer (queries, statements) is escaped by [`crate::printable`] before it
-//! reaches a terminal: here for cells, errors, remarks and JSON, and at the places that put it into a
-//! sentence for all else. A closed standard output (`psi-node jobs list | head`) ends a command
-//! quietly.
+//! reaches a terminal: here for cells and remarks, in [`psi_audit::output`] for errors and JSON, and
+//! at the places that put it into a sentence for all else.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use aggregator::calendar::day_text;
-use clap::ValueEnum;
-use serde::Serialize;
+pub use psi_audit::output::{ErrorStyle, Format, counted, print, print_error, print_json};
 
-use crate::error::UserError;
 use crate::printable;
-
-/// How lists and documents are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Aligned columns for people
-    #[default]
-    Table,
-    /// One JSON document for scripts
-    Json,
-}
-
-/// How and where an error is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorStyle {
-    /// `error: …` and `help: …` on standard error.
-    Text,
-    /// A JSON object on standard error.
-    JsonOnStderr,
-    /// A JSON object on standard output, where `query` prints its result document.
-    JsonOnStdout,
-}
-
-impl ErrorStyle {
-    /// The style of a command that prints in `format`, or prints no document at all.
-    #[must_use]
-    pub const fn of(format: Option<Format>) -> Self {
-        match format {
-            Some(Format::Json) => Self::JsonOnStderr,
-            Some(Format::Table) | None => Self::Text,
-        }
-    }
-}
-
-/// An error as JSON: `{"error": "…", "help": "…", "exit": 2, "exit_name": "bad_input"}`.
-#[derive(Debug, Serialize)]
-struct ErrorDocument<'a> {
-    error: &'a str,
-    help: &'a str,
-    exit: u8,
-    exit_name: &'static str,
-}
-
-/// Prints an error; nothing is left to do if that fails.
-pub fn print_error(error: &UserError, style: ErrorStyle) {
-    let document = ErrorDocument {
-        error: &error.what,
-        help: &error.remedy,
-        exit: error.exit.number(),
-        exit_name: error.exit.as_str(),
-    };
-    // A struct of strings and numbers always serialises.
-    let json = printable::json(&serde_json::to_string(&document).unwrap_or_default());
-    let _ = match style {
-        ErrorStyle::Text => {
-            let (what, remedy) = (printable::line(&error.what), printable::line(&error.remedy));
-            writeln!(io::stderr(), "error: {what}\nhelp: {remedy}")
-        }
-        ErrorStyle::JsonOnStderr => writeln!(io::stderr(), "{json}"),
-        ErrorStyle::JsonOnStdout => writeln!(io::stdout(), "{json}"),
-    };
-}
 
 /// Prints a remark beside the output, on standard error; nothing is left to do if that fails.
 pub fn print_note(note: &str) {
     let _ = writeln!(io::stderr(), "note: {}", printable::line(note));
-}
-
-/// Prints text on standard output as it is; what a peer chose in it has to be escaped before.
-///
-/// # Errors
-/// [`UserError`] if it cannot be written; a reader that went away is no error.
-pub fn print(text: &str) -> Result<(), UserError> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            Err(UserError::machine("cannot write to standard output", e))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Prints a value as one JSON document.
-///
-/// # Errors
-/// Those of [`print()`].
-pub fn print_json(value: &impl Serialize) -> Result<(), UserError> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|e| UserError::internal(format!("a document does not serialise: {e}")))?;
-    print(&(printable::json(&text) + "\n"))
 }
 
 /// Rows of text under a header, printed in aligned columns.
@@ -168,14 +80,6 @@ impl Table {
     }
 }
 
-/// A number of things: `1 file`, `2 files`.
-#[must_use]
-pub(crate) fn counted(number: impl TryInto<u64>, one: &str, several: &str) -> String {
-    // What is counted here fits; a number that does not would be several.
-    let number = number.try_into().unwrap_or(u64::MAX);
-    format!("{number} {}", if number == 1 { one } else { several })
-}
-
 /// `unix` seconds as `2026-01-31T12:34:56Z`.
 #[must_use]
 pub fn utc(unix: i64) -> String {
@@ -195,7 +99,7 @@ pub(crate) fn shortened(query: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Table, counted, utc};
+    use super::{Table, utc};
 
     #[test]
     fn columns_are_aligned_and_lines_do_not_end_in_spaces() {
@@ -224,15 +128,6 @@ mod tests {
         assert_eq!(
             table.render(),
             "NAME              a\\u{202e}b\nx\\u{1b}[2J\\u{a}y  1\n"
-        );
-    }
-
-    #[test]
-    fn one_thing_is_not_called_several() {
-        let files = |number: usize| counted(number, "file", "files");
-        assert_eq!(
-            [files(0), files(1), files(2)],
-            ["0 files", "1 file", "2 files"]
         );
     }
 

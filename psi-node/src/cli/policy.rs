@@ -12,12 +12,13 @@ use aggregator::policy::lint::{Advice, lint};
 use aggregator::policy::template::Template;
 use aggregator::{TableConfig, TemplateConfig};
 use clap::{Args, Subcommand};
+use psi_audit::text_file::{read_text, toml_error};
 use serde_json::json;
 
 use super::ConfigArg;
 use super::output::{self, Format, counted};
 use super::preview::{self, PreviewArgs};
-use crate::config::{NodeConfig, read_text, toml_error};
+use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::printable;

@@ -2,12 +2,11 @@
 
 mod show;
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+pub use psi_audit::cli::verify::VerifyArgs;
 use psi_core::limits::STATEMENT_BYTES_MAX;
-use serde_json::{Value, json};
 
 use super::ConfigArg;
 use super::output::{self, Format, counted};
@@ -17,7 +16,6 @@ use crate::exit::Exit;
 use crate::identity::NodeKey;
 use crate::printable;
 use crate::receipts::export::export;
-use crate::receipts::verify::{compare, verify};
 use crate::state::{State, StateError};
 
 /// The commands of `receipts`.
@@ -83,23 +81,6 @@ pub struct ExportArgs {
     pub config: ConfigArg,
 }
 
-/// Arguments of `receipts verify`.
-#[derive(Debug, Args)]
-pub struct VerifyArgs {
-    /// The exported log
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// The other member's export of the same log, to compare with
-    #[arg(long, value_name = "FILE")]
-    pub against: Option<PathBuf>,
-    /// The signed collaboration document, if you hold it; else the one in the log is taken
-    #[arg(long, value_name = "FILE")]
-    pub collab_file: Option<PathBuf>,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
 /// Arguments of `receipts repair`.
 #[derive(Debug, Args)]
 pub struct RepairArgs {
@@ -137,7 +118,7 @@ pub fn run(command: ReceiptsCommand) -> Result<Exit, UserError> {
         ReceiptsCommand::List(args) => show::list(&args),
         ReceiptsCommand::Show(args) => show::show(&args),
         ReceiptsCommand::Export(args) => export_log(&args),
-        ReceiptsCommand::Verify(args) => verify_file(&args),
+        ReceiptsCommand::Verify(args) => psi_audit::cli::verify::run(&args),
         ReceiptsCommand::Repair(args) => repair(&args),
     }?;
     Ok(Exit::Released)
@@ -176,68 +157,6 @@ fn export_log(args: &ExportArgs) -> Result<(), UserError> {
         collab.name(),
         args.output.display()
     ))
-}
-
-fn verify_file(args: &VerifyArgs) -> Result<(), UserError> {
-    let expected = match &args.collab_file {
-        None => None,
-        Some(path) => {
-            let (collab, _) = Collaboration::read(path)?;
-            collab.verify().map_err(|e| e.at(path))?;
-            Some(collab)
-        }
-    };
-    let log = verify(&args.file, expected.as_ref())?;
-    if let Some(other) = &args.against {
-        compare(&log, &verify(other, expected.as_ref())?)?;
-    }
-    let (collab, summary) = (&log.collab, &log.summary);
-    if args.format == Format::Json {
-        let members: Vec<Value> = collab
-            .members()
-            .iter()
-            .map(|member| json!({"name": member.name, "id": member.id}))
-            .collect();
-        return output::print_json(&json!({
-            "verified": true,
-            "compared": args.against.is_some(),
-            "collab": collab.name(),
-            "collab_id": hex::encode(collab.id()),
-            "members": members,
-            "exported_by": log.member,
-            "entries": summary.entries,
-            "opened": summary.opened,
-            "completed": summary.completed,
-            "aborted": summary.aborted,
-            "refused": summary.refused,
-            "unsigned": summary.unsigned,
-        }));
-    }
-    let mut text = format!(
-        "The log of {} verifies: {}; {} opened, {} completed, {} aborted; {} refused.\n\
-         Exported by {}. Compare these ids with the members':\n",
-        collab.name(),
-        counted(summary.entries, "entry", "entries"),
-        counted(summary.opened, "job", "jobs"),
-        summary.completed,
-        summary.aborted,
-        counted(summary.refused, "question", "questions"),
-        log.member,
-    );
-    for member in collab.members() {
-        // Writing into a String cannot fail.
-        let _ = writeln!(text, "  {}  {}", member.id, member.name);
-    }
-    for name in &summary.unsigned {
-        let _ = writeln!(
-            text,
-            "The last entry lacks the signature of {name}; it is added when the nodes next connect."
-        );
-    }
-    if args.against.is_some() {
-        text.push_str("Both logs hold the same entries.\n");
-    }
-    output::print(&text)
 }
 
 fn repair(args: &RepairArgs) -> Result<(), UserError> {

@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use psi_audit::name::{NAME_REMEDY, check_name};
+use psi_audit::text_file::place_of;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{NAME_REMEDY, NodeConfig, check_name, place_of};
+use super::NodeConfig;
 use crate::error::UserError;
 
 /// The names alone, with their places in the text.

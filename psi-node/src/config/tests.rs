@@ -1,5 +1,7 @@
 //! Defaults, ranges and errors with their place.
 
+mod wording;
+
 use super::*;
 
 fn parse(text: &str) -> Result<NodeConfig, UserError> {
@@ -100,25 +102,4 @@ fn records_for_an_auditor_need_a_time_and_a_key() {
     }
     let error = with(&both.replace("age1q", "age1p")).unwrap_err();
     assert!(error.what.contains(":4:"), "{}", error.what);
-}
-
-#[test]
-fn names_must_stand_unquoted_in_sql() {
-    for good in ["a", "brand", "shop_2"] {
-        assert_eq!(check_name(good), Ok(()));
-    }
-    let long = "a".repeat(65);
-    for bad in [
-        "",
-        "Brand",
-        "2shop",
-        "_x",
-        "a-b",
-        "a b",
-        "é",
-        "a.b",
-        long.as_str(),
-    ] {
-        assert!(check_name(bad).is_err(), "{bad}");
-    }
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use psi_core::Code;
+pub use psi_core::messages::frame::Frame;
 use psi_core::messages::frame::{
     self, FRAME_HEADER_BYTES, FrameKind, ROWS_HEADER_BYTES, RowsHeader,
 };
@@ -17,19 +18,6 @@ use psi_core::messages::{Control, codec};
 use quinn::{ReadError, RecvStream, SendStream, WriteError};
 
 use super::{NetError, NetLimits, code_of, var_int};
-
-/// One frame.
-#[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a frame is handled as soon as it is read"
-)]
-pub enum Frame {
-    /// A control message.
-    Control(Control),
-    /// Bytes of a list's code, for the session to decode.
-    Rows(RowsHeader, Vec<u8>),
-}
 
 /// Both halves of a stream.
 pub struct FramedStream {

@@ -7,10 +7,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
+use psi_audit::receipts::verify::LINE_BYTES_MAX;
+use psi_audit::receipts::{FORMAT, collaboration_line, end_line, end_text, entry_line};
 use psi_core::receipt::Entry;
 use serde_json::Value;
 
-use super::{FORMAT, collaboration_line, end_line, end_text, entry_line};
 use crate::collab::Collaboration;
 use crate::durable_file;
 use crate::error::UserError;
@@ -99,8 +100,7 @@ fn refuse_other_files(path: &Path) -> Result<(), UserError> {
         Ok(file) => file,
     };
     let mut first = Vec::new();
-    let read =
-        BufReader::new(file.take(super::verify::LINE_BYTES_MAX)).read_until(b'\n', &mut first);
+    let read = BufReader::new(file.take(LINE_BYTES_MAX)).read_until(b'\n', &mut first);
     let earlier = read.is_ok()
         && serde_json::from_slice::<Value>(&first).is_ok_and(|line| line["format"] == FORMAT);
     if earlier {

@@ -1,24 +1,29 @@
+//! Logs that are exported verify; what is changed in them afterwards is found in its place.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use aggregator::budget::Amount;
+use psi_audit::receipts::entry_line;
+use psi_audit::receipts::verify::{VerifiedLog, compare, verify};
 use psi_core::Code;
 use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
 use psi_core::receipt::{
-    ChainSummary, ClosedStatus, agreement_text, entry_hash, query_digest, signing_text,
+    Body, ChainSummary, Charge, ClosedStatus, Entry, agreement_text, entry_hash, query_digest,
+    signing_text,
 };
-use psi_core::spec::{Agreement, AskedMode, Half, Shape};
+use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, Recipients, Shape};
 use psi_core::transcript::Transcripts;
+use serde_json::{Value, json};
 
 use super::export::export;
-use super::verify::{VerifiedLog, compare, verify};
-use super::*;
-use crate::collab::tests::{sign_all, signed, signed_as};
+use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::fixture::{sign_all, signed, signed_as};
 use crate::identity::NodeKey;
-use crate::state::{Debit, State};
+use crate::state::{Debit, State, StoredEntry};
 
 mod refused;
 

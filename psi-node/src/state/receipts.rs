@@ -9,21 +9,8 @@ use psi_core::spec::JobSpec;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::log_day::{self, LogDay};
-use super::{Debit, State, StateError, awaited, bytes, ledger, now_unix};
+use super::{Debit, State, StateError, StoredEntry, awaited, bytes, ledger, now_unix};
 use crate::collab::CollabId;
-
-/// One entry as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredEntry {
-    /// Its number, from 0.
-    pub seq: u64,
-    /// The canonical bytes of a [`psi_core::receipt::Entry`].
-    pub entry: Vec<u8>,
-    /// Their hash.
-    pub hash: [u8; 64],
-    /// The members' signatures, that of the smaller node id first.
-    pub signatures: [Option<[u8; 64]>; 2],
-}
 
 /// The entries about one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

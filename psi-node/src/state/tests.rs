@@ -7,7 +7,7 @@ use psi_core::receipt::{Body, Entry};
 use rusqlite::Connection;
 
 use super::*;
-use crate::collab::tests::{signed, unsigned};
+use crate::fixture::{signed, unsigned};
 use crate::identity::NodeKey;
 use crate::receipts::tests::{Fixture, aborted, completed, debit};
 use crate::state::place::private_tempdir;

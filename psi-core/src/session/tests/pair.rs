@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{JobLists, Tools};
 use crate::error::{Code, Error};
 use crate::list::{Rice, encode_list};
+pub(super) use crate::messages::frame::Frame;
 use crate::messages::frame::{
     FRAME_HEADER_BYTES, FrameKind, ListId, RowsHeader, decode_header, encode_header,
 };
@@ -146,17 +147,6 @@ pub(super) fn rows_frame(header: RowsHeader, bytes: &[u8]) -> Result<Vec<u8>, Er
 pub(super) fn frame(kind: FrameKind, body: &[u8]) -> Result<Vec<u8>, Error> {
     let header = encode_header(kind, body.len())?;
     Ok([header.as_slice(), body].concat())
-}
-
-/// A frame as its receiver reads it.
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a test holds one frame at a time"
-)]
-pub(super) enum Frame {
-    Control(Control),
-    Rows(RowsHeader, Vec<u8>),
 }
 
 impl Frame {

@@ -7,9 +7,9 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{CollabError, Collaboration, Link, Member, Mode};
-use crate::config::{read_text, toml_error};
 use crate::error::UserError;
 use crate::identity::NodeId;
+use crate::text_file::{read_text, toml_error};
 
 /// Larger than any document with comments by hand.
 pub const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
@@ -137,7 +137,8 @@ impl Collaboration {
 }
 
 /// The section that a signature adds to the end of a document.
-pub(crate) fn signature_section(member: &str, signature: &[u8; 64]) -> String {
+#[must_use]
+pub fn signature_section(member: &str, signature: &[u8; 64]) -> String {
     let digits = hex::encode(signature);
     format!("\n[[signature]]\nmember = \"{member}\"\nsignature = \"{digits}\"\n")
 }

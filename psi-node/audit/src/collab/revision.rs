@@ -229,7 +229,7 @@ impl Collaboration {
 #[cfg(test)]
 mod tests {
     use super::{Mode, RevisionError};
-    use crate::collab::tests::{sign_all, signed};
+    use crate::collab::tests::{key, sign_all, signed, unsigned};
 
     #[test]
     fn a_revision_keeps_the_id_and_has_a_hash_of_its_own() {
@@ -270,7 +270,7 @@ mod tests {
             third.follows(&other),
             Err(RevisionError::OtherBefore { .. })
         ));
-        let (stranger, _) = signed();
+        let stranger = unsigned("summer", &[key(3), key(4)]);
         assert!(matches!(
             stranger.next_revision().unwrap().follows(&first),
             Err(RevisionError::OtherBefore { .. })

@@ -16,14 +16,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::revisions::{check_revision, read_revisions};
-use super::{end_line, end_text, entry_line};
+use super::{StoredEntry, end_line, end_text, entry_line};
 use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::state::StoredEntry;
 
 /// Bytes of one line; the longest hold an entry's bytes in hexadecimal and its fields.
-pub(super) const LINE_BYTES_MAX: u64 = 1024 * 1024;
+pub const LINE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// A log that verified.
 #[derive(Debug)]

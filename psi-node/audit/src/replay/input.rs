@@ -9,7 +9,7 @@ use psi_core::spec::{JobSpec, Party};
 use psi_core::store::{RecordStore, StoreError};
 
 use super::bounds::PositionBounds;
-use crate::audit::record::ListRole;
+use crate::record::ListRole;
 
 /// Records of a part that are read at once.
 const BATCH: usize = 2048;

@@ -8,7 +8,7 @@ use psi_core::spec::Party;
 use super::cheating::{assert_found, assert_only};
 use super::pair::{Case, Job, World};
 use super::terms::{BOUND, GROUPS, LOW, ROWS};
-use crate::audit::replay::{Report, Verdict};
+use crate::replay::{Report, Verdict};
 
 const PEOPLE: Range<u32> = 20..70;
 const ONE: u32 = 33;

@@ -6,15 +6,14 @@
 
 use psi_core::group::Element;
 use psi_core::messages::Control;
-use psi_core::messages::frame::ListId;
+use psi_core::messages::frame::{Frame, ListId};
 use psi_core::seed::JobSeed;
 use psi_core::session::{Outgoing, SharedList};
 use psi_core::spec::Party;
 
 use super::pair::{Case, Job, Ran, World, list};
 use super::terms::BOUND;
-use crate::audit::replay::{Report, Verdict};
-use crate::net::Frame;
+use crate::replay::{Report, Verdict};
 
 #[track_caller]
 pub(super) fn assert_found(report: &Report, check: &str, place: &str) {

@@ -3,15 +3,14 @@
 
 use psi_core::group::Element;
 use psi_core::messages::Control;
-use psi_core::messages::frame::ListId;
+use psi_core::messages::frame::{Frame, ListId};
 use psi_core::receipt::output_commitment;
 use psi_core::session::Outgoing;
 use psi_core::spec::Party;
 
 use super::cheating::{SENT, assert_found, assert_only, tampered};
 use super::pair::{Case, Job, Ran, World};
-use crate::audit::replay::Verdict;
-use crate::net::Frame;
+use crate::replay::Verdict;
 
 /// The reply in what the requester received.
 fn reply(ran: &mut Ran) -> &mut [[u8; 32]] {

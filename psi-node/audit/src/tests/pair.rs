@@ -7,20 +7,19 @@ use psi_core::Error;
 use psi_core::dp::{Delta, Epsilon};
 use psi_core::kernel::portable::Portable;
 use psi_core::list::{Rice, encode_list};
+use psi_core::messages::frame::Frame;
 use psi_core::progress::Silent;
-use psi_core::receipt::opening_commitment;
+use psi_core::receipt::{input_digest, opening_commitment};
 use psi_core::seed::{JobSeed, Purpose};
-use psi_core::session::{Ended, Exchange, Outgoing, SharedList, Step, Tools};
+use psi_core::session::{Ended, Exchange, JobLists, Outgoing, SharedList, Step, Tools};
 use psi_core::spec::{AskedMode, JobSpec, Loss, Party};
 use psi_core::store::{MemoryStore, RecordStore as _};
 use psi_core::transcript::ListHashes;
 use sha2::{Digest as _, Sha512_256};
 
 use super::terms;
-use crate::audit::record::RecordWriter;
-use crate::audit::replay::{JobReceipt, ReplayError, Report, replay};
-use crate::job::frozen::Frozen;
-use crate::net::Frame;
+use crate::record::RecordWriter;
+use crate::replay::{JobReceipt, ReplayError, Report, replay};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +52,11 @@ pub(super) struct World {
 /// How one side deviates; by default nobody does.
 pub(super) struct Case<'a> {
     /// Inputs with which the sides run, in place of the frozen ones.
-    pub(super) inputs: [Option<Frozen>; 2],
+    pub(super) inputs: [Option<JobLists>; 2],
     /// Seeds with which they run.
     pub(super) seeds: [[u8; 32]; 2],
     /// Inputs that they commit to and keep, in place of the honest ones.
-    pub(super) frozen: [Option<Frozen>; 2],
+    pub(super) frozen: [Option<JobLists>; 2],
     /// The side that deviates, if one does.
     pub(super) deviant: Party,
     /// What becomes of what a side sends.
@@ -82,7 +81,7 @@ pub(super) struct Ran {
     /// What each side received, the requester first.
     pub(super) received: [Vec<Frame>; 2],
     /// What each side keeps as its frozen input.
-    pub(super) frozen: [Frozen; 2],
+    pub(super) frozen: [JobLists; 2],
     /// The hashes that stand in the records.
     pub(super) lists: Option<ListHashes>,
     /// The hidden literal that the requester keeps.
@@ -148,7 +147,7 @@ impl World {
     }
 
     /// The honest input of a side: people 0 to 49, or 20 to 69.
-    pub(super) fn input(&self, own: Party) -> Frozen {
+    pub(super) fn input(&self, own: Party) -> JobLists {
         let people = match own {
             Party::Requester => 0..50,
             Party::Responder => 20..70,
@@ -160,18 +159,16 @@ impl World {
     pub(super) fn payload_of(
         people: std::ops::Range<u32>,
         numbers: impl Fn(u32) -> Vec<i64>,
-    ) -> Frozen {
+    ) -> JobLists {
         let position = |person: u32| {
             let numbers = numbers(person).into_iter().flat_map(i64::to_be_bytes);
             digest(person).into_iter().chain(numbers).collect()
         };
         let positions: Vec<Vec<u8>> = people.map(position).collect();
         let width = positions[0].len();
-        Frozen {
+        JobLists {
             parts: None,
-            payload: Some(list(width, positions)),
-            others: Vec::new(),
-            room: Arc::default(),
+            positions: Some(list(width, positions)),
         }
     }
 
@@ -181,7 +178,7 @@ impl World {
         own: Party,
         people: std::ops::Range<u32>,
         value: impl Fn(u32) -> i64,
-    ) -> Frozen {
+    ) -> JobLists {
         let receives = own == Party::Requester || self.job == Job::TwoMatches;
         let sends = own == Party::Responder || self.job == Job::TwoMatches;
         let digests = || {
@@ -196,11 +193,9 @@ impl World {
             let value = value(person).to_be_bytes();
             [digest(person).as_slice(), &value[..width - 32]].concat()
         };
-        Frozen {
+        JobLists {
             parts: receives.then(|| vec![list(32, digests())]),
-            payload: sends.then(|| list(width, people.clone().map(position).collect())),
-            others: Vec::new(),
-            room: Arc::default(),
+            positions: sends.then(|| list(width, people.clone().map(position).collect())),
         }
     }
 
@@ -224,13 +219,13 @@ impl World {
             let queue = &mut queues[1 - at];
             let mut out = |outgoing| send((case.tamper)(own, outgoing), queue);
             let (spec, tools) = (self.spec.clone(), self.tools.clone());
-            let started = Exchange::start(spec, own, seed, input.into(), tools, &mut out);
+            let started = Exchange::start(spec, own, seed, input, tools, &mut out);
             running[at] = Some(started.unwrap());
         }
         while let Some(at) = (0..2).find(|at| running[*at].is_some() && !queues[*at].is_empty()) {
             let own = [Party::Requester, Party::Responder][at];
             let frame: Frame = queues[at].pop_front().unwrap();
-            received[at].push(copy(&frame));
+            received[at].push(frame.clone());
             let exchange = running[at].take().unwrap();
             let queue = &mut queues[1 - at];
             let mut out = |outgoing| send((case.tamper)(own, outgoing), queue);
@@ -259,7 +254,7 @@ impl World {
         };
         let job_id = self.spec.job_id();
         let commitments = [Party::Requester, Party::Responder].map(|own| {
-            let digest = frozen[index(own)].digest().unwrap();
+            let digest = input_digest(&frozen[index(own)], &[]).unwrap();
             opening_commitment(&job_id, &seed(own), &digest)
         });
         Ran {
@@ -286,7 +281,7 @@ impl World {
             let salt = draw(own, Purpose::LiteralSalts);
             writer.literal(&salt, &ran.literal).unwrap();
         }
-        writer.input(&ran.frozen[index(own)]).unwrap();
+        writer.input(&ran.frozen[index(own)], &[]).unwrap();
         for frame in &ran.received[index(own)] {
             writer.received(frame).unwrap();
         }
@@ -320,11 +315,4 @@ fn send(outgoing: Outgoing, queue: &mut VecDeque<Frame>) -> Result<(), Error> {
         Outgoing::Rows { header, bytes } => queue.push_back(Frame::Rows(header, bytes)),
     }
     Ok(())
-}
-
-fn copy(frame: &Frame) -> Frame {
-    match frame {
-        Frame::Control(message) => Frame::Control(message.clone()),
-        Frame::Rows(header, bytes) => Frame::Rows(*header, bytes.clone()),
-    }
 }

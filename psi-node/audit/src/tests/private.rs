@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha512_256};
 
 use super::cheating::{SENT, assert_found, assert_only, records, tampered};
 use super::pair::{Case, Job, Ran, World, list, seed};
-use crate::audit::replay::Verdict;
+use crate::replay::Verdict;
 
 /// A dummy of part 0 of match 0, under a scalar (Spec 12 §5).
 fn dummy(world: &World, number: u64, scalar: &SecretScalar) -> [u8; 32] {

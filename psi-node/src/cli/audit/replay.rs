@@ -1,37 +1,25 @@
 //! `psi-node audit replay`: one side's half of a job, run again from its record.
 //!
 //! On the node that kept the record, where the state names it and holds the receipt; or anywhere,
-//! from the record, the exported log and the auditor's key alone.
+//! from the record, the exported log and the auditor's key alone. The replay itself is
+//! [`psi_audit`]'s.
 
-use std::fmt::Write as _;
-use std::fs::File;
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use clap::Args;
-use psi_core::kernel::{self, Choice};
-use psi_core::progress::Silent;
-use psi_core::receipt::{Body, Entry, signature_holds, signing_text};
-use psi_core::session::Tools;
-use psi_core::spec::{JobId, JobSpec};
-use serde_json::{Value, json};
+use psi_audit::cli::replay::{print_report, replay_files, replay_record};
+use psi_audit::replay::{JobReceipt, Report};
+use psi_core::receipt::{Entry, signature_holds, signing_text};
+use psi_core::spec::JobId;
 
 use crate::audit::keep::record_path;
-use crate::audit::replay::{JobReceipt, Report, Verdict, replay};
-use crate::audit::seal::AuditorKeys;
 use crate::cli::ConfigArg;
-use crate::cli::output::{self, Format};
+use crate::cli::output::Format;
 use crate::collab::Collaboration;
-use crate::durable_file::folder_of;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::lists::{self, Lists};
-use crate::receipts::verify::verify_each;
 use crate::state::{AuditRecord, State, StateError, StoredEntry};
-
-/// What lists may take in memory where no configuration says it; beyond it they are files.
-const STANDALONE_MEMORY: usize = 256 * 1024 * 1024;
 
 /// Arguments of `audit replay`.
 #[derive(Debug, Args)]
@@ -61,100 +49,25 @@ pub struct ReplayArgs {
     pub format: Format,
 }
 
-/// A job, its receipt, its record, and where lists are kept meanwhile.
-struct Found {
-    job_id: JobId,
-    receipt: JobReceipt,
-    record: PathBuf,
-    lists: Lists,
-}
-
 /// Replays, prints what was checked, and says by the exit code whether all of it holds.
 pub(super) fn run(args: &ReplayArgs) -> Result<Exit, UserError> {
-    let found = match (&args.record, &args.log) {
-        (Some(record), Some(log)) => in_files(&args.job, record, log)?,
+    let (job_id, report) = match (&args.record, &args.log) {
+        (Some(record), Some(log)) => replay_files(&args.job, record, log, &args.identity)?,
         _ => in_state(args)?,
     };
-    let keys = AuditorKeys::load(&args.identity)?;
-    let path = &found.record;
-    let file = File::open(path).map_err(|e| {
-        UserError::bad_input(
-            format!("cannot open {}: {e}", path.display()),
-            "check the path and its permissions",
-        )
-    })?;
-    let tools = Tools {
-        kernel: kernel::select(Choice::Auto).map_err(|e| UserError::internal(e.to_string()))?,
-        store: found.lists.store(&lists::place_of_this_process("replay")),
-        progress: Arc::new(Silent),
-    };
-    let opened = keys.open(BufReader::new(file))?;
-    let report = replay(opened, &found.receipt, tools).map_err(|error| {
-        UserError::new(
-            Exit::ReceiptsWrong,
-            format!("the record of this job cannot be replayed: {error}"),
-            "if the disk is sound, treat the record as changed, and ask its owner for a copy",
-        )
-    })?;
-    print_report(args.format, &found.job_id, &report)?;
-    Ok(match report.verdict {
-        Verdict::Verified | Verdict::NotCompleted => Exit::Released,
-        Verdict::Deviates => Exit::ReceiptsWrong,
-    })
+    print_report(args.format, "this node", &job_id, &report)
 }
 
-/// Of the node that the configuration names.
-fn in_state(args: &ReplayArgs) -> Result<Found, UserError> {
+/// Replays a record of the node that the configuration names.
+fn in_state(args: &ReplayArgs) -> Result<(JobId, Report), UserError> {
     let config = args.config.load()?;
     let state = State::open(&config.state_dir())?;
     let record = find_record(&state, &args.job)?;
-    Ok(Found {
-        job_id: record.job_id,
-        receipt: find_receipt(&state, &record)?,
-        record: record_path(&config.state_dir(), &record.job_id),
-        lists: Lists::new(&config),
-    })
-}
-
-/// Of the one job in an exported log that begins with these digits.
-fn in_files(digits: &str, record: &Path, log: &Path) -> Result<Found, UserError> {
-    let digits = digits.to_ascii_lowercase();
-    let mut opened: Vec<(JobId, Body, Option<Body>)> = Vec::new();
-    verify_each(log, None, |entry| match &entry.body {
-        Body::Opened { spec, .. } => {
-            // An entry that verified holds a specification that decodes.
-            if let Ok(spec) = JobSpec::decode(spec)
-                && hex::encode(spec.job_id()).starts_with(&digits)
-            {
-                opened.push((spec.job_id(), entry.body.clone(), None));
-            }
-        }
-        Body::Closed { job_id, .. } => {
-            if let Some((_, _, closed)) = opened.iter_mut().find(|(id, ..)| id == job_id) {
-                *closed = Some(entry.body.clone());
-            }
-        }
-        Body::Statement { .. } | Body::Refused { .. } => {}
-    })?;
-    let found = match opened.as_slice() {
-        [(job_id, opened, closed)] => {
-            JobReceipt::of(opened, closed.as_ref()).map(|receipt| (*job_id, receipt))
-        }
-        [] => None,
-        _ => return Err(StateError::AmbiguousJob(digits).into()),
-    };
-    let (job_id, receipt) = found.ok_or_else(|| {
-        UserError::bad_input(
-            format!("{} holds no job `{digits}`", log.display()),
-            "give the log of the collaboration in which the job ran",
-        )
-    })?;
-    Ok(Found {
-        job_id,
-        receipt,
-        record: record.to_owned(),
-        lists: Lists::standalone(folder_of(record).join("lists"), STANDALONE_MEMORY),
-    })
+    let receipt = find_receipt(&state, &record)?;
+    let path = record_path(&config.state_dir(), &record.job_id);
+    let store = Lists::new(&config).store(&lists::place_of_this_process("replay"));
+    let report = replay_record(&path, &args.identity, &receipt, store)?;
+    Ok((record.job_id, report))
 }
 
 /// The record of the job that begins with these digits.
@@ -223,34 +136,4 @@ fn checked(collab: &Collaboration, stored: &StoredEntry) -> Result<Entry, UserEr
         }
     }
     Ok(entry)
-}
-
-fn print_report(format: Format, job_id: &JobId, report: &Report) -> Result<(), UserError> {
-    let job_id = hex::encode(job_id);
-    if format == Format::Json {
-        let mut document: Value = json!(report);
-        document["job_id"] = Value::from(job_id);
-        return output::print_json(&document);
-    }
-    let mut text = format!("Job {job_id}, this node as {}\n", report.side);
-    for check in &report.checks {
-        let holds = if check.holds { "holds  " } else { "DIFFERS" };
-        // Writing into a String cannot fail.
-        let _ = write!(text, "  {holds}  {}", check.check);
-        match &check.place {
-            Some(place) => {
-                let _ = writeln!(text, ": {place}");
-            }
-            None => text.push('\n'),
-        }
-    }
-    text.push_str(match report.verdict {
-        Verdict::Verified => "Verified: this side did what its seed and its input call for.\n",
-        Verdict::Deviates => "DOES NOT VERIFY: see what differs above.\n",
-        Verdict::NotCompleted => {
-            "Seed and input are those of the receipt; the job did not complete, so there is nothing \
-             else to compare with.\n"
-        }
-    });
-    output::print(&text)
 }

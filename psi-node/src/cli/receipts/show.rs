@@ -1,5 +1,6 @@
 //! `psi-node receipts list` and `show`: the logs as they stand in this node's state.
 
+use psi_audit::receipts;
 use psi_core::receipt::{Body, Entry};
 use serde_json::{Value, json};
 
@@ -10,7 +11,6 @@ use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::NodeKey;
 use crate::printable;
-use crate::receipts;
 use crate::state::{LocalEntry, State, StateError, StoredEntry, local_first_wrong};
 
 /// All entries with their lines, oldest first.

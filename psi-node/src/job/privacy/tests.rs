@@ -8,10 +8,10 @@ use psi_core::spec::{AskedMode, Loss};
 use serde_json::json;
 
 use super::{DELTA_DEFAULT, EPSILON_DEFAULT, Spend, check_mode, check_own, intervals};
-use crate::collab::tests::signed;
 use crate::collab::{Collaboration, Mode};
 use crate::config::NodeConfig;
 use crate::exit::Exit;
+use crate::fixture::signed;
 use crate::receipts::tests::Fixture;
 
 fn collabs() -> [Collaboration; 2] {

@@ -2,10 +2,10 @@
 
 use std::fs;
 
+use psi_audit::receipts::verify::verify;
 use psi_core::receipt::query_digest;
 use serde_json::Value;
 
-use super::super::verify::verify;
 use super::{Fixture, completed, refused};
 
 #[test]

@@ -1,7 +1,7 @@
 use psi_core::limits::APPROVALS_PENDING_MAX;
 
 use super::*;
-use crate::collab::tests::signed;
+use crate::fixture::signed;
 use crate::state::place::private_tempdir;
 
 const DAY: i64 = 86_400;

@@ -1,27 +1,33 @@
 //! Records as files: sealed to the auditor, listed, expired, and gone where they are worth nothing.
 
 use std::fs;
-use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 
+use psi_audit::record::{Item, ListRole, RecordReader};
+use psi_audit::seal::AuditorKeys;
+use psi_core::messages::frame::{Frame, ListId, RowsHeader};
 use psi_core::seed::JobSeed;
-use psi_core::spec::Party;
+use psi_core::spec::{JobSpec, Party};
+use psi_core::store::{MemoryStore, RecordStore as _};
+use psi_core::transcript::ListHashes;
 use zeroize::Zeroizing;
 
-use super::pair::{Case, Job, World, salt};
-use crate::audit::keep::{
+use super::keep::{
     AUDIT_FOLDER, Recording, Retention, Subject, record_path, remove_expired, remove_incomplete,
 };
-use crate::audit::replay::{Verdict, replay};
-use crate::audit::seal::AuditorKeys;
 use crate::config::NodeConfig;
+use crate::job::frozen::Frozen;
+use crate::receipts::tests::Fixture;
 use crate::state::State;
+
+const LITERAL: &str = "DATE '2025-01-31'";
 
 struct Kept {
     folder: tempfile::TempDir,
     state: State,
     config: NodeConfig,
-    world: World,
+    spec: JobSpec,
 }
 
 impl Kept {
@@ -39,23 +45,37 @@ impl Kept {
         );
         let config = NodeConfig::parse(&text, &folder.path().join("node.toml")).unwrap();
         let state = State::open(&config.state_dir()).unwrap();
-        let world = World::new(Job::Sum);
+        let spec = Fixture::new().job(1);
         Self {
             folder,
             state,
             config,
-            world,
+            spec,
         }
     }
 
+    /// The record of a requester that brings 50 identities in one part, and 10 in none.
     fn begin(&self) -> Recording {
+        let list = |people: std::ops::Range<u8>| {
+            let mut writer = MemoryStore.in_order(32).unwrap();
+            for person in people {
+                writer.push(&[person; 32]).unwrap();
+            }
+            Arc::from(writer.finish().unwrap())
+        };
+        let input = Frozen {
+            parts: Some(vec![list(0..50)]),
+            payload: None,
+            others: vec![list(50..60)],
+            room: Arc::default(),
+        };
         let retention = Retention::of(&self.config).unwrap();
         let subject = Subject {
-            spec: &self.world.spec,
+            spec: &self.spec,
             own: Party::Requester,
-            seed: &JobSeed::new([11; 32]),
-            input: &self.world.input(Party::Requester),
-            literals: vec![(salt(), Zeroizing::new("DATE '2025-01-31'".into()))],
+            seed: &JobSeed::new([111; 32]),
+            input: &input,
+            literals: vec![([9; 32], Zeroizing::new(LITERAL.into()))],
         };
         Recording::begin(&retention, &subject).unwrap()
     }
@@ -67,53 +87,74 @@ impl Kept {
 }
 
 #[test]
-fn a_record_is_for_the_auditor_alone_and_replays() {
+fn a_record_is_for_the_auditor_alone_and_holds_the_job() {
     let kept = Kept::new();
-    let ran = kept.world.run(Case::default());
     let mut recording = kept.begin();
     recording.opened(&kept.state).unwrap();
-    for frame in &ran.received[0] {
-        recording.received(frame).unwrap();
+    let tags = RowsHeader {
+        list: ListId::Tags,
+        match_index: 0,
+        part: 0,
+    };
+    for bytes in [vec![1; 100], vec![2; 50]] {
+        recording.received(&Frame::Rows(tags, bytes)).unwrap();
     }
-    recording
-        .finish_with(&kept.state, ran.lists.as_ref())
-        .unwrap();
+    let lists = ListHashes {
+        to_sender: vec![[3; 64]],
+        to_receiver: vec![[4; 64], [5; 64]],
+    };
+    recording.finish_with(&kept.state, Some(&lists)).unwrap();
 
-    let job_id = kept.world.spec.job_id();
+    let job_id = kept.spec.job_id();
     let record = kept.state.audit_record(&job_id).unwrap().unwrap();
     let path = record_path(&kept.config.state_dir(), &job_id);
     let sealed = fs::read(&path).unwrap();
     assert!(record.complete && record.expires_unix == record.created_unix + 30 * 86_400);
     assert_eq!(record.file_bytes, sealed.len() as u64);
-    assert_eq!(record.input_bytes, 50 * 32);
+    assert_eq!((record.input_bytes, record.received_bytes), (60 * 32, 150));
     assert!(record.file_bytes > record.input_bytes + record.received_bytes);
     let overhead = record.file_bytes - record.input_bytes - record.received_bytes;
     assert!(overhead < 4096, "{overhead}");
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(
-        !sealed.windows(8).any(|bytes| bytes == [11; 8]),
+        !sealed.windows(8).any(|bytes| bytes == [111; 8]),
         "the seed is in the clear"
     );
 
     let keys = AuditorKeys::load(&kept.folder.path().join("auditor.key")).unwrap();
-    let opened = keys.open(sealed.as_slice()).unwrap();
-    let report = replay(opened, &ran.receipt, kept.world.tools.clone()).unwrap();
-    assert_eq!(report.verdict, Verdict::Verified, "{report:?}");
-
-    // Another key opens nothing, and a changed byte is noticed.
-    let other = Kept::new();
-    let keys_of_other = AuditorKeys::load(&other.folder.path().join("auditor.key")).unwrap();
-    assert!(keys_of_other.open(sealed.as_slice()).is_err());
-    let mut changed = sealed;
-    let middle = changed.len() / 2;
-    changed[middle] ^= 1;
-    let mut plain = Vec::new();
-    let read = keys
-        .open(changed.as_slice())
-        .unwrap()
-        .read_to_end(&mut plain);
-    assert!(read.is_err());
+    let mut reader = RecordReader::new(keys.open(sealed.as_slice()).unwrap());
+    let mut items = Vec::new();
+    while let Some(item) = reader.next_item().unwrap() {
+        items.push(item);
+    }
+    let [head, literal, list, records, filling, received, end] = items.as_slice() else {
+        panic!("{} items", items.len());
+    };
+    let Item::Head { own, seed, spec } = head else {
+        panic!("the record begins with another item");
+    };
+    assert_eq!((*own, **seed), (Party::Requester, [111; 32]));
+    assert_eq!(*spec, kept.spec.encode());
+    assert!(
+        matches!(literal, Item::Literal { salt, text } if *salt == [9; 32] && **text == LITERAL)
+    );
+    assert!(matches!(
+        list,
+        Item::List {
+            role: ListRole::Part,
+            width: 32,
+            count: 50
+        }
+    ));
+    assert!(matches!(records, Item::Records(bytes) if bytes.len() == 50 * 32));
+    assert!(matches!(filling, Item::Filling));
+    // Two frames of one list are one item.
+    assert!(
+        matches!(received, Item::Received(Frame::Rows(header, bytes)) if *header == tags
+            && bytes.len() == 150)
+    );
+    assert!(matches!(end, Item::End(Some(hashes)) if *hashes == lists));
 }
 
 #[test]

@@ -1,0 +1,197 @@
+//! `psi-audit replay`: one side's half of a job, run again from files alone.
+//!
+//! Spec 07 §12. Three files: the record that one member's node kept, the exported log, and the
+//! auditor's key. The log is verified first. `psi-node audit replay` calls [`replay_files`] for
+//! files and [`replay_record`] for a record of its own state, and prints with [`print_report`].
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use psi_core::kernel::{self, Choice};
+use psi_core::progress::Silent;
+use psi_core::receipt::Body;
+use psi_core::session::Tools;
+use psi_core::spec::{JobId, JobSpec};
+use psi_core::store::RecordStore;
+use serde_json::{Value, json};
+
+use crate::error::UserError;
+use crate::exit::Exit;
+use crate::output::{self, Format};
+use crate::receipts::verify::verify_each;
+use crate::replay::{JobReceipt, Report, Verdict, replay};
+use crate::scratch;
+use crate::seal::AuditorKeys;
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The job, or the first digits of it
+    #[arg(value_name = "JOB")]
+    pub job: String,
+    /// The record that one member's node kept of the job
+    #[arg(long, value_name = "FILE")]
+    pub record: PathBuf,
+    /// The exported log of the collaboration, which is verified first
+    #[arg(long, value_name = "FILE")]
+    pub log: PathBuf,
+    /// Your secret key, as `age-keygen` wrote it
+    #[arg(long, value_name = "FILE")]
+    pub identity: PathBuf,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Replays, prints what was checked, and says by the exit code whether all of it holds.
+///
+/// # Errors
+/// Those of [`replay_files`].
+pub fn run(args: &ReplayArgs) -> Result<Exit, UserError> {
+    let (job_id, report) = replay_files(&args.job, &args.record, &args.log, &args.identity)?;
+    print_report(args.format, "the node of this record", &job_id, &report)
+}
+
+/// Replays the one job in an exported log that begins with these digits, from its record. Lists that
+/// outgrow memory go to a folder beside the record meanwhile.
+///
+/// # Errors
+/// Those of the log's verification and of [`replay_record`]; [`Exit::BadInput`] if the log does not
+/// hold the job, or more than one begins so.
+pub fn replay_files(
+    digits: &str,
+    record: &Path,
+    log: &Path,
+    identity: &Path,
+) -> Result<(JobId, Report), UserError> {
+    let (job_id, receipt) = find_in_log(digits, log)?;
+    let beside = match record.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let report = replay_record(record, identity, &receipt, scratch::store(beside))?;
+    Ok((job_id, report))
+}
+
+/// The receipt of the one job in an exported log that begins with these digits.
+fn find_in_log(digits: &str, log: &Path) -> Result<(JobId, JobReceipt), UserError> {
+    let digits = digits.to_ascii_lowercase();
+    let mut opened: Vec<(JobId, Body, Option<Body>)> = Vec::new();
+    verify_each(log, None, |entry| match &entry.body {
+        Body::Opened { spec, .. } => {
+            // An entry that verified holds a specification that decodes. Two are too many already.
+            if opened.len() < 2
+                && let Ok(spec) = JobSpec::decode(spec)
+                && hex::encode(spec.job_id()).starts_with(&digits)
+            {
+                opened.push((spec.job_id(), entry.body.clone(), None));
+            }
+        }
+        Body::Closed { job_id, .. } => {
+            if let Some((_, _, closed)) = opened.iter_mut().find(|(id, ..)| id == job_id) {
+                *closed = Some(entry.body.clone());
+            }
+        }
+        Body::Statement { .. } | Body::Refused { .. } => {}
+    })?;
+    let found = match opened.as_slice() {
+        [(job_id, opened, closed)] => {
+            JobReceipt::of(opened, closed.as_ref()).map(|receipt| (*job_id, receipt))
+        }
+        [] => None,
+        _ => {
+            return Err(UserError::bad_input(
+                format!("more than one job begins with `{digits}`"),
+                "give more digits",
+            ));
+        }
+    };
+    found.ok_or_else(|| {
+        UserError::bad_input(
+            format!("{} holds no job `{digits}`", log.display()),
+            "give the log of the collaboration in which the job ran",
+        )
+    })
+}
+
+/// Replays a record, with its lists in `store`.
+///
+/// # Errors
+/// [`Exit::BadInput`] if a file cannot be read or the record is not for this key;
+/// [`Exit::ReceiptsWrong`] if it cannot be replayed.
+pub fn replay_record(
+    record: &Path,
+    identity: &Path,
+    receipt: &JobReceipt,
+    store: Arc<dyn RecordStore>,
+) -> Result<Report, UserError> {
+    let keys = AuditorKeys::load(identity)?;
+    let file = File::open(record).map_err(|e| {
+        UserError::bad_input(
+            format!("cannot open {}: {e}", record.display()),
+            "check the path and its permissions",
+        )
+    })?;
+    let tools = Tools {
+        kernel: kernel::select(Choice::Auto).map_err(|e| UserError::internal(e.to_string()))?,
+        store,
+        progress: Arc::new(Silent),
+    };
+    let opened = keys.open(BufReader::new(file))?;
+    replay(opened, receipt, tools).map_err(|error| {
+        UserError::new(
+            Exit::ReceiptsWrong,
+            format!("the record of this job cannot be replayed: {error}"),
+            "if the disk is sound, treat the record as changed, and ask its owner for a copy",
+        )
+    })
+}
+
+/// Prints what was checked and returns what the command exits with; `whose` says whose half it is.
+///
+/// # Errors
+/// Those of [`output::print`].
+pub fn print_report(
+    format: Format,
+    whose: &str,
+    job_id: &JobId,
+    report: &Report,
+) -> Result<Exit, UserError> {
+    let job_id = hex::encode(job_id);
+    let exit = match report.verdict {
+        Verdict::Verified | Verdict::NotCompleted => Exit::Released,
+        Verdict::Deviates => Exit::ReceiptsWrong,
+    };
+    if format == Format::Json {
+        let mut document: Value = json!(report);
+        document["job_id"] = Value::from(job_id);
+        output::print_json(&document)?;
+        return Ok(exit);
+    }
+    let mut text = format!("Job {job_id}, {whose} as {}\n", report.side);
+    for check in &report.checks {
+        let holds = if check.holds { "holds  " } else { "DIFFERS" };
+        // Writing into a String cannot fail.
+        let _ = write!(text, "  {holds}  {}", check.check);
+        match &check.place {
+            Some(place) => {
+                let _ = writeln!(text, ": {place}");
+            }
+            None => text.push('\n'),
+        }
+    }
+    text.push_str(match report.verdict {
+        Verdict::Verified => "Verified: this side did what its seed and its input call for.\n",
+        Verdict::Deviates => "DOES NOT VERIFY: see what differs above.\n",
+        Verdict::NotCompleted => {
+            "Seed and input are those of the receipt; the job did not complete, so there is nothing \
+             else to compare with.\n"
+        }
+    });
+    output::print(&text)?;
+    Ok(exit)
+}

@@ -1,0 +1,74 @@
+//! Text files that a person named: reading one within bounds, and errors of TOML with their place.
+//!
+//! Called for collaboration documents here, and for configurations and templates by the node.
+
+mod wording;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::error::UserError;
+
+/// Reads a text file of at most `bytes_max` bytes that a user named.
+///
+/// # Errors
+/// [`UserError`]; `missing` is the remedy where there is no such file.
+pub fn read_text(
+    path: &Path,
+    bytes_max: u64,
+    missing: impl FnOnce() -> String,
+) -> Result<String, UserError> {
+    let place = path.display();
+    let unreadable = |e: io::Error| match e.kind() {
+        io::ErrorKind::NotFound => {
+            UserError::bad_input(format!("there is no file {place}"), missing())
+        }
+        io::ErrorKind::InvalidData => UserError::bad_input(
+            format!("{place} is not text (UTF-8)"),
+            "check that this is the right file",
+        ),
+        _ => UserError::bad_input(
+            format!("cannot read {place}: {e}"),
+            "check the path and its permissions",
+        ),
+    };
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.len() > bytes_max => Err(UserError::bad_input(
+            format!(
+                "{place} has {} bytes, more than the limit of {bytes_max}",
+                metadata.len()
+            ),
+            "check that this is the right file",
+        )),
+        Ok(_) => fs::read_to_string(path).map_err(unreadable),
+        Err(e) => Err(unreadable(e)),
+    }
+}
+
+/// An error of the TOML reader, with file, line and column.
+#[must_use]
+pub fn toml_error(
+    path: &Path,
+    text: &str,
+    error: &toml::de::Error,
+    remedy: impl Into<String>,
+) -> UserError {
+    // The message is one line; the rest repeats the source text.
+    let message = error.message().trim().replace('\n', " ");
+    let message = wording::plain(&message);
+    let what = match error.span() {
+        None => format!("{}: {message}", path.display()),
+        Some(span) => format!("{}: {message}", place_of(path, text, span.start)),
+    };
+    UserError::bad_input(what, remedy)
+}
+
+/// File, line and column of a byte of a text.
+#[must_use]
+pub fn place_of(path: &Path, text: &str, byte: usize) -> String {
+    let before = text.get(..byte).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
+    format!("{}:{line}:{column}", path.display())
+}

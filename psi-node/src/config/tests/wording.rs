@@ -1,0 +1,61 @@
+//! What is said about a configuration: in the words of the documentation, not those of Rust.
+
+use std::path::Path;
+
+use crate::config::NodeConfig;
+
+/// What is said about a configuration, without its place.
+fn said(lines: &str) -> String {
+    let text = format!("name = \"b\"\nlisten = \"127.0.0.1:1\"\n{lines}\n");
+    let error = NodeConfig::parse(&text, Path::new("node.toml")).unwrap_err();
+    let place = |what: &str| {
+        what.splitn(4, ':')
+            .nth(3)
+            .map(|what| what.trim().to_owned())
+    };
+    place(&error.what).unwrap_or(error.what)
+}
+
+#[test]
+fn errors_of_a_configuration_do_not_speak_rust() {
+    for (lines, expected) in [
+        (
+            "jobs_max = \"4\"",
+            "a whole number, 0 or more belongs here, not the text \"4\"",
+        ),
+        (
+            "jobs_max = -1",
+            "a whole number, 0 or more belongs here, not the number -1",
+        ),
+        (
+            "jobs_max = 1.5",
+            "a whole number, 0 or more belongs here, not the number 1.5",
+        ),
+        (
+            "jobs_max = true",
+            "a whole number, 0 or more belongs here, not `true`",
+        ),
+        (
+            "state_dir = 3",
+            "text in double quotes belongs here, not the number 3",
+        ),
+        (
+            "state_dir = []",
+            "text in double quotes belongs here, not a list",
+        ),
+        ("table = 3", "a section belongs here, not the number 3"),
+        (
+            "[table.t]\nsource = \"t.csv\"\nkey = \"k\"",
+            "a list in square brackets belongs here, not the text \"k\"",
+        ),
+        ("[table.t]\nminimum = 3", "the setting `source` is missing"),
+        (
+            "[table.t]\nsource = \"t.csv\"\nrule = \"free\"",
+            "unknown word `free`; known here are `aggregation`, `custom`, `list`",
+        ),
+    ] {
+        assert_eq!(said(lines), expected, "{lines}");
+    }
+    let unknown = said("job_max = 3");
+    assert!(unknown.starts_with("unknown setting `job_max`; known here are `name`, `listen`"));
+}
