@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use age::secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use crate::harness::{COUNT, Node, World, eventually, people, people_table, psi_node};
+use crate::harness::{COUNT, Node, World, eventually, people, people_table, psi_audit, psi_node};
 
 /// Makes a key and returns its public half and the file of the secret one.
 fn auditor(folder: &Path, name: &str) -> (String, PathBuf) {
@@ -48,6 +48,60 @@ fn assert_policies(world: &World, log: &str) {
         assert_eq!(opened["policies"][side], policy["digest"], "{side}");
         let text: Value = serde_json::from_str(policy["text"].as_str().unwrap()).unwrap();
         assert_eq!(text["minimum"], minimum, "{side}: {text}");
+    }
+}
+
+/// Where `psi-audit` has its copies of what an auditor gets.
+const EXPORTED: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../psi-node/audit/tests/exported"
+);
+
+/// Logs, records and the key in a folder of their own: the node's command and the auditor's program
+/// say the same of them. `GLOVEBOX_REGENERATE=1` makes them the files with which `psi-audit` is
+/// tested.
+fn without_a_node(world: &World, job: &str, key: &Path) {
+    let folder = world.dir.path().join("elsewhere");
+    fs::create_dir(&folder).unwrap();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    for node in [&world.a, &world.b] {
+        let (name, record) = (&node.name, format!("state/audit/{job}.age"));
+        let (record, log) = (node.dir.join(record), node.dir.join("export.jsonl"));
+        fs::copy(record, path(&format!("{name}.age"))).unwrap();
+        fs::copy(log, path(&format!("{name}.jsonl"))).unwrap();
+    }
+    fs::copy(key, path("auditor.key")).unwrap();
+    if std::env::var_os("GLOVEBOX_REGENERATE").is_some() {
+        for file in fs::read_dir(&folder).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), Path::new(EXPORTED).join(file.file_name())).unwrap();
+        }
+    }
+    let (ours, theirs, key) = (path("anna.jsonl"), path("bert.jsonl"), path("auditor.key"));
+    let json = ["--format", "json"];
+    let verified = psi_audit(&[&["verify", &ours, "--against", &theirs], &json[..]].concat());
+    let verified = verified.expect(0).json();
+    assert_eq!(
+        (&verified["entries"], &verified["compared"]),
+        (&json!(2), &json!(true))
+    );
+    for (name, side) in [("anna", "requester"), ("bert", "responder")] {
+        let record = path(&format!("{name}.age"));
+        let replayed = |job: &str| {
+            let files = ["--identity", &key, "--record", &record, "--log", &ours];
+            let arguments = [&["replay", job], &files[..], &json[..]].concat();
+            let of_node = psi_node(&[&["audit"], &arguments[..]].concat());
+            let of_auditor = psi_audit(&arguments);
+            assert_eq!(of_node.code, of_auditor.code);
+            assert_eq!(of_node.stdout, of_auditor.stdout);
+            of_auditor
+        };
+        let report = replayed(&job[..8]).expect(0).json();
+        assert_eq!(
+            (&report["verdict"], &report["side"]),
+            (&json!("verified"), &json!(side))
+        );
+        replayed("ffff0000").expect(2);
     }
 }
 
@@ -97,34 +151,8 @@ fn both_halves_of_a_job_replay_for_whoever_holds_the_auditors_key() {
         .expect(0);
     assert!(text.stdout.contains("Verified"), "{}", text.stdout);
 
-    // Without the node: from the record, the log and the key.
-    let log = world.agreed_log();
-    assert_policies(&world, &log);
-    let elsewhere = world.dir.path().join("elsewhere");
-    fs::create_dir(&elsewhere).unwrap();
-    let path = |name: &str| elsewhere.join(name).to_str().unwrap().to_owned();
-    fs::write(elsewhere.join("log.jsonl"), log).unwrap();
-    let file = world.b.dir.join(format!("state/audit/{job}.age"));
-    fs::copy(file, elsewhere.join("record.age")).unwrap();
-    let offline = |job: &str| {
-        let (record, log) = (path("record.age"), path("log.jsonl"));
-        let key = key.to_str().unwrap();
-        psi_node(&[
-            "audit",
-            "replay",
-            job,
-            "--identity",
-            key,
-            "--record",
-            &record,
-            "--log",
-            &log,
-            "--format",
-            "json",
-        ])
-    };
-    assert_eq!(offline(&job[..8]).expect(0).json()["side"], "responder");
-    offline("ffff0000").expect(2);
+    assert_policies(&world, &world.agreed_log());
+    without_a_node(&world, &job, &key);
 
     // A record that was changed is none.
     let file = world.a.dir.join(format!("state/audit/{job}.age"));

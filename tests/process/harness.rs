@@ -62,6 +62,15 @@ pub(crate) fn psi_node(arguments: &[&str]) -> Ran {
     Ran::from(&output)
 }
 
+/// Runs a command of the auditor's program to its end.
+pub(crate) fn psi_audit(arguments: &[&str]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_psi-audit-under-test"))
+        .args(arguments)
+        .output()
+        .expect("the binary starts");
+    Ran::from(&output)
+}
+
 /// A loopback address that was free a moment ago.
 pub(crate) fn free_address() -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has free ports");

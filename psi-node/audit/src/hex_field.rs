@@ -1,4 +1,4 @@
-//! Hexadecimal fields of the documents this node reads, for `#[serde(deserialize_with)]`.
+//! Hexadecimal fields of documents and lines, for `#[serde(deserialize_with)]`.
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 

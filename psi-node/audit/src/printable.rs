@@ -4,7 +4,7 @@
 //! obeys or that do not show: they could move the cursor, turn the order of what is read around, or
 //! make two texts look alike. [`line()`] is the one function for all such text. It escapes and never
 //! drops, so two texts that differ look different; letters of all scripts stay as they are, those of
-//! one script that look like those of another included. Called by the command line and by the log;
+//! one script that look like those of another included. Called by command lines and by the node's log;
 //! knows nothing about what a text means.
 //!
 //! What is escaped, by the properties of Unicode 17:

@@ -1,9 +1,10 @@
 //! Receipt logs outside the state: the file that members give to auditors (Spec 07 §9).
 //!
-//! JSON Lines. The first line holds the signed revisions of the collaboration's document, each further line one entry,
-//! the last one the exporting node's signature over how many entries there are. Every entry stands
-//! twice on its line: as the hexadecimal bytes that both members signed, and as fields for people;
-//! verification makes the fields from the bytes again and compares.
+//! JSON Lines. The first line holds the signed revisions of the collaboration's document, each
+//! further line one entry, the last one the exporting node's signature over how many entries there
+//! are. Every line of an entry holds it twice: as the hexadecimal bytes that both members signed, and
+//! as fields for people; verification makes the fields from the bytes again and compares. The lines
+//! are made here, for the node that exports and for [`verify`], which reads them.
 
 pub mod verify;
 

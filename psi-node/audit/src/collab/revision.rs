@@ -3,7 +3,7 @@
 //! The first revision's hash names the collaboration and its receipt log for good. Each later one
 //! holds that name and the hash of the one before, so that a node that follows them one by one
 //! cannot be led to another collaboration. Names and keys of the members stay; where they are
-//! reached, what they may do, and the mode may change. Called by `collab revise`, by the state when
+//! reached, what they may do, and the mode may change. Called by the node's `collab revise`, by its state when
 //! a revision is joined, and by the verification of exported logs.
 
 use std::fmt;
