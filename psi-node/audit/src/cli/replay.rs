@@ -23,7 +23,7 @@ use crate::error::UserError;
 use crate::exit::Exit;
 use crate::output::{self, Format};
 use crate::receipts::verify::verify_each;
-use crate::replay::{JobReceipt, Report, Verdict, replay};
+use crate::replay::{JobReceipt, ReplayError, Report, Verdict, replay};
 use crate::scratch;
 use crate::seal::AuditorKeys;
 
@@ -122,7 +122,7 @@ fn find_in_log(digits: &str, log: &Path) -> Result<(JobId, JobReceipt), UserErro
 ///
 /// # Errors
 /// [`Exit::BadInput`] if a file cannot be read or the record is not for this key;
-/// [`Exit::ReceiptsWrong`] if it cannot be replayed.
+/// [`Exit::ReceiptsWrong`] if it cannot be replayed; [`Exit::Internal`] if lists cannot be kept.
 pub fn replay_record(
     record: &Path,
     identity: &Path,
@@ -142,13 +142,21 @@ pub fn replay_record(
         progress: Arc::new(Silent),
     };
     let opened = keys.open(BufReader::new(file))?;
-    replay(opened, receipt, tools).map_err(|error| {
-        UserError::new(
+    replay(opened, receipt, tools).map_err(cannot_replay)
+}
+
+fn cannot_replay(error: ReplayError) -> UserError {
+    match error {
+        // Says nothing about the record.
+        ReplayError::Lists(error) => {
+            UserError::machine("the lists of the replay cannot be kept", error)
+        }
+        ReplayError::Record(error) => UserError::new(
             Exit::ReceiptsWrong,
             format!("the record of this job cannot be replayed: {error}"),
             "if the disk is sound, treat the record as changed, and ask its owner for a copy",
-        )
-    })
+        ),
+    }
 }
 
 /// Prints what was checked and returns what the command exits with; `whose` says whose half it is.
@@ -194,4 +202,25 @@ pub fn print_report(
     });
     output::print(&text)?;
     Ok(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use psi_core::store::{StoreError, StoreErrorKind};
+
+    use super::cannot_replay;
+    use crate::exit::Exit;
+    use crate::record::RecordError;
+
+    #[test]
+    fn a_full_disk_is_the_machines_fault_and_a_malformed_record_is_not() {
+        let full = StoreError {
+            kind: StoreErrorKind::DiskFull,
+            what: "writing a list to disk",
+            source: "no space left".into(),
+        };
+        assert_eq!(cannot_replay(full.into()).exit, Exit::Internal);
+        let malformed = RecordError::Malformed("it was cut off");
+        assert_eq!(cannot_replay(malformed.into()).exit, Exit::ReceiptsWrong);
+    }
 }
