@@ -1,9 +1,9 @@
 //! The Glovebox node: the daemon that runs jobs with a peer, and the command line beside it.
 //!
 //! This crate owns everything `psi-core` refuses to touch: sockets, files, the clock, the operating
-//! system's randomness and durable state. It holds no protocol arithmetic (that is `psi-core`), no
-//! SQL (that is `aggregator`), and none of the checks that an auditor makes (they are `psi-audit`,
-//! which knows this crate not; modules that both need are re-exported here under their names).
+//! system's randomness and durable state. It holds no protocol arithmetic (that is `psi-core`) and
+//! no SQL (that is `aggregator`). The checks that an auditor makes are in `psi-audit`, which does not
+//! depend on this crate; the small modules that both need are defined there and re-exported here.
 //!
 //! | Module | What it is |
 //! |---|---|
@@ -41,10 +41,10 @@ pub mod span;
 pub mod state;
 pub mod threads;
 
-/// What an auditor needs as well, and the node shares with `psi-audit`.
-pub use psi_audit::{collab, error, exit, hex_field, printable, process};
-
 use std::process::ExitCode;
+
+// Shared with an auditor's program, which must not depend on this crate.
+pub use psi_audit::{collab, error, exit, printable, process};
 
 /// Runs the command line of this process and returns its exit code (see [`exit::Exit`]).
 pub fn main() -> ExitCode {

@@ -6,7 +6,9 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 ///
 /// # Errors
 /// The deserializer's, if there are more or fewer digits or other characters.
-pub fn array<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<[u8; N], D::Error> {
+pub(crate) fn array<'de, D: Deserializer<'de>, const N: usize>(
+    from: D,
+) -> Result<[u8; N], D::Error> {
     let text = String::deserialize(from)?;
     let mut bytes = [0; N];
     hex::decode_to_slice(&text, &mut bytes)
@@ -18,7 +20,7 @@ pub fn array<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<[u8; 
 ///
 /// # Errors
 /// As [`array()`].
-pub fn optional_array<'de, D: Deserializer<'de>, const N: usize>(
+pub(crate) fn optional_array<'de, D: Deserializer<'de>, const N: usize>(
     from: D,
 ) -> Result<Option<[u8; N]>, D::Error> {
     array(from).map(Some)
@@ -28,7 +30,7 @@ pub fn optional_array<'de, D: Deserializer<'de>, const N: usize>(
 ///
 /// # Errors
 /// The deserializer's, if the text is not an even number of hexadecimal digits.
-pub fn vec<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+pub(crate) fn vec<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
     hex::decode(String::deserialize(from)?)
         .map_err(|_| D::Error::custom("expected an even number of hexadecimal digits"))
 }

@@ -15,13 +15,13 @@
 //! | [`scratch`] | where lists are kept meanwhile |
 //! | [`output`], [`printable`] | what commands print, and text that somebody else chose |
 //! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
-//! | [`text_file`], [`hex_field`], [`process`] | reading files that a person named; hiding memory |
+//! | [`text_file`], [`process`] | reading files that a person named; hiding memory |
 
 pub mod cli;
 pub mod collab;
 pub mod error;
 pub mod exit;
-pub mod hex_field;
+mod hex_field;
 pub mod identity;
 pub mod name;
 pub mod output;
