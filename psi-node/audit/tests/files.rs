@@ -5,6 +5,8 @@
 //! makes them again with `GLOVEBOX_REGENERATE=1`: both members' logs, both records, and the secret
 //! key of the test's auditor, which is nobody's.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -215,8 +217,8 @@ fn logs_of_another_version_and_hostile_ones_end_in_an_error() {
     let entry = [log.lines().next().unwrap().as_bytes(), b"\n", &endless].concat();
     verify(&file(&folder, &entry)).refuses(10, "line 2: ");
     let nested = [
-        &log.as_bytes()[..log.find('\n').unwrap() + 1],
-        &[b'['; 100_000],
+        &log.as_bytes()[..=log.find('\n').unwrap()],
+        &vec![b'['; 100_000],
         b"\n",
     ]
     .concat();
