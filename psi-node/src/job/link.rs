@@ -16,7 +16,7 @@ use psi_core::progress::{Progress, Stage};
 use psi_core::session::SharedList;
 
 use super::failure::Failure;
-use crate::net::{Frame, FrameReceiver, FrameSender, FramedStream};
+use crate::net::{Frame, FrameReceiver, FrameSender, FramedStream, NetError};
 
 /// How long a node that ends a job waits until the peer has taken note.
 const GOODBYE_MAX: Duration = Duration::from_secs(5);
@@ -34,7 +34,20 @@ impl Link {
     }
 
     pub(super) async fn send(&mut self, message: &Control) -> Result<(), Failure> {
-        Ok(self.sender.control(message).await?)
+        match self.sender.control(message).await {
+            Err(error @ NetError::Reset(_)) => Err(self.why_nothing_is_read(error).await),
+            sent => Ok(sent?),
+        }
+    }
+
+    /// A peer that aborts a job reads nothing more of it. Its `Abort` may be on the way when this side
+    /// sends, and says more than `error`, which is that nobody reads.
+    async fn why_nothing_is_read(&mut self, error: NetError) -> Failure {
+        let said = tokio::time::timeout(GOODBYE_MAX, self.control()).await;
+        match said {
+            Ok(Err(aborted @ Failure::PeerAborted(_))) => aborted,
+            _ => error.into(),
+        }
     }
 
     /// The next message, which must be a control message.
