@@ -12,7 +12,8 @@ pub mod batch;
 mod choice;
 #[cfg(test)]
 mod conformance;
-pub mod counting;
+#[cfg(test)]
+pub(crate) mod counting;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 pub mod portable;

@@ -7,8 +7,8 @@
 
 mod background;
 mod budget;
-#[doc(hidden)]
-pub mod conformance;
+#[cfg(test)]
+mod conformance;
 mod cursor;
 mod external;
 mod memory;

@@ -2,7 +2,7 @@
 //!
 //! Spec 04 §3. The evidence that the work of a job depends on registered sizes alone comes from
 //! here: tests run one job with filters that pass nothing, something and everything, and compare
-//! [`Work`]. Not used in production.
+//! [`Work`]. Compiled for tests alone.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,20 +11,20 @@ use crate::group::SecretScalar;
 
 /// What a kernel was asked to do so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Work {
+pub(crate) struct Work {
     /// Calls of any function.
-    pub calls: u64,
+    pub(crate) calls: u64,
     /// Elements mapped and multiplied.
-    pub mapped: u64,
+    pub(crate) mapped: u64,
     /// Elements decoded and multiplied.
-    pub decoded: u64,
+    pub(crate) decoded: u64,
     /// Multiples of the generator.
-    pub base: u64,
+    pub(crate) base: u64,
 }
 
 /// Counts calls and elements, and lets `K` do the work.
 #[derive(Debug, Default)]
-pub struct Counting<K> {
+pub(crate) struct Counting<K> {
     kernel: K,
     calls: AtomicU64,
     mapped: AtomicU64,
@@ -34,7 +34,7 @@ pub struct Counting<K> {
 
 impl<K: Kernel> Counting<K> {
     /// Counts from zero what `kernel` does.
-    pub const fn new(kernel: K) -> Self {
+    pub(crate) const fn new(kernel: K) -> Self {
         Self {
             kernel,
             calls: AtomicU64::new(0),
@@ -45,7 +45,7 @@ impl<K: Kernel> Counting<K> {
     }
 
     /// What was done so far. Exact once the calls have returned.
-    pub fn work(&self) -> Work {
+    pub(crate) fn work(&self) -> Work {
         Work {
             calls: self.calls.load(Ordering::Relaxed),
             mapped: self.mapped.load(Ordering::Relaxed),

@@ -1,7 +1,8 @@
 //! What every [`RecordStore`] must do, as one test for all of them.
 //!
-//! Not part of the API: tests of this crate and of the crates that implement a store call
-//! [`check`], which panics with the broken promise.
+//! Compiled for tests alone: tests of this crate and of the crates that implement a store call
+//! [`check`], which panics with the broken promise. Those crates take this file in by its path, so
+//! that the library ships without it and has no feature that would build it a second time.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +14,8 @@ use super::{RecordList, RecordStore, RecordWriter};
 /// Runs every case against `store`.
 ///
 /// # Panics
-/// If the store breaks a promise of the traits in [`crate::store`].
-pub fn check(store: &dyn RecordStore) {
+/// If the store breaks a promise of the traits in `psi_core::store`.
+pub(crate) fn check(store: &dyn RecordStore) {
     // 1 and 3: shorter than a word, with many equal records. 11: a tag. 32: a digest. 48: a tag
     // or digest with a payload beside it.
     for width in [1, 3, 8, 11, 16, 17, 32, 48] {

@@ -3,9 +3,13 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use psi_core::store::{
-    BackgroundStore, ExternalStore, MemoryBudget, RecordList, RecordStore, Tuning, conformance,
+    BackgroundStore, ExternalStore, MemoryBudget, RecordList, RecordStore, RecordWriter, Tuning,
 };
 use tempfile::TempDir;
+
+/// What psi-core asks of every store.
+#[path = "../../../psi-core/src/store/conformance.rs"]
+mod conformance;
 
 use super::*;
 use crate::identity::NodeId;
