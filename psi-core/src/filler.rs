@@ -136,9 +136,11 @@ fn sorted_draws(
         let now = usize::try_from(total - drawn)
             .unwrap_or(FILL_BATCH)
             .min(FILL_BATCH);
-        stream.fill(digests[..now].as_flattened_mut());
+        // INVARIANT: `now` is at most FILL_BATCH, the length of `digests`.
+        let (batch, _) = digests.split_at_mut(now);
+        stream.fill(batch.as_flattened_mut());
         records.clear();
-        for digest in &digests[..now] {
+        for digest in &*batch {
             records.extend_from_slice(digest);
             records.push((drawn < needed).into());
             drawn += 1;

@@ -177,22 +177,20 @@ pub fn hash_to_group(dst: &[u8], msg: &[u8]) -> Element {
 /// The 64 bytes that [`hash_to_group`] maps: `expand_message_xmd` of RFC 9380 §5.3.1 with SHA-512
 /// and an output of 64 bytes.
 ///
-/// # Panics
-/// Never: a tag of 256 bytes or more is replaced by its hash, as RFC 9380 §5.3.3 says.
+/// A tag of 256 bytes or more is replaced by its hash, as RFC 9380 §5.3.3 says.
 #[must_use]
 pub fn hash_to_uniform(dst: &[u8], msg: &[u8]) -> [u8; 64] {
     let hashed: [u8; 64];
-    let dst = if dst.len() > usize::from(u8::MAX) {
+    let (dst, dst_length) = if let Ok(length) = u8::try_from(dst.len()) {
+        (dst, length)
+    } else {
         hashed = Sha512::new()
             .chain_update(b"H2C-OVERSIZE-DST-")
             .chain_update(dst)
             .finalize()
             .into();
-        &hashed[..]
-    } else {
-        dst
+        (hashed.as_slice(), 64)
     };
-    let dst_length = u8::try_from(dst.len()).expect("a longer tag was replaced by 64 bytes");
     // 64 bytes are one SHA-512 output, so the expansion ends after b_1.
     let b_0 = AFTER_ZERO_BLOCK
         .clone()

@@ -207,6 +207,16 @@ pub fn domain_tag(kinds: &[IdentifierKind]) -> Vec<u8> {
 /// Turns the key columns of one row into the digest of an identity.
 ///
 /// Holds one buffer, so that a table of any length costs no allocation per row. Make one per thread.
+///
+/// ```
+/// use psi_core::identifier::{IdentifierKind, IdentityHasher};
+///
+/// let mut hasher = IdentityHasher::new(&[IdentifierKind::Email]);
+/// let ours = hasher.digest([Some(" Ann@Example.org")]);
+/// assert_eq!(ours, hasher.digest([Some("ann@example.org")]));
+/// // NULL joins nothing, not even another NULL.
+/// assert_eq!(hasher.digest([None]), None);
+/// ```
 pub struct IdentityHasher {
     kinds: Vec<IdentifierKind>,
     value: Zeroizing<Vec<u8>>,

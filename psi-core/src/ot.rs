@@ -49,7 +49,18 @@ pub use columns::COLUMN_RECORD_BYTES;
 pub use consistency::CHECK_BYTES;
 pub use setup::TransferSetup;
 
+use zeroize::Zeroizing;
+
+use crate::seed::SeedStream;
 use share::Share;
+
+/// The first half of the next 32 bytes of a side's stream: what it draws for itself (Spec 11 §3).
+fn draw(stream: &mut SeedStream) -> Zeroizing<u128> {
+    let mut drawn = Zeroizing::new([0; 32]);
+    stream.fill(drawn.as_mut());
+    let first = drawn.first_chunk::<16>();
+    Zeroizing::new(first.map_or(0, |bytes| u128::from_le_bytes(*bytes)))
+}
 
 /// The end of a transfer, on either side.
 pub struct Transferred {

@@ -23,6 +23,25 @@ const SEED_LABEL: &[u8] = b"psi/v1/seed";
 /// Un-blinds the own list. Stays in memory, is zeroized when dropped, and is never printed or sent;
 /// it is stored for the owner's auditor alone, encrypted, and only where the owner asked for that.
 /// Else only the commitment of [`crate::receipt`] leaves.
+///
+/// Two nodes that hold one seed send the same bytes, so an auditor can replay a job:
+///
+/// ```
+/// use psi_core::seed::{JobSeed, Purpose};
+///
+/// let stream = || JobSeed::new([7; 32]).stream(Purpose::Filler, 0, 0);
+/// let (mut once, mut again) = ([0; 64], [0; 64]);
+/// stream().fill(&mut once);
+/// stream().fill(&mut again);
+/// assert_eq!(once, again);
+/// ```
+///
+/// No log can show it:
+///
+/// ```compile_fail,E0277
+/// # use psi_core::seed::JobSeed;
+/// println!("{:?}", JobSeed::new([7; 32]));
+/// ```
 pub struct JobSeed([u8; 32]);
 
 /// What a stream is used for. No two purposes share a byte.
@@ -100,6 +119,10 @@ impl JobSeed {
     /// # Panics
     /// Never: labels are short and 32 bytes are less than HKDF can give.
     #[must_use]
+    #[expect(
+        clippy::expect_used,
+        reason = "INVARIANT: labels are constants of a few bytes, and HKDF-SHA512 gives up to 16,320"
+    )]
     pub fn stream(&self, purpose: Purpose, match_index: u8, part: u16) -> SeedStream {
         let label = purpose.label().as_bytes();
         let length = u8::try_from(label.len()).expect("labels are shorter than 256 bytes");
@@ -144,6 +167,10 @@ pub struct SeedStream {
 impl SeedStream {
     /// Fills `out` with the next bytes of the stream, the same ones whatever the pieces in which it
     /// is read.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: `begun` is no longer than the unused bytes of the word, and `rest` is shorter than a word"
+    )]
     pub fn fill(&mut self, out: &mut [u8]) {
         let (begun, out) = out.split_at_mut(out.len().min(self.word.len() - self.used));
         begun.copy_from_slice(&self.word[self.used..self.used + begun.len()]);

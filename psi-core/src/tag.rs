@@ -63,7 +63,7 @@ pub fn tags(
         .for_each(|(points, tags)| {
             for (point, tag) in points.iter().zip(tags.chunks_exact_mut(tag_bytes)) {
                 let hash = start.clone().chain_update(point).finalize();
-                tag.copy_from_slice(&hash[..tag_bytes]);
+                tag.copy_from_slice(hash.split_at(tag_bytes).0);
             }
         });
 }

@@ -54,9 +54,12 @@ impl CountNoise {
         }
         // The centre takes what is left of 1, so that the table is symmetric and its sum exact:
         // what is at most T/2 + j has the probability 1 less that of being below T/2 - j.
-        for j in (0..half).rev() {
-            cumulative.push(cumulative[j].wrapping_neg());
-        }
+        let outwards: Vec<u128> = cumulative
+            .iter()
+            .rev()
+            .map(|at| at.wrapping_neg())
+            .collect();
+        cumulative.extend(outwards);
         Ok(Self {
             epsilon,
             cumulative,

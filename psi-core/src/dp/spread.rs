@@ -74,8 +74,10 @@ impl Uncertainty {
 fn apart(noises: &[Spread]) -> Vec<f64> {
     let mut scales: Vec<f64> = noises.iter().map(|noise| noise.scale).collect();
     scales.sort_by(f64::total_cmp);
-    for i in 1..scales.len() {
-        scales[i] = scales[i].max(scales[i - 1] * APART);
+    let mut below = 0.0_f64;
+    for scale in &mut scales {
+        *scale = scale.max(below * APART);
+        below = *scale;
     }
     scales
 }
@@ -84,12 +86,15 @@ fn apart(noises: &[Spread]) -> Vec<f64> {
 fn quantile(scales: &[f64]) -> f64 {
     // The characteristic function of the sum is the product of 1/(1 + s^2 w^2) over the scales s,
     // all different; its partial fractions are Laplace distributions again.
-    let share = |i: usize| -> f64 {
+    let share = |i: usize, scale: f64| -> f64 {
         let others = scales.iter().enumerate().filter(|(k, _)| *k != i);
-        let factors = others.map(|(_, other)| 1.0 / (1.0 - (other / scales[i]).powi(2)));
+        let factors = others.map(|(_, other)| 1.0 / (1.0 - (other / scale).powi(2)));
         factors.product()
     };
-    let shares: Vec<(f64, f64)> = (0..scales.len()).map(|i| (scales[i], share(i))).collect();
+    let scales_in_order = scales.iter().copied().enumerate();
+    let shares: Vec<(f64, f64)> = scales_in_order
+        .map(|(i, scale)| (scale, share(i, scale)))
+        .collect();
     let beyond = |t: f64| -> f64 { shares.iter().map(|(s, share)| share * (-t / s).exp()).sum() };
     let (mut low, mut high) = (0.0, 64.0 * scales.iter().sum::<f64>());
     for _ in 0..64 {

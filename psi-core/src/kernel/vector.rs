@@ -17,6 +17,11 @@
 //! of which there are two. [`super::avx2`] and [`super::ifma`] run it on vector registers; the tests
 //! also run it on scalar models of both that check every bound at every step.
 #![expect(
+    clippy::indexing_slicing,
+    reason = "INVARIANT: the arrays are of lanes, limbs, digits and rounds, of constant lengths; an \
+              index is a loop counter below them, and no byte of input. The tests run every step"
+)]
+#![expect(
     clippy::inline_always,
     reason = "see `lanes::Lanes`: outside a function that is compiled for the machine this is slow"
 )]

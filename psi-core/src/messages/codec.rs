@@ -6,6 +6,11 @@
 //! else may use it, decoding is bounded by a byte limit before anything is allocated, and bytes
 //! that are left over or not canonical are refused.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one module that calls bincode"
+)]
+
 use bincode::config::{BigEndian, Configuration, Fixint, Limit};
 use bincode::{Decode, Encode};
 
@@ -23,9 +28,12 @@ const CONFIG: Configuration<BigEndian, Fixint, Limit<{ limits::CONTROL_BYTES_MAX
 /// # Panics
 /// Never for the plain data that messages, specifications and entries are made of.
 #[must_use]
+#[expect(
+    clippy::expect_used,
+    reason = "INVARIANT: encoding into a Vec fails only for types that refuse to be encoded (a \
+              RefCell that is borrowed, for example), and no message holds one"
+)]
 pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
-    // INVARIANT: encoding into a Vec fails only for types that refuse to be encoded (a RefCell
-    // that is borrowed, for example), and no message holds one.
     bincode::encode_to_vec(value, CONFIG).expect("plain data encodes into a Vec")
 }
 

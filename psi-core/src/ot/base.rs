@@ -70,9 +70,13 @@ pub(super) fn choose(setup: &TransferSetup, delta: u128, stream: &mut SeedStream
             let mut points = [0; 64];
             let (first, second) = points.split_at_mut(32);
             let chosen = Choice::from(bit);
-            for place in 0..32 {
-                first[place] = u8::conditional_select(&own[place], &other[place], chosen);
-                second[place] = u8::conditional_select(&other[place], &own[place], chosen);
+            let places = first
+                .iter_mut()
+                .zip(second)
+                .zip(own.iter().zip(other.iter()));
+            for ((first, second), (own, other)) in places {
+                *first = u8::conditional_select(own, other, chosen);
+                *second = u8::conditional_select(other, own, chosen);
             }
             points
         })
@@ -144,14 +148,18 @@ pub(super) fn answer(
         .enumerate()
         .map(|(transfer, (points, scalar))| {
             let key = Element::base_mul(scalar).encode();
-            let (encoded, _) = points.as_chunks::<32>();
-            let elements = [Element::decode(&encoded[0])?, Element::decode(&encoded[1])?];
-            let seed = |branch: u8, own: usize, other: usize| {
-                let hashed = to_group(setup, transfer, branch, &encoded[other]);
-                let shared = elements[own].plus(&hashed).mul(scalar);
+            let (first, second) = halves(points);
+            let elements = (Element::decode(first)?, Element::decode(second)?);
+            let seed = |branch: u8, own: &Element, other: &[u8; 32]| {
+                let hashed = to_group(setup, transfer, branch, other);
+                let shared = own.plus(&hashed).mul(scalar);
                 column_seed(setup, transfer, branch, points, &key, &shared)
             };
-            Ok((key, seed(0, 0, 1), seed(1, 1, 0)))
+            Ok((
+                key,
+                seed(0, &elements.0, second),
+                seed(1, &elements.1, first),
+            ))
         })
         .collect::<Result<Vec<_>, Error>>()?;
     let mut answered = Answered {
@@ -178,7 +186,21 @@ fn records<const WIDTH: usize, const TOTAL: usize>(
     }
 }
 
+/// The two points of one transfer.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "INVARIANT: 64 bytes are two chunks of 32"
+)]
+fn halves(points: &[u8; 64]) -> (&[u8; 32], &[u8; 32]) {
+    let (halves, _) = points.as_chunks::<32>();
+    (&halves[0], &halves[1])
+}
+
 /// Bit `transfer` of `delta`, 0 or 1.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "INVARIANT: transfers are numbered below COLUMNS, the bits of `delta`"
+)]
 fn bit(delta: u128, transfer: usize) -> u8 {
     delta.to_le_bytes()[transfer / 8] >> (transfer % 8) & 1
 }

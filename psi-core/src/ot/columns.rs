@@ -74,6 +74,10 @@ impl Expander {
     /// Adds the columns from word `first` on to `words`.
     ///
     /// Counters are words: the sacrificed rows are word 0, the rows of the transfer follow.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: a chunk has at most BLOCK_RECORDS words, and there is one cipher for each column"
+    )]
     pub(super) fn add(&self, first: u64, words: &mut [Word]) {
         let mut blocks = Blocks::<BLOCK_RECORDS>::default();
         for (chunk, words) in words.chunks_mut(BLOCK_RECORDS).enumerate() {
@@ -101,6 +105,10 @@ pub(super) fn encode(words: &[Word], out: &mut [u8]) {
 }
 
 /// Reads whole records. Any bytes are columns, so nothing is refused.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "INVARIANT: a record of COLUMN_RECORD_BYTES is one number for each column"
+)]
 pub(super) fn decode(records: &[u8]) -> Zeroizing<Vec<Word>> {
     let (records, _) = records.as_chunks::<COLUMN_RECORD_BYTES>();
     let word = |record: &[u8; COLUMN_RECORD_BYTES]| {

@@ -49,6 +49,7 @@ impl Challenge {
     }
 
     /// The key of one block of words.
+    #[expect(clippy::indexing_slicing, reason = "INVARIANT: a hash has 64 bytes")]
     fn key(&self, block: u64) -> Polyval {
         let hash = Sha512::new()
             .chain_update(b"psi/v1/ot/check")
@@ -65,6 +66,10 @@ impl Challenge {
     /// POLYVAL (RFC 8452 §3) of the column's words, under the block's own key: a polynomial of
     /// degree at most 32 without constant term, so that two different columns agree with
     /// probability at most 2^-123.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: a tally has one hash, and a word one number, for each column"
+    )]
     pub(super) fn columns(&self, block: u64, words: &[Word]) -> Tally {
         let key = self.key(block);
         let mut blocks = Blocks::default();
@@ -82,6 +87,10 @@ impl Challenge {
     }
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "INVARIANT: `count` is at most the number of blocks it was counted along"
+)]
 fn hash(
     key: &Polyval,
     words: impl Iterator<Item = u128>,

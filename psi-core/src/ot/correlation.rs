@@ -58,6 +58,10 @@ impl Correlation {
     }
 
     /// The hash of each own column.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: one record was read, so there is one word"
+    )]
     pub(super) fn tally(&self, challenge: &Challenge) -> Result<Tally, Error> {
         let (mut reader, sacrificed) = self.reader()?;
         let mut tally = Tally::of_sacrificed(&self.own.words(0, &sacrificed)[0]);

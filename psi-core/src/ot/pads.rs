@@ -17,6 +17,7 @@ pub(super) struct Pads(Aes128Enc);
 impl Pads {
     /// The permutation is AES-128 under a public key that follows from the challenge, and so from
     /// the job, the match and all that was sent before.
+    #[expect(clippy::indexing_slicing, reason = "INVARIANT: a hash has 64 bytes")]
     pub(super) fn new(challenge: &[u8; 64]) -> Self {
         let hash = Sha512::new()
             .chain_update(b"psi/v1/ot/permutation")
@@ -50,6 +51,10 @@ fn number(block: &Block) -> u128 {
 }
 
 /// The components that one pad holds: its first and its second half.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "INVARIANT: 16 bytes are two chunks of 8"
+)]
 pub(super) fn halves(pad: &Block) -> [u64; 2] {
     let bytes: [u8; 16] = (*pad).into();
     let (halves, _) = bytes.as_chunks::<8>();

@@ -34,11 +34,8 @@ use crate::transcript::ListTranscript;
 pub fn prepare(choices: Choices, seed: &JobSeed, tools: Tools) -> ExpectBasePoints {
     let setup = *choices.setup();
     let mut stream = seed.stream(Purpose::Transfer, setup.match_index, 0);
-    let mut drawn = Zeroizing::new([0; 32]);
-    stream.fill(drawn.as_mut());
-    let (halves, _) = drawn.as_chunks::<16>();
     ExpectBasePoints {
-        sacrificed: Zeroizing::new(u128::from_le_bytes(halves[0])),
+        sacrificed: super::draw(&mut stream),
         setup,
         tools,
         choices,
@@ -185,6 +182,7 @@ impl SendColumns {
     }
 
     /// The hashes of the bits and of the columns `t_i = G(k_i^0)`.
+    #[expect(clippy::indexing_slicing, reason = "INVARIANT: one word was asked for")]
     fn answer(&self, challenge: &Challenge) -> Result<Vec<u8>, Error> {
         let [own, _] = &self.columns;
         let mut tally = Tally::of_sacrificed(&own_words(own, 0, 1)[0]);
@@ -312,6 +310,10 @@ impl ExpectCorrections {
 
     /// For each row and component `H(t) + c * d`, summed: that is `H(q)`, and where the bit `c` is
     /// set `H(q) + v`.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: a word has COLUMNS rows, the length of every array here; a row, which `decode` cut to its width, has one number for each component; a pad has two halves, and a pair at most two components"
+    )]
     fn use_task(&self, first: u64, corrections: &[u8]) -> Run {
         let setup = &self.setup;
         let width = setup.row_bytes();

@@ -41,10 +41,7 @@ pub struct Chosen {
 #[must_use]
 pub fn choose(setup: TransferSetup, seed: &JobSeed, tools: Tools) -> Chosen {
     let mut stream = seed.stream(Purpose::Transfer, setup.match_index, 0);
-    let mut drawn = Zeroizing::new([0; 32]);
-    stream.fill(drawn.as_mut());
-    let (halves, _) = drawn.as_chunks::<16>();
-    let delta = Zeroizing::new(u128::from_le_bytes(halves[0]));
+    let delta = super::draw(&mut stream);
     let choosing = base::choose(&setup, *delta, &mut stream);
     let message = choosing.message().to_vec();
     Chosen {
@@ -272,6 +269,10 @@ impl Correlated {
 
     /// The corrections of the rows of the words from `first` on: for each row and component
     /// `d = H(q) - H(q + Delta) + v`. What the Sender keeps is the sum of `-H(q)`.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: a word has COLUMNS rows, the length of every array here; a row has one number for each component; a pad has two halves, and a pair at most two components"
+    )]
     fn correct_words(&self, first: u64, records: &[u8], values: &[u8], out: &mut [u8]) -> Run {
         let setup = &self.correlation.setup;
         let delta = *self.correlation.own.delta;

@@ -9,6 +9,10 @@ use super::columns::COLUMNS;
 ///
 /// The recursive method (H. S. Warren, Hacker's Delight, 2nd edition, §7-3): squares of half the
 /// size are exchanged across the diagonal, from 64 bits down to 1. Seven passes of 64 exchanges.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "INVARIANT: the numbers run to 64 and 128, the lengths of a half and of all"
+)]
 pub(super) fn transpose(square: &mut [u128; COLUMNS]) {
     // The first pass moves whole halves, so that all further ones work on 64-bit numbers, of which
     // a processor handles several at once.

@@ -3,7 +3,7 @@
 //! Needs the log, the collaboration's id and the two public keys; no data and no network. Time and
 //! memory are linear in the number of jobs.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::{Body, Entry, EntryHash, entry_hash, signature_holds, signing_text};
 use crate::error::Error;
@@ -69,7 +69,7 @@ pub struct ChainVerifier {
     collab_id: [u8; 32],
     members: [([u8; 32], String); 2],
     head: EntryHash,
-    jobs: HashMap<JobId, bool>,
+    jobs: BTreeMap<JobId, bool>,
     summary: ChainSummary,
 }
 
@@ -79,7 +79,7 @@ impl ChainVerifier {
     #[must_use]
     pub fn new(collab_id: [u8; 32], mut members: [([u8; 32], String); 2]) -> Self {
         members.sort();
-        let (head, jobs, summary) = ([0; 64], HashMap::new(), ChainSummary::default());
+        let (head, jobs, summary) = ([0; 64], BTreeMap::new(), ChainSummary::default());
         Self {
             collab_id,
             members,

@@ -102,6 +102,34 @@ fn blinded(setup: &MatchSetup, part: usize) -> Result<Incoming, Error> {
 }
 
 /// Awaits the Receiver's blinded list A, part by part.
+///
+/// You can ask it how much has come:
+///
+/// ```
+/// # use psi_core::session::sender::ExpectBlinded;
+/// fn come(state: &ExpectBlinded) -> u64 {
+///     state.received()
+/// }
+/// ```
+///
+/// You cannot ask it for R, which is in [`Evaluated`] alone, the result of the last byte of A:
+///
+/// ```compile_fail,E0616
+/// # use psi_core::session::sender::ExpectBlinded;
+/// fn early(state: &ExpectBlinded) -> usize {
+///     state.replies.len()
+/// }
+/// ```
+///
+/// Nor can you go on after bytes that were refused, because a step consumes the state:
+///
+/// ```compile_fail,E0382
+/// # use psi_core::{messages::frame::RowsHeader, session::sender::ExpectBlinded};
+/// fn again(state: ExpectBlinded, header: RowsHeader) {
+///     let _ = state.handle(header, b"refused");
+///     let _ = state.handle(header, b"better");
+/// }
+/// ```
 pub struct ExpectBlinded {
     setup: MatchSetup,
     scalar: SecretScalar,

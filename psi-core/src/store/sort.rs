@@ -84,6 +84,10 @@ pub(super) const fn extra_bytes(width: usize) -> usize {
 
 /// The first eight bytes as a number, filled up with zeros: in the order of the bytes.
 #[inline]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "INVARIANT: the record is shorter than eight bytes"
+)]
 pub(super) fn prefix(record: &[u8]) -> u64 {
     if let Some(first) = record.first_chunk::<8>() {
         u64::from_be_bytes(*first)
@@ -129,6 +133,10 @@ impl Zeroize for Entry {
     }
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "INVARIANT: places are those of whole records"
+)]
 fn sort_by_index(records: &mut [u8], width: usize, threads: Threads) -> Result<(), StoreError> {
     let mut index: Zeroizing<Vec<Entry>> = Zeroizing::new(Vec::new());
     index
@@ -154,6 +162,10 @@ fn sort_by_index(records: &mut [u8], width: usize, threads: Threads) -> Result<(
 }
 
 /// Moves to each place the record whose place the index names there.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "INVARIANT: the index is a permutation of the places of whole records"
+)]
 fn permute(records: &mut [u8], width: usize, index: &mut [Entry]) {
     let mut held = Zeroizing::new(vec![0; width]);
     for start in 0..index.len() {

@@ -14,6 +14,10 @@ pub(super) struct LoserTree {
 
 impl LoserTree {
     /// A tree over the sources `0..sources`, at least one. `less` compares two of them.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: nodes are numbered below `sources`, and their children below twice that"
+    )]
     pub(super) fn new(sources: usize, mut less: impl FnMut(usize, usize) -> bool) -> Self {
         let mut winners = vec![0; 2 * sources];
         for (source, leaf) in winners[sources..].iter_mut().enumerate() {
@@ -38,6 +42,10 @@ impl LoserTree {
     }
 
     /// Finds the smallest again after the winner's source has changed.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: half of a leaf is below `sources`"
+    )]
     pub(super) fn replay(&mut self, mut less: impl FnMut(usize, usize) -> bool) {
         // From the winner's leaf up to the root.
         let mut node = self.sources + self.winner;

@@ -74,12 +74,20 @@ impl<'a> Source<'a> {
     }
 
     #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: only asked for while `prefix` says that a record is there"
+    )]
     fn record(&self, width: usize) -> &[u8] {
         &self.buffer[self.at..self.at + width]
     }
 }
 
 #[inline]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "INVARIANT: the tree was made over these sources"
+)]
 fn less(sources: &[Source<'_>], width: usize, a: usize, b: usize) -> bool {
     let (a, b) = (&sources[a], &sources[b]);
     match (a.prefix, b.prefix) {
@@ -153,6 +161,10 @@ impl<'a> Merge<'a> {
     }
 
     /// Appends records to `out` until it holds `bytes_max` or the list ends.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: the tree was made over these sources, and `at` is the length of `out` less a width"
+    )]
     fn append_to(&mut self, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), StoreError> {
         let Self {
             sources,

@@ -48,6 +48,10 @@ impl SortedWriter {
         self.merge_early()
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: the levels were just made as many"
+    )]
     fn keep(&mut self, run: Box<dyn Run>, level: usize) {
         if self.levels.len() <= level {
             self.levels.resize_with(level + 1, Vec::new);
@@ -61,6 +65,10 @@ impl SortedWriter {
     /// Only runs of one level are merged, so that a record is written once per level and levels are
     /// as few as powers of the number merged. While every level has less runs than can be merged,
     /// nothing is, which takes as many runs as allowed and more only with eight levels.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: `position` found the level"
+    )]
     fn merge_early(&mut self) -> Result<(), StoreError> {
         let runs: usize = self.levels.iter().map(Vec::len).sum();
         if runs <= self.home.tuning.list_runs_max {
@@ -108,6 +116,10 @@ fn merge_down(home: &Home, runs: &mut Vec<Box<dyn Run>>, width: usize) -> Result
 }
 
 /// Takes the last `count` runs off the vector, and gives one of all their records.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "INVARIANT: callers count the runs before"
+)]
 fn merge_last(
     home: &Home,
     runs: &mut Vec<Box<dyn Run>>,
