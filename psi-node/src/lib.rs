@@ -20,6 +20,13 @@
 //! | [`printable`] | text that somebody else chose, as a person may see it |
 //! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
 
+// `clippy.toml` beside `src` says what never happens here.
+#![warn(clippy::expect_used, clippy::panic)]
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_macros, reason = "tests print their seeds")
+)]
+
 pub mod api;
 pub mod audit;
 pub mod cli;

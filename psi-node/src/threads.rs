@@ -49,6 +49,10 @@ impl NetworkThreads {
     ///
     /// # Panics
     /// Never: the runtime exists until the value is dropped.
+    #[expect(
+        clippy::expect_used,
+        reason = "INVARIANT: `drop` alone takes the runtime, and nothing runs after it"
+    )]
     #[must_use]
     pub fn handle(&self) -> &Handle {
         self.0.0.as_ref().expect("taken in `drop` alone").handle()
@@ -108,6 +112,10 @@ impl EngineThreads {
     ///
     /// # Panics
     /// Never: the runtime exists until the last clone is dropped.
+    #[expect(
+        clippy::expect_used,
+        reason = "INVARIANT: `drop` alone takes the runtime; a set with one task gives one result"
+    )]
     pub async fn run<F>(&self, work: F) -> Result<F::Output, JoinError>
     where
         F: Future + Send + 'static,

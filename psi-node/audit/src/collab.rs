@@ -285,8 +285,11 @@ impl Collaboration {
     }
 }
 
+#[allow(
+    clippy::expect_used,
+    reason = "INVARIANT: names and addresses are far shorter than 4 GiB"
+)]
 fn push_text(bytes: &mut Vec<u8>, text: &str) {
-    // INVARIANT: names and addresses are far shorter than 4 GiB.
     let length = u32::try_from(text.len()).expect("a short text");
     bytes.extend_from_slice(&length.to_be_bytes());
     bytes.extend_from_slice(text.as_bytes());
