@@ -13,6 +13,81 @@
 //! then, if there is payload, the transfer of `crate::ot`; then the opening
 //! ```
 //!
+//! One match, step by step and without a wire. A node drives [`Exchange`], which takes these steps;
+//! `examples/two_parties.rs` shows how.
+//!
+//! ```
+//! # use std::{error::Error, sync::Arc};
+//! # use psi_core::facts::TableFacts;
+//! # use psi_core::identifier::IdentifierKind;
+//! # use psi_core::kernel::portable::Portable;
+//! # use psi_core::list::{Rice, encode_list};
+//! # use psi_core::messages::frame::{ListId, RowsHeader};
+//! # use psi_core::progress::Silent;
+//! # use psi_core::seed::JobSeed;
+//! # use psi_core::session::{Awaiting, MatchSetup, SharedList, Tools, receiver, sender};
+//! # use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, Recipients, Shape};
+//! # use psi_core::store::{MemoryStore, RecordStore as _};
+//! # fn list(digests: &[[u8; 32]]) -> Result<SharedList, Box<dyn Error>> {
+//! #     let mut writer = MemoryStore.unsorted(32)?;
+//! #     writer.push(digests.as_flattened())?;
+//! #     Ok(Arc::from(writer.finish()?))
+//! # }
+//! # fn code(list: &SharedList) -> Result<Vec<u8>, Box<dyn Error>> {
+//! #     let mut bytes = Vec::new();
+//! #     encode_list(&Rice, list.as_ref(), 1 << 16, &mut |piece| Ok(bytes.extend(piece.bytes)))?;
+//! #     Ok(bytes)
+//! # }
+//! # fn tools() -> Tools {
+//! #     Tools { kernel: Arc::new(Portable), store: Arc::new(MemoryStore), progress: Arc::new(Silent) }
+//! # }
+//! # fn half(member: &str, node: u8) -> Half {
+//! #     let facts = TableFacts {
+//! #         member: member.into(), table: "people".into(), key_columns: vec!["name".into()],
+//! #         key_kinds: vec![IdentifierKind::Text], key_unique: true, identities: 3, minimum: 1,
+//! #         prefer_receiver: false, owner_may_receive: false, result_to_both: false, rows_bound: 1,
+//! #         groups: Vec::new(), values: Vec::new(), privacy: None,
+//! #     };
+//! #     Half { node_id: [node; 32], nonce: [node; 32], facts }
+//! # }
+//! # fn main() -> Result<(), Box<dyn Error>> {
+//! # let agreement = Agreement {
+//! #     collab_id: [1; 32], revision: [1; 32], query: "SELECT COUNT(*)".into(), hidden: Vec::new(),
+//! #     shape: Shape::count_identities(), recipients: Recipients::Requester, mode: AskedMode::Exact,
+//! #     requester_may_receive: true, responder_may_receive: true,
+//! # };
+//! # let spec = JobSpec::assemble(agreement, half("one", 1), half("other", 2))?;
+//! # let rows = |list| RowsHeader { list, match_index: 0, part: 0 };
+//! # let (ours, theirs) = (list(&[[7; 32], [8; 32]])?, list(&[[8; 32], [9; 32]])?);
+//! // Both sides set up the match that the job specification says, each with a seed of its own.
+//! let setup = MatchSetup::new(&spec, 0)?;
+//! let blinded = receiver::blind(setup, &JobSeed::new([1; 32]), &[ours], tools())?;
+//! let setup = MatchSetup::new(&spec, 0)?;
+//! let encrypted = sender::encrypt(setup, &JobSeed::new([2; 32]), theirs.as_ref(), tools())?;
+//!
+//! // The Receiver takes the Sender's key and its tags. They tell it nothing yet.
+//! let state = blinded.state.handle(0, &encrypted.key)?;
+//! let tags = code(&encrypted.message)?;
+//! let Awaiting::Done(state) = state.handle(rows(ListId::Tags), &tags)? else {
+//!     panic!("the tags were not complete");
+//! };
+//!
+//! // The Sender takes the blinded list. Its last byte makes the reply.
+//! let blinded = code(&blinded.messages[0])?;
+//! let Awaiting::Done(evaluated) = encrypted.state.handle(rows(ListId::Blinded), &blinded)? else {
+//!     panic!("the blinded list was not complete");
+//! };
+//!
+//! // The Receiver finds its canaries in the reply, and matches. Nothing shows the count before the
+//! // opening has applied the minimum: `Matched` has no public field.
+//! let reply = code(&evaluated.messages[0])?;
+//! let Awaiting::Done(_matched) = state.handle(rows(ListId::Evaluated), &reply)? else {
+//!     panic!("the reply was not complete");
+//! };
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! [`Exchange`] joins these into one machine per side, which runs all matches of a job and decides
 //! in one place which frame is allowed when; it is what a node drives. [`opened`] is what the
 //! recipients hold at the end.
