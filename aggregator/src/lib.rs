@@ -10,6 +10,17 @@
 //! holds.
 
 #![forbid(unsafe_code)]
+// `clippy.toml` beside `src` says what never happens here; tests may do all of it.
+#![warn(clippy::expect_used, clippy::panic)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_macros,
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        reason = "tests read settings of their own, print their seeds and start other programs"
+    )
+)]
 
 pub mod budget;
 pub mod calendar;
@@ -17,6 +28,8 @@ pub mod catalog;
 pub mod config;
 pub mod error;
 pub mod freeze;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod list;
 pub mod plan;
 pub mod policy;

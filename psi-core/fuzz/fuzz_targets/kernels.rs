@@ -1,4 +1,4 @@
-//! All kernels of this machine against the portable one, that is, curve25519-dalek.
+//! See `psi_core_fuzz`, module `kernels`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| psi_core_fuzz::kernels_agree(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| psi_core_fuzz::run("kernels", data));

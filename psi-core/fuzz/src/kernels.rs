@@ -1,7 +1,4 @@
-//! What the fuzz targets check, as plain functions, so that ordinary tests run them too.
-//!
-//! `cargo +nightly fuzz run kernels` in `psi-core` needs cargo-fuzz; `cargo test
-//! --no-default-features` in this folder runs the same functions on random input, without it.
+//! All kernels of this machine against the portable one, that is, curve25519-dalek.
 
 use psi_core::group::{Element, SecretScalar};
 use psi_core::kernel::{Kernel, available};
@@ -16,7 +13,7 @@ const ELEMENTS_MAX: usize = 40;
 ///
 /// # Panics
 /// If a kernel's answer is not the portable one's.
-pub fn kernels_agree(data: &[u8]) {
+pub fn kernels(data: &[u8]) {
     let Some((scalar, inputs)) = data.split_first_chunk::<64>() else {
         return;
     };
@@ -90,37 +87,4 @@ fn answers(
         .map(|()| multiplied)
         .map_err(|failed| (failed.index, failed.identity));
     (mapped, decoded)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::kernels_agree;
-
-    /// splitmix64.
-    fn word(state: &mut u64) -> u64 {
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = *state;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
-    #[test]
-    fn kernels_agree_on_random_input_of_any_length() {
-        for seed in 0..2000 {
-            let mut state = seed;
-            let length = word(&mut state) % 1300;
-            // Words of equal bits make scalars and field elements at the edges.
-            let data: Vec<u8> = (0..length.div_ceil(8))
-                .flat_map(|_| match word(&mut state) % 8 {
-                    0 => [0; 8],
-                    1 => [0xff; 8],
-                    2 => [0x88; 8],
-                    _ => word(&mut state).to_le_bytes(),
-                })
-                .collect();
-            println!("seed {seed}");
-            kernels_agree(&data);
-        }
-    }
 }

@@ -1,0 +1,32 @@
+//! A receipt log as somebody hands it over (Spec 07): entries, each after its length in two bytes.
+//!
+//! Whatever the bytes are, nothing panics, what decodes has one encoding, and no entry passes the
+//! check of a log whose members did not sign it.
+
+use psi_core::receipt::{ChainVerifier, Entry, entry_hash};
+
+/// Reads entries and checks them as a log.
+///
+/// # Panics
+/// If one of the promises above is broken.
+pub fn entries(mut data: &[u8]) {
+    while let Some((length, rest)) = data.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes(*length)).min(rest.len());
+        let (bytes, rest) = rest.split_at(length);
+        entry(bytes);
+        data = rest;
+    }
+}
+
+fn entry(bytes: &[u8]) {
+    let Ok(entry) = Entry::decode(bytes) else {
+        return;
+    };
+    assert_eq!(entry.encode(), bytes);
+    assert_eq!(entry.hash(), entry_hash(bytes));
+    let members = [([1; 32], "one".to_owned()), ([2; 32], "other".to_owned())];
+    // No signature of zeros holds under any key.
+    let forged = [Some([0; 64]), Some([0; 64])];
+    let mut verifier = ChainVerifier::new(entry.collab_id, members);
+    assert!(verifier.check(bytes, &forged).is_err());
+}

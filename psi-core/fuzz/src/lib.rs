@@ -1,0 +1,37 @@
+//! What the fuzz targets check, as plain functions: one for each kind of bytes that a peer sends.
+//!
+//! A function takes any bytes and panics if a promise is broken. cargo-fuzz runs each with bytes of
+//! its own search (`fuzz_targets`); an ordinary `cargo test` runs each with its seeds and changed
+//! copies of them (`psi-core/tests/fuzz.rs`, which takes this file in by its path). The SQL reader
+//! has its function in `aggregator`, which tests it in the same way.
+
+mod entries;
+mod exchange;
+mod frames;
+mod kernels;
+mod rice;
+mod specs;
+
+/// A target: its name, which is that of its folder of seeds, and its function.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target over psi-core.
+///
+/// A target for the receipt log's messages belongs here as soon as the log is a machine without I/O.
+pub const TARGETS: [Target; 6] = [
+    ("entries", entries::entries),
+    ("exchange", exchange::exchange),
+    ("frames", frames::frames),
+    ("kernels", kernels::kernels),
+    ("rice", rice::rice),
+    ("specs", specs::specs),
+];
+
+/// Runs the target of that name.
+///
+/// # Panics
+/// If a promise is broken, or there is no such target.
+pub fn run(name: &str, data: &[u8]) {
+    let target = TARGETS.iter().find(|(of, _)| *of == name);
+    target.expect("the name of a target").1(data);
+}
