@@ -1,6 +1,6 @@
 //! What a fuzz target checks of the SQL reader: a query as the peer's node sends it.
 //!
-//! Compiled for tests, and for cargo-fuzz (`psi-core/fuzz/fuzz_targets/sql.rs`). The test here runs
+//! Compiled for tests, and for cargo-fuzz (`aggregator/fuzz`). The test here runs
 //! it on the seeds of that target and on changed copies of them.
 
 use crate::sql::canonical;
@@ -35,7 +35,7 @@ mod tests {
 
     /// The seeds of the fuzz target.
     fn seeds() -> Vec<Vec<u8>> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../psi-core/fuzz/seeds/sql");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/sql");
         let mut files: Vec<_> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().path())
