@@ -5,22 +5,24 @@
 
 use psi_core::receipt::{ChainVerifier, Entry, entry_hash};
 
-/// Reads entries and checks them as a log.
+/// Reads entries and checks each as the first of a log; `true` if one was an entry.
 ///
 /// # Panics
 /// If one of the promises above is broken.
-pub fn entries(mut data: &[u8]) {
+pub fn entries(mut data: &[u8]) -> bool {
+    let mut accepted = false;
     while let Some((length, rest)) = data.split_first_chunk::<2>() {
         let length = usize::from(u16::from_be_bytes(*length)).min(rest.len());
         let (bytes, rest) = rest.split_at(length);
-        entry(bytes);
+        accepted |= entry(bytes);
         data = rest;
     }
+    accepted
 }
 
-fn entry(bytes: &[u8]) {
+fn entry(bytes: &[u8]) -> bool {
     let Ok(entry) = Entry::decode(bytes) else {
-        return;
+        return false;
     };
     assert_eq!(entry.encode(), bytes);
     assert_eq!(entry.hash(), entry_hash(bytes));
@@ -29,4 +31,5 @@ fn entry(bytes: &[u8]) {
     let forged = [Some([0; 64]), Some([0; 64])];
     let mut verifier = ChainVerifier::new(entry.collab_id, members);
     assert!(verifier.check(bytes, &forged).is_err());
+    true
 }

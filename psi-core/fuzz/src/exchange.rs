@@ -29,13 +29,13 @@ const OPERATIONS_MAX: usize = 64;
 /// Bytes of one frame of a list: small, so that lists have several.
 const FRAME_BYTES: usize = 200;
 
-/// Does what the bytes say, then delivers what is left.
+/// Does what the bytes say, then delivers what is left; `true` if both sides come to the end.
 ///
 /// # Panics
 /// If one of the promises above is broken.
-pub fn exchange(data: &[u8]) {
+pub fn exchange(data: &[u8]) -> bool {
     let Some((asked, operations)) = data.split_first() else {
-        return;
+        return false;
     };
     let shape = if asked % 2 == 0 {
         Shape::count_identities()
@@ -55,7 +55,7 @@ pub fn exchange(data: &[u8]) {
                     continue;
                 }
                 assert!(tampered, "an honest side was refused");
-                return;
+                return false;
             }
             3 => match outbox.front_mut() {
                 Some(frame) => frame.flip(usize::from(*place)),
@@ -77,10 +77,11 @@ pub fn exchange(data: &[u8]) {
         for from in [0, 1] {
             if !deliver(&mut sides, from) {
                 assert!(tampered, "an honest side was refused");
-                return;
+                return false;
             }
         }
     }
+    let ended = sides.iter().all(|side| side.ended.is_some());
     if !tampered {
         let [requester, responder] = sides.map(|side| side.ended.expect("both sides end"));
         let cells = requester.opened.expect("a recipient").cells;
@@ -88,6 +89,7 @@ pub fn exchange(data: &[u8]) {
         assert_eq!(cells.first(), Some(&Some(2)));
         assert_eq!(requester.transcripts, responder.transcripts);
     }
+    ended
 }
 
 /// A frame on its way.

@@ -9,31 +9,34 @@ use psi_core::messages::frame::{
 };
 use psi_core::messages::{Control, codec};
 
-/// Reads one frame after the other, until one is refused or cut off.
+/// Reads one frame after the other, until one is refused or cut off; `true` if one was
+/// read.
 ///
 /// # Panics
 /// If one of the promises above is broken.
-pub fn frames(mut data: &[u8]) {
+pub fn frames(mut data: &[u8]) -> bool {
+    let mut accepted = false;
     while let Some((header, rest)) = data.split_first_chunk::<FRAME_HEADER_BYTES>() {
         let Ok((kind, length)) = decode_header(*header) else {
-            return;
+            return accepted;
         };
         assert!((1..=body_bytes_max(kind)).contains(&length));
         assert_eq!(encode_header(kind, length).ok(), Some(*header));
         let Some((body, rest)) = rest.split_at_checked(length) else {
-            return;
+            return accepted;
         };
-        match kind {
+        accepted |= match kind {
             FrameKind::Control => control(body),
             FrameKind::Rows => rows(body),
-        }
+        };
         data = rest;
     }
+    accepted
 }
 
-fn control(body: &[u8]) {
+fn control(body: &[u8]) -> bool {
     let Ok(message) = codec::decode::<Control>(body) else {
-        return;
+        return false;
     };
     assert_eq!(codec::encode(&message), body);
     match &message {
@@ -41,6 +44,7 @@ fn control(body: &[u8]) {
         Control::Facts { facts: of, .. } => facts(of),
         _ => {}
     }
+    true
 }
 
 /// Facts within bounds stay within them when they travel again.
@@ -49,9 +53,11 @@ fn facts(facts: &TableFacts) {
     assert_eq!(again.validate().is_ok(), facts.validate().is_ok());
 }
 
-fn rows(body: &[u8]) {
-    if let Ok((header, bytes)) = RowsHeader::split(body) {
-        assert!(!bytes.is_empty());
-        assert_eq!([header.encode().as_slice(), bytes].concat(), body);
-    }
+fn rows(body: &[u8]) -> bool {
+    let Ok((header, bytes)) = RowsHeader::split(body) else {
+        return false;
+    };
+    assert!(!bytes.is_empty());
+    assert_eq!([header.encode().as_slice(), bytes].concat(), body);
+    true
 }

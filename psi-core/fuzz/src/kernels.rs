@@ -6,19 +6,20 @@ use psi_core::kernel::{Kernel, available};
 /// Elements of one call; more would only be slower.
 const ELEMENTS_MAX: usize = 40;
 
-/// Runs expansion and both bulk paths on whatever the bytes say, on all kernels of this machine.
+/// Runs expansion and both bulk paths on whatever the bytes say, on all kernels of this machine;
+/// `true` if they say anything.
 ///
 /// The first 64 bytes give the scalar, and a tag of as many of them as the first says. Each 33 after
 /// them are one input: bytes as they are, or made an element, or made one and then damaged.
 ///
 /// # Panics
 /// If a kernel's answer is not the portable one's.
-pub fn kernels(data: &[u8]) {
+pub fn kernels(data: &[u8]) -> bool {
     let Some((scalar, inputs)) = data.split_first_chunk::<64>() else {
-        return;
+        return false;
     };
     let Some(k) = SecretScalar::from_wide_bytes(scalar) else {
-        return;
+        return false;
     };
     let (inputs, _) = inputs.as_chunks::<33>();
     let inputs = &inputs[..inputs.len().min(ELEMENTS_MAX)];
@@ -37,6 +38,7 @@ pub fn kernels(data: &[u8]) {
         kernel.expand(tag, &digests, &mut expanded);
         assert_eq!(expanded, expected_uniform, "{}", kernel.name());
     }
+    !inputs.is_empty()
 }
 
 /// Both halves of what the map takes: the bytes, and the bytes in reverse.

@@ -7,13 +7,13 @@
 
 use psi_core::list::{OrderCheck, RecordCodec as _, Rice};
 
-/// Decodes the bytes, and encodes again what they decode to.
+/// Decodes the bytes, and encodes again what they decode to; `true` if that is a list.
 ///
 /// # Panics
 /// If one of the promises above is broken.
-pub fn rice(input: &[u8]) {
+pub fn rice(input: &[u8]) -> bool {
     let Some((head, bytes)) = input.split_first_chunk::<5>() else {
-        return;
+        return false;
     };
     let [width, count_high, count_low, cut_high, cut_low] = *head;
     let width = usize::from(width % 32) + 1;
@@ -21,7 +21,7 @@ pub fn rice(input: &[u8]) {
     let cut = usize::from(u16::from_be_bytes([cut_high, cut_low])) % (bytes.len() + 1);
     // Refused if there are fewer records of that width.
     let Ok(mut decoder) = Rice.decoder(width, count) else {
-        return;
+        return false;
     };
     let bits = 8 * width - (64 - count.leading_zeros() as usize).min(8 * width) + 1;
     let (front, back) = bytes.split_at(cut);
@@ -32,11 +32,11 @@ pub fn rice(input: &[u8]) {
         let decoded = decoder.decode(piece, &mut records);
         assert!(records.len() <= 8 * given / bits * width);
         if decoded.is_err() {
-            return;
+            return false;
         }
     }
     if decoder.finish().is_err() {
-        return;
+        return false;
     }
     let mut order = OrderCheck::new(width, count);
     order.push(&records).expect("strictly increasing");
@@ -48,4 +48,5 @@ pub fn rice(input: &[u8]) {
         .expect("it is in order");
     encoder.finish(&mut again).expect("it is complete");
     assert_eq!(again, bytes);
+    true
 }

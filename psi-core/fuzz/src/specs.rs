@@ -6,13 +6,13 @@
 use psi_core::session::{MatchSetup, records_to_send};
 use psi_core::spec::{JobSpec, Party};
 
-/// Decodes a specification and sets up its matches.
+/// Decodes a specification and sets up its matches; `true` if it was one.
 ///
 /// # Panics
 /// If one of the promises above is broken.
-pub fn specs(data: &[u8]) {
+pub fn specs(data: &[u8]) -> bool {
     let Ok(spec) = JobSpec::decode(data) else {
-        return;
+        return false;
     };
     assert_eq!(spec.encode(), data);
     let matches = u8::try_from(spec.matches().len()).expect("one match or two");
@@ -24,4 +24,5 @@ pub fn specs(data: &[u8]) {
     for own in [Party::Requester, Party::Responder] {
         assert!(records_to_send(&spec, own) > 0);
     }
+    true
 }

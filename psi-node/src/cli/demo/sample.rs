@@ -199,8 +199,8 @@ fn draw(purpose: &str, shop: &str, number: u64) -> [u8; 32] {
 }
 
 fn word(bytes: &[u8; 32]) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *bytes;
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    let first = bytes.iter().take(8);
+    first.fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 /// A day since 1970 as an ISO date; only for the years of the sample.
