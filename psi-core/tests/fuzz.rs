@@ -10,7 +10,11 @@
 )]
 
 #[path = "../fuzz/src/lib.rs"]
-#[expect(dead_code, reason = "cargo-fuzz calls targets by name")]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "it is a library for cargo-fuzz, which calls targets by name"
+)]
 mod targets;
 
 /// Changed copies for each target, as many as take about a second for all of them.
