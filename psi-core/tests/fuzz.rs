@@ -3,6 +3,7 @@
 //!
 //! `GLOVEBOX_FUZZ=100000 cargo test -p psi-core --test fuzz` sets how many changed copies.
 
+#![expect(clippy::unwrap_used, reason = "a test, its helpers included")]
 #![expect(clippy::disallowed_macros, reason = "a failure prints its seed")]
 #![expect(
     clippy::disallowed_methods,
