@@ -29,9 +29,9 @@ pub fn rice(input: &[u8]) -> bool {
     let mut given = 0;
     for piece in [front, back] {
         given += piece.len();
-        let decoded = decoder.decode(piece, &mut records);
+        let taken = decoder.decode(piece, &mut records);
         assert!(records.len() <= 8 * given / bits * width);
-        if decoded.is_err() {
+        if taken.is_err() {
             return false;
         }
     }
