@@ -6,7 +6,8 @@
 mod aggregates;
 mod filters;
 mod privacy;
-pub mod reference;
+#[cfg(test)]
+mod reference;
 mod rules;
 mod types;
 

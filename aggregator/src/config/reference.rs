@@ -1,28 +1,28 @@
 //! Every setting of a table, in words: the source of the policy reference in `docs/operating`.
 //!
-//! A test compares the page with this list, and this list with what the types accept. Nothing is
-//! decided here.
+//! Compiled for tests alone: they compare the page with this list, and this list with what the types
+//! accept.
 
 use std::fmt::Write as _;
 
 /// A setting of one section of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setting {
+pub(super) struct Setting {
     /// Its name.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// What holds where it is left out, as Markdown.
-    pub default: &'static str,
+    pub(super) default: &'static str,
     /// What it means, as Markdown.
-    pub meaning: &'static str,
+    pub(super) meaning: &'static str,
 }
 
 /// A kind of section and its settings, in the order in which they are explained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Section {
+pub(super) struct Section {
     /// How its heading is written in the configuration.
-    pub heading: &'static str,
+    pub(super) heading: &'static str,
     /// Its settings.
-    pub settings: &'static [Setting],
+    pub(super) settings: &'static [Setting],
 }
 
 const fn setting(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
@@ -34,7 +34,7 @@ const fn setting(name: &'static str, default: &'static str, meaning: &'static st
 }
 
 /// All sections of a table.
-pub const SECTIONS: &[Section] = &[
+pub(super) const SECTIONS: &[Section] = &[
     Section {
         heading: "[table.NAME]",
         settings: &[
@@ -312,7 +312,7 @@ pub const SECTIONS: &[Section] = &[
 
 /// The sections as Markdown, one heading and one table each.
 #[must_use]
-pub fn markdown() -> String {
+pub(super) fn markdown() -> String {
     let mut text = String::new();
     for section in SECTIONS {
         text.push_str("### `");
