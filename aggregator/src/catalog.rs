@@ -1,16 +1,8 @@
-//! The tables of this node: loaded, checked, and asked.
+//! The face of this crate: one node's tables, and what a node asks of them.
 //!
 //! Spec 10 §2. psi-node holds one [`Catalog`] and calls it for planning, for the recheck of files
-//! when a job is proposed, and to freeze inputs. A table that fails a check is not served, and
-//! only its owner learns why.
-
-pub(crate) mod columns;
-mod count;
-pub(crate) mod groups;
-mod load;
-pub(crate) mod measure;
-pub(crate) mod row_filter;
-pub(crate) mod table;
+//! when a job is proposed, to freeze inputs and to write lists. It loads [`crate::tables`], keeps
+//! them under a lock, and hands each call to the module that does the work.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -22,16 +14,17 @@ use psi_core::spec::{JobSpec, Party, Recipients};
 use psi_core::store::{MemoryStore, RecordList, RecordStore};
 use tokio::sync::Mutex;
 
-use self::table::{LoadedTable, Lookup, TableState, Tables};
 use crate::config::{self, ReadOptions, TableConfigs};
 use crate::error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
 use crate::freeze::input::{self, JobInput};
 use crate::freeze::limits::RowKey;
 use crate::freeze::{self, Frozen};
-use crate::list::{self, ListError, ListFormat};
+use crate::matched_rows::{self, ListError, ListFormat};
 use crate::plan::{self, RequestPlan, ResponsePlan, SidePlan};
 use crate::report::{LoadReport, Problem, ServedTable};
 use crate::source::files::FileSet;
+use crate::tables::load;
+use crate::tables::table::{LoadedTable, Lookup, TableState, Tables};
 
 /// The tables of one node. Clones share them.
 #[derive(Clone)]
@@ -295,8 +288,8 @@ impl Catalog {
         progress: &dyn Progress,
     ) -> Result<u64, ListError> {
         let table = self.table_of(side).map_err(FreezeError::from)?;
-        let matched = (matched, list::DIGESTS_AT_ONCE);
-        list::write(&table, side, matched, (format, out), progress)
+        let matched = (matched, matched_rows::DIGESTS_AT_ONCE);
+        matched_rows::write(&table, side, matched, (format, out), progress)
     }
 
     /// Takes a table out of service whose rows no longer keep what was checked when it was loaded.
@@ -358,16 +351,3 @@ impl Catalog {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-impl Unavailable {
-    pub(crate) fn unknown(table: &str) -> Self {
-        Self {
-            table: table.to_owned(),
-            what: "it is not configured".to_owned(),
-            remedy: "add a [table.…] section to node.toml".to_owned(),
-        }
-    }
-}
-
-/// What a load leaves behind.
-type Loaded = TableState;

@@ -13,7 +13,7 @@
 
 mod compare;
 mod like;
-mod literal;
+mod typed_literal;
 mod plan;
 mod truth;
 

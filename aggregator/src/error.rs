@@ -189,6 +189,16 @@ pub struct Unavailable {
     pub remedy: String,
 }
 
+impl Unavailable {
+    pub(crate) fn unknown(table: &str) -> Self {
+        Self {
+            table: table.to_owned(),
+            what: "it is not configured".to_owned(),
+            remedy: "add a [table.…] section to node.toml".to_owned(),
+        }
+    }
+}
+
 /// Why the input of a job could not be frozen.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use psi_core::progress::{Progress, Stage};
 use psi_core::store::{RecordList, RecordStore, RecordWriter, Reserved};
 
-use crate::catalog::table::LoadedTable;
+use crate::tables::table::LoadedTable;
 use crate::condition::{Condition, Tally};
 use crate::config::ReadOptions;
 use crate::error::{FreezeError, Unavailable};
@@ -64,7 +64,7 @@ pub(crate) async fn freeze(
     let records = rows.writer.finish()?;
     let mut identities = store.in_order(crate::rows::DIGEST_BYTES)?;
     let mut last = None;
-    crate::fold::for_each_record(records.as_ref(), &mut |record| {
+    crate::rows::for_each_record(records.as_ref(), &mut |record| {
         let digest = input::digest(record);
         if RowLayout::is_selected(record) && last.replace(digest) != Some(digest) {
             identities.push(&digest)?;

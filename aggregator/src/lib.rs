@@ -30,7 +30,7 @@ pub mod error;
 pub mod freeze;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-pub mod list;
+pub mod matched_rows;
 pub mod plan;
 pub mod policy;
 pub mod report;
@@ -39,13 +39,14 @@ pub mod result;
 mod column;
 mod condition;
 mod domain;
-mod fold;
-mod keys;
+
+mod key_text;
 mod rows;
 mod scan;
 mod source;
 mod sql;
 mod survey;
+mod tables;
 mod value;
 
 pub use catalog::Catalog;
@@ -58,7 +59,7 @@ pub use error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
 pub use freeze::Frozen;
 pub use freeze::input::JobInput;
 pub use freeze::limits::RowKey;
-pub use list::{ListError, ListFormat};
+pub use matched_rows::{ListError, ListFormat};
 pub use plan::{HiddenLiteral, OutputPlan, RequestPlan, ResponsePlan, SidePlan};
 pub use report::{
     AggregateReport, ClassCount, ColumnReport, DimensionReport, KeyColumnReport, KeyReport,

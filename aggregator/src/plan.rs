@@ -7,7 +7,7 @@
 
 mod columns;
 mod output;
-mod own;
+mod request;
 mod privacy;
 mod side;
 
@@ -20,10 +20,10 @@ use zeroize::Zeroizing;
 
 pub use self::output::OutputPlan;
 pub(crate) use self::output::{Measure, Program, Shown, asked};
-pub(crate) use self::own::{own_table, request, response};
+pub(crate) use self::request::{own_table, request, response};
 pub(crate) use self::side::condition;
 
-use crate::catalog::table::LoadedTable;
+use crate::tables::table::LoadedTable;
 use crate::domain::Domain;
 use crate::error::Refusal;
 use crate::sql::ast::Predicate;

@@ -14,10 +14,12 @@
 
 use std::sync::Arc;
 
+use psi_core::store::RecordList;
 use zeroize::Zeroizing;
 
 use crate::column::Column;
 use crate::domain::Domain;
+use crate::error::FreezeError;
 use crate::value::{Units, ValueProgram, units};
 
 /// Bytes of one digest.
@@ -213,6 +215,30 @@ fn numbers(program: &ValueProgram, columns: &[&Column], rows: usize) -> Vec<Unit
             }
         })
         .collect()
+}
+
+/// Records read at a time.
+const BATCH_RECORDS: usize = 4096;
+
+/// Calls `visit` for every record of `list`, in its order.
+///
+/// # Errors
+/// Those of the store, and what `visit` returns, which ends the reading.
+pub(crate) fn for_each_record(
+    list: &dyn RecordList,
+    visit: &mut dyn FnMut(&[u8]) -> Result<(), FreezeError>,
+) -> Result<(), FreezeError> {
+    let mut reader = list.reader()?;
+    let mut batch = Zeroizing::new(Vec::new());
+    loop {
+        reader.next_batch(&mut batch, BATCH_RECORDS)?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        for record in batch.chunks_exact(list.width()) {
+            visit(record)?;
+        }
+    }
 }
 
 #[cfg(test)]

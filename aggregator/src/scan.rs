@@ -23,7 +23,7 @@ use zeroize::Zeroize;
 
 use crate::condition::{Condition, Tally};
 use crate::error::FreezeError;
-use crate::keys;
+use crate::key_text;
 use crate::rows::Extras;
 use crate::source::read::{self, Piece};
 use crate::source::{Batch, Projection, Source};
@@ -208,7 +208,7 @@ impl ScanKey {
         let values: Vec<Option<Cow<'_, str>>> = self
             .columns
             .iter()
-            .map(|column| keys::text(&batch.columns[*column], row))
+            .map(|column| key_text::text(&batch.columns[*column], row))
             .collect();
         hasher.digest(values.iter().map(Option::as_deref))
     }

@@ -28,7 +28,7 @@ pub(crate) use self::projection::Projection;
 use crate::column::parse::{Inferred, Seen};
 use crate::column::{Column, DECIMAL_DIGITS, Form};
 use crate::config::ColumnType;
-use crate::keys;
+use crate::key_text;
 use crate::sql::typing::ColumnClass;
 use crate::sql::zone::Zone;
 
@@ -341,7 +341,7 @@ impl SourceColumn {
             Some(Form::Decimal(scale)) if scale > 0 && kind != IdentifierKind::Int => Some(
                 format!("a column with {scale} decimals cannot be an identifier of kind {kind}"),
             ),
-            _ => keys::problem(&self.stored, kind),
+            _ => key_text::problem(&self.stored, kind),
         }
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! Spec 10 §3. [`parse`] reads the accepted grammar and refuses the rest by name, [`ast`] is what
 //! remains, [`arith`] its arithmetic, [`canonical`] prints it, [`typing`] says what
-//! a column can be compared with, [`axis`] and [`temporal`] put literals beside its values, [`zone`]
+//! a column can be compared with, [`exact_compare`] and [`temporal`] put literals beside its values, [`zone`]
 //! knows local times.
 
 pub(crate) mod arith;
 pub(crate) mod ast;
-pub(crate) mod axis;
+pub(crate) mod exact_compare;
 pub(crate) mod canonical;
 pub(crate) mod dimension;
 pub(crate) mod parse;

@@ -10,7 +10,7 @@ mod dates;
 use psi_core::identifier::IdentifierKind;
 
 use crate::column::Column;
-use crate::keys;
+use crate::key_text;
 use crate::report::ValueClass;
 use crate::scan::ScanKey;
 
@@ -111,7 +111,7 @@ fn key_values(column: &Column, kind: IdentifierKind) -> KeyValues {
             values.nulls += 1;
             continue;
         }
-        let Some(text) = keys::text(column, row) else {
+        let Some(text) = key_text::text(column, row) else {
             values.refused[ValueClass::NotWhole as usize] += 1;
             continue;
         };

@@ -15,7 +15,7 @@ use psi_core::limits;
 use crate::error::QueryError;
 use crate::sql::arith::{Arith, ArithOp};
 use crate::sql::ast::ColumnRef;
-use crate::sql::axis;
+use crate::sql::exact_compare;
 
 /// A number column as an expression sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +148,7 @@ fn constant(digits: &str) -> Option<Compiled> {
     let decimals = u8::try_from(fraction)
         .ok()
         .filter(|decimals| *decimals <= limits::DECIMALS_MAX)?;
-    let point = axis::from_number(digits, decimals.into()).filter(|point| point.exact)?;
+    let point = exact_compare::from_number(digits, decimals.into()).filter(|point| point.exact)?;
     Some(Compiled {
         tree: Tree::Constant(point.floor),
         decimals,

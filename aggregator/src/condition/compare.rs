@@ -13,7 +13,7 @@ use super::Tally;
 use super::truth::Truth;
 use crate::column::Column;
 use crate::sql::ast::CompareOp;
-use crate::sql::axis::Point;
+use crate::sql::exact_compare::Point;
 use crate::sql::temporal::NANOS_PER_DAY;
 
 /// A comparison of a column.

@@ -8,7 +8,7 @@ use psi_core::limits::LIKE_PATTERN_CHARS_MAX;
 
 use super::compare::{Comparison, Pair};
 use super::like::{NoPattern, Pattern};
-use super::literal::place;
+use super::typed_literal::place;
 use super::{Condition, Node};
 use crate::error::QueryError;
 use crate::sql::ast::{ColumnRef, CompareOp, Literal, LiteralValue, Operand, Predicate};

@@ -10,7 +10,7 @@ use psi_core::facts::TableFacts;
 use psi_core::spec::{ComponentKind, JobSpec, Party, Payload};
 use psi_core::store::RecordList;
 
-use crate::catalog::measure::{self, KeyMeasure};
+use crate::tables::measure::{self, KeyMeasure};
 use crate::error::{FreezeError, Unavailable};
 use crate::plan::SidePlan;
 use crate::rows::RowLayout;

@@ -28,11 +28,11 @@ use super::limits::{Chooser, Limits, RowKey};
 use super::parts::{self, Lists, PartLists};
 use super::payload::{self, Accumulator};
 use super::{Reading, RecordedRows, check, record_rows};
-use crate::catalog::table::LoadedTable;
+use crate::tables::table::LoadedTable;
 use crate::condition::Tally;
 use crate::config::ReadOptions;
 use crate::error::FreezeError;
-use crate::fold::for_each_record;
+use crate::rows::for_each_record;
 use crate::plan::SidePlan;
 use crate::rows::{DIGEST_BYTES, RowLayout};
 

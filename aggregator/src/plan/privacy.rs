@@ -9,7 +9,7 @@ use psi_core::facts::{PrivacyFacts, TableFacts};
 
 use super::columns::Loaded;
 use super::output::Asked;
-use crate::catalog::groups::configured;
+use crate::tables::groups::configured;
 use crate::config::{KeyConfig, OTHER, TableConfig};
 use crate::error::Refusal;
 

@@ -251,7 +251,7 @@ const fn or(a: Option<bool>, b: Option<bool>) -> Option<bool> {
 /// A number of the query.
 fn literal(digits: &str) -> Option<Number> {
     let decimals = digits.split_once('.').map_or(0, |(_, f)| f.len());
-    let point = crate::sql::axis::from_number(digits, u32::try_from(decimals).ok()?)?;
+    let point = crate::sql::exact_compare::from_number(digits, u32::try_from(decimals).ok()?)?;
     let whole = !digits.contains('.');
     point
         .exact

@@ -19,7 +19,7 @@ mod having;
 pub(crate) mod literal;
 mod names;
 mod outputs;
-mod tail;
+mod group_order_limit;
 mod token;
 
 use psi_core::limits;

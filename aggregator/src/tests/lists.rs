@@ -17,7 +17,7 @@ use psi_core::identifier::{IdentifierKind, IdentityHasher};
 use psi_core::progress::Silent;
 use psi_core::store::{MemoryStore, RecordList, RecordStore as _};
 
-use crate::list::write;
+use crate::matched_rows::write;
 use crate::testing::{Folder, MEMBERS};
 use crate::{Catalog, ListError, ListFormat, SidePlan};
 

@@ -13,7 +13,7 @@ use crate::rows::{Extras, RowValue};
 use crate::source::{NoColumn, Projection, Source, SourceColumn};
 use crate::sql::arith::Arith;
 use crate::sql::ast::{ColumnRef, Name, Side};
-use crate::sql::axis;
+use crate::sql::exact_compare;
 use crate::sql::dimension::DimensionName;
 use crate::sql::typing::ColumnClass;
 use crate::value::{ValueColumn, ValueProgram};
@@ -237,7 +237,7 @@ fn scale(
 
 fn clamp(bounds: &[String; 2], decimals: u8) -> Result<(i64, i64), (String, &'static str)> {
     let units = |text: &String| {
-        let point = axis::from_number(text, decimals.into())?;
+        let point = exact_compare::from_number(text, decimals.into())?;
         point.exact.then(|| i64::try_from(point.floor).ok())?
     };
     let [low, high] = bounds;

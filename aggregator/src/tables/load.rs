@@ -17,7 +17,6 @@ use std::sync::Arc;
 use psi_core::limits;
 use psi_core::store::RecordStore;
 
-use super::Loaded;
 use super::columns::Columns;
 use super::count::{self, Counted};
 use super::groups::{self, round_up};
@@ -39,7 +38,7 @@ pub(crate) async fn load(
     config: &TableConfig,
     options: ReadOptions,
     store: &dyn RecordStore,
-) -> (TableReport, Loaded) {
+) -> (TableReport, TableState) {
     let mut report = TableReport {
         name: name.to_owned(),
         ..TableReport::default()

@@ -7,7 +7,7 @@ use super::compare::Value;
 use super::plan::TypedColumn;
 use crate::error::QueryError;
 use crate::sql::ast::{ColumnRef, Literal, LiteralValue};
-use crate::sql::axis::{self, Point};
+use crate::sql::exact_compare::{self, Point};
 use crate::sql::temporal::{self, Moment, NUMBER_DIGITS_MAX};
 use crate::sql::typing::ColumnClass;
 
@@ -78,13 +78,13 @@ const fn on_axis(nanos: i128) -> Value {
 }
 
 fn exact(value: &LiteralValue, scale: u8) -> Option<Value> {
-    axis::from_number(digits(value)?, scale.into()).map(Value::Exact)
+    exact_compare::from_number(digits(value)?, scale.into()).map(Value::Exact)
 }
 
 fn double(value: &LiteralValue) -> Option<Value> {
     let digits = digits(value)?;
     // Only digits and a point: no exponent and no word such as `inf`.
-    axis::from_number(digits, 0)?;
+    exact_compare::from_number(digits, 0)?;
     digits.parse().ok().map(Value::Double)
 }
 

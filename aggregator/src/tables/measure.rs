@@ -7,7 +7,7 @@
 use psi_core::store::RecordList;
 
 use crate::error::FreezeError;
-use crate::fold::for_each_record;
+use crate::rows::for_each_record;
 use crate::rows::{DIGEST_BYTES, RowLayout};
 
 /// The largest amount of a sum.

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Loader;
-use crate::catalog::count::Counted;
-use crate::catalog::row_filter::RowFilter;
+use crate::tables::count::Counted;
+use crate::tables::row_filter::RowFilter;
 use crate::config::ColumnType;
 use crate::report::Problem;
 use crate::source::Source;

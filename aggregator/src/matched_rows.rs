@@ -30,7 +30,7 @@ use psi_core::store::RecordList;
 use zeroize::Zeroizing;
 
 use self::writer::ListWriter;
-use crate::catalog::table::LoadedTable;
+use crate::tables::table::LoadedTable;
 use crate::condition::{Condition, Tally};
 use crate::error::{FreezeError, Unavailable};
 use crate::freeze::Reading;

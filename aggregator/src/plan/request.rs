@@ -8,7 +8,7 @@ use psi_core::{Code, limits};
 use super::output::{self, OutputPlan};
 use super::side::{self, Planned, SideError};
 use super::{HiddenLiteral, RequestPlan, ResponsePlan};
-use crate::catalog::table::{Lookup, Tables};
+use crate::tables::table::{Lookup, Tables};
 use crate::error::{QueryError, Refusal, Unavailable};
 use crate::policy::question::Parties;
 use crate::policy::{self, Question};
