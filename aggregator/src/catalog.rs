@@ -14,13 +14,14 @@ use psi_core::spec::{JobSpec, Party, Recipients};
 use psi_core::store::{MemoryStore, RecordList, RecordStore};
 use tokio::sync::Mutex;
 
-use crate::config::{self, ReadOptions, TableConfigs};
+use crate::config::{ReadOptions, TableConfigs};
 use crate::error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
 use crate::freeze::input::{self, JobInput};
 use crate::freeze::limits::RowKey;
 use crate::freeze::{self, Frozen};
 use crate::matched_rows::{self, ListError, ListFormat};
 use crate::plan::{self, RequestPlan, ResponsePlan, SidePlan};
+use crate::policy;
 use crate::report::{LoadReport, Problem, ServedTable};
 use crate::source::files::FileSet;
 use crate::tables::load;
@@ -68,7 +69,7 @@ impl Catalog {
         options: ReadOptions,
         store: Arc<dyn RecordStore>,
     ) -> Result<(Self, LoadReport), SetupError> {
-        config::validate(tables)?;
+        policy::validate(tables)?;
         let mut loaded = Tables::default();
         let mut report = LoadReport::default();
         for (name, table) in tables {

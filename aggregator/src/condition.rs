@@ -13,11 +13,12 @@
 
 mod compare;
 mod like;
-mod typed_literal;
 mod plan;
 mod truth;
+mod typed_literal;
 
-pub(crate) use self::plan::{TypedColumn, plan};
+pub(crate) use self::plan::plan;
+pub(crate) use self::typed_literal::TypedColumn;
 
 use self::compare::Comparison;
 use self::like::Pattern;

@@ -20,12 +20,14 @@ use serde::{Deserialize, Deserializer, de};
 pub(crate) use aggregates::COLUMN_DECIMALS_MAX;
 pub use aggregates::{AggregateConfig, AggregateFunction, DomainValue, OTHER, ResultTo};
 pub use filters::{Compare, FilterConfig, FilterConfigs, Operator};
-pub use rules::{Approval, ParameterType, RuleKind, ScalarFunction, TemplateConfig};
+pub(crate) use rules::DIGEST_PREFIX;
+pub use rules::{Approval, RuleKind, ScalarFunction, TemplateConfig};
 
 pub use types::ColumnType;
 
 use crate::budget::RunLimits;
 use crate::error::SetupError;
+pub use crate::sql::parameter::ParameterType;
 
 /// All tables of one node, by name.
 pub type TableConfigs = BTreeMap<String, TableConfig>;

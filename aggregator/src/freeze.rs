@@ -20,20 +20,22 @@ pub(crate) mod input;
 pub(crate) mod limits;
 mod parts;
 mod payload;
+mod records;
 
 use std::sync::Arc;
 
 use psi_core::progress::{Progress, Stage};
 use psi_core::store::{RecordList, RecordStore, RecordWriter, Reserved};
 
-use crate::tables::table::LoadedTable;
 use crate::condition::{Condition, Tally};
 use crate::config::ReadOptions;
 use crate::error::{FreezeError, Unavailable};
-use crate::plan::{self, SidePlan, SideValueKind};
+use crate::key_text::ScanKey;
+use crate::plan::{SidePlan, SideValueKind};
 use crate::rows::{Extras, RowLayout, RowValue};
-use crate::scan::{self, Pass, ScanKey};
-use crate::source::{NoColumn, Projection};
+use crate::scan::{self, Pass};
+use crate::source::{NoColumn, Projection, conditions};
+use crate::tables::table::LoadedTable;
 
 /// The frozen input of one side of a job.
 ///
@@ -65,7 +67,7 @@ pub(crate) async fn freeze(
     let mut identities = store.in_order(crate::rows::DIGEST_BYTES)?;
     let mut last = None;
     crate::rows::for_each_record(records.as_ref(), &mut |record| {
-        let digest = input::digest(record);
+        let digest = records::digest(record);
         if RowLayout::is_selected(record) && last.replace(digest) != Some(digest) {
             identities.push(&digest)?;
         }
@@ -122,7 +124,7 @@ impl Reading {
         let filter = table.row_filter.as_ref();
         let filter = filter.map(|filter| filter.condition(source, &mut projection));
         let filter = filter.transpose().map_err(no_fit)?;
-        let query = plan::condition(source, &side.predicates, &mut projection).map_err(no_fit)?;
+        let query = conditions::plan(source, &side.predicates, &mut projection).map_err(no_fit)?;
         let columns = side.key_columns.iter().zip(&side.key_kinds);
         let columns = columns
             .map(|(name, kind)| Ok(projection.key(source.number(name)?, *kind)))

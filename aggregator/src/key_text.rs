@@ -7,11 +7,36 @@
 use std::borrow::Cow;
 
 use arrow_schema::DataType;
-use psi_core::identifier::IdentifierKind;
+use psi_core::identifier::{IdentifierKind, IdentityHasher};
 
 use crate::column::Column;
 use crate::column::unpack::is_text;
 use crate::sql::temporal;
+
+/// A key to digest.
+#[derive(Clone)]
+pub(crate) struct ScanKey {
+    /// The places of its columns in the projection.
+    pub(crate) columns: Vec<usize>,
+    pub(crate) kinds: Vec<IdentifierKind>,
+}
+
+impl ScanKey {
+    /// The digest of a row's key; `None` if it is NULL or does not normalise.
+    pub(crate) fn digest(
+        &self,
+        hasher: &mut IdentityHasher,
+        columns: &[Column],
+        row: usize,
+    ) -> Option<psi_core::digest::Digest> {
+        let values: Vec<Option<Cow<'_, str>>> = self
+            .columns
+            .iter()
+            .map(|column| text(&columns[*column], row))
+            .collect();
+        hasher.digest(values.iter().map(Option::as_deref))
+    }
+}
 
 /// Why a column of this type cannot be part of a key of this kind, if it cannot.
 pub(crate) fn problem(raw: &DataType, kind: IdentifierKind) -> Option<String> {

@@ -30,15 +30,15 @@ use psi_core::store::RecordList;
 use zeroize::Zeroizing;
 
 use self::writer::ListWriter;
-use crate::tables::table::LoadedTable;
 use crate::condition::{Condition, Tally};
 use crate::error::{FreezeError, Unavailable};
 use crate::freeze::Reading;
+use crate::key_text::ScanKey;
 use crate::plan::SidePlan;
 use crate::rows::{DIGEST_BYTES, Extras};
-use crate::scan::ScanKey;
 use crate::source::read;
 use crate::source::{Batch, NoColumn, Projection, SourceColumn};
+use crate::tables::table::LoadedTable;
 
 /// Digests that are held while the table is read once: 33 MiB with the marks beside them.
 pub(crate) const DIGESTS_AT_ONCE: usize = 1 << 20;
@@ -204,7 +204,7 @@ impl Wanting {
         let mut hasher = IdentityHasher::new(&self.key.kinds);
         let mask: BooleanArray = (0..batch.rows)
             .map(|row| {
-                let digest = self.key.digest(&mut hasher, batch, row);
+                let digest = self.key.digest(&mut hasher, &batch.columns, row);
                 Some(selects.value(row) && digest.is_some_and(|digest| wanted.take(&digest)))
             })
             .collect();

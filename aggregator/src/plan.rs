@@ -7,8 +7,8 @@
 
 mod columns;
 mod output;
-mod request;
 mod privacy;
+mod request;
 mod side;
 
 use std::sync::Arc;
@@ -19,14 +19,13 @@ use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
 pub use self::output::OutputPlan;
-pub(crate) use self::output::{Measure, Program, Shown, asked};
+pub(crate) use self::output::{Measure, Program, Shown};
 pub(crate) use self::request::{own_table, request, response};
-pub(crate) use self::side::condition;
 
-use crate::tables::table::LoadedTable;
 use crate::domain::Domain;
 use crate::error::Refusal;
 use crate::sql::ast::Predicate;
+use crate::tables::table::LoadedTable;
 use crate::value::ValueProgram;
 
 /// The requester's half of a job.

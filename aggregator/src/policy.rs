@@ -16,8 +16,8 @@ use psi_core::Code;
 
 pub use question::{ComparedWith, FilterUse, FunctionUse, Question};
 
-use crate::config::{ResultTo, RuleKind, TableConfig};
-use crate::error::Refusal;
+use crate::config::{self, ResultTo, RuleKind, TableConfig, TableConfigs};
+use crate::error::{Refusal, SetupError};
 
 /// What was allowed, and by which rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,16 @@ pub struct Allowed {
     pub template: Option<String>,
     /// The deciding rules, for example `table.customers.key[1]`.
     pub rules: Vec<String>,
+}
+
+/// Checks everything in a configuration that can be judged without looking at any data: the
+/// settings, and that every template can be read.
+///
+/// # Errors
+/// [`SetupError`] names the setting and what to write instead.
+pub(crate) fn validate(tables: &TableConfigs) -> Result<(), SetupError> {
+    config::validate(tables)?;
+    template::check(tables)
 }
 
 /// Judges `question` by the rules of the table it names; `None` if there is no such table.

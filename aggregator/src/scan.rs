@@ -11,19 +11,18 @@
 //! whatever the condition selects. So neither the work nor the space of a pass tells how many rows
 //! it does. [`Chunk::tally`] lets tests say so.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_buffer::BooleanBuffer;
-use psi_core::identifier::{IdentifierKind, IdentityHasher};
+use psi_core::identifier::IdentityHasher;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use zeroize::Zeroize;
 
 use crate::condition::{Condition, Tally};
 use crate::error::FreezeError;
-use crate::key_text;
+use crate::key_text::ScanKey;
 use crate::rows::Extras;
 use crate::source::read::{self, Piece};
 use crate::source::{Batch, Projection, Source};
@@ -31,14 +30,6 @@ use crate::survey::{Survey, Surveyed};
 
 /// Chunks that may wait for the caller; each is one batch's records.
 const CHUNKS_WAITING_MAX: usize = 8;
-
-/// A key to digest.
-#[derive(Clone)]
-pub(crate) struct ScanKey {
-    /// The places of its columns in the projection.
-    pub(crate) columns: Vec<usize>,
-    pub(crate) kinds: Vec<IdentifierKind>,
-}
 
 /// What one batch held.
 pub(crate) struct Chunk {
@@ -177,7 +168,7 @@ impl Pass {
             let mut records = Vec::with_capacity(rows * width);
             let (mut nulls, mut selected_nulls) = (0, 0);
             for row in 0..rows {
-                let Some(digest) = key.digest(&mut hasher, batch, row) else {
+                let Some(digest) = key.digest(&mut hasher, &batch.columns, row) else {
                     nulls += 1;
                     selected_nulls += u64::from(selects.value(row));
                     continue;
@@ -194,22 +185,5 @@ impl Pass {
             chunk.selected_nulls.push(selected_nulls);
         }
         chunk
-    }
-}
-
-impl ScanKey {
-    /// The digest of a row's key; `None` if it is NULL or does not normalise.
-    pub(crate) fn digest(
-        &self,
-        hasher: &mut IdentityHasher,
-        batch: &Batch,
-        row: usize,
-    ) -> Option<psi_core::digest::Digest> {
-        let values: Vec<Option<Cow<'_, str>>> = self
-            .columns
-            .iter()
-            .map(|column| key_text::text(&batch.columns[*column], row))
-            .collect();
-        hasher.digest(values.iter().map(Option::as_deref))
     }
 }

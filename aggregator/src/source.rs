@@ -6,9 +6,11 @@
 //! leading zeros survive. What the names of folders say is a column like those of CSV. Opened at
 //! load; [`read`] reads rows through it.
 
+pub(crate) mod conditions;
 mod csv;
 pub(crate) mod files;
-mod folders;
+mod find_files;
+mod format;
 mod parquet;
 mod projection;
 pub(crate) mod read;
@@ -24,6 +26,7 @@ use arrow_schema::DataType;
 use psi_core::identifier::IdentifierKind;
 
 use self::files::FileSet;
+pub(crate) use self::format::Format;
 pub(crate) use self::projection::Projection;
 use crate::column::parse::{Inferred, Seen};
 use crate::column::{Column, DECIMAL_DIGITS, Form};
@@ -31,13 +34,6 @@ use crate::config::ColumnType;
 use crate::key_text;
 use crate::sql::typing::ColumnClass;
 use crate::sql::zone::Zone;
-
-/// The two formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    Csv,
-    Parquet,
-}
 
 /// An opened source. Immutable: when the files change, it is opened again.
 #[derive(Clone, Debug)]

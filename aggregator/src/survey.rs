@@ -10,9 +10,8 @@ mod dates;
 use psi_core::identifier::IdentifierKind;
 
 use crate::column::Column;
-use crate::key_text;
+use crate::key_text::{self, ScanKey};
 use crate::report::ValueClass;
-use crate::scan::ScanKey;
 
 /// What is looked at beside the keys.
 #[derive(Clone, Debug, Default)]

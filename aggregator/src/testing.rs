@@ -192,7 +192,8 @@ impl Rows {
             .unwrap_or_else(|err| panic!("{sql}: {err}; {}", err.remedy()));
         let mut projection = self.projection.clone();
         let source = &plan.side.loaded.source;
-        let condition = crate::plan::condition(source, &plan.side.predicates, &mut projection);
+        let condition =
+            crate::source::conditions::plan(source, &plan.side.predicates, &mut projection);
         let condition = condition.unwrap();
         assert_eq!(
             projection.columns().count(),

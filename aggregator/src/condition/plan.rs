@@ -8,21 +8,11 @@ use psi_core::limits::LIKE_PATTERN_CHARS_MAX;
 
 use super::compare::{Comparison, Pair};
 use super::like::{NoPattern, Pattern};
-use super::typed_literal::place;
+use super::typed_literal::{TypedColumn, place};
 use super::{Condition, Node};
 use crate::error::QueryError;
 use crate::sql::ast::{ColumnRef, CompareOp, Literal, LiteralValue, Operand, Predicate};
 use crate::sql::typing::ColumnClass;
-
-/// A column that a condition names.
-#[derive(Clone, Debug)]
-pub(crate) struct TypedColumn {
-    /// Its number among the columns of a batch.
-    pub(crate) number: usize,
-    pub(crate) class: ColumnClass,
-    /// Whether its text is dates in another form than literals have.
-    pub(crate) foreign_dates: bool,
-}
 
 /// Finds the column that a name means.
 pub(crate) type Resolve<'a> = &'a mut dyn FnMut(&ColumnRef) -> Result<TypedColumn, QueryError>;

@@ -4,12 +4,21 @@
 //! A literal beside exact numbers is not rounded; beside doubles it is the nearest double.
 
 use super::compare::Value;
-use super::plan::TypedColumn;
 use crate::error::QueryError;
 use crate::sql::ast::{ColumnRef, Literal, LiteralValue};
 use crate::sql::exact_compare::{self, Point};
 use crate::sql::temporal::{self, Moment, NUMBER_DIGITS_MAX};
 use crate::sql::typing::ColumnClass;
+
+/// A column that a condition names.
+#[derive(Clone, Debug)]
+pub(crate) struct TypedColumn {
+    /// Its number among the columns of a batch.
+    pub(crate) number: usize,
+    pub(crate) class: ColumnClass,
+    /// Whether its text is dates in another form than literals have.
+    pub(crate) foreign_dates: bool,
+}
 
 /// The literal as a value beside a column; `None` for NULL.
 ///

@@ -1,4 +1,5 @@
-use super::{AggregateFunction, DomainValue, ResultTo, TableConfigs, validate};
+use super::{AggregateFunction, DomainValue, ResultTo, TableConfigs};
+use crate::policy::validate;
 
 #[derive(serde::Deserialize)]
 struct File {

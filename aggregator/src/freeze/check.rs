@@ -10,10 +10,10 @@ use psi_core::facts::TableFacts;
 use psi_core::spec::{ComponentKind, JobSpec, Party, Payload};
 use psi_core::store::RecordList;
 
-use crate::tables::measure::{self, KeyMeasure};
 use crate::error::{FreezeError, Unavailable};
 use crate::plan::SidePlan;
 use crate::rows::RowLayout;
+use crate::tables::measure::{self, KeyMeasure};
 
 /// What one identity, one group and the whole table may have in a job.
 pub(super) struct Limits {

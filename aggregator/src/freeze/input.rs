@@ -27,14 +27,15 @@ use psi_core::store::{RecordList, RecordStore, RecordWriter, Reserved};
 use super::limits::{Chooser, Limits, RowKey};
 use super::parts::{self, Lists, PartLists};
 use super::payload::{self, Accumulator};
+use super::records::{Rows, digest, is_replaced};
 use super::{Reading, RecordedRows, check, record_rows};
-use crate::tables::table::LoadedTable;
 use crate::condition::Tally;
 use crate::config::ReadOptions;
 use crate::error::FreezeError;
-use crate::rows::for_each_record;
 use crate::plan::SidePlan;
+use crate::rows::for_each_record;
 use crate::rows::{DIGEST_BYTES, RowLayout};
+use crate::tables::table::LoadedTable;
 
 /// Takes the part and the digest of an identity, and whether it is selected.
 type Visit<'a> = &'a mut dyn FnMut(usize, &[u8; DIGEST_BYTES], bool) -> Result<(), FreezeError>;
@@ -146,23 +147,6 @@ struct Roles {
     /// With differential privacy, what is used of one identity as Sender.
     limits: Option<Limits>,
     rows: Rows,
-}
-
-/// How records are read.
-pub(super) struct Rows {
-    layout: RowLayout,
-    /// The sizes of the own groups' domains, `other` included.
-    domains: Vec<usize>,
-}
-
-impl Rows {
-    /// The number of the record's combination of groups, the last one counting fastest.
-    pub(super) fn combination(&self, record: &[u8]) -> usize {
-        let groups = self.domains.iter().enumerate();
-        groups.fold(0, |index, (number, size)| {
-            index * size + RowLayout::group(record, number)
-        })
-    }
 }
 
 /// The lists of a Receiver and of a Sender, and of the identities that are in neither.
@@ -381,18 +365,6 @@ impl Roles {
         }
         Ok((identities, others))
     }
-}
-
-/// The small-part rule of exact mode: whether a part, or a whole list, of this many identities is
-/// replaced by filler (Spec 05 §7). One identity alone would tell whether the other side has it.
-pub(super) const fn is_replaced(identities: u64, minimum: u64) -> bool {
-    identities < minimum
-}
-
-pub(super) fn digest(record: &[u8]) -> [u8; DIGEST_BYTES] {
-    let mut digest = [0; DIGEST_BYTES];
-    digest.copy_from_slice(&record[..DIGEST_BYTES]);
-    digest
 }
 
 /// Looks now and then whether the job is to stop.

@@ -14,7 +14,7 @@ use psi_core::store::{RecordList, RecordReader};
 use sha2::{Digest as _, Sha512_256};
 use zeroize::Zeroizing;
 
-use super::input::Rows;
+use super::records::Rows;
 use crate::error::FreezeError;
 use crate::rows::{DIGEST_BYTES, RowLayout};
 

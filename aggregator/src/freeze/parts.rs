@@ -6,7 +6,7 @@
 use psi_core::spec::PartSize;
 use psi_core::store::{RecordList, RecordStore, RecordWriter};
 
-use super::input::is_replaced;
+use super::records::is_replaced;
 use crate::error::FreezeError;
 use crate::rows::DIGEST_BYTES;
 

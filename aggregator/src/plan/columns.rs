@@ -9,16 +9,16 @@ use psi_core::Code;
 use psi_core::facts::{Clamp, GroupFacts, ValueFacts};
 use psi_core::spec::ValueShape;
 
-use super::output::{Asked, AskedValue};
-use super::side::SideError;
 use super::{SideGroup, SideValue, SideValueKind};
+use crate::error::{QueryError, Refusal};
+use crate::source::conditions::no_column;
+use crate::sql::arith::Arith;
+use crate::sql::asked::{Asked, AskedValue};
+use crate::sql::ast::{ColumnRef, GroupExpr};
+use crate::sql::dimension::DimensionName;
 use crate::tables::columns::{LoadedAggregate, LoadedDimension};
 use crate::tables::measure::public_bound;
 use crate::tables::table::{LoadedKey, LoadedTable, LoadedValue};
-use crate::error::{QueryError, Refusal};
-use crate::sql::arith::Arith;
-use crate::sql::ast::{ColumnRef, GroupExpr};
-use crate::sql::dimension::DimensionName;
 use crate::value::{ValueColumn, ValueProgram};
 
 /// A side's groups and values, in the order of the query.
@@ -46,7 +46,7 @@ pub(super) fn dimension(group: &GroupExpr, column: String) -> DimensionName {
 }
 
 /// Plans what a query asks of the table's columns.
-pub(super) fn plan(asked: &Asked<'_>, loaded: Loaded<'_>) -> Result<Columns, SideError> {
+pub(super) fn plan(asked: &Asked<'_>, loaded: Loaded<'_>) -> Result<Columns, QueryError> {
     let mut columns = Columns {
         group_facts: Vec::new(),
         value_facts: Vec::new(),
@@ -75,9 +75,9 @@ impl<'a> Loaded<'a> {
         dimensions.find(|(_, dimension)| dimension.name == name)
     }
 
-    fn group(&self, group: &GroupExpr) -> Result<(GroupFacts, SideGroup), SideError> {
+    fn group(&self, group: &GroupExpr) -> Result<(GroupFacts, SideGroup), QueryError> {
         let column = self.table.source.column(&group.column.name.0);
-        let column = column.map_err(|reason| super::side::no_column(&group.column, reason))?;
+        let column = column.map_err(|reason| no_column(&group.column, reason))?;
         let found = self.dimension(group);
         let (number, dimension) = found.ok_or_else(|| self.gone(&group.column))?;
         let sizes = self.key.groups.get(number).cloned().flatten();
@@ -93,7 +93,7 @@ impl<'a> Loaded<'a> {
         Ok((facts, plan))
     }
 
-    fn value(&self, asked: &AskedValue<'_>) -> Result<(ValueFacts, SideValue), SideError> {
+    fn value(&self, asked: &AskedValue<'_>) -> Result<(ValueFacts, SideValue), QueryError> {
         let shape = asked.shape();
         let mut columns = Vec::new();
         asked.expr.leaves(&mut |column| columns.push(column));
@@ -152,16 +152,16 @@ impl<'a> Loaded<'a> {
         Ok((facts, SideValue { kind, clamp }))
     }
 
-    fn aggregate(&self, column: &ColumnRef) -> Result<(usize, &'a LoadedAggregate), SideError> {
+    fn aggregate(&self, column: &ColumnRef) -> Result<(usize, &'a LoadedAggregate), QueryError> {
         let found = self.table.source.column(&column.name.0);
-        let found = found.map_err(|reason| super::side::no_column(column, reason))?;
+        let found = found.map_err(|reason| no_column(column, reason))?;
         let mut aggregates = self.table.aggregates.iter().enumerate();
         aggregates
             .find(|(_, aggregate)| aggregate.column == found.name)
             .ok_or_else(|| self.gone(column))
     }
 
-    fn number(&self, column: &ColumnRef) -> Result<ValueColumn, SideError> {
+    fn number(&self, column: &ColumnRef) -> Result<ValueColumn, QueryError> {
         let (_, aggregate) = self.aggregate(column)?;
         match &aggregate.number {
             Some(number) => Ok(number.value.clone()),
@@ -182,7 +182,7 @@ impl<'a> Loaded<'a> {
         shape: ValueShape,
         is_column: bool,
         aggregates: &[(usize, &LoadedAggregate)],
-    ) -> Result<(), SideError> {
+    ) -> Result<(), QueryError> {
         let clamped = aggregates.iter().find(|(_, aggregate)| {
             let number = aggregate.number.as_ref();
             number.is_some_and(|number| number.clamp.is_some())
@@ -197,7 +197,7 @@ impl<'a> Loaded<'a> {
         } else {
             format!("{} of an expression", functions.join(" and "))
         };
-        Err(SideError::Refused(Refusal {
+        Err(QueryError::Refused(Refusal {
             code: Code::ColumnClamped,
             rule: format!("table.{}.aggregate.{}.clamp", self.name, aggregate.setting),
             sentence: format!(
@@ -229,8 +229,8 @@ impl<'a> Loaded<'a> {
         })
     }
 
-    fn too_large(&self, what: &str) -> SideError {
-        SideError::Refused(Refusal {
+    fn too_large(&self, what: &str) -> QueryError {
+        QueryError::Refused(Refusal {
             code: Code::SumTooLarge,
             rule: format!("table.{}.aggregate", self.name),
             sentence: format!(
@@ -241,8 +241,8 @@ impl<'a> Loaded<'a> {
     }
 
     /// The policy lists the column, but the table was loaded without it.
-    fn gone(&self, column: &ColumnRef) -> SideError {
-        SideError::Refused(Refusal {
+    fn gone(&self, column: &ColumnRef) -> QueryError {
+        QueryError::Refused(Refusal {
             code: Code::Unavailable,
             rule: format!("table.{}", self.name),
             sentence: format!("the column {} is gone", column.name.0),

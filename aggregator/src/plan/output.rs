@@ -5,12 +5,11 @@
 
 use std::fmt::Write as _;
 
-use psi_core::spec::{Party, Shape, SideShape, ValueShape};
+use psi_core::spec::{Party, Shape, SideShape};
 
 use crate::sql::arith::Arith;
-use crate::sql::ast::{
-    Aggregate, ColumnRef, Function, GroupExpr, Having, OrderItem, OutputValue, Query, Side,
-};
+use crate::sql::asked::{Asked, AskedValue, asked, for_each_aggregate};
+use crate::sql::ast::{Aggregate, Function, Having, OrderItem, OutputValue, Query, Side};
 
 /// What comes out of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,84 +54,6 @@ pub(crate) enum Measure {
         owner: Party,
         value: usize,
     },
-}
-
-/// An aggregated expression and the functions that are asked of it.
-pub(crate) struct AskedValue<'a> {
-    pub(crate) expr: &'a Arith<ColumnRef>,
-    pub(crate) functions: Vec<Function>,
-}
-
-/// What a query asks of one table.
-#[derive(Default)]
-pub(crate) struct Asked<'a> {
-    pub(crate) groups: Vec<&'a GroupExpr>,
-    pub(crate) values: Vec<AskedValue<'a>>,
-}
-
-impl AskedValue<'_> {
-    pub(super) fn shape(&self) -> ValueShape {
-        let mut shape = ValueShape::default();
-        for function in &self.functions {
-            let (count, sum, squares) = match function {
-                Function::Count => (true, false, false),
-                Function::Sum => (false, true, false),
-                Function::Avg => (true, true, false),
-                Function::VarSamp
-                | Function::VarPop
-                | Function::StddevSamp
-                | Function::StddevPop => (true, true, true),
-            };
-            shape.count |= count;
-            shape.sum |= sum;
-            shape.squares |= squares;
-        }
-        shape
-    }
-}
-
-/// What `query` asks of the table of `side`, in the order of its text.
-pub(crate) fn asked(query: &Query, side: Side) -> Asked<'_> {
-    let mut asked = Asked {
-        groups: query
-            .groups
-            .iter()
-            .filter(|group| group.column.side == side)
-            .collect(),
-        values: Vec::new(),
-    };
-    for_each_aggregate(query, &mut |aggregate| {
-        let Aggregate::Of(function, value) = aggregate else {
-            return;
-        };
-        if value.side != side {
-            return;
-        }
-        let known = asked
-            .values
-            .iter_mut()
-            .find(|other| *other.expr == value.expr);
-        match known {
-            Some(known) => known.functions.push(*function),
-            None => asked.values.push(AskedValue {
-                expr: &value.expr,
-                functions: vec![*function],
-            }),
-        }
-    });
-    asked
-}
-
-/// Calls `visit` for every aggregate of the query, in the order of its text.
-fn for_each_aggregate<'a>(query: &'a Query, visit: &mut dyn FnMut(&'a Aggregate)) {
-    for output in &query.outputs {
-        if let OutputValue::Formula(formula) = &output.value {
-            formula.leaves(visit);
-        }
-    }
-    if let Some(having) = &query.having {
-        having.formulas(&mut |formula| formula.leaves(visit));
-    }
 }
 
 /// What comes out of `query`; `party` says who owns which table.

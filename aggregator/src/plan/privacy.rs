@@ -8,10 +8,10 @@ use psi_core::Code;
 use psi_core::facts::{PrivacyFacts, TableFacts};
 
 use super::columns::Loaded;
-use super::output::Asked;
-use crate::tables::groups::configured;
 use crate::config::{KeyConfig, OTHER, TableConfig};
 use crate::error::Refusal;
+use crate::sql::asked::Asked;
+use crate::tables::groups::configured;
 
 /// The facts of `exact` as they are without anything that was measured. `rows` says whether joined
 /// rows are asked for.

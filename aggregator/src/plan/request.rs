@@ -6,15 +6,16 @@ use psi_core::spec::{Party, Recipients};
 use psi_core::{Code, limits};
 
 use super::output::{self, OutputPlan};
-use super::side::{self, Planned, SideError};
+use super::side::{self, Planned};
 use super::{HiddenLiteral, RequestPlan, ResponsePlan};
-use crate::tables::table::{Lookup, Tables};
 use crate::error::{QueryError, Refusal, Unavailable};
 use crate::policy::question::Parties;
 use crate::policy::{self, Question};
+use crate::source::conditions::no_column;
 use crate::sql::ast::{LiteralValue, Query, Side};
 use crate::sql::canonical::{self, typed_literal};
 use crate::sql::parse::{self, Author};
+use crate::tables::table::{Lookup, Tables};
 
 /// Plans the analyst's query. `members` are the names of this side and of the peer.
 pub(crate) fn request(
@@ -35,11 +36,7 @@ pub(crate) fn request(
         other_recipient: recipients.include(Party::Responder).then_some(members.1),
     };
     let output = output::output(&query, &|side| party(side, own));
-    let planned = plan_side(tables, &query, own, members.0, parties, &output);
-    let planned = planned.map_err(|err| match err {
-        SideError::Refused(refusal) => QueryError::Refused(refusal),
-        SideError::Query(error) => error,
-    })?;
+    let planned = plan_side(tables, &query, own, members.0, parties, &output)?;
     let hidden = hidden
         .into_iter()
         .map(|literal| HiddenLiteral::new(typed_literal(&literal.value)))
@@ -103,8 +100,8 @@ pub(crate) fn response(
     let output = output::output(&query, &|side| party(side, peer));
     let planned = plan_side(tables, &query, own, members.0, parties, &output);
     let planned = planned.map_err(|err| match err {
-        SideError::Refused(refusal) => refusal,
-        SideError::Query(error) => not_accepted(format!("the peer's text does not fit: {error}")),
+        QueryError::Refused(refusal) => refusal,
+        error => not_accepted(format!("the peer's text does not fit: {error}")),
     })?;
     let (peer_table, peer_key_columns) = peer_half(&query, peer);
     let Planned {
@@ -211,7 +208,7 @@ fn check_names(tables: &Tables, query: &Query, own: Side) -> Result<(), QueryErr
     let put_out = side::columns_put_out(query, own);
     for column in key.into_iter().chain(filters).chain(put_out) {
         if let Err(reason) = state.table.source.column(&column.name.0) {
-            return Err(side::no_column(column, reason));
+            return Err(no_column(column, reason));
         }
     }
     Ok(())
@@ -224,20 +221,22 @@ fn plan_side(
     member: &str,
     parties: Parties<'_>,
     output: &OutputPlan,
-) -> Result<Planned, SideError> {
+) -> Result<Planned, QueryError> {
     let name = &query.tables[own.index()].table.0;
     match tables.lookup(name) {
         Lookup::Served(state) => side::plan(query, own, member, parties, output, &state),
-        Lookup::NotServed(reason) => Err(SideError::Refused(unavailable(&reason))),
+        Lookup::NotServed(reason) => Err(QueryError::Refused(unavailable(&reason))),
         Lookup::Unknown => {
             let question = Question {
                 table: name.clone(),
                 ..Question::default()
             };
             match policy::evaluate(&question, None) {
-                Err(refusal) => Err(SideError::Refused(refusal)),
+                Err(refusal) => Err(QueryError::Refused(refusal)),
                 // The policy refuses every table that it does not list.
-                Ok(_) => Err(SideError::Refused(not_accepted("no such table".to_owned()))),
+                Ok(_) => Err(QueryError::Refused(not_accepted(
+                    "no such table".to_owned(),
+                ))),
             }
         }
     }

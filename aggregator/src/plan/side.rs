@@ -10,44 +10,22 @@ use psi_core::identifier::IdentifierKind;
 
 use super::SidePlan;
 use super::columns::{self, Loaded};
-use super::output::{self, OutputPlan};
+use super::output::OutputPlan;
 use super::privacy;
-pub(super) use crate::tables::row_filter::no_column;
-use crate::tables::row_filter::resolve;
-use crate::tables::table::ServedState;
-use crate::condition::{self, Condition};
 use crate::config::ResultTo;
 use crate::error::{QueryError, Refusal};
 use crate::policy::question::Parties;
 use crate::policy::{self, Question};
-use crate::source::{Projection, Source};
+use crate::source::{Projection, conditions};
+use crate::sql::asked::asked;
 use crate::sql::ast::{ColumnRef, Predicate, Query, Side};
+use crate::tables::table::ServedState;
 
 /// This side's plan and facts.
 pub(super) struct Planned {
     pub(super) side: SidePlan,
     pub(super) facts: TableFacts,
     pub(super) private_facts: Result<TableFacts, Refusal>,
-}
-
-/// Why a side cannot be planned.
-pub(super) enum SideError {
-    /// The policy says no.
-    Refused(Refusal),
-    /// A literal does not fit its column, or a column does not exist.
-    Query(QueryError),
-}
-
-impl From<QueryError> for SideError {
-    fn from(error: QueryError) -> Self {
-        Self::Query(error)
-    }
-}
-
-impl From<Refusal> for SideError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
 }
 
 /// The columns that `query` uses of `side`: its key in the order of ON, and those of WHERE.
@@ -68,7 +46,7 @@ pub(super) fn columns_used(query: &Query, side: Side) -> (Vec<&ColumnRef>, Vec<&
 
 /// The columns of `side` that `query` groups by or aggregates, in the order of its text.
 pub(super) fn columns_put_out(query: &Query, side: Side) -> Vec<&ColumnRef> {
-    let asked = output::asked(query, side);
+    let asked = asked(query, side);
     let mut columns: Vec<&ColumnRef> = asked.groups.iter().map(|group| &group.column).collect();
     for value in asked.values {
         value.expr.leaves(&mut |column| columns.push(column));
@@ -84,7 +62,7 @@ pub(super) fn plan(
     parties: Parties<'_>,
     output: &OutputPlan,
     state: &ServedState<'_>,
-) -> Result<Planned, SideError> {
+) -> Result<Planned, QueryError> {
     let ServedState {
         name,
         config,
@@ -99,7 +77,7 @@ pub(super) fn plan(
     };
     let question = Question::of(query, side, parties, (name, config), &listed);
     let allowed = policy::evaluate(&question, Some((name, config)))?;
-    let asked = output::asked(query, side);
+    let asked = asked(query, side);
     let (key, _) = columns_used(query, side);
     let configured = &config.key[allowed.key];
     let loaded = &table.keys[allowed.key];
@@ -114,7 +92,7 @@ pub(super) fn plan(
         .filter(|conjunct| conjunct.side == side)
         .map(|conjunct| conjunct.predicate.clone())
         .collect();
-    condition(source, &predicates, &mut Projection::default())?;
+    conditions::plan(source, &predicates, &mut Projection::default())?;
     let key_of_table = Loaded {
         name,
         table,
@@ -127,7 +105,7 @@ pub(super) fn plan(
     let rows_bound = match loaded.rows_bound {
         _ if configured.unique || !counts_rows => 1,
         Some(bound) => bound,
-        None => return Err(SideError::Refused(too_many_rows(name))),
+        None => return Err(too_many_rows(name).into()),
     };
     let facts = TableFacts {
         member: member.to_owned(),
@@ -186,15 +164,4 @@ fn kind_of(columns: &[String], kinds: &[IdentifierKind], column: &str) -> Option
         .zip(kinds)
         .find(|(name, _)| name.to_lowercase() == column.to_lowercase())
         .map(|(_, kind)| *kind)
-}
-
-/// The conditions, joined by AND, over the columns that they add to `projection`.
-pub(crate) fn condition(
-    source: &Source,
-    predicates: &[Predicate],
-    projection: &mut Projection,
-) -> Result<Condition, QueryError> {
-    condition::plan(predicates, &mut |column| {
-        resolve(source, column, projection)
-    })
 }

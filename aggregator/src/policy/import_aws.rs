@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 
 use json::Object;
 
-use crate::config::{self, TableConfigs};
+use crate::config::TableConfigs;
 
 /// What an analysis rule became.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ fn check(toml: &str) -> Result<(), ImportError> {
     };
     let parsed: Config = toml::from_str(toml)
         .map_err(|error| refused(error.message().to_owned(), "report this".to_owned()))?;
-    config::validate(&parsed.table).map_err(|e| refused(e.to_string(), e.remedy.clone()))
+    super::validate(&parsed.table).map_err(|e| refused(e.to_string(), e.remedy.clone()))
 }
 
 /// The section as it is collected.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::same_name;
 use super::template::Template;
 use crate::config::{
-    self, AggregateFunction, Approval, Compare, Operator, RuleKind, TableConfig, TableConfigs,
+    AggregateFunction, Approval, Compare, Operator, RuleKind, TableConfig, TableConfigs,
 };
 use crate::error::SetupError;
 use crate::sql::dimension::DimensionName;
@@ -60,7 +60,7 @@ const MINIMUM_ADVISED: u64 = 10;
 /// # Errors
 /// [`SetupError`] if a configured value makes no sense whatever the data.
 pub fn lint(member: &str, tables: &TableConfigs) -> Result<Vec<Advice>, SetupError> {
-    config::validate(tables)?;
+    super::validate(tables)?;
     let mut advice = Vec::new();
     let templates = digests(tables);
     for (name, table) in tables {

@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 
 use crate::config::{AggregateFunction, Operator, TableConfig};
-use crate::plan::asked;
 use crate::policy::template::Template;
 use crate::sql::arith::Arith;
+use crate::sql::asked::asked;
 use crate::sql::ast::{ColumnRef, Function, Operand, Predicate, Query, Side};
 
 /// What a query asks of one table. Columns are written as the configuration writes them where

@@ -8,14 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha512};
 
-use crate::config::{ParameterType, TemplateConfig};
-use crate::error::{Position, QueryError};
+use crate::config::{DIGEST_PREFIX, ParameterType, TableConfigs, TemplateConfig};
+use crate::error::{Position, QueryError, SetupError};
 use crate::sql::ast::{LiteralValue, Query};
 use crate::sql::canonical;
 use crate::sql::parse::{self, Author, literal};
-
-/// What the text of a digest begins with.
-pub const DIGEST_PREFIX: &str = "sha512:";
 
 /// What is hashed before the canonical text.
 const LABEL: &[u8] = b"psi/v1/template";
@@ -195,6 +192,19 @@ impl Template {
         }
         query
     }
+}
+
+/// Checks that every template of a configuration can be read.
+pub(super) fn check(tables: &TableConfigs) -> Result<(), SetupError> {
+    for (table, config) in tables {
+        for (name, template) in &config.template {
+            Template::read(template).map_err(|error| {
+                let place = format!("table.{table}.template.{name}.sql");
+                SetupError::new(place, error.to_string(), error.remedy())
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a constant is of a parameter's type. NULL is of none.

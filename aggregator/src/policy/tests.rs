@@ -24,7 +24,7 @@ pub(super) fn table(rules: &str) -> TableConfig {
     }
     let text = format!("[table.t]\nsource = 't.csv'\n{rules}");
     let config: Config = toml::from_str(&text).unwrap_or_else(|err| panic!("{text}\n{err}"));
-    crate::config::validate(&config.table).unwrap_or_else(|err| panic!("{text}\n{err}"));
+    crate::policy::validate(&config.table).unwrap_or_else(|err| panic!("{text}\n{err}"));
     config.table["t"].clone()
 }
 

@@ -62,7 +62,7 @@ fn header(file: &FileStamp) -> Result<Vec<String>, SourceError> {
     let format = CsvReading::default().with_header(true);
     let (schema, _) = format
         .infer_schema(text, Some(0))
-        .map_err(|error| unreadable(&ReadError::csv(file, &error)))?;
+        .map_err(|error| unreadable(&ReadError::csv(&file.path, file.packing, &error)))?;
     let names = schema.fields().iter();
     let names: Vec<String> = names.map(|field| field.name().trim().to_owned()).collect();
     if names.is_empty() {

@@ -2,16 +2,16 @@
 //!
 //! Spec 10 §2.1. Length, modification time and identity (device and inode) of every file of every
 //! subfolder are noted at load and compared when a job is proposed and around the freezing of its
-//! input; a file that is opened must be the one that was noted. [`super::folders`] finds the files.
+//! input; a file that is opened must be the one that was noted. [`super::find_files`] finds the files.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::fs::{Mode, OFlags};
 
+use super::format::{Format, Packing};
 use super::read_error::ReadError;
-use super::{Format, SourceError, folders};
 
 /// The files of a source as they were seen at one moment. Two are equal if nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,53 +34,12 @@ pub(crate) struct FileStamp {
     seen: Seen,
 }
 
-/// How a CSV file is packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Packing {
-    Plain,
-    Gzip,
-    Zstd,
-}
-
 /// What tells a file from another one, and from itself after a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Seen {
     len: u64,
     modified: (i64, i64),
     identity: (u64, u64),
-}
-
-impl FileSet {
-    /// Looks at the file or folder `source`. Symbolic links on the way to it are followed, those
-    /// inside a folder are refused: what is read lies below the folder that the owner names.
-    ///
-    /// # Errors
-    /// [`SourceError`] if there is nothing to read, or what there is does not make one table.
-    pub(crate) fn observe(source: &Path) -> Result<Self, SourceError> {
-        let root = fs::canonicalize(source).map_err(|error| unreadable(source, &error))?;
-        let metadata = fs::metadata(&root).map_err(|error| unreadable(source, &error))?;
-        if metadata.is_dir() {
-            return folders::files(&root);
-        }
-        if !metadata.is_file() {
-            return Err(SourceError::new(
-                format!("{} is neither a file nor a folder", source.display()),
-                "name a .csv, .csv.gz, .csv.zst or .parquet file, or a folder of them",
-            ));
-        }
-        // The name counts that the owner wrote, not that of a link's target.
-        let (format, packing) = format_of(source).ok_or_else(|| {
-            SourceError::new(
-                format!("{} is neither .csv nor .parquet", source.display()),
-                "name a .csv, .csv.gz, .csv.zst or .parquet file, or a folder of them",
-            )
-        })?;
-        Ok(Self {
-            format,
-            keys: Vec::new(),
-            files: vec![FileStamp::new(root, packing, Vec::new(), &metadata)],
-        })
-    }
 }
 
 impl FileStamp {
@@ -125,36 +84,6 @@ impl Seen {
             identity: (metadata.dev(), metadata.ino()),
         }
     }
-}
-
-/// What a file's name says that it holds.
-pub(super) fn format_of(path: &Path) -> Option<(Format, Packing)> {
-    let has = |path: &Path, ending: &str| {
-        path.extension()
-            .is_some_and(|found| found.eq_ignore_ascii_case(ending))
-    };
-    for (ending, packing) in [("gz", Packing::Gzip), ("zst", Packing::Zstd)] {
-        if has(path, ending) {
-            let is_csv = path
-                .file_stem()
-                .is_some_and(|stem| has(stem.as_ref(), "csv"));
-            return is_csv.then_some((Format::Csv, packing));
-        }
-    }
-    if has(path, "csv") {
-        Some((Format::Csv, Packing::Plain))
-    } else if has(path, "parquet") {
-        Some((Format::Parquet, Packing::Plain))
-    } else {
-        None
-    }
-}
-
-pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> SourceError {
-    SourceError::new(
-        format!("{} cannot be read: {error}", path.display()),
-        "check the path and that the node may read it",
-    )
 }
 
 #[cfg(test)]

@@ -240,7 +240,7 @@ impl CsvRows {
             .with_batch_size(BATCH_ROWS)
             .with_projection(wanted)
             .build_buffered(text::open(file)?)
-            .map_err(|error| ReadError::csv(file, &error))?;
+            .map_err(|error| ReadError::csv(&file.path, file.packing, &error))?;
         Ok(Self {
             file: file.clone(),
             reader,
@@ -253,6 +253,6 @@ impl Iterator for CsvRows {
 
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.reader.next()?;
-        Some(batch.map_err(|error| ReadError::csv(&self.file, &error)))
+        Some(batch.map_err(|error| ReadError::csv(&self.file.path, self.file.packing, &error)))
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use arrow_schema::ArrowError;
 
-use super::files::{FileStamp, Packing};
+use super::format::Packing;
 use crate::error::FreezeError;
 
 /// Why a file cannot be read.
@@ -28,15 +28,15 @@ impl ReadError {
     }
 
     /// Text that cannot be read or unpacked.
-    pub(super) fn text(file: &FileStamp, error: &io::Error) -> Self {
-        let packing = match file.packing {
+    pub(super) fn text(path: &Path, packing: Packing, error: &io::Error) -> Self {
+        let packing = match packing {
             Packing::Gzip => "gzip",
             Packing::Zstd => "zstd",
-            Packing::Plain => return Self::io(&file.path, error),
+            Packing::Plain => return Self::io(path, error),
         };
         // What the system says has a number, what a library says of the bytes has none.
         if error.raw_os_error().is_some() {
-            return Self::io(&file.path, error);
+            return Self::io(path, error);
         }
         // The library has no kind for it. Its sentence is not passed on.
         let what = if error.to_string().contains("too much memory") {
@@ -44,17 +44,17 @@ impl ReadError {
         } else {
             format!("cannot be unpacked: it is not {packing}, or is damaged or cut short")
         };
-        Self::new(&file.path, what)
+        Self::new(path, what)
     }
 
     /// A file that the CSV reader does not take.
-    pub(super) fn csv(file: &FileStamp, error: &ArrowError) -> Self {
+    pub(super) fn csv(path: &Path, packing: Packing, error: &ArrowError) -> Self {
         let what = match error {
-            ArrowError::IoError(_, error) => return Self::text(file, error),
+            ArrowError::IoError(_, error) => return Self::text(path, packing, error),
             ArrowError::CsvError(text) => complaint(text),
             _ => "cannot be read as CSV".to_owned(),
         };
-        Self::new(&file.path, what)
+        Self::new(path, what)
     }
 
     pub(super) fn replaced(path: &Path) -> Self {

@@ -10,7 +10,8 @@ use std::io::{BufRead, BufReader, Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
 
-use super::files::{FileStamp, Packing};
+use super::files::FileStamp;
+use super::format::Packing;
 use super::read_error::ReadError;
 
 /// The largest window of a zstd file that is taken, as a power of two: 128 MiB, which is what the
@@ -31,7 +32,7 @@ pub(super) type Text = Box<dyn BufRead + Send>;
 /// # Errors
 /// [`ReadError`] if the file cannot be opened or begins with nothing that was packed so.
 pub(super) fn open(file: &FileStamp) -> Result<Text, ReadError> {
-    let failed = |error: std::io::Error| ReadError::text(file, &error);
+    let failed = |error: std::io::Error| ReadError::text(&file.path, file.packing, &error);
     let mut text = unpacked(file)?;
     let mut head = Vec::new();
     let most = BYTE_ORDER_MARK.len() as u64;
@@ -54,7 +55,7 @@ pub(super) fn head(file: &FileStamp, most: u64) -> Result<Vec<u8>, ReadError> {
     unpacked(file)?
         .take(most)
         .read_to_end(&mut head)
-        .map_err(|error| ReadError::text(file, &error))?;
+        .map_err(|error| ReadError::text(&file.path, file.packing, &error))?;
     Ok(head)
 }
 
@@ -68,7 +69,7 @@ fn unpacked(file: &FileStamp) -> Result<Text, ReadError> {
             Box::new(BufReader::with_capacity(BUFFER_BYTES, text))
         }
         Packing::Zstd => {
-            let failed = |error: std::io::Error| ReadError::text(file, &error);
+            let failed = |error: std::io::Error| ReadError::text(&file.path, file.packing, &error);
             let mut text = zstd::Decoder::new(stored).map_err(failed)?;
             text.window_log_max(WINDOW_LOG_MAX).map_err(failed)?;
             Box::new(BufReader::with_capacity(BUFFER_BYTES, text))

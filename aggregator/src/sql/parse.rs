@@ -15,11 +15,11 @@ mod aggregate;
 mod arith;
 mod condition;
 mod from;
+mod group_order_limit;
 mod having;
 pub(crate) mod literal;
 mod names;
 mod outputs;
-mod group_order_limit;
 mod token;
 
 use psi_core::limits;

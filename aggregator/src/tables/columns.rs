@@ -13,8 +13,8 @@ use crate::rows::{Extras, RowValue};
 use crate::source::{NoColumn, Projection, Source, SourceColumn};
 use crate::sql::arith::Arith;
 use crate::sql::ast::{ColumnRef, Name, Side};
-use crate::sql::exact_compare;
 use crate::sql::dimension::DimensionName;
+use crate::sql::exact_compare;
 use crate::sql::typing::ColumnClass;
 use crate::value::{ValueColumn, ValueProgram};
 

@@ -3,11 +3,10 @@
 //! Spec 10 §2.6. The same grammar and the same evaluator as for the conditions of a query, so a row
 //! filter shows no more of a row than they do. Called at load.
 
-use crate::condition::{self, Condition, TypedColumn};
+use crate::condition::Condition;
 use crate::error::QueryError;
 use crate::report::Problem;
-use crate::source::{NoColumn, Projection, Source};
-use crate::sql::ast::ColumnRef;
+use crate::source::{Projection, Source, conditions};
 use crate::sql::parse;
 
 /// A row filter, read and judged against the columns of its table.
@@ -47,51 +46,6 @@ impl RowFilter {
         source: &Source,
         projection: &mut Projection,
     ) -> Result<Condition, QueryError> {
-        condition::plan(&self.0, &mut |column| resolve(source, column, projection))
-    }
-}
-
-/// The column of `source` that a condition means, as one that conditions can use.
-pub(crate) fn resolve(
-    source: &Source,
-    column: &ColumnRef,
-    projection: &mut Projection,
-) -> Result<TypedColumn, QueryError> {
-    let number = source
-        .number(&column.name.0)
-        .map_err(|reason| no_column(column, reason))?;
-    let found = &source.columns[number];
-    let class = found.class().cloned().ok_or_else(|| {
-        QueryError::meaning(
-            column.at,
-            format!(
-                "filters cannot use {}, which is {}",
-                column.name.0,
-                found.describe()
-            ),
-            "filter by another column",
-        )
-    })?;
-    Ok(TypedColumn {
-        number: projection.value(number),
-        class,
-        foreign_dates: found.has_foreign_dates(),
-    })
-}
-
-/// The message for a name that is no column.
-pub(crate) fn no_column(column: &ColumnRef, reason: NoColumn) -> QueryError {
-    let name = &column.name.0;
-    match reason {
-        NoColumn::Unknown => QueryError::meaning(
-            column.at,
-            format!("there is no column {name} in this table"),
-            "`psi-node check` lists the columns; write text in single quotes",
-        ),
-        NoColumn::Ambiguous => QueryError::meaning(
-            column.at,
-            format!("{name} may be several columns that differ in upper and lower case"),
-            "write the name in double quotes, exactly as in the file",
-        ),
+        conditions::plan(source, &self.0, projection)
     }
 }

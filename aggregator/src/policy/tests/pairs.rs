@@ -64,7 +64,7 @@ fn policy(dice: &mut Dice) -> Policy {
     let line = line.replacen('#', "[", 1).replacen('#', "]", 1);
     let text = text.replace("%APPROVED%", &line);
     let config: Config = toml::from_str(&text).unwrap_or_else(|e| panic!("{text}\n{e}"));
-    crate::config::validate(&config.table).unwrap_or_else(|e| panic!("{text}\n{e}"));
+    crate::policy::validate(&config.table).unwrap_or_else(|e| panic!("{text}\n{e}"));
     let untyped: Table = toml::from_str(&text).unwrap();
     Policy {
         text,

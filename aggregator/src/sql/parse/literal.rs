@@ -4,9 +4,9 @@
 
 use super::token::{Token, Word};
 use super::{Author, Reader, names};
-use crate::config::ParameterType;
 use crate::error::{Position, QueryError};
 use crate::sql::ast::{Literal, LiteralValue};
+use crate::sql::parameter::ParameterType;
 use crate::sql::temporal;
 
 impl Reader {

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Loader;
-use crate::tables::count::Counted;
-use crate::tables::row_filter::RowFilter;
 use crate::config::ColumnType;
 use crate::report::Problem;
 use crate::source::Source;
+use crate::tables::count::Counted;
+use crate::tables::row_filter::RowFilter;
 
 impl Loader<'_> {
     /// Checks that values are of the declared types. Where jobs with differential privacy are

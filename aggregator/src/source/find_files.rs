@@ -1,7 +1,8 @@
-//! The files of a folder and of the folders inside it, with what the names of folders say.
+//! Finds the files of a source: one file, or those of a folder and of the folders inside it, with
+//! what the names of folders say.
 //!
 //! Spec 10 §2.1. Hive, Spark and others write a column into the names of folders, `year=2025`, and
-//! leave it out of the files. Called by [`super::files`] for every look at a source.
+//! leave it out of the files. Called for every look at a source.
 //!
 //! A name that begins with `.` or `_` is left out, as Hive and Spark leave it out: `_SUCCESS`,
 //! `.part-0.csv.crc`. A folder `_key=value` is one of a key, as Spark has it. Everything else that
@@ -13,8 +14,9 @@ use std::path::Path;
 
 use percent_encoding::percent_decode_str;
 
-use super::files::{FileSet, FileStamp, format_of, unreadable};
-use super::{Format, SourceError};
+use super::SourceError;
+use super::files::{FileSet, FileStamp};
+use super::format::{Format, format_of};
 
 /// Folders inside each other.
 const DEPTH_MAX: usize = 32;
@@ -22,12 +24,45 @@ const DEPTH_MAX: usize = 32;
 /// The value that Hive and Spark write for NULL.
 const NULL_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
+impl FileSet {
+    /// Looks at the file or folder `source`. Symbolic links on the way to it are followed, those
+    /// inside a folder are refused: what is read lies below the folder that the owner names.
+    ///
+    /// # Errors
+    /// [`SourceError`] if there is nothing to read, or what there is does not make one table.
+    pub(crate) fn observe(source: &Path) -> Result<Self, SourceError> {
+        let root = fs::canonicalize(source).map_err(|error| unreadable(source, &error))?;
+        let metadata = fs::metadata(&root).map_err(|error| unreadable(source, &error))?;
+        if metadata.is_dir() {
+            return files(&root);
+        }
+        if !metadata.is_file() {
+            return Err(SourceError::new(
+                format!("{} is neither a file nor a folder", source.display()),
+                "name a .csv, .csv.gz, .csv.zst or .parquet file, or a folder of them",
+            ));
+        }
+        // The name counts that the owner wrote, not that of a link's target.
+        let (format, packing) = format_of(source).ok_or_else(|| {
+            SourceError::new(
+                format!("{} is neither .csv nor .parquet", source.display()),
+                "name a .csv, .csv.gz, .csv.zst or .parquet file, or a folder of them",
+            )
+        })?;
+        Ok(Self {
+            format,
+            keys: Vec::new(),
+            files: vec![FileStamp::new(root, packing, Vec::new(), &metadata)],
+        })
+    }
+}
+
 /// The files below `root`, a canonical path.
 ///
 /// # Errors
 /// [`SourceError`] if there is no data, files of both formats, files below different keys, a
 /// symbolic link, or what looks like data and is not read.
-pub(super) fn files(root: &Path) -> Result<FileSet, SourceError> {
+fn files(root: &Path) -> Result<FileSet, SourceError> {
     let mut walk = Walk::default();
     walk.folder(root, &Keyed::default(), 0)?;
     let Some(first) = walk.found.first() else {
@@ -215,4 +250,11 @@ fn is_unread_data(path: &Path) -> bool {
             .iter()
             .any(|known| ending.eq_ignore_ascii_case(known))
     })
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> SourceError {
+    SourceError::new(
+        format!("{} cannot be read: {error}", path.display()),
+        "check the path and that the node may read it",
+    )
 }
