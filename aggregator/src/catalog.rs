@@ -11,14 +11,13 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock, RwLockReadGuard};
 
 use psi_core::progress::Progress;
 use psi_core::spec::{JobSpec, Party, Recipients};
-use psi_core::store::{MemoryStore, RecordList, RecordStore};
+use psi_core::store::{RecordList, RecordStore};
 use tokio::sync::Mutex;
 
 use crate::config::{ReadOptions, TableConfigs};
 use crate::error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
 use crate::freeze::input::{self, JobInput};
 use crate::freeze::limits::RowKey;
-use crate::freeze::{self, Frozen};
 use crate::matched_rows::{self, ListError, ListFormat};
 use crate::plan::{self, RequestPlan, ResponsePlan, SidePlan};
 use crate::policy;
@@ -43,26 +42,14 @@ struct Inner {
 }
 
 impl Catalog {
-    /// Loads and checks the tables of `member`; sources are relative to `base_dir`.
+    /// Loads and checks the tables of `member`; sources are relative to `base_dir`. `store` keeps
+    /// the lists from which distinct identities are counted.
     ///
     /// A table with a problem stands in the report and is not served; the others are.
     ///
     /// # Errors
     /// [`SetupError`] if a configured value makes no sense whatever the data.
     pub async fn load(
-        member: &str,
-        base_dir: &Path,
-        tables: &TableConfigs,
-        options: ReadOptions,
-    ) -> Result<(Self, LoadReport), SetupError> {
-        Self::load_with_store(member, base_dir, tables, options, Arc::new(MemoryStore)).await
-    }
-
-    /// Like [`Self::load`], with a place for the lists from which distinct identities are counted.
-    ///
-    /// # Errors
-    /// As [`Self::load`].
-    pub async fn load_with_store(
         member: &str,
         base_dir: &Path,
         tables: &TableConfigs,
@@ -101,25 +88,11 @@ impl Catalog {
     }
 
     /// Plans the analyst's query over a table of this node and one of the peer's, for a result that
-    /// the analyst's member alone gets.
-    ///
-    /// `members` are the names of this side and of the peer in the collaboration.
+    /// `recipients` get. `members` are the names of this side and of the peer in the collaboration.
     ///
     /// # Errors
-    /// [`QueryError`]: the text is not accepted, a name or value does not fit, or the own policy
+    /// [`QueryError`]: the text is not accepted, a name or value does not fit, or this side's policy
     /// refuses.
-    pub fn plan_request(
-        &self,
-        sql: &str,
-        members: (&str, &str),
-    ) -> Result<RequestPlan, QueryError> {
-        self.plan_request_for(sql, members, Recipients::Requester)
-    }
-
-    /// Like [`Self::plan_request`], for a result that others may get too.
-    ///
-    /// # Errors
-    /// As [`Self::plan_request`].
     pub fn plan_request_for(
         &self,
         sql: &str,
@@ -139,7 +112,7 @@ impl Catalog {
     }
 
     /// Plans the peer's canonical text, in which `hidden_literals` of its literals are hidden, for a
-    /// result that the peer alone gets.
+    /// result that `recipients` get.
     ///
     /// # Errors
     /// [`Refusal`] with the code for the peer; [`psi_core::Code::QueryNotAccepted`] if the text is
@@ -148,19 +121,6 @@ impl Catalog {
     /// # Security
     /// The text is bounded before it is parsed. The verdict
     /// depends on it and on the configuration alone.
-    pub fn plan_response(
-        &self,
-        canonical: &str,
-        members: (&str, &str),
-        hidden_literals: usize,
-    ) -> Result<ResponsePlan, Refusal> {
-        self.plan_response_for(canonical, members, Recipients::Requester, hidden_literals)
-    }
-
-    /// Like [`Self::plan_response`], for a result that others may get too.
-    ///
-    /// # Errors
-    /// As [`Self::plan_response`].
     pub fn plan_response_for(
         &self,
         canonical: &str,
@@ -218,27 +178,13 @@ impl Catalog {
         Ok(now != seen)
     }
 
-    /// Freezes the input of a count: the distinct identities of the rows that `side` selects.
-    ///
-    /// # Errors
-    /// [`FreezeError`] if the files changed since they were checked, cannot be read, the list
-    /// cannot be kept, or `progress` asks to stop.
-    pub async fn freeze(
-        &self,
-        side: &SidePlan,
-        store: &dyn RecordStore,
-        progress: &dyn Progress,
-    ) -> Result<Frozen, FreezeError> {
-        let table = self.table_of(side)?;
-        freeze::freeze(&table, side, self.inner.options, store, progress).await
-    }
-
-    /// Freezes the input of any job: what this side, which is `own` in it, brings in each of its
+    /// Freezes the input of a job: what this side, which is `own` in it, brings in each of its
     /// roles. `side` comes from the same plan as the own half of `spec`.
     ///
     /// # Errors
-    /// As [`Self::freeze`]; [`FreezeError::Unavailable`] also if the table was loaded again after
-    /// `side` was planned.
+    /// [`FreezeError`] if the files changed since they were checked, cannot be read, the lists cannot
+    /// be kept, or `progress` asks to stop; [`FreezeError::Unavailable`] also if the table was loaded
+    /// again after `side` was planned.
     pub async fn freeze_job(
         &self,
         side: &SidePlan,

@@ -25,61 +25,17 @@ mod records;
 use std::sync::Arc;
 
 use psi_core::progress::{Progress, Stage};
-use psi_core::store::{RecordList, RecordStore, RecordWriter, Reserved};
+use psi_core::store::{RecordStore, RecordWriter, Reserved};
 
 use crate::condition::{Condition, Tally};
 use crate::config::ReadOptions;
 use crate::error::{FreezeError, Unavailable};
 use crate::key_text::ScanKey;
 use crate::plan::{SidePlan, SideValueKind};
-use crate::rows::{Extras, RowLayout, RowValue};
+use crate::rows::{Extras, RowValue};
 use crate::scan::{self, Pass};
 use crate::source::{NoColumn, Projection, conditions};
 use crate::tables::table::LoadedTable;
-
-/// The frozen input of one side of a job.
-///
-/// # Security
-/// The counts are true sizes: for the owner's log only.
-pub struct Frozen {
-    /// Digests of the selected identities, ascending and distinct.
-    pub identities: Box<dyn RecordList>,
-    /// Rows of the table.
-    pub rows_scanned: u64,
-    /// Rows that the row filter and the conditions select.
-    pub rows_selected: u64,
-    /// Selected rows without identity, because the key is NULL or does not normalise.
-    pub nulls: u64,
-}
-
-/// Freezes the input of a count: the selected identities alone.
-pub(crate) async fn freeze(
-    table: &LoadedTable,
-    side: &SidePlan,
-    options: ReadOptions,
-    store: &dyn RecordStore,
-    progress: &dyn Progress,
-) -> Result<Frozen, FreezeError> {
-    let reading = Reading::new(table, side, Extras::default(), Projection::default())?;
-    let room = reading.extras.layout().width() * 2;
-    let rows = record_rows(table, side, (reading, room), options, store, progress).await?;
-    let records = rows.writer.finish()?;
-    let mut identities = store.in_order(crate::rows::DIGEST_BYTES)?;
-    let mut last = None;
-    crate::rows::for_each_record(records.as_ref(), &mut |record| {
-        let digest = records::digest(record);
-        if RowLayout::is_selected(record) && last.replace(digest) != Some(digest) {
-            identities.push(&digest)?;
-        }
-        Ok(())
-    })?;
-    Ok(Frozen {
-        identities: identities.finish()?,
-        rows_scanned: rows.scanned,
-        rows_selected: rows.selected,
-        nulls: rows.nulls,
-    })
-}
 
 /// The records of all rows of a table, not sorted yet.
 struct RecordedRows {

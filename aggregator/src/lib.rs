@@ -56,7 +56,6 @@ pub use config::{
     ScalarFunction, TableConfig, TableConfigs, TemplateConfig,
 };
 pub use error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
-pub use freeze::Frozen;
 pub use freeze::input::JobInput;
 pub use freeze::limits::RowKey;
 pub use matched_rows::{ListError, ListFormat};

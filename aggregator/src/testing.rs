@@ -11,14 +11,18 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use psi_core::identifier::{IdentifierKind, IdentityHasher};
-use psi_core::progress::Silent;
-use psi_core::store::MemoryStore;
+use psi_core::progress::{Progress, Silent};
+use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, Party, Recipients};
+use psi_core::store::{MemoryStore, RecordList};
 
 use crate::condition::Tally;
 use crate::error::FreezeError;
 use crate::source::read;
 use crate::source::{Batch, Projection};
-use crate::{Catalog, Frozen, LoadReport, ReadOptions, SetupError, TableConfigs};
+use crate::{
+    Catalog, JobInput, LoadReport, QueryError, ReadOptions, Refusal, RequestPlan, ResponsePlan,
+    SetupError, TableConfigs,
+};
 
 /// The member names of this side and the peer in all tests.
 pub(crate) const MEMBERS: (&str, &str) = ("brand", "snowy");
@@ -101,7 +105,8 @@ pub(crate) async fn load(folder: &Path, toml: &str) -> Result<(Catalog, LoadRepo
     }
     let config: Config = toml::from_str(toml).unwrap();
     let options = ReadOptions { threads: 2 };
-    Catalog::load(MEMBERS.0, folder, &config.table, options).await
+    let store = Arc::new(MemoryStore);
+    Catalog::load(MEMBERS.0, folder, &config.table, options, store).await
 }
 
 /// A query of `brand` over its table `t` with the condition, keys called `id`.
@@ -113,11 +118,76 @@ pub(crate) fn query(condition: &str) -> String {
     )
 }
 
-pub(crate) async fn freeze(catalog: &Catalog, sql: &str) -> Result<Frozen, FreezeError> {
+/// For a result that the member that asks gets alone.
+impl Catalog {
+    pub(crate) fn plan_request(
+        &self,
+        sql: &str,
+        members: (&str, &str),
+    ) -> Result<RequestPlan, QueryError> {
+        self.plan_request_for(sql, members, Recipients::Requester)
+    }
+
+    pub(crate) fn plan_response(
+        &self,
+        canonical: &str,
+        members: (&str, &str),
+        hidden_literals: usize,
+    ) -> Result<ResponsePlan, Refusal> {
+        self.plan_response_for(canonical, members, Recipients::Requester, hidden_literals)
+    }
+}
+
+/// The job of a request against itself, as if the other member had the same facts but no values;
+/// this side is Receiver where the choice is free.
+pub(crate) fn job(plan: &RequestPlan) -> JobSpec {
+    let mut own = plan.facts.clone();
+    (own.minimum, own.prefer_receiver) = (1, true);
+    let mut peer = own.clone();
+    peer.prefer_receiver = false;
+    peer.values.clear();
+    let half = |node: u8, facts| Half {
+        node_id: [node; 32],
+        nonce: [node; 32],
+        facts,
+    };
+    let agreement = Agreement {
+        collab_id: [1; 32],
+        revision: [1; 32],
+        query: plan.canonical.clone(),
+        hidden: Vec::new(),
+        shape: plan.output.shape.clone(),
+        recipients: Recipients::Requester,
+        mode: AskedMode::Exact,
+        requester_may_receive: true,
+        responder_may_receive: true,
+    };
+    JobSpec::assemble(agreement, half(1, own), half(2, peer)).unwrap()
+}
+
+/// Freezes the input of the [`job`] of a plan.
+pub(crate) async fn freeze_plan(
+    catalog: &Catalog,
+    plan: &RequestPlan,
+    progress: Arc<dyn Progress>,
+) -> Result<JobInput, FreezeError> {
+    let (spec, store) = (job(plan), Arc::new(MemoryStore));
+    let input = catalog.freeze_job(&plan.side, &spec, Party::Requester, store, progress);
+    input.await
+}
+
+pub(crate) async fn freeze(catalog: &Catalog, sql: &str) -> Result<JobInput, FreezeError> {
     let plan = catalog
         .plan_request(sql, MEMBERS)
         .unwrap_or_else(|err| panic!("{sql}: {err}; {}", err.remedy()));
-    catalog.freeze(&plan.side, &MemoryStore, &Silent).await
+    freeze_plan(catalog, &plan, Arc::new(Silent)).await
+}
+
+/// The identities that a Receiver without groups has frozen.
+pub(crate) fn identities(input: &JobInput) -> &dyn RecordList {
+    let parts = input.parts.as_ref().unwrap();
+    assert_eq!(parts.len(), 1);
+    parts[0].as_ref()
 }
 
 /// The digests that `condition` selects.
@@ -130,7 +200,7 @@ pub(crate) async fn digests_of(catalog: &Catalog, table: &str, condition: &str) 
     let sql = query(condition).replace("brand.t", &format!("brand.{table}"));
     let frozen = freeze(catalog, &sql).await.unwrap();
     let mut records = Vec::new();
-    let mut reader = frozen.identities.reader().unwrap();
+    let mut reader = identities(&frozen).reader().unwrap();
     reader.next_batch(&mut records, 1_000_000).unwrap();
     records
         .chunks(32)

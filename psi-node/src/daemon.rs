@@ -342,7 +342,7 @@ pub(crate) async fn load(
     };
     let store = lists.store(place);
     let (name, tables) = (&config.name, &config.table);
-    Catalog::load_with_store(name, &config.base_dir, tables, options, store)
+    Catalog::load(name, &config.base_dir, tables, options, store)
         .await
         .map_err(|e| UserError::bad_input(format!("{}: {}", e.place, e.what), e.remedy))
 }

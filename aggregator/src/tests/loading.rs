@@ -7,9 +7,8 @@ use arrow_array::{ArrayRef, BooleanArray, Date32Array, StringArray};
 use psi_core::Code;
 use psi_core::identifier::IdentifierKind;
 use psi_core::progress::{Progress, Silent, Stage};
-use psi_core::store::MemoryStore;
 
-use crate::testing::{Folder, MEMBERS, digests, expected, freeze, query};
+use crate::testing::{Folder, MEMBERS, digests, expected, freeze, freeze_plan, identities, query};
 use crate::{FreezeError, QueryError};
 
 const KEY: &str = "[[table.t.key]]\ncolumns = ['id']\nkinds = ['int']\n";
@@ -64,15 +63,14 @@ async fn the_documented_sample_loads_and_answers() {
     let plan = catalog.plan_request(sql, MEMBERS).unwrap();
     assert!(plan.facts.key_unique);
     assert_eq!((plan.facts.identities, plan.facts.minimum), (5000, 10));
-    let frozen = catalog
-        .freeze(&plan.side, &MemoryStore, &Silent)
+    let frozen = freeze_plan(&catalog, &plan, Arc::new(Silent))
         .await
         .unwrap();
     assert_eq!(
         (frozen.rows_scanned, frozen.rows_selected, frozen.nulls),
         (4, 2, 1)
     );
-    assert_eq!(frozen.identities.len(), 1);
+    assert_eq!(identities(&frozen).len(), 1);
 }
 
 #[tokio::test]
@@ -332,7 +330,7 @@ async fn a_plan_whose_literals_no_longer_fit_the_reloaded_table_does_not_freeze(
     let plan = catalog.plan_request(&query("b.x > 0"), MEMBERS).unwrap();
     folder.write("t.csv", "id,x\n1,one\n");
     catalog.refresh("t").await.unwrap();
-    let frozen = catalog.freeze(&plan.side, &MemoryStore, &Silent).await;
+    let frozen = freeze_plan(&catalog, &plan, Arc::new(Silent)).await;
     assert!(matches!(frozen, Err(FreezeError::Unavailable(_))));
 }
 
@@ -356,15 +354,12 @@ async fn freezing_reports_progress_and_stops_when_asked() {
     folder.write("t.csv", &format!("id\n{}\n", rows.join("\n")));
     let catalog = folder.load(&table("", KEY)).await;
     let plan = catalog.plan_request(&query(""), MEMBERS).unwrap();
-    let stop = StopAfter(AtomicU64::new(2));
-    match catalog.freeze(&plan.side, &MemoryStore, &stop).await {
+    let stop = Arc::new(StopAfter(AtomicU64::new(2)));
+    match freeze_plan(&catalog, &plan, stop).await {
         Err(err @ FreezeError::Cancelled) => assert_eq!(err.code(), Code::Cancelled),
         _ => panic!("it went on"),
     }
-    let patient = StopAfter(AtomicU64::new(1_000_000));
-    let frozen = catalog
-        .freeze(&plan.side, &MemoryStore, &patient)
-        .await
-        .unwrap();
-    assert_eq!(frozen.identities.len(), 50_000);
+    let patient = Arc::new(StopAfter(AtomicU64::new(1_000_000)));
+    let frozen = freeze_plan(&catalog, &plan, patient).await.unwrap();
+    assert_eq!(identities(&frozen).len(), 50_000);
 }

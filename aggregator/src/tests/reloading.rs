@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use psi_core::progress::Silent;
-use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, Party, Recipients};
-use psi_core::store::MemoryStore;
 
 use super::pipeline::agree;
-use crate::testing::{Folder, MEMBERS};
+use crate::testing::{Folder, MEMBERS, freeze_plan};
 use crate::{Catalog, FreezeError, RequestPlan};
 
 const SQL: &str = "SELECT SUM(c.age), COUNT(c.age) FROM brand.t AS c JOIN snowy.t AS o \
@@ -28,38 +26,9 @@ const TABLE: &str = "
     functions = ['sum']
 ";
 
-/// The job of a request against itself, as if the other member had the same facts.
-fn job(plan: &RequestPlan) -> JobSpec {
-    let half = |node: u8, values: bool| Half {
-        node_id: [node; 32],
-        nonce: [node; 32],
-        facts: {
-            let mut facts = plan.facts.clone();
-            if !values {
-                facts.values.clear();
-            }
-            facts
-        },
-    };
-    let agreement = Agreement {
-        collab_id: [1; 32],
-        revision: [1; 32],
-        query: plan.canonical.clone(),
-        hidden: Vec::new(),
-        shape: plan.output.shape.clone(),
-        recipients: Recipients::Requester,
-        mode: AskedMode::Exact,
-        requester_may_receive: true,
-        responder_may_receive: true,
-    };
-    JobSpec::assemble(agreement, half(1, true), half(2, false)).unwrap()
-}
-
-async fn freeze(catalog: &Catalog, plan: &RequestPlan) -> Result<(), FreezeError> {
-    let (store, progress) = (Arc::new(MemoryStore), Arc::new(Silent));
-    let spec = job(plan);
-    let input = catalog.freeze_job(&plan.side, &spec, Party::Requester, store, progress);
-    input.await.map(drop)
+async fn frozen(catalog: &Catalog, plan: &RequestPlan) -> Result<(), FreezeError> {
+    let input = freeze_plan(catalog, plan, Arc::new(Silent)).await;
+    input.map(drop)
 }
 
 #[tokio::test]
@@ -69,15 +38,15 @@ async fn a_table_that_was_loaded_again_does_not_answer_for_facts_of_the_old_one(
     let catalog = folder.load(TABLE).await;
     let plan = catalog.plan_request(SQL, MEMBERS).unwrap();
     assert!(!plan.facts.values[0].nullable);
-    freeze(&catalog, &plan).await.unwrap();
+    frozen(&catalog, &plan).await.unwrap();
     // Another job's proposal sees the new files first, and the table is served again.
     folder.write("t.csv", "id,age,factor\n1,20,1\n2,,1\n3,40,1\n");
     catalog.refresh("t").await.unwrap();
-    let refused = freeze(&catalog, &plan).await.unwrap_err();
+    let refused = frozen(&catalog, &plan).await.unwrap_err();
     assert!(matches!(refused, FreezeError::Unavailable(_)), "{refused}");
     let plan = catalog.plan_request(SQL, MEMBERS).unwrap();
     assert!(plan.facts.values[0].nullable);
-    freeze(&catalog, &plan).await.unwrap();
+    frozen(&catalog, &plan).await.unwrap();
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use aggregator::{Catalog, ReadOptions};
 use psi_core::kernel::portable::Portable;
+use psi_core::store::MemoryStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{BODY_BYTES_MAX, bind, serve};
@@ -40,10 +41,16 @@ async fn api() -> Api {
     let state = State::open(&config.state_dir()).unwrap();
     let options = ReadOptions { threads: 1 };
     let tables = BTreeMap::new();
-    let catalog = Catalog::load("brand", folder.path(), &tables, options)
-        .await
-        .unwrap()
-        .0;
+    let catalog = Catalog::load(
+        "brand",
+        folder.path(),
+        &tables,
+        options,
+        Arc::new(MemoryStore),
+    )
+    .await
+    .unwrap()
+    .0;
     let endpoint =
         Endpoint::bind(config.listen, &key, Known::default(), NetLimits::default()).unwrap();
     let socket = config.socket_path();
