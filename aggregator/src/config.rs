@@ -5,7 +5,6 @@
 
 mod aggregates;
 mod filters;
-mod privacy;
 #[cfg(test)]
 mod reference;
 mod rules;
@@ -25,7 +24,7 @@ pub use rules::{Approval, RuleKind, ScalarFunction, TemplateConfig};
 
 pub use types::ColumnType;
 
-use crate::budget::RunLimits;
+use crate::budget::{RunLimits, some_delta_units, some_micro_epsilon};
 use crate::error::SetupError;
 pub use crate::sql::parameter::ParameterType;
 
@@ -118,10 +117,10 @@ pub struct TableConfig {
     pub max_groups_per_identity: u32,
     /// The largest epsilon that one job may ask for, in millionths; without it no job with
     /// differential privacy is allowed.
-    #[serde(default, deserialize_with = "privacy::epsilon")]
+    #[serde(default, deserialize_with = "some_micro_epsilon")]
     pub epsilon_max: Option<u64>,
     /// The largest delta that one job may ask for, in units of 2^-64.
-    #[serde(default, deserialize_with = "privacy::delta")]
+    #[serde(default, deserialize_with = "some_delta_units")]
     pub delta_max: Option<u64>,
 }
 

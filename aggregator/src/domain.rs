@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{Datelike as _, NaiveDate};
 use psi_core::facts::LabelKind;
 
 use crate::calendar::{self, DAY_S};
@@ -17,7 +18,7 @@ use crate::sql::typing::ColumnClass;
 use crate::sql::zone::Zone;
 
 /// Years whose parts are told; the others are in the group `other`.
-const YEARS: std::ops::RangeInclusive<i64> = 1..=9999;
+const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
 
 /// A dimension's values and how they are looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,28 +186,24 @@ fn part_of(part: DatePart, zone: Zone, column: &Column, row: usize) -> Option<i6
         Column::Instant(nanos) => {
             let seconds = nanos.value(row).div_euclid(NANOS_PER_SECOND);
             let seconds = i64::try_from(seconds).ok()?;
-            year_of(seconds.div_euclid(DAY_S))?;
+            date_with_parts(seconds.div_euclid(DAY_S))?;
             let local = seconds.checked_add(zone.offset_at(seconds)?)?;
             local.div_euclid(DAY_S)
         }
         _ => return None,
     };
-    let year = year_of(day)?;
-    let (_, month, day) = calendar::civil(day);
+    let date = date_with_parts(day)?;
     Some(match part {
-        DatePart::Year => year,
-        DatePart::Quarter => (month - 1) / 3 + 1,
-        DatePart::Month => month,
-        DatePart::Day => day,
+        DatePart::Year => date.year().into(),
+        DatePart::Quarter => date.quarter().into(),
+        DatePart::Month => date.month().into(),
+        DatePart::Day => date.day().into(),
     })
 }
 
-fn year_of(day: i64) -> Option<i64> {
-    // Beyond these days there is no year to tell, and the arithmetic below could overflow.
-    let (year, ..) = i32::try_from(day)
-        .ok()
-        .map(|day| calendar::civil(day.into()))?;
-    YEARS.contains(&year).then_some(year)
+/// The date of a day, if its year is one of [`YEARS`].
+fn date_with_parts(day: i64) -> Option<NaiveDate> {
+    calendar::date_of(day).filter(|date| YEARS.contains(&date.year()))
 }
 
 #[cfg(test)]

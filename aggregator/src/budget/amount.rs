@@ -274,12 +274,12 @@ pub(super) fn delta_units<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Err
 }
 
 /// [`micro_epsilon`] where it may be left out.
-pub(super) fn some_micro_epsilon<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
+pub(crate) fn some_micro_epsilon<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
     micro_epsilon(d).map(Some)
 }
 
 /// [`delta_units`] where it may be left out.
-pub(super) fn some_delta_units<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
+pub(crate) fn some_delta_units<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
     delta_units(d).map(Some)
 }
 

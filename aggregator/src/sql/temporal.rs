@@ -8,7 +8,7 @@
 use chrono::NaiveDate;
 
 use super::zone::Zone;
-use crate::calendar::day_of;
+use crate::calendar;
 
 /// Digits (and point) of a number literal; decimals have at most 38 digits.
 pub(crate) const NUMBER_DIGITS_MAX: usize = 39;
@@ -19,9 +19,7 @@ pub(crate) const NANOS_PER_SECOND: i128 = 1_000_000_000;
 /// A literal's moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
-    year: u16,
-    month: u8,
-    day: u8,
+    date: NaiveDate,
     nanos_of_day: i128,
     has_time: bool,
     offset_seconds: Option<i32>,
@@ -40,9 +38,7 @@ impl Moment {
 
     /// Nanoseconds since 1970-01-01T00:00:00, after removing the offset if there is one.
     pub(crate) fn nanos(&self) -> i128 {
-        let local = i128::from(day_of(self.year.into(), self.month.into(), self.day.into()))
-            * NANOS_PER_DAY
-            + self.nanos_of_day;
+        let local = i128::from(self.date.to_epoch_days()) * NANOS_PER_DAY + self.nanos_of_day;
         local - i128::from(self.offset_seconds.unwrap_or(0)) * NANOS_PER_SECOND
     }
 
@@ -69,18 +65,15 @@ impl Moment {
 /// Parses a literal, or says that it is not one.
 pub(crate) fn parse(text: &str) -> Option<Moment> {
     let mut rest = Cursor(text.as_bytes());
-    let year = u16::try_from(rest.digits(4)?).ok()?;
+    let year = i32::try_from(rest.digits(4)?).ok()?;
     rest.sign(b"-")?;
-    let month = u8::try_from(rest.digits(2)?).ok()?;
+    let month = rest.digits(2)?;
     rest.sign(b"-")?;
-    let day = u8::try_from(rest.digits(2)?).ok()?;
-    if year == 0 || !(1..=12).contains(&month) || day == 0 || day > days_in_month(year, month) {
-        return None;
-    }
+    let day = rest.digits(2)?;
+    // The calendar has a year 0, ISO texts of ours do not.
+    let date = NaiveDate::from_ymd_opt(year, month, day).filter(|_| year > 0)?;
     let date = Moment {
-        year,
-        month,
-        day,
+        date,
         nanos_of_day: 0,
         has_time: false,
         offset_seconds: None,
@@ -167,24 +160,9 @@ impl Cursor<'_> {
     }
 }
 
-const fn days_in_month(year: u16, month: u8) -> u8 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if is_leap(year) => 29,
-        2 => 28,
-        _ => 31,
-    }
-}
-
-const fn is_leap(year: u16) -> bool {
-    (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400)
-}
-
 /// A day counted from 1970-01-01 as ISO text; `None` beyond the years of the calendar of texts.
 pub(crate) fn iso_date(day: i32) -> Option<String> {
-    const DAYS_TO_1970: i32 = 719_163;
-    let date = NaiveDate::from_num_days_from_ce_opt(day.checked_add(DAYS_TO_1970)?)?;
-    Some(date.to_string())
+    calendar::date_of(day.into()).map(|date| date.to_string())
 }
 
 #[cfg(test)]
