@@ -5,8 +5,6 @@
 
 mod aggregates;
 mod filters;
-#[cfg(test)]
-mod reference;
 mod rules;
 mod types;
 
@@ -16,8 +14,8 @@ use psi_core::identifier::IdentifierKind;
 use psi_core::limits;
 use serde::{Deserialize, Deserializer, de};
 
-pub(crate) use aggregates::COLUMN_DECIMALS_MAX;
-pub use aggregates::{AggregateConfig, AggregateFunction, DomainValue, OTHER, ResultTo};
+pub use aggregates::{AggregateConfig, AggregateFunction, DomainValue, ResultTo};
+pub(crate) use aggregates::{COLUMN_DECIMALS_MAX, OTHER};
 pub use filters::{Compare, FilterConfig, FilterConfigs, Operator};
 pub(crate) use rules::DIGEST_PREFIX;
 pub use rules::{Approval, RuleKind, ScalarFunction, TemplateConfig};

@@ -24,23 +24,22 @@
 
 pub mod budget;
 pub mod calendar;
-pub mod catalog;
-pub mod config;
-pub mod error;
-pub mod freeze;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-pub mod matched_rows;
-pub mod plan;
 pub mod policy;
-pub mod report;
-pub mod result;
 
+mod catalog;
 mod column;
 mod condition;
+mod config;
 mod domain;
-
+mod error;
+mod freeze;
 mod key_text;
+mod matched_rows;
+mod plan;
+mod report;
+mod result;
 mod rows;
 mod scan;
 mod source;
@@ -64,7 +63,6 @@ pub use report::{
     AggregateReport, ClassCount, ColumnReport, DimensionReport, KeyColumnReport, KeyReport,
     LoadReport, Problem, ServedKey, ServedTable, TableReport, ValueClass,
 };
-
 pub use result::{
     ColumnNoise, NoisyKind, NoisyNumber, ResultColumn, ResultError, ResultRow, ResultTable,
     ResultValue,

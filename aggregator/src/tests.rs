@@ -16,4 +16,5 @@ mod planning;
 mod policies;
 mod private;
 mod reloading;
+mod settings_page;
 mod work;

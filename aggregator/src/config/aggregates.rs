@@ -13,7 +13,7 @@ use crate::error::SetupError;
 use crate::sql::dimension::DimensionName;
 
 /// The group of every value that a dimension does not list, NULL included.
-pub const OTHER: &str = "other";
+pub(crate) const OTHER: &str = "other";
 
 /// The largest decimal scale of one column.
 pub(crate) const COLUMN_DECIMALS_MAX: u8 = 18;
