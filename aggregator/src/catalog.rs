@@ -15,13 +15,13 @@ use psi_core::store::{RecordList, RecordStore};
 use tokio::sync::Mutex;
 
 use crate::config::{ReadOptions, TableConfigs};
-use crate::error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
+use crate::error::{FreezeError, Problem, QueryError, Refusal, Unavailable};
 use crate::freeze::input::{self, JobInput};
 use crate::freeze::limits::RowKey;
 use crate::matched_rows::{self, ListError, ListFormat};
 use crate::plan::{self, RequestPlan, ResponsePlan, SidePlan};
 use crate::policy;
-use crate::report::{LoadReport, Problem, ServedTable};
+use crate::report::{LoadReport, ServedTable};
 use crate::source::files::FileSet;
 use crate::tables::load;
 use crate::tables::table::{LoadedTable, Lookup, TableState, Tables};
@@ -48,21 +48,21 @@ impl Catalog {
     /// A table with a problem stands in the report and is not served; the others are.
     ///
     /// # Errors
-    /// [`SetupError`] if a configured value makes no sense whatever the data.
+    /// [`Problem`] if a configured value makes no sense whatever the data.
     pub async fn load(
         member: &str,
         base_dir: &Path,
         tables: &TableConfigs,
         options: ReadOptions,
         store: Arc<dyn RecordStore>,
-    ) -> Result<(Self, LoadReport), SetupError> {
+    ) -> Result<(Self, LoadReport), Problem> {
         policy::validate(tables)?;
         let mut loaded = Tables::default();
         let mut report = LoadReport::default();
         for (name, table) in tables {
             let (found, state) = load::load(name, base_dir, table, options, &*store).await;
             for problem in &found.problems {
-                tracing::warn!(member, table = name, %problem, "table is not served");
+                tracing::warn!(member, table = name, problem = %format_args!("{problem}; {}", problem.remedy), "table is not served");
             }
             report.tables.push(found);
             loaded.insert(name, table.clone(), state);

@@ -23,7 +23,7 @@ pub use rules::{Approval, RuleKind, ScalarFunction, TemplateConfig};
 pub use types::ColumnType;
 
 use crate::budget::{RunLimits, some_delta_units, some_micro_epsilon};
-use crate::error::SetupError;
+use crate::error::Problem;
 pub use crate::sql::parameter::ParameterType;
 
 /// All tables of one node, by name.
@@ -187,13 +187,13 @@ fn kinds_from_text<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<IdentifierKind
 /// Checks the values that can be judged without looking at any data.
 ///
 /// # Errors
-/// [`SetupError`] names the setting and what to write instead.
-pub(crate) fn validate(tables: &TableConfigs) -> Result<(), SetupError> {
+/// [`Problem`] names the setting and what to write instead.
+pub(crate) fn validate(tables: &TableConfigs) -> Result<(), Problem> {
     let mut folded = BTreeSet::new();
     for (name, table) in tables {
         check_name(name, &format!("table.{name}"), "table")?;
         if !folded.insert(name.to_lowercase()) {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 format!("table.{name}"),
                 "two tables have this name up to upper and lower case",
                 "SQL does not tell them apart: rename one of them",
@@ -204,17 +204,17 @@ pub(crate) fn validate(tables: &TableConfigs) -> Result<(), SetupError> {
     Ok(())
 }
 
-fn check_table(name: &str, table: &TableConfig) -> Result<(), SetupError> {
+fn check_table(name: &str, table: &TableConfig) -> Result<(), Problem> {
     let place = |setting: &str| format!("table.{name}.{setting}");
     if table.source.is_empty() {
-        return Err(SetupError::new(
+        return Err(Problem::new(
             place("source"),
             "the source is empty",
             "name a .csv or .parquet file, or a folder of them",
         ));
     }
     if table.minimum == 0 || table.minimum > limits::IDENTITIES_MAX {
-        return Err(SetupError::new(
+        return Err(Problem::new(
             place("minimum"),
             format!("the minimum is {}", table.minimum),
             format!("write a number from 1 to {}", limits::IDENTITIES_MAX),
@@ -225,7 +225,7 @@ fn check_table(name: &str, table: &TableConfig) -> Result<(), SetupError> {
         .max_rows_per_identity
         .is_some_and(|rows| rows == 0 || i64::try_from(rows).is_err())
     {
-        return Err(SetupError::new(
+        return Err(Problem::new(
             place("max_rows_per_identity"),
             "no identity could have that many rows",
             "write a number from 1 to 2^63 - 1",
@@ -233,7 +233,7 @@ fn check_table(name: &str, table: &TableConfig) -> Result<(), SetupError> {
     }
     let groups = u64::from(table.max_groups_per_identity);
     if groups == 0 || groups > limits::COMPONENTS_MAX {
-        return Err(SetupError::new(
+        return Err(Problem::new(
             place("max_groups_per_identity"),
             format!("the most groups of one identity are {groups}"),
             format!("write a number from 1 to {}", limits::COMPONENTS_MAX),
@@ -244,7 +244,7 @@ fn check_table(name: &str, table: &TableConfig) -> Result<(), SetupError> {
         let place = format!("table.{name}.key[{}]", i + 1);
         check_key(&place, key)?;
         if !seen.insert(key.columns.iter().map(|c| c.to_lowercase()).collect()) {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 place,
                 "another key has the same columns",
                 "keep one of the two",
@@ -255,10 +255,10 @@ fn check_table(name: &str, table: &TableConfig) -> Result<(), SetupError> {
     rules::check(name, table)
 }
 
-fn check_key(place: &str, key: &KeyConfig) -> Result<(), SetupError> {
+fn check_key(place: &str, key: &KeyConfig) -> Result<(), Problem> {
     let columns = key.columns.len();
     if columns == 0 || columns > limits::KEY_COLUMNS_MAX {
-        return Err(SetupError::new(
+        return Err(Problem::new(
             format!("{place}.columns"),
             format!("the key has {columns} columns"),
             format!("name 1 to {} columns", limits::KEY_COLUMNS_MAX),
@@ -268,7 +268,7 @@ fn check_key(place: &str, key: &KeyConfig) -> Result<(), SetupError> {
     for column in &key.columns {
         check_name(column, &format!("{place}.columns"), "column")?;
         if !folded.insert(column.to_lowercase()) {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 format!("{place}.columns"),
                 format!("the column {column:?} appears twice"),
                 "name each column once",
@@ -276,14 +276,14 @@ fn check_key(place: &str, key: &KeyConfig) -> Result<(), SetupError> {
         }
     }
     if key.kinds.len() != columns {
-        return Err(SetupError::new(
+        return Err(Problem::new(
             format!("{place}.kinds"),
             format!("{} kinds for {columns} columns", key.kinds.len()),
             "write one kind for each column, in the same order",
         ));
     }
     match key.identities {
-        Some(n) if n == 0 || n > limits::IDENTITIES_MAX => Err(SetupError::new(
+        Some(n) if n == 0 || n > limits::IDENTITIES_MAX => Err(Problem::new(
             format!("{place}.identities"),
             format!("the registered size is {n}"),
             format!("write a number from 1 to {}", limits::IDENTITIES_MAX),
@@ -292,10 +292,10 @@ fn check_key(place: &str, key: &KeyConfig) -> Result<(), SetupError> {
     }
 }
 
-fn check_name(name: &str, place: &str, what: &str) -> Result<(), SetupError> {
+fn check_name(name: &str, place: &str, what: &str) -> Result<(), Problem> {
     if name.is_empty() || name.len() > limits::NAME_BYTES_MAX || name.chars().any(char::is_control)
     {
-        return Err(SetupError::new(
+        return Err(Problem::new(
             place,
             format!("{name:?} is no name for a {what}"),
             format!(

@@ -7,10 +7,10 @@ use std::fmt;
 
 use psi_core::Code;
 
-/// The configuration makes no sense, whatever the data.
+/// What is wrong with a setting, or with the data that it names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {what}")]
-pub struct SetupError {
+pub struct Problem {
     /// The setting, for example `table.customers.minimum`.
     pub place: String,
     /// What is wrong.
@@ -19,7 +19,7 @@ pub struct SetupError {
     pub remedy: String,
 }
 
-impl SetupError {
+impl Problem {
     pub(crate) fn new(
         place: impl Into<String>,
         what: impl Into<String>,
@@ -67,84 +67,68 @@ impl fmt::Display for Position {
     }
 }
 
+/// What is wrong in a query text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Where.
+    pub at: Position,
+    /// What is wrong there.
+    pub what: String,
+    /// What to write instead.
+    pub remedy: String,
+}
+
 /// Why a requester's query did not become a job.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueryError {
     /// The text is not SQL.
-    #[error("line {line}, column {column}: {message}")]
-    Syntax {
-        /// Line, from 1.
-        line: u64,
-        /// Column, from 1.
-        column: u64,
-        /// What the parser said.
-        message: String,
-        /// What to do.
-        remedy: String,
-    },
-    /// SQL, but outside the accepted subset.
-    #[error("line {line}, column {column}: {what} is not in the accepted SQL subset")]
-    NotInSubset {
-        /// Line, from 1.
-        line: u64,
-        /// Column, from 1.
-        column: u64,
-        /// The construct, by name.
-        what: String,
-        /// What to write instead.
-        remedy: String,
-    },
+    #[error("{}: {}", .0.at, .0.what)]
+    Syntax(Told),
+    /// SQL, but outside the accepted subset: `what` names the construct.
+    #[error("{}: {} is not in the accepted SQL subset", .0.at, .0.what)]
+    NotInSubset(Told),
     /// A name stands for nothing, or a value does not fit its column.
-    #[error("line {line}, column {column}: {message}")]
-    Meaning {
-        /// Line, from 1.
-        line: u64,
-        /// Column, from 1.
-        column: u64,
-        /// What does not fit.
-        message: String,
-        /// What to write instead.
-        remedy: String,
-    },
+    #[error("{}: {}", .0.at, .0.what)]
+    Meaning(Told),
     /// This side's own policy says no.
     #[error("refused by the own policy: {0}")]
     Refused(Refusal),
 }
 
-impl QueryError {
-    pub(crate) fn syntax(
-        at: Position,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self::Syntax {
-            line: at.line,
-            column: at.column,
-            message: message.into(),
-            remedy: remedy.into(),
-        }
-    }
-
-    pub(crate) fn subset(at: Position, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::NotInSubset {
-            line: at.line,
-            column: at.column,
+impl Told {
+    fn new(at: Position, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            at,
             what: what.into(),
             remedy: remedy.into(),
         }
     }
+}
+
+impl QueryError {
+    pub(crate) fn syntax(at: Position, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Syntax(Told::new(at, what, remedy))
+    }
+
+    pub(crate) fn subset(at: Position, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::NotInSubset(Told::new(at, what, remedy))
+    }
 
     pub(crate) fn meaning(
         at: Position,
-        message: impl Into<String>,
+        what: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self::Meaning {
-            line: at.line,
-            column: at.column,
-            message: message.into(),
-            remedy: remedy.into(),
+        Self::Meaning(Told::new(at, what, remedy))
+    }
+
+    /// What is wrong in the text, if it is about the text.
+    #[must_use]
+    pub const fn told(&self) -> Option<&Told> {
+        match self {
+            Self::Syntax(told) | Self::NotInSubset(told) | Self::Meaning(told) => Some(told),
+            Self::Refused(_) => None,
         }
     }
 
@@ -152,22 +136,10 @@ impl QueryError {
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
-            Self::Syntax { remedy, .. }
-            | Self::NotInSubset { remedy, .. }
-            | Self::Meaning { remedy, .. } => remedy.clone(),
-            Self::Refused(refusal) => refusal.remedy.clone(),
+            Self::Syntax(told) | Self::NotInSubset(told) | Self::Meaning(told) => &told.remedy,
+            Self::Refused(refusal) => &refusal.remedy,
         }
-    }
-
-    /// Where in the query text the reason stands, if it is about a place.
-    #[must_use]
-    pub const fn position(&self) -> Option<Position> {
-        match *self {
-            Self::Syntax { line, column, .. }
-            | Self::NotInSubset { line, column, .. }
-            | Self::Meaning { line, column, .. } => Some(Position { line, column }),
-            Self::Refused(_) => None,
-        }
+        .clone()
     }
 }
 

@@ -54,14 +54,14 @@ pub use config::{
     FilterConfigs, KeyConfig, Operator, ParameterType, ReadOptions, ResultTo, RuleKind,
     ScalarFunction, TableConfig, TableConfigs, TemplateConfig,
 };
-pub use error::{FreezeError, QueryError, Refusal, SetupError, Unavailable};
+pub use error::{FreezeError, Position, Problem, QueryError, Refusal, Told, Unavailable};
 pub use freeze::input::JobInput;
 pub use freeze::limits::RowKey;
 pub use matched_rows::{ListError, ListFormat};
 pub use plan::{HiddenLiteral, OutputPlan, RequestPlan, ResponsePlan, SidePlan};
 pub use report::{
     AggregateReport, ClassCount, ColumnReport, DimensionReport, KeyColumnReport, KeyReport,
-    LoadReport, Problem, ServedKey, ServedTable, TableReport, ValueClass,
+    LoadReport, ServedKey, ServedTable, TableReport, ValueClass,
 };
 pub use result::{
     ColumnNoise, NoisyKind, NoisyNumber, ResultColumn, ResultError, ResultRow, ResultTable,

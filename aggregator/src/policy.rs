@@ -17,7 +17,7 @@ use psi_core::Code;
 pub use question::{ComparedWith, FilterUse, FunctionUse, Question};
 
 use crate::config::{self, ResultTo, RuleKind, TableConfig, TableConfigs};
-use crate::error::{Refusal, SetupError};
+use crate::error::{Problem, Refusal};
 
 /// What was allowed, and by which rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +34,8 @@ pub struct Allowed {
 /// settings, and that every template can be read.
 ///
 /// # Errors
-/// [`SetupError`] names the setting and what to write instead.
-pub(crate) fn validate(tables: &TableConfigs) -> Result<(), SetupError> {
+/// [`Problem`] names the setting and what to write instead.
+pub(crate) fn validate(tables: &TableConfigs) -> Result<(), Problem> {
     config::validate(tables)?;
     template::check(tables)
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use psi_core::identifier::IdentifierKind;
 
 use crate::config::AggregateFunction;
+use crate::error::Problem;
 
 /// The findings about every configured table, in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -229,32 +230,6 @@ pub struct AggregateReport {
     pub clamped: bool,
     /// Rows in which it is NULL.
     pub nulls: u64,
-}
-
-/// Why a table is not served.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {what}; {remedy}")]
-pub struct Problem {
-    /// The setting it is about.
-    pub place: String,
-    /// What is wrong.
-    pub what: String,
-    /// What to do.
-    pub remedy: String,
-}
-
-impl Problem {
-    pub(crate) fn new(
-        place: impl Into<String>,
-        what: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self {
-            place: place.into(),
-            what: what.into(),
-            remedy: remedy.into(),
-        }
-    }
 }
 
 /// A table that queries may use.

@@ -20,8 +20,8 @@ use crate::error::FreezeError;
 use crate::source::read;
 use crate::source::{Batch, Projection};
 use crate::{
-    Catalog, JobInput, LoadReport, QueryError, ReadOptions, Refusal, RequestPlan, ResponsePlan,
-    SetupError, TableConfigs,
+    Catalog, JobInput, LoadReport, Problem, QueryError, ReadOptions, Refusal, RequestPlan,
+    ResponsePlan, TableConfigs,
 };
 
 /// The member names of this side and the peer in all tests.
@@ -86,7 +86,7 @@ impl Folder {
         writer.close().unwrap();
     }
 
-    pub(crate) async fn try_load(&self, toml: &str) -> Result<(Catalog, LoadReport), SetupError> {
+    pub(crate) async fn try_load(&self, toml: &str) -> Result<(Catalog, LoadReport), Problem> {
         load(self.0.path(), toml).await
     }
 
@@ -98,7 +98,7 @@ impl Folder {
     }
 }
 
-pub(crate) async fn load(folder: &Path, toml: &str) -> Result<(Catalog, LoadReport), SetupError> {
+pub(crate) async fn load(folder: &Path, toml: &str) -> Result<(Catalog, LoadReport), Problem> {
     #[derive(serde::Deserialize)]
     struct Config {
         table: TableConfigs,

@@ -9,7 +9,7 @@ use psi_core::limits;
 use serde::{Deserialize, Deserializer};
 
 use super::{TableConfig, check_name};
-use crate::error::SetupError;
+use crate::error::Problem;
 use crate::sql::dimension::DimensionName;
 
 /// The group of every value that a dimension does not list, NULL included.
@@ -118,15 +118,15 @@ fn clamp_from_numbers<'de, D: Deserializer<'de>>(d: D) -> Result<Option<[String;
 }
 
 /// Checks the sections that are about groups and aggregates.
-pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), SetupError> {
+pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), Problem> {
     let mut known = Vec::new();
     for (text, values) in &table.dimension {
         let place = format!("table.{name}.dimension.{text:?}");
         let dimension = DimensionName::parse(text)
-            .map_err(|what| SetupError::new(&place, what, "write a column, or month(column)"))?;
+            .map_err(|what| Problem::new(&place, what, "write a column, or month(column)"))?;
         check_name(&dimension.column, &place, "column")?;
         if known.iter().any(|(other, _)| *other == dimension) {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 place,
                 "another dimension is the same",
                 "keep one of the two",
@@ -140,7 +140,7 @@ pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), SetupError> {
         let place = format!("table.{name}.group_identities.{text:?}");
         let dimension = DimensionName::parse(text).ok();
         if sized.contains(&dimension) {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 place,
                 "another section gives sizes for the same dimension",
                 "keep one of the two",
@@ -150,7 +150,7 @@ pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), SetupError> {
             .iter()
             .find(|(other, _)| dimension.as_ref() == Some(other))
         else {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 place,
                 "there is no such dimension",
                 format!("list it in table.{name}.dimension"),
@@ -164,7 +164,7 @@ pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), SetupError> {
         let place = format!("table.{name}.aggregate.{column}");
         check_name(column, &place, "column")?;
         if !folded.insert(column.to_lowercase()) {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 place,
                 "the column has another section, up to upper and lower case",
                 "keep one of the two",
@@ -175,9 +175,9 @@ pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), SetupError> {
     Ok(())
 }
 
-fn check_domain(place: &str, values: &[DomainValue]) -> Result<(), SetupError> {
+fn check_domain(place: &str, values: &[DomainValue]) -> Result<(), Problem> {
     if values.is_empty() || values.len() >= limits::GROUP_VALUES_MAX {
-        return Err(SetupError::new(
+        return Err(Problem::new(
             place,
             format!("the domain has {} values", values.len()),
             format!("list 1 to {} values", limits::GROUP_VALUES_MAX - 1),
@@ -187,7 +187,7 @@ fn check_domain(place: &str, values: &[DomainValue]) -> Result<(), SetupError> {
     for value in values {
         let label = value.label();
         if label.len() > limits::NAME_BYTES_MAX || !is_shown_as_it_is(&label) {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 place,
                 format!("{label:?} is no label for a group"),
                 format!(
@@ -197,21 +197,21 @@ fn check_domain(place: &str, values: &[DomainValue]) -> Result<(), SetupError> {
             ));
         }
         if label == OTHER {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 place,
                 "`other` is the group of all values that are not listed",
                 "leave it out",
             ));
         }
         if std::mem::discriminant(value) != std::mem::discriminant(&values[0]) {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 place,
                 format!("{label:?} is of another type than the first value"),
                 "list values of one type: texts, whole numbers, or booleans",
             ));
         }
         if !seen.insert(label) {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 place,
                 format!("{:?} appears twice", value.label()),
                 "list each value once",
@@ -225,17 +225,17 @@ fn check_sizes(
     place: &str,
     values: &[DomainValue],
     sizes: &BTreeMap<String, u64>,
-) -> Result<(), SetupError> {
+) -> Result<(), Problem> {
     for (label, size) in sizes {
         if label != OTHER && !values.iter().any(|value| value.label() == *label) {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 place,
                 format!("{label:?} is not in the dimension's domain"),
                 "use the domain's values, and `other`",
             ));
         }
         if *size == 0 || *size > limits::IDENTITIES_MAX {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 place,
                 format!("the registered size of {label:?} is {size}"),
                 format!("write a number from 1 to {}", limits::IDENTITIES_MAX),
@@ -245,16 +245,16 @@ fn check_sizes(
     Ok(())
 }
 
-fn check_aggregate(place: &str, aggregate: &AggregateConfig) -> Result<(), SetupError> {
+fn check_aggregate(place: &str, aggregate: &AggregateConfig) -> Result<(), Problem> {
     if aggregate.functions.is_empty() {
-        return Err(SetupError::new(
+        return Err(Problem::new(
             format!("{place}.functions"),
             "no function is listed",
             "list some of count, sum, avg, var, stddev, or remove the section",
         ));
     }
     match aggregate.decimals {
-        Some(decimals) if decimals > COLUMN_DECIMALS_MAX => Err(SetupError::new(
+        Some(decimals) if decimals > COLUMN_DECIMALS_MAX => Err(Problem::new(
             format!("{place}.decimals"),
             format!("the decimal scale is {decimals}"),
             format!("write a number from 0 to {COLUMN_DECIMALS_MAX}"),

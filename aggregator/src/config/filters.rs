@@ -11,7 +11,7 @@ use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::check_name;
-use crate::error::SetupError;
+use crate::error::Problem;
 use crate::sql::ast::CompareOp;
 
 /// The filter columns of a table, by name.
@@ -189,20 +189,20 @@ impl<'de> Visitor<'de> for ListOrTable {
 }
 
 /// Checks the filter columns of table `name`.
-pub(super) fn check(name: &str, filters: &FilterConfigs) -> Result<(), SetupError> {
+pub(super) fn check(name: &str, filters: &FilterConfigs) -> Result<(), Problem> {
     let mut folded = BTreeSet::new();
     for (column, config) in filters.iter() {
         let place = format!("table.{name}.filter");
         check_name(column, &place, "column")?;
         if !folded.insert(column.to_lowercase()) {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 place,
                 format!("the column {column:?} appears twice, up to upper and lower case"),
                 "list each column once",
             ));
         }
         if config.operators.as_ref().is_some_and(BTreeSet::is_empty) {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 format!("{place}.{column}.operators"),
                 "no comparison is listed",
                 "list some, or remove the column",

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Deserializer, de};
 
 use super::{TableConfig, check_name};
-use crate::error::SetupError;
+use crate::error::Problem;
 use crate::sql::ast::DatePart;
 use crate::sql::parameter::ParameterType;
 
@@ -121,7 +121,7 @@ pub(super) fn only_true<'de, D: Deserializer<'de>>(d: D) -> Result<bool, D::Erro
 }
 
 /// Checks the rules of table `name`.
-pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), SetupError> {
+pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), Problem> {
     let place = |setting: &str| format!("table.{name}.{setting}");
     let lists = [
         ("allowed_requesters", "member", &table.allowed_requesters),
@@ -143,7 +143,7 @@ pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), SetupError> {
 }
 
 /// Settings that the table's rule would silently ignore are errors.
-fn check_kind(name: &str, table: &TableConfig) -> Result<(), SetupError> {
+fn check_kind(name: &str, table: &TableConfig) -> Result<(), Problem> {
     let custom = table.rule == RuleKind::Custom;
     let list = table.rule == RuleKind::List;
     let ignored = [
@@ -157,7 +157,7 @@ fn check_kind(name: &str, table: &TableConfig) -> Result<(), SetupError> {
     ];
     match ignored.into_iter().find(|(_, ignored)| *ignored) {
         None => Ok(()),
-        Some((setting, _)) => Err(SetupError::new(
+        Some((setting, _)) => Err(Problem::new(
             format!("table.{name}.{setting}"),
             format!(
                 "the setting has no effect, because the table's rule is {:?}",
@@ -169,7 +169,7 @@ fn check_kind(name: &str, table: &TableConfig) -> Result<(), SetupError> {
 }
 
 /// Names of templates, and the form of the digests that are approved.
-fn check_template_names(name: &str, table: &TableConfig) -> Result<(), SetupError> {
+fn check_template_names(name: &str, table: &TableConfig) -> Result<(), Problem> {
     for template in table.template.keys() {
         let place = format!("table.{name}.template.{template}");
         check_name(template, &place, "template")?;
@@ -184,14 +184,14 @@ fn check_template_names(name: &str, table: &TableConfig) -> Result<(), SetupErro
                     .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
         });
         if !is_digest {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 place,
                 format!("{digest:?} is no digest of a template"),
                 "write what `psi-node policy template-digest` prints",
             ));
         }
         if !seen.insert(digest) {
-            return Err(SetupError::new(
+            return Err(Problem::new(
                 place,
                 "a digest appears twice",
                 "list each once",

@@ -13,7 +13,7 @@ use super::template::Template;
 use crate::config::{
     AggregateFunction, Approval, Compare, Operator, RuleKind, TableConfig, TableConfigs,
 };
-use crate::error::SetupError;
+use crate::error::Problem;
 use crate::sql::dimension::DimensionName;
 
 /// How much a piece of advice matters.
@@ -58,8 +58,8 @@ const MINIMUM_ADVISED: u64 = 10;
 /// Looks at all tables of `member`.
 ///
 /// # Errors
-/// [`SetupError`] if a configured value makes no sense whatever the data.
-pub fn lint(member: &str, tables: &TableConfigs) -> Result<Vec<Advice>, SetupError> {
+/// [`Problem`] if a configured value makes no sense whatever the data.
+pub fn lint(member: &str, tables: &TableConfigs) -> Result<Vec<Advice>, Problem> {
     super::validate(tables)?;
     let mut advice = Vec::new();
     let templates = digests(tables);

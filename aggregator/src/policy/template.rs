@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest as _, Sha512};
 
 use crate::config::{DIGEST_PREFIX, ParameterType, TableConfigs, TemplateConfig};
-use crate::error::{Position, QueryError, SetupError};
+use crate::error::{Position, Problem, QueryError};
 use crate::sql::ast::{LiteralValue, Query};
 use crate::sql::canonical;
 use crate::sql::parse::{self, Author, literal};
@@ -195,12 +195,12 @@ impl Template {
 }
 
 /// Checks that every template of a configuration can be read.
-pub(super) fn check(tables: &TableConfigs) -> Result<(), SetupError> {
+pub(super) fn check(tables: &TableConfigs) -> Result<(), Problem> {
     for (table, config) in tables {
         for (name, template) in &config.template {
             Template::read(template).map_err(|error| {
                 let place = format!("table.{table}.template.{name}.sql");
-                SetupError::new(place, error.to_string(), error.remedy())
+                Problem::new(place, error.to_string(), error.remedy())
             })?;
         }
     }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::ast::Side;
 use super::canonical;
 use super::parse::{self, Author};
-use crate::error::QueryError;
+use crate::error::{QueryError, Told};
 
 const QUERY: &str = "SELECT COUNT(*) FROM snowy.customers AS s JOIN brand.customers AS b \
                      ON s.email_hash = b.email_hash WHERE b.last_purchase > '2025-01-01'";
@@ -20,31 +20,16 @@ fn canonical(sql: &str, hide: Side) -> (String, usize) {
 fn refused(sql: &str) -> (String, (u64, u64)) {
     match parse::read(sql, Author::Own) {
         Ok(_) => panic!("accepted: {sql}"),
-        Err(QueryError::NotInSubset {
-            line,
-            column,
-            what,
-            remedy,
-        }) => {
+        Err(QueryError::NotInSubset(Told { at, what, remedy })) => {
             assert!(!remedy.is_empty());
-            (what, (line, column))
+            (what, (at.line, at.column))
         }
         Err(
-            QueryError::Syntax {
-                line,
-                column,
-                message,
-                remedy,
-            }
-            | QueryError::Meaning {
-                line,
-                column,
-                message,
-                remedy,
-            },
+            QueryError::Syntax(Told { at, what, remedy })
+            | QueryError::Meaning(Told { at, what, remedy }),
         ) => {
             assert!(!remedy.is_empty());
-            (message, (line, column))
+            (what, (at.line, at.column))
         }
         Err(other) => panic!("{sql}: {other}"),
     }
@@ -431,7 +416,7 @@ proptest! {
         let text: String = QUERY.chars().take(cut).chain(paste.chars())
             .chain(QUERY.chars().skip(cut + skip)).collect();
         if let Err(err) = parse::read(&text, Author::Peer) {
-            let place = err.position().unwrap();
+            let place = err.told().unwrap().at;
             prop_assert!(place.line > 0 && place.column > 0, "{err}");
         }
     }

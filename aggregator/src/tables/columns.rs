@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::config::{AggregateConfig, AggregateFunction, COLUMN_DECIMALS_MAX, TableConfig};
 use crate::domain::Domain;
+use crate::error::Problem;
 use crate::error::{Position, QueryError};
-use crate::report::Problem;
 use crate::rows::{Extras, RowValue};
 use crate::source::{NoColumn, Projection, Source, SourceColumn};
 use crate::sql::arith::Arith;

@@ -9,7 +9,7 @@ use super::columns::{Columns, LoadedDimension};
 use super::measure::KeyMeasure;
 use super::table::LoadedKey;
 use crate::config::{OTHER, TableConfig};
-use crate::report::Problem;
+use crate::error::Problem;
 use crate::sql::dimension::DimensionName;
 
 /// The registered sizes of every dimension's groups under one key, `other` last; `None` for a

@@ -24,10 +24,8 @@ use super::measure::public_bound;
 use super::row_filter::RowFilter;
 use super::table::{LoadedKey, LoadedTable, LoadedValue, TableState};
 use crate::config::{ReadOptions, TableConfig};
-use crate::error::FreezeError;
-use crate::report::{
-    AggregateReport, ColumnReport, DimensionReport, KeyReport, Problem, TableReport,
-};
+use crate::error::{FreezeError, Problem};
+use crate::report::{AggregateReport, ColumnReport, DimensionReport, KeyReport, TableReport};
 use crate::source::files::FileSet;
 use crate::source::{NoColumn, Source, SourceError};
 

@@ -4,8 +4,8 @@
 //! filter shows no more of a row than they do. Called at load.
 
 use crate::condition::Condition;
+use crate::error::Problem;
 use crate::error::QueryError;
-use crate::report::Problem;
 use crate::source::{Projection, Source, conditions};
 use crate::sql::parse;
 
@@ -21,7 +21,7 @@ impl RowFilter {
     pub(crate) fn parse(name: &str, text: &str, source: &Source) -> Result<Self, Problem> {
         let problem = |error: QueryError| {
             let mut remedy = error.remedy();
-            if matches!(error, QueryError::NotInSubset { .. }) {
+            if matches!(error, QueryError::NotInSubset(_)) {
                 remedy.push_str(
                     "; what a condition cannot say, write into a column of its own when you make \
                      the file",

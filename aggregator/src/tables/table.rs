@@ -9,8 +9,8 @@ use super::columns::{LoadedAggregate, LoadedDimension};
 use super::measure::{ValueMeasure, public_bound};
 use super::row_filter::RowFilter;
 use crate::config::TableConfig;
-use crate::error::Unavailable;
-use crate::report::{ColumnReport, Problem, ServedKey, ServedTable};
+use crate::error::{Problem, Unavailable};
+use crate::report::{ColumnReport, ServedKey, ServedTable};
 use crate::source::Source;
 use crate::source::files::FileSet;
 

@@ -13,7 +13,7 @@ use psi_core::progress::Silent;
 use psi_core::store::{MemoryStore, RecordStore as _};
 
 use crate::testing::{Folder, MEMBERS, digests, expected};
-use crate::{Catalog, ListFormat, QueryError, ValueClass};
+use crate::{Catalog, ListFormat, QueryError, Told, ValueClass};
 
 fn table(kind: &str) -> String {
     format!(
@@ -237,11 +237,8 @@ async fn the_report_counts_what_normalises_and_what_the_rest_is() {
         "b.note BETWEEN '2025-01-01' AND '2025-12-31'",
     ] {
         match ask(condition) {
-            Err(QueryError::Meaning { message, .. }) => {
-                assert!(
-                    message.contains("dates are written in another form"),
-                    "{message}"
-                );
+            Err(QueryError::Meaning(Told { what, .. })) => {
+                assert!(what.contains("dates are written in another form"), "{what}");
             }
             _ => panic!("{condition} was planned"),
         }

@@ -250,7 +250,7 @@ async fn literals_that_do_not_fit_their_column_are_named_with_their_place() {
         let sql = format!("{FROM}\nWHERE {condition}");
         let err = catalog.plan_request(&sql, MEMBERS).err().unwrap();
         assert!(err.to_string().contains(says), "{err}");
-        assert_eq!(err.position().unwrap().line, 2, "{err}");
+        assert_eq!(err.told().unwrap().at.line, 2, "{err}");
         assert!(!err.remedy().is_empty());
     }
 }
@@ -264,7 +264,7 @@ async fn names_that_belong_to_neither_member_are_refused() {
         .err()
         .unwrap();
     assert!(err.to_string().contains("no member stranger"), "{err}");
-    assert_eq!(err.position().unwrap().column, 22);
+    assert_eq!(err.told().unwrap().at.column, 22);
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ async fn a_list_is_of_the_askers_own_identifiers_where_the_rule_is_list() {
     let peers = format!("SELECT snowy.p.id {FROM}");
     let lists = catalog("rule = 'list'").await;
     let refused = |sql: &str| match lists.plan_request(sql, MEMBERS) {
-        Err(QueryError::NotInSubset { what, .. }) => what,
+        Err(QueryError::NotInSubset(told)) => told.what,
         Err(other) => panic!("{sql}: {other}"),
         Ok(_) => panic!("{sql}: accepted"),
     };

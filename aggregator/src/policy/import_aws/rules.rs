@@ -64,11 +64,6 @@ pub(super) fn list_form(
             note(notes, place, why);
         }
     }
-    note(
-        notes,
-        rule.place(""),
-        "this version reads list rules and does not run lists",
-    );
     additional_analyses(rule, notes)
 }
 

@@ -391,7 +391,7 @@ proptest! {
         let text: String = sql.chars().take(cut).chain(paste.chars())
             .chain(sql.chars().skip(cut + skip)).collect();
         if let Err(err) = parse::read(&text, Author::Peer) {
-            let place = err.position().unwrap();
+            let place = err.told().unwrap().at;
             prop_assert!(place.line > 0 && place.column > 0, "{err}");
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Loader;
 use crate::config::ColumnType;
-use crate::report::Problem;
+use crate::error::Problem;
 use crate::source::Source;
 use crate::tables::count::Counted;
 use crate::tables::row_filter::RowFilter;

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::error::Told;
 
 /// One line for each token: its place, its kind and what it prints.
 fn listed(text: &str) -> Vec<String> {
@@ -36,14 +37,9 @@ fn kinds(text: &str) -> String {
 /// The message and the place of a syntax error.
 fn unterminated(text: &str) -> (String, (u64, u64)) {
     match tokenize(text) {
-        Err(QueryError::Syntax {
-            line,
-            column,
-            message,
-            remedy,
-        }) => {
+        Err(QueryError::Syntax(Told { at, what, remedy })) => {
             assert!(remedy.starts_with("close it with "), "{remedy}");
-            (message, (line, column))
+            (what, (at.line, at.column))
         }
         other => panic!("{text:?}: {other:?}"),
     }
@@ -66,14 +62,15 @@ fn signs_of_other_programs_are_refused_by_name_at_their_place() {
         ("a.[b c]", 3, "a name in brackets"),
     ] {
         match tokenize(text) {
-            Err(QueryError::NotInSubset {
-                line: 1,
-                column: at,
-                what,
-                ..
-            }) => assert_eq!((at, what.as_str()), (column, says), "{text}"),
-            Err(QueryError::Syntax { message, .. }) => {
-                assert!(message.starts_with(says), "{text}: {message}");
+            Err(QueryError::NotInSubset(Told { at, what, .. })) => {
+                assert_eq!(
+                    (at.line, at.column, what.as_str()),
+                    (1, column, says),
+                    "{text}"
+                );
+            }
+            Err(QueryError::Syntax(told)) => {
+                assert!(told.what.starts_with(says), "{text}: {}", told.what);
             }
             other => panic!("{text:?}: {other:?}"),
         }
@@ -266,7 +263,7 @@ fn one_token_too_many_is_refused_at_its_place() {
     }
     let err = tokenize(&"+".repeat(TOKENS_MAX + 1)).unwrap_err();
     assert_eq!(
-        err.position().map(|at| at.column),
+        err.told().map(|told| told.at.column),
         Some(TOKENS_MAX as u64 + 1)
     );
 }
