@@ -12,8 +12,9 @@ mod limits;
 mod period;
 
 use psi_core::Code;
+pub use psi_core::dp::Amount;
 
-pub use amount::{Amount, delta_of, delta_text, epsilon_of, epsilon_text};
+pub use amount::{delta_of, delta_text, epsilon_of, epsilon_text};
 pub(crate) use amount::{some_delta_units, some_micro_epsilon};
 pub use limits::{PeerLimit, PopulationConfig, Populations, RunLimits};
 pub use period::{Period, advance};

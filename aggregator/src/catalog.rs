@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::config::{ReadOptions, TableConfigs};
 use crate::error::{FreezeError, Problem, QueryError, Refusal, Unavailable};
-use crate::freeze::input::{self, JobInput};
+use crate::freeze::input::{self, JobInput, OwnJob};
 use crate::freeze::limits::RowKey;
 use crate::matched_rows::{self, ListError, ListFormat};
 use crate::plan::{self, RequestPlan, ResponsePlan, SidePlan};
@@ -195,7 +195,11 @@ impl Catalog {
     ) -> Result<JobInput, FreezeError> {
         let table = self.table_of(side)?;
         let options = self.inner.options;
-        let job = (spec, own, None);
+        let job = OwnJob {
+            spec,
+            own,
+            key: None,
+        };
         let frozen = input::freeze(&table, side, job, options, store, progress).await;
         self.judge(&table, frozen)
     }
@@ -215,7 +219,11 @@ impl Catalog {
     ) -> Result<JobInput, FreezeError> {
         let table = self.table_of(side)?;
         let options = self.inner.options;
-        let job = (spec, own, Some(key));
+        let job = OwnJob {
+            spec,
+            own,
+            key: Some(key),
+        };
         let frozen = input::freeze(&table, side, job, options, store, progress).await;
         self.judge(&table, frozen)
     }
@@ -235,8 +243,8 @@ impl Catalog {
         progress: &dyn Progress,
     ) -> Result<u64, ListError> {
         let table = self.table_of(side).map_err(FreezeError::from)?;
-        let matched = (matched, matched_rows::DIGESTS_AT_ONCE);
-        matched_rows::write(&table, side, matched, (format, out), progress)
+        let at_once = matched_rows::DIGESTS_AT_ONCE;
+        matched_rows::write(&table, side, matched, at_once, format, out, progress)
     }
 
     /// Takes a table out of service whose rows no longer keep what was checked when it was loaded.

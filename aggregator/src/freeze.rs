@@ -142,10 +142,12 @@ fn unavailable(side: &SidePlan, what: &str) -> Unavailable {
     }
 }
 
+/// Makes a record of each row of the table; `room` bytes on disk are reserved for each.
 async fn record_rows(
     table: &LoadedTable,
     side: &SidePlan,
-    (reading, room): (Reading, usize),
+    reading: Reading,
+    room: usize,
     options: ReadOptions,
     store: &dyn RecordStore,
     progress: &dyn Progress,

@@ -80,8 +80,10 @@ pub enum ListError {
 pub(crate) fn write(
     table: &LoadedTable,
     side: &SidePlan,
-    (matched, at_once): (&dyn RecordList, usize),
-    (format, out): (ListFormat, Box<dyn Write + Send>),
+    matched: &dyn RecordList,
+    at_once: usize,
+    format: ListFormat,
+    out: Box<dyn Write + Send>,
     progress: &dyn Progress,
 ) -> Result<u64, ListError> {
     let check = || table.check_files(&side.table).map_err(FreezeError::from);

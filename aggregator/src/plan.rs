@@ -6,9 +6,11 @@
 //! responder does not have them.
 
 mod columns;
+mod half;
 mod output;
 mod privacy;
 mod request;
+mod response;
 mod side;
 
 use std::sync::Arc;
@@ -20,7 +22,8 @@ use zeroize::Zeroizing;
 
 pub use self::output::OutputPlan;
 pub(crate) use self::output::{Measure, Program, Shown};
-pub(crate) use self::request::{own_table, request, response};
+pub(crate) use self::request::{own_table, request};
+pub(crate) use self::response::response;
 
 use crate::domain::Domain;
 use crate::error::Refusal;

@@ -1,4 +1,4 @@
-//! Amounts of privacy loss as integers, and decimal text that becomes one (Spec 13 §1).
+//! Epsilon and delta from decimal text to the integers of an account, and back (Spec 13 §1).
 //!
 //! Limits are rounded downward and costs upward, so that rounding never gives anything away. No
 //! arithmetic here uses floating point.
@@ -12,60 +12,6 @@ const EPSILON_DIGITS: u32 = 6;
 const DELTA_DIGITS: u32 = 38;
 /// The largest exponent in a text such as `1e-9`.
 const EXPONENT_MAX: usize = 40;
-
-/// A privacy loss: of a job, of a period, or a limit on it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Amount {
-    /// Epsilon, in millionths.
-    pub micro_epsilon: u64,
-    /// Delta, in units of 2^-64.
-    pub delta_units: u64,
-}
-
-impl Amount {
-    /// What a job without noise is charged.
-    pub const ZERO: Self = Self {
-        micro_epsilon: 0,
-        delta_units: 0,
-    };
-
-    /// The sum, by basic composition. A sum beyond the type stays at its end, which no limit
-    /// reaches.
-    #[must_use]
-    pub const fn saturating_add(self, other: Self) -> Self {
-        Self {
-            micro_epsilon: self.micro_epsilon.saturating_add(other.micro_epsilon),
-            delta_units: self.delta_units.saturating_add(other.delta_units),
-        }
-    }
-
-    /// The difference, or zero.
-    #[must_use]
-    pub const fn saturating_sub(self, other: Self) -> Self {
-        Self {
-            micro_epsilon: self.micro_epsilon.saturating_sub(other.micro_epsilon),
-            delta_units: self.delta_units.saturating_sub(other.delta_units),
-        }
-    }
-
-    /// The smaller of each.
-    #[must_use]
-    pub fn least(self, other: Self) -> Self {
-        Self {
-            micro_epsilon: self.micro_epsilon.min(other.micro_epsilon),
-            delta_units: self.delta_units.min(other.delta_units),
-        }
-    }
-
-    /// Half of both, rounded downward.
-    #[must_use]
-    pub const fn half(self) -> Self {
-        Self {
-            micro_epsilon: self.micro_epsilon / 2,
-            delta_units: self.delta_units / 2,
-        }
-    }
-}
 
 /// Epsilon as exact decimal text.
 #[must_use]

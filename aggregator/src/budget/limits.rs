@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
+use psi_core::dp::Amount;
 use psi_core::limits::RUNS_PER_DAY_UNLESS_SAID;
 use serde::Deserialize;
 
 use super::amount::{
-    Amount, delta_text, delta_units, epsilon_text, micro_epsilon, some_delta_units,
-    some_micro_epsilon,
+    delta_text, delta_units, epsilon_text, micro_epsilon, some_delta_units, some_micro_epsilon,
 };
 use super::period::Period;
 

@@ -76,24 +76,33 @@ pub struct JobInput {
     pub(crate) tally: Tally,
 }
 
-/// Freezes the input of the side `own` of a job.
+/// A job, and which side of it is this one.
+pub(crate) struct OwnJob<'a> {
+    pub(crate) spec: &'a JobSpec,
+    pub(crate) own: Party,
+    /// With differential privacy, what draws the rows that are used.
+    pub(crate) key: Option<RowKey>,
+}
+
+/// Freezes the input of this side of a job.
 pub(crate) async fn freeze(
     table: &LoadedTable,
     side: &SidePlan,
-    (spec, own, key): (&JobSpec, Party, Option<RowKey>),
+    job: OwnJob<'_>,
     options: ReadOptions,
     store: Arc<dyn RecordStore>,
     progress: Arc<dyn Progress>,
 ) -> Result<JobInput, FreezeError> {
     let reading = Reading::for_job(table, side)?;
     let layout = reading.extras.layout();
-    let roles = Roles::new((spec, own, key), side, layout)?;
-    let limits = check::Limits::new(spec, own, side, layout);
+    let limits = check::Limits::new(job.spec, job.own, side, layout);
+    let roles = Roles::new(job, side, layout)?;
     let room = roles.room(layout);
     let reading = record_rows(
         table,
         side,
-        (reading, room),
+        reading,
+        room,
         options,
         store.as_ref(),
         progress.as_ref(),
@@ -157,11 +166,8 @@ struct Split {
 }
 
 impl Roles {
-    fn new(
-        (spec, own, key): (&JobSpec, Party, Option<RowKey>),
-        side: &SidePlan,
-        layout: RowLayout,
-    ) -> Result<Self, FreezeError> {
+    fn new(job: OwnJob<'_>, side: &SidePlan, layout: RowLayout) -> Result<Self, FreezeError> {
+        let OwnJob { spec, own, key } = job;
         let limits = match (&spec.half(own).facts.privacy, key) {
             (None, _) => None,
             (Some(facts), Some(key)) => Some(Limits::new(facts, key)),

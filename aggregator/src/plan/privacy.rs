@@ -17,7 +17,8 @@ use crate::tables::groups::configured;
 /// rows are asked for.
 pub(super) fn facts(
     exact: &TableFacts,
-    (asked, rows): (&Asked<'_>, bool),
+    asked: &Asked<'_>,
+    rows: bool,
     of: Loaded<'_>,
     config: &TableConfig,
     key: &KeyConfig,

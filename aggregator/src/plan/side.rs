@@ -125,7 +125,8 @@ pub(super) fn plan(
     };
     let private_facts = privacy::facts(
         &facts,
-        (&asked, output.shape.rows),
+        &asked,
+        output.shape.rows,
         key_of_table,
         config,
         configured,

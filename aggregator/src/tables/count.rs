@@ -48,7 +48,9 @@ pub(super) struct Counted {
 pub(super) async fn count(
     config: &TableConfig,
     options: ReadOptions,
-    (source, row_filter, columns): (&Arc<Source>, Option<&RowFilter>, &Columns),
+    source: &Arc<Source>,
+    row_filter: Option<&RowFilter>,
+    columns: &Columns,
     store: &dyn RecordStore,
 ) -> Result<Counted, FreezeError> {
     let mut projection = Projection::default();

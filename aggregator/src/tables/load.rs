@@ -80,8 +80,8 @@ impl Loader<'_> {
         let source = Arc::new(source);
         let row_filter = self.check_columns(&source)?;
         let mut columns = Columns::resolve(self.name, self.config, &source)?;
-        let tables = (&source, row_filter.as_ref(), &columns);
-        let counted = count::count(self.config, self.options, tables, store)
+        let filter = row_filter.as_ref();
+        let counted = count::count(self.config, self.options, &source, filter, &columns, store)
             .await
             .map_err(|err| vec![self.pass_problem(&err)])?;
         self.check_types(&source, &counted)?;

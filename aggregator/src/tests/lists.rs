@@ -156,8 +156,15 @@ fn written(side: &SidePlan, at_once: usize, format: ListFormat) -> (u64, Vec<u8>
     let sink = Sink::with_room(usize::MAX);
     let out = Box::new(sink.clone());
     let matched = matched();
-    let matched = (matched.as_ref(), at_once);
-    let count = write(&side.loaded, side, matched, (format, out), &Silent);
+    let count = write(
+        &side.loaded,
+        side,
+        matched.as_ref(),
+        at_once,
+        format,
+        out,
+        &Silent,
+    );
     (count.unwrap(), sink.take())
 }
 

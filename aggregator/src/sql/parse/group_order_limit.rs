@@ -73,8 +73,8 @@ impl Reader {
         }
         let path = self.column_path()?;
         if let [alias] = path.0.as_slice() {
-            let output = aliased(select, alias, |output| output.alias.as_ref());
-            if let Some(index) = unique(output, alias, at)? {
+            let output = aliased(select, alias, at, |output| output.alias.as_ref())?;
+            if let Some(index) = output {
                 return selected_group(&select[index], at)?.resolve(scope);
             }
         }
@@ -148,8 +148,8 @@ impl Reader {
         let is_path = matches!(follows, Some(Token::Period | Token::LParen));
         if self.is_plain_name() && !is_path {
             let alias = self.name()?;
-            let output = aliased(listed, &alias, |output| output.alias.as_ref());
-            return unique(output, &alias, at)?.ok_or_else(|| {
+            let output = aliased(listed, &alias, at, |output| output.alias.as_ref())?;
+            return output.ok_or_else(|| {
                 QueryError::meaning(at, format!("no output is called {}", alias.0), ORDER)
             });
         }
@@ -207,33 +207,26 @@ fn is_called_all(alias: Option<&Name>) -> bool {
     alias.is_some_and(|alias| alias.0 == "all")
 }
 
-/// The index of the output with this alias.
+/// The index of the output with this alias, which only one may have.
 fn aliased<T>(
     outputs: &[T],
     alias: &Name,
+    at: Position,
     name: impl Fn(&T) -> Option<&Name>,
-) -> (Option<usize>, bool) {
+) -> Result<Option<usize>, QueryError> {
     let mut found = outputs
         .iter()
         .enumerate()
         .filter(|(_, output)| name(output) == Some(alias));
     let first = found.next().map(|(index, _)| index);
-    (first, found.next().is_some())
-}
-
-fn unique(
-    (found, again): (Option<usize>, bool),
-    alias: &Name,
-    at: Position,
-) -> Result<Option<usize>, QueryError> {
-    if again {
+    if found.next().is_some() {
         return Err(QueryError::meaning(
             at,
             format!("several outputs are called {}", alias.0),
             "give them different aliases, or use an output's number",
         ));
     }
-    Ok(found)
+    Ok(first)
 }
 
 fn selected_group(output: &RawOutput, at: Position) -> Result<&RawGroup, QueryError> {

@@ -1,0 +1,123 @@
+//! What planning a request and planning a response have in common: whose table is whose, and this
+//! side's plan over its own.
+//!
+//! Spec 10 §5. Called by [`super::request`] and [`super::response`].
+
+use psi_core::Code;
+use psi_core::spec::Party;
+
+use super::output::OutputPlan;
+use super::side::{self, Planned};
+use crate::error::{QueryError, Refusal, Unavailable};
+use crate::policy::question::Parties;
+use crate::policy::{self, Question};
+use crate::sql::ast::{Query, Side};
+use crate::tables::table::{Lookup, Tables};
+
+/// Who owns the table of `side`, if the requester owns that of `requester`.
+pub(super) fn party(side: Side, requester: Side) -> Party {
+    if side == requester {
+        Party::Requester
+    } else {
+        Party::Responder
+    }
+}
+
+/// Which of the two tables is this side's, and which the peer's.
+pub(super) fn sides(query: &Query, (own, peer): (&str, &str)) -> Result<(Side, Side), QueryError> {
+    for table in &query.tables {
+        if !table.member.is(own) && !table.member.is(peer) {
+            return Err(QueryError::meaning(
+                table.at,
+                format!(
+                    "there is no member {} in this collaboration",
+                    table.member.0
+                ),
+                format!("the members are {own} and {peer}"),
+            ));
+        }
+    }
+    let [first, second] = &query.tables;
+    if first.member.is(own) && second.member.is(peer) {
+        Ok((Side::First, Side::Second))
+    } else if first.member.is(peer) && second.member.is(own) {
+        Ok((Side::Second, Side::First))
+    } else {
+        Err(QueryError::subset(
+            second.at,
+            "a join of two tables of one member",
+            format!("join a table of {own} with a table of {peer}"),
+        ))
+    }
+}
+
+/// A list shows values of the requester's own key: the other side's stay where they are.
+pub(super) fn check_list(query: &Query, requester: Side) -> Result<(), QueryError> {
+    match query.list.iter().find(|column| column.side != requester) {
+        None => Ok(()),
+        Some(column) => Err(QueryError::subset(
+            column.at,
+            "a list of the other member's identifiers",
+            "select the own table's key columns",
+        )),
+    }
+}
+
+/// This side's plan over its table, or why there is none.
+pub(super) fn plan_side(
+    tables: &Tables,
+    query: &Query,
+    own: Side,
+    member: &str,
+    parties: Parties<'_>,
+    output: &OutputPlan,
+) -> Result<Planned, QueryError> {
+    let name = &query.tables[own.index()].table.0;
+    match tables.lookup(name) {
+        Lookup::Served(state) => side::plan(query, own, member, parties, output, &state),
+        Lookup::NotServed(reason) => Err(QueryError::Refused(unavailable(&reason))),
+        Lookup::Unknown => {
+            let question = Question {
+                table: name.clone(),
+                ..Question::default()
+            };
+            match policy::evaluate(&question, None) {
+                Err(refusal) => Err(QueryError::Refused(refusal)),
+                // The policy refuses every table that it does not list.
+                Ok(_) => Err(QueryError::Refused(not_accepted(
+                    "no such table".to_owned(),
+                ))),
+            }
+        }
+    }
+}
+
+/// The peer's table and its key columns, as the text names them.
+pub(super) fn peer_half(query: &Query, peer: Side) -> (String, Vec<String>) {
+    let (key, _) = side::columns_used(query, peer);
+    let columns = key
+        .into_iter()
+        .map(|column| column.name.0.clone())
+        .collect();
+    (query.tables[peer.index()].table.0.clone(), columns)
+}
+
+fn unavailable(reason: &Unavailable) -> Refusal {
+    Refusal {
+        code: Code::Unavailable,
+        rule: format!("table.{}", reason.table),
+        sentence: format!("the table {} is not served: {}", reason.table, reason.what),
+        remedy: reason.remedy.clone(),
+    }
+}
+
+/// The peer's text is not one that this crate would have sent.
+pub(super) fn not_accepted(sentence: String) -> Refusal {
+    Refusal {
+        code: Code::QueryNotAccepted,
+        rule: "sql".to_owned(),
+        sentence,
+        remedy: "see docs/sql for what a query may look like; both nodes need the same version"
+            .to_owned(),
+    }
+}
