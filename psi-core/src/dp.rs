@@ -12,6 +12,7 @@
 //! Nothing here keeps an account of what was spent, or knows what the numbers mean. Floats occur in
 //! [`Spread`], which is for people.
 
+mod amount;
 mod count;
 mod drawn;
 mod fixed;
@@ -20,6 +21,7 @@ mod split;
 mod spread;
 mod units;
 
+pub use amount::Amount;
 pub use count::{CountNoise, dummies};
 pub use drawn::Drawn;
 pub use share::ShareNoise;

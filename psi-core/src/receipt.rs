@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha512};
 pub use input::input_digest;
 pub use verify::{ChainError, ChainSummary, ChainVerifier};
 
+use crate::dp::Amount;
 use crate::error::{Code, Error};
 use crate::limits;
 use crate::messages::codec;
@@ -52,7 +53,7 @@ pub enum Body {
         /// The requester's and the responder's digest of the policy under which it agreed.
         policies: [[u8; 64]; 2],
         /// What the requester and what the responder takes from its own privacy budget.
-        charges: [Charge; 2],
+        charges: [Amount; 2],
     },
     /// A job ended.
     Closed {
@@ -85,15 +86,6 @@ pub enum Body {
         /// Why.
         code: Code,
     },
-}
-
-/// What a side takes from its own privacy budget for a job.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Charge {
-    /// Millionths of epsilon.
-    pub epsilon: u64,
-    /// Units of 2^-64.
-    pub delta: u64,
 }
 
 /// How a job ended, as both members record it. A suppressed result is `Completed`.

@@ -19,7 +19,7 @@ use crate::messages::codec;
 
 pub use matches::{MatchSpec, PartSize};
 pub use payload::{Component, ComponentKind, Payload};
-pub use privacy::{AskedMode, Debit, DpTerms, JobUncertainty, Loss, Mode, NoiseTerms};
+pub use privacy::{AskedMode, DpTerms, JobUncertainty, Loss, Mode, NoiseTerms};
 pub use shape::{Shape, SideShape, ValueShape};
 
 use roles::Sides;

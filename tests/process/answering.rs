@@ -1,8 +1,9 @@
 //! A member that the test plays by hand where an honest one asks: for [`crate::hostile`] and
 //! [`crate::secrets`]. The one that asks by hand is in [`crate::stage`].
 
+use psi_core::dp::Amount;
 use psi_core::messages::{Control, Proposal, SettleState};
-use psi_core::receipt::{Body, Charge, agreement_text};
+use psi_core::receipt::{Body, agreement_text};
 use psi_core::spec::{Agreement, AskedMode, JobSpec, Party, Recipients, Shape};
 use psi_node::identity::{NodeId, NodeKey};
 use psi_node::net::Endpoint;
@@ -98,7 +99,7 @@ async fn answer_job(
         agreements,
         commitments: [theirs, [4; 64]],
         policies: [policy, [0; 64]],
-        charges: [charge, Charge::default()],
+        charges: [charge, Amount::ZERO],
     };
     first_entry((send, receive), key, peer, spec.collab_id, body).await;
     spec

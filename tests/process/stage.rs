@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use psi_core::Code;
+use psi_core::dp::Amount;
 use psi_core::facts::{PrivacyFacts, TableFacts, ValueFacts};
 use psi_core::identifier::IdentifierKind;
 use psi_core::messages::{Control, Proposal};
-use psi_core::receipt::{Body, Charge, agreement_text};
+use psi_core::receipt::{Body, agreement_text};
 use psi_core::spec::{
     Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients, Shape,
 };
@@ -305,13 +306,12 @@ impl Bert {
     pub(crate) async fn commit(&self, wire: &mut Wire) -> (JobSpec, Body) {
         let (spec, agreements) = self.agree(wire).await;
         let (send, receive) = wire;
-        let (mut message, mut own_charge) = (commitment([3; 64]), Charge::default());
+        let (mut message, mut own_charge) = (commitment([3; 64]), Amount::ZERO);
         if let Some(debit) = spec.debit(Party::Requester)
             && let Control::Commitment { charge, .. } = &mut message
         {
-            charge.epsilon = debit.epsilon;
-            charge.delta = debit.delta.0;
-            own_charge = *charge;
+            *charge = debit;
+            own_charge = debit;
         }
         send.control(&message).await.unwrap();
         let Control::Commitment {
@@ -354,7 +354,7 @@ pub(crate) fn commitment(commitment: [u8; 64]) -> Control {
     Control::Commitment {
         commitment,
         policy: [0; 64],
-        charge: Charge::default(),
+        charge: Amount::ZERO,
     }
 }
 

@@ -2,9 +2,9 @@
 
 use bincode::{Decode, Encode};
 
+use crate::dp::Amount;
 use crate::error::Code;
 use crate::facts::TableFacts;
-use crate::receipt::Charge;
 use crate::spec::{AskedMode, Half, JobId, Recipients};
 
 /// A control message.
@@ -38,7 +38,7 @@ pub enum Control {
         /// The digest of the policy under which it agreed.
         policy: [u8; 64],
         /// What it takes from its own privacy budget.
-        charge: Charge,
+        charge: Amount,
     },
     /// Sequencer: the next receipt entry, durable on its side.
     Entry(EntryMessage),

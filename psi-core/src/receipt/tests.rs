@@ -3,9 +3,10 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 
 use super::{
-    Body, ChainError, ChainSummary, ChainVerifier, Charge, ClosedStatus, Entry, EntryHash,
-    agreement_text, query_digest, signing_text,
+    Body, ChainError, ChainSummary, ChainVerifier, ClosedStatus, Entry, EntryHash, agreement_text,
+    query_digest, signing_text,
 };
+use crate::dp::Amount;
 use crate::error::Code;
 use crate::facts::TableFacts;
 use crate::identifier::IdentifierKind;
@@ -94,7 +95,7 @@ fn opened_by(spec: &JobSpec, requester: &SigningKey, responder: &SigningKey) -> 
         agreements: [sign(requester), sign(responder)],
         commitments: [[0x61; 64], [0x62; 64]],
         policies: [[0x64; 64], [0x65; 64]],
-        charges: [Charge::default(); 2],
+        charges: [Amount::default(); 2],
     }
 }
 

@@ -9,7 +9,7 @@ use bincode::{Decode, Encode};
 use super::payload::{Component, ComponentKind, Payload};
 use super::roles::Sides;
 use super::{Agreement, JobSpec, Party, Recipients};
-use crate::dp::{self, CountNoise, Delta, Epsilon, NoiseError, ShareNoise, Uncertainty};
+use crate::dp::{self, Amount, CountNoise, Delta, Epsilon, NoiseError, ShareNoise, Uncertainty};
 use crate::error::{Code, Error};
 use crate::facts::TableFacts;
 
@@ -76,15 +76,6 @@ pub struct NoiseTerms {
     pub delta: Delta,
     /// No noise of one side is larger, of either sign.
     pub bound: u64,
-}
-
-/// What a node has to charge its own population for one job.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Debit {
-    /// Epsilon, in millionths.
-    pub epsilon: u64,
-    /// Delta.
-    pub delta: Delta,
 }
 
 /// How far the released numbers of a job stray, for people.
@@ -210,14 +201,16 @@ impl JobSpec {
     /// What the node of `party` has to charge its own population: for what the other node sees
     /// (Spec 12 §7). None in exact mode.
     #[must_use]
-    pub fn debit(&self, party: Party) -> Option<Debit> {
+    pub fn debit(&self, party: Party) -> Option<Amount> {
         let terms = self.dp()?;
         let other_receives = self.recipients.include(party.other());
         let epsilon = terms.share.epsilon.micros();
-        let mut debit = Debit::default();
-        let mut charge = |delta| {
-            debit.epsilon = debit.epsilon.saturating_add(epsilon);
-            debit.delta = debit.delta.plus(delta);
+        let mut debit = Amount::ZERO;
+        let mut charge = |Delta(delta_units)| {
+            debit = debit.saturating_add(Amount {
+                micro_epsilon: epsilon,
+                delta_units,
+            });
         };
         if self.receiver != party {
             // The Receiver's node sees how many positions match, recipient or not.

@@ -422,7 +422,7 @@ fn the_largest_specification_fits_every_message_and_entry() {
             agreements: [[0; 64]; 2],
             commitments: [[0; 64]; 2],
             policies: [[0; 64]; 2],
-            charges: [crate::receipt::Charge::default(); 2],
+            charges: [crate::dp::Amount::default(); 2],
         },
     };
     assert!(entry.encode().len() <= limits::ENTRY_BYTES_MAX);

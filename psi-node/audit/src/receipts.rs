@@ -8,7 +8,8 @@
 
 pub mod verify;
 
-use psi_core::receipt::{Body, Charge, Entry};
+use psi_core::dp::Amount;
+use psi_core::receipt::{Body, Entry};
 use psi_core::spec::{
     DpTerms, Half, JobSpec, Loss, MatchSpec, NoiseTerms, PartSize, Party, Recipients,
 };
@@ -167,8 +168,8 @@ fn name_of<'a>(collab: &'a Collaboration, node_id: &[u8; 32]) -> Option<&'a str>
 }
 
 /// Epsilon in millionths, delta in units of 2^-64.
-fn charge(charge: &Charge) -> Value {
-    json!({"epsilon_micro": charge.epsilon, "delta_2_64": charge.delta})
+fn charge(charge: &Amount) -> Value {
+    json!({"epsilon_micro": charge.micro_epsilon, "delta_2_64": charge.delta_units})
 }
 
 /// What a receipt says a list is, loudly: it is the one answer that names persons.
@@ -206,9 +207,9 @@ fn job(spec: &JobSpec) -> Value {
 /// The parameters of noise (Spec 12 §2).
 fn privacy(terms: &DpTerms) -> Value {
     let loss = |loss: &Loss| {
-        charge(&Charge {
-            epsilon: loss.epsilon.micros(),
-            delta: loss.delta.0,
+        charge(&Amount {
+            micro_epsilon: loss.epsilon.micros(),
+            delta_units: loss.delta.0,
         })
     };
     let noise = |terms: &NoiseTerms| {

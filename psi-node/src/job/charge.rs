@@ -10,7 +10,7 @@ use aggregator::TableConfig;
 use aggregator::budget::{Amount, Limits, RunLimits, delta_text, epsilon_text};
 use psi_core::Code;
 use psi_core::facts::TableFacts;
-use psi_core::receipt::{Body, Charge, Entry, query_digest};
+use psi_core::receipt::{Body, Entry, query_digest};
 use psi_core::spec::{AskedMode, JobId, JobSpec, Party};
 
 use super::JobContext;
@@ -221,25 +221,9 @@ pub(super) fn debit(spec: &JobSpec, own: &NodeId, config: &NodeConfig) -> Result
 }
 
 /// What a job costs the population of `party`, by what the other node sees (Spec 12 §7). An exact
-/// answer has no epsilon: nothing but the number of runs limits it.
+/// answer has no epsilon: nothing but the number of runs limits it. The opened entry says the same.
 pub(super) fn amount(spec: &JobSpec, party: Party) -> Amount {
-    let debit = spec.debit(party).unwrap_or_default();
-    Amount {
-        micro_epsilon: debit.epsilon,
-        delta_units: debit.delta.0,
-    }
-}
-
-/// The same, as it stands on the opened entry.
-pub(super) fn charge_of(spec: &JobSpec, party: Party) -> Charge {
-    let Amount {
-        micro_epsilon,
-        delta_units,
-    } = amount(spec, party);
-    Charge {
-        epsilon: micro_epsilon,
-        delta: delta_units,
-    }
+    spec.debit(party).unwrap_or_default()
 }
 
 /// The debit of an entry: the opening of a job has one, whatever becomes of the job.

@@ -8,7 +8,7 @@
 use psi_core::receipt::{Body, ClosedStatus, agreement_text, signature_holds};
 use psi_core::spec::{JobSpec, Party};
 
-use super::charge::charge_of;
+use super::charge;
 use crate::collab::CollabId;
 use crate::state::{OwnClosing, OwnOpening, State, StateError};
 
@@ -85,7 +85,7 @@ impl Follower<'_> {
         let mut signed = nodes.iter().zip(agreements);
         let follows = self.are_members(nodes)
             && signed.all(|(node, signature)| signature_holds(node, &text, signature))
-            && *charges == [Party::Requester, Party::Responder].map(|of| charge_of(&spec, of));
+            && *charges == [Party::Requester, Party::Responder].map(|of| charge::amount(&spec, of));
         if !follows || self.statement.is_some() {
             return Ok(follows);
         }

@@ -7,9 +7,9 @@
 use aggregator::budget::{delta_text, epsilon_text};
 use aggregator::{ColumnNoise, OutputPlan, Refusal, ResultTable, ResultValue, TableConfig};
 use psi_core::Code;
-use psi_core::dp::{Delta, Epsilon};
+use psi_core::dp::{Amount, Delta, Epsilon};
 use psi_core::facts::TableFacts;
-use psi_core::spec::{AskedMode, Debit, JobSpec, Loss, Party};
+use psi_core::spec::{AskedMode, JobSpec, Loss, Party};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -206,11 +206,11 @@ pub struct Cost {
     pub delta: String,
 }
 
-impl From<Debit> for Cost {
-    fn from(debit: Debit) -> Self {
+impl From<Amount> for Cost {
+    fn from(amount: Amount) -> Self {
         Self {
-            epsilon: epsilon_text(debit.epsilon),
-            delta: delta_text(debit.delta.0),
+            epsilon: epsilon_text(amount.micro_epsilon),
+            delta: delta_text(amount.delta_units),
         }
     }
 }

@@ -228,7 +228,7 @@ async fn commit(
     let own = (
         commitment,
         ctx.state.policy_digest(policy)?,
-        charge::charge_of(&agreed.spec, agreed.own),
+        charge::amount(&agreed.spec, agreed.own),
     );
     let (commitment, policy, charge) = own;
     if !chain.is_sequencer() {
@@ -259,7 +259,7 @@ async fn commit(
     else {
         return Err(unexpected("something else than a commitment"));
     };
-    if charge != charge::charge_of(&agreed.spec, agreed.own.other()) {
+    if charge != charge::amount(&agreed.spec, agreed.own.other()) {
         return Err(violation(
             Code::EntryMismatch,
             "a charge that does not follow from the specification",

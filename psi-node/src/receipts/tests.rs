@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use aggregator::budget::Amount;
 use psi_audit::receipts::entry_line;
 use psi_audit::receipts::verify::{VerifiedLog, compare, verify};
 use psi_core::Code;
@@ -101,7 +100,7 @@ impl Fixture {
             agreements: [self.keys[0].sign(&text), self.keys[1].sign(&text)],
             commitments: [[1; 64], [2; 64]],
             policies: [[6; 64], [7; 64]],
-            charges: [Charge::default(); 2],
+            charges: [Amount::ZERO; 2],
         }
     }
 

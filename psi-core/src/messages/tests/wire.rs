@@ -5,6 +5,7 @@
 
 mod opening;
 
+use crate::dp::Amount;
 use crate::error::Code;
 use crate::facts::{Clamp, GroupFacts, LabelKind, TableFacts, ValueFacts};
 use crate::fixture::{self, Fixture};
@@ -12,7 +13,6 @@ use crate::identifier::IdentifierKind;
 use crate::list::{RecordCodec as _, Rice, reference};
 use crate::messages::frame::{FRAME_HEADER_BYTES, FrameKind, ListId, RowsHeader, decode_header};
 use crate::messages::{Control, EntryMessage, Opening, Outcome, Proposal, SettleState, codec};
-use crate::receipt::Charge;
 use crate::spec::{AskedMode, Half, Recipients};
 
 /// Labels and bytes of the fields of a message.
@@ -306,9 +306,9 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
             Control::Commitment {
                 commitment: [0x61; 64],
                 policy: [0x64; 64],
-                charge: Charge {
-                    epsilon: 500_000,
-                    delta: 18_446_744_074,
+                charge: Amount {
+                    micro_epsilon: 500_000,
+                    delta_units: 18_446_744_074,
                 },
             },
             Fields::message(4, "Commitment")

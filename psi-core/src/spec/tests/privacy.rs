@@ -1,14 +1,14 @@
 //! Mode `dp`: what is refused, what follows from what, and what is charged.
 
 use super::aggregates::{ALL, ASKED, ASKING, AVERAGE, Case, group, sum, value};
-use crate::dp::{Delta, Epsilon};
+use crate::dp::{Amount, Delta, Epsilon};
 use crate::error::{Code, Error};
 use crate::facts::{Clamp, PrivacyFacts, TableFacts, ValueFacts};
 use crate::limits;
 use crate::messages::codec;
 use crate::spec::{
-    AskedMode, ComponentKind, Debit, DpTerms, JobSpec, Loss, Mode, NoiseTerms, Party, Recipients,
-    Shape, ValueShape,
+    AskedMode, ComponentKind, DpTerms, JobSpec, Loss, Mode, NoiseTerms, Party, Recipients, Shape,
+    ValueShape,
 };
 
 /// Epsilon in millionths, and a delta of one in a thousand million.
@@ -381,10 +381,10 @@ fn an_epsilon_beyond_what_is_served_does_not_decode() {
 #[test]
 fn each_side_is_charged_for_what_the_other_sees() {
     let (count, noise) = (loss(1).delta.0, 1);
-    let debit = |epsilon, delta| {
-        Some(Debit {
-            epsilon,
-            delta: Delta(delta),
+    let debit = |micro_epsilon, delta_units| {
+        Some(Amount {
+            micro_epsilon,
+            delta_units,
         })
     };
     let nothing = debit(0, 0);

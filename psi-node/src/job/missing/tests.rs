@@ -1,6 +1,6 @@
 use aggregator::budget::{Limits, RunLimits};
 use psi_core::Code;
-use psi_core::receipt::Charge;
+use psi_core::dp::Amount;
 use psi_core::spec::JobSpec;
 use psi_core::transcript::Transcripts;
 
@@ -55,9 +55,9 @@ fn an_opening_is_the_one_that_this_node_agreed_to_and_that_may_still_come() {
         assert!(!takes(&forged), "agreement {wrong}");
         let mut charged = body.clone();
         if let Body::Opened { charges, .. } = &mut charged {
-            charges[wrong] = Charge {
-                epsilon: 1,
-                ..Charge::default()
+            charges[wrong] = Amount {
+                micro_epsilon: 1,
+                ..Amount::ZERO
             };
         }
         assert!(!takes(&charged), "charge {wrong}");

@@ -1,10 +1,11 @@
 //! What a hostile Receiver sends to a Sender: the blinded list and the outcome.
 
 use super::{Case, Victim, honest, point_bits, point_code, stranger, unended, with};
+use crate::dp::Amount;
 use crate::error::Code;
 use crate::list::reference;
 use crate::messages::{Control, Opening, Outcome};
-use crate::receipt::{Charge, output_commitment};
+use crate::receipt::output_commitment;
 
 fn blinded(code: Code, name: &'static str, what: &'static str) -> Case {
     Case::new(Victim::Sender, "ExpectBlinded", code, name, what)
@@ -290,7 +291,7 @@ fn sequence() -> Vec<Case> {
         .control(&Control::Commitment {
             commitment: [0; 64],
             policy: [0; 64],
-            charge: Charge::default(),
+            charge: Amount::default(),
         }),
         Case::new(
             Victim::Sender,

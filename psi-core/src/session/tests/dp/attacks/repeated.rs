@@ -38,7 +38,7 @@ impl<'a> Owner<'a> {
     /// not bear another session.
     fn ask(&mut self, set: &[u32]) -> Option<i64> {
         let debit = self.questions.spec.debit(Party::Responder);
-        let charged = debit.map_or(0, |debit| debit.epsilon);
+        let charged = debit.map_or(0, |debit| debit.micro_epsilon);
         self.budget = self.budget.checked_sub(charged)?;
         self.answers += 1;
         let asked = self.questions.holding(|person| set.contains(&person));
