@@ -227,25 +227,3 @@ fn texts_of_the_rule_stay_texts_in_the_policy() {
     // A column of such a name is no column.
     assert!(import_aws(&AGGREGATION.replace("region", hostile), "t", "t.csv").is_err());
 }
-
-#[test]
-fn probe_serde() {
-    #[derive(serde::Deserialize)]
-    #[allow(dead_code)]
-    struct Rule {
-        #[serde(default)]
-        columns: Vec<String>,
-        #[serde(flatten)]
-        others: serde_json::Map<String, serde_json::Value>,
-    }
-    for text in [
-        "{\"columns\": [], \"columns\": []}",
-        "{\"x\": 1, \"x\": 2}",
-        "{\"x\": {\"a\": 1, \"a\": 2}}",
-    ] {
-        println!(
-            "PROBE {text} {}",
-            serde_json::from_str::<Rule>(text).is_err()
-        );
-    }
-}
