@@ -62,7 +62,8 @@ impl Catalog {
         for (name, table) in tables {
             let (found, state) = load::load(name, base_dir, table, options, &*store).await;
             for problem in &found.problems {
-                tracing::warn!(member, table = name, problem = %format_args!("{problem}; {}", problem.remedy), "table is not served");
+                let remedy = &problem.remedy;
+                tracing::warn!(member, table = name, %problem, remedy, "table is not served");
             }
             report.tables.push(found);
             loaded.insert(name, table.clone(), state);
@@ -119,8 +120,8 @@ impl Catalog {
     /// not exactly what this crate would print.
     ///
     /// # Security
-    /// The text is bounded before it is parsed. The verdict
-    /// depends on it and on the configuration alone.
+    /// The text is bounded before it is parsed. The verdict depends on it and on the configuration
+    /// alone.
     pub fn plan_response_for(
         &self,
         canonical: &str,

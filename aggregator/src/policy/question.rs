@@ -1,6 +1,6 @@
 //! What a query asks of one table, in the words of the rules.
 //!
-//! Spec 10 §5. Made from the tree of an accepted query by [`crate::plan`], for both roles.
+//! Spec 10 §5. Made from the tree of an accepted query by `plan`, for both roles.
 
 use std::collections::BTreeSet;
 
