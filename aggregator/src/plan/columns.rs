@@ -169,8 +169,7 @@ impl<'a> Loaded<'a> {
                 column.at,
                 format!("{} is no column to compute with", column.name.0),
                 "compute with number columns whose owner allows more than count",
-            )
-            .into()),
+            )),
         }
     }
 
