@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use psi_audit::receipts::entry_line;
 use psi_audit::receipts::verify::{VerifiedLog, compare, verify};
 use psi_core::Code;
+use psi_core::dp::Amount;
 use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
 use psi_core::receipt::{
-    Body, ChainSummary, Charge, ClosedStatus, Entry, agreement_text, entry_hash, query_digest,
-    signing_text,
+    Body, ChainSummary, ClosedStatus, Entry, agreement_text, entry_hash, query_digest, signing_text,
 };
 use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, Recipients, Shape};
 use psi_core::transcript::Transcripts;
