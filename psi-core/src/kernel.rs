@@ -20,6 +20,8 @@ pub mod portable;
 #[cfg(any(test, target_arch = "x86_64"))]
 mod vector;
 
+use sha2::{Digest as _, Sha512};
+
 use crate::group::{SecretScalar, hash_to_uniform};
 
 pub use choice::{Choice, Unavailable, UnknownChoice, available, select};
@@ -36,6 +38,11 @@ pub trait Kernel: Send + Sync {
     /// have the same length.
     fn expand(&self, domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64]]) {
         expand_one_by_one(domain_tag, digests, out);
+    }
+
+    /// `out[i]` = SHA-512 of `prefix` and `points[i]`. Both slices have the same length.
+    fn hash_points(&self, prefix: &[u8], points: &[[u8; 32]], out: &mut [[u8; 64]]) {
+        hash_one_by_one(prefix, points, out);
     }
 
     /// `out[i] = encode(k * OneWayMap(uniform[i]))`, the ristretto255 one-way map of RFC 9496
@@ -70,6 +77,22 @@ fn expand_one_by_one(domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64
     );
     for (out, digest) in out.iter_mut().zip(digests) {
         *out = hash_to_uniform(domain_tag, digest);
+    }
+}
+
+/// [`Kernel::hash_points`] by one hash after the other.
+///
+/// # Panics
+/// If the lengths differ, because elements left out without notice would be a wrong answer.
+fn hash_one_by_one(prefix: &[u8], points: &[[u8; 32]], out: &mut [[u8; 64]]) {
+    assert_eq!(
+        points.len(),
+        out.len(),
+        "inputs and outputs of a kernel have the same length"
+    );
+    let start = Sha512::new().chain_update(prefix);
+    for (out, point) in out.iter_mut().zip(points) {
+        *out = start.clone().chain_update(point).finalize().into();
     }
 }
 

@@ -4,7 +4,8 @@
 //! give equal tags. Called by the sessions; the length also by the job specification.
 
 use rayon::prelude::*;
-use sha2::{Digest as _, Sha512};
+
+use crate::kernel::Kernel;
 
 /// First bytes of the hash.
 const TAG_LABEL: &[u8] = b"psi/v1/tag";
@@ -13,7 +14,7 @@ const TAG_LABEL: &[u8] = b"psi/v1/tag";
 const COLLISION_BITS: u32 = 40;
 
 /// Tags computed by one task.
-const TAGS_PER_TASK: usize = 512;
+const TAGS_PER_TASK: usize = 128;
 
 /// Bytes of a tag for a Receiver with `n1_total` points in all its parts and a Sender with `n2`
 /// tags: `ceil((40 + bitlen(n2) + bitlen(max(n1_total, n2))) / 8)`.
@@ -41,6 +42,7 @@ const fn bit_length(number: u64) -> u32 {
 /// # Panics
 /// If `tag_bytes` is 0 or above 64, which [`tag_bytes`] never gives.
 pub fn tags(
+    kernel: &dyn Kernel,
     job_id: &[u8; 64],
     match_index: u8,
     points: &[[u8; 32]],
@@ -51,18 +53,17 @@ pub fn tags(
         (1..=64).contains(&tag_bytes),
         "a tag is a prefix of a SHA-512 output"
     );
-    let start = Sha512::new()
-        .chain_update(TAG_LABEL)
-        .chain_update(job_id)
-        .chain_update([match_index]);
+    let prefix = [TAG_LABEL, job_id, &[match_index]].concat();
     out.clear();
     out.resize(points.len() * tag_bytes, 0);
     points
         .par_chunks(TAGS_PER_TASK)
         .zip(out.par_chunks_mut(TAGS_PER_TASK * tag_bytes))
         .for_each(|(points, tags)| {
-            for (point, tag) in points.iter().zip(tags.chunks_exact_mut(tag_bytes)) {
-                let hash = start.clone().chain_update(point).finalize();
+            let mut hashes = [[0; 64]; TAGS_PER_TASK];
+            let (hashes, _) = hashes.split_at_mut(points.len());
+            kernel.hash_points(&prefix, points, hashes);
+            for (hash, tag) in hashes.iter().zip(tags.chunks_exact_mut(tag_bytes)) {
                 tag.copy_from_slice(hash.split_at(tag_bytes).0);
             }
         });

@@ -6,6 +6,7 @@ mod kernels;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng as _, SeedableRng as _};
 use curve25519_dalek::scalar::Scalar;
+use sha2::{Digest as _, Sha512};
 
 use super::portable::Portable;
 use super::vector::lanes::model::{FloatModel, IntegerModel};
@@ -22,6 +23,7 @@ fn check(kernel: &dyn Kernel) {
     vectors_of_rfc_9496_and_9497(kernel);
     for length in (0..=LENGTH_SHORT).chain(LENGTHS_LONG) {
         every_digest_expands_as_by_the_single_operation(kernel, length);
+        every_point_hashes_as_one_message(kernel, length);
     }
     for (round, length) in (0..).zip((0..=LENGTH_SHORT).chain(LENGTHS_LONG)) {
         every_output_is_that_of_the_single_operation(kernel, round, length);
@@ -159,6 +161,21 @@ fn every_digest_expands_as_by_the_single_operation(kernel: &dyn Kernel, length: 
         let mut out = vec![[0xaa; 64]; length];
         kernel.expand(tag, &digests, &mut out);
         assert_eq!(out, expected, "length {length}, tag of {}", tag.len());
+    }
+}
+
+fn every_point_hashes_as_one_message(kernel: &dyn Kernel, length: usize) {
+    let mut random = random(64);
+    let points: Vec<[u8; 32]> = (0..length).map(|_| random.bytes()).collect();
+    // 75 bytes is what tags have, 79 the longest that leave room for all else in a block.
+    for prefix in [&b""[..], &[7; 8], &[7; 75], &[7; 79], &[7; 80], &[7; 256]] {
+        let expected: Vec<[u8; 64]> = points
+            .iter()
+            .map(|point| Sha512::digest([prefix, point].concat()).into())
+            .collect();
+        let mut out = vec![[0xaa; 64]; length];
+        kernel.hash_points(prefix, &points, &mut out);
+        assert_eq!(out, expected, "length {length}, prefix of {}", prefix.len());
     }
 }
 

@@ -70,6 +70,11 @@ impl<K: Kernel> Kernel for Counting<K> {
         self.kernel.expand(domain_tag, digests, out);
     }
 
+    /// Not counted: there is one for each tag.
+    fn hash_points(&self, prefix: &[u8], points: &[[u8; 32]], out: &mut [[u8; 64]]) {
+        self.kernel.hash_points(prefix, points, out);
+    }
+
     fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
         self.count(&self.mapped, uniform.len());
         self.kernel.map_mul_encode(uniform, k, out);

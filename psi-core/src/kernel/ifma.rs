@@ -85,6 +85,15 @@ impl Kernel for Ifma {
         unsafe { run(domain_tag, digests, out) }
     }
 
+    fn hash_points(&self, prefix: &[u8], points: &[[u8; 32]], out: &mut [[u8; 64]]) {
+        #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
+        fn run(prefix: &[u8], points: &[[u8; 32]], out: &mut [[u8; 64]]) {
+            vector::prefixed::hash_points::<Vector>(prefix, points, out);
+        }
+        // SAFETY: see the head of this module.
+        unsafe { run(prefix, points, out) }
+    }
+
     fn map_mul_encode(&self, uniform: &[[u8; 64]], k: &SecretScalar, out: &mut [[u8; 32]]) {
         self.map_mul_encode_half(uniform, &Digits::of_half(k), out);
     }

@@ -11,6 +11,7 @@
 //! map, decode, encode   ristretto255 (RFC 9496)
 //! recode    the scalar as signed digits
 //! expand, sha512   digests to the uniform bytes that are mapped (RFC 9380)
+//! prefixed         points to the hashes that tags are cut from
 //! ```
 //!
 //! All of it is written once and generic over the lanes, but for the limb arithmetic below the field,
@@ -39,6 +40,7 @@ pub(super) mod lanes;
 mod map;
 mod multiply;
 mod point;
+pub(super) mod prefixed;
 pub(super) mod recode;
 mod sha512;
 

@@ -13,6 +13,7 @@ use super::{BATCH_RECORDS, Tools};
 use crate::error::Error;
 use crate::filler;
 use crate::group::SecretScalar;
+use crate::kernel::Kernel;
 use crate::progress::Stage;
 use crate::seed::{JobSeed, Purpose};
 use crate::store::{Cursor, RecordList, RecordWriter};
@@ -48,7 +49,7 @@ pub(super) fn make(
     let mut filler = seed.stream(Purpose::Filler, setup.match_index, 0);
     let payload_bytes = setup.payload_bytes();
     let width = setup.tag_bytes + payload_bytes;
-    let mut joined = Joined::new(setup);
+    let mut joined = Joined::new(setup, tools.kernel.as_ref());
     let mut writer = tools.store.unsorted(width)?;
     let list = OwnList {
         records: identities,
@@ -121,12 +122,13 @@ fn tag_dummies(
 /// Puts tag and payload beside each other, so that they are sorted together.
 struct Joined<'a> {
     setup: &'a MatchSetup,
+    kernel: &'a dyn Kernel,
     tags: Vec<u8>,
     records: Zeroizing<Vec<u8>>,
 }
 
 impl<'a> Joined<'a> {
-    fn new(setup: &'a MatchSetup) -> Self {
+    fn new(setup: &'a MatchSetup, kernel: &'a dyn Kernel) -> Self {
         // What a growing buffer outgrows would not be erased.
         let room = match setup.payload_bytes() {
             0 => 0,
@@ -134,6 +136,7 @@ impl<'a> Joined<'a> {
         };
         Self {
             setup,
+            kernel,
             tags: Vec::new(),
             records: Zeroizing::new(Vec::with_capacity(room)),
         }
@@ -143,7 +146,8 @@ impl<'a> Joined<'a> {
     fn records(&mut self, points: &[[u8; 32]], payload: &[u8]) -> &[u8] {
         let setup = self.setup;
         let (job_id, width) = (&setup.job_id, setup.tag_bytes);
-        tag::tags(job_id, setup.match_index, points, width, &mut self.tags);
+        let (index, tags) = (setup.match_index, &mut self.tags);
+        tag::tags(self.kernel, job_id, index, points, width, tags);
         if setup.components == 0 {
             return &self.tags;
         }

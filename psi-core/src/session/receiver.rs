@@ -214,7 +214,8 @@ impl Reply {
         batch::decode_mul_encode(kernel, points, unblind, &mut plain).map_err(decode_failed)?;
         let mut tags = Vec::new();
         let (job_id, width) = (&setup.job_id, self.key_bytes);
-        tag::tags(job_id, setup.match_index, &plain, width, &mut tags);
+        let index = setup.match_index;
+        tag::tags(kernel, job_id, index, &plain, width, &mut tags);
         if self.part_bytes == 0 {
             self.writer.push(&tags)?;
         } else {

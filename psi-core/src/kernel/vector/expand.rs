@@ -49,11 +49,7 @@ pub(in crate::kernel) fn expand<L: Lanes>(
         let mut words_1 = splat_all::<L, _>(&block_1);
         words_1[..HASH_WORDS].copy_from_slice(&b_0);
         let mut b_1 = compress(&splat_all(&INITIAL), &words_1);
-        for (i, word) in b_1.iter().enumerate() {
-            for (bytes, word) in out.iter_mut().zip(word.store().as_ref()) {
-                bytes.as_chunks_mut().0[i] = word.to_be_bytes();
-            }
-        }
+        store(&b_1, out);
         // Whoever holds these can test guesses of identifiers.
         words.zeroize();
         b_0.zeroize();
@@ -62,9 +58,19 @@ pub(in crate::kernel) fn expand<L: Lanes>(
     }
 }
 
+/// The hash in each lane, for as many lanes as there is room.
+#[inline(always)]
+pub(super) fn store<L: Lanes>(hash: &[L; HASH_WORDS], out: &mut [[u8; 64]]) {
+    for (i, word) in hash.iter().enumerate() {
+        for (bytes, word) in out.iter_mut().zip(word.store().as_ref()) {
+            bytes.as_chunks_mut().0[i] = word.to_be_bytes();
+        }
+    }
+}
+
 /// Each word in all lanes. `array::map` is not for vectors: it is not inlined.
 #[inline(always)]
-fn splat_all<L: Lanes, const N: usize>(words: &[u64; N]) -> [L; N] {
+pub(super) fn splat_all<L: Lanes, const N: usize>(words: &[u64; N]) -> [L; N] {
     let mut vectors = [L::splat(0); N];
     for (vector, word) in vectors.iter_mut().zip(words) {
         *vector = L::splat(*word);

@@ -1,7 +1,7 @@
 //! The compression function of SHA-512 (FIPS 180-4 §6.4.2) on one message in each lane.
 //!
-//! Called by [`super::expand`] and by nothing else: all other hashing is the `sha2` crate's, which
-//! works on one message at a time. Nothing here depends on what is hashed but the result.
+//! Called by [`super::expand`] and [`super::prefixed`]: all other hashing is the `sha2` crate's,
+//! which works on one message at a time. Nothing here depends on what is hashed but the result.
 
 use super::lanes::Lanes;
 

@@ -64,7 +64,7 @@ fn payload_stays_beside_its_tag_when_others_collide() {
         let (digest, own) = record.split_at(32);
         let point = setup.multiply(&[digest.try_into().unwrap()], &scalar, &tools);
         let mut tag = Vec::new();
-        crate::tag::tags(&setup.job_id, 0, &point, 2, &mut tag);
+        crate::tag::tags(&Portable, &setup.job_id, 0, &point, 2, &mut tag);
         let place = tags.binary_search(&tag.as_slice()).unwrap();
         kept += usize::from(payload[8 * place..8 * place + 8] == *own);
     }
