@@ -1,12 +1,13 @@
 //! Receipts: one hash chain of countersigned entries per collaboration.
 //!
 //! Spec 07. This module is arithmetic alone: what an entry says, its hash, the text both members
-//! sign, and the offline check of a whole log ([`ChainVerifier`]). Who stores entries and in which
-//! order they are signed is the node's business.
+//! sign, the offline check of a whole log ([`ChainVerifier`]), and in [`log`] the protocol by which two
+//! members add to it and agree on it. Where entries are stored is the node's business.
 //!
 //! An entry holds no output in the clear, no true size and no timing.
 
 mod input;
+pub mod log;
 mod verify;
 
 use bincode::{Decode, Encode};
@@ -20,7 +21,7 @@ use crate::dp::Amount;
 use crate::error::{Code, Error};
 use crate::limits;
 use crate::messages::codec;
-use crate::spec::{JobId, JobSpec};
+use crate::spec::{JobId, JobSpec, Party};
 use crate::transcript::Transcripts;
 
 /// The hash of an entry.

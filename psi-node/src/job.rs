@@ -21,7 +21,7 @@ mod inquire;
 mod link;
 pub mod list;
 mod live;
-mod missing;
+mod log;
 mod notes;
 mod outbox;
 mod own_stop;
@@ -34,7 +34,6 @@ mod respond;
 pub mod result;
 mod run;
 mod seeds;
-mod settle;
 mod settling;
 mod sizes;
 mod slow;
@@ -68,7 +67,6 @@ use self::chain::Chain;
 use self::deadlines::{Deadlines, within};
 use self::link::Link;
 use self::registry::Registry;
-use self::settle::Settlement;
 use self::sizes::SizesServed;
 use crate::audit::room::AuditRoom;
 use crate::collab::{Collaboration, Member};
@@ -222,12 +220,7 @@ impl JobContext {
     ) -> Result<(), Failure> {
         let chain = self.chain(collab, conn.peer);
         let link = Link::new(conn.open_stream().await?);
-        Settlement {
-            chain: &chain,
-            live: &self.live,
-        }
-        .start(link)
-        .await
+        log::settle(&chain, link).await
     }
 
     /// Settles what a job left open that a peer broke off: over its connection, or else in the
@@ -413,11 +406,7 @@ async fn answer_settlement(ctx: &JobContext, peer: NodeId, link: Link, first: Co
     }
     let _door = ctx.settle_doors.of(peer).await;
     let chain = ctx.chain(&collab, peer);
-    let settlement = Settlement {
-        chain: &chain,
-        live: &ctx.live,
-    };
-    if let Err(failure) = settlement.answer(link, first).await
+    if let Err(failure) = log::answer_settlement(&chain, link, first).await
         && ctx.notes.has_line(&collab.id())
     {
         tracing::warn!(collab = collab.name(), %failure, "settlement failed");

@@ -37,7 +37,7 @@ use crate::exit::Exit;
 
 pub use approvals::{Approval, ApprovalState, Question, Standing};
 pub use audit_records::AuditRecord;
-pub use awaited::{AwaitedJob, AwaitedRefusal, OwnClosing, OwnOpening};
+pub use awaited::AwaitedRefusal;
 pub use collabs::{CollabStanding, Joined};
 pub use doubt::Doubt;
 pub use jobs::{JobRecord, JobRole, JobState};
@@ -46,7 +46,7 @@ pub use local_log::{LocalEntry, first_wrong as local_first_wrong};
 pub use log_day::LogDay;
 pub use outputs::StoredOutput;
 pub use policies::StoredPolicy;
-pub use psi_audit::receipts::StoredEntry;
+pub use psi_core::receipt::log::{AwaitedJob, OwnClosing, OwnOpening, StoredEntry};
 pub use receipts::JobEntries;
 
 /// The file in the state folder.

@@ -9,6 +9,7 @@
 pub mod verify;
 
 use psi_core::dp::Amount;
+use psi_core::receipt::log::StoredEntry;
 use psi_core::receipt::{Body, Entry};
 use psi_core::spec::{
     DpTerms, Half, JobSpec, Loss, MatchSpec, NoiseTerms, PartSize, Party, Recipients,
@@ -19,19 +20,6 @@ use crate::collab::{CollabId, Collaboration};
 
 /// Names the format in the first line.
 pub const FORMAT: &str = "glovebox-receipts-1";
-
-/// One entry as a node stores it, and as a line of an export holds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredEntry {
-    /// Its number, from 0.
-    pub seq: u64,
-    /// The canonical bytes of a [`psi_core::receipt::Entry`].
-    pub entry: Vec<u8>,
-    /// Their hash.
-    pub hash: [u8; 64],
-    /// The members' signatures, that of the smaller node id first.
-    pub signatures: [Option<[u8; 64]>; 2],
-}
 
 /// The first line: all revisions that the member has joined, the first one first.
 #[must_use]

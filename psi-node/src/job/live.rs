@@ -52,11 +52,14 @@ impl LiveJobs {
         of_collab.map(|(job_id, _)| *job_id).collect()
     }
 
-    /// Ends a job here because the other member no longer runs it.
-    pub(super) fn interrupt(&self, job_id: &JobId) {
-        if let Some((_, interrupted)) = self.table().running.get(job_id) {
+    /// Ends a job here because the other member no longer runs it, and drops the note of its end: the
+    /// log says it now.
+    pub(super) fn end(&self, job_id: &JobId) {
+        let mut table = self.table();
+        if let Some((_, interrupted)) = table.running.get(job_id) {
             interrupted.notify_one();
         }
+        table.ended.remove(job_id);
     }
 
     /// Remembers why a job ended, for its closing entry.
@@ -65,11 +68,8 @@ impl LiveJobs {
     }
 
     /// Why a job ended; a crash leaves no note.
-    pub(super) fn take_end(&self, job_id: &JobId) -> Code {
-        self.table()
-            .ended
-            .remove(job_id)
-            .unwrap_or(Code::Interrupted)
+    pub(super) fn end_of(&self, job_id: &JobId) -> Option<Code> {
+        self.table().ended.get(job_id).copied()
     }
 }
 

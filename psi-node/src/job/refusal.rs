@@ -6,7 +6,6 @@
 //! what is refused.
 
 use psi_core::Code;
-use psi_core::limits::{REFUSALS_PER_DAY_MAX, REFUSALS_RECORDED_MAX};
 use psi_core::messages::Control;
 use psi_core::receipt::{Body, query_digest};
 
@@ -31,14 +30,8 @@ pub(super) fn body(requester: NodeId, responder: NodeId, query: &str, code: Code
 /// Responder: tells the peer that its question is refused, and records that with it if the log has
 /// room for more refusals. `chain` is absent if the peer is no member of a collaboration that this
 /// node joined.
-///
-/// # Discussion
-/// One bound counts entries since the last opened job: both nodes hold these entries, no clock can be
-/// wrong, and a log cannot grow by more than 17 entries for each job. The other counts those of a
-/// day. Both are asked here alone, before anything is signed. What is beyond them is in this
-/// node's own log, which has bounds too.
 pub(super) async fn refuse(mut link: Link, chain: Option<&Chain>, query: &str, code: Code) {
-    let recorded = chain.filter(|chain| is_recorded(chain, code));
+    let recorded = chain.filter(|chain| chain.takes_refusal(code));
     let Some(chain) = recorded else {
         let refuse = Control::Refuse {
             code,
@@ -104,30 +97,6 @@ pub(super) async fn record(chain: &Chain, link: &mut Link, body: Body) {
             tracing::warn!(peer = %chain.peer, %failure, "a refusal could not be recorded");
         }
     }
-}
-
-/// Whether a refusal belongs on the shared log: not if it says that the node is busy or cannot answer
-/// now, or that the log cannot be continued, and not if there is no more room for refusals.
-fn is_recorded(chain: &Chain, code: Code) -> bool {
-    let about_the_question = code.is_refusal()
-        && !matches!(
-            code,
-            Code::TooManyJobs
-                | Code::Unavailable
-                | Code::ReceiptsDisagree
-                | Code::VersionUnsupported
-        );
-    let room = || {
-        let held = chain.state.refusals_in_a_row(&chain.collab_id);
-        let day = chain.state.log_day(&chain.collab_id);
-        // A sequencer that never brings the entries of refusals gets no more of them.
-        let awaited = chain.state.refusals_awaited(&chain.collab_id);
-        held.is_ok_and(|held| held < REFUSALS_RECORDED_MAX)
-            && awaited.is_ok_and(|awaited| awaited < REFUSALS_RECORDED_MAX)
-            && day.is_ok_and(|day| day.refusals < REFUSALS_PER_DAY_MAX)
-            && chain.check_sound().is_ok()
-    };
-    about_the_question && room()
 }
 
 /// Requester: notes an attempt of its own that came to nothing before a job was opened.

@@ -8,6 +8,7 @@
 
 use psi_core::Code;
 use psi_core::limits::{LIVE_JOBS_MAX, REFUSALS_RECORDED_MAX};
+use psi_core::receipt::log::{AwaitedJob, OwnClosing, OwnOpening};
 use psi_core::spec::JobId;
 use psi_core::transcript::Transcripts;
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -22,33 +23,6 @@ const REFUSALS_AWAITED_MAX: u64 = REFUSALS_RECORDED_MAX + LIVE_JOBS_MAX as u64;
 /// Of awaited jobs those that are not on the log.
 const UNOPENED: &str =
     "NOT EXISTS (SELECT 1 FROM opened_jobs WHERE opened_jobs.job_id = awaited_jobs.job_id)";
-
-/// What this node puts on the opened entry of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OwnOpening {
-    /// The commitment to its seed and input.
-    pub commitment: [u8; 64],
-    /// The digest of its policy.
-    pub policy: [u8; 64],
-}
-
-/// What this node found at the end of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OwnClosing {
-    /// The commitment to the output.
-    pub output_commitment: [u8; 64],
-    /// The transcripts of both directions.
-    pub transcripts: Transcripts,
-}
-
-/// What the entries of one job are to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AwaitedJob {
-    /// The opened one.
-    pub opening: OwnOpening,
-    /// The closed one, if the job came to its end here.
-    pub closing: Option<OwnClosing>,
-}
 
 /// A question of which a refusal may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use psi_core::receipt::log::StoredEntry;
 use psi_core::receipt::{
     ChainError, ChainSummary, ChainVerifier, Entry, entry_hash, signature_holds,
 };
@@ -16,7 +17,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::revisions::{check_revision, read_revisions};
-use super::{StoredEntry, end_line, end_text, entry_line};
+use super::{end_line, end_text, entry_line};
 use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;

@@ -1,0 +1,112 @@
+//! The receipt log of a collaboration as two machines without I/O, one for each member.
+//!
+//! Spec 07 §2 and Spec 06 §4. [`Append`] puts one entry on both logs inside a job; [`Settlement`]
+//! brings both logs to the same, complete last entry whenever two nodes connect, finds out whether
+//! one was rolled back, and closes jobs that at least one side no longer runs. The node drives them:
+//! it holds the log's lock, reads for them ([`LogView`]), and for each [`Step`] makes the changes
+//! durable in their order, then sends the message, then waits for what the next state awaits.
+//!
+//! The member with the smaller node id is the *sequencer*: it alone decides which entry comes next.
+//! The other is the *follower*. No signature leaves a member before the entry that it signs is
+//! durable: that is how a [`Step`] is made, not how a driver is written.
+
+mod align;
+mod append;
+mod follow;
+mod judge;
+mod lead;
+mod missing;
+mod refusal;
+mod settle;
+mod step;
+mod view;
+
+pub use append::Append;
+pub use refusal::is_recorded;
+pub use settle::Settlement;
+pub use step::{Change, LogError, Machine, Next, Step, StepResult};
+pub use view::{AwaitedJob, LogView, OwnClosing, OwnOpening};
+
+use super::{EntryHash, signature_holds, signing_text};
+use crate::messages::EntryMessage;
+
+/// One entry as a member keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// Its number, from 0.
+    pub seq: u64,
+    /// The canonical bytes of an [`Entry`](super::Entry).
+    pub entry: Vec<u8>,
+    /// Their hash.
+    pub hash: EntryHash,
+    /// The members' signatures, that of the smaller node id first.
+    pub signatures: [Option<[u8; 64]>; 2],
+}
+
+impl StoredEntry {
+    /// The entry as it crosses the wire.
+    #[must_use]
+    pub fn message(&self) -> EntryMessage {
+        EntryMessage {
+            entry: self.entry.clone(),
+            signatures: self.signatures,
+        }
+    }
+
+    /// Whether both members signed it.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.signatures.iter().all(Option::is_some)
+    }
+}
+
+/// One member of a log: who it is, how it signs, and what its node holds.
+pub struct Member<'a, V> {
+    /// The collaboration.
+    pub collab_id: [u8; 32],
+    /// This member's node id.
+    pub own: [u8; 32],
+    /// The other member's node id.
+    pub peer: [u8; 32],
+    /// Signs a text with this member's node key.
+    pub sign: &'a (dyn Fn(&[u8]) -> [u8; 64] + Send + Sync),
+    /// What this member's node holds.
+    pub view: &'a V,
+}
+
+impl<V: LogView> Member<'_, V> {
+    /// Whether this member decides which entry comes next.
+    #[must_use]
+    pub fn is_sequencer(&self) -> bool {
+        self.own < self.peer
+    }
+
+    /// The place of this member's signature on an entry.
+    fn own_index(&self) -> usize {
+        usize::from(!self.is_sequencer())
+    }
+
+    /// The place of the other member's signature on an entry.
+    fn peer_index(&self) -> usize {
+        usize::from(self.is_sequencer())
+    }
+
+    /// The number of entries held, and the hash of the last.
+    fn place(&self) -> Result<(u64, EntryHash), V::Error> {
+        Ok(match self.view.head()? {
+            Some(head) => (head.seq + 1, head.hash),
+            None => (0, [0; 64]),
+        })
+    }
+
+    fn sign_entry(&self, hash: &EntryHash) -> [u8; 64] {
+        (self.sign)(&signing_text(hash))
+    }
+
+    fn is_signed_by_peer(&self, hash: &EntryHash, signature: &[u8; 64]) -> bool {
+        signature_holds(&self.peer, &signing_text(hash), signature)
+    }
+}
+
+#[cfg(test)]
+mod tests;

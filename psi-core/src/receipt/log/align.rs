@@ -1,0 +1,116 @@
+//! The first part of a settlement: both logs come to the same number of entries, or are found to
+//! contradict each other.
+//!
+//! Spec 06 §4, "Align". The member with more entries sends what the other lacks, one after the other.
+//! The same for both roles; used by [`Lead`](super::lead::Lead) and [`Follow`](super::follow::Follow).
+
+use super::append::complete;
+use super::missing::{FORKED, Taken, take};
+use super::settle::States;
+use super::step::unexpected;
+use super::{Change, LogError, LogView, Member, Step, StepResult, StoredEntry};
+use crate::error::Code;
+use crate::messages::Control;
+
+const PEER_ROLLED_BACK: &str = "the other member lacks entries that it signed: its state was \
+                                restored from an older copy";
+
+/// The logs on their way to the same number of entries.
+#[derive(Debug)]
+pub(super) enum Align {
+    /// The signature on an entry that the peer lacked.
+    ExpectCountersign(StoredEntry),
+    /// The entry with this number, which is lacking here.
+    ExpectMissing(u64),
+}
+
+impl Align {
+    /// Begins, once both members have said where they are.
+    pub(super) fn start<V: LogView>(
+        member: &Member<'_, V>,
+        states: &States,
+    ) -> StepResult<Self, V> {
+        let (own, theirs) = (states.own.entries, states.theirs.entries);
+        if own == theirs {
+            return compare_heads(member, states);
+        }
+        if own < theirs {
+            return Ok(Step::expect(Vec::new(), None, Self::ExpectMissing(own)));
+        }
+        send(member, states, theirs, Vec::new())
+    }
+
+    /// Takes the message that the state awaits.
+    pub(super) fn handle<V: LogView>(
+        self,
+        member: &Member<'_, V>,
+        states: &States,
+        message: Control,
+    ) -> StepResult<Self, V> {
+        match (self, message) {
+            (Self::ExpectCountersign(stored), Control::Countersign { signature }) => {
+                let mut store = Vec::new();
+                if stored.signatures[member.peer_index()].is_none() {
+                    store.push(complete(member, &stored, signature)?);
+                }
+                send(member, states, stored.seq.saturating_add(1), store)
+            }
+            (Self::ExpectCountersign(_), Control::Abort(Code::ReceiptsDisagree)) => {
+                // The peer's owner repairs its log; this one is sound.
+                Err(LogError::Disagree(PEER_ROLLED_BACK.into()))
+            }
+            (Self::ExpectCountersign(_), other) => {
+                Err(unexpected(&other, "something else than a countersignature"))
+            }
+            (Self::ExpectMissing(seq), Control::Entry(message)) => {
+                let next = seq.saturating_add(1);
+                let last = next == states.theirs.entries;
+                let statement = states.own.statement.as_deref();
+                Ok(match take(member, message, (seq, last), statement)? {
+                    Taken::Broken(store, why) => Step::broken(store, why),
+                    Taken::Entry(store, send) if last => Step::done(store, Some(send)),
+                    Taken::Entry(store, send) => {
+                        Step::expect(store, Some(send), Self::ExpectMissing(next))
+                    }
+                })
+            }
+            (Self::ExpectMissing(_), other) => {
+                Err(unexpected(&other, "something else than a missing entry"))
+            }
+        }
+    }
+}
+
+/// Sends the entry `seq`, which the peer lacks, once `store` is durable. Done if it lacks none.
+fn send<V: LogView>(
+    member: &Member<'_, V>,
+    states: &States,
+    seq: u64,
+    store: Vec<Change>,
+) -> StepResult<Align, V> {
+    if seq >= states.own.entries {
+        return Ok(Step::done(store, None));
+    }
+    let Some(stored) = member.view.entry(seq)? else {
+        let why = "an entry is missing in the middle";
+        return Err(LogError::Disagree(why.into()));
+    };
+    let send = Control::Entry(stored.message());
+    Ok(Step::expect(store, Some(send), Align::ExpectCountersign(stored)))
+}
+
+/// Equal numbers: the last entries must be the same, and each side may complete its own.
+fn compare_heads<V: LogView>(member: &Member<'_, V>, states: &States) -> StepResult<Align, V> {
+    if states.own.head != states.theirs.head {
+        // A claim alone: the ledger is in doubt only where the own signature proves a loss.
+        return Ok(Step::broken(vec![Change::Break(FORKED)], FORKED));
+    }
+    let mut store = Vec::new();
+    if let Some(head) = member.view.head()?
+        && head.signatures[member.peer_index()].is_none()
+        && let Some(signature) = states.theirs.signature
+    {
+        store.push(complete(member, &head, signature)?);
+    }
+    Ok(Step::done(store, None))
+}

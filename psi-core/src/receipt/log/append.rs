@@ -1,0 +1,184 @@
+//! One entry on both logs: the sequencer proposes it, the follower accepts it.
+//!
+//! Spec 07 §2. [`Append`] is used inside a job, where both members know the entry before it is sent.
+//! A settlement uses its two halves: the sequencer the whole machine, the follower [`accept`], with
+//! its own idea of what is awaited.
+
+use super::step::{misbehaved, misuse, unexpected};
+use super::{Change, LogError, LogView, Machine, Member, Step, StepResult, StoredEntry};
+use crate::error::Code;
+use crate::limits;
+use crate::messages::{Control, EntryMessage};
+use crate::receipt::{Body, Entry, entry_hash};
+
+/// Refused entries after the last opened one that a follower signs: what an honest sequencer can
+/// come to if all of its jobs are refused at the same time.
+pub(super) const REFUSALS_SIGNED_MAX: u64 =
+    limits::REFUSALS_RECORDED_MAX + limits::LIVE_JOBS_MAX as u64;
+
+/// The next entry of both logs, on its way.
+#[derive(Debug)]
+pub struct Append(State);
+
+#[derive(Debug)]
+enum State {
+    /// Follower: the entry with this body.
+    ExpectEntry(Box<Body>),
+    /// Sequencer: the follower's signature on this entry.
+    ExpectCountersign(StoredEntry),
+}
+
+impl Append {
+    /// Puts `body` on the log of both members. Both call it at the same step of a job with the same
+    /// body; the log's lock is held from here as sequencer, from the entry as follower.
+    ///
+    /// # Errors
+    /// [`LogError::Unfinished`] if the last entry lacks a signature; [`LogError::View`].
+    pub fn start<V: LogView>(member: &Member<'_, V>, body: Body) -> StepResult<Self, V> {
+        if member.is_sequencer() {
+            Self::propose(member, body)
+        } else {
+            let state = State::ExpectEntry(Box::new(body));
+            Ok(Step::expect(Vec::new(), None, Self(state)))
+        }
+    }
+
+    /// Sequencer: stores the next entry, then sends it.
+    pub(super) fn propose<V: LogView>(member: &Member<'_, V>, body: Body) -> StepResult<Self, V> {
+        let head = member.view.head()?;
+        if head.is_some_and(|head| !head.is_complete()) {
+            // The next settlement completes it; until then nothing may follow.
+            return Err(LogError::Unfinished);
+        }
+        let (seq, previous) = member.place()?;
+        let entry = Entry {
+            collab_id: member.collab_id,
+            seq,
+            previous,
+            body,
+        };
+        let bytes = entry.encode();
+        let hash = entry_hash(&bytes);
+        let mut signatures = [None, None];
+        signatures[member.own_index()] = Some(member.sign_entry(&hash));
+        let stored = StoredEntry {
+            seq,
+            entry: bytes,
+            hash,
+            signatures,
+        };
+        let append = Change::Append {
+            stored: stored.clone(),
+            body: entry.body,
+        };
+        let send = Control::Entry(stored.message());
+        let state = State::ExpectCountersign(stored);
+        Ok(Step::expect(vec![append], Some(send), Self(state)))
+    }
+}
+
+impl Machine for Append {
+    fn handle<V: LogView>(self, member: &Member<'_, V>, message: Control) -> StepResult<Self, V> {
+        match (self.0, message) {
+            (State::ExpectEntry(body), Control::Entry(message)) => {
+                let accepted = accept(member, message, |entry| *entry == *body)?;
+                let (append, countersign) = accepted.parts();
+                Ok(Step::done(vec![append], Some(countersign)))
+            }
+            (State::ExpectCountersign(stored), Control::Countersign { signature }) => {
+                let change = complete(member, &stored, signature)?;
+                Ok(Step::done(vec![change], None))
+            }
+            (State::ExpectEntry(_), other) => {
+                Err(unexpected(&other, "something else than a receipt entry"))
+            }
+            (State::ExpectCountersign(_), other) => {
+                Err(unexpected(&other, "something else than a countersignature"))
+            }
+        }
+    }
+
+    fn go_on<V: LogView>(self, _member: &Member<'_, V>) -> StepResult<Self, V> {
+        Err(misuse())
+    }
+}
+
+/// The peer's signature over an entry that lacks it.
+pub(super) fn complete<V: LogView>(
+    member: &Member<'_, V>,
+    stored: &StoredEntry,
+    signature: [u8; 64],
+) -> Result<Change, LogError<V::Error>> {
+    if !member.is_signed_by_peer(&stored.hash, &signature) {
+        return Err(misbehaved(Code::SignatureInvalid, "a countersignature"));
+    }
+    let seq = stored.seq;
+    Ok(Change::Countersign { seq, signature })
+}
+
+/// An entry with this member's signature, which leaves once it is stored.
+pub(super) struct Accepted {
+    pub(super) stored: StoredEntry,
+    pub(super) body: Body,
+    pub(super) own: [u8; 64],
+}
+
+impl Accepted {
+    /// What is stored, and what is sent then.
+    pub(super) fn parts(self) -> (Change, Control) {
+        let (stored, body) = (self.stored, self.body);
+        let signature = self.own;
+        (
+            Change::Append { stored, body },
+            Control::Countersign { signature },
+        )
+    }
+}
+
+/// Follower: checks that the entry is the next and the awaited one, and that the sequencer signed
+/// it.
+pub(super) fn accept<V: LogView>(
+    member: &Member<'_, V>,
+    message: EntryMessage,
+    awaited: impl FnOnce(&Body) -> bool,
+) -> Result<Accepted, LogError<V::Error>> {
+    let mismatch = |detail| Err(misbehaved(Code::EntryMismatch, detail));
+    let entry = Entry::decode(&message.entry).map_err(LogError::Protocol)?;
+    let (seq, previous) = member.place()?;
+    if entry.collab_id != member.collab_id || entry.seq != seq || entry.previous != previous {
+        return mismatch("a receipt entry that does not continue this log");
+    }
+    if !awaited(&entry.body) {
+        return mismatch("a receipt entry that records something else");
+    }
+    if matches!(entry.body, Body::Refused { .. })
+        && member.view.refusals_in_a_row()? >= REFUSALS_SIGNED_MAX
+    {
+        return mismatch("more refusals than a log has room for");
+    }
+    let hash = entry_hash(&message.entry);
+    let mut signatures = message.signatures;
+    match signatures[member.peer_index()] {
+        Some(signature) if member.is_signed_by_peer(&hash, &signature) => {}
+        _ => {
+            let detail = "the signature of a new entry";
+            return Err(misbehaved(Code::SignatureInvalid, detail));
+        }
+    }
+    let own = member.sign_entry(&hash);
+    signatures[member.own_index()] = Some(own);
+    let stored = StoredEntry {
+        seq,
+        entry: message.entry,
+        hash,
+        signatures,
+    };
+    Ok(Accepted {
+        stored,
+        body: entry.body,
+        own,
+    })
+}
+
+#[cfg(test)]
+mod tests;
