@@ -13,18 +13,18 @@ use crate::identifier::IdentifierKind;
 use crate::spec::{Agreement, AskedMode, Half, JobSpec, Recipients, Shape};
 use crate::transcript::Transcripts;
 
-const COLLAB: [u8; 32] = [0xc0; 32];
+pub(super) const COLLAB: [u8; 32] = [0xc0; 32];
 
 type Signatures = [Option<[u8; 64]>; 2];
 
 /// Keys of two members and of a third node, the first two in the order of their node ids.
-struct Keys {
-    first: SigningKey,
-    second: SigningKey,
-    stranger: SigningKey,
+pub(super) struct Keys {
+    pub(super) first: SigningKey,
+    pub(super) second: SigningKey,
+    pub(super) stranger: SigningKey,
 }
 
-fn keys() -> Keys {
+pub(super) fn keys() -> Keys {
     let key = |byte| SigningKey::from_bytes(&[byte; 32]);
     let (mut first, mut second) = (key(1), key(2));
     if node_id(&first) > node_id(&second) {
@@ -37,11 +37,11 @@ fn keys() -> Keys {
     }
 }
 
-fn node_id(key: &SigningKey) -> [u8; 32] {
+pub(super) fn node_id(key: &SigningKey) -> [u8; 32] {
     key.verifying_key().to_bytes()
 }
 
-fn spec_between(
+pub(super) fn spec_between(
     nonce: u8,
     collab_id: [u8; 32],
     requester: &SigningKey,
@@ -82,12 +82,12 @@ fn spec_between(
 }
 
 /// The job number `nonce`; the second member asks.
-fn job(nonce: u8) -> JobSpec {
+pub(super) fn job(nonce: u8) -> JobSpec {
     let keys = keys();
     spec_between(nonce, COLLAB, &keys.second, &keys.first)
 }
 
-fn opened_by(spec: &JobSpec, requester: &SigningKey, responder: &SigningKey) -> Body {
+pub(super) fn opened_by(spec: &JobSpec, requester: &SigningKey, responder: &SigningKey) -> Body {
     let text = agreement_text(&spec.job_id());
     let sign = |key: &SigningKey| key.sign(&text).to_bytes();
     Body::Opened {
@@ -99,12 +99,12 @@ fn opened_by(spec: &JobSpec, requester: &SigningKey, responder: &SigningKey) -> 
     }
 }
 
-fn opened(nonce: u8) -> Body {
+pub(super) fn opened(nonce: u8) -> Body {
     let keys = keys();
     opened_by(&job(nonce), &keys.second, &keys.first)
 }
 
-fn completed(nonce: u8) -> Body {
+pub(super) fn completed(nonce: u8) -> Body {
     Body::Closed {
         job_id: job(nonce).job_id(),
         status: ClosedStatus::Completed,
@@ -117,7 +117,7 @@ fn completed(nonce: u8) -> Body {
     }
 }
 
-fn aborted(nonce: u8) -> Body {
+pub(super) fn aborted(nonce: u8) -> Body {
     Body::Closed {
         job_id: job(nonce).job_id(),
         status: ClosedStatus::Aborted,
@@ -127,14 +127,14 @@ fn aborted(nonce: u8) -> Body {
     }
 }
 
-fn statement(node_id: [u8; 32]) -> Body {
+pub(super) fn statement(node_id: [u8; 32]) -> Body {
     Body::Statement {
         node_id,
         text: "restored from a backup".into(),
     }
 }
 
-fn refused_by(requester: &SigningKey, responder: &SigningKey) -> Body {
+pub(super) fn refused_by(requester: &SigningKey, responder: &SigningKey) -> Body {
     Body::Refused {
         requester: node_id(requester),
         responder: node_id(responder),

@@ -96,7 +96,11 @@ fn send<V: LogView>(
         return Err(LogError::Disagree(why.into()));
     };
     let send = Control::Entry(stored.message());
-    Ok(Step::expect(store, Some(send), Align::ExpectCountersign(stored)))
+    Ok(Step::expect(
+        store,
+        Some(send),
+        Align::ExpectCountersign(stored),
+    ))
 }
 
 /// Equal numbers: the last entries must be the same, and each side may complete its own.

@@ -63,10 +63,9 @@ impl Machine for Follow {
                 let known = Known { states, given_up };
                 Ok(Step::go(Vec::new(), Some(send), Self::Align(known)))
             }
-            (Self::ExpectSettle, other) => Err(unexpected(
-                &other,
-                "something else than the state of a log",
-            )),
+            (Self::ExpectSettle, other) => {
+                Err(unexpected(&other, "something else than the state of a log"))
+            }
             (Self::Aligning(known, align), message) => {
                 Self::aligning(member, known, Some((align, message)))
             }

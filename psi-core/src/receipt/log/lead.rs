@@ -48,7 +48,11 @@ impl Lead {
     pub(super) fn start<V: LogView>(member: &Member<'_, V>) -> StepResult<Self, V> {
         let own = own_state(member)?;
         let send = Control::Settle(own.clone());
-        Ok(Step::expect(Vec::new(), Some(send), Self::ExpectSettle(own)))
+        Ok(Step::expect(
+            Vec::new(),
+            Some(send),
+            Self::ExpectSettle(own),
+        ))
     }
 
     fn aligning<V: LogView>(
@@ -73,10 +77,9 @@ impl Machine for Lead {
                 check_state(member, &theirs)?;
                 Self::aligning(member, States { own, theirs }, None)
             }
-            (Self::ExpectSettle(_), other) => Err(unexpected(
-                &other,
-                "something else than the state of a log",
-            )),
+            (Self::ExpectSettle(_), other) => {
+                Err(unexpected(&other, "something else than the state of a log"))
+            }
             (Self::Aligning(states, align), message) => {
                 Self::aligning(member, states, Some((align, message)))
             }
@@ -111,8 +114,7 @@ impl Machine for Lead {
                 // One that the day has no room for comes again with the next settlement.
                 Turn::TheirStatement(mut states) => match states.theirs.statement.take() {
                     Some(text)
-                        if member.view.statements_today(&member.peer)?
-                            < STATEMENTS_PER_DAY_MAX =>
+                        if member.view.statements_today(&member.peer)? < STATEMENTS_PER_DAY_MAX =>
                     {
                         let body = says(member.peer, text);
                         return add(member, Vec::new(), body, Turn::Closings(states.theirs));

@@ -59,7 +59,9 @@ fn take_unsigned<V: LogView>(
     message: EntryMessage,
     statement: Option<&str>,
 ) -> Result<Taken, LogError<V::Error>> {
-    let body = Entry::decode(&message.entry).map_err(LogError::Protocol)?.body;
+    let body = Entry::decode(&message.entry)
+        .map_err(LogError::Protocol)?
+        .body;
     let takes = judge::takes(member, statement, &body)?;
     let accepted = accept(member, message, |_| takes)?;
     let after = after(member, &accepted.body);

@@ -38,3 +38,68 @@ fn has_room<V: LogView>(member: &Member<'_, V>) -> Result<bool, V::Error> {
         && view.refusals_today()? < REFUSALS_PER_DAY_MAX
         && view.broken()?.is_none())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::receipt::log::tests::{FOLLOWER, Node, Pair, SEQUENCER};
+
+    fn recorded(node: &Node, code: Code) -> bool {
+        node.member(|member| is_recorded(member, code))
+    }
+
+    #[test]
+    fn only_refusals_about_the_question_are_recorded() {
+        let node = &Pair::new().nodes[SEQUENCER];
+        let left_out = [
+            Code::TooManyJobs,
+            Code::Unavailable,
+            Code::ReceiptsDisagree,
+            Code::VersionUnsupported,
+        ];
+        for code in Code::ALL {
+            let expected = code.is_refusal() && !left_out.contains(code);
+            assert_eq!(recorded(node, *code), expected, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_log_has_room_for_some_refusals_between_two_jobs_and_in_a_day() {
+        let mut pair = Pair::new();
+        let code = Code::FilterNotAllowed;
+        let takes = |pair: &Pair| pair.nodes.each_ref().map(|node| recorded(node, code));
+        let mut jobs = 0;
+        for n in 0..REFUSALS_PER_DAY_MAX {
+            if n > 0 && n % REFUSALS_RECORDED_MAX == 0 {
+                assert_eq!(takes(&pair), [false; 2], "after {n}");
+                jobs += 1;
+                pair.open(jobs);
+            }
+            assert_eq!(takes(&pair), [true; 2], "after {n}");
+            pair.refuse();
+        }
+        pair.open(jobs + 1);
+        assert_eq!(takes(&pair), [false; 2], "the day is full");
+        for node in &mut pair.nodes {
+            node.disk.before_today = node.disk.entries.len();
+        }
+        assert_eq!(takes(&pair), [true; 2]);
+    }
+
+    #[test]
+    fn a_sequencer_that_brings_no_entries_of_refusals_gets_no_more_of_them() {
+        let mut pair = Pair::new();
+        for _ in 0..REFUSALS_RECORDED_MAX {
+            assert!(recorded(&pair.nodes[FOLLOWER], Code::FilterNotAllowed));
+            pair.question();
+        }
+        assert!(!recorded(&pair.nodes[FOLLOWER], Code::FilterNotAllowed));
+    }
+
+    #[test]
+    fn a_broken_log_takes_none() {
+        let mut node = Pair::new().nodes[FOLLOWER].clone();
+        node.disk.broken = Some("found broken".into());
+        assert!(!recorded(&node, Code::FilterNotAllowed));
+    }
+}

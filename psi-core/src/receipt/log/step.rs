@@ -196,5 +196,7 @@ pub(super) const fn unexpected<E>(message: &Control, detail: &'static str) -> Lo
 
 /// The driver called the wrong one of a machine's two functions.
 pub(super) const fn misuse<E>() -> LogError<E> {
-    LogError::Protocol(Error::ApiMisuse("a state of a receipt log was driven wrongly"))
+    LogError::Protocol(Error::ApiMisuse(
+        "a state of a receipt log was driven wrongly",
+    ))
 }
