@@ -50,7 +50,8 @@ pub enum Change {
         /// What it says.
         body: Body,
     },
-    /// Puts the peer's signature, which has been verified, on a stored entry.
+    /// Puts the peer's signature, which has been verified, on a stored entry. On one that closes a job
+    /// it may become durable with the next change: a settlement brings one that was lost.
     Countersign {
         /// The number of the entry.
         seq: u64,
