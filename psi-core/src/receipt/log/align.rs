@@ -19,7 +19,7 @@ const PEER_ROLLED_BACK: &str = "the other member lacks entries that it signed: i
 #[derive(Debug)]
 pub(super) enum Align {
     /// The signature on an entry that the peer lacked.
-    ExpectCountersign(StoredEntry),
+    ExpectCountersign(Box<StoredEntry>),
     /// The entry with this number, which is lacking here.
     ExpectMissing(u64),
 }
@@ -67,10 +67,14 @@ impl Align {
                 let last = next == states.theirs.entries;
                 let statement = states.own.statement.as_deref();
                 Ok(match take(member, message, (seq, last), statement)? {
-                    Taken::Broken(store, why) => Step::broken(store, why),
-                    Taken::Entry(store, send) if last => Step::done(store, Some(send)),
-                    Taken::Entry(store, send) => {
-                        Step::expect(store, Some(send), Self::ExpectMissing(next))
+                    Taken::Broken { store, why } => Step::broken(store, why),
+                    Taken::Entry { store, signature } => {
+                        let send = Some(Control::Countersign { signature });
+                        if last {
+                            Step::done(store, send)
+                        } else {
+                            Step::expect(store, send, Self::ExpectMissing(next))
+                        }
                     }
                 })
             }
@@ -96,17 +100,14 @@ fn send<V: LogView>(
         return Err(LogError::Disagree(why.into()));
     };
     let send = Control::Entry(stored.message());
-    Ok(Step::expect(
-        store,
-        Some(send),
-        Align::ExpectCountersign(stored),
-    ))
+    let state = Align::ExpectCountersign(Box::new(stored));
+    Ok(Step::expect(store, Some(send), state))
 }
 
 /// Equal numbers: the last entries must be the same, and each side may complete its own.
 fn compare_heads<V: LogView>(member: &Member<'_, V>, states: &States) -> StepResult<Align, V> {
     if states.own.head != states.theirs.head {
-        // A claim alone: the ledger is in doubt only where the own signature proves a loss.
+        // A claim alone: the ledger is in doubt only where this member's signature proves a loss.
         return Ok(Step::broken(vec![Change::Break(FORKED)], FORKED));
     }
     let mut store = Vec::new();

@@ -25,7 +25,7 @@ enum State {
     /// Follower: the entry with this body.
     ExpectEntry(Box<Body>),
     /// Sequencer: the follower's signature on this entry.
-    ExpectCountersign(StoredEntry),
+    ExpectCountersign(Box<StoredEntry>),
 }
 
 impl Append {
@@ -69,10 +69,10 @@ impl Append {
         };
         let append = Change::Append {
             stored: stored.clone(),
-            body: entry.body,
+            body: Box::new(entry.body),
         };
         let send = Control::Entry(stored.message());
-        let state = State::ExpectCountersign(stored);
+        let state = State::ExpectCountersign(Box::new(stored));
         Ok(Step::expect(vec![append], Some(send), Self(state)))
     }
 }
@@ -82,8 +82,9 @@ impl Machine for Append {
         match (self.0, message) {
             (State::ExpectEntry(body), Control::Entry(message)) => {
                 let accepted = accept(member, message, |entry| *entry == *body)?;
-                let (append, countersign) = accepted.parts();
-                Ok(Step::done(vec![append], Some(countersign)))
+                let (append, signature) = accepted.parts();
+                let send = Control::Countersign { signature };
+                Ok(Step::done(vec![append], Some(send)))
             }
             (State::ExpectCountersign(stored), Control::Countersign { signature }) => {
                 let change = complete(member, &stored, signature)?;
@@ -124,14 +125,13 @@ pub(super) struct Accepted {
 }
 
 impl Accepted {
-    /// What is stored, and what is sent then.
-    pub(super) fn parts(self) -> (Change, Control) {
-        let (stored, body) = (self.stored, self.body);
-        let signature = self.own;
-        (
-            Change::Append { stored, body },
-            Control::Countersign { signature },
-        )
+    /// What is stored, and the signature that is sent then.
+    pub(super) fn parts(self) -> (Change, [u8; 64]) {
+        let append = Change::Append {
+            stored: self.stored,
+            body: Box::new(self.body),
+        };
+        (append, self.own)
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) enum Follow {
 /// What the follower knows when the settlement begins.
 #[derive(Debug)]
 pub(super) struct Known {
-    states: States,
+    states: Box<States>,
     /// Jobs whose opening is awaited and that do not run here any more.
     given_up: Vec<JobId>,
 }
@@ -59,7 +59,7 @@ impl Machine for Follow {
                 let given_up = given_up(member)?;
                 let own = own_state(member)?;
                 let send = Control::Settle(own.clone());
-                let states = States { own, theirs };
+                let states = Box::new(States { own, theirs });
                 let known = Known { states, given_up };
                 Ok(Step::go(Vec::new(), Some(send), Self::Align(known)))
             }
@@ -136,7 +136,7 @@ fn accept_added<V: LogView>(
         }
     })?;
     let after = after(member, &accepted.body);
-    let (append, countersign) = accepted.parts();
+    let (append, signature) = accepted.parts();
     let store = std::iter::once(append).chain(after).collect();
-    Ok((store, countersign))
+    Ok((store, Control::Countersign { signature }))
 }

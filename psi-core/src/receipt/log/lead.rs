@@ -1,6 +1,6 @@
 //! The sequencer's half of a settlement.
 //!
-//! Spec 06 §4: states, align, then the entries that a settlement adds, in this order: its own owner's
+//! Spec 06 §4: states, align, then the entries that a settlement adds, in this order: its own
 //! statement, the follower's, the end of each job that does not run on both sides. Only the
 //! sequencer chooses; the follower checks each ([`Follow`](super::follow::Follow)).
 
@@ -33,7 +33,7 @@ pub(super) enum Lead {
 #[derive(Debug)]
 pub(super) enum Turn {
     OwnStatement(States),
-    /// The own statement is on both logs.
+    /// This owner's statement is on both logs.
     Repaired(States),
     TheirStatement(States),
     /// Reads which jobs are open.

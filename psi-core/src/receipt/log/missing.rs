@@ -8,7 +8,7 @@ use super::append::{Accepted, accept};
 use super::step::misbehaved;
 use super::{Change, LogError, LogView, Member, StoredEntry, judge};
 use crate::error::Code;
-use crate::messages::{Control, EntryMessage};
+use crate::messages::EntryMessage;
 use crate::receipt::{Body, Entry, entry_hash, signature_holds, signing_text};
 
 const ROLLED_BACK: &str = "the other member holds entries signed by this node that this node does \
@@ -19,9 +19,15 @@ pub(super) const FORKED: &str = "the two members hold different entries under th
 /// What becomes of a missing entry.
 pub(super) enum Taken {
     /// It is stored, and its signature goes back.
-    Entry(Vec<Change>, Control),
-    /// The logs do not agree, and `Vec` says so.
-    Broken(Vec<Change>, &'static str),
+    Entry {
+        store: Vec<Change>,
+        signature: [u8; 64],
+    },
+    /// The logs do not agree, and `store` says so.
+    Broken {
+        store: Vec<Change>,
+        why: &'static str,
+    },
 }
 
 /// Takes the entry number `seq`, the last one or not. `statement` is what this member's owner wants
@@ -36,9 +42,10 @@ pub(super) fn take<V: LogView>(
     let signed_here = message.signatures[member.own_index()]
         .is_some_and(|signature| signature_holds(&member.own, &text, &signature));
     if signed_here && statement.is_none() {
-        // The own signature is proof: entries of other collaborations may be lost as well.
+        // This member's signature is proof: entries of other collaborations may be lost as well.
         let store = vec![Change::DoubtLedger(ROLLED_BACK), Change::Break(ROLLED_BACK)];
-        return Ok(Taken::Broken(store, ROLLED_BACK));
+        let why = ROLLED_BACK;
+        return Ok(Taken::Broken { store, why });
     }
     if signed_here {
         return restore(member, message, seq);
@@ -65,9 +72,9 @@ fn take_unsigned<V: LogView>(
     let takes = judge::takes(member, statement, &body)?;
     let accepted = accept(member, message, |_| takes)?;
     let after = after(member, &accepted.body);
-    let (append, countersign) = accepted.parts();
+    let (append, signature) = accepted.parts();
     let store = std::iter::once(append).chain(after).collect();
-    Ok(Taken::Entry(store, countersign))
+    Ok(Taken::Entry { store, signature })
 }
 
 /// Follower: what an entry that a settlement brings means beyond the log.
@@ -92,9 +99,10 @@ fn restore<V: LogView>(
         return Err(misbehaved(Code::EntryMismatch, detail));
     }
     if entry.previous != previous {
-        // The entry bears the own signature.
+        // The entry bears this member's signature.
         let store = vec![Change::DoubtLedger(FORKED), Change::Break(FORKED)];
-        return Ok(Taken::Broken(store, FORKED));
+        let why = FORKED;
+        return Ok(Taken::Broken { store, why });
     }
     let hash = entry_hash(&message.entry);
     let mut signatures = message.signatures;
@@ -113,6 +121,7 @@ fn restore<V: LogView>(
         body: entry.body,
         own,
     };
-    let (append, countersign) = accepted.parts();
-    Ok(Taken::Entry(vec![append], countersign))
+    let (append, signature) = accepted.parts();
+    let store = vec![append];
+    Ok(Taken::Entry { store, signature })
 }

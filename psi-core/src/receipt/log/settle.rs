@@ -19,7 +19,7 @@ pub struct Settlement(Role);
 
 #[derive(Debug)]
 enum Role {
-    Lead(Lead),
+    Lead(Box<Lead>),
     Follow(Follow),
 }
 
@@ -69,7 +69,7 @@ impl Settlement {
     }
 
     fn lead(step: Step<Lead>) -> Step<Self> {
-        step.map(|state| Self(Role::Lead(state)))
+        step.map(|state| Self(Role::Lead(Box::new(state))))
     }
 
     fn follow(step: Step<Follow>) -> Step<Self> {

@@ -48,7 +48,7 @@ pub enum Change {
         /// The entry.
         stored: StoredEntry,
         /// What it says.
-        body: Body,
+        body: Box<Body>,
     },
     /// Puts the peer's signature, which has been verified, on a stored entry. On one that closes a job
     /// it may become durable with the next change: a settlement brings one that was lost.

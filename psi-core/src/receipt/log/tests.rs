@@ -84,6 +84,9 @@ impl Fuse {
     }
 }
 
+/// How an exchange ended for each member, and how many actions each took.
+pub(super) type Outcome = ([End; 2], [usize; 2]);
+
 /// Which member's process ends, before which of its actions, and whether what it had sent arrives.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Crash {
@@ -153,7 +156,7 @@ impl Pair {
         crash: Option<Crash>,
         start: impl Fn(&Member<'_, Node>) -> StepResult<M, Node>,
         answer: impl Fn(&Member<'_, Node>, Control) -> StepResult<M, Node>,
-    ) -> ([End; 2], [usize; 2]) {
+    ) -> Outcome {
         let mut fuses = [Fuse::default(); 2];
         if let Some(crash) = crash {
             fuses[crash.member].ends_before = Some(crash.before);
@@ -210,7 +213,7 @@ impl Pair {
     }
 
     /// Puts one entry on both logs, as in a job.
-    pub(super) fn append(&mut self, body: &Body, crash: Option<Crash>) -> ([End; 2], [usize; 2]) {
+    pub(super) fn append(&mut self, body: &Body, crash: Option<Crash>) -> Outcome {
         self.exchange(
             [true; 2],
             crash,
@@ -220,11 +223,7 @@ impl Pair {
     }
 
     /// Settles; `starter` begins.
-    pub(super) fn settle_with(
-        &mut self,
-        starter: usize,
-        crash: Option<Crash>,
-    ) -> ([End; 2], [usize; 2]) {
+    pub(super) fn settle_with(&mut self, starter: usize, crash: Option<Crash>) -> Outcome {
         let mut awake = [false; 2];
         awake[starter] = true;
         self.exchange(awake, crash, Settlement::start, Settlement::answer)

@@ -4,6 +4,9 @@ use crate::receipt::log::tests::{Disk, FOLLOWER, Node, Pair, SEQUENCER};
 use crate::receipt::tests::{aborted, completed, job, keys, opened, refused_by, statement};
 use crate::transcript::Transcripts;
 
+/// A field of the requester's and of the responder's.
+type Both = [[u8; 64]; 2];
+
 fn judged(node: &Node, statement: Option<&str>, body: &Body) -> bool {
     node.member(|member| takes(member, statement, body))
         .unwrap()
@@ -21,7 +24,7 @@ fn an_opening_is_the_one_that_this_node_agreed_to_and_that_may_still_come() {
     assert!(!judged(&node, None, &body), "never agreed to");
     node.await_opening(1);
     assert!(judged(&node, None, &body));
-    let change = |change: &dyn Fn(&mut [[u8; 64]; 2], &mut [[u8; 64]; 2], &mut [[u8; 64]; 2])| {
+    let change = |change: &dyn Fn(&mut Both, &mut Both, &mut Both)| {
         let mut body = body.clone();
         if let Body::Opened {
             agreements,
@@ -44,12 +47,9 @@ fn an_opening_is_the_one_that_this_node_agreed_to_and_that_may_still_come() {
         assert!(!judged(&node, None, &charged), "charge {wrong}");
     }
     let own = change(&|_, commitments, _| commitments[0][0] ^= 1);
-    assert!(
-        !judged(&node, None, &own),
-        "another commitment in the own name"
-    );
+    assert!(!judged(&node, None, &own), "another commitment in its name");
     let own = change(&|_, _, policies| policies[0][0] ^= 1);
-    assert!(!judged(&node, None, &own), "another policy in the own name");
+    assert!(!judged(&node, None, &own), "another policy in its name");
     let theirs = change(&|_, commitments, policies| {
         commitments[1][0] ^= 1;
         policies[1][0] ^= 1;
@@ -63,7 +63,7 @@ fn an_opening_is_the_one_that_this_node_agreed_to_and_that_may_still_come() {
     assert!(!judged(&stranger, None, &body));
     node.disk.awaited.clear();
     assert!(!judged(&node, None, &body), "it was forgotten");
-    // After a restore the own signature over the job is all that is left to go by.
+    // After a restore its signature over the job is all that is left to go by.
     assert!(judged(&node, Some("restored"), &body));
     let forged = change(&|agreements, _, _| agreements[0][0] ^= 1);
     assert!(!judged(&node, Some("restored"), &forged));
@@ -142,7 +142,7 @@ fn a_refusal_is_of_a_question_that_was_asked_or_refused_here() {
 }
 
 #[test]
-fn a_statement_in_the_own_name_has_the_own_words() {
+fn a_statement_in_this_members_name_has_its_owners_words() {
     let node = follower();
     let words = "restored from a backup";
     let own = statement(node.id());

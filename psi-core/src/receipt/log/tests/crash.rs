@@ -7,7 +7,7 @@ use super::*;
 /// What both do, and the logs that may come of it.
 struct Scenario {
     before: Pair,
-    act: fn(&mut Pair, Option<Crash>) -> ([End; 2], [usize; 2]),
+    act: fn(&mut Pair, Option<Crash>) -> Outcome,
     outcomes: Vec<Vec<Body>>,
 }
 

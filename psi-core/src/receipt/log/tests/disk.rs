@@ -161,7 +161,7 @@ impl Node {
     pub(crate) fn apply(&mut self, change: Change) {
         let peer = 1 - self.own_index();
         match change {
-            Change::Append { stored, body } => self.disk.append(stored, body),
+            Change::Append { stored, body } => self.disk.append(stored, *body),
             Change::Countersign { seq, signature } => {
                 let stored = &mut self.disk.entries[usize::try_from(seq).unwrap()];
                 let kept = stored.signatures[peer].get_or_insert(signature);
@@ -337,11 +337,16 @@ impl LogView for Node {
     fn refusals_in_a_row(&self) -> Result<u64, Infallible> {
         let last = self.disk.bodies.iter().rev();
         let since = last.take_while(|body| !matches!(body, Body::Opened { .. }));
-        Ok(since.filter(is_refused).count() as u64)
+        Ok(since.filter(|body| is_refused(body)).count() as u64)
     }
 
     fn refusals_today(&self) -> Result<u64, Infallible> {
-        Ok(self.disk.today().iter().filter(is_refused).count() as u64)
+        Ok(self
+            .disk
+            .today()
+            .iter()
+            .filter(|body| is_refused(body))
+            .count() as u64)
     }
 
     fn statements_today(&self, of: &[u8; 32]) -> Result<u64, Infallible> {
@@ -359,6 +364,6 @@ impl LogView for Node {
     }
 }
 
-fn is_refused(body: &&Body) -> bool {
+fn is_refused(body: &Body) -> bool {
     matches!(body, Body::Refused { .. })
 }

@@ -152,7 +152,7 @@ fn a_message_that_the_state_does_not_await_ends_it() {
         assert_eq!(ended, Err(End::Refused(Code::UnexpectedMessage)));
         assert_eq!(victim.node.disk, before);
     }
-    // What another state awaits is no better.
+    // What another state awaits is wrong too.
     for (at, mut victim) in waiting().into_iter().enumerate() {
         let ended = match at {
             1 | 2 | 5 => victim.hear(settle_of(&Pair::new().nodes[FOLLOWER])),
@@ -207,7 +207,7 @@ fn a_driver_that_mixes_up_messages_and_turns_gets_an_error_and_no_entry() {
         wrong,
         Err(LogError::Protocol(crate::Error::ApiMisuse(_)))
     ));
-    let start = node.member(|member| Settlement::start(member)).unwrap();
+    let start = node.member(Settlement::start).unwrap();
     let Next::Expect(waits) = start.next else {
         panic!("a wait")
     };
