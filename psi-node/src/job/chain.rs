@@ -109,7 +109,7 @@ impl Chain {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::path::Path;
 
     use psi_core::messages::Control;
@@ -164,7 +164,7 @@ mod tests {
     }
 
     /// The log as its follower sees it.
-    fn follower(fixture: &Fixture) -> Chain {
+    pub(in crate::job) fn follower(fixture: &Fixture) -> Chain {
         let first = fixture.keys[0].id();
         let file = fixture.folder.path().join("node.key");
         fixture.keys[1].create(&file).unwrap();

@@ -220,3 +220,71 @@ impl LogView for Chain {
         self.state.chain_broken(&self.collab_id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::chain::tests::follower;
+    use super::*;
+    use crate::receipts::tests::{Fixture, refused};
+
+    #[test]
+    fn every_change_of_a_step_is_in_the_state_once_it_is_carried_out() {
+        let fixture = Fixture::new();
+        let (chain, state, id) = (follower(&fixture), &fixture.state, fixture.collab.id());
+        let found = vec![Change::DoubtLedger("lost"), Change::Break("lost")];
+        chain.store(found).unwrap();
+        assert_eq!(chain.broken().unwrap().as_deref(), Some("lost"));
+        assert_eq!(state.ledger_doubts().unwrap().unwrap().why, "lost");
+        state.chain_repair(&id, "restored").unwrap();
+        assert_eq!(chain.statement().unwrap().as_deref(), Some("restored"));
+        assert!(state.ledger_awaits(&id).unwrap());
+        let repaired = vec![Change::Repaired, Change::Settled];
+        chain.store(repaired).unwrap();
+        assert_eq!(
+            (chain.broken().unwrap(), chain.statement().unwrap()),
+            (None, None)
+        );
+        assert!(!state.ledger_awaits(&id).unwrap());
+
+        let job_id = fixture.job(1).job_id();
+        let _running = chain.live.begin(id, job_id);
+        chain.live.note_end(job_id, Code::TimedOut);
+        assert_eq!(chain.end_of(&job_id), Some(Code::TimedOut));
+        chain.store(vec![Change::EndJob(job_id)]).unwrap();
+        assert_eq!(chain.end_of(&job_id), None);
+    }
+
+    #[test]
+    fn a_signature_comes_in_the_place_of_the_other_member() {
+        let fixture = Fixture::new();
+        let chain = follower(&fixture);
+        let body = refused(&fixture);
+        let whole = fixture.next(body.clone());
+        let mut stored = whole.clone();
+        let signature = stored.signatures[0].take().unwrap();
+        let body = Box::new(body);
+        let seq = stored.seq;
+        chain
+            .store(vec![
+                Change::Append { stored, body },
+                Change::Countersign { seq, signature },
+            ])
+            .unwrap();
+        assert_eq!(chain.head().unwrap(), Some(whole.clone()));
+        assert_eq!(chain.entry(0).unwrap(), Some(whole));
+        assert_eq!(chain.refusals_today().unwrap(), 1);
+    }
+
+    #[test]
+    fn nothing_is_changed_after_a_change_that_failed() {
+        let fixture = Fixture::new();
+        let chain = follower(&fixture);
+        let failing = Change::Countersign {
+            seq: 0,
+            signature: [1; 64],
+        };
+        let changes = vec![failing, Change::Break("after it")];
+        assert!(matches!(chain.store(changes), Err(Failure::State(_))));
+        assert_eq!(chain.broken().unwrap(), None);
+    }
+}

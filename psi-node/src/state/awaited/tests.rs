@@ -1,5 +1,7 @@
+use aggregator::budget::{Limits, RunLimits};
+
 use super::*;
-use crate::receipts::tests::{Fixture, aborted, parts_of, refused};
+use crate::receipts::tests::{Fixture, aborted, debit, parts_of, refused};
 
 const OPENING: OwnOpening = OwnOpening {
     commitment: [1; 64],
@@ -41,6 +43,42 @@ fn a_job_is_awaited_from_its_commitment_to_its_closed_entry_and_only_once() {
     assert_eq!(awaited.closing, Some(CLOSING));
     fixture.append(aborted(&job));
     assert_eq!(state.awaited_job(&job_id).unwrap(), None);
+}
+
+#[test]
+fn an_opening_may_come_until_it_is_there_or_will_not_come_whatever_became_of_its_cost() {
+    let fixture = Fixture::new();
+    let (state, id) = (&fixture.state, fixture.collab.id());
+    let (first, second) = (fixture.job(1), fixture.job(2));
+    for job in [&first, &second] {
+        state.await_opening(&id, &job.job_id(), &OPENING).unwrap();
+    }
+    let limits = Limits {
+        table: "customers",
+        peer: "anna",
+        runs: RunLimits::NONE,
+        population: None,
+    };
+    let costs = debit(&fixture.next(fixture.opened(&first))).unwrap();
+    assert_eq!(state.budget_reserve(&id, &costs, &limits).unwrap(), Ok(()));
+    state.budget_return(&first.job_id(), None).unwrap();
+    let awaited = || {
+        let mut awaited = state.awaited_openings(&id).unwrap();
+        awaited.sort_unstable();
+        awaited
+    };
+    let mut both = [first.job_id(), second.job_id()];
+    both.sort_unstable();
+    assert_eq!(awaited(), both);
+    fixture.append(fixture.opened(&first));
+    assert_eq!(awaited(), [second.job_id()]);
+    // What the first one waits for now is its end.
+    for job in [&first, &second] {
+        state.opening_forget(&job.job_id()).unwrap();
+    }
+    assert!(awaited().is_empty());
+    assert!(state.awaited_job(&first.job_id()).unwrap().is_some());
+    assert_eq!(state.awaited_job(&second.job_id()).unwrap(), None);
 }
 
 #[test]
