@@ -21,7 +21,7 @@ use crate::dp::Amount;
 use crate::error::{Code, Error};
 use crate::limits;
 use crate::messages::codec;
-use crate::spec::{JobId, JobSpec, Party};
+use crate::spec::{JobId, JobSpec};
 use crate::transcript::Transcripts;
 
 /// The hash of an entry.

@@ -81,14 +81,31 @@ impl<V: LogView> Member<'_, V> {
         self.own < self.peer
     }
 
-    /// The place of this member's signature on an entry.
-    fn own_index(&self) -> usize {
-        usize::from(!self.is_sequencer())
+    /// Of two signatures, that of the sequencer first, the one of this member.
+    fn own_of<'s, T>(&self, [sequencer, follower]: &'s [T; 2]) -> &'s T {
+        if self.is_sequencer() {
+            sequencer
+        } else {
+            follower
+        }
     }
 
-    /// The place of the other member's signature on an entry.
-    fn peer_index(&self) -> usize {
-        usize::from(self.is_sequencer())
+    /// Of two signatures, the one of the other member.
+    fn peer_of<'s, T>(&self, [sequencer, follower]: &'s [T; 2]) -> &'s T {
+        if self.is_sequencer() {
+            follower
+        } else {
+            sequencer
+        }
+    }
+
+    /// The signatures of an entry, given those of this member and of the other.
+    fn signatures(&self, own: [u8; 64], peer: Option<[u8; 64]>) -> [Option<[u8; 64]>; 2] {
+        if self.is_sequencer() {
+            [Some(own), peer]
+        } else {
+            [peer, Some(own)]
+        }
     }
 
     /// The number of entries held, and the hash of the last.

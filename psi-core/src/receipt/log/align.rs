@@ -50,7 +50,7 @@ impl Align {
         match (self, message) {
             (Self::ExpectCountersign(stored), Control::Countersign { signature }) => {
                 let mut store = Vec::new();
-                if stored.signatures[member.peer_index()].is_none() {
+                if member.peer_of(&stored.signatures).is_none() {
                     store.push(complete(member, &stored, signature)?);
                 }
                 send(member, states, stored.seq.saturating_add(1), store)
@@ -112,7 +112,7 @@ fn compare_heads<V: LogView>(member: &Member<'_, V>, states: &States) -> StepRes
     }
     let mut store = Vec::new();
     if let Some(head) = member.view.head()?
-        && head.signatures[member.peer_index()].is_none()
+        && member.peer_of(&head.signatures).is_none()
         && let Some(signature) = states.theirs.signature
     {
         store.push(complete(member, &head, signature)?);

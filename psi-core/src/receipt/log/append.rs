@@ -59,8 +59,7 @@ impl Append {
         };
         let bytes = entry.encode();
         let hash = entry_hash(&bytes);
-        let mut signatures = [None, None];
-        signatures[member.own_index()] = Some(member.sign_entry(&hash));
+        let signatures = member.signatures(member.sign_entry(&hash), None);
         let stored = StoredEntry {
             seq,
             entry: bytes,
@@ -157,16 +156,13 @@ pub(super) fn accept<V: LogView>(
         return mismatch("more refusals than a log has room for");
     }
     let hash = entry_hash(&message.entry);
-    let mut signatures = message.signatures;
-    match signatures[member.peer_index()] {
-        Some(signature) if member.is_signed_by_peer(&hash, &signature) => {}
-        _ => {
-            let detail = "the signature of a new entry";
-            return Err(misbehaved(Code::SignatureInvalid, detail));
-        }
+    let signature = *member.peer_of(&message.signatures);
+    if !signature.is_some_and(|signature| member.is_signed_by_peer(&hash, &signature)) {
+        let detail = "the signature of a new entry";
+        return Err(misbehaved(Code::SignatureInvalid, detail));
     }
     let own = member.sign_entry(&hash);
-    signatures[member.own_index()] = Some(own);
+    let signatures = member.signatures(own, signature);
     let stored = StoredEntry {
         seq,
         entry: message.entry,

@@ -79,14 +79,19 @@ fn takes_opening<V: LogView>(
     let mut signed = nodes.iter().zip(agreements);
     let follows = are_members(member, nodes)
         && signed.all(|(node, signature)| signature_holds(node, &text, signature))
-        && *charges == [Party::Requester, Party::Responder].map(|of| spec.debit(of).unwrap_or_default());
+        && *charges
+            == [Party::Requester, Party::Responder].map(|of| spec.debit(of).unwrap_or_default());
     if !follows || restored {
         return Ok(follows);
     }
-    let own = usize::from(spec.responder.node_id == member.own);
-    let opening = OwnOpening {
-        commitment: commitments[own],
-        policy: policies[own],
+    let ([commitment, of_responder], [policy, policy_of_responder]) = (*commitments, *policies);
+    let opening = if spec.responder.node_id == member.own {
+        OwnOpening {
+            commitment: of_responder,
+            policy: policy_of_responder,
+        }
+    } else {
+        OwnOpening { commitment, policy }
     };
     let sent = member.view.awaited_job(&job_id)?.map(|job| job.opening) == Some(opening);
     // Not once it is there, nor once the sequencer has said that it will not come.

@@ -39,7 +39,8 @@ pub(super) fn take<V: LogView>(
     statement: Option<&str>,
 ) -> Result<Taken, LogError<V::Error>> {
     let text = signing_text(&entry_hash(&message.entry));
-    let signed_here = message.signatures[member.own_index()]
+    let signed_here = member
+        .own_of(&message.signatures)
         .is_some_and(|signature| signature_holds(&member.own, &text, &signature));
     if signed_here && statement.is_none() {
         // This member's signature is proof: entries of other collaborations may be lost as well.
@@ -105,12 +106,12 @@ fn restore<V: LogView>(
         return Ok(Taken::Broken { store, why });
     }
     let hash = entry_hash(&message.entry);
-    let mut signatures = message.signatures;
     // The peer's signature may be missing on the last entry; a false one is not kept.
-    signatures[member.peer_index()] = signatures[member.peer_index()]
+    let peer = member
+        .peer_of(&message.signatures)
         .filter(|signature| member.is_signed_by_peer(&hash, signature));
     let own = member.sign_entry(&hash);
-    signatures[member.own_index()] = Some(own);
+    let signatures = member.signatures(own, peer);
     let accepted = Accepted {
         stored: StoredEntry {
             seq,

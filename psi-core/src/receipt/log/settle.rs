@@ -101,7 +101,7 @@ pub(super) fn own_state<V: LogView>(member: &Member<'_, V>) -> Result<SettleStat
         collab_id: member.collab_id,
         entries,
         head: hash,
-        signature: head.and_then(|head| head.signatures[member.own_index()]),
+        signature: head.and_then(|head| *member.own_of(&head.signatures)),
         live: running_jobs(member),
         statement: own_statement(member)?,
     })

@@ -3,6 +3,7 @@
 
 use psi_core::dummy::DUMMY_TAG;
 use psi_core::group::{SecretScalar, hash_to_group};
+use psi_core::kernel::portable::Portable;
 use psi_core::messages::Control;
 use psi_core::messages::frame::ListId;
 use psi_core::seed::{JobSeed, Purpose};
@@ -34,7 +35,14 @@ fn unmarked(world: &World, number: u64) -> Ran {
     let width = usize::from(world.spec.tag_bytes);
     let mut marked = Vec::new();
     let point = dummy(world, number, &scalar);
-    tag::tags(&world.spec.job_id(), 0, &[point], width, &mut marked);
+    tag::tags(
+        &Portable,
+        &world.spec.job_id(),
+        0,
+        &[point],
+        width,
+        &mut marked,
+    );
     tampered(world, Party::Responder, move |outgoing| match outgoing {
         Outgoing::List {
             header,

@@ -42,7 +42,7 @@ fn an_opening_is_the_one_that_this_node_agreed_to_and_that_may_still_come() {
         assert!(!judged(&node, None, &forged), "agreement {wrong}");
         let mut charged = body.clone();
         if let Body::Opened { charges, .. } = &mut charged {
-            charges[wrong].epsilon = 1;
+            charges[wrong].micro_epsilon = 1;
         }
         assert!(!judged(&node, None, &charged), "charge {wrong}");
     }
