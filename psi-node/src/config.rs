@@ -19,12 +19,12 @@ use psi_audit::text_file::{read_text, toml_error};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::durable_file;
+use crate::duration_text::Span;
 use crate::error::UserError;
 use crate::identity::KEY_FILE;
 use crate::memory;
 use crate::places::Places;
 use crate::policy_text;
-use crate::span::Span;
 
 /// Larger than any configuration made by hand.
 const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;

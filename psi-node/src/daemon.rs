@@ -27,7 +27,7 @@ use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
 use crate::job::registry::Registry;
 use crate::job::{self, ChainLocks, Doors, JobContext, LiveJobs, Looks, Notes, Settling, Turns};
-use crate::lists::{self, JOBS_FOLDER, Lists};
+use crate::list_storage::{self, JOBS_FOLDER, Lists};
 use crate::net::{Endpoint, Known, NetLimits};
 use crate::places::Places;
 use crate::state::{State, StateError, now_unix};
@@ -312,7 +312,7 @@ fn recover(state: &State, state_dir: &Path) -> Result<(), UserError> {
     }
     keep::remove_incomplete(state, state_dir)
         .map_err(|e| UserError::machine("cannot remove an incomplete record for the auditor", e))?;
-    lists::remove_stale(&state_dir.join(JOBS_FOLDER))
+    list_storage::remove_stale(&state_dir.join(JOBS_FOLDER))
         .map_err(|(path, e)| UserError::machine(format!("cannot remove {}", path.display()), e))
 }
 

@@ -10,11 +10,11 @@
 //! | [`cli`] | the command line: one module per command |
 //! | [`config`], [`identity`], [`collab`] | what a node is, who it is, whom it works with |
 //! | [`state`], [`receipts`], [`policy_text`] | what survives a crash, and how others check it |
-//! | [`span`] | spans of time in configurations |
-//! | [`runs`] | lists that outgrow memory, as files |
+//! | [`duration_text`] | spans of time in configurations |
+//! | [`run_files`] | lists that outgrow memory, as files |
 //! | [`net`] | connections with pinned peers, and frames on streams |
 //! | [`job`] | what a job does, from query to receipt |
-//! | [`memory`], [`lists`], [`threads`] | what a node may hold, where it keeps lists, and what runs beside what |
+//! | [`memory`], [`list_storage`], [`threads`] | what a node may hold, where it keeps lists, and what runs beside what |
 //! | [`process`] | what the operating system may show of a process that holds secrets |
 //! | [`api`], [`daemon`] | the local API, and the process that serves it and the peers |
 //! | [`printable`] | text that somebody else chose, as a person may see it |
@@ -33,18 +33,18 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod durable_file;
+pub mod duration_text;
 #[cfg(test)]
 mod fixture;
 pub mod identity;
 pub mod job;
-pub mod lists;
+pub mod list_storage;
 pub mod memory;
 pub mod net;
 pub mod places;
 pub mod policy_text;
 pub mod receipts;
-pub mod runs;
-pub mod span;
+pub mod run_files;
 pub mod state;
 pub mod threads;
 

@@ -34,8 +34,8 @@ use super::types::{
 };
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::job::outcome::document::ResultDocument;
 use crate::job::registry::{Ended, JobView};
-use crate::job::result::ResultDocument;
 use crate::job::{self, JobContext, JobRequest};
 use crate::places::Whose;
 use crate::state::{JobRecord, JobRole, JobState, StateError};

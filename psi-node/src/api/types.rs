@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::job::list::ListFile;
+use crate::job::outcome::answer_file::ListFile;
 use crate::job::registry::{Ended, Snapshot};
 use crate::job::{JobRequest, Spend};
 use crate::state::{Approval, CollabStanding};

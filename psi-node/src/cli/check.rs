@@ -18,8 +18,8 @@ use crate::daemon;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
-use crate::job::result::OTHER;
-use crate::lists::{self, Lists};
+use crate::job::outcome::document::OTHER;
+use crate::list_storage::{self, Lists};
 use crate::printable;
 
 /// Arguments of `check`.
@@ -45,7 +45,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, UserError> {
         .build()
         .map_err(|e| UserError::machine("cannot start the runtime", e))?;
     // A daemon may be running on the same state folder, with lists of its own.
-    let place = lists::place_of_this_process("check");
+    let place = list_storage::place_of_this_process("check");
     let lists = Lists::new(&config);
     let (_, report) = runtime.block_on(daemon::load(&config, &lists, &place))?;
     match args.format {

@@ -1,7 +1,7 @@
 //! `psi-node query`: one question over both members' tables, through the daemon.
 
-mod patience;
 mod show;
+mod wait_for_approval;
 
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -18,9 +18,9 @@ use crate::api::client::Client;
 use crate::api::types::{Event, NewJob, ResultFor};
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::job::list::ListFile;
+use crate::job::outcome::answer_file::ListFile;
+use crate::job::outcome::document::ResultDocument;
 use crate::job::registry::Ended;
-use crate::job::result::ResultDocument;
 use crate::printable;
 
 pub use show::{figure, render, say, say_privacy};
@@ -122,7 +122,7 @@ pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
     let runtime = client_runtime()?;
     let ended = runtime.block_on(async {
         if args.wait {
-            patience::ask_until_decided(&client, &job).await
+            wait_for_approval::ask_until_decided(&client, &job).await
         } else {
             ask(&client, &job).await
         }

@@ -15,10 +15,10 @@ use psi_core::spec::{AskedMode, JobId, JobSpec, Party};
 
 use super::JobContext;
 use super::failure::Failure;
-use super::handed::Handed;
 use super::link::violation;
 use super::live::LiveJob;
-use super::privacy;
+use super::matches::handed::Handed;
+use super::outcome::privacy;
 use crate::collab::{Collaboration, Member};
 use crate::config::NodeConfig;
 use crate::identity::{NodeId, NodeKey};

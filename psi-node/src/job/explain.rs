@@ -30,7 +30,7 @@ pub use rate::Rate;
 use super::deadlines::within;
 use super::failure::Failure;
 use super::link::{Link, unexpected};
-use super::privacy::PrivacyDocument;
+use super::outcome::privacy::PrivacyDocument;
 use super::request::{agreement, find_collab, members, plan_now};
 use super::run::check_half;
 use super::{JobContext, JobRequest, charge};

@@ -7,10 +7,12 @@ use aggregator::{FreezeError, QueryError, Refusal, ResultError, Unavailable};
 use psi_core::store::StoreErrorKind;
 use psi_core::{Code, limits};
 
-use super::own_stop::OwnStop;
+pub(in crate::job) mod own_stop;
+
+use self::own_stop::OwnStop;
 use crate::exit::Exit;
 use crate::net::{ConnectError, NetError};
-use crate::runs;
+use crate::run_files;
 use crate::state::{JobState, StateError};
 
 /// Why a job has no result.
@@ -199,7 +201,7 @@ impl Failure {
             Self::Cancelled => "run the query again".into(),
             Self::OwnStop(stop) => stop.remedy().into(),
             Self::Internal(_) => "run the query again; if it happens again, report it".into(),
-            Self::Protocol(psi_core::Error::Store(error)) => runs::remedy(error.kind).into(),
+            Self::Protocol(psi_core::Error::Store(error)) => run_files::remedy(error.kind).into(),
             Self::Protocol(_) | Self::Net(_) | Self::PeerAborted(_) | Self::PeerRefusal(_) => {
                 if self.code().is_violation() {
                     "one of the two nodes broke the protocol: compare their versions, then the \
@@ -358,7 +360,7 @@ mod tests {
 
     use super::Failure;
     use crate::exit::Exit;
-    use crate::job::own_stop::OwnStop;
+    use crate::job::failure::own_stop::OwnStop;
 
     #[test]
     fn a_stop_of_this_node_is_not_laid_at_the_other_nodes_door() {

@@ -16,11 +16,12 @@ use psi_core::spec::{Half, JobSpec, Party};
 use super::deadlines::within;
 use super::failure::Failure;
 use super::link::{Link, violation};
+use super::outcome::privacy;
 use super::registry::InquiryPlace;
 use super::request::agreement;
 use super::respond::{check_may_ask, joined_for, log, plan};
 use super::run::check_half;
-use super::{JobContext, charge, privacy};
+use super::{JobContext, charge};
 use crate::net::PeerConnection;
 
 /// Answers one inquiry on its stream.

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use self::stages::Stages;
 pub use self::stages::{Snapshot, StageProgress};
-use super::result::ResultDocument;
+use super::outcome::document::ResultDocument;
 use crate::collab::CollabId;
 use crate::exit::Exit;
 use crate::identity::NodeId;

@@ -10,17 +10,17 @@ use psi_core::receipt::{agreement_text, signature_holds};
 use psi_core::seed::JobSeed;
 use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
 
-use super::approval::{Asking, Permit};
 use super::deadlines::within;
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
-use super::list::{self, ListFile, Place};
-use super::privacy::{PrivacyDocument, Spend};
+use super::negotiate::approval::{Asking, Permit};
+use super::outcome::answer_file::{self, ListFile, Place};
+use super::outcome::document::ResultDocument;
+use super::outcome::privacy::{PrivacyDocument, Spend};
+use super::outcome::stopwatch::{Stopwatch, peak_rss_bytes};
 use super::refusal;
 use super::registry::JobHandle;
-use super::result::ResultDocument;
 use super::run::{self, Agreed, audit_place, check_half};
-use super::stats::{Stopwatch, peak_rss_bytes};
 use super::{JobContext, NodeId, charge, seeds};
 use crate::collab::{Collaboration, Member, Mode};
 use crate::exit::Exit;
@@ -119,7 +119,7 @@ async fn run_request(
     document.mode = collab.mode().as_str().into();
     let (question, peer) = question(ctx, request, &collab).await?;
     document.columns.clone_from(&question.plan.output.columns);
-    let place = list::place(request.output.as_ref(), &question.plan.output)?;
+    let place = answer_file::place(request.output.as_ref(), &question.plan.output)?;
     let permit = ask_owner(ctx, &collab, &question)?;
     // It may have been suspended while this node's table was loaded.
     find_collab(ctx, &request.collab)?;
@@ -269,7 +269,7 @@ pub(super) fn plan_now(
     let mut plan = ctx
         .catalog
         .plan_request_for(&request.sql, names, request.recipients)?;
-    list::check_form(&plan.output, mode, request.recipients)?;
+    answer_file::check_form(&plan.output, mode, request.recipients)?;
     if mode == Mode::Dp {
         plan.facts = plan.private_facts.clone().map_err(Failure::OwnRefusal)?;
     }
@@ -303,7 +303,7 @@ async fn over_link(
                 (Some(answer), _, _) => answer.show(document),
                 // The peer waits for nothing any more.
                 (None, Some(listed), Some(place)) => {
-                    list::write(ctx, job.progress(), (place, listed), document).await
+                    answer_file::write(ctx, job.progress(), (place, listed), document).await
                 }
                 _ => Err(Failure::Internal(
                     "the requester is always a recipient".into(),

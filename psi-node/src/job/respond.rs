@@ -12,19 +12,20 @@ use psi_core::messages::{Control, Proposal};
 use psi_core::receipt::{agreement_text, signature_holds};
 use psi_core::spec::{AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party};
 
-use super::approval::Asking;
 use super::deadlines::within;
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
-use super::notes::Whose as WhoseNotes;
-use super::privacy::{self, PrivacyDocument};
+use super::negotiate::approval::Asking;
+use super::negotiate::table_files;
+use super::outcome::document::ResultDocument;
+use super::outcome::privacy::{self, PrivacyDocument};
+use super::outcome::stopwatch::{Stopwatch, peak_rss_bytes};
 use super::refusal;
 use super::registry::JobHandle;
 use super::request::agreement;
-use super::result::ResultDocument;
 use super::run::{self, Agreed, Finished, audit_place, check_half};
-use super::stats::{Stopwatch, peak_rss_bytes};
-use super::{JobContext, NodeId, charge, current, joined_with, seeds, unsettled};
+use super::shares::notes::Whose as WhoseNotes;
+use super::{JobContext, NodeId, charge, joined_with, seeds, unsettled};
 use crate::collab::Collaboration;
 use crate::net::PeerConnection;
 use crate::places::Whose;
@@ -70,7 +71,7 @@ pub(super) async fn respond(
     stats.peak_rss_bytes = peak_rss_bytes();
     if let (Err(Failure::OwnData(_)), Some(table)) = (&result, &table) {
         // Its files changed since it was looked at.
-        current::load_again(ctx, table);
+        table_files::load_again(ctx, table);
     }
     let failure = record_end(ctx, (&job, conn.peer), (&collab, &query), document, result);
     // The job's place is free before the peer is waited for.
@@ -415,12 +416,12 @@ pub(super) async fn plan(
             // it is not to learn which tables there are that it may not use.
             if let Ok(table) = ctx.catalog.own_table(&proposal.query, members) {
                 let ctx = Arc::clone(ctx);
-                tokio::spawn(async move { current::check(&ctx, &table).await });
+                tokio::spawn(async move { table_files::check(&ctx, &table).await });
             }
             return Err(Failure::OwnRefusal(refusal));
         }
     };
-    current::check(ctx, &plan.facts.table).await?;
+    table_files::check(ctx, &plan.facts.table).await?;
     if proposal.mode != AskedMode::Exact {
         plan.facts = plan.private_facts.clone().map_err(Failure::OwnRefusal)?;
     }

@@ -18,25 +18,27 @@ use psi_core::session::{Ended, Tools};
 use psi_core::spec::{Half, JobId, JobSpec, Party};
 use zeroize::Zeroizing;
 
-use super::answer::Answer;
 use super::chain::Chain;
 use super::charge::{self, Reservation};
 use super::deadlines::within;
-use super::exchange::{self, Record};
 use super::failure::Failure;
+use super::failure::own_stop::OwnStop;
 use super::frozen::Frozen;
 use super::link::{Link, compute, unexpected, violation};
-use super::list::Listed;
-use super::own_stop::OwnStop;
-use super::pace;
+use super::matches::{self, Record};
+use super::negotiate::sizes;
+use super::outcome::answer_file::Listed;
+use super::outcome::rows::Answer;
 use super::registry::JobHandle;
+use super::seeds;
 use super::{JobContext, NodeId};
-use super::{seeds, sizes};
 use crate::audit::keep::{Recording, Retention, Subject};
 use crate::audit::room::AuditPlace;
 use crate::collab::Collaboration;
 use crate::places::Whose;
 use crate::state::{OwnClosing, OwnOpening, StoredOutput};
+
+pub(in crate::job) mod full_second;
 
 /// A job that both sides have signed.
 pub(super) struct Agreed {
@@ -168,7 +170,7 @@ async fn run_live(
     let _match_bits = ctx.lists.take_match_bits(bits);
     let prepared = prepare(ctx, link, agreed, (job, &tools)).await;
     // Also if it failed: the peer is not to know how long it took.
-    let paced = pace::next_moment(link, &agreed.spec, agreed.since).await;
+    let paced = full_second::next_moment(link, &agreed.spec, agreed.since).await;
     let Prepared {
         frozen,
         digest,
@@ -196,7 +198,7 @@ async fn run_live(
 
     let limit = ctx.deadlines().matches(&agreed.spec);
     let whose = (ctx, job.whose());
-    let matches = exchange::run(whose, link, agreed, frozen, tools, record);
+    let matches = matches::run(whose, link, agreed, frozen, tools, record);
     let end = within(limit, matches).await?;
     let answer = match &end.opened {
         Some(opened) => keep(ctx, agreed, opened)?,

@@ -19,7 +19,7 @@ use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
 use crate::job::registry::Registry;
 use crate::job::{ChainLocks, Doors, JobContext, LiveJobs, Looks, Notes, Settling, Turns};
-use crate::lists::Lists;
+use crate::list_storage::Lists;
 use crate::net::{Endpoint, Known, NetLimits};
 use crate::places::{Places, Whose};
 use crate::state::State;

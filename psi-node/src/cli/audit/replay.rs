@@ -18,7 +18,7 @@ use crate::cli::output::Format;
 use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::lists::{self, Lists};
+use crate::list_storage::{self, Lists};
 use crate::state::{AuditRecord, State, StateError, StoredEntry};
 
 /// Arguments of `audit replay`.
@@ -65,7 +65,7 @@ fn in_state(args: &ReplayArgs) -> Result<(JobId, Report), UserError> {
     let record = find_record(&state, &args.job)?;
     let receipt = find_receipt(&state, &record)?;
     let path = record_path(&config.state_dir(), &record.job_id);
-    let store = Lists::new(&config).store(&lists::place_of_this_process("replay"));
+    let store = Lists::new(&config).store(&list_storage::place_of_this_process("replay"));
     let report = replay_record(&path, &args.identity, &receipt, store)?;
     Ok((record.job_id, report))
 }

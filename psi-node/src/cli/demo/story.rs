@@ -21,7 +21,7 @@ use crate::collab::Mode;
 use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::job::result::ResultDocument;
+use crate::job::outcome::document::ResultDocument;
 use crate::state::State;
 
 /// The collaboration's name.

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use super::QueryFormat;
 use crate::cli::output;
-use crate::job::privacy::{Charged, PrivacyDocument};
-use crate::job::result::{ColumnNote, ResultDocument, SUPPRESSED};
+use crate::job::outcome::document::{ColumnNote, ResultDocument, SUPPRESSED};
+use crate::job::outcome::privacy::{Charged, PrivacyDocument};
 
 /// What an answer with noise has cost, and how far its numbers stray, line by line.
 #[must_use]

@@ -6,7 +6,7 @@ use psi_core::progress::Stage;
 use super::{BeginError, ENDED_MAX, Ended, Registry};
 use crate::exit::Exit;
 use crate::identity::NodeId;
-use crate::job::result::ResultDocument;
+use crate::job::outcome::document::ResultDocument;
 use crate::places::{Places, Whose};
 
 const PEER: Whose = Whose::Peer(NodeId([1; 32]));

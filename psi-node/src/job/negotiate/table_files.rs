@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use aggregator::Refusal;
 use psi_core::Code;
 
-use super::JobContext;
-use super::failure::Failure;
+use crate::job::JobContext;
+use crate::job::failure::Failure;
 
 /// How often the files of a table are looked at on behalf of peers.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -86,7 +86,7 @@ impl Looks {
 ///
 /// # Errors
 /// [`Failure::OwnRefusal`] with [`Code::Unavailable`].
-pub(super) async fn check(ctx: &Arc<JobContext>, table: &str) -> Result<(), Failure> {
+pub(in crate::job) async fn check(ctx: &Arc<JobContext>, table: &str) -> Result<(), Failure> {
     // A name that the peer made up is not looked for, nor kept.
     let folded = table.to_lowercase();
     let mut names = ctx.config.table.keys();
@@ -107,7 +107,7 @@ pub(super) async fn check(ctx: &Arc<JobContext>, table: &str) -> Result<(), Fail
 
 /// Has a table loaded again in the background, if its files changed and nobody does so: where a
 /// question finds out, or a job whose rows could not be read.
-pub(super) fn load_again(ctx: &Arc<JobContext>, table: &str) {
+pub(in crate::job) fn load_again(ctx: &Arc<JobContext>, table: &str) {
     if !ctx.looks.begin_loading(table) {
         return;
     }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use psi_core::spec::JobSpec;
 
-use super::failure::Failure;
-use super::link::Link;
+use crate::job::failure::Failure;
+use crate::job::link::Link;
 
 /// The first moment of the smallest job.
 const FIRST_MIN: Duration = Duration::from_millis(8);
@@ -58,7 +58,7 @@ fn to_next_moment(first: Duration, elapsed: Duration) -> Duration {
 /// its rows are. All are counted from the agreement, which both sides know, so they wait together;
 /// moments of the machine's clock would let a peer choose how far off the next one is, and so
 /// measure finely in several looks.
-pub(super) async fn next_moment(
+pub(in crate::job) async fn next_moment(
     link: &mut Link,
     spec: &JobSpec,
     agreed: Instant,

@@ -18,12 +18,12 @@ use psi_core::spec::Recipients;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
-use super::JobContext;
-use super::failure::Failure;
-use super::result::ResultDocument;
 use crate::collab::Mode;
 use crate::durable_file::{self, PRIVATE};
 use crate::exit::Exit;
+use crate::job::JobContext;
+use crate::job::failure::Failure;
+use crate::job::outcome::document::ResultDocument;
 use crate::state::JobState;
 
 /// Where a list is to be written.
@@ -49,22 +49,22 @@ pub struct ListDocument {
 }
 
 /// A place for a list that can be written as far as one can tell before.
-pub(super) struct Place {
+pub(in crate::job) struct Place {
     file: ListFile,
     format: ListFormat,
 }
 
 /// What a list came to on this side: how the own rows are read, and who matches, unless too few do.
-pub(super) struct Listed {
-    pub(super) side: SidePlan,
-    pub(super) matched: Option<MatchedList>,
+pub(in crate::job) struct Listed {
+    pub(in crate::job) side: SidePlan,
+    pub(in crate::job) matched: Option<MatchedList>,
 }
 
 /// Refuses a list where nothing could answer it, whatever the two tables allow.
 ///
 /// # Errors
 /// [`Failure::OwnRefusal`].
-pub(super) fn check_form(
+pub(in crate::job) fn check_form(
     output: &OutputPlan,
     mode: Mode,
     recipients: Recipients,
@@ -104,7 +104,7 @@ pub(super) fn check_form(
 ///
 /// # Errors
 /// [`Failure::Input`].
-pub(super) fn place(
+pub(in crate::job) fn place(
     file: Option<&ListFile>,
     output: &OutputPlan,
 ) -> Result<Option<Place>, Failure> {
@@ -184,7 +184,7 @@ fn input<T>(what: String, remedy: &str) -> Result<T, Failure> {
 /// # Errors
 /// [`Failure::NotWritten`], [`Failure::OwnData`]: the job stays completed on the receipts, and
 /// there is no file.
-pub(super) async fn write(
+pub(in crate::job) async fn write(
     ctx: &JobContext,
     progress: Arc<dyn Progress>,
     (place, listed): (Place, Listed),

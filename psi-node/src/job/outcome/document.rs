@@ -9,9 +9,9 @@ use psi_core::spec::JobSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::list::ListDocument;
-use super::privacy::PrivacyDocument;
 use crate::exit::Exit;
+use crate::job::outcome::answer_file::ListDocument;
+use crate::job::outcome::privacy::PrivacyDocument;
 use crate::state::JobState;
 
 /// The label of the group of all values that a dimension does not list, NULL included. No owner
@@ -124,7 +124,7 @@ impl ResultDocument {
 
 impl ResultDocument {
     /// The job was agreed on.
-    pub(super) fn begin(&mut self, spec: &JobSpec) {
+    pub(in crate::job) fn begin(&mut self, spec: &JobSpec) {
         self.job_id = Some(hex::encode(spec.job_id()));
         self.stats.receiver_size = Some(spec.receiver_size());
         self.stats.sender_size = Some(spec.sender_size);
@@ -132,7 +132,7 @@ impl ResultDocument {
 
     /// Takes the rows of a job that came to its end, and says how that counts. `grouped` is whether
     /// the query has GROUP BY.
-    pub(super) fn fill(&mut self, table: &ResultTable, grouped: bool) -> (JobState, Exit) {
+    pub(in crate::job) fn fill(&mut self, table: &ResultTable, grouped: bool) -> (JobState, Exit) {
         self.columns = table.columns.iter().map(|c| c.name.clone()).collect();
         self.notes = table.columns.iter().filter_map(note).collect();
         let all_suppressed = !table.rows.is_empty() && table.rows.iter().all(|row| row.suppressed);
@@ -170,7 +170,7 @@ fn values(row: &ResultRow) -> Vec<Value> {
 }
 
 /// Numbers with decimals are texts of their digits: a JSON number would be read as a double.
-pub(super) fn value(value: &ResultValue) -> Value {
+pub(in crate::job) fn value(value: &ResultValue) -> Value {
     match value {
         ResultValue::Text(text) | ResultValue::Decimal(text) => Value::from(text.as_str()),
         ResultValue::Boolean(truth) => Value::from(*truth),

@@ -13,10 +13,10 @@ use psi_core::spec::{AskedMode, JobSpec, Loss, Party};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::failure::Failure;
-use super::link::violation;
-use super::result::value;
 use crate::collab::{Collaboration, Mode};
+use crate::job::failure::Failure;
+use crate::job::link::violation;
+use crate::job::outcome::document::value;
 
 /// The epsilon of a question that names none, in millionths, unless its table allows less: small,
 /// because what is spent does not come back.
@@ -39,7 +39,7 @@ impl Spend {
     ///
     /// # Errors
     /// [`Failure::Input`] if an exact job is to spend something, or if there is no such epsilon.
-    pub(super) fn asked(
+    pub(in crate::job) fn asked(
         self,
         collab: &Collaboration,
         facts: &TableFacts,
@@ -64,7 +64,7 @@ impl Spend {
     ///
     /// # Errors
     /// [`Failure::Input`].
-    pub(super) fn check(self, collab: &Collaboration) -> Result<(), Failure> {
+    pub(in crate::job) fn check(self, collab: &Collaboration) -> Result<(), Failure> {
         if collab.mode() == Mode::Dp || self == Self::default() {
             return Ok(());
         }
@@ -81,7 +81,7 @@ impl Spend {
 }
 
 /// A peer's proposal has the mode of the collaboration; it is no matter of policy.
-pub(super) fn check_mode(collab: &Collaboration, asked: AskedMode) -> Result<(), Failure> {
+pub(in crate::job) fn check_mode(collab: &Collaboration, asked: AskedMode) -> Result<(), Failure> {
     let fits = match collab.mode() {
         Mode::Exact => asked == AskedMode::Exact,
         Mode::Dp => matches!(asked, AskedMode::Dp(_)),
@@ -103,7 +103,7 @@ fn micros(epsilon: u64) -> f64 {
 
 /// Refuses what the own table does not allow, before anything is signed: more epsilon or delta than
 /// its maxima, and persons without an account.
-pub(super) fn check_own(
+pub(in crate::job) fn check_own(
     asked: AskedMode,
     facts: &TableFacts,
     section: Option<&TableConfig>,
@@ -258,7 +258,7 @@ impl PrivacyDocument {
     ///
     /// # Errors
     /// [`psi_core::Error::ApiMisuse`] if `output` is that of another query.
-    pub(super) fn of(
+    pub(in crate::job) fn of(
         spec: &JobSpec,
         own: Party,
         output: &OutputPlan,
@@ -281,7 +281,7 @@ impl PrivacyDocument {
 }
 
 /// The ends of the 95 % intervals of a table, as they stand in the document.
-pub(super) fn intervals(
+pub(in crate::job) fn intervals(
     noise: &[ColumnNoise],
     table: &ResultTable,
 ) -> Vec<Vec<Option<[Value; 2]>>> {

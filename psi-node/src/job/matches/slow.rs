@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use psi_core::messages::frame::{ListId, RowsHeader};
 use psi_core::spec::{JobSpec, MatchSpec, PartSize};
 
-use super::deadlines::{Deadlines, transfer_records};
-use super::failure::Failure;
+use crate::job::deadlines::{Deadlines, transfer_records};
+use crate::job::failure::Failure;
 use crate::net::{Frame, NetError};
 
 /// Bytes that a list brings, once it has begun, in each [`Deadlines::pace`] of waiting.
@@ -21,7 +21,7 @@ const PACE_BYTES: usize = 256 << 10;
 type List = (ListId, u8);
 
 /// What the peer has brought, and how long this side has waited for it.
-pub(super) struct Pace {
+pub(in crate::job) struct Pace {
     deadlines: Deadlines,
     matches: Vec<MatchSpec>,
     /// The list of the last frame. None after a control message.
@@ -36,7 +36,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(deadlines: Deadlines, spec: &JobSpec) -> Self {
+    pub(in crate::job) fn new(deadlines: Deadlines, spec: &JobSpec) -> Self {
         let matches = spec.matches();
         let mut pace = Self {
             deadlines,
@@ -53,7 +53,7 @@ impl Pace {
 
     /// How much longer this side may wait for the next frame; `amid_list` if a list has begun and not
     /// ended.
-    pub(super) fn left(&self, amid_list: bool) -> Duration {
+    pub(in crate::job) fn left(&self, amid_list: bool) -> Duration {
         let whole = self.limit.saturating_sub(self.waited);
         if amid_list {
             return whole.min(self.deadlines.pace().saturating_sub(self.since));
@@ -62,7 +62,7 @@ impl Pace {
     }
 
     /// This side has waited so long, and too little came.
-    pub(super) fn too_slow(&self, amid_list: bool) -> Failure {
+    pub(in crate::job) fn too_slow(&self, amid_list: bool) -> Failure {
         let limit = if amid_list {
             self.limit.min(self.deadlines.pace())
         } else {
@@ -72,18 +72,18 @@ impl Pace {
     }
 
     /// This side has waited so long for a frame.
-    pub(super) fn waited(&mut self, time: Duration) {
+    pub(in crate::job) fn waited(&mut self, time: Duration) {
         self.waited += time;
         self.since += time;
     }
 
     /// Whether a silent peer is to be given up: this side has waited for it all the while.
-    pub(super) fn is_silence(&self, idle_since: Option<Instant>) -> bool {
+    pub(in crate::job) fn is_silence(&self, idle_since: Option<Instant>) -> bool {
         idle_since.is_some_and(|since| since.elapsed() >= self.deadlines.silence())
     }
 
     /// A frame came.
-    pub(super) fn came(&mut self, frame: &Frame) {
+    pub(in crate::job) fn came(&mut self, frame: &Frame) {
         match frame {
             Frame::Control(_) => self.begin(None, self.longest()),
             Frame::Rows(header, bytes) => {

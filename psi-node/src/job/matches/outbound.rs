@@ -8,9 +8,9 @@ use psi_core::session::Outgoing;
 use psi_core::{Error, limits};
 use tokio::sync::mpsc;
 
-use super::failure::Failure;
-use super::handed::Handed;
-use super::link::{Meter, send_list};
+use crate::job::failure::Failure;
+use crate::job::link::{Meter, send_list};
+use crate::job::matches::handed::Handed;
 use crate::net::FrameSender;
 
 /// Messages and lists that wait to be sent: one list for each part of a match, and the messages
@@ -25,7 +25,7 @@ const OUTGOING_MAX: usize = limits::PARTS_MAX as usize + 16;
 const ROWS_WAITING_MAX: usize = 4;
 
 /// The end of the queue at the arithmetic.
-pub(super) struct Outlet {
+pub(in crate::job) struct Outlet {
     queue: mpsc::Sender<Outgoing>,
     /// One token for each frame of a transfer that waits.
     rows: mpsc::Sender<()>,
@@ -33,13 +33,13 @@ pub(super) struct Outlet {
 }
 
 /// The end of the queue at the stream.
-pub(super) struct Outbox {
+pub(in crate::job) struct Outbox {
     queue: mpsc::Receiver<Outgoing>,
     rows: mpsc::Receiver<()>,
 }
 
 /// An empty queue, which notes what is paid for.
-pub(super) fn channel(handed: Handed) -> (Outlet, Outbox) {
+pub(in crate::job) fn channel(handed: Handed) -> (Outlet, Outbox) {
     let (queue, queued) = mpsc::channel(OUTGOING_MAX);
     let (rows, waiting) = mpsc::channel(ROWS_WAITING_MAX);
     let outlet = Outlet {
@@ -59,7 +59,7 @@ impl Outlet {
     ///
     /// # Errors
     /// [`Error::Cancelled`] if the job ended, and with it the other end.
-    pub(super) fn put(&self, outgoing: Outgoing) -> Result<(), Error> {
+    pub(in crate::job) fn put(&self, outgoing: Outgoing) -> Result<(), Error> {
         // INVARIANT: before it can be sent, so a job without a note has sent nothing of the kind.
         self.handed.note_if_paid(&outgoing);
         if matches!(outgoing, Outgoing::Rows { .. }) {
@@ -72,7 +72,7 @@ impl Outlet {
 
 impl Outbox {
     /// Sends all that comes, in order, until the other end is dropped. Says `Working` meanwhile.
-    pub(super) async fn send_all(
+    pub(in crate::job) async fn send_all(
         mut self,
         sender: &mut FrameSender,
         mut meter: Meter,

@@ -73,8 +73,8 @@ fn waits_for(ended: &Ended) -> &'static str {
 mod tests {
     use super::{is_worth_waiting, waits_for};
     use crate::exit::Exit;
+    use crate::job::outcome::document::ResultDocument;
     use crate::job::registry::Ended;
-    use crate::job::result::ResultDocument;
 
     fn ended(exit: Exit, reason: &str) -> Ended {
         let mut document = ResultDocument::new("exact");

@@ -14,33 +14,33 @@ use psi_core::{Code, Error};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
-use super::failure::Failure;
-use super::link::unexpected;
-use super::slow::Pace;
+use crate::job::failure::Failure;
+use crate::job::link::unexpected;
+use crate::job::matches::slow::Pace;
 use crate::net::{Frame, FrameReceiver, NetError};
 
 /// Frames that wait for the arithmetic, 256 KiB each at most.
-pub(super) const FRAMES_WAITING_MAX: usize = 4;
+pub(in crate::job) const FRAMES_WAITING_MAX: usize = 4;
 
 /// How far the arithmetic is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Handled {
+pub(in crate::job) struct Handled {
     /// How often it became ready for the next frame; its start counts like one.
-    pub(super) frames: u64,
+    pub(in crate::job) frames: u64,
     /// Whether the last frame was of a list that has not ended with it.
-    pub(super) amid_list: bool,
+    pub(in crate::job) amid_list: bool,
 }
 
 /// The arithmetic, as the receiving side sees it.
-pub(super) struct Feed {
+pub(in crate::job) struct Feed {
     /// Where frames wait for it.
-    pub(super) frames: mpsc::Sender<Frame>,
+    pub(in crate::job) frames: mpsc::Sender<Frame>,
     /// How far it is.
-    pub(super) handled: watch::Receiver<Handled>,
+    pub(in crate::job) handled: watch::Receiver<Handled>,
     /// Whether the peer is fast enough.
-    pub(super) pace: Pace,
+    pub(in crate::job) pace: Pace,
     /// Its end.
-    pub(super) work: JoinHandle<Result<Ended, Error>>,
+    pub(in crate::job) work: JoinHandle<Result<Ended, Error>>,
 }
 
 impl Feed {
@@ -49,7 +49,7 @@ impl Feed {
     /// # Errors
     /// Those of the work and of the stream; [`NetError::TooSlow`]; [`Failure::PeerAborted`];
     /// [`Code::UnexpectedMessage`] if frames follow the last ones.
-    pub(super) async fn receive(self, from: &mut FrameReceiver) -> Result<Ended, Failure> {
+    pub(in crate::job) async fn receive(self, from: &mut FrameReceiver) -> Result<Ended, Failure> {
         let Self {
             frames,
             mut handled,
@@ -123,7 +123,7 @@ fn too_many(ended: Result<Result<Ended, Error>, JoinError>) -> Result<Ended, Fai
     Err(unexpected("frames after the last ones"))
 }
 
-pub(super) const fn follows_the_last() -> Error {
+pub(in crate::job) const fn follows_the_last() -> Error {
     Error::PeerMisbehaved {
         code: Code::UnexpectedMessage,
         detail: "frames after the last ones",

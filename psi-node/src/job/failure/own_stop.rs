@@ -16,7 +16,7 @@ pub enum OwnStop {
 
 impl OwnStop {
     /// What happened.
-    pub(super) const fn sentence(self) -> &'static str {
+    pub(in crate::job) const fn sentence(self) -> &'static str {
         match self {
             Self::PeerGaveUp => "this node ended the job, because the other node no longer runs it",
             Self::LogUnfinished => {
@@ -27,7 +27,7 @@ impl OwnStop {
     }
 
     /// What the person at the command line can do.
-    pub(super) const fn remedy(self) -> &'static str {
+    pub(in crate::job) const fn remedy(self) -> &'static str {
         match self {
             Self::PeerGaveUp => {
                 "run the query again; why the other node gave the job up is in its own log"
@@ -39,7 +39,7 @@ impl OwnStop {
     }
 
     /// What the peer is told, if it is told anything.
-    pub(super) const fn code(self) -> Code {
+    pub(in crate::job) const fn code(self) -> Code {
         match self {
             Self::PeerGaveUp => Code::Interrupted,
             Self::LogUnfinished => Code::Unavailable,

@@ -8,14 +8,14 @@ use aggregator::{ColumnNoise, OutputPlan, ResultError, ResultTable};
 use psi_core::session::opened::Opened;
 use psi_core::spec::JobSpec;
 
-use super::failure::Failure;
-use super::privacy;
-use super::result::ResultDocument;
 use crate::exit::Exit;
+use crate::job::failure::Failure;
+use crate::job::outcome::document::ResultDocument;
+use crate::job::outcome::privacy;
 use crate::state::JobState;
 
 /// The rows of a job of which this side is a recipient.
-pub(super) struct Answer {
+pub(in crate::job) struct Answer {
     /// An output that is too large does not undo the job: it stays completed, without rows here.
     table: Result<ResultTable, ResultError>,
     noise: Vec<ColumnNoise>,
@@ -27,7 +27,7 @@ impl Answer {
     ///
     /// # Errors
     /// [`Failure::Protocol`] if cells are not those of the job.
-    pub(super) fn new(
+    pub(in crate::job) fn new(
         output: &OutputPlan,
         spec: &JobSpec,
         opened: &Opened,
@@ -48,7 +48,10 @@ impl Answer {
     ///
     /// # Errors
     /// [`Failure::Result`] if an output is too large.
-    pub(super) fn show(self, document: &mut ResultDocument) -> Result<(JobState, Exit), Failure> {
+    pub(in crate::job) fn show(
+        self,
+        document: &mut ResultDocument,
+    ) -> Result<(JobState, Exit), Failure> {
         let table = self.table?;
         let ended = document.fill(&table, self.grouped);
         if let Some(privacy) = &mut document.privacy

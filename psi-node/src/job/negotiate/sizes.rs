@@ -7,7 +7,7 @@ use aggregator::Refusal;
 use psi_core::Code;
 use psi_core::spec::{JobSpec, MatchSpec, PartSize, Party};
 
-use super::failure::Failure;
+use crate::job::failure::Failure;
 
 /// Rows of a transfer that count as one identity, each for every [`ROW_COMPONENTS`] numbers or part
 /// of them. Such a row takes less than a microsecond of both sides together and an identity more
@@ -33,23 +33,23 @@ const IDENTITIES_LEAST: u64 = 1_000_000;
 
 /// The most identities that either side of a peer's question may register at a node whose largest
 /// table has `largest`, and whose owner does not say.
-pub(super) fn identities_max_of(largest: u64) -> u64 {
+pub(in crate::job) fn identities_max_of(largest: u64) -> u64 {
     let derived = largest.saturating_mul(IDENTITIES_PER_OWN);
     derived.max(IDENTITIES_LEAST)
 }
 
 /// What a node serves.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SizesServed {
+pub(in crate::job) struct SizesServed {
     /// Identities that either side may register, and that the parts of a match may together.
-    pub(super) identities_max: u64,
+    pub(in crate::job) identities_max: u64,
     /// Bytes that the match bits of one job may take.
-    pub(super) match_bits_max: u64,
+    pub(in crate::job) match_bits_max: u64,
 }
 
 impl SizesServed {
     /// Refuses a job that asks for more.
-    pub(super) fn check(&self, spec: &JobSpec, own: Party) -> Result<(), Failure> {
+    pub(in crate::job) fn check(&self, spec: &JobSpec, own: Party) -> Result<(), Failure> {
         let sides = [&spec.requester.facts, &spec.responder.facts];
         for facts in sides {
             let table = format!("`{}.{}` registers", facts.member, facts.table);
@@ -140,7 +140,7 @@ fn check_dummies(spec: &JobSpec, one: &MatchSpec) -> Result<(), Failure> {
 
 /// Bytes that this side's match bits take, one bit for each row of the transfer in which it
 /// chooses (Spec 11 §10). A side is Receiver of one match at most.
-pub(super) fn match_bits_bytes(spec: &JobSpec, own: Party) -> u64 {
+pub(in crate::job) fn match_bits_bytes(spec: &JobSpec, own: Party) -> u64 {
     let matches = spec.matches();
     let chosen = matches.iter().filter(|one| one.receiver == own);
     chosen.map(transfer_rows).max().unwrap_or(0).div_ceil(8)

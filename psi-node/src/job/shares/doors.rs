@@ -17,7 +17,7 @@ pub struct Doors(Mutex<HashMap<NodeId, Arc<tokio::sync::Mutex<()>>>>);
 
 impl Doors {
     /// Waits until nothing else of `peer` is being done here.
-    pub(super) async fn of(&self, peer: NodeId) -> OwnedMutexGuard<()> {
+    pub(in crate::job) async fn of(&self, peer: NodeId) -> OwnedMutexGuard<()> {
         let door = {
             let mut doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(doors.entry(peer).or_default())

@@ -58,7 +58,7 @@ impl Table {
 
 impl Turns {
     /// Waits for a turn. Blocks the calling thread.
-    pub(super) fn take(&self, whose: Whose) -> Turn {
+    pub(in crate::job) fn take(&self, whose: Whose) -> Turn {
         let mut table = self.lock();
         let ticket = table.next;
         table.next += 1;
@@ -85,14 +85,14 @@ impl Turns {
 }
 
 /// The right to compute, until it is dropped.
-pub(super) struct Turn {
+pub(in crate::job) struct Turn {
     turns: Turns,
     whose: Whose,
 }
 
 impl Turn {
     /// Between two batches: waits for another turn if anybody waits.
-    pub(super) fn pass(self) -> Self {
+    pub(in crate::job) fn pass(self) -> Self {
         if self.turns.lock().waiting.is_empty() {
             return self;
         }

@@ -62,7 +62,13 @@ impl Notes {
     }
 
     /// Notes what became of a question, and the `job` that it would have been; or counts its code.
-    pub(super) fn refused(&self, whose: &Whose, text: &str, code: Code, job: Option<&JobRecord>) {
+    pub(in crate::job) fn refused(
+        &self,
+        whose: &Whose,
+        text: &str,
+        code: Code,
+        job: Option<&JobRecord>,
+    ) {
         *self.lock().failed.entry(*whose).or_default() += 1;
         match self.state.local_note(&self.key, whose, text, job) {
             Ok(true) => {}
@@ -73,7 +79,7 @@ impl Notes {
 
     /// Notes an inquiry. Returns whether the hour has room: one that leaves no trace is not answered,
     /// and is counted.
-    pub(super) fn inquired(&self, whose: &Whose, text: &str) -> Result<bool, StateError> {
+    pub(in crate::job) fn inquired(&self, whose: &Whose, text: &str) -> Result<bool, StateError> {
         let noted = self.state.local_note(&self.key, whose, text, None)?;
         if !noted {
             self.count(whose, Code::TooManyJobs);
@@ -87,13 +93,13 @@ impl Notes {
 
     /// A question that waits for the owner came again: it leaves no note, and counts among those that
     /// come to nothing.
-    pub(super) fn came_again(&self, whose: &Whose) {
+    pub(in crate::job) fn came_again(&self, whose: &Whose) {
         *self.lock().failed.entry(*whose).or_default() += 1;
     }
 
     /// Whether so many questions of a collaboration came to nothing in this hour that no more are
     /// judged in it: judging one writes to the state.
-    pub(super) fn is_flooded(&self, whose: &Whose) -> bool {
+    pub(in crate::job) fn is_flooded(&self, whose: &Whose) -> bool {
         let mut counts = self.lock();
         counts.turn_to(now_unix().div_euclid(HOUR));
         let failed = counts.failed.get(whose).copied().unwrap_or_default();

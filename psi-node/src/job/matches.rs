@@ -6,6 +6,11 @@
 //! that only sent first could wait for ever for room in a peer that does the same. While there is
 //! nothing to send, this side says `Working`.
 
+pub(in crate::job) mod handed;
+mod inbound;
+mod outbound;
+mod slow;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use psi_core::Error;
@@ -15,15 +20,15 @@ use psi_core::session::{Ended, Exchange, JobLists, Step, Tools, records_to_send}
 use psi_core::spec::{JobSpec, Party};
 use tokio::sync::{mpsc, watch};
 
+use self::inbound::{FRAMES_WAITING_MAX, Feed, Handled, follows_the_last};
+use self::outbound::Outlet;
+use self::slow::Pace;
 use super::JobContext;
 use super::failure::Failure;
-use super::feed::{FRAMES_WAITING_MAX, Feed, Handled, follows_the_last};
 use super::frozen::Frozen;
 use super::link::{Link, Meter};
-use super::outbox::{self, Outlet};
 use super::run::Agreed;
-use super::slow::Pace;
-use super::turns::{Turn, Turns};
+use super::shares::turns::{Turn, Turns};
 use crate::audit::keep::Recording;
 use crate::net::Frame;
 use crate::places::Whose;
@@ -55,7 +60,7 @@ pub(super) async fn run(
         record,
     };
     let note = agreed.reservation.handed();
-    let (outlet, outbox) = outbox::channel(note.clone());
+    let (outlet, outbox) = outbound::channel(note.clone());
     let (frames, waiting) = mpsc::channel(FRAMES_WAITING_MAX);
     let (progress, handled) = watch::channel(Handled::default());
     let work = tokio::task::spawn_blocking(move || job.work(waiting, &outlet, &progress));

@@ -17,7 +17,7 @@ use psi_core::store::{
 use crate::config::NodeConfig;
 use crate::memory::MemoryShares;
 use crate::places::Whose;
-use crate::runs::{DiskRuns, DiskSpace};
+use crate::run_files::{DiskRuns, DiskSpace};
 
 /// The folder of lists on disk, in the state folder.
 pub const JOBS_FOLDER: &str = "jobs";

@@ -1,7 +1,7 @@
 //! Whether a job has handed anything over that epsilon pays for (Spec 13 §4.1).
 //!
-//! The thread that computes notes it before it puts such a message into the queue of [`super::outbox`];
-//! the job's [`super::charge::Reservation`] asks when the job has ended, and gives back what it cost
+//! The thread that computes notes it before it puts such a message into the queue of [`super::outbound`];
+//! the job's [`crate::job::charge::Reservation`] asks when the job has ended, and gives back what it cost
 //! if there is no note. Once the end of the queue at the stream is gone, nothing more can be handed
 //! over, so a note that comes later means nothing.
 //!
@@ -18,22 +18,22 @@ use psi_core::session::Outgoing;
 
 /// One job's note.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Handed(Arc<AtomicBool>);
+pub(in crate::job) struct Handed(Arc<AtomicBool>);
 
 impl Handed {
     /// Something that is paid for is about to be handed over. For good.
-    pub(super) fn note(&self) {
+    pub(in crate::job) fn note(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 
     /// The same, if `outgoing` is paid for.
-    pub(super) fn note_if_paid(&self, outgoing: &Outgoing) {
+    pub(in crate::job) fn note_if_paid(&self, outgoing: &Outgoing) {
         if is_paid(outgoing) {
             self.note();
         }
     }
 
-    pub(super) fn is_noted(&self) -> bool {
+    pub(in crate::job) fn is_noted(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }

@@ -6,24 +6,24 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// A running measurement. CPU time is that of the whole process: jobs that run at the same time
 /// share it.
-pub(super) struct Stopwatch {
+pub(in crate::job) struct Stopwatch {
     wall: Instant,
     cpu: Duration,
 }
 
 impl Stopwatch {
-    pub(super) fn start() -> Self {
+    pub(in crate::job) fn start() -> Self {
         Self {
             wall: Instant::now(),
             cpu: process_cpu(),
         }
     }
 
-    pub(super) fn wall_seconds(&self) -> f64 {
+    pub(in crate::job) fn wall_seconds(&self) -> f64 {
         self.wall.elapsed().as_secs_f64()
     }
 
-    pub(super) fn cpu_seconds(&self) -> f64 {
+    pub(in crate::job) fn cpu_seconds(&self) -> f64 {
         process_cpu().saturating_sub(self.cpu).as_secs_f64()
     }
 }
@@ -37,7 +37,7 @@ fn process_cpu() -> Duration {
 
 /// The largest resident set of this process so far, in bytes; `None` where the system keeps no
 /// such figure in `/proc`.
-pub(super) fn peak_rss_bytes() -> Option<u64> {
+pub(in crate::job) fn peak_rss_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

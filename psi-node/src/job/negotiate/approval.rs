@@ -14,32 +14,32 @@ use psi_core::spec::{AskedMode, JobId, JobSpec, MatchSpec, PartSize, Party, Reci
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 
-use super::JobContext;
-use super::failure::Failure;
 use crate::collab::Collaboration;
+use crate::job::JobContext;
+use crate::job::failure::Failure;
 use crate::state::{Question, Standing, now_unix};
 
 /// A question about a table of this node.
-pub(super) struct Asking<'a> {
-    pub(super) collab: &'a Collaboration,
+pub(in crate::job) struct Asking<'a> {
+    pub(in crate::job) collab: &'a Collaboration,
     /// The canonical query.
-    pub(super) query: &'a str,
+    pub(in crate::job) query: &'a str,
     /// How many literals it hides. What they are does not identify the question.
-    pub(super) hidden: usize,
-    pub(super) recipients: Recipients,
+    pub(in crate::job) hidden: usize,
+    pub(in crate::job) recipients: Recipients,
     /// What the asker wants to spend, with differential privacy.
-    pub(super) mode: AskedMode,
+    pub(in crate::job) mode: AskedMode,
     /// The facts of the requester's table, which name the member that asks.
-    pub(super) requester: &'a TableFacts,
+    pub(in crate::job) requester: &'a TableFacts,
     /// The facts of this node's table.
-    pub(super) own: &'a TableFacts,
-    pub(super) side: &'a SidePlan,
+    pub(in crate::job) own: &'a TableFacts,
+    pub(in crate::job) side: &'a SidePlan,
     /// What follows from both halves; the requester asks before it has the other.
-    pub(super) spec: Option<&'a JobSpec>,
+    pub(in crate::job) spec: Option<&'a JobSpec>,
 }
 
 /// That a question may run.
-pub(super) enum Permit {
+pub(in crate::job) enum Permit {
     /// Its table leaves the decision to the rules.
     NotNeeded,
     /// The owner approved one run: the request with this id.
@@ -48,7 +48,7 @@ pub(super) enum Permit {
 
 impl Asking<'_> {
     /// Whether the owner lets the question run; records it if the owner has to decide.
-    pub(super) fn ask(&self, ctx: &JobContext) -> Result<Permit, Failure> {
+    pub(in crate::job) fn ask(&self, ctx: &JobContext) -> Result<Permit, Failure> {
         let table = self.side.table();
         if !ctx.is_approved_by_hand(table) {
             return Ok(Permit::NotNeeded);
@@ -156,7 +156,7 @@ impl Asking<'_> {
 
 impl Permit {
     /// Spends the approval on a job that both sides are about to have signed.
-    pub(super) fn spend(&self, ctx: &JobContext, job_id: &JobId) -> Result<(), Failure> {
+    pub(in crate::job) fn spend(&self, ctx: &JobContext, job_id: &JobId) -> Result<(), Failure> {
         let Self::Approved(id) = self else {
             return Ok(());
         };
