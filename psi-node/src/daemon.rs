@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,17 +20,17 @@ use tokio::sync::watch;
 use crate::api;
 use crate::audit::keep;
 use crate::audit::room::AuditRoom;
-use crate::collab::Collaboration;
 use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
+use crate::job::membership::{admit_members, members};
 use crate::job::registry::Registry;
 use crate::job::{self, ChainLocks, Doors, JobContext, LiveJobs, Looks, Notes, Settling, Turns};
 use crate::list_storage::{self, JOBS_FOLDER, Lists};
 use crate::net::{Endpoint, Known, NetLimits};
 use crate::places::Places;
-use crate::state::{State, StateError, now_unix};
+use crate::state::{State, now_unix};
 use crate::threads::{self, EngineThreads, NetworkThreads};
 
 /// The file that a running daemon keeps locked.
@@ -207,15 +207,6 @@ async fn accept(ctx: Arc<JobContext>) {
     }
 }
 
-/// The other members of the collaborations that are in force here, with their addresses.
-fn members(state: &State) -> Result<Vec<(NodeId, IpAddr)>, StateError> {
-    let collabs = state.collabs_in_force()?;
-    let members = collabs.iter().flat_map(Collaboration::members);
-    Ok(members
-        .map(|member| (member.id, member.address.ip()))
-        .collect())
-}
-
 /// Keeps up with what other processes change in the state, and writes notes about peers down.
 async fn keep_up(ctx: Arc<JobContext>) {
     let mut seen = None;
@@ -248,16 +239,6 @@ fn report_turned_away(ctx: &JobContext) {
             connections,
             "handshakes and connections beyond their shares were turned away"
         );
-    }
-}
-
-/// Admits the members of the collaborations that are in force now, and nobody else.
-pub(crate) fn admit_members(ctx: &JobContext) {
-    match members(&ctx.state) {
-        Ok(members) => ctx.known.replace(members),
-        Err(error) => {
-            tracing::error!(%error, "the state cannot be read; the members stay as before");
-        }
     }
 }
 

@@ -268,6 +268,36 @@ fn a_budget_that_is_used_up_refuses_on_either_side_and_nothing_is_exchanged() {
 }
 
 #[test]
+fn a_budget_that_is_used_up_is_refused_by_explain_as_by_the_query_and_explaining_charges_nothing() {
+    let mut world = both("0.7", "3.0");
+    world.serve();
+    let explain = |node: &Node, more: &[&str], epsilon: &str| {
+        let asked = ["explain", "--collab", "test", "--recipients", "both"];
+        let spend = ["--epsilon", epsilon, "--format", "json", COUNT];
+        node.run(&[&asked[..], more, &spend].concat())
+    };
+    // What is only supposed of bert's table decides nothing, but the answer says that it would not fit.
+    let seen = explain(&world.a, &[], "0.8").expect(0).json();
+    assert_eq!(seen["peer"]["facts"], "supposed");
+    assert_eq!(seen["job"]["budget"]["epsilon_left_after"], Value::Null);
+    for _ in 0..3 {
+        explain(&world.a, &["--with-peer"], "0.6").expect(0);
+    }
+    assert_eq!((spent(&world.a), spent(&world.b)), (0, 0));
+    let more = ["--epsilon", "0.6", "--recipients", "both"];
+    ask(&world.a, &more, COUNT).expect(0);
+    let ran = ask(&world.a, &more, COUNT).expect(4);
+    assert_eq!(reason(&ran), "budget_exhausted");
+    // Asked just now, or known from the receipt of the job.
+    for more in [&["--with-peer"][..], &[]] {
+        let ran = explain(&world.a, more, "0.6").expect(4);
+        assert!(ran.stderr.contains("budget_exhausted"), "{}", ran.stderr);
+    }
+    explain(&world.a, &["--with-peer"], "0.05").expect(0);
+    assert_eq!((spent(&world.a), spent(&world.b)), (600_000, 600_000));
+}
+
+#[test]
 fn a_preview_says_what_a_query_would_cost_and_costs_nothing() {
     let mut world = both("3.0", "3.0");
     world.serve();

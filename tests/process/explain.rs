@@ -142,3 +142,44 @@ fn the_question_is_read_from_a_file_or_from_standard_input_with_its_comments() {
     let error = ran.expect(2).stderr;
     assert!(error.contains("line 7"), "{error}");
 }
+
+/// Fails unless the query is refused with this exit code and reason, and an explanation too, whether
+/// the peer is asked or not.
+#[track_caller]
+fn refused_alike(node: &Node, exit: i32, reason: &str) {
+    let query = node.query(COUNT).expect(exit).json();
+    assert_eq!(query["reason"], reason, "{query}");
+    for more in [&[][..], &["--with-peer"]] {
+        let ran = explain(node, more, COUNT).expect(exit);
+        assert!(ran.stderr.contains(reason), "{more:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_table_without_runs_left_is_refused_by_explain_as_by_the_query() {
+    let mut world = world("runs = { day = 1 }", "");
+    world.serve();
+    // To explain takes no run, however often.
+    for _ in 0..3 {
+        explain(&world.a, &["--with-peer"], COUNT).expect(0);
+    }
+    world.a.query(COUNT).expect(0);
+    refused_alike(&world.a, 4, "runs_exhausted");
+    assert_eq!(world.agreed_log().matches("\"opened\"").count(), 1);
+}
+
+#[test]
+fn a_file_that_changed_is_loaded_before_it_is_explained() {
+    let mut world = world("", "");
+    world.serve();
+    explain(&world.a, &[], COUNT).expect(0);
+    world.a.write("people.csv", "other\nperson-1\n");
+    for more in [&[][..], &["--with-peer"]] {
+        let ran = explain(&world.a, more, COUNT).expect(4);
+        assert!(ran.stderr.contains("unavailable"), "{}", ran.stderr);
+    }
+    refused_alike(&world.a, 4, "unavailable");
+    // And the other way round: it is right again, and no query was asked meanwhile.
+    world.a.write("people.csv", &people_csv(&people(0..2500)));
+    explain(&world.a, &[], COUNT).expect(0);
+}

@@ -34,8 +34,9 @@ use super::types::{
 };
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::job::outcome::Ended;
 use crate::job::outcome::document::ResultDocument;
-use crate::job::registry::{Ended, JobView};
+use crate::job::registry::JobView;
 use crate::job::{self, JobContext, JobRequest};
 use crate::places::Whose;
 use crate::state::{JobRecord, JobRole, JobState, StateError};
@@ -277,7 +278,7 @@ async fn new_job(
         // A task of its own, so that even a panic of the runner ends the job for its followers.
         let run = tokio::spawn(job::request(ctx, handle, request));
         let ended = match run.await {
-            Ok(outcome) => Ended::new(outcome.exit, outcome.document),
+            Ok(ended) => ended,
             Err(error) => crashed(&error),
         };
         tracing::info!(job = view.id(), exit = ended.exit_name, "job ended");

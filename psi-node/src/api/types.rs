@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::job::outcome::Ended;
 use crate::job::outcome::answer_file::ListFile;
-use crate::job::registry::{Ended, Snapshot};
+use crate::job::registry::Snapshot;
 use crate::job::{JobRequest, Spend};
 use crate::state::{Approval, CollabStanding};
 

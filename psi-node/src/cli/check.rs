@@ -18,7 +18,7 @@ use crate::daemon;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
-use crate::job::outcome::document::OTHER;
+use crate::job::outcome::OTHER;
 use crate::list_storage::{self, Lists};
 use crate::printable;
 

@@ -18,9 +18,9 @@ use crate::api::client::Client;
 use crate::api::types::{Event, NewJob, ResultFor};
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::job::outcome::Ended;
 use crate::job::outcome::answer_file::ListFile;
 use crate::job::outcome::document::ResultDocument;
-use crate::job::registry::Ended;
 use crate::printable;
 
 pub use show::{figure, render, say, say_privacy};

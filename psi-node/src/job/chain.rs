@@ -4,14 +4,14 @@
 //! Spec 07 §2. How entries come on it is in [`psi_core::receipt::log`]; [`super::log`] drives that.
 //! Made for each job, refusal and settlement.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use aggregator::Refusal;
 use psi_core::{Code, limits};
 use tokio::sync::OwnedMutexGuard;
 
-use super::JobContext;
+use super::chain_locks::ChainLocks;
+use super::context::JobContext;
 use super::deadlines::Deadlines;
 use super::failure::Failure;
 use super::live::LiveJobs;
@@ -22,20 +22,6 @@ use crate::state::State;
 
 /// What one job adds to a log at most: its opened entry and its closed one.
 const JOB_BYTES: u64 = 2 * limits::ENTRY_BYTES_MAX as u64;
-
-/// One lock per collaboration, held while an entry is being appended.
-#[derive(Default)]
-pub struct ChainLocks(Mutex<HashMap<[u8; 32], Arc<tokio::sync::Mutex<()>>>>);
-
-impl ChainLocks {
-    pub(super) async fn lock(&self, collab_id: [u8; 32]) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(locks.entry(collab_id).or_default())
-        };
-        lock.lock_owned().await
-    }
-}
 
 /// The receipt log of one collaboration, as this member sees it.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use psi_core::spec::{JobSpec, MatchSpec, PartSize};
 
 use super::failure::Failure;
-use super::negotiate::sizes::transfer_rows;
+use super::transfer_size::transfer_rows;
 use crate::net::NetError;
 
 /// Time for each identity of both sides between the agreement and the commitment, in which the

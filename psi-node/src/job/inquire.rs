@@ -11,17 +11,14 @@ use std::sync::Arc;
 use aggregator::Refusal;
 use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
-use psi_core::spec::{Half, JobSpec, Party};
 
+use super::context::JobContext;
 use super::deadlines::within;
 use super::failure::Failure;
 use super::link::{Link, violation};
-use super::outcome::privacy;
+use super::negotiate::admission::{self, Admitted};
+use super::negotiate::approval;
 use super::registry::InquiryPlace;
-use super::request::agreement;
-use super::respond::{check_may_ask, joined_for, log, plan};
-use super::run::check_half;
-use super::{JobContext, charge};
 use crate::net::PeerConnection;
 
 /// Answers one inquiry on its stream.
@@ -31,12 +28,13 @@ pub(super) async fn inquire(
     mut link: Link,
     proposal: Proposal,
 ) {
-    let whose = joined_for(ctx, conn, &proposal).map_or(conn.peer.0, |collab| collab.id());
+    let whose =
+        admission::collab_of(ctx, conn.peer, &proposal).map_or(conn.peer.0, |collab| collab.id());
     let limit = ctx.deadlines().answer() / 2;
     match within(limit, answer(ctx, conn, proposal, &mut link)).await {
         Ok(facts) => link.end(&facts).await,
         Err(failure) => {
-            log(ctx, &whose, &failure);
+            admission::warn(ctx, &whose, &failure);
             let end = match &failure {
                 Failure::OwnRefusal(refusal) => Control::Refuse {
                     code: refusal.code,
@@ -56,8 +54,8 @@ async fn answer(
     proposal: Proposal,
     link: &mut Link,
 ) -> Result<Control, Failure> {
-    let collab = joined_for(ctx, conn, &proposal)?;
-    check_may_ask(ctx, conn, &collab)?;
+    let collab = admission::collab_of(ctx, conn.peer, &proposal)?;
+    admission::check_may_ask(ctx, conn.peer, &collab)?;
     let _place: InquiryPlace = ctx.registry.begin_inquiry(conn.peer).ok_or_else(|| {
         refusal(
             "as many inquiries of this peer are being answered as may be at once",
@@ -82,29 +80,11 @@ async fn answer(
             "ask again in an hour",
         ));
     }
-    privacy::check_mode(&collab, proposal.mode)?;
-    let plan = plan(ctx, conn, &collab, &proposal).await?;
-    let (table, key_columns) = (&plan.peer_table, &plan.peer_key_columns);
-    check_half(&proposal.half, conn.peer, &collab, table, key_columns)?;
-    charge::check_asked(ctx, proposal.mode, &plan.facts)?;
-    let own = Half {
-        node_id: ctx.key.id().0,
-        nonce: [0; 32],
-        facts: plan.facts.clone(),
-    };
-    let asked = (
-        proposal.query.as_str(),
-        proposal.hidden,
-        proposal.recipients,
-        proposal.mode,
-    );
-    let agreement = agreement(&collab, asked, &plan.output, &conn.peer);
-    let spec = JobSpec::assemble(agreement, proposal.half, own).map_err(Failure::of_agreement)?;
-    ctx.check_sizes(&spec, Party::Responder)?;
-    charge::check_job(ctx, &spec)?;
+    let Admitted { plan, .. } =
+        admission::judge(ctx, conn.peer, &collab, &proposal, [0; 32]).await?;
     Ok(Control::Facts {
         facts: plan.facts,
-        approval: ctx.is_approved_by_hand(plan.side.table()),
+        approval: approval::is_by_hand(ctx, plan.side.table()),
     })
 }
 

@@ -18,8 +18,8 @@ use super::chain::Chain;
 use super::charge;
 use super::deadlines::within;
 use super::failure::Failure;
+use super::failure::own_stop::OwnStop;
 use super::link::Link;
-use super::own_stop::OwnStop;
 use crate::state::StateError;
 
 impl Chain {

@@ -20,30 +20,51 @@ use psi_core::session::{Ended, Exchange, JobLists, Step, Tools, records_to_send}
 use psi_core::spec::{JobSpec, Party};
 use tokio::sync::{mpsc, watch};
 
+use self::handed::Handed;
 use self::inbound::{FRAMES_WAITING_MAX, Feed, Handled, follows_the_last};
 use self::outbound::Outlet;
 use self::slow::Pace;
-use super::JobContext;
+use super::context::JobContext;
 use super::failure::Failure;
-use super::frozen::Frozen;
 use super::link::{Link, Meter};
-use super::run::Agreed;
 use super::shares::turns::{Turn, Turns};
 use crate::audit::keep::Recording;
 use crate::net::Frame;
 use crate::places::Whose;
 use crate::state::State;
 
+/// What the matches of an opened job start from.
+pub(in crate::job) struct Opened<'a> {
+    /// Whose question it is, for the turns of the arithmetic.
+    pub(in crate::job) whose: Whose,
+    pub(in crate::job) spec: &'a JobSpec,
+    /// This side of the job.
+    pub(in crate::job) own: Party,
+    pub(in crate::job) seed: Arc<JobSeed>,
+    pub(in crate::job) lists: JobLists,
+    pub(in crate::job) tools: Tools,
+    /// Where it is noted that something left that epsilon pays for.
+    pub(in crate::job) handed: &'a Handed,
+    pub(in crate::job) record: Option<Record>,
+}
+
 /// Runs all matches of an opened job, to the last message before the closing entry.
-pub(super) async fn run(
-    (ctx, whose): (&JobContext, Whose),
+pub(in crate::job) async fn run(
+    ctx: &JobContext,
     link: &mut Link,
-    agreed: &Agreed,
-    frozen: Frozen,
-    tools: Tools,
-    record: Option<Record>,
+    opened: Opened<'_>,
 ) -> Result<Ended, Failure> {
-    let total = records_to_send(&agreed.spec, agreed.own);
+    let Opened {
+        whose,
+        spec,
+        own,
+        seed,
+        lists,
+        tools,
+        handed,
+        record,
+    } = opened;
+    let total = records_to_send(spec, own);
     let meter = Meter::new(&tools.progress, Stage::Send, total);
     let computing = Computing::new(ctx.turns.clone(), whose, tools.progress);
     let tools = Tools {
@@ -52,19 +73,18 @@ pub(super) async fn run(
     };
     let job = Job {
         computing,
-        spec: agreed.spec.clone(),
-        own: agreed.own,
-        seed: Arc::clone(&agreed.seed),
-        lists: frozen.into(),
+        spec: spec.clone(),
+        own,
+        seed,
+        lists,
         tools,
         record,
     };
-    let note = agreed.reservation.handed();
-    let (outlet, outbox) = outbound::channel(note.clone());
+    let (outlet, outbox) = outbound::channel(handed.clone());
     let (frames, waiting) = mpsc::channel(FRAMES_WAITING_MAX);
     let (progress, handled) = watch::channel(Handled::default());
     let work = tokio::task::spawn_blocking(move || job.work(waiting, &outlet, &progress));
-    let pace = Pace::new(ctx.deadlines(), &agreed.spec);
+    let pace = Pace::new(ctx.deadlines(), spec);
     let feed = Feed {
         frames,
         handled,
@@ -75,7 +95,7 @@ pub(super) async fn run(
     let receiving = feed.receive(&mut link.receiver);
     let ((), ended) = tokio::try_join!(sending, receiving)?;
     // The end of the opening; what came before it has been noted on its way.
-    note.note();
+    handed.note();
     for message in &ended.last {
         link.send(message).await?;
     }
@@ -94,9 +114,9 @@ struct Job {
 }
 
 /// The record for the auditor, and where its end is noted.
-pub(super) struct Record {
-    pub(super) recording: Recording,
-    pub(super) state: State,
+pub(in crate::job) struct Record {
+    pub(in crate::job) recording: Recording,
+    pub(in crate::job) state: State,
 }
 
 impl Job {
@@ -118,8 +138,8 @@ impl Job {
         ended
     }
 
-    /// All arithmetic of the job. `handled` counts the start and the frames that were handled, but
-    /// for the last one: what follows that belongs to somebody else.
+    /// All arithmetic of the job. `handled` counts the start and the frames that were handled, except
+    /// the last: frames after it are not ours to read.
     fn exchange(
         self,
         mut frames: mpsc::Receiver<Frame>,

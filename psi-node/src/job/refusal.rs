@@ -9,8 +9,8 @@ use psi_core::Code;
 use psi_core::messages::Control;
 use psi_core::receipt::{Body, query_digest};
 
-use super::JobContext;
 use super::chain::Chain;
+use super::context::JobContext;
 use super::deadlines::within;
 use super::failure::Failure;
 use super::link::Link;

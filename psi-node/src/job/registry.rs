@@ -12,14 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use psi_core::Error;
 use psi_core::limits::INQUIRIES_MAX;
 use psi_core::progress::{Progress, Stage};
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use self::stages::Stages;
 pub use self::stages::{Snapshot, StageProgress};
-use super::outcome::document::ResultDocument;
+use super::outcome::Ended;
 use crate::collab::CollabId;
-use crate::exit::Exit;
 use crate::identity::NodeId;
 use crate::places::{Places, Whose};
 use crate::state::JobRole;
@@ -54,29 +52,6 @@ struct Job {
     stages: Stages,
     cancelled: watch::Sender<bool>,
     outcome: watch::Sender<Option<Ended>>,
-}
-
-/// How a job that was requested here ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Ended {
-    /// What the command that waits for the job exits with.
-    pub exit: u8,
-    /// The stable name of that exit code.
-    pub exit_name: String,
-    /// The result document.
-    pub document: ResultDocument,
-}
-
-impl Ended {
-    /// An end with this exit code.
-    #[must_use]
-    pub fn new(exit: Exit, document: ResultDocument) -> Self {
-        Self {
-            exit: exit.number(),
-            exit_name: exit.as_str().into(),
-            document,
-        }
-    }
 }
 
 /// Why a job cannot begin.

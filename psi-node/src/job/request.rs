@@ -1,52 +1,42 @@
-//! The requester's side of a job: from SQL to the result document.
+//! The requester's side of a job: from SQL to the end of the job.
+//!
+//! Spec 06 §3. `negotiate::question` says what is asked; here it is proposed, signed and run. Called
+//! by the local API.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use aggregator::{OutputPlan, Refusal, RequestPlan};
+use aggregator::RequestPlan;
 use psi_core::Code;
-use psi_core::messages::{Control, Proposal};
+use psi_core::messages::Control;
 use psi_core::receipt::{agreement_text, signature_holds};
 use psi_core::seed::JobSeed;
-use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
+use psi_core::spec::{Half, JobSpec, Party};
 
+use super::chain::Chain;
+use super::context::JobContext;
 use super::deadlines::within;
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
-use super::negotiate::approval::{Asking, Permit};
-use super::outcome::answer_file::{self, ListFile, Place};
+use super::negotiate::agreed::Agreed;
+use super::negotiate::approval::Permit;
+use super::negotiate::question::{JobRequest, Question, find_collab};
+use super::negotiate::{account, record_room};
+use super::outcome::answer_file::{self, Place};
 use super::outcome::document::ResultDocument;
-use super::outcome::privacy::{PrivacyDocument, Spend};
+use super::outcome::privacy::PrivacyDocument;
 use super::outcome::stopwatch::{Stopwatch, peak_rss_bytes};
-use super::refusal;
+use super::outcome::{Ended, exit_of};
 use super::registry::JobHandle;
-use super::run::{self, Agreed, audit_place, check_half};
-use super::{JobContext, NodeId, charge, seeds};
-use crate::collab::{Collaboration, Member, Mode};
-use crate::exit::Exit;
+use super::{refusal, run, seeds, settlements};
 use crate::net::PeerConnection;
-use crate::state::{CollabStanding, JobRecord, JobRole, JobState};
+use crate::state::{JobRecord, JobRole, JobState};
 
-/// What an analyst asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobRequest {
-    /// The name of a joined collaboration.
-    pub collab: String,
-    /// The query.
-    pub sql: String,
-    /// Who is to get the result.
-    pub recipients: Recipients,
-    /// What the answer may cost, under a collaboration with differential privacy.
-    pub spend: Spend,
-    /// Where the answer is written, if it is a list.
-    pub output: Option<ListFile>,
-}
-
-/// A question that the own rules allow, ready to be proposed.
-struct Question {
-    plan: RequestPlan,
-    recipients: Recipients,
-    mode: AskedMode,
+/// A question that may be proposed: with its owner's permit, and where a list would be written.
+struct Ready {
+    question: Question,
+    permit: Permit,
+    file: Option<Place>,
 }
 
 /// A proposal that the peer accepted: what both sides would sign, and the peer did.
@@ -56,19 +46,8 @@ struct Accepted {
     signature: [u8; 64],
 }
 
-/// How a job ended, for the local API.
-#[derive(Clone, Debug)]
-pub struct JobOutcome {
-    /// The state in which it stays.
-    pub state: JobState,
-    /// What the command that waits for it exits with.
-    pub exit: Exit,
-    /// The result document, also for jobs without a result.
-    pub document: ResultDocument,
-}
-
 /// Runs one job as requester and records how it ended.
-pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) -> JobOutcome {
+pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) -> Ended {
     let watch = Stopwatch::start();
     let mut document = ResultDocument::new("exact");
     let result = run_request(&ctx, &job, &request, &mut document).await;
@@ -76,7 +55,7 @@ pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) 
     document.stats.wall_seconds = watch.wall_seconds();
     document.stats.peak_rss_bytes = peak_rss_bytes();
     let (state, exit) = match result {
-        Ok(released) => released,
+        Ok(state) => (state, exit_of(state)),
         Err(failure) => {
             document.reason = Some(failure.reason().into());
             document.detail = Some(failure.to_string());
@@ -96,11 +75,7 @@ pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) 
     if let Err(error) = finished {
         tracing::error!(%error, job = job.id, "the end of the job could not be recorded");
     }
-    JobOutcome {
-        state,
-        exit,
-        document,
-    }
+    Ended::new(exit, document)
 }
 
 async fn run_request(
@@ -108,7 +83,7 @@ async fn run_request(
     job: &JobHandle,
     request: &JobRequest,
     document: &mut ResultDocument,
-) -> Result<(JobState, Exit), Failure> {
+) -> Result<JobState, Failure> {
     let collab = find_collab(ctx, &request.collab)?;
     job.is_under(collab.id());
     let mut record = JobRecord::begin(&job.id, JobRole::Requester, &request.sql);
@@ -117,28 +92,25 @@ async fn run_request(
     ctx.state.job_insert(&record)?;
 
     document.mode = collab.mode().as_str().into();
-    let (question, peer) = question(ctx, request, &collab).await?;
+    let question = Question::plan(ctx, collab, request).await?;
     document.columns.clone_from(&question.plan.output.columns);
-    let place = answer_file::place(request.output.as_ref(), &question.plan.output)?;
-    let permit = ask_owner(ctx, &collab, &question)?;
-    // It may have been suspended while this node's table was loaded.
-    find_collab(ctx, &request.collab)?;
-    let chain = ctx.chain(&collab, peer.id);
-    chain.check_room(&ctx.live)?;
-    if ctx.state.chain_repair_requested(&collab.id())?.is_none() {
-        chain.check_sound()?;
-    }
+    let file = answer_file::place(request.output.as_ref(), &question.plan.output)?;
+    let permit = question.asking().ask(ctx)?;
+    question.check_may_begin(ctx)?;
     let conn = tokio::select! {
-        conn = ctx.connect_settled(&peer, &collab) => conn?,
+        conn = settlements::connect(ctx, &question.peer, &question.collab) => conn?,
         () = job.cancelled() => return Err(Failure::Cancelled),
     };
 
     let wide = conn.widen();
     let link = Link::new(conn.open_stream().await?);
-    let asked = (question, permit, place);
+    let ready = Ready {
+        question,
+        permit,
+        file,
+    };
     // On the heap: a job holds much.
-    let running = over_link(ctx, job, &conn, link, &collab, asked, document);
-    let result = Box::pin(running).await;
+    let result = Box::pin(over_link(ctx, job, &conn, link, ready, document)).await;
     let stats = &mut document.stats;
     (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
     drop(wide);
@@ -150,144 +122,17 @@ async fn run_request(
     result
 }
 
-pub(super) fn find_collab(ctx: &JobContext, name: &str) -> Result<Collaboration, Failure> {
-    let found = ctx.state.collab_by_name(name)?;
-    let collab = found.ok_or_else(|| Failure::Input {
-        what: format!("this node has not joined a collaboration named `{name}`"),
-        remedy: "list them with `psi-node collab list`; join one with `psi-node collab join`"
-            .into(),
-    })?;
-    let remedy = match ctx.state.collab_standing(&collab.id())? {
-        CollabStanding::InForce => return Ok(collab),
-        CollabStanding::Suspended => {
-            format!("take part again with `psi-node collab resume {name}`")
-        }
-        CollabStanding::Left => "make a new collaboration with the other member".into(),
-    };
-    let what = format!("this node's owner takes no part in `{name}` now");
-    Err(Failure::Input { what, remedy })
-}
-
-/// Plans a question under `collab` and tries all own rules that need no peer; returns the peer too.
-async fn question(
-    ctx: &JobContext,
-    request: &JobRequest,
-    collab: &Collaboration,
-) -> Result<(Question, Member), Failure> {
-    request.spend.check(collab)?;
-    let (own, peer) = members(ctx, collab, request.recipients)?;
-    let plan = plan(ctx, request, collab.mode(), (&own, &peer)).await?;
-    let mode = request.spend.asked(collab, &plan.facts)?;
-    charge::check(ctx, mode, &plan.facts, &peer)?;
-    let question = Question {
-        plan,
-        recipients: request.recipients,
-        mode,
-    };
-    Ok((question, peer))
-}
-
-/// This node's own entry and the peer's in the collaboration, if this node may ask and every
-/// recipient may receive.
-pub(super) fn members(
-    ctx: &JobContext,
-    collab: &Collaboration,
-    recipients: Recipients,
-) -> Result<(Member, Member), Failure> {
-    let id = ctx.key.id();
-    let (Some(own), Some(peer)) = (collab.member_by_id(&id), collab.peer_of(&id)) else {
-        return Err(Failure::Input {
-            what: format!("this node's key is not a member of `{}`", collab.name()),
-            remedy: "the node's key was replaced; make a new collaboration with its present id"
-                .into(),
-        });
-    };
-    let peer_receives = recipients.include(Party::Responder);
-    let receive = (Code::RecipientNotAllowed, "receive results");
-    for (member, allowed, (code, verb)) in [
-        (own, own.may_query, (Code::RequesterNotAllowed, "query")),
-        (own, own.may_receive, receive),
-        (peer, peer.may_receive || !peer_receives, receive),
-    ] {
-        if !allowed {
-            return Err(Failure::OwnRefusal(Refusal {
-                code,
-                rule: format!("collaboration.{}.member.{}", collab.name(), member.name),
-                sentence: format!("the collaboration does not let `{}` {verb}", member.name),
-                remedy: "both members would have to sign a collaboration that allows it".into(),
-            }));
-        }
-    }
-    Ok((own.clone(), peer.clone()))
-}
-
-/// Asks this node's own owner, where the own table wants that.
-fn ask_owner(
-    ctx: &JobContext,
-    collab: &Collaboration,
-    question: &Question,
-) -> Result<Permit, Failure> {
-    let plan = &question.plan;
-    Asking {
-        collab,
-        query: &plan.canonical,
-        hidden: plan.hidden.len(),
-        recipients: question.recipients,
-        mode: question.mode,
-        requester: &plan.facts,
-        own: &plan.facts,
-        side: &plan.side,
-        spec: None,
-    }
-    .ask(ctx)
-}
-
-/// Plans the query against the table as it is on disk now.
-async fn plan(
-    ctx: &JobContext,
-    request: &JobRequest,
-    mode: Mode,
-    members: (&Member, &Member),
-) -> Result<RequestPlan, Failure> {
-    let names = (members.0.name.as_str(), members.1.name.as_str());
-    let table = ctx.catalog.own_table(&request.sql, names)?;
-    // Before anything is judged: a column may be of another type by now, or the table served again.
-    let refreshed = ctx.refresh(&table).await;
-    let plan = plan_now(ctx, request, mode, members)?;
-    refreshed?;
-    Ok(plan)
-}
-
-/// Plans the query against the table as it was loaded. The plan's facts are those of the mode.
-pub(super) fn plan_now(
-    ctx: &JobContext,
-    request: &JobRequest,
-    mode: Mode,
-    (own, peer): (&Member, &Member),
-) -> Result<RequestPlan, Failure> {
-    let names = (own.name.as_str(), peer.name.as_str());
-    let mut plan = ctx
-        .catalog
-        .plan_request_for(&request.sql, names, request.recipients)?;
-    answer_file::check_form(&plan.output, mode, request.recipients)?;
-    if mode == Mode::Dp {
-        plan.facts = plan.private_facts.clone().map_err(Failure::OwnRefusal)?;
-    }
-    Ok(plan)
-}
-
 async fn over_link(
     ctx: &Arc<JobContext>,
     job: &JobHandle,
     conn: &PeerConnection,
     mut link: Link,
-    collab: &Collaboration,
-    (question, permit, place): (Question, Permit, Option<Place>),
+    ready: Ready,
     document: &mut ResultDocument,
-) -> Result<(JobState, Exit), Failure> {
+) -> Result<JobState, Failure> {
+    let collab = ready.question.collab.clone();
     let work = async {
-        let asked = (question, permit);
-        let agreed = agree(ctx, job, &mut link, conn.peer, collab, asked, document).await?;
+        let agreed = agree(ctx, job, &mut link, ready, document).await?;
         Box::pin(run::run(ctx, job, &mut link, agreed)).await
     };
     let result = tokio::select! {
@@ -296,26 +141,20 @@ async fn over_link(
     };
     (document.stats.bytes_sent, document.stats.bytes_received) = link.bytes();
     match result {
-        Ok(finished) => {
+        Ok(outcome) => {
+            // The peer waits for nothing any more, whatever a list takes to be written.
             link.sender.finish();
             link.sender.delivered().await;
-            match (finished.answer, finished.list, place) {
-                (Some(answer), _, _) => answer.show(document),
-                // The peer waits for nothing any more.
-                (None, Some(listed), Some(place)) => {
-                    answer_file::write(ctx, job.progress(), (place, listed), document).await
-                }
-                _ => Err(Failure::Internal(
-                    "the requester is always a recipient".into(),
-                )),
-            }
+            outcome
+                .show(ctx.list_writer(job.progress()), document)
+                .await
         }
         Err(failure) => {
             if failure.is_news_for_peer() {
                 link.end(&Control::Abort(failure.code())).await;
             }
-            if document.job_id.is_some() && ctx.settle_over(conn, collab).await.is_err() {
-                ctx.settle_later(collab.clone());
+            if document.job_id.is_some() && settlements::over(ctx, conn, &collab).await.is_err() {
+                settlements::later(ctx, collab);
             }
             Err(failure)
         }
@@ -327,36 +166,42 @@ async fn agree(
     ctx: &JobContext,
     job: &JobHandle,
     link: &mut Link,
-    peer: NodeId,
-    collab: &Collaboration,
-    (question, permit): (Question, Permit),
+    ready: Ready,
     document: &mut ResultDocument,
 ) -> Result<Agreed, Failure> {
+    let Ready {
+        question,
+        permit,
+        file,
+    } = ready;
     let Accepted {
         spec,
         seed,
         signature,
-    } = propose(ctx, link, peer, collab, &question).await?;
-    let record = audit_place(ctx, job.whose(), (&spec, Party::Requester))?;
-    let reservation = charge::reserve(ctx, collab, &spec)?;
+    } = propose(ctx, link, &question).await?;
+    let record = record_room::reserve(ctx, job.whose(), &spec, Party::Requester)?;
+    let reservation = account::reserve(ctx, &question.collab, &spec)?;
     permit.spend(ctx, &spec.job_id())?;
     ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
     // From here on a job that breaks off is settled, whether or not the signature arrives.
     document.begin(&spec);
     let own = ctx.key.sign(&agreement_text(&spec.job_id()));
     link.send(&Control::Agree { signature: own }).await?;
-    let plan = question.plan;
+    let Question {
+        collab, peer, plan, ..
+    } = question;
     document.privacy = PrivacyDocument::of(&spec, Party::Requester, &plan.output)?;
     Ok(Agreed {
         since: Instant::now(),
         _record: record,
-        collab: collab.clone(),
-        peer,
+        collab,
+        peer: peer.id,
         spec,
         agreements: [own, signature],
         own: Party::Requester,
         side: plan.side,
         output: plan.output,
+        file,
         seed,
         reservation,
         literals: plan.hidden,
@@ -368,36 +213,16 @@ async fn agree(
 async fn propose(
     ctx: &JobContext,
     link: &mut Link,
-    peer: NodeId,
-    collab: &Collaboration,
     question: &Question,
 ) -> Result<Accepted, Failure> {
-    let Question {
-        plan,
-        recipients,
-        mode,
-    } = question;
+    let (plan, peer) = (&question.plan, question.peer.id);
     let seed = seeds::fresh_seed()?;
     let hidden = commit_to_literals(plan, &seed);
-    let half = Half {
-        node_id: ctx.key.id().0,
-        nonce: seeds::nonce(&seed),
-        facts: plan.facts.clone(),
-    };
-    let proposal = Proposal {
-        version: PROTOCOL_VERSION,
-        collab_id: collab.id(),
-        revision: collab.revision_hash(),
-        query: plan.canonical.clone(),
-        hidden: hidden.clone(),
-        recipients: *recipients,
-        mode: *mode,
-        half: half.clone(),
-    };
-    let chain = ctx.chain(collab, peer);
+    let proposal = question.proposal(ctx, seeds::nonce(&seed), hidden);
+    let chain = Chain::new(ctx, &question.collab, peer);
     let awaited = refusal::awaited(&chain, ctx.key.id(), &plan.canonical, None)?;
     let answer = within(ctx.deadlines().answer(), async {
-        link.send(&Control::Propose(proposal)).await?;
+        link.send(&Control::Propose(proposal.clone())).await?;
         link.control().await
     })
     .await?;
@@ -406,7 +231,7 @@ async fn propose(
     {
         ctx.state.refusal_forget(awaited)?;
     }
-    let (theirs, signature) = match answer {
+    let (theirs, signature): (Half, _) = match answer {
         Control::Accept { half, signature } => (half, signature),
         Control::Refuse { code, recorded } => {
             if recorded {
@@ -417,17 +242,7 @@ async fn propose(
         }
         _ => return Err(unexpected("something else than an answer to the proposal")),
     };
-    check_half(
-        &theirs,
-        peer,
-        collab,
-        &plan.peer_table,
-        &plan.peer_key_columns,
-    )?;
-    let asked = (plan.canonical.as_str(), hidden, *recipients, *mode);
-    let agreement = agreement(collab, asked, &plan.output, &ctx.key.id());
-    let spec = JobSpec::assemble(agreement, half, theirs).map_err(Failure::of_agreement)?;
-    ctx.check_sizes(&spec, Party::Requester)?;
+    let spec = question.job(ctx, &proposal, theirs)?;
     if !signature_holds(&peer.0, &agreement_text(&spec.job_id()), &signature) {
         return Err(violation(
             Code::SignatureInvalid,
@@ -448,25 +263,4 @@ fn commit_to_literals(plan: &RequestPlan, seed: &JobSeed) -> Vec<[u8; 64]> {
     literals
         .map(|literal| literal.commitment(&salts()))
         .collect()
-}
-
-/// What both sides know before roles and sizes follow from the halves.
-pub(super) fn agreement(
-    collab: &Collaboration,
-    (query, hidden, recipients, mode): (&str, Vec<[u8; 64]>, Recipients, AskedMode),
-    output: &OutputPlan,
-    requester: &NodeId,
-) -> Agreement {
-    let may_receive = |member: Option<&Member>| member.is_some_and(|member| member.may_receive);
-    Agreement {
-        collab_id: collab.id(),
-        revision: collab.revision_hash(),
-        query: query.to_owned(),
-        hidden,
-        shape: output.shape.clone(),
-        recipients,
-        mode,
-        requester_may_receive: may_receive(collab.member_by_id(requester)),
-        responder_may_receive: may_receive(collab.peer_of(requester)),
-    }
 }

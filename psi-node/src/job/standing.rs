@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use psi_core::Code;
 
-use super::{JobContext, Reason};
+use super::context::JobContext;
+use super::membership;
+use super::settlements::{self, Reason};
 use crate::collab::Collaboration;
-use crate::daemon;
 use crate::state::{CollabStanding, StateError};
 
 /// Changes the standing of a collaboration, and does what follows.
@@ -30,10 +31,10 @@ pub fn change(
         standing = standing.as_str(),
         "the owner changed whether this node takes part"
     );
-    daemon::admit_members(ctx);
+    membership::admit_members(ctx);
     if standing == CollabStanding::InForce {
         if before != standing {
-            ctx.settle_in_background(collab.clone(), Reason::SomethingOpen);
+            settlements::in_background(ctx, collab.clone(), Reason::SomethingOpen);
         }
         return Ok(());
     }

@@ -8,8 +8,7 @@ use axum::response::Response;
 
 use super::{Context, Failed, bad, json, whole};
 use crate::api::types::{CollabChange, CollabInfo, CollabList, MemberInfo};
-use crate::daemon;
-use crate::job::{JobContext, standing};
+use crate::job::{JobContext, membership, standing};
 use crate::state::StateError;
 
 pub(super) async fn list(Injected(ctx): Context) -> Result<Response, Failed> {
@@ -18,7 +17,7 @@ pub(super) async fn list(Injected(ctx): Context) -> Result<Response, Failed> {
 
 /// After another process has joined a collaboration: its members are admitted from now on.
 pub(super) async fn look_again(Injected(ctx): Context) -> Result<Response, Failed> {
-    daemon::admit_members(&ctx);
+    membership::admit_members(&ctx);
     listed(&ctx)
 }
 

@@ -1,29 +1,19 @@
 //! The API over a real socket, from the client's end.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aggregator::{Catalog, ReadOptions};
-use psi_core::kernel::portable::Portable;
-use psi_core::store::MemoryStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{BODY_BYTES_MAX, bind, serve};
 use crate::api::client::Client;
 use crate::api::types::{Event, NewJob, ResultFor};
-use crate::audit::room::AuditRoom;
-use crate::config::NodeConfig;
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
-use crate::job::registry::Registry;
-use crate::job::{ChainLocks, Doors, JobContext, LiveJobs, Looks, Notes, Settling, Turns};
-use crate::list_storage::Lists;
-use crate::net::{Endpoint, Known, NetLimits};
-use crate::places::{Places, Whose};
-use crate::state::State;
-use crate::threads::EngineThreads;
+use crate::job::JobContext;
+use crate::job::context::fixture::context;
+use crate::places::Whose;
 
 /// A daemon without tables and collaborations, and a client of it.
 struct Api {
@@ -36,47 +26,9 @@ struct Api {
 async fn api() -> Api {
     let folder = tempfile::tempdir().unwrap();
     let text = "name = \"brand\"\nlisten = \"127.0.0.1:0\"\njobs_max = 2\n";
-    let config = NodeConfig::parse(text, &folder.path().join("node.toml")).unwrap();
-    let key = Arc::new(NodeKey::generate().unwrap());
-    let state = State::open(&config.state_dir()).unwrap();
-    let options = ReadOptions { threads: 1 };
-    let tables = BTreeMap::new();
-    let catalog = Catalog::load(
-        "brand",
-        folder.path(),
-        &tables,
-        options,
-        Arc::new(MemoryStore),
-    )
-    .await
-    .unwrap()
-    .0;
-    let endpoint =
-        Endpoint::bind(config.listen, &key, Known::default(), NetLimits::default()).unwrap();
-    let socket = config.socket_path();
+    let ctx = context(folder.path(), text, NodeKey::generate().unwrap()).await;
+    let socket = ctx.config.socket_path();
     let listener = bind(&socket).unwrap();
-    let lists = Lists::new(&config);
-    let ctx = Arc::new(JobContext {
-        registry: Registry::new(Places::new(config.jobs_max)),
-        config: Arc::new(config),
-        notes: Notes::new(state.clone(), Arc::clone(&key)),
-        looks: Looks::default(),
-        doors: Doors::default(),
-        settle_doors: Doors::default(),
-        turns: Turns::default(),
-        audit_room: AuditRoom::default(),
-        known: Known::default(),
-        key,
-        state,
-        catalog,
-        lists,
-        engine: EngineThreads::start(1).unwrap(),
-        endpoint,
-        kernel: Arc::new(Portable),
-        chains: Arc::new(ChainLocks::default()),
-        live: LiveJobs::default(),
-        settling: Settling::default(),
-    });
     tokio::spawn(serve(listener, Arc::clone(&ctx), std::future::pending()));
     Api {
         ctx,

@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::sample::{self, RegionTotal, Shop};
 use crate::cli::output;
 use crate::error::UserError;
-use crate::job::outcome::document::{OTHER, ResultDocument, SUPPRESSED};
+use crate::job::outcome::OTHER;
+use crate::job::outcome::document::{ResultDocument, SUPPRESSED};
 
 /// Who holds what after both jobs; `count` and `spec` are those of the first.
 pub(super) fn learned(

@@ -12,8 +12,8 @@ use crate::cli::query;
 use crate::collab::Mode;
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::job::DELTA_DEFAULT;
 use crate::job::outcome::document::ResultDocument;
-use crate::job::outcome::privacy::DELTA_DEFAULT;
 
 /// The collaboration whose answers have noise.
 const COLLAB_DP: &str = "autumn";

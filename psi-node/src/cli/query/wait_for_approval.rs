@@ -14,7 +14,7 @@ use crate::api::types::NewJob;
 use crate::cli::output;
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::job::registry::Ended;
+use crate::job::outcome::Ended;
 
 /// Pauses grow to this: about as long as a person who has just approved likes to wait.
 const PAUSE_MAX: Duration = Duration::from_mins(1);
@@ -73,8 +73,8 @@ fn waits_for(ended: &Ended) -> &'static str {
 mod tests {
     use super::{is_worth_waiting, waits_for};
     use crate::exit::Exit;
+    use crate::job::outcome::Ended;
     use crate::job::outcome::document::ResultDocument;
-    use crate::job::registry::Ended;
 
     fn ended(exit: Exit, reason: &str) -> Ended {
         let mut document = ResultDocument::new("exact");

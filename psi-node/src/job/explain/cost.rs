@@ -7,7 +7,7 @@
 use psi_core::spec::{MatchSpec, PartSize, Party};
 use serde::{Deserialize, Serialize};
 
-use super::{numbers, points};
+use super::counts::{numbers, points};
 
 /// What a job would cost this node and the other.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,32 +1,32 @@
 //! The other side's facts without asking: from the receipts of earlier jobs, or supposed.
 
-use aggregator::RequestPlan;
 use psi_core::facts::TableFacts;
 use psi_core::receipt::{Body, Entry};
 use psi_core::spec::{JobSpec, SideShape};
 
-use super::FactsSource;
-use crate::collab::{Collaboration, Member};
-use crate::job::JobContext;
+use super::{FactsSource, Known};
+use crate::job::context::JobContext;
 use crate::job::failure::Failure;
+use crate::job::negotiate::question::Question;
 
 /// Entries of the log that are looked through, from the end.
 const ENTRIES_MAX: u64 = 512;
 
 /// The facts of the peer's table as this node knows or supposes them, and which of the two.
-pub(super) fn facts(
-    ctx: &JobContext,
-    collab: &Collaboration,
-    peer: &Member,
-    plan: &RequestPlan,
-) -> Result<(Option<TableFacts>, FactsSource), Failure> {
-    if let Some(facts) = from_receipts(ctx, collab, peer, plan)? {
-        return Ok((Some(facts), FactsSource::EarlierJob));
+pub(super) fn facts(ctx: &JobContext, question: &Question) -> Result<Known, Failure> {
+    let known = |facts, source| Known {
+        facts,
+        source,
+        approval: None,
+    };
+    let (plan, peer) = (&question.plan, &question.peer);
+    if let Some(facts) = from_receipts(ctx, question)? {
+        return Ok(known(Some(facts), FactsSource::EarlierJob));
     }
     let asked = &plan.output.shape.responder;
     if !is_plain(asked) {
         // Domains and bounds of columns that nobody has told cannot be supposed.
-        return Ok((None, FactsSource::Unknown));
+        return Ok(known(None, FactsSource::Unknown));
     }
     let supposed = TableFacts {
         member: peer.name.clone(),
@@ -45,17 +45,15 @@ pub(super) fn facts(
         // As generous as this side: it has asked for no more than it allows itself.
         privacy: plan.facts.privacy,
     };
-    Ok((Some(supposed), FactsSource::Supposed))
+    Ok(known(Some(supposed), FactsSource::Supposed))
 }
 
 /// The newest facts about the same table and key on the receipt log. Where the query uses columns
 /// of the table beside its key, only the same query brings the same facts.
-fn from_receipts(
-    ctx: &JobContext,
-    collab: &Collaboration,
-    peer: &Member,
-    plan: &RequestPlan,
-) -> Result<Option<TableFacts>, Failure> {
+fn from_receipts(ctx: &JobContext, question: &Question) -> Result<Option<TableFacts>, Failure> {
+    let Question {
+        collab, peer, plan, ..
+    } = question;
     let Some(head) = ctx.state.chain_head(&collab.id())? else {
         return Ok(None);
     };

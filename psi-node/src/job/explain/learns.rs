@@ -4,7 +4,7 @@
 use psi_core::spec::{JobSpec, MatchSpec, Party};
 use serde::{Deserialize, Serialize};
 
-use super::{cells, numbers};
+use super::counts::{cells, numbers};
 
 /// What one side would learn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

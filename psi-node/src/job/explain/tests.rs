@@ -4,7 +4,8 @@ use psi_core::spec::{
     Agreement, AskedMode, Half, JobSpec, Party, Recipients, Shape, SideShape, ValueShape,
 };
 
-use super::{cells, learns, match_outline, numbers};
+use super::counts::{cells, numbers};
+use super::{learns, match_outline};
 
 fn half(node: u8, member: &str, identities: u64) -> Half {
     Half {

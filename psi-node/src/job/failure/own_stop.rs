@@ -1,6 +1,6 @@
 //! Why a node ends a job that is in order, by itself.
 //!
-//! Part of [`super::failure`]; made by the job runner and the receipt chain. None of it is a fault of
+//! Part of [`super::Failure`]; made by the job runner and the receipt chain. None of it is a fault of
 //! the peer.
 
 use psi_core::Code;

@@ -1,7 +1,7 @@
 //! Whether a job has handed anything over that epsilon pays for (Spec 13 §4.1).
 //!
 //! The thread that computes notes it before it puts such a message into the queue of [`super::outbound`];
-//! the job's [`crate::job::charge::Reservation`] asks when the job has ended, and gives back what it cost
+//! the job's [`crate::job::negotiate::account::Reservation`] asks when the job has ended, and gives back what it cost
 //! if there is no note. Once the end of the queue at the stream is gone, nothing more can be handed
 //! over, so a note that comes later means nothing.
 //!

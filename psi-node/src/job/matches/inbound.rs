@@ -1,4 +1,4 @@
-//! Feeds the arithmetic of [`super::exchange`] with frames as they arrive.
+//! Feeds the arithmetic of [`super::run`] with frames as they arrive.
 //!
 //! Spec 08 §4. The network's runtime receives, decrypts and cuts frames; the arithmetic runs on one
 //! thread that may block, and spreads from there. Between them is a queue of a fixed length: a side

@@ -3,7 +3,7 @@
 //! Spec 08 §5. Two limits, both on the time for which this side really waits: one for each whole
 //! list, and one in which a list that has begun must bring [`PACE_BYTES`] or end. `Working` counts for
 //! neither. What the peer computes before a list begins counts for the first alone. Kept by
-//! [`super::feed`], which knows when it waits and whether a list has begun and not ended.
+//! [`super::inbound`], which knows when it waits and whether a list has begun and not ended.
 
 use std::time::{Duration, Instant};
 

@@ -6,7 +6,7 @@
 //! wait is held in memory or on a connection, so it survives restarts of both nodes.
 
 use aggregator::budget::{delta_text, epsilon_text};
-use aggregator::{Refusal, SidePlan};
+use aggregator::{Approval, Refusal, SidePlan};
 use psi_core::Code;
 use psi_core::facts::TableFacts;
 use psi_core::messages::codec;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
 
 use crate::collab::Collaboration;
-use crate::job::JobContext;
+use crate::job::context::JobContext;
 use crate::job::failure::Failure;
 use crate::state::{Question, Standing, now_unix};
 
@@ -50,7 +50,7 @@ impl Asking<'_> {
     /// Whether the owner lets the question run; records it if the owner has to decide.
     pub(in crate::job) fn ask(&self, ctx: &JobContext) -> Result<Permit, Failure> {
         let table = self.side.table();
-        if !ctx.is_approved_by_hand(table) {
+        if !is_by_hand(ctx, table) {
             return Ok(Permit::NotNeeded);
         }
         let question = self.question();
@@ -166,6 +166,12 @@ impl Permit {
         let text = format!("{id}: job {}", hex::encode(job_id));
         Ok(ctx.state.local_append(&ctx.key, "approval used", &text)?)
     }
+}
+
+/// Whether the owner of a table of this node approves each run.
+pub(in crate::job) fn is_by_hand(ctx: &JobContext, table: &str) -> bool {
+    let section = ctx.config.table.get(table);
+    section.is_some_and(|section| section.approval == Approval::Manual)
 }
 
 fn match_sizes(spec: &MatchSpec) -> Value {

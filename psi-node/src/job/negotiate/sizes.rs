@@ -4,10 +4,12 @@
 //! signs, by its own configuration. Called by both sides of a job; touches no data.
 
 use aggregator::Refusal;
-use psi_core::Code;
 use psi_core::spec::{JobSpec, MatchSpec, PartSize, Party};
+use psi_core::{Code, limits};
 
+use crate::job::context::JobContext;
 use crate::job::failure::Failure;
+use crate::job::transfer_size::{match_bits_bytes, transfer_rows};
 
 /// Rows of a transfer that count as one identity, each for every [`ROW_COMPONENTS`] numbers or part
 /// of them. Such a row takes less than a microsecond of both sides together and an identity more
@@ -31,25 +33,42 @@ const IDENTITIES_PER_OWN: u64 = 100;
 /// needs who asks a large one.
 const IDENTITIES_LEAST: u64 = 1_000_000;
 
+/// Refuses a job whose lists this node does not want to hold, by their registered sizes.
+pub(in crate::job) fn check(ctx: &JobContext, spec: &JobSpec, own: Party) -> Result<(), Failure> {
+    let tables = ctx.catalog.tables();
+    let keys = tables.iter().flat_map(|table| &table.keys);
+    let largest = keys.map(|key| key.identities).max().unwrap_or_default();
+    let derived = match own {
+        // Whoever asks knows what it asks for.
+        Party::Requester => limits::IDENTITIES_MAX,
+        Party::Responder => identities_max_of(largest),
+    };
+    SizesServed {
+        identities_max: ctx.config.identities_max.unwrap_or(derived),
+        match_bits_max: ctx.lists.match_bits_max(),
+    }
+    .check(spec, own)
+}
+
 /// The most identities that either side of a peer's question may register at a node whose largest
 /// table has `largest`, and whose owner does not say.
-pub(in crate::job) fn identities_max_of(largest: u64) -> u64 {
+fn identities_max_of(largest: u64) -> u64 {
     let derived = largest.saturating_mul(IDENTITIES_PER_OWN);
     derived.max(IDENTITIES_LEAST)
 }
 
 /// What a node serves.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::job) struct SizesServed {
+struct SizesServed {
     /// Identities that either side may register, and that the parts of a match may together.
-    pub(in crate::job) identities_max: u64,
+    identities_max: u64,
     /// Bytes that the match bits of one job may take.
-    pub(in crate::job) match_bits_max: u64,
+    match_bits_max: u64,
 }
 
 impl SizesServed {
     /// Refuses a job that asks for more.
-    pub(in crate::job) fn check(&self, spec: &JobSpec, own: Party) -> Result<(), Failure> {
+    fn check(&self, spec: &JobSpec, own: Party) -> Result<(), Failure> {
         let sides = [&spec.requester.facts, &spec.responder.facts];
         for facts in sides {
             let table = format!("`{}.{}` registers", facts.member, facts.table);
@@ -136,22 +155,6 @@ fn check_dummies(spec: &JobSpec, one: &MatchSpec) -> Result<(), Failure> {
         format!("the parts of one match have {dummies} dummies, and at most {limit} are served"),
         "ask with a larger epsilon, or group by fewer values",
     ))
-}
-
-/// Bytes that this side's match bits take, one bit for each row of the transfer in which it
-/// chooses (Spec 11 §10). A side is Receiver of one match at most.
-pub(in crate::job) fn match_bits_bytes(spec: &JobSpec, own: Party) -> u64 {
-    let matches = spec.matches();
-    let chosen = matches.iter().filter(|one| one.receiver == own);
-    chosen.map(transfer_rows).max().unwrap_or(0).div_ceil(8)
-}
-
-/// Rows of the transfer of a match, 0 if it has none.
-pub(crate) fn transfer_rows(one: &MatchSpec) -> u64 {
-    if one.payload.components.is_empty() {
-        return 0;
-    }
-    (one.parts.len() as u64).saturating_mul(one.sender_size)
 }
 
 fn refusal(rule: &str, sentence: String, remedy: &str) -> Failure {

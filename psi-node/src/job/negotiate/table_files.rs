@@ -1,86 +1,20 @@
-//! Whether this node's tables are as their files are, when a peer asks.
+//! Whether this node's tables are as their files are, when somebody asks.
 //!
 //! Spec 10 §2.7. A peer's question never loads a table: that would let it make this node work, and
 //! tell it by the time how much there is. The files are looked at, without reading a row and no more
-//! often than every [`LOOK_EVERY`]; where they changed, the question is refused as `unavailable` and
-//! the table is loaded again in the background, once for each change. The owner's own questions load
-//! at once and do not come here.
+//! often than every ten seconds; where they changed, the question is refused as `unavailable` and
+//! the table is loaded again in the background, once for each change. This node's own
+//! questions load at once ([`refresh`]).
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use aggregator::Refusal;
 use psi_core::Code;
 
-use crate::job::JobContext;
+use crate::job::context::JobContext;
 use crate::job::failure::Failure;
-
-/// How often the files of a table are looked at on behalf of peers.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
-
-/// When each table was looked at last. By name, as the configuration gives it.
-#[derive(Default)]
-pub struct Looks(Mutex<HashMap<String, Look>>);
-
-#[derive(Clone, Copy)]
-struct Look {
-    at: Instant,
-    loading: bool,
-}
-
-/// What a question finds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Due {
-    /// Nobody has looked for a while; the caller does.
-    Look,
-    /// Somebody looked just now.
-    Current,
-    /// The table is being loaded again.
-    Loading,
-}
-
-impl Looks {
-    fn due(&self, table: &str, now: Instant) -> Due {
-        let mut looks = self.table();
-        match looks.get(table) {
-            Some(look) if look.loading => Due::Loading,
-            Some(look) if now.saturating_duration_since(look.at) < LOOK_EVERY => Due::Current,
-            _ => {
-                // Before looking, so that nobody else looks meanwhile.
-                let look = Look {
-                    at: now,
-                    loading: false,
-                };
-                looks.insert(table.to_owned(), look);
-                Due::Look
-            }
-        }
-    }
-
-    /// Whether the caller is to load the table; not if somebody does.
-    fn begin_loading(&self, table: &str) -> bool {
-        let loading = Look {
-            at: Instant::now(),
-            loading: true,
-        };
-        let before = self.table().insert(table.to_owned(), loading);
-        before.is_none_or(|look| !look.loading)
-    }
-
-    fn end_loading(&self, table: &str) {
-        let look = Look {
-            at: Instant::now(),
-            loading: false,
-        };
-        self.table().insert(table.to_owned(), look);
-    }
-
-    fn table(&self) -> MutexGuard<'_, HashMap<String, Look>> {
-        // Each change is one insertion, so a poisoned lock is as good as any.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+use crate::job::shares::looks::Due;
 
 /// Refuses a peer's question about a table whose files changed, and has it loaded again.
 ///
@@ -113,11 +47,19 @@ pub(in crate::job) fn load_again(ctx: &Arc<JobContext>, table: &str) {
     }
     let (ctx, name) = (Arc::clone(ctx), table.to_owned());
     tokio::spawn(async move {
-        if let Err(failure) = ctx.refresh(&name).await {
+        if let Err(failure) = refresh(&ctx, &name).await {
             tracing::warn!(table = name, %failure, "the table is not served");
         }
         ctx.looks.end_loading(&name);
     });
+}
+
+/// Loads and checks a table again if its files changed, for this node's own owner.
+pub(in crate::job) async fn refresh(ctx: &JobContext, table: &str) -> Result<(), Failure> {
+    let (catalog, table) = (ctx.catalog.clone(), table.to_owned());
+    let work = async move { catalog.refresh(&table).await };
+    let refreshed = ctx.engine.run(work).await;
+    Ok(refreshed.map_err(|error| Failure::Internal(error.to_string()))??)
 }
 
 fn unavailable(table: &str) -> Failure {
@@ -129,25 +71,4 @@ fn unavailable(table: &str) -> Failure {
                  stays so"
             .into(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_is_looked_at_once_in_a_while_and_not_while_it_is_loaded() {
-        let looks = Looks::default();
-        let start = Instant::now();
-        assert_eq!(looks.due("people", start), Due::Look);
-        assert_eq!(looks.due("people", start), Due::Current);
-        assert_eq!(looks.due("orders", start), Due::Look);
-        assert_eq!(looks.due("people", start + LOOK_EVERY), Due::Look);
-        assert!(looks.begin_loading("people"));
-        assert!(!looks.begin_loading("people"), "once");
-        assert_eq!(looks.due("people", start + LOOK_EVERY * 2), Due::Loading);
-        looks.end_loading("people");
-        let later = Instant::now() + LOOK_EVERY;
-        assert_eq!(looks.due("people", later), Due::Look);
-    }
 }

@@ -10,21 +10,17 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aggregator::{ListError, ListFormat, OutputPlan, Refusal, SidePlan};
-use psi_core::Code;
+use aggregator::{Catalog, ListError, ListFormat, OutputPlan, SidePlan};
 use psi_core::progress::Progress;
 use psi_core::session::opened::MatchedList;
-use psi_core::spec::Recipients;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
-use crate::collab::Mode;
+use super::document::{ListDocument, ResultDocument};
 use crate::durable_file::{self, PRIVATE};
-use crate::exit::Exit;
-use crate::job::JobContext;
 use crate::job::failure::Failure;
-use crate::job::outcome::document::ResultDocument;
 use crate::state::JobState;
+use crate::threads::EngineThreads;
 
 /// Where a list is to be written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,66 +33,26 @@ pub struct ListFile {
     pub overwrite: bool,
 }
 
-/// What the result document says of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListDocument {
-    /// Own identifiers that match.
-    pub count: u64,
-    /// The file that holds them.
-    pub file: String,
-    /// `csv` or `parquet`.
-    pub format: String,
-}
-
 /// A place for a list that can be written as far as one can tell before.
+#[derive(Clone)]
 pub(in crate::job) struct Place {
     file: ListFile,
     format: ListFormat,
 }
 
-/// What a list came to on this side: how the own rows are read, and who matches, unless too few do.
-pub(in crate::job) struct Listed {
+/// Who is on a list, how this node's rows are read, and where they are written.
+pub(in crate::job) struct Matched {
+    pub(in crate::job) place: Place,
     pub(in crate::job) side: SidePlan,
-    pub(in crate::job) matched: Option<MatchedList>,
+    /// None if too few match.
+    pub(in crate::job) list: Option<MatchedList>,
 }
 
-/// Refuses a list where nothing could answer it, whatever the two tables allow.
-///
-/// # Errors
-/// [`Failure::OwnRefusal`].
-pub(in crate::job) fn check_form(
-    output: &OutputPlan,
-    mode: Mode,
-    recipients: Recipients,
-) -> Result<(), Failure> {
-    let refuse = |code, rule: &str, sentence: &str, remedy: &str| {
-        Err(Failure::OwnRefusal(Refusal {
-            code,
-            rule: rule.into(),
-            sentence: sentence.into(),
-            remedy: remedy.into(),
-        }))
-    };
-    if !output.shape.list {
-        return Ok(());
-    }
-    if mode == Mode::Dp {
-        return refuse(
-            Code::FormNotAllowed,
-            "collaboration mode",
-            "a list names single persons, and the collaboration answers with noise alone",
-            "ask for counts or sums, or ask under a collaboration in mode `exact`",
-        );
-    }
-    if recipients != Recipients::Requester {
-        return refuse(
-            Code::RecipientNotAllowed,
-            "list",
-            "a list is for the member that asks, whose identifiers it holds",
-            "ask without `--recipients both`",
-        );
-    }
-    Ok(())
+/// What a list is written with.
+pub(in crate::job) struct Writer {
+    pub(in crate::job) catalog: Catalog,
+    pub(in crate::job) engine: EngineThreads,
+    pub(in crate::job) progress: Arc<dyn Progress>,
 }
 
 /// Where the answer goes, if it is a list; checked before the peer is asked, so that a job is not
@@ -179,46 +135,50 @@ fn input<T>(what: String, remedy: &str) -> Result<T, Failure> {
     })
 }
 
-/// Writes the list of a completed job, and says so in the document.
-///
-/// # Errors
-/// [`Failure::NotWritten`], [`Failure::OwnData`]: the job stays completed on the receipts, and
-/// there is no file.
-pub(in crate::job) async fn write(
-    ctx: &JobContext,
-    progress: Arc<dyn Progress>,
-    (place, listed): (Place, Listed),
-    document: &mut ResultDocument,
-) -> Result<(JobState, Exit), Failure> {
-    let Listed { side, matched } = listed;
-    let Some(matched) = matched else {
-        document.reason = Some("below_minimum".into());
-        return Ok((JobState::Suppressed, Exit::Suppressed));
-    };
-    let (path, format) = (place.file.path.clone(), place.format);
-    let (catalog, engine) = (ctx.catalog.clone(), ctx.engine.clone());
-    let runtime = Handle::current();
-    let written = tokio::task::spawn_blocking(move || {
-        place.fill(|file| {
-            // A second handle on the same file: the scan runs on other threads.
-            let out = Box::new(BufWriter::new(file.try_clone()?));
-            let scan = async move {
-                let digests = matched.digests();
-                let progress = progress.as_ref();
-                catalog.write_list(&side, digests, format, out, progress)
-            };
-            let scanned = runtime.block_on(engine.run(scan));
-            Ok(scanned.map_err(|error| Failure::Internal(error.to_string()))??)
-        })
-    });
-    let written = written.await;
-    let count = written.map_err(|error| Failure::Internal(error.to_string()))??;
-    document.list = Some(ListDocument {
-        count,
-        file: path.display().to_string(),
-        format: format.as_str().into(),
-    });
-    Ok((JobState::Released, Exit::Released))
+impl Matched {
+    /// Writes the list of a completed job, and says so in the document.
+    ///
+    /// # Errors
+    /// [`Failure::NotWritten`], [`Failure::OwnData`]: the job stays completed on the receipts, and
+    /// there is no file.
+    pub(super) async fn write(
+        self,
+        writer: Writer,
+        document: &mut ResultDocument,
+    ) -> Result<JobState, Failure> {
+        let Self { place, side, list } = self;
+        let Some(matched) = list else {
+            document.reason = Some("below_minimum".into());
+            return Ok(JobState::Suppressed);
+        };
+        let Writer {
+            catalog,
+            engine,
+            progress,
+        } = writer;
+        let (path, format) = (place.file.path.clone(), place.format);
+        let runtime = Handle::current();
+        let written = tokio::task::spawn_blocking(move || {
+            place.fill(|file| {
+                // A second handle on the same file: the scan runs on other threads.
+                let out = Box::new(BufWriter::new(file.try_clone()?));
+                let scan = async move {
+                    let digests = matched.digests();
+                    catalog.write_list(&side, digests, format, out, progress.as_ref())
+                };
+                let scanned = runtime.block_on(engine.run(scan));
+                Ok(scanned.map_err(|error| Failure::Internal(error.to_string()))??)
+            })
+        });
+        let written = written.await;
+        let count = written.map_err(|error| Failure::Internal(error.to_string()))??;
+        document.list = Some(ListDocument {
+            count,
+            file: path.display().to_string(),
+            format: format.as_str().into(),
+        });
+        Ok(JobState::Released)
+    }
 }
 
 impl Place {

@@ -4,19 +4,14 @@
 //! ones that both sides agreed on, never true sizes. Filled by the job runner, printed by the
 //! command line.
 
-use aggregator::{ResultColumn, ResultRow, ResultTable, ResultValue};
+use aggregator::{ResultColumn, ResultRow, ResultTable};
 use psi_core::spec::JobSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::exit::Exit;
-use crate::job::outcome::answer_file::ListDocument;
-use crate::job::outcome::privacy::PrivacyDocument;
+use super::privacy::PrivacyDocument;
+use super::value::shown;
 use crate::state::JobState;
-
-/// The label of the group of all values that a dimension does not list, NULL included. No owner
-/// can list a value of this name.
-pub const OTHER: &str = "other";
 
 /// What stands in [`ResultDocument::row_status`] for a row that is shown.
 pub const RELEASED: &str = "released";
@@ -60,6 +55,17 @@ pub struct ResultDocument {
     pub remedy: Option<String>,
     /// What the job cost.
     pub stats: JobStats,
+}
+
+/// What the result document says of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListDocument {
+    /// Own identifiers that match.
+    pub count: u64,
+    /// The file that holds them.
+    pub file: String,
+    /// `csv` or `parquet`.
+    pub format: String,
 }
 
 /// How the values of an output column were taken.
@@ -132,7 +138,7 @@ impl ResultDocument {
 
     /// Takes the rows of a job that came to its end, and says how that counts. `grouped` is whether
     /// the query has GROUP BY.
-    pub(in crate::job) fn fill(&mut self, table: &ResultTable, grouped: bool) -> (JobState, Exit) {
+    pub(super) fn fill(&mut self, table: &ResultTable, grouped: bool) -> JobState {
         self.columns = table.columns.iter().map(|c| c.name.clone()).collect();
         self.notes = table.columns.iter().filter_map(note).collect();
         let all_suppressed = !table.rows.is_empty() && table.rows.iter().all(|row| row.suppressed);
@@ -149,9 +155,9 @@ impl ResultDocument {
         }
         if all_suppressed {
             self.reason = Some("below_minimum".into());
-            (JobState::Suppressed, Exit::Suppressed)
+            JobState::Suppressed
         } else {
-            (JobState::Released, Exit::Released)
+            JobState::Released
         }
     }
 }
@@ -166,22 +172,7 @@ fn note(column: &ResultColumn) -> Option<ColumnNote> {
 }
 
 fn values(row: &ResultRow) -> Vec<Value> {
-    row.values.iter().map(value).collect()
-}
-
-/// Numbers with decimals are texts of their digits: a JSON number would be read as a double.
-pub(in crate::job) fn value(value: &ResultValue) -> Value {
-    match value {
-        ResultValue::Text(text) | ResultValue::Decimal(text) => Value::from(text.as_str()),
-        ResultValue::Boolean(truth) => Value::from(*truth),
-        ResultValue::Other => Value::from(OTHER),
-        ResultValue::Integer(number) => match (i64::try_from(*number), u64::try_from(*number)) {
-            (Ok(number), _) => Value::from(number),
-            (_, Ok(number)) => Value::from(number),
-            _ => Value::from(number.to_string()),
-        },
-        ResultValue::Null | ResultValue::Suppressed => Value::Null,
-    }
+    row.values.iter().map(shown).collect()
 }
 
 #[cfg(test)]
@@ -189,7 +180,7 @@ mod tests {
     use aggregator::{ResultColumn, ResultRow, ResultTable, ResultValue};
     use serde_json::json;
 
-    use super::{Exit, JobState, ResultDocument};
+    use super::{JobState, ResultDocument};
 
     fn column(name: &str, decimals: Option<u8>, clamped: bool) -> ResultColumn {
         ResultColumn {
@@ -254,7 +245,7 @@ mod tests {
         };
         let mut document = ResultDocument::new("exact");
         let ended = document.fill(&table, true);
-        assert_eq!(ended, (JobState::Released, Exit::Released));
+        assert_eq!(ended, JobState::Released);
         let json = serde_json::to_value(&document).unwrap();
         assert_eq!(
             json["rows"],
@@ -276,18 +267,18 @@ mod tests {
         };
         let mut document = ResultDocument::new("exact");
         let ended = document.fill(&table(vec![hidden()]), false);
-        assert_eq!(ended, (JobState::Suppressed, Exit::Suppressed));
+        assert_eq!(ended, JobState::Suppressed);
         assert_eq!(document.rows, Vec::<Vec<serde_json::Value>>::new());
         assert_eq!(document.reason.as_deref(), Some("below_minimum"));
 
         let mut document = ResultDocument::new("exact");
         let ended = document.fill(&table(vec![hidden(), hidden()]), true);
-        assert_eq!(ended, (JobState::Suppressed, Exit::Suppressed));
+        assert_eq!(ended, JobState::Suppressed);
         assert_eq!(document.rows, vec![vec![json!(null)], vec![json!(null)]]);
 
         // HAVING may leave no row.
         let mut document = ResultDocument::new("exact");
         let ended = document.fill(&table(Vec::new()), true);
-        assert_eq!(ended, (JobState::Released, Exit::Released));
+        assert_eq!(ended, JobState::Released);
     }
 }

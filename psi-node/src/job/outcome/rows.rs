@@ -8,26 +8,25 @@ use aggregator::{ColumnNoise, OutputPlan, ResultError, ResultTable};
 use psi_core::session::opened::Opened;
 use psi_core::spec::JobSpec;
 
-use crate::exit::Exit;
+use super::document::ResultDocument;
+use super::privacy;
 use crate::job::failure::Failure;
-use crate::job::outcome::document::ResultDocument;
-use crate::job::outcome::privacy;
 use crate::state::JobState;
 
 /// The rows of a job of which this side is a recipient.
-pub(in crate::job) struct Answer {
+pub(in crate::job) struct Rows {
     /// An output that is too large does not undo the job: it stays completed, without rows here.
     table: Result<ResultTable, ResultError>,
     noise: Vec<ColumnNoise>,
     grouped: bool,
 }
 
-impl Answer {
+impl Rows {
     /// The rows that follow from what was `opened`.
     ///
     /// # Errors
     /// [`Failure::Protocol`] if cells are not those of the job.
-    pub(in crate::job) fn new(
+    pub(super) fn new(
         output: &OutputPlan,
         spec: &JobSpec,
         opened: &Opened,
@@ -48,10 +47,7 @@ impl Answer {
     ///
     /// # Errors
     /// [`Failure::Result`] if an output is too large.
-    pub(in crate::job) fn show(
-        self,
-        document: &mut ResultDocument,
-    ) -> Result<(JobState, Exit), Failure> {
+    pub(super) fn show(self, document: &mut ResultDocument) -> Result<JobState, Failure> {
         let table = self.table?;
         let ended = document.fill(&table, self.grouped);
         if let Some(privacy) = &mut document.privacy

@@ -58,11 +58,7 @@ fn to_next_moment(first: Duration, elapsed: Duration) -> Duration {
 /// its rows are. All are counted from the agreement, which both sides know, so they wait together;
 /// moments of the machine's clock would let a peer choose how far off the next one is, and so
 /// measure finely in several looks.
-pub(in crate::job) async fn next_moment(
-    link: &mut Link,
-    spec: &JobSpec,
-    agreed: Instant,
-) -> Result<(), Failure> {
+pub(super) async fn next(link: &mut Link, spec: &JobSpec, agreed: Instant) -> Result<(), Failure> {
     let wait = to_next_moment(first(spec), agreed.elapsed());
     link.working_while(tokio::time::sleep(wait)).await
 }

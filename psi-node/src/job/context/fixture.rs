@@ -1,0 +1,50 @@
+//! A node without a daemon, for tests: everything a job works with, and no peer.
+
+use std::path::Path;
+
+use aggregator::{Catalog, ReadOptions};
+use psi_core::kernel::portable::Portable;
+use psi_core::store::MemoryStore;
+
+use super::*;
+use crate::net::NetLimits;
+use crate::places::Places;
+
+/// A node whose `node.toml` in `folder` says `text`, and whose key is `key`.
+pub(crate) async fn context(folder: &Path, text: &str, key: NodeKey) -> Arc<JobContext> {
+    let config = NodeConfig::parse(text, &folder.join("node.toml")).unwrap();
+    let key = Arc::new(key);
+    let state = State::open(&config.state_dir()).unwrap();
+    let options = ReadOptions { threads: 1 };
+    let loaded = Catalog::load(
+        &config.name,
+        folder,
+        &config.table,
+        options,
+        Arc::new(MemoryStore),
+    )
+    .await;
+    let endpoint =
+        Endpoint::bind(config.listen, &key, Known::default(), NetLimits::default()).unwrap();
+    Arc::new(JobContext {
+        registry: Registry::new(Places::new(config.jobs_max)),
+        notes: Notes::new(state.clone(), Arc::clone(&key)),
+        looks: Looks::default(),
+        doors: Doors::default(),
+        settle_doors: Doors::default(),
+        turns: Turns::default(),
+        audit_room: AuditRoom::default(),
+        known: Known::default(),
+        key,
+        state,
+        catalog: loaded.unwrap().0,
+        lists: Lists::new(&config),
+        engine: EngineThreads::start(1).unwrap(),
+        endpoint,
+        kernel: Arc::new(Portable),
+        chains: Arc::new(ChainLocks::default()),
+        live: LiveJobs::default(),
+        settling: Settling::default(),
+        config: Arc::new(config),
+    })
+}

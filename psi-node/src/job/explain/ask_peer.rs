@@ -1,0 +1,46 @@
+//! Asking the other node for its facts (Spec 06 §3.1), with an inquiry in place of a proposal.
+
+use psi_core::Code;
+use psi_core::facts::TableFacts;
+use psi_core::messages::{Control, Proposal};
+
+use crate::collab::Member;
+use crate::job::context::JobContext;
+use crate::job::deadlines::within;
+use crate::job::failure::Failure;
+use crate::job::link::{Link, unexpected};
+
+/// What the other node said.
+pub(super) struct Answer {
+    /// The facts of its table.
+    pub(super) facts: TableFacts,
+    /// Whether its owner approves each run.
+    pub(super) approval: bool,
+}
+
+/// Asks `peer` what `inquiry` would be.
+///
+/// # Errors
+/// [`Failure::PeerRefusal`] with the code that a proposal would get; [`Failure::Connect`].
+pub(super) async fn ask(
+    ctx: &JobContext,
+    peer: &Member,
+    inquiry: &Proposal,
+) -> Result<Answer, Failure> {
+    let conn = ctx.connect(peer).await?;
+    let asking = async {
+        let mut link = Link::new(conn.open_stream().await?);
+        let answer = within(ctx.deadlines().answer(), async {
+            link.send(&Control::Inquire(inquiry.clone())).await?;
+            link.control().await
+        });
+        match answer.await? {
+            Control::Facts { facts, approval } => Ok(Answer { facts, approval }),
+            Control::Refuse { code, .. } => Err(Failure::PeerRefusal(code)),
+            _ => Err(unexpected("something else than an answer to an inquiry")),
+        }
+    };
+    let answer: Result<_, Failure> = asking.await;
+    conn.close(Code::Interrupted);
+    answer
+}

@@ -1,0 +1,87 @@
+//! Who may speak with this node at all: the members of the collaborations in which it takes part.
+//!
+//! Spec 08 §2 and Spec 09 §5. Called where a stream begins, before a job, and by the daemon, which
+//! admits the same members to the network.
+
+use std::net::IpAddr;
+
+use super::context::JobContext;
+use super::failure::Failure;
+use crate::collab::{CollabId, Collaboration};
+use crate::identity::NodeId;
+use crate::state::{CollabStanding, State, StateError};
+
+/// The members of the collaborations that are in force here, with their addresses.
+///
+/// # Errors
+/// [`StateError`] if the state cannot be read.
+pub fn members(state: &State) -> Result<Vec<(NodeId, IpAddr)>, StateError> {
+    let collabs = state.collabs_in_force()?;
+    let members = collabs.iter().flat_map(Collaboration::members);
+    Ok(members
+        .map(|member| (member.id, member.address.ip()))
+        .collect())
+}
+
+/// Admits the members of the collaborations that are in force now, and nobody else.
+pub fn admit_members(ctx: &JobContext) {
+    match members(&ctx.state) {
+        Ok(members) => ctx.known.replace(members),
+        Err(error) => {
+            tracing::error!(%error, "the state cannot be read; the members stay as before");
+        }
+    }
+}
+
+/// Whether this node's owner takes part in a collaboration; not if that cannot be told.
+pub(super) fn takes_part(ctx: &JobContext, collab: &Collaboration) -> bool {
+    let standing = ctx.state.collab_standing(&collab.id());
+    standing.is_ok_and(|standing| standing == CollabStanding::InForce)
+}
+
+/// The collaboration with this id, if this node joined it and `peer` is its other member.
+pub(super) fn joined_with(
+    ctx: &JobContext,
+    collab_id: &CollabId,
+    peer: NodeId,
+) -> Result<Option<Collaboration>, Failure> {
+    let collab = ctx.state.collab_by_id(collab_id)?;
+    let own = ctx.key.id();
+    Ok(collab.filter(|collab| collab.peer_of(&own).is_some_and(|member| member.id == peer)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::fixture::signed;
+    use crate::identity::NodeKey;
+    use crate::job::context::fixture::context;
+
+    const TEXT: &str = "name = \"brand\"\nlisten = \"127.0.0.1:0\"\n";
+
+    #[tokio::test]
+    async fn the_other_member_is_admitted_while_the_owner_takes_part_and_a_stranger_never() {
+        let (collab, [brand, snowy]) = signed();
+        let folder = TempDir::new().unwrap();
+        let (snowy, stranger) = (snowy.id(), NodeKey::generate().unwrap().id());
+        let ctx = context(folder.path(), TEXT, brand).await;
+        let joined = |peer| joined_with(&ctx, &collab.id(), peer).unwrap().is_some();
+        assert!(!joined(snowy), "before it is joined");
+        ctx.state.collab_join(&collab).unwrap();
+        admit_members(&ctx);
+        assert!(joined(snowy) && takes_part(&ctx, &collab));
+        assert!(!joined(stranger) && !joined(ctx.key.id()));
+        assert!(ctx.known.is_member(&snowy) && !ctx.known.is_member(&stranger));
+
+        let suspended = CollabStanding::Suspended;
+        ctx.state
+            .collab_set_standing(&collab.id(), suspended, &ctx.key)
+            .unwrap();
+        admit_members(&ctx);
+        // Its stream is still known for what it is, and turned away.
+        assert!(joined(snowy) && !takes_part(&ctx, &collab));
+        assert!(!ctx.known.is_member(&snowy));
+    }
+}

@@ -1,0 +1,140 @@
+//! All of a side's work on its rows that comes before the opening: the frozen input, the digest of it,
+//! the head of the record for the auditor.
+//!
+//! Spec 10 §4, Spec 07 §3 and §11. Called by the run of a job, which tells the peer nothing before one of
+//! the moments of `run::moment`.
+
+use std::sync::Arc;
+
+use psi_core::session::Tools;
+use psi_core::spec::JobId;
+use zeroize::Zeroizing;
+
+use crate::audit::keep::{Recording, Retention, Subject};
+use crate::job::context::JobContext;
+use crate::job::failure::Failure;
+use crate::job::frozen::Frozen;
+use crate::job::link::{Link, compute};
+use crate::job::matches::Record;
+use crate::job::negotiate::agreed::Agreed;
+use crate::job::registry::JobHandle;
+use crate::job::seeds;
+
+/// What a side has made of its rows before it says so.
+pub(super) struct Prepared {
+    pub(super) frozen: Frozen,
+    pub(super) digest: [u8; 64],
+    pub(super) record: Option<Record>,
+}
+
+/// Freezes the input, computes what this side's commitment says of it, and begins the record for
+/// the auditor: all of the work on rows that comes before the opening.
+pub(super) async fn prepare(
+    ctx: &JobContext,
+    link: &mut Link,
+    agreed: &Agreed,
+    job: &JobHandle,
+    tools: &Tools,
+) -> Result<Prepared, Failure> {
+    let tools = Tools {
+        store: ctx.lists.input_store(&job.id, job.whose()),
+        ..tools.clone()
+    };
+    let frozen = freeze(ctx, link, agreed, &tools).await?;
+    let committed = frozen.clone();
+    let digest = link
+        .working_while(compute(move || Ok(committed.digest()?)))
+        .await??;
+    let record = record(ctx, link, agreed, &frozen).await?;
+    Ok(Prepared {
+        frozen,
+        digest,
+        record,
+    })
+}
+
+async fn freeze(
+    ctx: &JobContext,
+    link: &mut Link,
+    agreed: &Agreed,
+    tools: &Tools,
+) -> Result<Frozen, Failure> {
+    let (catalog, tools) = (ctx.catalog.clone(), tools.clone());
+    let (side, spec, own) = (agreed.side.clone(), agreed.spec.clone(), agreed.own);
+    let key = spec.dp().map(|_| seeds::row_key(&agreed.seed));
+    let scan = ctx.engine.run(async move {
+        let Tools {
+            store, progress, ..
+        } = tools;
+        match key {
+            None => catalog.freeze_job(&side, &spec, own, store, progress).await,
+            Some(key) => {
+                let job = (&spec, own);
+                catalog
+                    .freeze_private_job(&side, job, key, store, progress)
+                    .await
+            }
+        }
+    });
+    let input = link.working_while(scan).await?;
+    let input = input.map_err(|error| Failure::Internal(error.to_string()))??;
+    tracing::info!(
+        rows = input.rows_scanned,
+        selected = input.rows_selected,
+        nulls = input.nulls,
+        "input frozen"
+    );
+    Ok(input.into())
+}
+
+/// Begins the record for the auditor, if this node keeps records.
+async fn record(
+    ctx: &JobContext,
+    link: &mut Link,
+    agreed: &Agreed,
+    frozen: &Frozen,
+) -> Result<Option<Record>, Failure> {
+    let Some(retention) = Retention::of(&ctx.config) else {
+        return Ok(None);
+    };
+    let (spec, own, seed) = (agreed.spec.clone(), agreed.own, Arc::clone(&agreed.seed));
+    let (input, literals) = (frozen.clone(), salted(agreed));
+    let begun = compute(move || {
+        Recording::begin(
+            &retention,
+            &Subject {
+                spec: &spec,
+                own,
+                seed: &seed,
+                input: &input,
+                literals,
+            },
+        )
+    });
+    let recording = link.working_while(begun).await??;
+    let state = ctx.state.clone();
+    Ok(Some(Record { recording, state }))
+}
+
+/// Keeps the record of a job that is opened on this node's log and ends there, so that it can be
+/// replayed as far as it came.
+pub(super) fn keep_unfinished(record: Record, job_id: &JobId) -> Result<(), Failure> {
+    let Record {
+        mut recording,
+        state,
+    } = record;
+    if state.entries_of_job(job_id)?.is_some() {
+        recording.opened(&state)?;
+        recording.finish(&state, None)?;
+    }
+    Ok(())
+}
+
+/// This node's hidden literals with the salts of their commitments.
+fn salted(agreed: &Agreed) -> Vec<([u8; 32], Zeroizing<String>)> {
+    let mut salts = seeds::literal_salts(&agreed.seed);
+    let literals = agreed.literals.iter();
+    literals
+        .map(|literal| (salts(), Zeroizing::new(literal.reveal().to_owned())))
+        .collect()
+}

@@ -1,0 +1,51 @@
+//! The streams that a peer opens: each is a job, an inquiry or a settlement.
+//!
+//! Spec 06 §3 and §4. Called by the daemon for each inbound connection.
+
+use std::sync::Arc;
+
+use psi_core::Code;
+use psi_core::messages::Control;
+
+use super::context::JobContext;
+use super::deadlines::within;
+use super::link::Link;
+use super::{inquire, respond, settlements};
+use crate::net::PeerConnection;
+
+/// Serves one inbound connection until it ends: its streams are jobs or settlements.
+pub async fn serve_connection(ctx: Arc<JobContext>, conn: PeerConnection) {
+    let peer = conn.peer;
+    while let Some(stream) = conn.accept_stream().await {
+        let ctx = Arc::clone(&ctx);
+        let conn = conn.clone();
+        tokio::spawn(async move {
+            let mut link = Link::new(stream);
+            let limit = ctx.deadlines().first_message();
+            match within(limit, link.control()).await {
+                Ok(Control::Propose(proposal)) => {
+                    // On the heap: a job holds much, and most streams are settlements.
+                    Box::pin(respond::respond(&ctx, &conn, link, proposal)).await;
+                }
+                Ok(Control::Inquire(proposal)) => {
+                    inquire::inquire(&ctx, &conn, link, proposal).await;
+                }
+                Ok(first @ (Control::Settle(_) | Control::SettleRequest { .. })) => {
+                    settlements::answer(&ctx, peer, link, first).await;
+                }
+                Ok(_) => {
+                    if ctx.notes.has_line(&peer.0) {
+                        tracing::warn!(%peer, "a stream began with a message that may not begin one");
+                    }
+                    link.end(&Control::Abort(Code::UnexpectedMessage)).await;
+                }
+                Err(failure) => {
+                    if ctx.notes.has_line(&peer.0) {
+                        tracing::warn!(%peer, %failure, "a stream ended before it began");
+                    }
+                    link.end(&Control::Abort(failure.code())).await;
+                }
+            }
+        });
+    }
+}
