@@ -20,7 +20,6 @@ use parquet::schema::parser::parse_message_type;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Outcome};
-use crate::question::{amount, region, region_name};
 
 /// Rows of one row group: a few megabytes of identifiers.
 const GROUP_ROWS: u64 = 1 << 16;
@@ -185,6 +184,24 @@ fn write_texts(group: &mut Group<'_>, values: impl Iterator<Item = String>) -> O
 
 fn too_few_columns() -> Failure {
     Failure::other("the schema has fewer columns than are written")
+}
+
+/// Amounts lie in 0 to one less.
+const AMOUNTS: u64 = 1_000;
+
+/// The amount of a row.
+pub(crate) const fn amount(row: u64) -> u64 {
+    spread(row ^ (1 << 50)) % AMOUNTS
+}
+
+/// The number of a row's region, of so many.
+pub(crate) const fn region(row: u64, groups: u64) -> u64 {
+    spread(row ^ (1 << 51)) % groups
+}
+
+/// The region's name.
+pub(crate) fn region_name(number: u64) -> String {
+    format!("region {number}")
 }
 
 /// A permutation of the numbers below 2^62, so that no two rows share an identifier, that leaves

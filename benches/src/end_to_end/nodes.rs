@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::data::{IdKind, Source};
+use crate::data::{IdKind, Source, region_name};
 use crate::failure::{Failure, Outcome};
 use crate::proc::{cpu_seconds, peak_rss_bytes};
-use crate::question::{Question, region_name};
+use crate::question::Question;
 use crate::report::{Load, Pair};
 use crate::size::shown;
 

@@ -9,10 +9,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::data::spread;
-
-/// Amounts lie in 0 to one less.
-const AMOUNTS: u64 = 1_000;
+use crate::data::{amount, region, region_name};
 
 /// A query over the tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,21 +87,6 @@ impl Question {
         };
         rows.iter().map(value).collect()
     }
-}
-
-/// The amount of a row.
-pub(crate) const fn amount(row: u64) -> u64 {
-    spread(row ^ (1 << 50)) % AMOUNTS
-}
-
-/// The number of a row's region, of so many.
-pub(crate) const fn region(row: u64, groups: u64) -> u64 {
-    spread(row ^ (1 << 51)) % groups
-}
-
-/// The region's name.
-pub(crate) fn region_name(number: u64) -> String {
-    format!("region {number}")
 }
 
 #[cfg(test)]

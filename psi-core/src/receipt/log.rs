@@ -18,6 +18,7 @@ mod lead;
 mod missing;
 mod refusal;
 mod settle;
+mod states;
 mod step;
 mod view;
 

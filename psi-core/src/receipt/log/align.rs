@@ -6,7 +6,7 @@
 
 use super::append::complete;
 use super::missing::{FORKED, Taken, take};
-use super::settle::States;
+use super::states::States;
 use super::step::unexpected;
 use super::{Change, LogError, LogView, Member, Step, StepResult, StoredEntry};
 use crate::error::Code;

@@ -5,7 +5,7 @@
 use super::align::Align;
 use super::append::accept;
 use super::missing::after;
-use super::settle::{States, check_sound, check_state, own_state};
+use super::states::{States, check_sound, check_state, own_state};
 use super::step::{misbehaved, misuse, unexpected};
 use super::{Change, LogError, LogView, Machine, Member, Step, StepResult};
 use crate::error::Code;

@@ -7,7 +7,7 @@
 use std::vec::IntoIter;
 
 use super::align::Align;
-use super::settle::{States, check_sound, check_state, own_state, running_jobs};
+use super::states::{States, check_sound, check_state, own_state, running_jobs};
 use super::step::{misuse, unexpected};
 use super::{Append, Change, LogView, Machine, Member, Step, StepResult};
 use crate::error::Code;

@@ -5,14 +5,19 @@
 
 use std::path::Path;
 
+use psi_core::dp::{Delta, Epsilon, dummies};
 use psi_core::spec::{JobSpec, Party};
 use serde_json::Value;
 
 use super::sample::{self, RegionTotal, Shop};
 use crate::cli::output;
 use crate::error::UserError;
+use crate::job::DELTA_DEFAULT;
 use crate::job::outcome::OTHER;
 use crate::job::outcome::document::{ResultDocument, SUPPRESSED};
+
+/// What the question may cost, in words and in millionths.
+pub(super) const EPSILON: (&str, u64) = ("0.5", 500_000);
 
 /// Who holds what after both jobs; `count` and `spec` are those of the first.
 pub(super) fn learned(
@@ -85,6 +90,25 @@ pub(super) fn compare(
         "  a plain join of the files answers {plain}, and the same orders, totals and averages\n"
     ))?;
     Ok(plain)
+}
+
+/// Compares the noisy count with what the files say: the noise of the dummies has a bound.
+pub(super) fn compare_noisy(noisy: &ResultDocument, plain: u64) -> Result<(), UserError> {
+    let Some(count) = noisy.rows.first().and_then(|row| row.first()) else {
+        return output::print("  the noisy count was too small to be shown\n");
+    };
+    let internal = |e: psi_core::dp::NoiseError| UserError::internal(e.to_string());
+    let epsilon = Epsilon::from_micros(EPSILON.1).map_err(internal)?;
+    let reach = dummies(epsilon, Delta(DELTA_DEFAULT)).map_err(internal)? / 2;
+    match count.as_u64() {
+        Some(count) if count.abs_diff(plain) <= reach => output::print(&format!(
+            "  the noisy count {count} is {} away from it; no noise of this count is above {reach}\n",
+            count.abs_diff(plain)
+        )),
+        _ => Err(UserError::internal(format!(
+            "the nodes answered {count} with noise up to {reach}, a plain join answers {plain}"
+        ))),
+    }
 }
 
 fn compare_totals(document: &ResultDocument, expected: &[RegionTotal]) -> Result<(), UserError> {

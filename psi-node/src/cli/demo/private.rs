@@ -1,8 +1,7 @@
 //! The last questions of the demo: one that a policy refuses, and one whose answer has noise and
 //! costs of a budget.
 
-use psi_core::dp::{Delta, Epsilon, dummies};
-
+use super::findings::EPSILON;
 use super::sample::Shop;
 use super::story::{COLLAB, Story, count_sql, indent, without_answer};
 use crate::cli::budget::{self, BudgetCommand, ShowArgs};
@@ -12,13 +11,10 @@ use crate::cli::query;
 use crate::collab::Mode;
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::job::DELTA_DEFAULT;
 use crate::job::outcome::document::ResultDocument;
 
 /// The collaboration whose answers have noise.
 const COLLAB_DP: &str = "autumn";
-/// What the question may cost, in words and in millionths.
-const EPSILON: (&str, u64) = ("0.5", 500_000);
 
 impl Story {
     /// A filter on the identifiers themselves would ask for single persons.
@@ -77,24 +73,5 @@ impl Story {
             format: Format::Table,
         }))?;
         Ok(())
-    }
-}
-
-/// Compares the noisy count with what the files say: the noise of the dummies has a bound.
-pub(super) fn compare(noisy: &ResultDocument, plain: u64) -> Result<(), UserError> {
-    let Some(count) = noisy.rows.first().and_then(|row| row.first()) else {
-        return output::print("  the noisy count was too small to be shown\n");
-    };
-    let internal = |e: psi_core::dp::NoiseError| UserError::internal(e.to_string());
-    let epsilon = Epsilon::from_micros(EPSILON.1).map_err(internal)?;
-    let reach = dummies(epsilon, Delta(DELTA_DEFAULT)).map_err(internal)? / 2;
-    match count.as_u64() {
-        Some(count) if count.abs_diff(plain) <= reach => output::print(&format!(
-            "  the noisy count {count} is {} away from it; no noise of this count is above {reach}\n",
-            count.abs_diff(plain)
-        )),
-        _ => Err(UserError::internal(format!(
-            "the nodes answered {count} with noise up to {reach}, a plain join answers {plain}"
-        ))),
     }
 }

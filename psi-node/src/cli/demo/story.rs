@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use psi_core::receipt::{Body, Entry};
 use psi_core::spec::JobSpec;
 
+use super::findings;
 use super::nodes::{self, Node};
 use super::sample::{self, Shop};
-use super::{findings, private};
 use crate::api::client::Client;
 use crate::api::types::{NewJob, ResultFor};
 use crate::cli::collab::{CollabCommand, FileArgs, NewArgs};
@@ -104,7 +104,7 @@ pub(super) async fn tell(folder: &Path, customers: u64, keep: bool) -> Result<Ex
 
     story.stage("The same, the ordinary way: the files in one place")?;
     let answer = findings::compare(&story.folder, [&count, &totals], [snowy, brand], AFTER)?;
-    private::compare(&noisy, answer)?;
+    findings::compare_noisy(&noisy, answer)?;
     story.farewell(keep, answer)?;
     Ok(Exit::Released)
 }
