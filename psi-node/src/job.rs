@@ -10,14 +10,12 @@
 //! | `run` | from both signatures to the closing entry |
 //! | `matches` | the matches over a stream, in both directions at once |
 //! | [`outcome`] | what came out: rows, the file of a list, the document that shows them |
-//! | `log`, `chain`, `settlements` | the receipt log, inside a job and outside of one |
+//! | `log` | the receipt log, inside a job and outside of one |
 //! | [`failure`](Failure), [`registry`], `shares`, [`membership`] | why nothing came out; running jobs; what one peer may use; who may speak |
 //!
 //! The daemon calls [`serve_connection`] and [`settle_all`], the local API [`request()`]; all of them
 //! work with a [`JobContext`]. Nothing here opens sockets or decides policy.
 
-mod chain;
-mod chain_locks;
 mod charge;
 pub(crate) mod context;
 mod deadlines;
@@ -26,36 +24,32 @@ mod failure;
 pub(crate) mod frozen;
 mod inquire;
 mod link;
-mod live;
 mod log;
 mod matches;
 pub mod membership;
 mod negotiate;
 pub mod outcome;
-mod refusal;
 pub mod registry;
 mod request;
 mod respond;
 mod run;
 mod seeds;
 mod serve;
-mod settlements;
-mod settling;
 mod shares;
 pub mod standing;
 mod transfer_size;
 
-pub use chain_locks::ChainLocks;
 pub use charge::recover as recover_ledger;
 pub use context::JobContext;
 pub use failure::Failure;
-pub use live::LiveJobs;
+pub use log::locks::ChainLocks;
+pub use log::open_jobs::LiveJobs;
+pub use log::settlements::all as settle_all;
+pub use log::settling::Settling;
 pub use negotiate::question::JobRequest;
 pub use negotiate::spend::{DELTA_DEFAULT, Spend};
 pub use request::request;
 pub use serve::serve_connection;
-pub use settlements::all as settle_all;
-pub use settling::Settling;
 pub use shares::doors::Doors;
 pub use shares::looks::Looks;
 pub use shares::notes::Notes;

@@ -11,13 +11,13 @@ use aggregator::Catalog;
 use psi_core::kernel::Kernel;
 use psi_core::progress::Progress;
 
-use super::chain_locks::ChainLocks;
 use super::deadlines::Deadlines;
 use super::failure::Failure;
-use super::live::LiveJobs;
+use super::log::locks::ChainLocks;
+use super::log::open_jobs::LiveJobs;
+use super::log::settling::Settling;
 use super::outcome::answer_file::Writer;
 use super::registry::Registry;
-use super::settling::Settling;
 use super::shares::doors::Doors;
 use super::shares::looks::Looks;
 use super::shares::notes::Notes;

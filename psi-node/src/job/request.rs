@@ -13,11 +13,12 @@ use psi_core::receipt::{agreement_text, signature_holds};
 use psi_core::seed::JobSeed;
 use psi_core::spec::{Half, JobSpec, Party};
 
-use super::chain::Chain;
 use super::context::JobContext;
 use super::deadlines::within;
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
+use super::log::chain::Chain;
+use super::log::{refusal, settlements};
 use super::negotiate::agreed::Agreed;
 use super::negotiate::approval::Permit;
 use super::negotiate::question::{JobRequest, Question, find_collab};
@@ -28,7 +29,7 @@ use super::outcome::privacy::PrivacyDocument;
 use super::outcome::stopwatch::{Stopwatch, peak_rss_bytes};
 use super::outcome::{Ended, exit_of};
 use super::registry::JobHandle;
-use super::{refusal, run, seeds, settlements};
+use super::{run, seeds};
 use crate::net::PeerConnection;
 use crate::state::{JobRecord, JobRole, JobState};
 

@@ -14,11 +14,11 @@ use psi_core::receipt::{agreement_text, signature_holds};
 use psi_core::spec::Party;
 
 use self::ending::{Asked, end_badly, record_end, record_of, turned_away};
-use super::chain::Chain;
 use super::context::JobContext;
 use super::deadlines::within;
 use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
+use super::log::chain::Chain;
 use super::negotiate::admission::{self, Admitted, turn_away};
 use super::negotiate::agreed::Agreed;
 use super::negotiate::approval::Asking;

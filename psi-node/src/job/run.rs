@@ -18,12 +18,12 @@ use psi_core::session::{Ended, Tools};
 use psi_core::spec::JobId;
 
 use self::prepare::{Prepared, keep_unfinished, prepare};
-use super::chain::Chain;
 use super::context::JobContext;
 use super::deadlines::within;
 use super::failure::Failure;
 use super::failure::own_stop::OwnStop;
 use super::link::{Link, unexpected};
+use super::log::chain::Chain;
 use super::matches;
 use super::negotiate::account::Reservation;
 use super::negotiate::agreed::Agreed;

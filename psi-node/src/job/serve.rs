@@ -10,7 +10,8 @@ use psi_core::messages::Control;
 use super::context::JobContext;
 use super::deadlines::within;
 use super::link::Link;
-use super::{inquire, respond, settlements};
+use super::log::settlements;
+use super::{inquire, respond};
 use crate::net::PeerConnection;
 
 /// Serves one inbound connection until it ends: its streams are jobs or settlements.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use psi_core::Code;
 
 use super::context::JobContext;
+use super::log::settlements::{self, Reason};
 use super::membership;
-use super::settlements::{self, Reason};
 use crate::collab::Collaboration;
 use crate::state::{CollabStanding, StateError};
 

@@ -16,7 +16,7 @@ use crate::identity::{NodeId, NodeKey};
 use crate::job::charge::{debit, limits, section};
 use crate::job::context::JobContext;
 use crate::job::failure::Failure;
-use crate::job::live::LiveJob;
+use crate::job::log::open_jobs::LiveJob;
 use crate::job::matches::handed::Handed;
 use crate::state::{Debit, State, now_unix};
 

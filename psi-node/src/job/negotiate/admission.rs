@@ -14,9 +14,9 @@ use super::terms::Terms;
 use super::{account, spend, table_files};
 use crate::collab::{Collaboration, Member};
 use crate::identity::NodeId;
-use crate::job::chain::Chain;
 use crate::job::context::JobContext;
 use crate::job::failure::Failure;
+use crate::job::log::chain::Chain;
 use crate::job::membership::{joined_with, takes_part};
 use crate::job::shares::notes::Whose;
 

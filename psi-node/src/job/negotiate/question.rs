@@ -14,9 +14,9 @@ use super::spend::Spend;
 use super::terms::Terms;
 use super::{account, table_files};
 use crate::collab::{Collaboration, Member, Mode};
-use crate::job::chain::Chain;
 use crate::job::context::JobContext;
 use crate::job::failure::Failure;
+use crate::job::log::chain::Chain;
 use crate::job::outcome::answer_file::ListFile;
 use crate::state::CollabStanding;
 

@@ -9,14 +9,14 @@ use psi_core::messages::Control;
 
 use crate::collab::Collaboration;
 use crate::identity::NodeId;
-use crate::job::chain::Chain;
 use crate::job::context::JobContext;
 use crate::job::failure::Failure;
 use crate::job::link::Link;
+use crate::job::log::chain::Chain;
+use crate::job::log::{refusal, settlements};
 use crate::job::negotiate::admission;
 use crate::job::outcome::document::ResultDocument;
 use crate::job::registry::JobHandle;
-use crate::job::{refusal, settlements};
 use crate::net::PeerConnection;
 use crate::state::{JobRecord, JobRole, JobState, now_unix};
 

@@ -8,12 +8,12 @@ use psi_core::messages::Control;
 use psi_core::receipt::Body;
 use psi_core::spec::Party;
 
-use crate::job::chain::Chain;
 use crate::job::charge::amount;
 use crate::job::context::JobContext;
 use crate::job::deadlines::within;
 use crate::job::failure::Failure;
 use crate::job::link::{Link, unexpected, violation};
+use crate::job::log::chain::Chain;
 use crate::job::negotiate::agreed::Agreed;
 use crate::state::OwnOpening;
 

@@ -1,7 +1,7 @@
 //! The receipt log of a collaboration, as one of this node's tasks holds it: whose it is, its lock,
 //! and whether it takes a new question.
 //!
-//! Spec 07 §2. How entries come on it is in [`psi_core::receipt::log`]; [`super::log`] drives that.
+//! Spec 07 §2. How entries come on it is in [`psi_core::receipt::log`]; [`super::driver`] drives that.
 //! Made for each job, refusal and settlement.
 
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use aggregator::Refusal;
 use psi_core::{Code, limits};
 use tokio::sync::OwnedMutexGuard;
 
-use super::chain_locks::ChainLocks;
-use super::context::JobContext;
-use super::deadlines::Deadlines;
-use super::failure::Failure;
-use super::live::LiveJobs;
+use super::locks::ChainLocks;
+use super::open_jobs::LiveJobs;
 use crate::collab::Collaboration;
 use crate::config::NodeConfig;
 use crate::identity::{NodeId, NodeKey};
+use crate::job::context::JobContext;
+use crate::job::deadlines::Deadlines;
+use crate::job::failure::Failure;
 use crate::state::State;
 
 /// What one job adds to a log at most: its opened entry and its closed one.
@@ -25,19 +25,19 @@ const JOB_BYTES: u64 = 2 * limits::ENTRY_BYTES_MAX as u64;
 
 /// The receipt log of one collaboration, as this member sees it.
 #[derive(Clone)]
-pub(super) struct Chain {
-    pub(super) state: State,
-    pub(super) key: Arc<NodeKey>,
-    pub(super) collab_id: [u8; 32],
-    pub(super) peer: NodeId,
-    pub(super) config: Arc<NodeConfig>,
+pub(in crate::job) struct Chain {
+    pub(in crate::job) state: State,
+    pub(in crate::job) key: Arc<NodeKey>,
+    pub(in crate::job) collab_id: [u8; 32],
+    pub(in crate::job) peer: NodeId,
+    pub(in crate::job) config: Arc<NodeConfig>,
     /// The jobs that run here.
-    pub(super) live: LiveJobs,
+    pub(in crate::job) live: LiveJobs,
     locks: Arc<ChainLocks>,
 }
 
 impl Chain {
-    pub(super) fn new(ctx: &JobContext, collab: &Collaboration, peer: NodeId) -> Self {
+    pub(in crate::job) fn new(ctx: &JobContext, collab: &Collaboration, peer: NodeId) -> Self {
         Self {
             state: ctx.state.clone(),
             key: Arc::clone(&ctx.key),
@@ -50,16 +50,16 @@ impl Chain {
     }
 
     /// Whether this member is the sequencer.
-    pub(super) fn is_sequencer(&self) -> bool {
+    pub(in crate::job) fn is_sequencer(&self) -> bool {
         self.key.id().0 < self.peer.0
     }
 
-    pub(super) async fn lock(&self) -> OwnedMutexGuard<()> {
+    pub(in crate::job) async fn lock(&self) -> OwnedMutexGuard<()> {
         self.locks.lock(self.collab_id).await
     }
 
     /// Refuses to go on with a log that is known not to agree with the peer's.
-    pub(super) fn check_sound(&self) -> Result<(), Failure> {
+    pub(in crate::job) fn check_sound(&self) -> Result<(), Failure> {
         match self.state.chain_broken(&self.collab_id)? {
             Some(why) => Err(Failure::Receipts(why)),
             None => Ok(()),
@@ -68,7 +68,7 @@ impl Chain {
 
     /// Refuses a new question if today's share of the log is used up, with what running jobs and this
     /// one may still add to it. An entry of a job that was agreed to is always taken.
-    pub(super) fn check_room(&self, live: &LiveJobs) -> Result<(), Failure> {
+    pub(in crate::job) fn check_room(&self, live: &LiveJobs) -> Result<(), Failure> {
         let jobs = live.of(&self.collab_id).len() as u64;
         let reserved = jobs.saturating_add(1).saturating_mul(JOB_BYTES);
         let day = self.state.log_day(&self.collab_id)?;
@@ -89,13 +89,13 @@ impl Chain {
     }
 
     /// How long the steps of a job or a settlement may take.
-    pub(super) fn deadlines(&self) -> Deadlines {
+    pub(in crate::job) fn deadlines(&self) -> Deadlines {
         Deadlines::new(self.config.peer_timeout())
     }
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::job) mod tests {
     use std::path::Path;
 
     use psi_core::messages::Control;

@@ -1,7 +1,7 @@
 //! The locks of the receipt logs, one for each collaboration.
 //!
 //! Held while an entry is being appended or a log is being settled (Spec 07 §2). The node has one of
-//! these, in [`super::context::JobContext`].
+//! these, in [`crate::job::context::JobContext`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 pub struct ChainLocks(Mutex<HashMap<[u8; 32], Arc<tokio::sync::Mutex<()>>>>);
 
 impl ChainLocks {
-    pub(super) async fn lock(&self, collab_id: [u8; 32]) -> OwnedMutexGuard<()> {
+    pub(in crate::job) async fn lock(&self, collab_id: [u8; 32]) -> OwnedMutexGuard<()> {
         let lock = {
             let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(locks.entry(collab_id).or_default())

@@ -10,14 +10,14 @@ use psi_core::Code;
 use psi_core::messages::Control;
 
 use super::chain::Chain;
-use super::charge;
-use super::context::JobContext;
-use super::failure::Failure;
-use super::link::Link;
-use super::log;
-use super::membership::{joined_with, takes_part};
+use super::driver;
 use crate::collab::{Collaboration, Member};
 use crate::identity::NodeId;
+use crate::job::charge;
+use crate::job::context::JobContext;
+use crate::job::failure::Failure;
+use crate::job::link::Link;
+use crate::job::membership::{joined_with, takes_part};
 use crate::net::PeerConnection;
 
 /// How often a node tries to settle with a peer it cannot reach, before it leaves the rest to the next
@@ -40,7 +40,7 @@ const KEPT_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Why a settlement is tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(in crate::job) enum Reason {
     /// The own log says that something is left open.
     SomethingOpen,
     /// The peer's log may hold what the own does not (Spec 13 §5).
@@ -49,7 +49,7 @@ pub(super) enum Reason {
 
 /// A connection to a member over which the receipt log is settled: the one that the last job left
 /// behind, or else a new one.
-pub(super) async fn connect(
+pub(in crate::job) async fn connect(
     ctx: &JobContext,
     member: &Member,
     collab: &Collaboration,
@@ -67,19 +67,19 @@ pub(super) async fn connect(
 }
 
 /// Settles with the peer over an existing connection.
-pub(super) async fn over(
+pub(in crate::job) async fn over(
     ctx: &JobContext,
     conn: &PeerConnection,
     collab: &Collaboration,
 ) -> Result<(), Failure> {
     let chain = Chain::new(ctx, collab, conn.peer);
     let link = Link::new(conn.open_stream().await?);
-    log::settle(&chain, link).await
+    driver::settle(&chain, link).await
 }
 
 /// Settles what a job left open that a peer broke off: over its connection, or else in the
 /// background. Does nothing more than ask if such a settlement is under way.
-pub(super) async fn after_job(
+pub(in crate::job) async fn after_job(
     ctx: &Arc<JobContext>,
     conn: &PeerConnection,
     collab: &Collaboration,
@@ -94,12 +94,12 @@ pub(super) async fn after_job(
 }
 
 /// Settles in the background, with patience, if a job or a signature is left open.
-pub(super) fn later(ctx: &Arc<JobContext>, collab: Collaboration) {
+pub(in crate::job) fn later(ctx: &Arc<JobContext>, collab: Collaboration) {
     in_background(ctx, collab, Reason::SomethingOpen);
 }
 
 /// Settles in the background, for `reason`, unless that is under way.
-pub(super) fn in_background(ctx: &Arc<JobContext>, collab: Collaboration, reason: Reason) {
+pub(in crate::job) fn in_background(ctx: &Arc<JobContext>, collab: Collaboration, reason: Reason) {
     if takes_part(ctx, &collab) && ctx.settling.begin(collab.id()) {
         go_on(ctx, collab, reason);
     }
@@ -168,7 +168,7 @@ async fn once(
 
 /// Whether an entry lacks a signature, a job that no longer runs is open or, on the follower's side,
 /// may still be opened, a statement waits, or the ledger needs to know that the logs agree.
-pub(super) fn is_open(chain: &Chain) -> Result<bool, Failure> {
+pub(in crate::job) fn is_open(chain: &Chain) -> Result<bool, Failure> {
     let head = chain.state.chain_head(&chain.collab_id)?;
     let half_signed = head.is_some_and(|head| head.signatures.iter().any(Option::is_none));
     Ok(half_signed
@@ -200,7 +200,7 @@ pub fn all(ctx: &Arc<JobContext>) -> Result<(), Failure> {
 }
 
 /// Answers a settlement that the peer begins, on its stream.
-pub(super) async fn answer(ctx: &JobContext, peer: NodeId, link: Link, first: Control) {
+pub(in crate::job) async fn answer(ctx: &JobContext, peer: NodeId, link: Link, first: Control) {
     let collab_id = match &first {
         Control::SettleRequest { collab_id } => *collab_id,
         Control::Settle(state) => state.collab_id,
@@ -219,7 +219,7 @@ pub(super) async fn answer(ctx: &JobContext, peer: NodeId, link: Link, first: Co
     }
     let _door = ctx.settle_doors.of(peer).await;
     let chain = Chain::new(ctx, &collab, peer);
-    if let Err(failure) = log::answer_settlement(&chain, link, first).await
+    if let Err(failure) = driver::answer_settlement(&chain, link, first).await
         && ctx.notes.has_line(&collab.id())
     {
         tracing::warn!(collab = collab.name(), %failure, "settlement failed");

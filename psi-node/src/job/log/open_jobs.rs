@@ -22,7 +22,7 @@ struct Table {
 }
 
 /// Marks one job as running until it is dropped.
-pub(super) struct LiveJob {
+pub(in crate::job) struct LiveJob {
     table: LiveJobs,
     job_id: JobId,
     interrupted: Arc<Notify>,
@@ -33,7 +33,7 @@ impl LiveJobs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn begin(&self, collab_id: [u8; 32], job_id: JobId) -> LiveJob {
+    pub(in crate::job) fn begin(&self, collab_id: [u8; 32], job_id: JobId) -> LiveJob {
         let interrupted = Arc::new(Notify::new());
         self.table()
             .running
@@ -46,7 +46,7 @@ impl LiveJobs {
     }
 
     /// The jobs of one collaboration that are running here.
-    pub(super) fn of(&self, collab_id: &[u8; 32]) -> Vec<JobId> {
+    pub(in crate::job) fn of(&self, collab_id: &[u8; 32]) -> Vec<JobId> {
         let table = self.table();
         let of_collab = table.running.iter().filter(|(_, (id, _))| id == collab_id);
         of_collab.map(|(job_id, _)| *job_id).collect()
@@ -54,7 +54,7 @@ impl LiveJobs {
 
     /// Ends a job here because the other member no longer runs it, and drops the note of its end: the
     /// log says it now.
-    pub(super) fn end(&self, job_id: &JobId) {
+    pub(in crate::job) fn end(&self, job_id: &JobId) {
         let mut table = self.table();
         if let Some((_, interrupted)) = table.running.get(job_id) {
             interrupted.notify_one();
@@ -63,19 +63,19 @@ impl LiveJobs {
     }
 
     /// Remembers why a job ended, for its closing entry.
-    pub(super) fn note_end(&self, job_id: JobId, code: Code) {
+    pub(in crate::job) fn note_end(&self, job_id: JobId, code: Code) {
         self.table().ended.insert(job_id, code);
     }
 
     /// Why a job ended; a crash leaves no note.
-    pub(super) fn end_of(&self, job_id: &JobId) -> Option<Code> {
+    pub(in crate::job) fn end_of(&self, job_id: &JobId) -> Option<Code> {
         self.table().ended.get(job_id).copied()
     }
 }
 
 impl LiveJob {
     /// Waits until the job is to end because the other member no longer runs it.
-    pub(super) async fn interrupted(&self) {
+    pub(in crate::job) async fn interrupted(&self) {
         self.interrupted.notified().await;
     }
 }

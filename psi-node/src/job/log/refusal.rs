@@ -10,15 +10,15 @@ use psi_core::messages::Control;
 use psi_core::receipt::{Body, query_digest};
 
 use super::chain::Chain;
-use super::context::JobContext;
-use super::deadlines::within;
-use super::failure::Failure;
-use super::link::Link;
 use crate::identity::NodeId;
+use crate::job::context::JobContext;
+use crate::job::deadlines::within;
+use crate::job::failure::Failure;
+use crate::job::link::Link;
 use crate::state::AwaitedRefusal;
 
 /// The shared entry about a refused question.
-pub(super) fn body(requester: NodeId, responder: NodeId, query: &str, code: Code) -> Body {
+pub(in crate::job) fn body(requester: NodeId, responder: NodeId, query: &str, code: Code) -> Body {
     Body::Refused {
         requester: requester.0,
         responder: responder.0,
@@ -30,7 +30,7 @@ pub(super) fn body(requester: NodeId, responder: NodeId, query: &str, code: Code
 /// Responder: tells the peer that its question is refused, and records that with it if the log has
 /// room for more refusals. `chain` is absent if the peer is no member of a collaboration that this
 /// node joined.
-pub(super) async fn refuse(mut link: Link, chain: Option<&Chain>, query: &str, code: Code) {
+pub(in crate::job) async fn refuse(mut link: Link, chain: Option<&Chain>, query: &str, code: Code) {
     let recorded = chain.filter(|chain| chain.takes_refusal(code));
     let Some(chain) = recorded else {
         let refuse = Control::Refuse {
@@ -68,7 +68,7 @@ pub(super) async fn refuse(mut link: Link, chain: Option<&Chain>, query: &str, c
 
 /// Follower: notes that a refusal of this question may be brought in a settlement, before the message
 /// leaves that lets the sequencer make the entry.
-pub(super) fn awaited(
+pub(in crate::job) fn awaited(
     chain: &Chain,
     requester: NodeId,
     query: &str,
@@ -87,7 +87,7 @@ pub(super) fn awaited(
 
 /// Requester: records the refusal with the responder. If that fails, the next settlement completes
 /// what was begun, and the refusal is a refusal all the same.
-pub(super) async fn record(chain: &Chain, link: &mut Link, body: Body) {
+pub(in crate::job) async fn record(chain: &Chain, link: &mut Link, body: Body) {
     match within(chain.deadlines().signature(), chain.record(link, body)).await {
         Ok(()) => {
             link.sender.finish();
@@ -100,7 +100,7 @@ pub(super) async fn record(chain: &Chain, link: &mut Link, body: Body) {
 }
 
 /// Requester: notes an attempt of its own that came to nothing before a job was opened.
-pub(super) fn note_own(ctx: &JobContext, job_id: Option<&str>, failure: &Failure) {
+pub(in crate::job) fn note_own(ctx: &JobContext, job_id: Option<&str>, failure: &Failure) {
     let kind = match failure {
         // A question that cannot be read is no attempt; who asked was told.
         Failure::Input { .. } => return,
@@ -119,7 +119,7 @@ pub(super) fn note_own(ctx: &JobContext, job_id: Option<&str>, failure: &Failure
 }
 
 /// Whether the job stands on the shared log, where its end will too.
-pub(super) fn was_opened(ctx: &JobContext, job_id: Option<&str>) -> bool {
+pub(in crate::job) fn was_opened(ctx: &JobContext, job_id: Option<&str>) -> bool {
     let mut bytes = [0; 64];
     job_id.is_some_and(|job_id| hex::decode_to_slice(job_id, &mut bytes).is_ok())
         && ctx
@@ -129,7 +129,7 @@ pub(super) fn was_opened(ctx: &JobContext, job_id: Option<&str>) -> bool {
 }
 
 /// What this node's own log says of a proposal of `peer` that came to nothing.
-pub(super) fn sentence_of(peer: NodeId, failure: &Failure) -> String {
+pub(in crate::job) fn sentence_of(peer: NodeId, failure: &Failure) -> String {
     format!("from {peer}: {}", sentence(failure))
 }
 

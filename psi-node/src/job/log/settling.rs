@@ -32,7 +32,7 @@ struct Course {
 
 impl Settling {
     /// Whether the caller is to settle. If not, the one that does will look again.
-    pub(super) fn begin(&self, collab_id: CollabId) -> bool {
+    pub(in crate::job) fn begin(&self, collab_id: CollabId) -> bool {
         let mut table = self.table();
         let course = table.entry(collab_id).or_default();
         if course.under_way {
@@ -44,7 +44,7 @@ impl Settling {
     }
 
     /// To be called after a settlement. Whether it is over; if not, there is something to look at.
-    pub(super) fn end(&self, collab_id: &CollabId) -> bool {
+    pub(in crate::job) fn end(&self, collab_id: &CollabId) -> bool {
         let mut table = self.table();
         match table.get_mut(collab_id) {
             Some(course) if course.again => {
@@ -62,7 +62,7 @@ impl Settling {
     }
 
     /// How long to wait before the next attempt, and whether the last one was answered.
-    pub(super) fn pause(&self, collab_id: &CollabId, now: Instant) -> (Duration, bool) {
+    pub(in crate::job) fn pause(&self, collab_id: &CollabId, now: Instant) -> (Duration, bool) {
         let table = self.table();
         let course = table.get(collab_id);
         let not_before = course.and_then(|course| course.not_before);
@@ -71,7 +71,7 @@ impl Settling {
     }
 
     /// To be called after an attempt that nobody answered.
-    pub(super) fn failed(&self, collab_id: &CollabId, now: Instant) {
+    pub(in crate::job) fn failed(&self, collab_id: &CollabId, now: Instant) {
         let mut table = self.table();
         let course = table.entry(*collab_id).or_default();
         let doubled = 1_u32.checked_shl(course.failed).unwrap_or(u32::MAX);
@@ -80,7 +80,7 @@ impl Settling {
     }
 
     /// Gives up: the next one that asks begins anew, after the pause.
-    pub(super) fn give_up(&self, collab_id: &CollabId) {
+    pub(in crate::job) fn give_up(&self, collab_id: &CollabId) {
         if let Some(course) = self.table().get_mut(collab_id) {
             (course.under_way, course.again) = (false, false);
         }
