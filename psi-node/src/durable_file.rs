@@ -5,15 +5,20 @@
 //! collaboration documents and exports.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Readable by everyone, writable by the owner.
 pub const PUBLIC: u32 = 0o644;
 /// For the owner alone.
 pub const PRIVATE: u32 = 0o600;
+
+/// Whether this process runs as the owner of the file.
+pub(crate) fn is_own(metadata: &Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw()
+}
 
 /// Writes a file that must not exist yet.
 ///

@@ -14,9 +14,8 @@ pub use psi_audit::identity::{NodeId, NodeIdError};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::collab::Collaboration;
-use crate::durable_file;
+use crate::durable_file::{self, is_own};
 use crate::error::UserError;
-use crate::state::place::is_own;
 
 /// The file name of the key, beside `node.toml`.
 pub const KEY_FILE: &str = "node.key";

@@ -36,6 +36,7 @@ pub mod durable_file;
 pub mod duration_text;
 #[cfg(test)]
 mod fixture;
+mod frozen;
 pub mod identity;
 pub mod job;
 pub mod list_storage;
@@ -47,6 +48,7 @@ pub mod receipts;
 pub mod run_files;
 pub mod state;
 pub mod threads;
+mod transfer_size;
 
 use std::process::ExitCode;
 

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::config::NodeConfig;
 use crate::durable_file::{PRIVATE, folder_of};
-use crate::job::frozen::Frozen;
+use crate::frozen::Frozen;
 use crate::net::Frame;
 use crate::state::{State, StateError};
 

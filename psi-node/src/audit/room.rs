@@ -12,9 +12,9 @@ use psi_core::spec::{JobSpec, MatchSpec, PartSize, Party};
 
 use crate::config::NodeConfig;
 use crate::identity::NodeId;
-use crate::job::transfer_rows;
 use crate::places::Whose;
 use crate::state::{State, StateError};
+use crate::transfer_size::transfer_rows;
 
 /// The head of a record, its control messages, and the small lists of a transfer.
 const BESIDE_LISTS: u64 = 1 << 20;

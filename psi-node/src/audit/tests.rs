@@ -17,7 +17,7 @@ use super::keep::{
     AUDIT_FOLDER, Recording, Retention, Subject, record_path, remove_expired, remove_incomplete,
 };
 use crate::config::NodeConfig;
-use crate::job::frozen::Frozen;
+use crate::frozen::Frozen;
 use crate::receipts::tests::Fixture;
 use crate::state::State;
 

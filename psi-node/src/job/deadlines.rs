@@ -9,8 +9,8 @@ use std::time::Duration;
 use psi_core::spec::{JobSpec, MatchSpec, PartSize};
 
 use super::failure::Failure;
-use super::transfer_size::transfer_rows;
 use crate::net::NetError;
+use crate::transfer_size::transfer_rows;
 
 /// Time for each identity of both sides between the agreement and the commitment, in which the
 /// peer reads its table.

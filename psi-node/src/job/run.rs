@@ -30,8 +30,8 @@ use super::negotiate::agreed::Agreed;
 use super::outcome::Outcome;
 use super::outcome::answer_file::Matched;
 use super::registry::JobHandle;
-use super::transfer_size::match_bits_bytes;
 use crate::state::{OwnClosing, StoredOutput};
+use crate::transfer_size::match_bits_bytes;
 
 /// Runs an agreed job to its closing entry. Meanwhile a settlement can end it.
 pub(super) async fn run(

@@ -10,6 +10,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{STATE_FILE, StateError};
+use crate::durable_file::is_own;
 
 /// What another user may not have of a folder or of a secret: anything.
 const ALL_OF_OTHERS: u32 = 0o077;
@@ -78,11 +79,6 @@ fn check_one(
     Ok(())
 }
 
-/// Whether this process runs as the owner of the file.
-pub(crate) fn is_own(metadata: &Metadata) -> bool {
-    metadata.uid() == rustix::process::geteuid().as_raw()
-}
-
 /// A new folder for tests that, as a state folder, nobody else can enter.
 #[cfg(test)]
 pub(crate) fn private_tempdir() -> tempfile::TempDir {
@@ -96,7 +92,8 @@ mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-    use super::{check_one, is_own, private_tempdir};
+    use super::{check_one, private_tempdir};
+    use crate::durable_file::is_own;
     use crate::error::UserError;
     use crate::exit::Exit;
     use crate::state::State;

@@ -9,7 +9,7 @@ use psi_core::{Code, limits};
 
 use crate::job::context::JobContext;
 use crate::job::failure::Failure;
-use crate::job::transfer_size::{match_bits_bytes, transfer_rows};
+use crate::transfer_size::{match_bits_bytes, transfer_rows};
 
 /// Rows of a transfer that count as one identity, each for every [`ROW_COMPONENTS`] numbers or part
 /// of them. Such a row takes less than a microsecond of both sides together and an identity more

@@ -11,9 +11,9 @@ use psi_core::spec::JobId;
 use zeroize::Zeroizing;
 
 use crate::audit::keep::{Recording, Retention, Subject};
+use crate::frozen::Frozen;
 use crate::job::context::JobContext;
 use crate::job::failure::Failure;
-use crate::job::frozen::Frozen;
 use crate::job::link::{Link, compute};
 use crate::job::matches::Record;
 use crate::job::negotiate::agreed::Agreed;

@@ -7,7 +7,7 @@ use psi_core::spec::{JobSpec, MatchSpec, Party};
 
 /// Bytes that this side's match bits take, one bit for each row of the transfer in which it
 /// chooses (Spec 11 §10). A side is Receiver of one match at most.
-pub(super) fn match_bits_bytes(spec: &JobSpec, own: Party) -> u64 {
+pub(crate) fn match_bits_bytes(spec: &JobSpec, own: Party) -> u64 {
     let matches = spec.matches();
     let chosen = matches.iter().filter(|one| one.receiver == own);
     chosen.map(transfer_rows).max().unwrap_or(0).div_ceil(8)
