@@ -23,7 +23,7 @@ use psi_core::Code;
 
 use crate::places::Places;
 
-pub use connection::{PeerConnection, Wide};
+pub use connection::PeerConnection;
 pub use endpoint::{ConnectError, Endpoint};
 pub use frame::{Frame, FrameReceiver, FrameSender, FramedStream};
 pub use known::Known;

@@ -284,7 +284,7 @@ impl State {
 
     /// Runs `work` in one transaction that takes the write lock at once, so that what it read
     /// still holds when it writes. Synced to disk when this returns `Ok`, with everything that was
-    /// written before.
+    /// written before, if it changed anything: SQLite does not sync for a transaction that did not.
     fn write<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,

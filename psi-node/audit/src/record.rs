@@ -6,7 +6,7 @@
 
 use std::io::{self, Read, Write};
 
-use psi_core::limits::ROWS_BYTES_MAX;
+use psi_core::limits::{QUERY_BYTES_MAX, ROWS_BYTES_MAX};
 use psi_core::messages::frame::{Frame, RowsHeader};
 use psi_core::messages::{Control, codec};
 use psi_core::seed::JobSeed;
@@ -331,6 +331,9 @@ fn decode(kind: u8, body: Zeroizing<Vec<u8>>) -> Result<Item, RecordError> {
         }
         LITERAL => {
             let (salt, text) = body.split_first_chunk().ok_or(short)?;
+            if text.len() > QUERY_BYTES_MAX {
+                return Err(RecordError::Malformed("a literal longer than a query"));
+            }
             let text = String::from_utf8(text.to_vec())
                 .map_err(|_| RecordError::Malformed("a literal that is no text"))?;
             Ok(Item::Literal {

@@ -3,7 +3,7 @@
 //! Spec 07 §11. The node holds the public key alone, so that it cannot read what it keeps. The
 //! stream is written and read in pieces of 64 KiB.
 
-use std::fs;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::str::FromStr as _;
@@ -59,12 +59,14 @@ impl AuditorKeys {
         let failed = |why: String| {
             UserError::bad_input(format!("cannot read {}: {why}", path.display()), remedy)
         };
-        let length = fs::metadata(path).map_err(|e| failed(e.to_string()))?.len();
-        if length > IDENTITY_BYTES_MAX {
+        let mut text = Zeroizing::new(String::new());
+        // One byte more than there may be: what a file says of its length need not hold.
+        File::open(path)
+            .and_then(|file| file.take(IDENTITY_BYTES_MAX + 1).read_to_string(&mut text))
+            .map_err(|e| failed(e.to_string()))?;
+        if text.len() as u64 > IDENTITY_BYTES_MAX {
             return Err(failed("it is too long for a file of keys".into()));
         }
-        let text = fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
-        let text = Zeroizing::new(text);
         let lines = text.lines().map(str::trim);
         let keys = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
         let keys: Result<Vec<Identity>, _> = keys.map(Identity::from_str).collect();

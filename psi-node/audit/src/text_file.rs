@@ -4,8 +4,8 @@
 
 mod wording;
 
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use crate::error::UserError;
@@ -33,17 +33,21 @@ pub fn read_text(
             "check the path and its permissions",
         ),
     };
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.len() > bytes_max => Err(UserError::bad_input(
-            format!(
-                "{place} has {} bytes, more than the limit of {bytes_max}",
-                metadata.len()
-            ),
+    let mut text = String::new();
+    // One byte more than there may be: what a file says of its length need not hold.
+    File::open(path)
+        .and_then(|file| {
+            file.take(bytes_max.saturating_add(1))
+                .read_to_string(&mut text)
+        })
+        .map_err(unreadable)?;
+    if text.len() as u64 > bytes_max {
+        return Err(UserError::bad_input(
+            format!("{place} has more than {bytes_max} bytes"),
             "check that this is the right file",
-        )),
-        Ok(_) => fs::read_to_string(path).map_err(unreadable),
-        Err(e) => Err(unreadable(e)),
+        ));
     }
+    Ok(text)
 }
 
 /// An error of the TOML reader, with file, line and column.
@@ -71,4 +75,17 @@ pub fn place_of(path: &Path, text: &str, byte: usize) -> String {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
     format!("{}:{line}:{column}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::read_text;
+
+    #[test]
+    fn a_file_that_does_not_say_its_length_is_read_up_to_the_bound() {
+        let error = read_text(Path::new("/dev/zero"), 10, String::new).unwrap_err();
+        assert!(error.what.contains("more than 10 bytes"), "{}", error.what);
+    }
 }

@@ -72,6 +72,12 @@ impl Link {
         let _ = tokio::time::timeout(GOODBYE_MAX, goodbye).await;
     }
 
+    /// Ends the stream after its last message, and waits a little until the peer has that.
+    pub(super) async fn finish(&mut self) {
+        self.sender.finish();
+        let _ = tokio::time::timeout(GOODBYE_MAX, self.sender.delivered()).await;
+    }
+
     pub(super) fn bytes(&self) -> (u64, u64) {
         (self.sender.bytes_sent(), self.receiver.bytes_received())
     }

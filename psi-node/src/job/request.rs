@@ -19,6 +19,7 @@ use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::log::chain::Chain;
 use super::log::{refusal, settlements};
+use super::membership::takes_part;
 use super::negotiate::agreed::Agreed;
 use super::negotiate::approval::Permit;
 use super::negotiate::question::{JobRequest, Question, find_collab};
@@ -103,8 +104,9 @@ async fn run_request(
         () = job.cancelled() => return Err(Failure::Cancelled),
     };
 
-    let wide = conn.widen();
+    conn.widen();
     let link = Link::new(conn.open_stream().await?);
+    let collab = question.collab.clone();
     let ready = Ready {
         question,
         permit,
@@ -114,8 +116,8 @@ async fn run_request(
     let result = Box::pin(over_link(ctx, job, &conn, link, ready, document)).await;
     let stats = &mut document.stats;
     (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
-    drop(wide);
-    if result.is_ok() {
+    // Its owner may have suspended the collaboration meanwhile.
+    if result.is_ok() && takes_part(ctx, &collab) {
         ctx.endpoint.keep(conn);
     } else {
         conn.close(Code::Interrupted);
@@ -144,8 +146,7 @@ async fn over_link(
     match result {
         Ok(outcome) => {
             // The peer waits for nothing any more, whatever a list takes to be written.
-            link.sender.finish();
-            link.sender.delivered().await;
+            link.finish().await;
             outcome
                 .show(ctx.list_writer(job.progress()), document)
                 .await

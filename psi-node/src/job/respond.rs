@@ -40,6 +40,7 @@ pub(super) async fn respond(
     mut link: Link,
     proposal: Proposal,
 ) {
+    let conn = &conn.clone().taken_again();
     let query = proposal.query.clone();
     let collab = match admission::collab_of(ctx, conn.peer, &proposal) {
         Ok(collab) => collab,
@@ -56,7 +57,7 @@ pub(super) async fn respond(
     let mut table = None;
     let work = async {
         let agreed = Box::pin(agree(ctx, &job, conn, &mut link, &collab, proposal)).await?;
-        let _wide = conn.widen();
+        conn.widen();
         table = Some(agreed.side.table().to_owned());
         document.begin(&agreed.spec);
         document.privacy = PrivacyDocument::of(&agreed.spec, Party::Responder, &agreed.output)?;

@@ -76,15 +76,19 @@ async fn run_live(
     // For the life of the job: they come with the last list of a match and go with its transfer.
     let bits = match_bits_bytes(&agreed.spec, agreed.own);
     let _match_bits = ctx.lists.take_match_bits(bits);
-    let prepared = prepare(ctx, link, agreed, job, &tools).await;
-    // Also if it failed: the peer is not to know how long it took.
-    let paced = moment::next(link, &agreed.spec, agreed.since).await;
+    let work = async {
+        let prepared = prepare(ctx, agreed, job, &tools).await;
+        // Also if it failed: the peer is not to know how long it took.
+        moment::next(&agreed.spec, agreed.since).await;
+        prepared
+    };
+    // One wait over all of it, so that what the peer hears meanwhile has a clock of its own.
+    let prepared = link.working_while(work).await?;
     let Prepared {
         frozen,
         digest,
         mut record,
     } = prepared?;
-    paced?;
     // As long as the job lasts, so that what it takes does not tell what is selected.
     let _others = (frozen.others.clone(), Arc::clone(&frozen.room));
     let own = opening_commitment(&job_id, &agreed.seed, &digest);

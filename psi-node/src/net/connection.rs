@@ -46,17 +46,14 @@ impl PeerConnection {
         Some(FramedStream::new(send, recv, &self.limits))
     }
 
-    /// Makes room for a job, as long as what is returned lives: a wide window, unless the peer has
-    /// too many already. What this node opened itself always gets one.
-    #[must_use]
-    pub fn widen(&self) -> Wide {
+    /// Makes room for a job: a wide window for the rest of the connection, unless the peer has too
+    /// many already. What this node opened itself always gets one.
+    pub fn widen(&self) {
         let admission = self.admission.as_ref();
-        let is_wide = admission.is_none_or(|admission| admission.widen(&self.limits));
-        if is_wide {
+        if admission.is_none_or(|admission| admission.widen(&self.limits)) {
             let window = VarInt::from_u32(self.limits.connection_window);
             self.quic.set_receive_window(window);
         }
-        Wide(is_wide.then(|| self.clone()))
     }
 
     /// Whether neither side has ended it, as far as this node knows.
@@ -69,8 +66,9 @@ impl PeerConnection {
         self.quic.stable_id()
     }
 
-    /// The same connection, for another job.
-    pub(super) fn taken_again(mut self) -> Self {
+    /// The same connection, for another job. Jobs that run over one at the same time count each
+    /// other's bytes.
+    pub(crate) fn taken_again(mut self) -> Self {
         let stats = self.quic.stats();
         self.udp_before = (stats.udp_tx.bytes, stats.udp_rx.bytes);
         self
@@ -83,7 +81,7 @@ impl PeerConnection {
     }
 
     /// UDP payload bytes sent and received for this job so far: what QUIC adds and what it sent again
-    /// included, headers of UDP and IP not. Of a connection that the peer opened: since it did.
+    /// included, headers of UDP and IP not.
     #[must_use]
     pub fn udp_bytes(&self) -> (u64, u64) {
         let (stats, before) = (self.quic.stats(), self.udp_before);
@@ -101,27 +99,5 @@ impl PeerConnection {
     /// Ends the connection and every stream of it; what was sent last may not arrive.
     pub fn close(&self, code: Code) {
         self.quic.close(var_int(code), b"");
-    }
-}
-
-/// A wide window, until this is dropped.
-pub struct Wide(Option<PeerConnection>);
-
-#[cfg(test)]
-impl Wide {
-    pub(super) const fn is_wide(&self) -> bool {
-        self.0.is_some()
-    }
-}
-
-impl Drop for Wide {
-    fn drop(&mut self) {
-        if let Some(connection) = &self.0 {
-            let admission = connection.admission.as_ref();
-            if admission.is_none_or(|admission| admission.narrow()) {
-                let window = VarInt::from_u32(connection.limits.narrow_window);
-                connection.quic.set_receive_window(window);
-            }
-        }
     }
 }

@@ -1,8 +1,8 @@
 //! Connections that this node opened for a job and keeps for its next one with the same member.
 //!
 //! Spec 08 §2. A handshake takes several round trips and two signatures of each side, which is most
-//! of a small job. So a job that came to its end leaves its connection here for a short time, with a
-//! narrow window; one is kept for each member. Called by [`super::endpoint`].
+//! of a small job. So a job that came to its end leaves its connection here for a short time; one is
+//! kept for each member. Called by [`super::endpoint`].
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -20,6 +20,11 @@ const KEPT_FOR: Duration = Duration::from_secs(30);
 /// Connections that wait. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct Kept(Arc<Mutex<HashMap<NodeId, PeerConnection>>>);
+
+/// Whether both are one address; an IPv4 address may be written as an IPv6 one.
+fn is_same(a: SocketAddr, b: SocketAddr) -> bool {
+    (a.ip().to_canonical(), a.port()) == (b.ip().to_canonical(), b.port())
+}
 
 impl Kept {
     /// Keeps a connection that no stream uses any more; the one that was kept before ends. Must be
@@ -44,7 +49,7 @@ impl Kept {
     /// The connection that is kept with a member, if it goes to this address and has not ended.
     pub(super) fn take(&self, peer: &NodeId, address: SocketAddr) -> Option<PeerConnection> {
         let kept = self.lock().remove(peer)?;
-        if kept.is_open() && kept.remote_address() == address {
+        if kept.is_open() && is_same(kept.remote_address(), address) {
             return Some(kept.taken_again());
         }
         kept.close(Code::Interrupted);

@@ -1,8 +1,8 @@
 //! The open inbound connections of each peer, and which of them have a wide window.
 //!
 //! Spec 08 §2 and §3. What a peer can make this node hold is its connections times their windows. A
-//! connection has a narrow window; one over which a job runs gets a wide one, as long as its peer and
-//! all peers together do not have too many. One that gets none is slower and
+//! connection begins with a narrow window; one over which a job was agreed to gets a wide one and
+//! keeps it, as long as its peer and all peers together do not have too many. One that gets none is slower and
 //! works all the same. Called by [`super::endpoint`]; touches no stream.
 
 use std::collections::HashMap;
@@ -26,8 +26,7 @@ struct Table {
 
 struct Open {
     quic: quinn::Connection,
-    /// Jobs that run over it with a wide window.
-    wide: usize,
+    wide: bool,
 }
 
 impl Table {
@@ -37,7 +36,7 @@ impl Table {
 }
 
 fn wide(connections: &HashMap<u64, Open>) -> usize {
-    connections.values().filter(|open| open.wide > 0).count()
+    connections.values().filter(|open| open.wide).count()
 }
 
 impl Shares {
@@ -57,7 +56,7 @@ impl Shares {
         table.next += 1;
         let open = Open {
             quic: quic.clone(),
-            wide: 0,
+            wide: false,
         };
         table.open.entry(peer).or_default().insert(number, open);
         drop(table);
@@ -95,7 +94,8 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    /// Whether the connection may have a wide window for one more job.
+    /// Whether the connection may have a wide window from now on, for good: QUIC takes back no
+    /// credit that it gave.
     pub(super) fn widen(&self, limits: &NetLimits) -> bool {
         let mut table = self.shares.lock();
         let all = table.wide();
@@ -104,23 +104,12 @@ impl Admission {
         };
         let room = wide(of_peer) < limits.wide_per_peer && all < limits.wide_max;
         match of_peer.get_mut(&self.number) {
-            Some(open) if open.wide > 0 || room => {
-                open.wide += 1;
+            Some(open) if open.wide || room => {
+                open.wide = true;
                 true
             }
             _ => false,
         }
-    }
-
-    /// One of the jobs that it has a wide window for has ended; whether it was the last.
-    pub(super) fn narrow(&self) -> bool {
-        let mut table = self.shares.lock();
-        let of_peer = table.open.get_mut(&self.peer);
-        let Some(open) = of_peer.and_then(|of_peer| of_peer.get_mut(&self.number)) else {
-            return false;
-        };
-        open.wide = open.wide.saturating_sub(1);
-        open.wide == 0
     }
 }
 

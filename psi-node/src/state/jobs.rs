@@ -180,16 +180,19 @@ const COLUMNS: &str = "id, job_id, collab_id, collab, role, query, state, reason
                        created_unix, finished_unix";
 
 impl State {
-    /// Records a new job. Synced when its input begins to freeze ([`Self::budget_freezing`]), or when
-    /// it ends.
+    /// Records a new job. That of a peer is synced when its input begins to freeze
+    /// ([`Self::budget_freezing`]), or when it ends.
     ///
     /// # Errors
     /// [`StateError::Database`], also if the id is taken.
     pub fn job_insert(&self, job: &JobRecord) -> Result<(), StateError> {
-        self.write_behind(|transaction| insert(transaction, job))
+        match job.role {
+            JobRole::Requester => self.write(|transaction| insert(transaction, job)),
+            JobRole::Responder => self.write_behind(|transaction| insert(transaction, job)),
+        }
     }
 
-    /// Records the id that both members share; synced as [`Self::job_insert`] is.
+    /// Records the id that both members share; synced when the input begins to freeze.
     ///
     /// # Errors
     /// [`StateError::UnknownJob`].
@@ -203,8 +206,8 @@ impl State {
         })
     }
 
-    /// Records how a running job ended. A job that has ended stays as it is. Synced for a job that
-    /// this node's owner asked for, who is told of the end next; the end of a peer's job is synced
+    /// Records how a running job ended. A job that has ended stays as it is. Synced if this node's
+    /// owner asked, who is told of the end next, or received a result; the end of another job is synced
     /// with the next commit, because its receipt is on disk.
     ///
     /// # Errors
@@ -232,7 +235,7 @@ impl State {
             )?;
             Ok(())
         };
-        if role == JobRole::Responder.as_str() {
+        if role == JobRole::Responder.as_str() && result.is_none() {
             self.write_behind(finish)
         } else {
             self.write(finish)

@@ -19,6 +19,8 @@ use psi_core::spec::{JobId, JobSpec};
 use psi_core::store::RecordStore;
 use serde_json::{Value, json};
 
+use super::verify::{expected, members};
+use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::output::{self, Format};
@@ -39,6 +41,9 @@ pub struct ReplayArgs {
     /// The exported log of the collaboration, which is verified first
     #[arg(long, value_name = "FILE")]
     pub log: PathBuf,
+    /// The signed collaboration document, if you hold it; else the one in the log is taken
+    #[arg(long, value_name = "FILE")]
+    pub collab_file: Option<PathBuf>,
     /// Your secret key, as `age-keygen` wrote it
     #[arg(long, value_name = "FILE")]
     pub identity: PathBuf,
@@ -52,8 +57,14 @@ pub struct ReplayArgs {
 /// # Errors
 /// Those of [`replay_files`].
 pub fn run(args: &ReplayArgs) -> Result<Exit, UserError> {
-    let (job_id, report) = replay_files(&args.job, &args.record, &args.log, &args.identity)?;
-    print_report(args.format, "the node of this record", &job_id, &report)
+    let files = Files {
+        record: &args.record,
+        log: &args.log,
+        collab: args.collab_file.as_deref(),
+        identity: &args.identity,
+    };
+    let replayed = replay_files(&args.job, &files)?;
+    print_report(args.format, "the node of this record", &replayed)
 }
 
 /// Replays the one job in an exported log that begins with these digits, from its record. Lists that
@@ -62,26 +73,53 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, UserError> {
 /// # Errors
 /// Those of the log's verification and of [`replay_record`]; [`Exit::BadInput`] if the log does not
 /// hold the job, or more than one begins so.
-pub fn replay_files(
-    digits: &str,
-    record: &Path,
-    log: &Path,
-    identity: &Path,
-) -> Result<(JobId, Report), UserError> {
-    let (job_id, receipt) = find_in_log(digits, log)?;
-    let beside = match record.parent() {
+pub fn replay_files(digits: &str, files: &Files<'_>) -> Result<Replayed, UserError> {
+    let expected = expected(files.collab)?;
+    let (job_id, receipt, collab) = find_in_log(digits, files.log, expected.as_ref())?;
+    let beside = match files.record.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let report = replay_record(record, identity, &receipt, scratch::store(beside))?;
-    Ok((job_id, report))
+    let store = scratch::store(beside);
+    let report = replay_record(files.record, files.identity, &receipt, store)?;
+    Ok(Replayed {
+        job_id,
+        collab,
+        report,
+    })
+}
+
+/// What an auditor holds of a job.
+pub struct Files<'a> {
+    /// The record that one member's node kept.
+    pub record: &'a Path,
+    /// The exported log of the collaboration.
+    pub log: &'a Path,
+    /// The signed document that the log has to be of.
+    pub collab: Option<&'a Path>,
+    /// The auditor's key.
+    pub identity: &'a Path,
+}
+
+/// A job that was run again.
+pub struct Replayed {
+    /// Its id.
+    pub job_id: JobId,
+    /// The collaboration of the log that has its receipt.
+    pub collab: Collaboration,
+    /// What was checked.
+    pub report: Report,
 }
 
 /// The receipt of the one job in an exported log that begins with these digits.
-fn find_in_log(digits: &str, log: &Path) -> Result<(JobId, JobReceipt), UserError> {
+fn find_in_log(
+    digits: &str,
+    log: &Path,
+    expected: Option<&Collaboration>,
+) -> Result<(JobId, JobReceipt, Collaboration), UserError> {
     let digits = digits.to_ascii_lowercase();
     let mut opened: Vec<(JobId, Body, Option<Body>)> = Vec::new();
-    verify_each(log, None, |entry| match &entry.body {
+    let verified = verify_each(log, expected, |entry| match &entry.body {
         Body::Opened { spec, .. } => {
             // An entry that verified holds a specification that decodes. Two are too many already.
             if opened.len() < 2
@@ -100,7 +138,8 @@ fn find_in_log(digits: &str, log: &Path) -> Result<(JobId, JobReceipt), UserErro
     })?;
     let found = match opened.as_slice() {
         [(job_id, opened, closed)] => {
-            JobReceipt::of(opened, closed.as_ref()).map(|receipt| (*job_id, receipt))
+            let receipt = JobReceipt::of(opened, closed.as_ref());
+            receipt.map(|receipt| (*job_id, receipt, verified.collab))
         }
         [] => None,
         _ => {
@@ -163,12 +202,12 @@ fn cannot_replay(error: ReplayError) -> UserError {
 ///
 /// # Errors
 /// Those of [`output::print`].
-pub fn print_report(
-    format: Format,
-    whose: &str,
-    job_id: &JobId,
-    report: &Report,
-) -> Result<Exit, UserError> {
+pub fn print_report(format: Format, whose: &str, replayed: &Replayed) -> Result<Exit, UserError> {
+    let Replayed {
+        job_id,
+        collab,
+        report,
+    } = replayed;
     let job_id = hex::encode(job_id);
     let exit = match report.verdict {
         Verdict::Verified | Verdict::NotCompleted => Exit::Released,
@@ -177,10 +216,21 @@ pub fn print_report(
     if format == Format::Json {
         let mut document: Value = json!(report);
         document["job_id"] = Value::from(job_id);
+        document["collab"] = Value::from(collab.name());
+        document["collab_id"] = Value::from(hex::encode(collab.id()));
+        document["members"] = Value::from(members(collab));
         output::print_json(&document)?;
         return Ok(exit);
     }
-    let mut text = format!("Job {job_id}, {whose} as {}\n", report.side);
+    let mut text = format!(
+        "Job {job_id} of {}, {whose} as {}\nCompare these ids with the members':\n",
+        collab.name(),
+        report.side
+    );
+    for member in collab.members() {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "  {}  {}", member.id, member.name);
+    }
     for check in &report.checks {
         let holds = if check.holds { "holds  " } else { "DIFFERS" };
         // Writing into a String cannot fail.

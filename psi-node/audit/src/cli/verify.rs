@@ -3,7 +3,7 @@
 //! Spec 07 §5 and §9. The checks are [`crate::receipts::verify`]'s; this prints what came out.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -30,37 +30,44 @@ pub struct VerifyArgs {
     pub format: Format,
 }
 
+/// The collaboration that a log has to be of, if a signed document says one.
+///
+/// # Errors
+/// [`UserError`] if it cannot be read or its signatures do not hold.
+pub(super) fn expected(file: Option<&Path>) -> Result<Option<Collaboration>, UserError> {
+    let Some(path) = file else { return Ok(None) };
+    let (collab, _) = Collaboration::read(path)?;
+    collab.verify().map_err(|e| e.at(path))?;
+    Ok(Some(collab))
+}
+
+/// Who the members of a log are, for JSON.
+pub(super) fn members(collab: &Collaboration) -> Vec<Value> {
+    let members = collab.members().iter();
+    members
+        .map(|member| json!({"name": member.name, "id": member.id}))
+        .collect()
+}
+
 /// Verifies the log, compares it with the other member's if there is one, and prints what it holds.
 ///
 /// # Errors
 /// [`UserError`] with [`ReceiptsWrong`](crate::exit::Exit::ReceiptsWrong) that names the line and
 /// the entry; [`BadInput`](crate::exit::Exit::BadInput) if a file cannot be read.
 pub fn run(args: &VerifyArgs) -> Result<(), UserError> {
-    let expected = match &args.collab_file {
-        None => None,
-        Some(path) => {
-            let (collab, _) = Collaboration::read(path)?;
-            collab.verify().map_err(|e| e.at(path))?;
-            Some(collab)
-        }
-    };
+    let expected = expected(args.collab_file.as_deref())?;
     let log = verify(&args.file, expected.as_ref())?;
     if let Some(other) = &args.against {
         compare(&log, &verify(other, expected.as_ref())?)?;
     }
     let (collab, summary) = (&log.collab, &log.summary);
     if args.format == Format::Json {
-        let members: Vec<Value> = collab
-            .members()
-            .iter()
-            .map(|member| json!({"name": member.name, "id": member.id}))
-            .collect();
         return output::print_json(&json!({
             "verified": true,
             "compared": args.against.is_some(),
             "collab": collab.name(),
             "collab_id": hex::encode(collab.id()),
-            "members": members,
+            "members": members(collab),
             "exported_by": log.member,
             "entries": summary.entries,
             "opened": summary.opened,

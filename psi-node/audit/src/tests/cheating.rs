@@ -307,4 +307,6 @@ fn a_record_of_another_job_is_not_this_ones() {
     let record = world.record(&ran, Party::Requester);
     let report = world.replay_bytes(&record, &other).unwrap();
     assert_found(&report, "about this job", "");
+    // Nothing was computed for it.
+    assert_eq!(report.checks.len(), 1);
 }

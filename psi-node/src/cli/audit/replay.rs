@@ -7,10 +7,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use psi_audit::cli::replay::{print_report, replay_files, replay_record};
-use psi_audit::replay::{JobReceipt, Report};
+use psi_audit::cli::replay::{Files, Replayed, print_report, replay_files, replay_record};
+use psi_audit::replay::JobReceipt;
 use psi_core::receipt::{Entry, signature_holds, signing_text};
-use psi_core::spec::JobId;
 
 use crate::audit::keep::record_path;
 use crate::cli::ConfigArg;
@@ -51,23 +50,35 @@ pub struct ReplayArgs {
 
 /// Replays, prints what was checked, and says by the exit code whether all of it holds.
 pub(super) fn run(args: &ReplayArgs) -> Result<Exit, UserError> {
-    let (job_id, report) = match (&args.record, &args.log) {
-        (Some(record), Some(log)) => replay_files(&args.job, record, log, &args.identity)?,
-        _ => in_state(args)?,
+    let (whose, replayed) = match (&args.record, &args.log) {
+        (Some(record), Some(log)) => {
+            let files = Files {
+                record,
+                log,
+                collab: None,
+                identity: &args.identity,
+            };
+            ("the node of this record", replay_files(&args.job, &files)?)
+        }
+        _ => ("this node", in_state(args)?),
     };
-    print_report(args.format, "this node", &job_id, &report)
+    print_report(args.format, whose, &replayed)
 }
 
 /// Replays a record of the node that the configuration names.
-fn in_state(args: &ReplayArgs) -> Result<(JobId, Report), UserError> {
+fn in_state(args: &ReplayArgs) -> Result<Replayed, UserError> {
     let config = args.config.load()?;
     let state = State::open(&config.state_dir())?;
     let record = find_record(&state, &args.job)?;
-    let receipt = find_receipt(&state, &record)?;
+    let (receipt, collab) = find_receipt(&state, &record)?;
     let path = record_path(&config.state_dir(), &record.job_id);
     let store = Lists::new(&config).store(&list_storage::place_of_this_process("replay"));
     let report = replay_record(&path, &args.identity, &receipt, store)?;
-    Ok((record.job_id, report))
+    Ok(Replayed {
+        job_id: record.job_id,
+        collab,
+        report,
+    })
 }
 
 /// The record of the job that begins with these digits.
@@ -93,7 +104,10 @@ fn find_record(state: &State, digits: &str) -> Result<AuditRecord, UserError> {
 }
 
 /// What the receipt says of the job, with the signatures of both members checked.
-fn find_receipt(state: &State, record: &AuditRecord) -> Result<JobReceipt, UserError> {
+fn find_receipt(
+    state: &State,
+    record: &AuditRecord,
+) -> Result<(JobReceipt, Collaboration), UserError> {
     let damaged = |what: &str| StateError::Damaged(format!("{what} is missing"));
     let places = state
         .entries_of_job(&record.job_id)?
@@ -110,7 +124,8 @@ fn find_receipt(state: &State, record: &AuditRecord) -> Result<JobReceipt, UserE
     let opened = entry(places.opened)?;
     let closed = places.closed.map(entry).transpose()?;
     let receipt = JobReceipt::of(&opened.body, closed.as_ref().map(|closed| &closed.body));
-    Ok(receipt.ok_or_else(|| damaged("the opened entry of the job"))?)
+    let receipt = receipt.ok_or_else(|| damaged("the opened entry of the job"))?;
+    Ok((receipt, collab))
 }
 
 /// An entry that both members signed.

@@ -8,26 +8,28 @@ use std::time::{Duration, Instant};
 
 use psi_core::spec::JobSpec;
 
-use crate::job::failure::Failure;
-use crate::job::link::Link;
-
 /// The first moment of the smallest job.
 const FIRST_MIN: Duration = Duration::from_millis(8);
 /// From this one on, only full seconds are left.
 const SECOND: Duration = Duration::from_secs(1);
-/// What freezing may take for each registered identity of both sides and still be done by the first
-/// moment; several times what it takes.
-const FOR_EACH_IDENTITY: Duration = Duration::from_nanos(1_500);
+/// What freezing may take for each row of both tables and still be done by the first moment; several
+/// times what it takes.
+const FOR_EACH_ROW: Duration = Duration::from_nanos(1_500);
 
-/// The first moment after the agreement, which both sides know: the registered sizes give it.
+/// The first moment after the agreement, which both sides know: where both keys are unique, the
+/// registered sizes give it, else it is a full second.
 fn first(spec: &JobSpec) -> Duration {
     let sides = [&spec.requester.facts, &spec.responder.facts];
-    let identities = sides.iter().map(|facts| facts.identities);
-    first_of(identities.fold(0, u64::saturating_add))
+    // Without a unique key, the registered sizes do not say how many rows a table has.
+    let rows = sides.map(|facts| match facts.key_unique {
+        true => facts.identities,
+        false => u64::MAX,
+    });
+    first_of(rows.into_iter().fold(0, u64::saturating_add))
 }
 
-fn first_of(identities: u64) -> Duration {
-    let enough = u32::try_from(identities).map_or(SECOND, |n| FOR_EACH_IDENTITY.saturating_mul(n));
+fn first_of(rows: u64) -> Duration {
+    let enough = u32::try_from(rows).map_or(SECOND, |n| FOR_EACH_ROW.saturating_mul(n));
     moments(FIRST_MIN)
         .find(|moment| *moment >= enough)
         .unwrap_or(SECOND)
@@ -50,7 +52,7 @@ fn to_next_moment(first: Duration, elapsed: Duration) -> Duration {
 }
 
 /// Waits for the next moment at which a commitment may leave, `agreed` having been that of the
-/// agreement; tells the peer meanwhile that this side is alive.
+/// agreement.
 ///
 /// # Discussion
 /// Below a second there are seven moments at most, each twice the one before. The first is late
@@ -58,9 +60,8 @@ fn to_next_moment(first: Duration, elapsed: Duration) -> Duration {
 /// its rows are. All are counted from the agreement, which both sides know, so they wait together;
 /// moments of the machine's clock would let a peer choose how far off the next one is, and so
 /// measure finely in several looks.
-pub(super) async fn next(link: &mut Link, spec: &JobSpec, agreed: Instant) -> Result<(), Failure> {
-    let wait = to_next_moment(first(spec), agreed.elapsed());
-    link.working_while(tokio::time::sleep(wait)).await
+pub(super) async fn next(spec: &JobSpec, agreed: Instant) {
+    tokio::time::sleep(to_next_moment(first(spec), agreed.elapsed())).await;
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::audit::keep::{Recording, Retention, Subject};
 use crate::frozen::Frozen;
 use crate::job::context::JobContext;
 use crate::job::failure::Failure;
-use crate::job::link::{Link, compute};
+use crate::job::link::compute;
 use crate::job::matches::Record;
 use crate::job::negotiate::agreed::Agreed;
 use crate::job::registry::JobHandle;
@@ -31,7 +31,6 @@ pub(super) struct Prepared {
 /// the auditor: all of the work on rows that comes before the opening.
 pub(super) async fn prepare(
     ctx: &JobContext,
-    link: &mut Link,
     agreed: &Agreed,
     job: &JobHandle,
     tools: &Tools,
@@ -40,12 +39,10 @@ pub(super) async fn prepare(
         store: ctx.lists.input_store(&job.id, job.whose()),
         ..tools.clone()
     };
-    let frozen = freeze(ctx, link, agreed, &tools).await?;
+    let frozen = freeze(ctx, agreed, &tools).await?;
     let committed = frozen.clone();
-    let digest = link
-        .working_while(compute(move || Ok(committed.digest()?)))
-        .await??;
-    let record = record(ctx, link, agreed, &frozen).await?;
+    let digest = compute(move || Ok(committed.digest()?)).await?;
+    let record = record(ctx, agreed, &frozen).await?;
     Ok(Prepared {
         frozen,
         digest,
@@ -53,12 +50,7 @@ pub(super) async fn prepare(
     })
 }
 
-async fn freeze(
-    ctx: &JobContext,
-    link: &mut Link,
-    agreed: &Agreed,
-    tools: &Tools,
-) -> Result<Frozen, Failure> {
+async fn freeze(ctx: &JobContext, agreed: &Agreed, tools: &Tools) -> Result<Frozen, Failure> {
     let (catalog, tools) = (ctx.catalog.clone(), tools.clone());
     let (side, spec, own) = (agreed.side.clone(), agreed.spec.clone(), agreed.own);
     let key = spec.dp().map(|_| seeds::row_key(&agreed.seed));
@@ -76,7 +68,7 @@ async fn freeze(
             }
         }
     });
-    let input = link.working_while(scan).await?;
+    let input = scan.await;
     let input = input.map_err(|error| Failure::Internal(error.to_string()))??;
     tracing::info!(
         rows = input.rows_scanned,
@@ -90,7 +82,6 @@ async fn freeze(
 /// Begins the record for the auditor, if this node keeps records.
 async fn record(
     ctx: &JobContext,
-    link: &mut Link,
     agreed: &Agreed,
     frozen: &Frozen,
 ) -> Result<Option<Record>, Failure> {
@@ -111,7 +102,7 @@ async fn record(
             },
         )
     });
-    let recording = link.working_while(begun).await??;
+    let recording = begun.await?;
     let state = ctx.state.clone();
     Ok(Some(Record { recording, state }))
 }

@@ -54,23 +54,6 @@ async fn a_peer_whose_owner_suspends_loses_what_was_kept_with_it() {
     assert!(a.kept(there, &peer).is_none());
 }
 
-#[tokio::test]
-async fn a_wide_window_goes_back_with_its_job_to_those_that_the_peer_may_have() {
-    let few = NetLimits {
-        wide_per_peer: 1,
-        ..limits()
-    };
-    let (a, b, out, inbound) = pair(few).await;
-    let (_other, other_inbound) = connected(&a, &b, out.remote_address(), out.peer).await;
-    let (first, same) = (inbound.widen(), inbound.widen());
-    assert!(first.is_wide() && same.is_wide());
-    assert!(!other_inbound.widen().is_wide());
-    drop(first);
-    assert!(!other_inbound.widen().is_wide());
-    drop(same);
-    assert!(other_inbound.widen().is_wide());
-}
-
 /// One more connection between the two.
 async fn connected(
     dialer: &Endpoint,
