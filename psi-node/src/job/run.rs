@@ -83,7 +83,7 @@ async fn run_live(
         prepared
     };
     // One wait over all of it, so that what the peer hears meanwhile has a clock of its own.
-    let prepared = link.working_while(work).await?;
+    let prepared = link.working_while(Box::pin(work)).await?;
     let Prepared {
         frozen,
         digest,

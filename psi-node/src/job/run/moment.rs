@@ -21,9 +21,12 @@ const FOR_EACH_ROW: Duration = Duration::from_nanos(1_500);
 fn first(spec: &JobSpec) -> Duration {
     let sides = [&spec.requester.facts, &spec.responder.facts];
     // Without a unique key, the registered sizes do not say how many rows a table has.
-    let rows = sides.map(|facts| match facts.key_unique {
-        true => facts.identities,
-        false => u64::MAX,
+    let rows = sides.map(|facts| {
+        if facts.key_unique {
+            facts.identities
+        } else {
+            u64::MAX
+        }
     });
     first_of(rows.into_iter().fold(0, u64::saturating_add))
 }
