@@ -23,6 +23,7 @@ mod policies;
 mod receipts;
 mod schema;
 
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
@@ -31,6 +32,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
+use self::collabs::Verified;
 use crate::collab::RevisionError;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -217,6 +219,8 @@ impl From<StateError> for UserError {
 #[derive(Clone)]
 pub struct State {
     connection: Arc<Mutex<Connection>>,
+    /// Documents of collaborations whose signatures were verified, by id.
+    verified: Arc<Mutex<HashMap<Vec<u8>, Verified>>>,
 }
 
 impl State {
@@ -263,6 +267,7 @@ impl State {
         schema::migrate(&mut connection, &place)?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
+            verified: Arc::default(),
         })
     }
 

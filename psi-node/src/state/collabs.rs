@@ -3,6 +3,7 @@
 //! `collabs` holds the revision that is in force, `collab_revisions` all of them.
 
 use std::path::Path;
+use std::sync::PoisonError;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -221,10 +222,35 @@ impl State {
         })?;
         rows.map(|row| {
             let (id, document) = row?;
-            read(&id, &document)
+            self.verified(id, document)
         })
         .collect()
     }
+
+    /// The collaboration of a stored document. Its signatures are verified once, as long as its text
+    /// stays the same: each stream and each command asks for it.
+    fn verified(&self, id: Vec<u8>, document: String) -> Result<Collaboration, StateError> {
+        // Each change is one insertion, so a poisoned lock is as good as any.
+        let mut known = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(verified) = known.get(&id)
+            && verified.document == document
+        {
+            return Ok(verified.collab.clone());
+        }
+        let collab = read(&id, &document)?;
+        let verified = Verified {
+            document,
+            collab: collab.clone(),
+        };
+        known.insert(id, verified);
+        Ok(collab)
+    }
+}
+
+/// A stored document whose signatures hold, and what it says.
+pub(super) struct Verified {
+    document: String,
+    collab: Collaboration,
 }
 
 fn standing(connection: &Connection, id: &CollabId) -> Result<CollabStanding, StateError> {

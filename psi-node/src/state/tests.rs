@@ -323,6 +323,8 @@ fn joining_again_changes_nothing_and_a_name_is_taken_once() {
 #[test]
 fn a_stored_document_that_was_edited_is_not_served() {
     let fixture = Fixture::new();
+    // It was verified before.
+    assert_eq!(fixture.state.collabs().unwrap().len(), 1);
     let sql = "UPDATE collabs SET document = replace(document, ':7401', ':7409')";
     fixture.state.lock().execute(sql, []).unwrap();
     assert!(matches!(

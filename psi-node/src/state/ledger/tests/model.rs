@@ -71,6 +71,7 @@ fn open(folder: &tempfile::TempDir) -> State {
     }
     State {
         connection: Arc::new(Mutex::new(connection)),
+        verified: Arc::default(),
     }
 }
 
