@@ -215,10 +215,24 @@ impl From<StateError> for UserError {
     }
 }
 
+/// Values of `PRAGMA synchronous`.
+#[derive(Clone, Copy)]
+struct Levels {
+    synced: &'static str,
+    behind: &'static str,
+}
+
+const SYNCED: Levels = Levels {
+    synced: "FULL",
+    behind: "NORMAL",
+};
+
 /// A handle on a node's durable state. Clones share one connection.
 #[derive(Clone)]
 pub struct State {
     connection: Arc<Mutex<Connection>>,
+    /// SQLite's levels for commits that are synced and for those that may wait.
+    levels: Levels,
     /// Documents of collaborations whose signatures were verified, by id.
     verified: Arc<Mutex<HashMap<Vec<u8>, Verified>>>,
 }
@@ -267,6 +281,7 @@ impl State {
         schema::migrate(&mut connection, &place)?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
+            levels: SYNCED,
             verified: Arc::default(),
         })
     }
@@ -294,7 +309,7 @@ impl State {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
-        self.transact("FULL", work)
+        self.transact(self.levels.synced, work)
     }
 
     /// As [`Self::write`], but synced to disk by the next [`Self::write`] of any process: for what
@@ -305,7 +320,7 @@ impl State {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
         // The write-ahead log is one file, written in order: syncing a later commit syncs this one.
-        self.transact("NORMAL", work)
+        self.transact(self.levels.behind, work)
     }
 
     fn transact<T>(
