@@ -69,6 +69,13 @@ pub use result::{
 };
 
 #[cfg(test)]
+#[path = "../../psi-node/src/golden.rs"]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a variable says whether to write"
+)]
+mod golden;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;

@@ -220,9 +220,43 @@ mod tests {
     use clap::CommandFactory;
 
     use super::Cli;
+    use crate::golden;
 
     #[test]
     fn the_command_tree_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_texts_are_those_of_the_golden_files() {
+        golden::check("help-psi-node.txt", &help_of_all(Cli::command()));
+        golden::check(
+            "help-psi-audit.txt",
+            &help_of_all(psi_audit::cli::Cli::command()),
+        );
+    }
+
+    /// What `--help` prints for a program and for each of its commands.
+    fn help_of_all(program: clap::Command) -> String {
+        fn add(command: &mut clap::Command, text: &mut String) {
+            let help = command.render_long_help().to_string();
+            let name = command.get_bin_name().unwrap_or(command.get_name());
+            *text += &format!("==== {name} --help\n\n");
+            for line in help.trim_end().lines() {
+                *text += line.trim_end();
+                *text += "\n";
+            }
+            *text += "\n";
+            for inner in command.get_subcommands_mut() {
+                if inner.get_name() != "help" {
+                    add(inner, text);
+                }
+            }
+        }
+        let mut program = program.term_width(100);
+        program.build();
+        let mut text = String::new();
+        add(&mut program, &mut text);
+        text
     }
 }

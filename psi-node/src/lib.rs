@@ -37,6 +37,8 @@ pub mod duration_text;
 #[cfg(test)]
 mod fixture;
 mod frozen;
+#[cfg(test)]
+mod golden;
 pub mod identity;
 pub mod job;
 pub mod list_storage;

@@ -2,6 +2,7 @@ mod generate;
 mod pairs;
 mod reference;
 mod rules;
+mod texts;
 
 use std::collections::BTreeSet;
 use std::path::Path;

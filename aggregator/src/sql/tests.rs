@@ -6,6 +6,7 @@ use super::ast::Side;
 use super::canonical;
 use super::parse::{self, Author};
 use crate::error::{QueryError, Told};
+use crate::golden;
 
 const QUERY: &str = "SELECT COUNT(*) FROM snowy.customers AS s JOIN brand.customers AS b \
                      ON s.email_hash = b.email_hash WHERE b.last_purchase > '2025-01-01'";
@@ -30,6 +31,12 @@ fn refused(sql: &str) -> (String, (u64, u64)) {
         }
         Err(other) => panic!("{sql}: {other}"),
     }
+}
+
+/// A query that is refused, and what its author reads.
+fn as_told(sql: &str) -> String {
+    let error = parse::read(sql, Author::Own).map(drop).unwrap_err();
+    format!("{sql}\n    {error}\n    {}\n\n", error.remedy())
 }
 
 #[test]
@@ -108,6 +115,7 @@ fn what_is_outside_the_subset_is_refused_by_name_with_its_place() {
     let join = |join: &str| format!("SELECT COUNT(*) FROM a.t AS a {join}");
     let list = |list: &str| format!("SELECT {list} {from}");
     let mut wrong = Vec::new();
+    let mut texts = String::new();
     for (sql, name, line, column) in [
         (join("LEFT JOIN b.t AS b ON a.k = b.k"), "LEFT JOIN", 1, 31),
         (
@@ -236,11 +244,13 @@ fn what_is_outside_the_subset_is_refused_by_name_with_its_place() {
         ("FROM a.t".to_owned(), "FROM", 1, 1),
     ] {
         let (what, place) = refused(&sql);
+        texts += &as_told(&sql);
         if !what.contains(name) || place != (line, column) {
             wrong.push(format!("{sql}\n  said at {place:?}: {what}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    golden::check("refusals-sql-conditions.txt", &texts);
 }
 
 #[test]

@@ -8,6 +8,8 @@ use psi_core::Code;
 use psi_core::store::StoreErrorKind;
 
 pub(in crate::job) mod own_stop;
+#[cfg(test)]
+mod texts;
 mod way_out;
 
 use self::own_stop::OwnStop;

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::{canonical, refused};
+use super::{as_told, canonical, refused};
+use crate::golden;
 use crate::sql::ast::Side;
 use crate::sql::parse::{self, Author};
 
@@ -134,6 +135,7 @@ fn what_is_outside_the_subset_of_outputs_is_refused_by_name_with_its_place() {
     let rest = |rest: &str| format!("SELECT COUNT(*) {FROM}\n{rest}");
     let group = |list: &str| format!("SELECT {list} {FROM}\nGROUP BY b.r");
     let mut wrong = Vec::new();
+    let mut texts = String::new();
     for (sql, name, line, column) in [
         (list("MIN(b.x)"), "the aggregate MIN", 1, 8),
         (list("SUM(DISTINCT b.x)"), "SUM(DISTINCT", 1, 12),
@@ -230,11 +232,13 @@ fn what_is_outside_the_subset_of_outputs_is_refused_by_name_with_its_place() {
         ),
     ] {
         let (what, place) = refused(&sql);
+        texts += &as_told(&sql);
         if !what.contains(name) || place != (line, column) {
             wrong.push(format!("{sql}\n  said at {place:?}: {what}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    golden::check("refusals-sql-outputs.txt", &texts);
 }
 
 #[test]
