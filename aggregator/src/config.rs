@@ -297,7 +297,7 @@ fn check_name(name: &str, place: &str, what: &str) -> Result<(), Problem> {
     {
         return Err(Problem::new(
             place,
-            format!("{name:?} is no name for a {what}"),
+            format!("{name:?} is not a valid name for a {what}"),
             format!(
                 "use 1 to {} bytes without control characters",
                 limits::NAME_BYTES_MAX

@@ -55,7 +55,7 @@ impl Domain {
                 LabelKind::Integer
             }
             (None, Some(ColumnClass::Empty)) => kind_of(values),
-            (Some(_), _) => return Err("it is no date or timestamp".to_owned()),
+            (Some(_), _) => return Err("it is not a date or timestamp".to_owned()),
             (None, Some(ColumnClass::Text)) => LabelKind::Text,
             (None, Some(ColumnClass::Boolean)) => LabelKind::Boolean,
             (None, Some(ColumnClass::Date)) => LabelKind::Date,
@@ -69,7 +69,7 @@ impl Domain {
         let mut text = HashMap::new();
         let mut number = HashMap::new();
         for (index, value) in (0_u16..).zip(values) {
-            let misfit = || format!("{:?} is no value of the column", value.label());
+            let misfit = || format!("{:?} is not a value of the column", value.label());
             match (kind, value) {
                 (LabelKind::Text, DomainValue::Text(value)) => {
                     text.insert(value.clone(), index);

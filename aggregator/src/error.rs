@@ -92,7 +92,7 @@ pub enum QueryError {
     #[error("{}: {}", .0.at, .0.what)]
     Meaning(Told),
     /// This side's own policy says no.
-    #[error("refused by the own policy: {0}")]
+    #[error("this node's policy refuses it: {0}")]
     Refused(Refusal),
 }
 

@@ -107,8 +107,14 @@ impl Judge<'_> {
         Err(self.refusal(
             Code::RequesterNotAllowed,
             "allowed_requesters",
-            format!("{requester} asks about {}, and is not listed", self.name),
-            format!("list {requester:?} there to let it ask"),
+            format!(
+                "{requester} asks about the table {}, and allowed_requesters does not list it",
+                self.name
+            ),
+            format!(
+                "add {requester:?} to table.{}.allowed_requesters to let it ask",
+                self.name
+            ),
         ))
     }
 
@@ -125,10 +131,11 @@ impl Judge<'_> {
                     Code::RecipientNotAllowed,
                     "allowed_recipients",
                     format!(
-                        "{recipient} would get a result about {}, and is not listed",
+                        "{recipient} would get a result about the table {}, and allowed_recipients does \
+                         not list it",
                         self.name
                     ),
-                    format!("list {recipient:?} there to let it receive"),
+                    format!("add {recipient:?} to table.{}.allowed_recipients to let it receive", self.name),
                 ));
             }
             self.decided("allowed_recipients");
@@ -172,7 +179,10 @@ impl Judge<'_> {
                     self.name,
                     rule.as_str()
                 ),
-                "choose another rule to answer such queries",
+                format!(
+                    "set table.{}.rule to another rule to answer such queries",
+                    self.name
+                ),
             ));
         }
         if rule != RuleKind::Aggregation {
@@ -221,8 +231,13 @@ impl Judge<'_> {
                 Code::TemplateNotApproved,
                 "approved_templates",
                 match self.question.templates.first() {
-                    None => format!("the query is no instance of a template of {}", self.name),
-                    Some(digest) => format!("the query is of template {digest}, not approved"),
+                    None => format!(
+                        "the query is not an instance of a template of {}",
+                        self.name
+                    ),
+                    Some(digest) => {
+                        format!("the query uses the template {digest}, which is not approved")
+                    }
                 },
                 format!(
                     "add the template to [table.{0}.template] and its digest to \

@@ -163,7 +163,7 @@ codes! {
     SumTooLarge = 22, "sum_too_large";
     /// The table does not answer this form of query: aggregates, templates or lists.
     FormNotAllowed = 23, "form_not_allowed";
-    /// The table answers approved templates only, and the query is none of them.
+    /// The table answers approved templates only, and the query is not one of them.
     TemplateNotApproved = 24, "template_not_approved";
     /// The peer does not allow this comparison of a filter column.
     ComparisonNotAllowed = 25, "comparison_not_allowed";

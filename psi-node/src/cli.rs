@@ -47,8 +47,7 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done or released, 1 internal error, 2 bad input, 3 suppressed, 4 refused by own \
-policy, 5 refused by the peer, 6 peer unreachable, 7 protocol violation by the peer, 8 interrupted \
+Exit codes: 0 done or released, 1 internal error, 2 bad input, 3 suppressed, 4 refused by this node's policy, 5 refused by the peer, 6 peer unreachable, 7 protocol violation by the peer, 8 interrupted \
 or cancelled, 9 no daemon running, 10 receipts do not verify.";
 
 /// The commands.
@@ -56,7 +55,7 @@ or cancelled, 9 no daemon running, 10 receipts do not verify.";
 pub enum Command {
     /// Make a new node: a folder with a key and a commented configuration
     Init(init::InitArgs),
-    /// Print the node's id, its public key
+    /// Print the node's id, which is its public key
     Id(id::IdArgs),
     /// Make, sign, join and revise collaborations
     #[command(subcommand)]
@@ -84,7 +83,7 @@ pub enum Command {
     /// Show privacy budgets and how often tables were used
     #[command(subcommand)]
     Budget(budget::BudgetCommand),
-    /// Give an auditor what it needs, and check what it was given
+    /// Write what an auditor needs, and check it
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Run two nodes on this machine over sample data, and show what happens

@@ -226,7 +226,7 @@ impl NodeConfig {
         if self.retain_for_audit.is_some() != self.auditor.is_some() {
             return Err(UserError::bad_input(
                 format!("{place}: only one of retain_for_audit and auditor is set"),
-                "set both to keep records for the auditor, or none of them",
+                "set both to keep records for the auditor, or neither",
             ));
         }
         let least = memory::limit_min(self.jobs_max);

@@ -187,7 +187,7 @@ impl From<StateError> for UserError {
             }
             StateError::Decided { .. } => (
                 Exit::BadInput,
-                "a decision stands until it was used or expires; the other member can ask again",
+                "a decision is valid until it is used or expires; the other member can ask again",
             ),
             StateError::UnknownCollab => (
                 Exit::BadInput,

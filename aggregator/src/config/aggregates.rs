@@ -189,7 +189,7 @@ fn check_domain(place: &str, values: &[DomainValue]) -> Result<(), Problem> {
         if label.len() > limits::NAME_BYTES_MAX || !is_shown_as_it_is(&label) {
             return Err(Problem::new(
                 place,
-                format!("{label:?} is no label for a group"),
+                format!("{label:?} is not a valid label for a group"),
                 format!(
                     "use at most {} bytes without control or invisible characters",
                     limits::NAME_BYTES_MAX

@@ -186,7 +186,7 @@ fn check_template_names(name: &str, table: &TableConfig) -> Result<(), Problem> 
         if !is_digest {
             return Err(Problem::new(
                 place,
-                format!("{digest:?} is no digest of a template"),
+                format!("{digest:?} is not the digest of a template"),
                 "write what `psi-node policy template-digest` prints",
             ));
         }

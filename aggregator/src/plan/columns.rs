@@ -167,7 +167,7 @@ impl<'a> Loaded<'a> {
             Some(number) => Ok(number.value.clone()),
             None => Err(QueryError::meaning(
                 column.at,
-                format!("{} is no column to compute with", column.name.0),
+                format!("{} is not a column to compute with", column.name.0),
                 "compute with number columns whose owner allows more than count",
             )),
         }

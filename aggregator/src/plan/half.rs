@@ -58,7 +58,7 @@ pub(super) fn check_list(query: &Query, requester: Side) -> Result<(), QueryErro
         Some(column) => Err(QueryError::subset(
             column.at,
             "a list of the other member's identifiers",
-            "select the own table's key columns",
+            "select the key columns of your own table",
         )),
     }
 }

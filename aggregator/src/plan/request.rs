@@ -78,7 +78,7 @@ fn check_size(canonical: &str, hidden: usize, query: &Query) -> Result<(), Query
     if hidden > limits::HIDDEN_LITERALS_MAX {
         return Err(QueryError::subset(
             at,
-            format!("a query with {hidden} constants on the own side"),
+            format!("a query with {hidden} constants on your side"),
             format!("use at most {}", limits::HIDDEN_LITERALS_MAX),
         ));
     }

@@ -37,7 +37,10 @@ impl Judge<'_> {
                         "the query compares {column:?} of {} by {operator:?}",
                         self.name
                     ),
-                    format!("list {operator:?} there to allow it"),
+                    format!(
+                        "add {operator:?} to table.{}.filter.{setting}.operators to allow it",
+                        self.name
+                    ),
                 ));
             }
             let allowed = match used.with {
@@ -54,7 +57,10 @@ impl Judge<'_> {
                     Code::ComparisonNotAllowed,
                     &format!("filter.{setting}.compare"),
                     format!("the query compares {column:?} of {} with {with}", self.name),
-                    "set it to \"any\" to allow it",
+                    format!(
+                        "set table.{}.filter.{setting}.compare to \"any\" to allow it",
+                        self.name
+                    ),
                 ));
             }
             let rule = if config.is_free() {
@@ -88,11 +94,11 @@ impl Judge<'_> {
                     Code::GroupNotAllowed,
                     "dimension",
                     format!(
-                        "the query groups {} by {group}, which is no dimension",
+                        "the query groups {} by {group}, which is not a dimension of this table",
                         self.name
                     ),
                     format!(
-                        "list {group:?} with its values in table.{}.dimension",
+                        "add {group:?} with its values to table.{}.dimension to allow it",
                         self.name
                     ),
                 ));
@@ -105,7 +111,10 @@ impl Judge<'_> {
                         Code::FunctionNotAllowed,
                         "scalar_functions",
                         format!("the query groups {} by the {function} of a date", self.name),
-                        format!("list {function:?} there to allow it"),
+                        format!(
+                            "add {function:?} to table.{}.scalar_functions to allow it",
+                            self.name
+                        ),
                     ));
                 }
                 self.decided("scalar_functions");
@@ -129,7 +138,10 @@ impl Judge<'_> {
                         "the query asks {} for {function} of {:?}",
                         self.name, used.column
                     ),
-                    format!("list {function:?} there to allow it"),
+                    format!(
+                        "add {function:?} to table.{}.aggregate.{}.functions to allow it",
+                        self.name, used.column
+                    ),
                 ));
             };
             if used.in_expression && !section.expressions {
@@ -140,7 +152,10 @@ impl Judge<'_> {
                         "the query computes with {:?} of {} inside an aggregate",
                         used.column, self.name
                     ),
-                    "set it to true to allow arithmetic",
+                    format!(
+                        "set table.{}.aggregate.{setting}.expressions to true to allow arithmetic",
+                        self.name
+                    ),
                 ));
             }
             self.decided(&format!("aggregate.{setting}.functions"));
@@ -158,7 +173,10 @@ impl Judge<'_> {
             Code::OutputNotAllowed,
             "disallowed_outputs",
             format!("the query would show values of {column:?} of {}", self.name),
-            format!("take {column:?} off that list to allow it"),
+            format!(
+                "remove {column:?} from table.{}.disallowed_outputs to allow it",
+                self.name
+            ),
         ))
     }
 }

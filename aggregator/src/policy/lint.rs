@@ -229,8 +229,7 @@ impl Linter<'_> {
                 self.say(
                     Weight::Wide,
                     &format!("filter.{column}"),
-                    "a question can name single identities by a column of a join key; the minimum \
-                     alone stands against that",
+                    "a question can name single identities by a column of a join key; only the minimum protects against that",
                     "take it off the list",
                 );
             }

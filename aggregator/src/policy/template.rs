@@ -69,7 +69,7 @@ impl Template {
         {
             return Err(QueryError::meaning(
                 Position::START,
-                format!("the parameter {name} does not stand in the query"),
+                format!("the query does not use the parameter {name}"),
                 "remove it from parameters, or write it in lower case as :name",
             ));
         }

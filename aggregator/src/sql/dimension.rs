@@ -45,8 +45,9 @@ impl DimensionName {
         } else {
             (word, inner)
         };
-        let part = DatePart::named(part)
-            .ok_or_else(|| format!("{part:?} is no part of a date: year, quarter, month or day"))?;
+        let part = DatePart::named(part).ok_or_else(|| {
+            format!("{part:?} is not a part of a date: use year, quarter, month or day")
+        })?;
         Ok(Self {
             part: Some(part),
             column: column.to_owned(),

@@ -169,7 +169,7 @@ impl Reader {
             }
             _ => QueryError::syntax(
                 start,
-                format!("{} stands where SELECT was expected", self.describe()),
+                format!("found {} where SELECT was expected", self.describe()),
                 "write a SELECT statement",
             ),
         }
@@ -336,7 +336,7 @@ impl Reader {
         }
         QueryError::syntax(
             self.at(),
-            format!("{} stands where {wanted} was expected", self.describe()),
+            format!("found {} where {wanted} was expected", self.describe()),
             "see docs/sql for what a query may look like",
         )
     }

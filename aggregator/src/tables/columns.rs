@@ -260,5 +260,5 @@ fn no_column(place: String, column: &str, reason: NoColumn) -> Problem {
             format!("{column:?} may be several columns that differ in upper and lower case")
         }
     };
-    Problem::new(place, what, "write the name as it stands in the file")
+    Problem::new(place, what, "write the name as the file has it")
 }

@@ -358,7 +358,7 @@ impl Loader<'_> {
         Problem::new(
             self.place(setting),
             what,
-            "write the name as it stands in the file",
+            "write the name as the file has it",
         )
     }
 

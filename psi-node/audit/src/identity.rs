@@ -20,7 +20,7 @@ pub enum NodeIdError {
     #[error("a node id is 64 hexadecimal digits")]
     Form,
     /// No key, or one for which signatures prove nothing.
-    #[error("these digits are no valid ed25519 public key")]
+    #[error("these digits are not a valid ed25519 public key")]
     Key,
 }
 

@@ -313,7 +313,7 @@ fn decode(kind: u8, body: Zeroizing<Vec<u8>>) -> Result<Item, RecordError> {
     match kind {
         HEAD => {
             let rest = body.strip_prefix(MAGIC);
-            let rest = rest.ok_or(RecordError::Malformed("it is no record of this version"))?;
+            let rest = rest.ok_or(RecordError::Malformed("it is not a record of this version"))?;
             let (own, rest) = rest.split_first().ok_or(short)?;
             let own = match own {
                 0 => Party::Requester,
@@ -335,7 +335,7 @@ fn decode(kind: u8, body: Zeroizing<Vec<u8>>) -> Result<Item, RecordError> {
                 return Err(RecordError::Malformed("a literal longer than a query"));
             }
             let text = String::from_utf8(text.to_vec())
-                .map_err(|_| RecordError::Malformed("a literal that is no text"))?;
+                .map_err(|_| RecordError::Malformed("a literal that is not text"))?;
             Ok(Item::Literal {
                 salt: *salt,
                 text: Zeroizing::new(text),

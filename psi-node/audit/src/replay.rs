@@ -124,7 +124,7 @@ impl Half<'_> {
         report.note(
             "the nonce follows from the seed",
             self.nonce() == self.own_nonce(),
-            || Some("the own half of the specification".into()),
+            || Some("this side's half of the specification".into()),
         );
         if self.own == Party::Requester {
             let wrong = self.wrong_literal(&kept.literals);
@@ -224,7 +224,7 @@ impl Half<'_> {
         }
         let all = parts.as_deref().unwrap_or_default();
         if wrong.is_none() && stands_twice(all, self.tools.store.as_ref())? {
-            wrong = Some("an identity stands in two parts".into());
+            wrong = Some("an identity is in two parts".into());
         }
         Ok(Kept {
             literals,

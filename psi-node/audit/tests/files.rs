@@ -207,7 +207,7 @@ fn logs_of_another_version_and_hostile_ones_end_in_an_error() {
     let folder = folder();
     let log = fs::read_to_string(exported("anna.jsonl")).unwrap();
     let version = log.replacen("glovebox-receipts-1", "glovebox-receipts-2", 1);
-    verify(&file(&folder, version.as_bytes())).refuses(2, "is no exported log");
+    verify(&file(&folder, version.as_bytes())).refuses(2, "is not an exported log");
     verify(&file(&folder, b"")).refuses(10, "the file is empty");
     verify(folder.path()).refuses(2, "cannot read");
     verify(&folder.path().join("missing")).refuses(2, "cannot read");
@@ -326,7 +326,7 @@ fn records_of_another_version_and_hostile_ones_end_in_an_error() {
         changed
     };
     for (changed, what) in [
-        (with(5 + 16, 2), "it is no record of this version"),
+        (with(5 + 16, 2), "it is not a record of this version"),
         (with(5 + 17, 7), "an unknown side"),
         (with(0, 9), "an unknown kind of item"),
         (with(1, 0xff), "an item is too long"),

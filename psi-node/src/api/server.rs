@@ -253,7 +253,7 @@ fn asked(body: Result<Bytes, BytesRejection>) -> Result<JobRequest, Failed> {
     let body = whole(body)?;
     let job: NewJob = serde_json::from_slice(&body).map_err(|error| {
         bad(
-            format!("the body is no job: {error}"),
+            format!("the body is not a valid job: {error}"),
             "send {\"collab\": \"…\", \"sql\": \"…\"}",
         )
     })?;

@@ -56,7 +56,7 @@ fn spend(epsilon: Option<String>, delta: Option<String>) -> Result<Spend, UserEr
     let amount = |text: Option<String>, of: fn(&str) -> Option<u64>, name: &str, such: &str| {
         let wrong = |text: &str| {
             UserError::bad_input(
-                format!("`{text}` is no {name}"),
+                format!("`{text}` is not a valid {name}"),
                 format!("write a number above zero, such as {such}"),
             )
         };

@@ -18,7 +18,7 @@ pub enum ApprovalsCommand {
     List(ListArgs),
     /// Show one question: who asks, what, under which rules
     Show(RequestArgs),
-    /// Let one run of the question take place
+    /// Allow one run of the question
     Approve(RequestArgs),
     /// Refuse the question until the refusal expires
     Deny(DenyArgs),

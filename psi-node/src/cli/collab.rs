@@ -28,11 +28,11 @@ pub enum CollabCommand {
     Join(FileArgs),
     /// Write the next, unsigned revision of a joined collaboration, to be edited and signed
     Revise(ReviseArgs),
-    /// Take no part in a collaboration for now: at once, without the other member
+    /// Stop taking part in a collaboration for now; needs no consent of the other member
     Suspend(StandingArgs),
     /// Take part again in a collaboration that was suspended
     Resume(StandingArgs),
-    /// Take no part in a collaboration any more: at once, without the other member, for good
+    /// Leave a collaboration for good; needs no consent of the other member
     Leave(LeaveArgs),
     /// List the collaborations this node has joined
     List(ListArgs),

@@ -32,10 +32,10 @@ pub struct ExplainArgs {
     /// Ask the other node whether it would allow the query, and for its facts; it sees the query
     #[arg(long)]
     pub with_peer: bool,
-    /// In mode dp: the epsilon that the answer may cost [default: as of `query`]
+    /// In mode dp: the epsilon that the answer may cost [default: that of `query`]
     #[arg(long, value_name = "NUMBER")]
     pub epsilon: Option<String>,
-    /// In mode dp: the delta that the answer may cost [default: as of `query`]
+    /// In mode dp: the delta that the answer may cost [default: that of `query`]
     #[arg(long, value_name = "NUMBER")]
     pub delta: Option<String>,
     /// The question.
@@ -106,7 +106,7 @@ fn about_peer(explained: &Explanation) -> String {
     let name = printable::line(&format!("{}.{}", peer.member, peer.table));
     let mut text = match peer.facts {
         FactsSource::Asked => {
-            format!("{name} allows it, too; what follows is what a job would be.\n")
+            format!("{name} allows it as well. This is what a job would do:\n")
         }
         FactsSource::EarlierJob => format!(
             "{name} was not asked. Its facts are those of an earlier job; `--with-peer` asks.\n"

@@ -31,13 +31,13 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 pub enum PolicyCommand {
     /// Look for rules that allow more than they have to, or that have no effect
     Check(CheckArgs),
-    /// Say in words what a table's rules allow, and what leaves
+    /// Say in words what a table's rules allow, and what leaves this node
     Explain(ExplainArgs),
     /// Make a table section from an analysis rule of AWS Clean Rooms (JSON of its API)
     ImportAws(ImportArgs),
     /// Print the digest by which a template is approved
     TemplateDigest(DigestArgs),
-    /// Say what a question with noise would cost and how far its answer would stray
+    /// Say what a question with noise would cost, and how wide the noise would be
     Preview(PreviewArgs),
 }
 

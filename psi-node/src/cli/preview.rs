@@ -33,10 +33,10 @@ pub struct PreviewArgs {
     /// Who would get the result
     #[arg(long, value_enum, default_value_t, value_name = "WHO")]
     pub recipients: ResultFor,
-    /// In mode dp: the epsilon that the answer may cost [default: as of `query`]
+    /// In mode dp: the epsilon that the answer may cost [default: that of `query`]
     #[arg(long, value_name = "NUMBER")]
     pub epsilon: Option<String>,
-    /// In mode dp: the delta that the answer may cost [default: as of `query`]
+    /// In mode dp: the delta that the answer may cost [default: that of `query`]
     #[arg(long, value_name = "NUMBER")]
     pub delta: Option<String>,
     /// The question.

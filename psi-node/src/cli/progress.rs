@@ -78,8 +78,8 @@ fn style() -> ProgressStyle {
 
 fn label(stage: &str) -> String {
     match stage {
-        "freeze" => "reading own table".into(),
-        "blind" => "blinding own list".into(),
+        "freeze" => "reading your table".into(),
+        "blind" => "blinding your list".into(),
         "send" => "sending".into(),
         "receive" => "receiving".into(),
         "evaluate" => "evaluating peer's list".into(),

@@ -52,14 +52,14 @@ pub struct QueryArgs {
     /// Ask again until an owner has decided, where one approves each run
     #[arg(long)]
     pub wait: bool,
-    /// Who is to get the result
+    /// Who gets the result
     #[arg(long, value_enum, default_value_t, value_name = "WHO")]
     pub recipients: ResultFor,
-    /// In mode dp: the epsilon that the answer may cost [default: 0.1, or less if the own table
+    /// In mode dp: the epsilon that the answer may cost [default: 0.1, or less if your table
     /// allows less]
     #[arg(long, value_name = "NUMBER")]
     pub epsilon: Option<String>,
-    /// In mode dp: the delta that the answer may cost [default: 1e-9, or less if the own table
+    /// In mode dp: the delta that the answer may cost [default: 1e-9, or less if your table
     /// allows less]
     #[arg(long, value_name = "NUMBER")]
     pub delta: Option<String>,
@@ -72,7 +72,7 @@ pub struct QueryArgs {
     /// Where to write the answer, if it is a list: a new file that ends in .csv or .parquet
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Replace the file
+    /// Replace the file if it exists
     #[arg(long, requires = "output")]
     pub force: bool,
     /// The question.
@@ -136,7 +136,7 @@ pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
 fn list_file(path: &Path, overwrite: bool) -> Result<ListFile, UserError> {
     let path = std::path::absolute(path).map_err(|error| {
         UserError::bad_input(
-            format!("{} is no path: {error}", path.display()),
+            format!("{} is not a valid path: {error}", path.display()),
             "name a file that ends in .csv or .parquet",
         )
     })?;
@@ -222,7 +222,7 @@ fn print_result(
     }
     if let Some(list) = &document.list {
         return output::print(&format!(
-            "{} of the own identifiers match; they stand in {}.\n",
+            "{} of your identifiers match; they were written to {}.\n",
             list.count, list.file
         ));
     }

@@ -18,7 +18,7 @@ use crate::error::UserError;
 #[derive(Debug, Args)]
 #[group(id = "question", required = true, multiple = false)]
 pub struct QuestionArgs {
-    /// Read the question from a file, so that its literals do not stand on the command line
+    /// Read the question from a file, so that its literals are not on the command line
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The question; a table is written member.table. With `-` it is read from standard input

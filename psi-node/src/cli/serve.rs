@@ -122,7 +122,7 @@ fn start_log(level: Option<&str>) -> Result<(), UserError> {
     };
     let filter = EnvFilter::try_new(&text).map_err(|e| {
         UserError::bad_input(
-            format!("{place}: `{text}` is no log filter: {e}"),
+            format!("{place}: `{text}` is not a valid log filter: {e}"),
             "use error, warn, info, debug or trace",
         )
     })?;

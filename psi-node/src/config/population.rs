@@ -45,7 +45,7 @@ pub(super) fn check(config: &NodeConfig, text: &str, path: &Path) -> Result<(), 
             let place = place_of(path, text, name.span().start);
             return Err(UserError::bad_input(
                 format!(
-                    "{place}: table `{table}` names the population {:?}, which is not there",
+                    "{place}: table `{table}` names the population {:?}, which does not exist",
                     name.get_ref()
                 ),
                 "write a [population.NAME] section with its epsilon and delta, or correct the name",

@@ -191,13 +191,11 @@ impl Failure {
                                     a file elsewhere, and ask again"
                 .into(),
             Self::Result(_) => "ask for the parts of the output, and compute with them".into(),
-            Self::Connect(_) => "check that the other node is running, that its address in the \
-                                 collaboration is right, and that it has joined the collaboration"
-                .into(),
+            Self::Connect(error) => connecting(error).into(),
             Self::Receipts(_) => "compare both members' exported logs; after a restore from a \
                                   backup, record a statement with `psi-node receipts repair`"
                 .into(),
-            Self::OwnData(_) => "run `psi-node check` and mend what it reports".into(),
+            Self::OwnData(_) => "run `psi-node check` and correct what it reports".into(),
             Self::State(_) => "check the disk that holds the state folder".into(),
             Self::ApprovalSpent(_) => {
                 "ask again, so that the owner can decide about one more run".into()
@@ -206,6 +204,9 @@ impl Failure {
             Self::OwnStop(stop) => stop.remedy().into(),
             Self::Internal(_) => "run the query again; if it happens again, report it".into(),
             Self::Protocol(psi_core::Error::Store(error)) => run_files::remedy(error.kind).into(),
+            Self::Protocol(psi_core::Error::Limit { .. }) => {
+                "ask about fewer rows: filter your table, or split it".into()
+            }
             Self::Protocol(_) | Self::Net(_) | Self::PeerAborted(_) | Self::PeerRefusal(_) => {
                 if self.code().is_violation() {
                     "one of the two nodes broke the protocol: compare their versions, then the \
@@ -221,7 +222,27 @@ impl Failure {
     }
 }
 
-const ASK_PEER: &str = "The reason stands in the other node's own log; ask its owner.";
+/// What to do where the other node could not be connected to.
+const fn connecting(error: &ConnectError) -> &'static str {
+    match error {
+        ConnectError::WrongPeer { .. } => {
+            "check the address and the id of the other member in the collaboration"
+        }
+        ConnectError::KeyRefused { .. } => {
+            "ask the other member to run `psi-node collab join`, or `psi-node collab resume` if it \
+             suspended the collaboration"
+        }
+        ConnectError::OtherProtocol { .. } => {
+            "check the address, and install the same version of Glovebox on both nodes"
+        }
+        ConnectError::Unreachable { .. } | ConnectError::Local(_) => {
+            "check that the other node is running, that its address in the collaboration is right, \
+             and that no firewall blocks UDP between the two nodes"
+        }
+    }
+}
+
+const ASK_PEER: &str = "The reason is in the other node's own log; ask its owner.";
 
 impl Failure {
     /// Two sides that do not fit together, or ask for more than is served, are a refusal and not a

@@ -107,7 +107,7 @@ fn refuse_other_files(path: &Path) -> Result<(), UserError> {
         return Ok(());
     }
     Err(UserError::bad_input(
-        format!("{} exists and is no exported log", path.display()),
+        format!("{} exists and is not an exported log", path.display()),
         "choose another file; nothing was changed",
     ))
 }

@@ -22,7 +22,7 @@ pub(super) fn refuse(text: &str) -> Result<(), ImportError> {
     match (read, repeated) {
         (Err(error), Some(name)) => Err(ImportError {
             place: format!("line {}, column {}", error.line(), error.column()),
-            what: format!("the field {name:?} stands twice in one object"),
+            what: format!("the field {name:?} occurs twice in one object"),
             remedy: "remove the one that does not hold: of two, programs read one or the other"
                 .to_owned(),
         }),

@@ -94,8 +94,7 @@ pub(super) fn custom(
     let providers = rule.strings("allowedAnalysisProviders")?;
     for (i, provider) in providers.into_iter().enumerate() {
         let why = format!(
-            "{provider}: who wrote a template does not count here, each is approved by its \
-             digest; who may ask stands in allowed_requesters, by member name"
+            "{provider}: it does not matter here who wrote a template: you approve each by its digest; who may ask is a list of member names, allowed_requesters"
         );
         note(
             notes,
@@ -111,8 +110,7 @@ pub(super) fn custom(
         for mut column in privacy.objects("columns")? {
             let name = column.needed_string("name")?;
             let why = format!(
-                "{name}: became a join key, whose identities are what is protected; budgets stand \
-                 in [population.NAME] sections, and the collaboration says whether jobs are noisy"
+                "{name}: became a join key, and its identities are what is protected; budgets are set in [population.NAME] sections, and the collaboration says whether answers get noise"
             );
             note(notes, column.place("name"), why);
             if !section.keys.contains(&name) {
@@ -208,7 +206,7 @@ fn aggregate_columns(
                 _ => {
                     return Err(entry.error(
                         "function",
-                        "it is none of SUM, SUM_DISTINCT, COUNT, COUNT_DISTINCT and AVG",
+                        "it must be SUM, SUM_DISTINCT, COUNT, COUNT_DISTINCT or AVG",
                     ));
                 }
             };
@@ -243,8 +241,7 @@ fn dimension_columns(
     note(
         notes,
         rule.place("dimensionColumns"),
-        "they may be filtered by; to group by one, list its public values in the dimension \
-         section, where it stands as a comment",
+        "they may be filtered by; to group by one, list its public values in the dimension section, which names it in a comment",
     );
     section.dimensions = columns;
     Ok(())
@@ -316,7 +313,7 @@ fn additional_analyses(rule: &mut Object, notes: &mut Vec<ImportNote>) -> Result
         }
         Some(_) => Err(rule.error(
             "additionalAnalyses",
-            "it is none of ALLOWED, REQUIRED and NOT_ALLOWED",
+            "it must be ALLOWED, REQUIRED or NOT_ALLOWED",
         )),
     }
 }

@@ -201,7 +201,7 @@ fn a_field_that_stands_twice_is_refused_with_its_place_at_any_depth() {
     ] {
         let error = import_aws(text, "t", "t.csv").unwrap_err();
         assert_eq!(error.place, place);
-        let what = format!("the field {name:?} stands twice in one object");
+        let what = format!("the field {name:?} occurs twice in one object");
         assert_eq!(error.what, what);
         assert!(error.remedy.starts_with("remove"), "{error}");
     }

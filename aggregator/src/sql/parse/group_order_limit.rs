@@ -176,7 +176,7 @@ impl Reader {
             .ok_or_else(|| {
                 QueryError::meaning(
                     at,
-                    "there is no output of this number",
+                    "there is no output with this number",
                     format!("the outputs have numbers from 1 to {outputs}"),
                 )
             })

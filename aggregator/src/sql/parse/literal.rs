@@ -90,7 +90,7 @@ impl Reader {
             return Err(QueryError::subset(
                 at,
                 "a parameter",
-                "write the value itself; parameters stand in templates",
+                "write the value itself; only templates have parameters",
             ));
         }
         match self.peek_at(1) {

@@ -344,7 +344,7 @@ impl<'a> Lines<'a> {
 
     fn bad_file(&self) -> UserError {
         UserError::bad_input(
-            format!("{} is no exported log", self.path.display()),
+            format!("{} is not an exported log", self.path.display()),
             "name a file that `psi-node receipts export` wrote",
         )
     }

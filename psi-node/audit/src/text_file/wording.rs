@@ -16,7 +16,7 @@ fn said(message: &str) -> Option<String> {
         return Some(format!("the setting {name} is missing"));
     }
     if let Some(name) = message.strip_prefix("duplicate field ") {
-        return Some(format!("the setting {name} stands here twice"));
+        return Some(format!("the setting {name} is here twice"));
     }
     if let Some(rest) = message.strip_prefix("unknown field ") {
         return Some(unknown("setting", rest));
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn other_forms_of_the_reader_are_known_and_the_rest_passes() {
         for (message, expected) in [
-            ("duplicate field `a`", "the setting `a` stands here twice"),
+            ("duplicate field `a`", "the setting `a` is here twice"),
             (
                 "unknown field `a`, there are no fields",
                 "unknown setting `a`",

@@ -41,7 +41,7 @@ pub(super) async fn decide(
 ) -> Result<Response, Failed> {
     let decision: Decision = serde_json::from_slice(&whole(body)?).map_err(|error| {
         bad(
-            format!("the body is no decision: {error}"),
+            format!("the body is not a valid decision: {error}"),
             "send {\"decision\": \"approve\"} or {\"decision\": \"deny\", \"reason\": \"…\"}",
         )
     })?;

@@ -17,7 +17,7 @@ pub(super) async fn explain(
 ) -> Result<Response, Failed> {
     let asked: NewExplanation = serde_json::from_slice(&whole(body)?).map_err(|error| {
         bad(
-            format!("the body is no query to explain: {error}"),
+            format!("the body is not a valid question to explain: {error}"),
             "send {\"collab\": \"…\", \"sql\": \"…\", \"with_peer\": false}",
         )
     })?;

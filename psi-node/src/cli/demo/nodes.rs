@@ -84,7 +84,7 @@ impl Node {
             return Err(UserError::new(
                 crate::exit::Exit::Internal,
                 format!("the node {name} did not start:\n{}", log.trim_end()),
-                "mend what it reports, then run the demo again",
+                "correct what it reports, then run the demo again",
             ));
         }
         Ok((node, announced))

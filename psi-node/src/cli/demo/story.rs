@@ -316,7 +316,7 @@ impl Story {
             writeln!(
                 text,
                 "\nEverything is in {folder}: the nodes with their logs, the collaboration, the \
-                 receipts.\nThe commands from `serve` on work there as they stand."
+                 receipts.\nThe commands from `serve` on work there without a change."
             )
         } else {
             writeln!(

@@ -61,7 +61,7 @@ fn is_worth_waiting(ended: &Ended, waiting: bool) -> bool {
 
 fn waits_for(ended: &Ended) -> &'static str {
     if ended.exit == Exit::RefusedByPolicy.number() {
-        "waiting for the approval of this node's own owner"
+        "waiting for the approval of this node's owner"
     } else if ended.exit == Exit::PeerUnreachable.number() {
         "waiting for the other node, which cannot be reached"
     } else {
@@ -89,7 +89,7 @@ mod tests {
         assert!(waits_for(&pending).contains("other owner"));
         let own = ended(Exit::RefusedByPolicy, "approval_pending");
         assert!(is_worth_waiting(&own, false));
-        assert!(waits_for(&own).contains("own owner"));
+        assert!(waits_for(&own).contains("this node's owner"));
         let denied = ended(Exit::RefusedByPeer, "not_approved");
         assert!(!is_worth_waiting(&denied, true));
         let away = ended(Exit::PeerUnreachable, "peer_unreachable");

@@ -137,7 +137,7 @@ pub(super) fn list_local(args: &ListArgs) -> Result<(), UserError> {
         None => Ok(()),
         Some(seq) => Err(UserError::new(
             Exit::ReceiptsWrong,
-            format!("entry {seq} of the node's own log is not what this node signed there"),
+            format!("entry {seq} of this node's own log is not the entry that it signed"),
             "the state was edited or its end was lost; restore it from a backup",
         )),
     }

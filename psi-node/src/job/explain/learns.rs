@@ -74,7 +74,7 @@ fn receiver(spec: &JobSpec, one: &MatchSpec, side: Party, says: &mut Vec<String>
     if spec.shape.list {
         let other = &spec.half(side.other()).facts;
         says.push(format!(
-            "as Receiver of a LIST: WHICH of its own identifiers stand in {}.{}, person by person; \
+            "as Receiver of a LIST: WHICH of its own identifiers are in {}.{}, person by person; \
              also if they are fewer than the minimum of {}",
             other.member, other.table, spec.minimum
         ));

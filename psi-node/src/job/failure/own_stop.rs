@@ -30,7 +30,7 @@ impl OwnStop {
     pub(in crate::job) const fn remedy(self) -> &'static str {
         match self {
             Self::PeerGaveUp => {
-                "run the query again; why the other node gave the job up is in its own log"
+                "run the query again; the other node gave the job up, and its own log says why"
             }
             Self::LogUnfinished => {
                 "run the query again: the signature is fetched when the two nodes next connect"

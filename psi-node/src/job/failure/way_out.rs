@@ -16,9 +16,9 @@ pub(super) fn way_out(code: Code) -> Option<String> {
             "The other node's owner has to run `psi-node collab join`, or has left the collaboration."
         }
         Code::Unavailable => {
-            "Its table may be being loaded, which takes a moment, or its owner may have suspended the \
-             collaboration: ask again later, or ask its owner."
+            "The other node may be loading its table, which takes a moment, or its owner may have suspended the collaboration: ask again later, or ask its owner."
         }
+        Code::VersionUnsupported => "Install the same version of Glovebox on both nodes.",
         Code::KindsDiffer => "Both sides must declare the same kinds for the key's columns.",
         Code::RecipientNotAllowed => {
             "The collaboration must let every recipient receive, and each side that has to count; \
@@ -28,23 +28,20 @@ pub(super) fn way_out(code: Code) -> Option<String> {
             "Let the other member ask, or let the table on its side say `owner_may_receive = true`."
         }
         Code::FunctionNotAllowed => {
-            "What may be computed of a column stands under `functions` in its owner's table."
+            "Ask for what `functions` in its owner's table allows for the column."
         }
         Code::FormNotAllowed => {
-            "A table answers aggregates, approved templates, or lists: which, stands under `rule` \
-             in its owner's table."
+            "A table answers aggregates, approved templates, or lists: `rule` in its owner's table says which."
         }
         Code::TemplateNotApproved => {
             "Its owner approves templates by their digest: send it the text that \
              `psi-node policy template-digest` prints."
         }
-        Code::ComparisonNotAllowed => {
-            "How a column may be compared stands under `filter` in its owner's table."
-        }
+        Code::ComparisonNotAllowed => "Compare the column as `filter` in its owner's table allows.",
         Code::ExpressionNotAllowed => "Aggregate the column alone, without arithmetic.",
         Code::OutputNotAllowed => "Group by another column.",
         Code::ColumnClamped => "Ask for SUM, AVG or COUNT of the column.",
-        Code::GroupNotAllowed => "What may be grouped by stands under `dimension` in its table.",
+        Code::GroupNotAllowed => "Group by what `dimension` in its owner's table lists.",
         Code::GroupNotConstant => {
             "Group by columns of one side, or by columns that are the same in all rows of one key."
         }
@@ -61,6 +58,18 @@ pub(super) fn way_out(code: Code) -> Option<String> {
             "Aggregate a column of smaller values, or let its owner declare fewer `decimals` or a \
              `clamp`."
         }
+        Code::ClampRequired => {
+            "A summed column needs a `clamp` in its owner's table. To count rows, the table needs \
+             `max_rows_per_identity` or a `unique` key."
+        }
+        Code::VarianceNotPrivate => "Ask for SUM, AVG or COUNT.",
+        Code::BothSidesNotPrivate => {
+            "Ask two questions, each with aggregates of one side's columns alone."
+        }
+        Code::EpsilonNotAllowed => {
+            "Ask with another `--epsilon` or `--delta`: the maximum is `epsilon_max` and `delta_max` in \
+             each owner's table."
+        }
         Code::TooManyJobs => "Try again later.",
         Code::RevisionDiffers => {
             "Compare `psi-node collab show` on both sides: the member with the older revision joins \
@@ -68,7 +77,7 @@ pub(super) fn way_out(code: Code) -> Option<String> {
         }
         Code::ApprovalPending => "Ask again later; `query --wait` asks until it is decided.",
         Code::RunsExhausted | Code::BudgetExhausted => {
-            "When it is renewed, the other node's owner can tell; its own log says so."
+            "Ask the other node's owner when it is renewed; that node's own log says so."
         }
         _ => return None,
     };

@@ -76,7 +76,7 @@ pub(in crate::job) fn place(
         }
         (Some(_), false) => {
             return input(
-                "the answer is no list, and only lists are written to a file".into(),
+                "the answer is not a list, and only lists are written to a file".into(),
                 "ask without --output; `--format csv` prints rows for a file",
             );
         }
