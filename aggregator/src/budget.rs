@@ -2,7 +2,7 @@
 //!
 //! An *odometer* measures what a population has lost so far, a *filter* refuses what would exceed
 //! its limit. Both are integers: millionths of epsilon, and delta in units of 2^-64, added up
-//! (basic composition). Beside them stand limits on how often a table is used with one peer.
+//! (basic composition). Beside them are limits on how often a table is used with one peer.
 //!
 //! Called by psi-node, which keeps the debits durable, calls [`admit`] in the transaction that
 //! reserves, and shows the account. Never reads a clock or a file: times and sums are arguments.
@@ -130,7 +130,7 @@ impl RunCounts {
     }
 }
 
-/// What stands between a job and one table of this node.
+/// What limits the jobs of one table of this node.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits<'a> {
     /// The table.
@@ -144,9 +144,9 @@ pub struct Limits<'a> {
 }
 
 impl Limits<'_> {
-    /// Whether the owner has set anything that an account must be right for. Runs that the owner
-    /// says nothing of are none: what their account can have lost is the jobs of one day, for which
-    /// it would be too much to serve nothing until the owner has looked.
+    /// Whether the owner has set anything that an account must be right for. The limit of runs that
+    /// holds unless the owner sets one does not count: what its account can have lost is the jobs
+    /// of one day, for which it would be too much to serve nothing until the owner has looked.
     #[must_use]
     pub fn any(&self) -> bool {
         self.population.is_some() || self.runs.are_set()

@@ -45,7 +45,7 @@ impl Catalog {
     /// Loads and checks the tables of `member`; sources are relative to `base_dir`. `store` keeps
     /// the lists from which distinct identities are counted.
     ///
-    /// A table with a problem stands in the report and is not served; the others are.
+    /// A table with a problem is in the report and is not served; the others are.
     ///
     /// # Errors
     /// [`Problem`] if a configured value makes no sense whatever the data.
@@ -180,7 +180,7 @@ impl Catalog {
     }
 
     /// Freezes the input of a job: what this side, which is `own` in it, brings in each of its
-    /// roles. `side` comes from the same plan as the own half of `spec`.
+    /// roles. `side` comes from the same plan as this side's half of `spec`.
     ///
     /// # Errors
     /// [`FreezeError`] if the files changed since they were checked, cannot be read, the lists cannot
@@ -229,7 +229,7 @@ impl Catalog {
         self.judge(&table, frozen)
     }
 
-    /// Writes the own key columns of the rows that `side` selects and whose identity is one of
+    /// Writes this table's key columns of the rows that `side` selects and whose identity is one of
     /// `matched`, each identity once, and returns how many were written. `side` is the plan of a
     /// list; `matched` are digests, ascending and distinct. Reads files on the calling thread.
     ///

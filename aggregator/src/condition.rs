@@ -29,7 +29,7 @@ use arrow_buffer::BooleanBuffer;
 /// A condition over the columns of a batch, which it knows by their numbers.
 ///
 /// # Security
-/// Holds literals of the owner, so there is no Debug.
+/// Holds literals of the owner, and therefore has no `Debug`.
 #[derive(Clone)]
 pub(crate) struct Condition(Node);
 

@@ -179,7 +179,7 @@ fn whole(value: f64) -> Option<i64> {
 }
 
 /// The part of a date, in the zone of its column; `None` if its year, before or after the zone is
-/// applied, is none of [`YEARS`].
+/// applied, is not one of [`YEARS`].
 fn part_of(part: DatePart, zone: Zone, column: &Column, row: usize) -> Option<i64> {
     let day = match column {
         Column::Date(days) => days.value(row).into(),

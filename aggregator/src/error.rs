@@ -88,7 +88,7 @@ pub enum QueryError {
     /// SQL, but outside the accepted subset: `what` names the construct.
     #[error("{}: {} is not in the accepted SQL subset", .0.at, .0.what)]
     NotInSubset(Told),
-    /// A name stands for nothing, or a value does not fit its column.
+    /// A name has no meaning here, or a value does not fit its column.
     #[error("{}: {}", .0.at, .0.what)]
     Meaning(Told),
     /// This side's own policy says no.

@@ -1,4 +1,4 @@
-//! A list that was released: the own identifiers that match, read from the own table and written
+//! A list that was released: this side's identifiers that match, read from its table and written
 //! as CSV or Parquet.
 //!
 //! Spec 10 §5.2. Called by [`crate::Catalog::write_list`] when a job has ended. What comes in are
@@ -75,7 +75,8 @@ pub enum ListError {
     Output(String),
 }
 
-/// Writes the own key columns of the selected rows whose identity is one of `matched`, of which
+/// Writes this table's key columns of the selected rows whose identity is one of `matched`, of
+/// which
 /// `at_once` are held at a time.
 pub(crate) fn write(
     table: &LoadedTable,

@@ -37,7 +37,7 @@ pub struct RequestPlan {
     pub canonical: String,
     /// The own-side literals that the text hides, in the order of their numbers.
     pub hidden: Vec<HiddenLiteral>,
-    /// Which rows of the own table answer.
+    /// Which rows of this side's table answer.
     pub side: SidePlan,
     /// The own table's public facts, for a job in exact mode.
     pub facts: TableFacts,
@@ -53,7 +53,7 @@ pub struct RequestPlan {
 
 /// The responder's half of a job.
 pub struct ResponsePlan {
-    /// Which rows of the own table answer.
+    /// Which rows of this side's table answer.
     pub side: SidePlan,
     /// The own table's public facts, for a job in exact mode.
     pub facts: TableFacts,
@@ -70,7 +70,7 @@ pub struct ResponsePlan {
 /// Which rows of one table answer, and by which key.
 ///
 /// # Security
-/// Holds the owner's literals, so there is no Debug.
+/// Holds the owner's literals, and therefore has no `Debug`.
 #[derive(Clone)]
 pub struct SidePlan {
     pub(crate) table: String,

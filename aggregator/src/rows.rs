@@ -56,7 +56,7 @@ impl RowLayout {
         DIGEST_BYTES + self.groups * GROUP_BYTES
     }
 
-    /// The index of a record's group by expression number `group`. Groups stand at the same place
+    /// The index of a record's group by expression number `group`. Groups are at the same place
     /// in every layout.
     pub(crate) fn group(record: &[u8], group: usize) -> usize {
         let at = DIGEST_BYTES + group * GROUP_BYTES;

@@ -103,7 +103,7 @@ impl SourceError {
     }
 }
 
-/// Why a name does not stand for a column.
+/// Why a name does not mean a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoColumn {
     Unknown,

@@ -142,7 +142,8 @@ const CONNECTIONS_BESIDE_JOBS: usize = 2;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NetError {
-    /// The peer sent bytes that are no frame of the protocol, or the own message is too long.
+    /// The peer sent bytes that are not a frame of the protocol, or this node's message is too
+    /// long.
     #[error(transparent)]
     Frame(#[from] psi_core::Error),
     /// The peer sent nothing, or read nothing, for longer than its time limit.
@@ -163,7 +164,7 @@ pub enum NetError {
 }
 
 impl NetError {
-    /// The code that stands in receipts and that a peer may see.
+    /// The code that is in receipts and that a peer may see.
     #[must_use]
     pub const fn code(&self) -> Code {
         match self {

@@ -342,7 +342,7 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }
 
-/// Seconds since 1970; 0 if the clock stands before that.
+/// Seconds since 1970; 0 if the clock is before that.
 pub(crate) fn now_unix() -> i64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)

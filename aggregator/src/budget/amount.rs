@@ -185,15 +185,15 @@ impl Visitor<'_> for Number {
     }
 }
 
-/// The millionths of an epsilon in decimal text, rounded downward; none if the text is no number
-/// above zero that can be counted.
+/// The millionths of an epsilon in decimal text, rounded downward; `None` if the text is not a
+/// number above zero that can be counted.
 #[must_use]
 pub fn epsilon_of(text: &str) -> Option<u64> {
     counted(Decimal::parse(text)?.micro())
 }
 
-/// The units of 2^-64 of a delta in decimal text, rounded downward; none if the text is no number
-/// above zero and below 0.5 that can be counted.
+/// The units of 2^-64 of a delta in decimal text, rounded downward; `None` if the text is not a
+/// number above zero and below 0.5 that can be counted.
 #[must_use]
 pub fn delta_of(text: &str) -> Option<u64> {
     counted(Decimal::parse(text)?.units())

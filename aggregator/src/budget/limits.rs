@@ -1,4 +1,4 @@
-//! What an owner allows, as it stands in `node.toml`: budgets of populations, and runs of tables
+//! What an owner allows, as `node.toml` has it: budgets of populations, and runs of tables
 //! (Spec 13 §2).
 //!
 //! Called by psi-node, which parses the file; errors then carry line and column.

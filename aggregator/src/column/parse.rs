@@ -188,7 +188,7 @@ pub(crate) fn lost(text: &StringArray, column: &Column) -> u64 {
     lost.count() as u64
 }
 
-/// The values as they stand, with the words that mean NULL as NULL.
+/// The values unchanged, with the words that mean NULL as NULL.
 pub(crate) fn with_null_words(text: &StringArray, words: &[String]) -> StringArray {
     let mut out = StringBuilder::with_capacity(text.len(), text.value_data().len());
     for value in text {

@@ -1,7 +1,7 @@
 //! LIKE as a Shift-And automaton.
 //!
 //! Spec 10 §3.4. Baeza-Yates and Gonnet, "A new approach to text searching", CACM 35(10), 1992,
-//! with a loop at the states in which `%` stands. State `i` says that the first `i` items of the
+//! with a loop at the states that have a `%`. State `i` says that the first `i` items of the
 //! pattern have been met; all states are bits of one number.
 //!
 //! Cost: for each character of a cell, a look-up of its mask and one step for each 64 states.
@@ -29,7 +29,7 @@ const WORD_BITS: usize = 64;
 /// Comes from a literal that may be hidden from the peer: no Debug, wiped when dropped.
 #[derive(Clone)]
 pub(super) struct Pattern {
-    /// The characters that stand for themselves, ascending, each once.
+    /// The characters that match themselves, ascending, each once.
     characters: Vec<char>,
     /// For each of them, the items that take it; then the items that take any other character.
     masks: Vec<u64>,

@@ -48,7 +48,7 @@ impl DomainValue {
 pub struct AggregateConfig {
     /// What may be computed of the column.
     pub functions: Vec<AggregateFunction>,
-    /// Whether the column may stand in an arithmetic expression inside an aggregate.
+    /// Whether the column may be part of an arithmetic expression inside an aggregate.
     #[serde(default = "super::yes")]
     pub expressions: bool,
     /// The decimal scale at which doubles and decimals become integers.

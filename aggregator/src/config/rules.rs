@@ -103,7 +103,7 @@ impl Approval {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateConfig {
-    /// The query; a parameter stands as `:name` where a constant may stand.
+    /// The query; a parameter is written `:name`, in any place where a constant may be.
     pub sql: String,
     /// The type of each parameter.
     #[serde(default)]

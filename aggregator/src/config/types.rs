@@ -9,7 +9,7 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ColumnType {
-    /// Text as it stands.
+    /// Text, unchanged.
     Text,
     /// Whole numbers within 64 bits.
     Integer,

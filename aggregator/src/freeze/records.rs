@@ -7,7 +7,7 @@ use crate::rows::{DIGEST_BYTES, RowLayout};
 /// How records are read.
 pub(super) struct Rows {
     pub(super) layout: RowLayout,
-    /// The sizes of the own groups' domains, `other` included.
+    /// The sizes of the domains of this side's groups, `other` included.
     pub(super) domains: Vec<usize>,
 }
 

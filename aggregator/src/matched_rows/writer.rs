@@ -1,6 +1,6 @@
 //! Rows of a list as CSV or Parquet.
 //!
-//! Spec 10 §5.2. Called by [`super`] alone. A value is written as it stands in the own table:
+//! Spec 10 §5.2. Called by [`super`] alone. A value is written as this node's table has it:
 //! digits in a text file stay the text that they are there.
 
 use std::io::Write;

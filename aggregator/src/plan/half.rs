@@ -63,7 +63,7 @@ pub(super) fn check_list(query: &Query, requester: Side) -> Result<(), QueryErro
     }
 }
 
-/// This side's plan over its table, or why there is none.
+/// This side's plan over its table, or why the table cannot answer.
 pub(super) fn plan_side(
     tables: &Tables,
     query: &Query,

@@ -97,7 +97,7 @@ fn check_again(canonical: &str, query: &Query) -> Result<(), QueryError> {
     }
 }
 
-/// Tells the analyst about names that do not exist in the own table, which a peer never learns.
+/// Tells the analyst about names that do not exist in this node's table, which a peer never learns.
 fn check_names(tables: &Tables, query: &Query, own: Side) -> Result<(), QueryError> {
     let Lookup::Served(state) = tables.lookup(&query.tables[own.index()].table.0) else {
         return Ok(());

@@ -69,7 +69,7 @@ pub(crate) fn response(
     })
 }
 
-/// Placeholders stand for all of the requester's literals and for none of this side's.
+/// Placeholders replace all of the requester's literals, and no literal of this side.
 fn check_hidden(query: &Query, own: Side) -> Result<(), Refusal> {
     let mut fits = true;
     for conjunct in &query.conjuncts {

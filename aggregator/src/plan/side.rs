@@ -69,7 +69,7 @@ pub(super) fn plan(
         table,
     } = *state;
     let source = &table.source;
-    // A name that is no column stays as it is, and so is on no list.
+    // A name that is not a column stays unchanged, so no list has it.
     let listed = |column: &ColumnRef| {
         source
             .column(&column.name.0)

@@ -2,10 +2,10 @@
 //!
 //! Called by psi-node for `policy import-aws`. Reads the JSON that `GetConfiguredTableAnalysisRule`
 //! answers and writes a `[table.NAME]` section. What has no counterpart is listed with the reason;
-//! nothing is dropped silently, fields that this module does not know included; a field that stands
-//! twice is refused. It speaks to no
-//! service. The policy is never wider than the rule was, but for counts of joined rows and of keys,
-//! which every table of aggregates allows; where the rule did not, a note says so.
+//! nothing is dropped silently, fields that this module does not know included; a field that is
+//! twice is refused. It speaks to no service. The policy is never wider than the rule was, but for
+//! counts of joined rows and of keys, which every table of aggregates allows; where the rule did
+//! not, a note says so.
 
 mod json;
 mod repeated;
@@ -30,7 +30,7 @@ pub struct Imported {
 /// A part of the rule that the policy does not say, or says differently.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ImportNote {
-    /// Where it stands in the JSON.
+    /// Where it is in the JSON.
     pub place: String,
     /// Why, and what to do.
     pub why: String,
@@ -40,7 +40,7 @@ pub struct ImportNote {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {what}")]
 pub struct ImportError {
-    /// Line and column, or where it stands in the JSON.
+    /// Line and column, or where it is in the JSON.
     pub place: String,
     /// What is wrong.
     pub what: String,

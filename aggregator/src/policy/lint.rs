@@ -2,7 +2,7 @@
 //! effect.
 //!
 //! Called by psi-node for `policy check`. Looks at the configuration alone, never at data, and
-//! changes nothing: what it says is no reason to refuse anything.
+//! changes nothing: advice never causes a refusal.
 
 mod lists;
 

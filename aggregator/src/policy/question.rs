@@ -66,7 +66,7 @@ pub struct FunctionUse {
     pub column: String,
     /// What is computed.
     pub function: AggregateFunction,
-    /// Whether the column stands in an arithmetic expression instead of alone.
+    /// Whether the column is part of an arithmetic expression instead of alone.
     pub in_expression: bool,
 }
 

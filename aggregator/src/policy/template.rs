@@ -153,7 +153,7 @@ impl Template {
 
     /// Whether `query` is this template with values of the right types.
     ///
-    /// A hidden constant stands for whatever the template has in its place: it concerns the
+    /// A hidden constant fits whatever the template has in its place: it concerns the
     /// requester's own rows alone, which the requester chooses in any case.
     pub(crate) fn is_instance(&self, query: &Query) -> bool {
         let values = query.literals();

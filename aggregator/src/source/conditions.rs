@@ -47,7 +47,7 @@ fn resolve(
     })
 }
 
-/// The message for a name that is no column.
+/// The message for a name that is not a column.
 pub(crate) fn no_column(column: &ColumnRef, reason: NoColumn) -> QueryError {
     let name = &column.name.0;
     match reason {

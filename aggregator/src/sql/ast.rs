@@ -58,7 +58,7 @@ pub(crate) struct ColumnRef {
     pub(crate) at: Position,
 }
 
-/// Two references are equal if they mean the same column, wherever they stand.
+/// Two references are equal if they mean the same column, wherever they are.
 impl PartialEq for ColumnRef {
     fn eq(&self, other: &Self) -> bool {
         self.side == other.side && self.name == other.name
@@ -257,11 +257,11 @@ impl CompareOp {
     }
 }
 
-/// A constant and where it stands.
+/// A constant and where it is.
 ///
 /// # Security
-/// The requester's own-side constants are hidden from the peer, so there is no Debug and the text
-/// is wiped when dropped.
+/// The requester's own-side constants are hidden from the peer. Therefore it has no `Debug`, and
+/// the text is wiped when dropped.
 #[derive(Clone)]
 pub(crate) struct Literal {
     pub(crate) value: LiteralValue,

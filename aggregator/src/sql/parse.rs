@@ -46,9 +46,9 @@ const GROUPS_MAX: usize = 8;
 pub(crate) enum Author {
     /// The analyst of this node: placeholders are refused.
     Own,
-    /// The peer's node: placeholders stand for hidden literals.
+    /// The peer's node: placeholders replace hidden literals.
     Peer,
-    /// The owner, of a template: `:name` stands for a parameter.
+    /// The owner, of a template: `:name` is a parameter.
     Template,
 }
 
@@ -204,7 +204,7 @@ impl Reader {
             .map(|placed| &placed.token)
     }
 
-    /// Where the next token stands; at the end, where the last one does.
+    /// Where the next token is; at the end of the text, where the last one is.
     fn at(&self) -> Position {
         let placed = self.tokens.get(self.next).or_else(|| self.tokens.last());
         placed.map_or(Position::START, |placed| placed.at)

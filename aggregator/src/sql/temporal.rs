@@ -3,7 +3,7 @@
 //! Spec 10 §3.4. Strict: `2025-01-31`, then optionally `T` or a blank and `12:00`, `12:00:00` or
 //! `12:00:00.123456789`, then optionally `Z` or an offset such as `+01:00`. Years 0001 to 9999.
 //! A literal without offset is read in the zone of the column it is compared with; a column
-//! without zone is read as it stands.
+//! without zone is read unchanged.
 
 use chrono::NaiveDate;
 

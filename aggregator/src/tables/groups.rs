@@ -55,7 +55,7 @@ pub(crate) fn configured<'a>(
     settings.find(|(name, _)| is_same(name))
 }
 
-/// Where the sizes of a dimension stand, or would.
+/// The setting that has the sizes of a dimension, or would have them.
 fn place(table: &str, config: &TableConfig, dimension: &LoadedDimension) -> String {
     let setting = configured(config, dimension).map_or(&dimension.setting, |(name, _)| name);
     format!("table.{table}.group_identities.{setting:?}")

@@ -29,7 +29,7 @@ use crate::report::{AggregateReport, ColumnReport, DimensionReport, KeyReport, T
 use crate::source::files::FileSet;
 use crate::source::{NoColumn, Source, SourceError};
 
-/// Loads and checks one table. Never fails: what is wrong stands in the report.
+/// Loads and checks one table. Never fails: what is wrong is in the report.
 pub(crate) async fn load(
     name: &str,
     base_dir: &Path,

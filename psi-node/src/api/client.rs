@@ -132,7 +132,7 @@ impl Client {
     /// Suspends, resumes or leaves a collaboration. `name` is that of one that was joined.
     ///
     /// # Errors
-    /// As [`Self::new_job`]; also if there is none of this name, or it was left.
+    /// As [`Self::new_job`]; also if this node has no collaboration of this name, or left it.
     pub async fn change_collaboration(
         &self,
         name: &str,
@@ -236,7 +236,7 @@ impl Events {
     /// The next event, or `None` after the last.
     ///
     /// # Errors
-    /// [`UserError`] if the daemon went away or sent what is no event.
+    /// [`UserError`] if the daemon went away or sent what is not an event.
     pub async fn next(&mut self) -> Result<Option<Event>, UserError> {
         loop {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {

@@ -39,7 +39,7 @@ impl NewJob {
     /// The same, for the job runner.
     ///
     /// # Errors
-    /// [`UserError`] if epsilon or delta is no amount.
+    /// [`UserError`] if epsilon or delta is not an amount.
     pub fn request(self) -> Result<JobRequest, UserError> {
         Ok(JobRequest {
             collab: self.collab,
@@ -115,7 +115,7 @@ impl NewExplanation {
     /// The same, for the job runner.
     ///
     /// # Errors
-    /// [`UserError`] if epsilon or delta is no amount.
+    /// [`UserError`] if epsilon or delta is not an amount.
     pub fn request(self) -> Result<JobRequest, UserError> {
         Ok(JobRequest {
             collab: self.collab,

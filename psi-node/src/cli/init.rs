@@ -36,7 +36,7 @@ pub struct InitArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// [`UserError`] if the name is none, if the folder holds a node, or if it cannot be written.
+/// [`UserError`] if the name is not valid, if the folder holds a node, or if it cannot be written.
 pub fn run(args: &InitArgs) -> Result<Exit, UserError> {
     let id = create(args)?;
     let config = args.dir.join(CONFIG_FILE);

@@ -21,7 +21,7 @@ pub fn print_note(note: &str) {
 #[derive(Debug)]
 pub struct Table {
     rows: Vec<Vec<String>>,
-    /// Columns whose cells stand at the right.
+    /// Columns whose cells are aligned to the right.
     right: Vec<usize>,
 }
 
@@ -35,7 +35,7 @@ impl Table {
         }
     }
 
-    /// The cells of this column, counted from 0, stand at the right, as numbers do.
+    /// The cells of this column, counted from 0, are aligned to the right, as numbers are.
     pub fn align_right(&mut self, column: usize) {
         self.right.push(column);
     }

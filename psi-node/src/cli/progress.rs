@@ -17,7 +17,7 @@ pub struct Bars {
 }
 
 impl Bars {
-    /// Bars on standard error, hidden if that is no terminal.
+    /// Bars on standard error, hidden if that is not a terminal.
     #[must_use]
     pub fn new() -> Self {
         // Hidden by the library if standard error is no terminal.
@@ -54,7 +54,7 @@ impl Bars {
         }
     }
 
-    /// Takes the bars away, so that the result stands alone.
+    /// Takes the bars away, so that the result is alone.
     pub fn clear(&self) {
         self.waiting.finish_and_clear();
         for bar in self.stages.values() {

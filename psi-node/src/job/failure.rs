@@ -109,7 +109,7 @@ impl Failure {
         }
     }
 
-    /// The stable text that says why there is no result: a code, or what only this side knows.
+    /// The stable text that says why the result is missing: a code, or what only this side knows.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {

@@ -74,7 +74,7 @@ async fn answer(
         proposal.query
     );
     if !ctx.notes.inquired(&collab.id(), &text)? {
-        // An answer that leaves no trace is none that the owner could find later.
+        // The owner could not find an answer later that leaves no trace.
         return Err(refusal(
             "this node's own log has no room for more inquiries of this collaboration in this hour",
             "ask again in an hour",

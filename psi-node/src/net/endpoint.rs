@@ -291,7 +291,7 @@ impl Attempt {
             {
                 Self::Final(ConnectError::OtherProtocol { address })
             }
-            // The listener's verifier refused the own key.
+            // The listener's verifier refused this node's key.
             ConnectionError::ConnectionClosed(close)
                 if TLS_ALERTS.contains(&u64::from(close.error_code)) =>
             {

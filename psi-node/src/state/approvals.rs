@@ -104,7 +104,7 @@ pub struct Approval {
     pub job_id: Option<JobId>,
 }
 
-/// How a question stands.
+/// What has become of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It is new, and was recorded under this id.
@@ -120,11 +120,12 @@ pub enum Standing {
 }
 
 impl State {
-    /// How `question` stands at `now`; records it, for `lifetime` seconds, if it is new or its last
+    /// What `question` is at `now`; records it, for `lifetime` seconds, if it is new or its last
     /// request is past.
     ///
     /// # Errors
-    /// [`StateError::Machine`] if there is no randomness for an id; [`StateError::Database`].
+    /// [`StateError::Machine`] if the system gives no randomness for an id;
+    /// [`StateError::Database`].
     pub fn approval_ask(
         &self,
         question: &Question,
@@ -207,8 +208,8 @@ impl State {
         })
     }
 
-    /// Records the owner's decision, which then stands for `lifetime` seconds. What was approved and
-    /// not used can still be denied.
+    /// Records the owner's decision, which then is valid for `lifetime` seconds. What was approved
+    /// and not used can still be denied.
     ///
     /// # Errors
     /// [`StateError::UnknownApproval`], [`StateError::AmbiguousApproval`], or

@@ -36,7 +36,7 @@ pub struct AwaitedRefusal {
 }
 
 impl State {
-    /// Before the own commitment leaves.
+    /// Before this side's commitment leaves.
     ///
     /// # Errors
     /// [`StateError::JobReused`] if the job has one.

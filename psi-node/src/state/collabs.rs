@@ -49,7 +49,7 @@ impl CollabStanding {
 const STANDING: &str = "collaboration";
 
 impl State {
-    /// How a collaboration stands with this node's owner.
+    /// Whether this node's owner takes part in a collaboration.
     ///
     /// # Errors
     /// [`StateError::Database`].

@@ -99,7 +99,7 @@ pub struct JobRecord {
     pub query: String,
     /// What became of it.
     pub state: JobState,
-    /// The stable code, where there is no result.
+    /// The stable code, where the job has no result.
     pub reason: Option<String>,
     /// The owner's sentence.
     pub detail: Option<String>,

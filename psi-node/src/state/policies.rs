@@ -1,4 +1,4 @@
-//! The policies under which this node agreed to jobs, by the digest that stands on the receipts.
+//! The policies under which this node agreed to jobs, by the digest that is on the receipts.
 //!
 //! Spec 07 §10. One salt for each distinct text, so that the same policy has the same digest in all
 //! jobs. With salt and text the owner can show an auditor which policy was in force.
@@ -11,7 +11,7 @@ use super::{State, StateError, bytes, now_unix};
 /// A policy and what its digest was made with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPolicy {
-    /// What stands on receipts.
+    /// The digest, as it is on receipts.
     pub digest: [u8; 64],
     /// The salt.
     pub salt: [u8; 32],

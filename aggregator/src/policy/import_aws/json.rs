@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{ImportError, ImportNote, REMEDY};
 
-/// An object and where it stands.
+/// An object and where it is.
 pub(super) struct Object {
     fields: Map<String, Value>,
     place: String,
@@ -26,7 +26,7 @@ impl Object {
         }
     }
 
-    /// Where a field stands.
+    /// Where a field is.
     pub(super) fn place(&self, key: &str) -> String {
         match (self.place.as_str(), key) {
             ("", key) => key.to_owned(),

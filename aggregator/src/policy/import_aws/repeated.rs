@@ -1,4 +1,4 @@
-//! Fields that stand twice in one object of a JSON text.
+//! Fields that occur twice in one object of a JSON text.
 //!
 //! Called by [`super::import_aws`] before the text becomes a tree, which keeps the last of them
 //! alone. Reads the text with the parser that makes the tree, and keeps the names of the objects
@@ -26,7 +26,7 @@ pub(super) fn refuse(text: &str) -> Result<(), ImportError> {
             remedy: "remove the one that does not hold: of two, programs read one or the other"
                 .to_owned(),
         }),
-        // What is no JSON is refused when the tree is made.
+        // A text that is not JSON is refused when the tree is made.
         _ => Ok(()),
     }
 }

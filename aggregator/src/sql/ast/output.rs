@@ -1,7 +1,7 @@
 //! What comes out of a query: aggregates, groups, and what is done with them afterwards.
 //!
 //! Spec 10 §3.2. HAVING, ORDER BY, LIMIT and arithmetic are computed by the recipient from the
-//! released cells; they stand in the tree because the other member has to see what is asked.
+//! released cells; they are in the tree because the other member has to see what is asked.
 
 use super::{ColumnRef, CompareOp, Name, Side};
 use crate::sql::arith::Arith;

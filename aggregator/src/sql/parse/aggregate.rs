@@ -1,6 +1,6 @@
 //! Aggregates and the expressions of GROUP BY, first as written, then with their columns resolved.
 //!
-//! Spec 10 §3.2. The SELECT list stands before FROM, so its columns are paths until the tables are
+//! Spec 10 §3.2. The SELECT list is before FROM, so its columns are paths until the tables are
 //! known.
 
 use super::from::Scope;
@@ -101,7 +101,7 @@ impl Reader {
         }))
     }
 
-    /// A path that stands for a column.
+    /// A path that means a column.
     pub(super) fn column_path(&mut self) -> Result<PlacedPath, QueryError> {
         let at = self.at();
         if self.is_function() {

@@ -12,7 +12,7 @@ use crate::sql::ast::LiteralValue;
 /// Reads one operand.
 pub(super) type ReadOperand<'a, T> = &'a dyn Fn(&mut Reader) -> Result<T, QueryError>;
 
-/// Joins two operands by the operator that stands at the position.
+/// Joins two operands by the operator at the position.
 pub(super) type Join<'a, T> = &'a dyn Fn(T, ArithOp, T, Position) -> Result<T, QueryError>;
 
 impl Reader {

@@ -1,7 +1,7 @@
 //! WHERE: conditions joined by AND, each on one side's columns.
 //!
 //! Spec 10 §3.2. Precedence is SQL's: NOT binds tighter than AND, AND tighter than OR. An opening
-//! parenthesis may begin a condition or stand around a column or literal; what was read decides.
+//! parenthesis may open a condition or enclose a column or literal; what was read decides.
 
 use super::from::Scope;
 use super::token::Token;

@@ -13,7 +13,7 @@ use crate::sql::ast::{ColumnRef, Name, Side, TableName};
 pub(super) enum Scope {
     /// The two tables of a query.
     Joined([ScopeTable; 2]),
-    /// The one table of an owner's condition, whose columns stand alone.
+    /// The one table of an owner's condition, whose columns are written without a table.
     Alone,
 }
 
@@ -101,7 +101,7 @@ impl Scope {
 
 const JOIN: &str = "write FROM member.table AS a JOIN member.table AS b ON a.key = b.key";
 
-/// Words that may follow a table and so are no alias.
+/// Words that may follow a table, and therefore cannot be its alias.
 const FOLLOWING: [&str; 14] = [
     "JOIN", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL", "ON", "USING", "WHERE", "SEMI",
     "ANTI", "ASOF", "OUTER",
@@ -205,7 +205,7 @@ impl Reader {
             ));
         }
         let mut name = String::new();
-        // `LEFT OUTER JOIN` is the longest with three words; NATURAL may stand before them.
+        // `LEFT OUTER JOIN` is the longest with three words; NATURAL may precede them.
         for _ in 0..4 {
             let Some(keyword) = self.keyword() else { break };
             name.push_str(if name.is_empty() { "" } else { " " });

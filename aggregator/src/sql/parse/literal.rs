@@ -106,7 +106,7 @@ impl Reader {
         }
     }
 
-    /// Names what stands where a column or a literal was expected.
+    /// Names what was found where a column or a literal was expected.
     pub(super) fn no_operand(&self) -> QueryError {
         let at = self.at();
         let what = match self.peek() {

@@ -84,7 +84,7 @@ impl Reader {
         Ok(Arith::Leaf(RawTerm::Group(RawGroup { part: None, path })))
     }
 
-    /// Names what stands in the SELECT list instead of an output.
+    /// Names what the SELECT list has instead of an output.
     fn check_output(&self) -> Result<(), QueryError> {
         let at = self.at();
         let keyword = self.keyword();
@@ -113,7 +113,7 @@ impl Reader {
         matches!(self.peek(), Some(Token::Word(_))) && self.peek_at(1) == Some(&Token::LParen)
     }
 
-    /// `AS name`, or a name alone that is none of the words that may follow.
+    /// `AS name`, or a name alone that is not one of the words that may follow.
     pub(super) fn alias(&mut self, following: &[&str]) -> Result<Option<Name>, QueryError> {
         if self.take_word("AS") {
             return self.name().map(Some);
@@ -206,7 +206,7 @@ pub(super) fn value(
     Ok(OutputValue::Formula(formula))
 }
 
-/// Resolves arithmetic in which only aggregates may stand.
+/// Resolves arithmetic whose operands must be aggregates.
 pub(super) fn aggregates(
     formula: Arith<RawTerm>,
     known: Known<'_>,

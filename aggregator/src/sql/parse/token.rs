@@ -63,7 +63,7 @@ pub(super) enum Token {
 pub(super) struct Word {
     /// As written, but `""` between quotes read as `"`.
     pub(super) value: String,
-    /// Whether it was written in double quotes, and so is no keyword.
+    /// Whether it was written in double quotes, and therefore is not a keyword.
     pub(super) quoted: bool,
 }
 
@@ -297,7 +297,7 @@ impl Scanner<'_> {
         })
     }
 
-    /// The signs that stand together. A `+` or `-` is always one of its own: it may be the sign of
+    /// The signs that belong together. A `+` or `-` is always one of its own: it may be the sign of
     /// the number behind it.
     fn operator(&mut self, first: char) -> Token {
         let mut text = String::from(first);

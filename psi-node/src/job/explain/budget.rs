@@ -1,4 +1,4 @@
-//! What a job would do to the budget of the own table's population (Spec 13 §2).
+//! What a job would do to the budget of this node's table's population (Spec 13 §2).
 
 use aggregator::budget::{Amount, Limits, delta_text, epsilon_text};
 use serde::{Deserialize, Serialize};

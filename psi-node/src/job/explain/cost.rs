@@ -2,7 +2,7 @@
 //!
 //! Bytes are those of the lists and of the transfer (Spec 06 §5, Spec 11 §2); control messages and
 //! receipts, a few kilobytes, are left out. Multiplications are those of the lists (Spec 04 §1).
-//! Time supposes that the other node is as fast, and that the network is no limit.
+//! Time supposes that the other node is as fast, and that the network does not limit it.
 
 use psi_core::spec::{MatchSpec, PartSize, Party};
 use serde::{Deserialize, Serialize};

@@ -73,7 +73,7 @@ pub enum FactsSource {
     Asked,
     /// A receipt of an earlier job.
     EarlierJob,
-    /// Supposed: as many identities as the own side, a unique key.
+    /// Supposed: as many identities as this side has, a unique key.
     Supposed,
     /// Not known, and not to be supposed.
     Unknown,
@@ -93,7 +93,7 @@ pub struct JobOutline {
     /// In mode `dp`: what it would cost in privacy, and how far its numbers would stray.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy: Option<PrivacyDocument>,
-    /// In mode `dp`: what that would do to the budget of the own table's population.
+    /// In mode `dp`: what that would do to the budget of this table's population.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetOutline>,
     /// What it would cost in bytes and time.

@@ -1,4 +1,4 @@
-//! What a refused or failed attempt leaves behind, on the shared log or on the own one.
+//! What a refused or failed attempt leaves behind, on the shared log or on this node's own.
 //!
 //! Spec 07 §2.1 and §6. A refusal by the responder is an entry that both sign, up to a bound; what
 //! leaves no shared entry (an own refusal, a peer that cannot be reached, a job that failed before
@@ -28,8 +28,8 @@ pub(in crate::job) fn body(requester: NodeId, responder: NodeId, query: &str, co
 }
 
 /// Responder: tells the peer that its question is refused, and records that with it if the log has
-/// room for more refusals. `chain` is absent if the peer is no member of a collaboration that this
-/// node joined.
+/// room for more refusals. `chain` is absent if the peer is not a member of a collaboration that
+/// this node joined.
 pub(in crate::job) async fn refuse(mut link: Link, chain: Option<&Chain>, query: &str, code: Code) {
     let recorded = chain.filter(|chain| chain.takes_refusal(code));
     let Some(chain) = recorded else {
@@ -102,9 +102,9 @@ pub(in crate::job) async fn record(chain: &Chain, link: &mut Link, body: Body) {
 /// Requester: notes an attempt of its own that came to nothing before a job was opened.
 pub(in crate::job) fn note_own(ctx: &JobContext, job_id: Option<&str>, failure: &Failure) {
     let kind = match failure {
-        // A question that cannot be read is no attempt; who asked was told.
+        // A question that cannot be read does not count as an attempt; who asked was told.
         Failure::Input { .. } => return,
-        // The request for approval stands in the log once, however often it is repeated.
+        // The request for approval is in the log once, however often it is repeated.
         failure if failure.is_pending() => return,
         Failure::OwnRefusal(_) | Failure::PeerRefusal(_) => "refused",
         Failure::Connect(_) => "unreachable",
@@ -118,7 +118,7 @@ pub(in crate::job) fn note_own(ctx: &JobContext, job_id: Option<&str>, failure: 
     }
 }
 
-/// Whether the job stands on the shared log, where its end will too.
+/// Whether the job is on the shared log, where its end will be as well.
 pub(in crate::job) fn was_opened(ctx: &JobContext, job_id: Option<&str>) -> bool {
     let mut bytes = [0; 64];
     job_id.is_some_and(|job_id| hex::decode_to_slice(job_id, &mut bytes).is_ok())

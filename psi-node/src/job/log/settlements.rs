@@ -43,7 +43,7 @@ const KEPT_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 pub(in crate::job) enum Reason {
     /// The own log says that something is left open.
     SomethingOpen,
-    /// The peer's log may hold what the own does not (Spec 13 §5).
+    /// The peer's log may hold what this node's does not (Spec 13 §5).
     Limits,
 }
 

@@ -133,7 +133,7 @@ impl Question {
     }
 
     /// The proposal. An inquiry has a zero nonce and as many zero commitments as there are hidden
-    /// literals, so that it is no proposal of a job (Spec 06 §3.1).
+    /// literals, so that it cannot be the proposal of a job (Spec 06 §3.1).
     pub(in crate::job) fn proposal(
         &self,
         ctx: &JobContext,

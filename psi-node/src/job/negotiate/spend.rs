@@ -31,10 +31,10 @@ pub struct Spend {
 }
 
 impl Spend {
-    /// What is proposed under `collab`; `facts` are those of the own table.
+    /// What is proposed under `collab`; `facts` are those of this node's table.
     ///
     /// # Errors
-    /// [`Failure::Input`] if an exact job is to spend something, or if there is no such epsilon.
+    /// [`Failure::Input`] if an exact job is to spend something, or if the epsilon is not valid.
     pub(in crate::job) fn asked(
         self,
         collab: &Collaboration,
@@ -76,7 +76,7 @@ impl Spend {
     }
 }
 
-/// A peer's proposal has the mode of the collaboration; it is no matter of policy.
+/// A peer's proposal has the mode of the collaboration; policy does not decide about it.
 pub(in crate::job) fn check_mode(collab: &Collaboration, asked: AskedMode) -> Result<(), Failure> {
     let fits = match collab.mode() {
         Mode::Exact => asked == AskedMode::Exact,
@@ -97,8 +97,8 @@ fn micros(epsilon: u64) -> f64 {
     epsilon as f64 / 1e6
 }
 
-/// Refuses what the own table does not allow, before anything is signed: more epsilon or delta than
-/// its maxima, and persons without an account.
+/// Refuses what this node's table does not allow, before anything is signed: more epsilon or delta
+/// than its maxima, and persons without an account.
 pub(in crate::job) fn check_own(
     asked: AskedMode,
     facts: &TableFacts,

@@ -13,10 +13,10 @@ use super::privacy::PrivacyDocument;
 use super::value::shown;
 use crate::state::JobState;
 
-/// What stands in [`ResultDocument::row_status`] for a row that is shown.
+/// The value of [`ResultDocument::row_status`] for a row that is shown.
 pub const RELEASED: &str = "released";
 
-/// What stands there for a row that rests on too few identities.
+/// The value for a row that rests on too few identities.
 pub const SUPPRESSED: &str = "suppressed";
 
 /// What came out of a job, or why nothing did.
@@ -45,7 +45,7 @@ pub struct ResultDocument {
     /// In mode `dp`: what the job cost, and how far its numbers stray.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy: Option<PrivacyDocument>,
-    /// Why there are no rows, as a stable text.
+    /// Why the answer has no rows, as a stable text.
     pub reason: Option<String>,
     /// What happened, for the person who asked. Absent if a result was released.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -23,7 +23,7 @@ pub struct PrivacyDocument {
     pub charged: Charged,
     /// The noise of each output column.
     pub noise: Vec<Noise>,
-    /// For each row and column, the ends of the 95 % interval; null where there is none.
+    /// For each row and column, the ends of the 95 % interval; null where a cell has no interval.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intervals_95: Vec<Vec<Option<[Value; 2]>>>,
 }
@@ -120,7 +120,7 @@ impl PrivacyDocument {
     }
 }
 
-/// The ends of the 95 % intervals of a table, as they stand in the document.
+/// The ends of the 95 % intervals of a table, as the document has them.
 pub(in crate::job) fn intervals(
     noise: &[ColumnNoise],
     table: &ResultTable,

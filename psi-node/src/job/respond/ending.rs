@@ -78,7 +78,7 @@ pub(super) fn record_end(
         ctx.notes.came_again(&collab.id());
     }
     if let Some(failure) = &failure
-        // What waits for approval stands among the requests; repeated, it would fill the log.
+        // What waits for approval is among the requests; repeated, it would fill the log.
         && !failure.is_pending()
         && !refusal::was_opened(ctx, document.job_id.as_deref())
     {
@@ -122,7 +122,7 @@ pub(super) async fn end_badly(
     let Asked { collab, query, .. } = *question;
     let chain = Chain::new(ctx, collab, conn.peer);
     match failure {
-        // The request for approval stands in the log once, however often it is repeated.
+        // The request for approval is in the log once, however often it is repeated.
         failure if failure.is_pending() => {
             let refuse = Control::Refuse {
                 code: failure.code(),
@@ -134,7 +134,7 @@ pub(super) async fn end_badly(
             refusal::refuse(link, Some(&chain), query, refusal.code).await;
         }
         failure if !failure.is_news_for_peer() => {}
-        // The job is completed on both receipts; the own output does not concern the peer.
+        // The job is completed on both receipts; this node's output does not concern the peer.
         Failure::Result(_) => {
             link.sender.finish();
             link.sender.delivered().await;

@@ -1,7 +1,7 @@
 //! What peers leave behind on this node's own log and in the program's: so much an hour for each
 //! collaboration, and a count of the rest.
 //!
-//! Spec 07 §6. A peer can ask as often as it likes. What it asks stands on this node's own log as
+//! Spec 07 §6. A peer can ask as often as it likes. What it asks is on this node's own log as
 //! long as the hour has room for its collaboration; beyond that the codes are counted, and the
 //! counts go on the log when the hour is over. So one peer neither hides what it does nor takes the
 //! room of another. Counts are kept in memory and written every few seconds, so that going on asking
@@ -51,7 +51,7 @@ impl Counts {
 }
 
 impl Notes {
-    /// Notes on the own log of the node with this key.
+    /// Notes on the local log of the node with this key.
     #[must_use]
     pub fn new(state: State, key: Arc<NodeKey>) -> Self {
         Self {
