@@ -122,7 +122,7 @@ fn groups_and_aggregates_that_make_no_sense_are_named_with_their_place() {
         (
             "dimension = { 'week(d)' = [1] }",
             "dimension.\"week(d)\"",
-            "no part of a date",
+            "not a part of a date",
         ),
         ("dimension = { r = [] }", "dimension.\"r\"", "0 values"),
         (&many, "dimension.\"n\"", "256 values"),
@@ -140,7 +140,7 @@ fn groups_and_aggregates_that_make_no_sense_are_named_with_their_place() {
         (
             "dimension = { r = [\"a\\nb\"] }",
             "dimension.\"r\"",
-            "no label",
+            "not a valid label",
         ),
         (
             "dimension = { 'month(d)' = [1], 'EXTRACT(MONTH FROM D)' = [1] }",
@@ -171,7 +171,7 @@ fn groups_and_aggregates_that_make_no_sense_are_named_with_their_place() {
         (
             "dimension = { r = [\"a\\u202eb\"] }",
             "dimension.\"r\"",
-            "no label",
+            "not a valid label",
         ),
         (
             "[table.t.aggregate.x]\nfunctions = []",

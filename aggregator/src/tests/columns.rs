@@ -45,12 +45,12 @@ async fn what_does_not_fit_the_table_is_named_with_its_setting() {
         (
             "dimension = { region = [1] }".to_owned(),
             "dimension.\"region\"",
-            "no value of the column",
+            "not a value of the column",
         ),
         (
             "dimension = { amount = ['10.5'] }".to_owned(),
             "dimension.\"amount\"",
-            "no value of the column",
+            "not a value of the column",
         ),
         (
             "dimension = { 'month(region)' = [1] }".to_owned(),
@@ -60,7 +60,7 @@ async fn what_does_not_fit_the_table_is_named_with_its_setting() {
         (
             "dimension = { day = ['2025-02-30'] }".to_owned(),
             "dimension.\"day\"",
-            "no value of the column",
+            "not a value of the column",
         ),
         (
             // Two identities are in the north, but one of them in the south as well.

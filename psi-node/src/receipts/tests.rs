@@ -288,7 +288,7 @@ fn an_export_replaces_an_earlier_one_and_no_other_file() {
     );
     fs::write(&path, "listen = 1").unwrap();
     let error = export(&fixture.state, &fixture.collab, &fixture.keys[0], &path).unwrap_err();
-    assert!(error.what.contains("no exported log"), "{}", error.what);
+    assert!(error.what.contains("not an exported log"), "{}", error.what);
     assert_eq!(fs::read_to_string(&path).unwrap(), "listen = 1");
 }
 

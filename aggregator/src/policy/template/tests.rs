@@ -180,7 +180,7 @@ fn a_template_outside_the_subset_or_with_other_parameters_is_refused_with_its_pl
         (
             SQL.replace(":age", "5"),
             "age = 'INTEGER'",
-            "age does not stand",
+            "does not use the parameter age",
         ),
         (SQL.replace(":age", ":5"), "", "a colon without"),
         (
