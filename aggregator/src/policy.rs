@@ -131,11 +131,14 @@ impl Judge<'_> {
                     Code::RecipientNotAllowed,
                     "allowed_recipients",
                     format!(
-                        "{recipient} would get a result about the table {}, and allowed_recipients does \
-                         not list it",
+                        "{recipient} would get a result about the table {}, and \
+                         allowed_recipients does not list it",
                         self.name
                     ),
-                    format!("add {recipient:?} to table.{}.allowed_recipients to let it receive", self.name),
+                    format!(
+                        "add {recipient:?} to table.{}.allowed_recipients to let it receive",
+                        self.name
+                    ),
                 ));
             }
             self.decided("allowed_recipients");

@@ -229,7 +229,8 @@ impl Linter<'_> {
                 self.say(
                     Weight::Wide,
                     &format!("filter.{column}"),
-                    "a question can name single identities by a column of a join key; only the minimum protects against that",
+                    "a question can name single identities by a column of a join key; only the \
+                     minimum protects against that",
                     "take it off the list",
                 );
             }

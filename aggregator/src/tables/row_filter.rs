@@ -23,7 +23,8 @@ impl RowFilter {
             let mut remedy = error.remedy();
             if matches!(error, QueryError::NotInSubset(_)) {
                 remedy.push_str(
-                    "; if a condition cannot say it, add a column with the result when you make the file",
+                    "; if a condition cannot say it, add a column with the result when you make \
+                     the file",
                 );
             }
             let place = format!("table.{name}.row_filter");

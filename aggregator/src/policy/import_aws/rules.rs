@@ -94,7 +94,8 @@ pub(super) fn custom(
     let providers = rule.strings("allowedAnalysisProviders")?;
     for (i, provider) in providers.into_iter().enumerate() {
         let why = format!(
-            "{provider}: it does not matter here who wrote a template: you approve each by its digest; who may ask is a list of member names, allowed_requesters"
+            "{provider}: it does not matter here who wrote a template: you approve each by its \
+             digest; who may ask is a list of member names, allowed_requesters"
         );
         note(
             notes,
@@ -110,7 +111,9 @@ pub(super) fn custom(
         for mut column in privacy.objects("columns")? {
             let name = column.needed_string("name")?;
             let why = format!(
-                "{name}: became a join key, and its identities are what is protected; budgets are set in [population.NAME] sections, and the collaboration says whether answers get noise"
+                "{name}: became a join key, and its identities are what is protected; budgets are \
+                 set in [population.NAME] sections, and the collaboration says whether answers \
+                 get noise"
             );
             note(notes, column.place("name"), why);
             if !section.keys.contains(&name) {
@@ -241,7 +244,8 @@ fn dimension_columns(
     note(
         notes,
         rule.place("dimensionColumns"),
-        "they may be filtered by; to group by one, list its public values in the dimension section, which names it in a comment",
+        "they may be filtered by; to group by one, list its public values in the dimension \
+         section, which names it in a comment",
     );
     section.dimensions = columns;
     Ok(())

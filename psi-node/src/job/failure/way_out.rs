@@ -16,7 +16,8 @@ pub(super) fn way_out(code: Code) -> Option<String> {
             "The other node's owner has to run `psi-node collab join`, or has left the collaboration."
         }
         Code::Unavailable => {
-            "The other node may be loading its table, which takes a moment, or its owner may have suspended the collaboration: ask again later, or ask its owner."
+            "The other node may be loading its table, which takes a moment, or its owner may have \
+             suspended the collaboration: ask again later, or ask its owner."
         }
         Code::VersionUnsupported => "Install the same version of Glovebox on both nodes.",
         Code::KindsDiffer => "Both sides must declare the same kinds for the key's columns.",
@@ -31,7 +32,8 @@ pub(super) fn way_out(code: Code) -> Option<String> {
             "Ask for what `functions` in its owner's table allows for the column."
         }
         Code::FormNotAllowed => {
-            "A table answers aggregates, approved templates, or lists: `rule` in its owner's table says which."
+            "A table answers aggregates, approved templates, or lists: `rule` in its owner's \
+             table says which."
         }
         Code::TemplateNotApproved => {
             "Its owner approves templates by their digest: send it the text that \
@@ -67,8 +69,8 @@ pub(super) fn way_out(code: Code) -> Option<String> {
             "Ask two questions, each with aggregates of one side's columns alone."
         }
         Code::EpsilonNotAllowed => {
-            "Ask with another `--epsilon` or `--delta`: the maximum is `epsilon_max` and `delta_max` in \
-             each owner's table."
+            "Ask with another `--epsilon` or `--delta`: the maximum is `epsilon_max` and \
+             `delta_max` in each owner's table."
         }
         Code::TooManyJobs => "Try again later.",
         Code::RevisionDiffers => {
