@@ -55,7 +55,7 @@ async fn what_does_not_fit_the_table_is_named_with_its_setting() {
         (
             "dimension = { 'month(region)' = [1] }".to_owned(),
             "dimension.\"month(region)\"",
-            "no date or timestamp",
+            "not a date or timestamp",
         ),
         (
             "dimension = { day = ['2025-02-30'] }".to_owned(),
