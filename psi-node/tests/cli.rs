@@ -576,13 +576,13 @@ fn an_edited_export_exits_with_10_and_names_the_line() {
     fs::write(place.path("log.jsonl"), "not a log\n").unwrap();
     place
         .run("receipts verify log.jsonl")
-        .fails(2, "no exported log");
+        .fails(2, "not an exported log");
     place
         .run("receipts export -o log.jsonl --config brand/node.toml")
-        .fails(2, "no exported log");
+        .fails(2, "not an exported log");
     place
         .run("receipts export -o brand/node.toml --config brand/node.toml")
-        .fails(2, "no exported log");
+        .fails(2, "not an exported log");
 }
 
 #[test]
