@@ -241,7 +241,7 @@ mod tests {
         fn add(command: &mut clap::Command, text: &mut String) {
             let help = command.render_long_help().to_string();
             let name = command.get_bin_name().unwrap_or(command.get_name());
-            *text += &format!("==== {name} --help\n\n");
+            text.push_str(&["==== ", name, " --help\n\n"].concat());
             for line in help.trim_end().lines() {
                 *text += line.trim_end();
                 *text += "\n";

@@ -24,7 +24,7 @@ impl Settlement {
     /// Begins one on a stream of its own.
     ///
     /// # Errors
-    /// [`LogError::View`].
+    /// [`LogError::View`](super::LogError::View).
     pub fn start<V: LogView>(member: &Member<'_, V>) -> StepResult<Self, V> {
         if member.is_sequencer() {
             return Ok(Self::lead(Lead::start(member)?));
@@ -41,8 +41,8 @@ impl Settlement {
     /// Answers one that the peer began with `first`.
     ///
     /// # Errors
-    /// [`LogError::Protocol`] if the peer may not begin one like this, or its state breaks a bound;
-    /// [`LogError::View`].
+    /// [`LogError::Protocol`](super::LogError::Protocol) if the peer may not begin one like this, or its state breaks a bound;
+    /// [`LogError::View`](super::LogError::View).
     pub fn answer<V: LogView>(member: &Member<'_, V>, first: Control) -> StepResult<Self, V> {
         match first {
             Control::SettleRequest { .. } if member.is_sequencer() => {

@@ -1,5 +1,6 @@
 //! What people read about codes, exit codes and failures of jobs, in one golden file.
 
+use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::state::StateError;
 fn texts_about_failures_are_those_of_the_golden_file() {
     let mut text = String::from("==== Exit codes\n\n");
     for exit in Exit::ALL {
-        text += &format!("{} {exit}: {}\n", exit.number(), exit.meaning().trim());
+        let _ = writeln!(text, "{} {exit}: {}", exit.number(), exit.meaning().trim());
     }
     text += "\n==== Codes of the other node\n\n";
     for code in Code::ALL {
@@ -27,7 +28,7 @@ fn texts_about_failures_are_those_of_the_golden_file() {
         } else {
             Failure::PeerAborted(*code)
         };
-        text += &format!("{} {}\n", code.number(), code.meaning().trim());
+        let _ = writeln!(text, "{} {}", code.number(), code.meaning().trim());
         text += &told(&failure);
     }
     text += "==== Failures of this node\n\n";
@@ -81,7 +82,7 @@ fn samples() -> Vec<Failure> {
         Failure::Connect(ConnectError::OtherProtocol { address }),
         Failure::Connect(ConnectError::Local("a reason".into())),
         Failure::Net(NetError::TimedOut(Duration::from_secs(30))),
-        Failure::Net(NetError::TooSlow(Duration::from_secs(600))),
+        Failure::Net(NetError::TooSlow(Duration::from_mins(10))),
         Failure::Net(NetError::Ended),
         Failure::Net(NetError::Reset(Code::Interrupted)),
         Failure::Net(NetError::Lost("a reason".into())),
