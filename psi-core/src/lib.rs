@@ -38,6 +38,7 @@ pub mod limits;
 pub mod list;
 pub mod matching;
 pub mod messages;
+mod named_bytes;
 pub mod ot;
 pub mod progress;
 pub mod receipt;

@@ -11,7 +11,7 @@ pub mod log;
 mod verify;
 
 use bincode::{Decode, Encode};
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::VerifyingKey;
 use sha2::{Digest as _, Sha512};
 
 pub use input::input_digest;
@@ -21,11 +21,18 @@ use crate::dp::Amount;
 use crate::error::{Code, Error};
 use crate::limits;
 use crate::messages::codec;
+use crate::named_bytes::named_bytes;
 use crate::spec::{JobId, JobSpec};
 use crate::transcript::Transcripts;
 
 /// The hash of an entry.
 pub type EntryHash = [u8; 64];
+
+named_bytes!(
+    /// A node's Ed25519 signature; [`signature_holds`] says over what text.
+    Signature,
+    64
+);
 
 /// One entry of a collaboration's receipt log.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -48,7 +55,7 @@ pub enum Body {
         /// The canonical job specification; its hash is the job's id.
         spec: Vec<u8>,
         /// The requester's and the responder's signature over [`agreement_text`].
-        agreements: [[u8; 64]; 2],
+        agreements: [Signature; 2],
         /// The requester's and the responder's commitment to seed and frozen input.
         commitments: [[u8; 64]; 2],
         /// The requester's and the responder's digest of the policy under which it agreed.
@@ -218,9 +225,10 @@ pub fn agreement_text(job_id: &JobId) -> Vec<u8> {
 /// Whether `signature` over `text` is one of the node `node_id`, by the strict rules of RFC 8032
 /// that also exclude keys of small order.
 #[must_use]
-pub fn signature_holds(node_id: &[u8; 32], text: &[u8], signature: &[u8; 64]) -> bool {
+pub fn signature_holds(node_id: &[u8; 32], text: &[u8], signature: &Signature) -> bool {
+    let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
     VerifyingKey::from_bytes(node_id)
-        .and_then(|key| key.verify_strict(text, &Signature::from_bytes(signature)))
+        .and_then(|key| key.verify_strict(text, &signature))
         .is_ok()
 }
 

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use ed25519_dalek::{Signer, SigningKey};
 pub use psi_audit::identity::{NodeId, NodeIdError};
+use psi_core::receipt::Signature;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::collab::Collaboration;
@@ -58,14 +59,14 @@ impl NodeKey {
 
     /// Signs a text; callers put a domain in front of it, such as `psi/v1/receipt`.
     #[must_use]
-    pub fn sign(&self, text: &[u8]) -> [u8; 64] {
-        self.key.sign(text).to_bytes()
+    pub fn sign(&self, text: &[u8]) -> Signature {
+        self.key.sign(text).to_bytes().into()
     }
 
     /// The signature under a collaboration's document, or `None` if the key belongs to neither
     /// member.
     #[must_use]
-    pub fn sign_collab(&self, collab: &Collaboration) -> Option<[u8; 64]> {
+    pub fn sign_collab(&self, collab: &Collaboration) -> Option<Signature> {
         collab.member_by_id(&self.id())?;
         Some(self.sign(&collab.signing_text()))
     }

@@ -351,8 +351,9 @@ pub(crate) fn now_unix() -> i64 {
 }
 
 /// Reads a column of exactly `N` bytes.
-fn bytes<const N: usize>(blob: &[u8], what: &str) -> Result<[u8; N], StateError> {
-    blob.try_into()
+fn bytes<const N: usize, T: From<[u8; N]>>(blob: &[u8], what: &str) -> Result<T, StateError> {
+    <[u8; N]>::try_from(blob)
+        .map(T::from)
         .map_err(|_| StateError::Damaged(format!("{what} has the wrong length")))
 }
 

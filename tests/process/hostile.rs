@@ -104,9 +104,11 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
             let (mut send, mut receive) = bert.open().await;
             send.control(message).await.unwrap();
             if matches!(message, Control::Working) {
-                send.control(&Control::Countersign { signature: [0; 64] })
-                    .await
-                    .unwrap();
+                send.control(&Control::Countersign {
+                    signature: [0; 64].into(),
+                })
+                .await
+                .unwrap();
             }
             assert_eq!(
                 ending(&mut receive).await,
@@ -188,9 +190,11 @@ fn a_wrong_signature_over_the_job_ends_it_before_anything_is_opened() {
             .await
             .unwrap();
         control(&mut receive).await.unwrap();
-        send.control(&Control::Agree { signature: [5; 64] })
-            .await
-            .unwrap();
+        send.control(&Control::Agree {
+            signature: [5; 64].into(),
+        })
+        .await
+        .unwrap();
         assert_eq!(ending(&mut receive).await, Code::SignatureInvalid);
     });
     stage.anna_is_well();

@@ -12,7 +12,7 @@ use psi_core::dp::Amount;
 use psi_core::facts::{PrivacyFacts, TableFacts, ValueFacts};
 use psi_core::identifier::IdentifierKind;
 use psi_core::messages::{Control, Proposal};
-use psi_core::receipt::{Body, agreement_text};
+use psi_core::receipt::{Body, Signature, agreement_text};
 use psi_core::spec::{
     Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients, Shape,
 };
@@ -278,7 +278,7 @@ impl Bert {
     }
 
     /// Proposes honestly and signs what follows from anna's answer.
-    pub(crate) async fn agree(&self, wire: &mut Wire) -> (JobSpec, [[u8; 64]; 2]) {
+    pub(crate) async fn agree(&self, wire: &mut Wire) -> (JobSpec, [Signature; 2]) {
         let answer = self.propose(wire).await;
         let Control::Accept { half, signature } = answer else {
             panic!("anna does not accept: {answer:?}");
@@ -294,7 +294,7 @@ impl Bert {
 
     /// Goes on honestly until anna has read her rows, and then breaks off. Returns bert's signature
     /// over the job.
-    pub(crate) async fn agree_and_break_off(&self) -> [u8; 64] {
+    pub(crate) async fn agree_and_break_off(&self) -> Signature {
         let mut wire = self.open().await;
         let (_, [own, _]) = self.agree(&mut wire).await;
         let message = control(&mut wire.1).await.unwrap();

@@ -28,7 +28,7 @@ fn entry(bytes: &[u8]) -> bool {
     assert_eq!(entry.hash(), entry_hash(bytes));
     let members = [([1; 32], "one".to_owned()), ([2; 32], "other".to_owned())];
     // No signature of zeros holds under any key.
-    let forged = [Some([0; 64]), Some([0; 64])];
+    let forged = [Some([0; 64].into()), Some([0; 64].into())];
     let mut verifier = ChainVerifier::new(entry.collab_id, members);
     assert!(verifier.check(bytes, &forged).is_err());
     true

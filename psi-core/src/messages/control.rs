@@ -5,6 +5,7 @@ use bincode::{Decode, Encode};
 use crate::dp::Amount;
 use crate::error::Code;
 use crate::facts::TableFacts;
+use crate::receipt::Signature;
 use crate::spec::{AskedMode, Half, JobId, Recipients};
 
 /// A control message.
@@ -17,7 +18,7 @@ pub enum Control {
         /// The responder's half.
         half: Half,
         /// Ed25519 over `"psi/v1/agree" || job_id`.
-        signature: [u8; 64],
+        signature: Signature,
     },
     /// Responder: no. Ends the stream, unless it is to be recorded.
     Refuse {
@@ -29,7 +30,7 @@ pub enum Control {
     /// Requester: its signature over the same job.
     Agree {
         /// Ed25519 over `"psi/v1/agree" || job_id`.
-        signature: [u8; 64],
+        signature: Signature,
     },
     /// Either side: what it puts on the opened entry.
     Commitment {
@@ -45,7 +46,7 @@ pub enum Control {
     /// Follower: its signature over that entry, durable on its side.
     Countersign {
         /// Ed25519 over the entry's signing text.
-        signature: [u8; 64],
+        signature: Signature,
     },
     /// Sender: `K_b = b*G`.
     SenderKey {
@@ -161,7 +162,7 @@ pub struct EntryMessage {
     /// Canonical bytes of a [`crate::receipt::Entry`].
     pub entry: Vec<u8>,
     /// Signatures of the member with the smaller and of the one with the larger node id.
-    pub signatures: [Option<[u8; 64]>; 2],
+    pub signatures: [Option<Signature>; 2],
 }
 
 /// One released or suppressed cell, of one size in both cases (Spec 05 §6).
@@ -194,7 +195,7 @@ pub struct SettleState {
     /// The hash of the last one, zero if there is none.
     pub head: [u8; 64],
     /// The own signature over the last one.
-    pub signature: Option<[u8; 64]>,
+    pub signature: Option<Signature>,
     /// Accepted jobs that are still running here.
     pub live: Vec<JobId>,
     /// A statement to be recorded, by an owner who repairs a log that was rolled back.

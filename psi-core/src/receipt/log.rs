@@ -28,7 +28,7 @@ pub use settle::Settlement;
 pub use step::{Change, LogError, Machine, Next, Step, StepResult};
 pub use view::{AwaitedJob, LogView, OwnClosing, OwnOpening};
 
-use super::{EntryHash, signature_holds, signing_text};
+use super::{EntryHash, Signature, signature_holds, signing_text};
 use crate::messages::EntryMessage;
 
 /// One entry as a member keeps it.
@@ -41,7 +41,7 @@ pub struct StoredEntry {
     /// Their hash.
     pub hash: EntryHash,
     /// The members' signatures, that of the smaller node id first.
-    pub signatures: [Option<[u8; 64]>; 2],
+    pub signatures: [Option<Signature>; 2],
 }
 
 impl StoredEntry {
@@ -70,7 +70,7 @@ pub struct Member<'a, V> {
     /// The other member's node id.
     pub peer: [u8; 32],
     /// Signs a text with this member's node key.
-    pub sign: &'a (dyn Fn(&[u8]) -> [u8; 64] + Send + Sync),
+    pub sign: &'a (dyn Fn(&[u8]) -> Signature + Send + Sync),
     /// What this member's node holds.
     pub view: &'a V,
 }
@@ -101,7 +101,7 @@ impl<V: LogView> Member<'_, V> {
     }
 
     /// The signatures of an entry, given those of this member and of the other.
-    fn signatures(&self, own: [u8; 64], peer: Option<[u8; 64]>) -> [Option<[u8; 64]>; 2] {
+    fn signatures(&self, own: Signature, peer: Option<Signature>) -> [Option<Signature>; 2] {
         if self.is_sequencer() {
             [Some(own), peer]
         } else {
@@ -117,11 +117,11 @@ impl<V: LogView> Member<'_, V> {
         })
     }
 
-    fn sign_entry(&self, hash: &EntryHash) -> [u8; 64] {
+    fn sign_entry(&self, hash: &EntryHash) -> Signature {
         (self.sign)(&signing_text(hash))
     }
 
-    fn is_signed_by_peer(&self, hash: &EntryHash, signature: &[u8; 64]) -> bool {
+    fn is_signed_by_peer(&self, hash: &EntryHash, signature: &Signature) -> bool {
         signature_holds(&self.peer, &signing_text(hash), signature)
     }
 }

@@ -3,8 +3,8 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 
 use super::{
-    Body, ChainError, ChainSummary, ChainVerifier, ClosedStatus, Entry, EntryHash, agreement_text,
-    query_digest, signing_text,
+    Body, ChainError, ChainSummary, ChainVerifier, ClosedStatus, Entry, EntryHash, Signature,
+    agreement_text, query_digest, signing_text,
 };
 use crate::dp::Amount;
 use crate::error::Code;
@@ -15,7 +15,7 @@ use crate::transcript::Transcripts;
 
 pub(super) const COLLAB: [u8; 32] = [0xc0; 32];
 
-type Signatures = [Option<[u8; 64]>; 2];
+type Signatures = [Option<Signature>; 2];
 
 /// Keys of two members and of a third node, the first two in the order of their node ids.
 pub(super) struct Keys {
@@ -89,7 +89,7 @@ pub(super) fn job(nonce: u8) -> JobSpec {
 
 pub(super) fn opened_by(spec: &JobSpec, requester: &SigningKey, responder: &SigningKey) -> Body {
     let text = agreement_text(&spec.job_id());
-    let sign = |key: &SigningKey| key.sign(&text).to_bytes();
+    let sign = |key: &SigningKey| Signature(key.sign(&text).to_bytes());
     Body::Opened {
         spec: spec.encode(),
         agreements: [sign(requester), sign(responder)],
@@ -153,7 +153,7 @@ fn sign(entry: &Entry) -> (Vec<u8>, Signatures) {
 
 fn sign_with(entry: &Entry, first: &SigningKey, second: &SigningKey) -> (Vec<u8>, Signatures) {
     let text = signing_text(&entry.hash());
-    let sign = |key: &SigningKey| Some(key.sign(&text).to_bytes());
+    let sign = |key: &SigningKey| Some(key.sign(&text).to_bytes().into());
     (entry.encode(), [sign(first), sign(second)])
 }
 

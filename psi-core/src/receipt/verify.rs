@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Body, Entry, EntryHash, entry_hash, signature_holds, signing_text};
+use super::{Body, Entry, EntryHash, Signature, entry_hash, signature_holds, signing_text};
 use crate::error::Error;
 use crate::spec::{JobId, JobSpec};
 
@@ -96,7 +96,7 @@ impl ChainVerifier {
     pub fn check(
         &mut self,
         bytes: &[u8],
-        signatures: &[Option<[u8; 64]>; 2],
+        signatures: &[Option<Signature>; 2],
     ) -> Result<Entry, ChainError> {
         if let Some(name) = self.summary.unsigned.first() {
             return Err(ChainError::Unsigned(name.clone()));

@@ -419,7 +419,7 @@ fn the_largest_specification_fits_every_message_and_entry() {
         previous: [0xff; 64],
         body: Body::Opened {
             spec: spec.encode(),
-            agreements: [[0; 64]; 2],
+            agreements: [[0; 64].into(); 2],
             commitments: [[0; 64]; 2],
             policies: [[0; 64]; 2],
             charges: [crate::dp::Amount::default(); 2],

@@ -13,7 +13,7 @@ mod revision;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use psi_core::receipt::signature_holds;
+use psi_core::receipt::{Signature, signature_holds};
 use sha2::{Digest as _, Sha512_256};
 
 use crate::error::UserError;
@@ -52,7 +52,7 @@ pub struct Collaboration {
     /// In ascending order of their node ids.
     members: [Member; 2],
     /// In the order of `members`.
-    signatures: [Option<[u8; 64]>; 2],
+    signatures: [Option<Signature>; 2],
 }
 
 /// Why two members do not make a collaboration, or a signature does not fit.
@@ -160,7 +160,7 @@ impl Collaboration {
 
     /// The signatures, in the order of [`Self::members`].
     #[must_use]
-    pub const fn signatures(&self) -> &[Option<[u8; 64]>; 2] {
+    pub const fn signatures(&self) -> &[Option<Signature>; 2] {
         &self.signatures
     }
 
@@ -273,7 +273,7 @@ impl Collaboration {
     ///
     /// # Errors
     /// [`CollabError::Stranger`] or [`CollabError::SignedTwice`].
-    pub fn add_signature(&mut self, name: &str, signature: [u8; 64]) -> Result<(), CollabError> {
+    pub fn add_signature(&mut self, name: &str, signature: Signature) -> Result<(), CollabError> {
         let index = self.members.iter().position(|member| member.name == name);
         let Some(slot) = index.and_then(|index| self.signatures.get_mut(index)) else {
             return Err(CollabError::Stranger(name.chars().take(80).collect()));

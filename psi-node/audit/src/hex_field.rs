@@ -6,23 +6,23 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 ///
 /// # Errors
 /// The deserializer's, if there are more or fewer digits or other characters.
-pub(crate) fn array<'de, D: Deserializer<'de>, const N: usize>(
+pub(crate) fn array<'de, D: Deserializer<'de>, T: From<[u8; N]>, const N: usize>(
     from: D,
-) -> Result<[u8; N], D::Error> {
+) -> Result<T, D::Error> {
     let text = String::deserialize(from)?;
     let mut bytes = [0; N];
     hex::decode_to_slice(&text, &mut bytes)
         .map_err(|_| D::Error::custom(format!("expected {} hexadecimal digits", 2 * N)))?;
-    Ok(bytes)
+    Ok(bytes.into())
 }
 
 /// Reads exactly `N` bytes, for a field that may be left out.
 ///
 /// # Errors
 /// As [`array()`].
-pub(crate) fn optional_array<'de, D: Deserializer<'de>, const N: usize>(
+pub(crate) fn optional_array<'de, D: Deserializer<'de>, T: From<[u8; N]>, const N: usize>(
     from: D,
-) -> Result<Option<[u8; N]>, D::Error> {
+) -> Result<Option<T>, D::Error> {
     array(from).map(Some)
 }
 

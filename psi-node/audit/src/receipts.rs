@@ -10,7 +10,7 @@ pub mod verify;
 
 use psi_core::dp::Amount;
 use psi_core::receipt::log::StoredEntry;
-use psi_core::receipt::{Body, Entry};
+use psi_core::receipt::{Body, Entry, Signature};
 use psi_core::spec::{
     DpTerms, Half, JobSpec, Loss, MatchSpec, NoiseTerms, PartSize, Party, Recipients,
 };
@@ -52,7 +52,7 @@ pub fn entry_line(collab: &Collaboration, stored: &StoredEntry, entry: &Entry) -
 
 /// The last line: `member` attests that its log has this many entries and ends in this one.
 #[must_use]
-pub fn end_line(member: &str, entries: u64, head: &[u8; 64], signature: &[u8; 64]) -> Value {
+pub fn end_line(member: &str, entries: u64, head: &[u8; 64], signature: &Signature) -> Value {
     json!({
         "type": "end",
         "entries": entries,

@@ -9,7 +9,7 @@ use std::time::Instant;
 use aggregator::RequestPlan;
 use psi_core::Code;
 use psi_core::messages::Control;
-use psi_core::receipt::{agreement_text, signature_holds};
+use psi_core::receipt::{Signature, agreement_text, signature_holds};
 use psi_core::seed::JobSeed;
 use psi_core::spec::{Half, JobSpec, Party};
 
@@ -45,7 +45,7 @@ struct Ready {
 struct Accepted {
     spec: JobSpec,
     seed: Arc<JobSeed>,
-    signature: [u8; 64],
+    signature: Signature,
 }
 
 /// Runs one job as requester and records how it ended.

@@ -159,7 +159,7 @@ impl SigningKey for HandshakeKey {
 
 impl Signer for HandshakeKey {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
-        Ok(self.0.sign(message).to_vec())
+        Ok(self.0.sign(message).as_bytes().to_vec())
     }
 
     fn scheme(&self) -> SignatureScheme {

@@ -5,7 +5,7 @@
 //! later; it proves nothing to the peer, and the node that holds the key could rewrite all of it.
 
 use psi_core::limits::LOCAL_NOTES_PER_HOUR_MAX;
-use psi_core::receipt::signature_holds;
+use psi_core::receipt::{Signature, signature_holds};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use sha2::{Digest as _, Sha512};
 
@@ -35,7 +35,7 @@ pub struct LocalEntry {
     /// The owner's sentence.
     pub text: String,
     /// The node's signature over [`Self::hash`].
-    pub signature: [u8; 64],
+    pub signature: Signature,
 }
 
 impl LocalEntry {
@@ -218,7 +218,7 @@ pub(super) fn append(
         unix: now_unix(),
         kind: kind.to_owned(),
         text: cut(text).to_owned(),
-        signature: [0; 64],
+        signature: Signature([0; 64]),
     };
     entry.signature = key.sign(&entry.signing_text());
     let seq = i64::try_from(entry.seq)
@@ -232,7 +232,7 @@ pub(super) fn append(
             entry.unix,
             entry.kind,
             entry.text,
-            entry.signature
+            entry.signature.as_bytes()
         ],
     )?;
     Ok(())

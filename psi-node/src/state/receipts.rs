@@ -4,7 +4,7 @@
 //! (a gap, a second opening of a job, a closing without an opening) is refused here, inside the
 //! transaction that would write it.
 
-use psi_core::receipt::{Body, Entry, entry_hash};
+use psi_core::receipt::{Body, Entry, Signature, entry_hash};
 use psi_core::spec::JobSpec;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
@@ -115,8 +115,8 @@ impl State {
                     seq,
                     stored.entry,
                     stored.hash,
-                    stored.signatures[0],
-                    stored.signatures[1]
+                    stored.signatures[0].map(|signature| signature.0),
+                    stored.signatures[1].map(|signature| signature.0),
                 ],
             )?;
             let what = (&entry.body, stored.entry.len());
@@ -137,7 +137,7 @@ impl State {
         collab_id: &CollabId,
         seq: u64,
         member: usize,
-        signature: &[u8; 64],
+        signature: &Signature,
     ) -> Result<(), StateError> {
         let column = match member {
             0 => "signature_0",
@@ -151,7 +151,7 @@ impl State {
                     "UPDATE entries SET {column} = ?3 WHERE collab_id = ?1 AND seq = ?2 \
                      AND ({column} IS NULL OR {column} = ?3)"
                 ),
-                params![collab_id, seq, signature],
+                params![collab_id, seq, signature.as_bytes()],
             )?;
             match changed {
                 0 => Err(StateError::OutOfPlace("no entry waits for this signature")),
@@ -414,7 +414,7 @@ fn number(seq: u64) -> Result<i64, StateError> {
 fn read(row: &Row<'_>) -> Result<StoredEntry, StateError> {
     let hash: Vec<u8> = row.get("hash")?;
     let seq: i64 = row.get("seq")?;
-    let signature = |column| -> Result<Option<[u8; 64]>, StateError> {
+    let signature = |column| -> Result<Option<Signature>, StateError> {
         let blob: Option<Vec<u8>> = row.get(column)?;
         blob.map(|blob| bytes(&blob, "a signature")).transpose()
     };

@@ -3,7 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::thread;
 
-use psi_core::receipt::{Body, Entry};
+use psi_core::receipt::{Body, Entry, Signature};
 use rusqlite::Connection;
 
 use super::*;
@@ -263,7 +263,8 @@ fn a_countersignature_fills_the_gap_and_changes_nothing_else() {
     let sign = |member, signature| fixture.state.entry_countersign(&id, 0, member, signature);
     sign(1, &theirs).unwrap();
     sign(1, &theirs).unwrap();
-    assert!(sign(1, &[8; 64]).is_err() && sign(0, &[8; 64]).is_err() && sign(2, &theirs).is_err());
+    let other = Signature([8; 64]);
+    assert!(sign(1, &other).is_err() && sign(0, &other).is_err() && sign(2, &theirs).is_err());
     assert!(fixture.state.entry_countersign(&id, 1, 1, &theirs).is_err());
     stored.signatures[1] = Some(theirs);
     assert_eq!(reopened(&fixture).entry(&id, 0).unwrap(), Some(stored));

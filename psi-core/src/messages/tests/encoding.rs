@@ -87,7 +87,7 @@ fn one_value_has_one_encoding() {
 #[test]
 fn a_message_of_the_largest_size_is_taken_and_a_larger_one_refused() {
     let message = |bytes| {
-        let signatures = [Some([1; 64]), Some([2; 64])];
+        let signatures = [Some([1; 64].into()), Some([2; 64].into())];
         Control::Entry(EntryMessage {
             entry: vec![7; bytes],
             signatures,

@@ -266,7 +266,7 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
                     0xb0,
                     &[("mail", IdentifierKind::Email), ("nr", IdentifierKind::Int)],
                 ),
-                signature: [0x51; 64],
+                signature: [0x51; 64].into(),
             },
             Fields::message(1, "Accept")
                 .half(0xb0, &[("mail", 3, "email"), ("nr", 6, "int")])
@@ -277,7 +277,7 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
             "accept_groups_and_sums",
             Control::Accept {
                 half: columns(half(0xb0, &[("mail", IdentifierKind::Email)])),
-                signature: [0x51; 64],
+                signature: [0x51; 64].into(),
             },
             Fields::message(1, "Accept")
                 .half(0xb0, &[("mail", 3, "email")])
@@ -297,7 +297,7 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
         (
             "agree",
             Control::Agree {
-                signature: [0x52; 64],
+                signature: [0x52; 64].into(),
             },
             Fields::message(3, "Agree").bytes("signature", [0x52; 64]),
         ),
@@ -321,7 +321,7 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
             "entry",
             Control::Entry(EntryMessage {
                 entry: vec![1, 2, 3],
-                signatures: [Some([0x53; 64]), None],
+                signatures: [Some([0x53; 64].into()), None],
             }),
             Fields::message(5, "Entry")
                 .u64("entry: bytes", 3)
@@ -336,7 +336,7 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
         (
             "countersign",
             Control::Countersign {
-                signature: [0x54; 64],
+                signature: [0x54; 64].into(),
             },
             Fields::message(6, "Countersign").bytes("signature", [0x54; 64]),
         ),
@@ -418,7 +418,7 @@ fn settling() -> Vec<(&'static str, Control, Fields)> {
                 collab_id: [0xc0; 32],
                 entries: 7,
                 head: [0x81; 64],
-                signature: Some([0x55; 64]),
+                signature: Some([0x55; 64].into()),
                 live: vec![[0x91; 64], [0x92; 64]],
                 statement: Some("restored from Monday's backup".into()),
             }),

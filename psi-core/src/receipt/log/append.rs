@@ -9,7 +9,7 @@ use super::{Change, LogError, LogView, Machine, Member, Step, StepResult, Stored
 use crate::error::Code;
 use crate::limits;
 use crate::messages::{Control, EntryMessage};
-use crate::receipt::{Body, Entry, entry_hash};
+use crate::receipt::{Body, Entry, Signature, entry_hash};
 
 /// Refused entries after the last opened one that a follower signs: what an honest sequencer can
 /// come to if all of its jobs are refused at the same time.
@@ -107,7 +107,7 @@ impl Machine for Append {
 pub(super) fn complete<V: LogView>(
     member: &Member<'_, V>,
     stored: &StoredEntry,
-    signature: [u8; 64],
+    signature: Signature,
 ) -> Result<Change, LogError<V::Error>> {
     if !member.is_signed_by_peer(&stored.hash, &signature) {
         return Err(misbehaved(Code::SignatureInvalid, "a countersignature"));
@@ -120,12 +120,12 @@ pub(super) fn complete<V: LogView>(
 pub(super) struct Accepted {
     pub(super) stored: StoredEntry,
     pub(super) body: Body,
-    pub(super) own: [u8; 64],
+    pub(super) own: Signature,
 }
 
 impl Accepted {
     /// What is stored, and the signature that is sent then.
-    pub(super) fn parts(self) -> (Change, [u8; 64]) {
+    pub(super) fn parts(self) -> (Change, Signature) {
         let append = Change::Append {
             stored: self.stored,
             body: Box::new(self.body),

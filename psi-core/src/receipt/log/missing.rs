@@ -9,7 +9,7 @@ use super::step::misbehaved;
 use super::{Change, LogError, LogView, Member, StoredEntry, judge};
 use crate::error::Code;
 use crate::messages::EntryMessage;
-use crate::receipt::{Body, Entry, entry_hash, signature_holds, signing_text};
+use crate::receipt::{Body, Entry, Signature, entry_hash, signature_holds, signing_text};
 
 const ROLLED_BACK: &str = "the other member holds entries signed by this node that this node does \
                            not hold: its state was restored from an older copy";
@@ -21,7 +21,7 @@ pub(super) enum Taken {
     /// It is stored, and its signature goes back.
     Entry {
         store: Vec<Change>,
-        signature: [u8; 64],
+        signature: Signature,
     },
     /// The logs do not agree, and `store` says so.
     Broken {

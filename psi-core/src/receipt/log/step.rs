@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use super::{LogView, Member, StoredEntry};
 use crate::error::{Code, Error};
 use crate::messages::Control;
-use crate::receipt::Body;
+use crate::receipt::{Body, Signature};
 use crate::spec::JobId;
 
 /// What one state leaves behind.
@@ -56,7 +56,7 @@ pub enum Change {
         /// The number of the entry.
         seq: u64,
         /// The signature.
-        signature: [u8; 64],
+        signature: Signature,
     },
     /// Marks the log as one that cannot be continued.
     Break(&'static str),

@@ -10,8 +10,8 @@ use super::{
 use crate::error::Code;
 use crate::limits;
 use crate::receipt::{
-    Body, ClosedStatus, Entry, agreement_text, entry_hash, opening_commitment, output_commitment,
-    policy_digest, query_digest, signature_holds, signing_text,
+    Body, ClosedStatus, Entry, Signature, agreement_text, entry_hash, opening_commitment,
+    output_commitment, policy_digest, query_digest, signature_holds, signing_text,
 };
 use crate::seed::JobSeed;
 
@@ -207,7 +207,7 @@ fn a_key_of_small_order_signs_nothing() {
     key[0] = 1;
     let mut signature = [0; 64];
     signature[0] = 1;
-    assert!(!signature_holds(&key, b"any text", &signature));
+    assert!(!signature_holds(&key, b"any text", &signature.into()));
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn an_agreement_is_no_receipt() {
     use ed25519_dalek::Signer as _;
     let key = keys().first;
     let name = [7; 64];
-    let signature = key.sign(&agreement_text(&name)).to_bytes();
+    let signature = Signature(key.sign(&agreement_text(&name)).to_bytes());
     assert!(signature_holds(
         &node_id(&key),
         &agreement_text(&name),

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use psi_core::receipt::Signature;
 use serde::Deserialize;
 
 use super::{CollabError, Collaboration, Link, Member, Mode};
@@ -53,7 +54,7 @@ struct MemberSection {
 struct SignatureSection {
     member: String,
     #[serde(deserialize_with = "crate::hex_field::array")]
-    signature: [u8; 64],
+    signature: Signature,
 }
 
 const fn first() -> u32 {
@@ -138,7 +139,7 @@ impl Collaboration {
 
 /// The section that a signature adds to the end of a document.
 #[must_use]
-pub fn signature_section(member: &str, signature: &[u8; 64]) -> String {
+pub fn signature_section(member: &str, signature: &Signature) -> String {
     let digits = hex::encode(signature);
     format!("\n[[signature]]\nmember = \"{member}\"\nsignature = \"{digits}\"\n")
 }

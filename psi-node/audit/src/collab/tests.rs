@@ -39,8 +39,8 @@ pub(crate) fn sign_all(mut collab: Collaboration, keys: &[SigningKey; 2]) -> Col
     collab
 }
 
-fn signature(collab: &Collaboration, key: &SigningKey) -> [u8; 64] {
-    key.sign(&collab.signing_text()).to_bytes()
+fn signature(collab: &Collaboration, key: &SigningKey) -> Signature {
+    key.sign(&collab.signing_text()).to_bytes().into()
 }
 
 /// An unsigned collaboration between `brand` (the first key) and `snowy`.
@@ -175,8 +175,8 @@ fn documents_that_name_no_two_nodes_are_refused() {
     let text = collab.to_toml();
     let id = collab.members()[0].id.to_string();
     let other = collab.members()[1].id.to_string();
-    let stranger = signature_section("carol", &[1; 64]);
-    let twice = signature_section("brand", &[1; 64]);
+    let stranger = signature_section("carol", &[1; 64].into());
+    let twice = signature_section("brand", &[1; 64].into());
     for (changed, expected) in [
         (text.replace(&other, &id), "the same id"),
         (text.replace("snowy", "brand"), "the same name"),

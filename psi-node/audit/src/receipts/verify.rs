@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use psi_core::receipt::log::StoredEntry;
 use psi_core::receipt::{
-    ChainError, ChainSummary, ChainVerifier, Entry, entry_hash, signature_holds,
+    ChainError, ChainSummary, ChainVerifier, Entry, Signature, entry_hash, signature_holds,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -61,7 +61,7 @@ struct EndLine {
     head: [u8; 64],
     member: String,
     #[serde(deserialize_with = "crate::hex_field::array")]
-    signature: [u8; 64],
+    signature: Signature,
 }
 
 /// Verifies an exported log. With `expected`, the log must be that collaboration's; otherwise the
@@ -281,10 +281,10 @@ fn says(line: &str, expected: &Value) -> bool {
     line == expected
 }
 
-fn read_signature(value: &Value) -> Option<[u8; 64]> {
+fn read_signature(value: &Value) -> Option<Signature> {
     let mut signature = [0; 64];
     hex::decode_to_slice(value.as_str()?, &mut signature).ok()?;
-    Some(signature)
+    Some(Signature(signature))
 }
 
 /// The lines of a file, with the number of the last one read.

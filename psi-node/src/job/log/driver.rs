@@ -281,7 +281,7 @@ mod tests {
         let chain = follower(&fixture);
         let failing = Change::Countersign {
             seq: 0,
-            signature: [1; 64],
+            signature: [1; 64].into(),
         };
         let changes = vec![failing, Change::Break("after it")];
         assert!(matches!(chain.store(changes), Err(Failure::State(_))));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use aggregator::budget::{Amount, delta_text, epsilon_text};
 use psi_core::facts::TableFacts;
-use psi_core::receipt::query_digest;
+use psi_core::receipt::{Signature, query_digest};
 use psi_core::spec::{AskedMode, JobId, JobSpec, Party};
 
 use super::spend;
@@ -40,7 +40,7 @@ impl Reservation {
         &mut self,
         spec: &JobSpec,
         own: Party,
-        agreements: &[[u8; 64]; 2],
+        agreements: &[Signature; 2],
     ) -> Result<(), Failure> {
         let peer = spec.half(own.other());
         let job = format!(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aggregator::{HiddenLiteral, OutputPlan, SidePlan};
+use psi_core::receipt::Signature;
 use psi_core::seed::JobSeed;
 use psi_core::spec::{JobSpec, Party};
 
@@ -23,7 +24,7 @@ pub(in crate::job) struct Agreed {
     pub(in crate::job) peer: NodeId,
     pub(in crate::job) spec: JobSpec,
     /// The requester's and the responder's signature over the job.
-    pub(in crate::job) agreements: [[u8; 64]; 2],
+    pub(in crate::job) agreements: [Signature; 2],
     pub(in crate::job) own: Party,
     /// How this node's rows are read.
     pub(in crate::job) side: SidePlan,

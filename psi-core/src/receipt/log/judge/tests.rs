@@ -1,11 +1,14 @@
 use super::*;
 use crate::error::Code;
+use crate::receipt::Signature;
 use crate::receipt::log::tests::{Disk, FOLLOWER, Node, Pair, SEQUENCER};
 use crate::receipt::tests::{aborted, completed, job, keys, opened, refused_by, statement};
 use crate::transcript::Transcripts;
 
 /// A field of the requester's and of the responder's.
-type Both = [[u8; 64]; 2];
+type Both<T> = [T; 2];
+/// Changes agreements, commitments and policies.
+type Edit<'a> = dyn Fn(&mut Both<Signature>, &mut Both<[u8; 64]>, &mut Both<[u8; 64]>) + 'a;
 
 fn judged(node: &Node, statement: Option<&str>, body: &Body) -> bool {
     node.member(|member| takes(member, statement, body))
@@ -24,7 +27,7 @@ fn an_opening_is_the_one_that_this_node_agreed_to_and_that_may_still_come() {
     assert!(!judged(&node, None, &body), "never agreed to");
     node.await_opening(1);
     assert!(judged(&node, None, &body));
-    let change = |change: &dyn Fn(&mut Both, &mut Both, &mut Both)| {
+    let change = |change: &Edit<'_>| {
         let mut body = body.clone();
         if let Body::Opened {
             agreements,
@@ -38,7 +41,7 @@ fn an_opening_is_the_one_that_this_node_agreed_to_and_that_may_still_come() {
         body
     };
     for wrong in 0..2 {
-        let forged = change(&|agreements, _, _| agreements[wrong][0] ^= 1);
+        let forged = change(&|agreements, _, _| agreements[wrong].0[0] ^= 1);
         assert!(!judged(&node, None, &forged), "agreement {wrong}");
         let mut charged = body.clone();
         if let Body::Opened { charges, .. } = &mut charged {
@@ -65,7 +68,7 @@ fn an_opening_is_the_one_that_this_node_agreed_to_and_that_may_still_come() {
     assert!(!judged(&node, None, &body), "it was forgotten");
     // After a restore its signature over the job is all that is left to go by.
     assert!(judged(&node, Some("restored"), &body));
-    let forged = change(&|agreements, _, _| agreements[0][0] ^= 1);
+    let forged = change(&|agreements, _, _| agreements[0].0[0] ^= 1);
     assert!(!judged(&node, Some("restored"), &forged));
 }
 

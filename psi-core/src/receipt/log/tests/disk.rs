@@ -11,7 +11,7 @@ use crate::receipt::log::{
     AwaitedJob, Change, LogView, Member, OwnClosing, OwnOpening, StoredEntry,
 };
 use crate::receipt::tests::{self as bodies, COLLAB, node_id};
-use crate::receipt::{Body, Entry, entry_hash, signing_text};
+use crate::receipt::{Body, Entry, Signature, entry_hash, signing_text};
 use crate::spec::{JobId, JobSpec};
 
 /// What outlives the process.
@@ -140,8 +140,8 @@ impl Node {
         node_id(&self.key)
     }
 
-    pub(crate) fn sign(&self, text: &[u8]) -> [u8; 64] {
-        self.key.sign(text).to_bytes()
+    pub(crate) fn sign(&self, text: &[u8]) -> Signature {
+        self.key.sign(text).to_bytes().into()
     }
 
     fn own_index(&self) -> usize {

@@ -71,7 +71,12 @@ fn the_member_that_may_not_lead_begins_nothing() {
     for node in [&sequencer, &follower] {
         assert_eq!(wrong(node, Control::ReadyToClose), refused);
         assert_eq!(
-            wrong(node, Control::Countersign { signature: [0; 64] }),
+            wrong(
+                node,
+                Control::Countersign {
+                    signature: [0; 64].into()
+                }
+            ),
             refused
         );
     }
@@ -156,7 +161,9 @@ fn a_message_that_the_state_does_not_await_ends_it() {
     for (at, mut victim) in waiting().into_iter().enumerate() {
         let ended = match at {
             1 | 2 | 5 => victim.hear(settle_of(&Pair::new().nodes[FOLLOWER])),
-            _ => victim.hear(Control::Countersign { signature: [0; 64] }),
+            _ => victim.hear(Control::Countersign {
+                signature: [0; 64].into(),
+            }),
         };
         assert_eq!(ended, Err(End::Refused(Code::UnexpectedMessage)), "{at}");
     }

@@ -92,16 +92,16 @@ fn an_entry_that_the_sequencer_did_not_sign_is_refused() {
     let mut brought = next(&pair, aborted(1), |_| ());
     let signature = brought.signatures[SEQUENCER].unwrap();
     let other = next(&pair, statement([1; 32]), |_| ()).signatures[SEQUENCER].unwrap();
-    for wrong in [None, Some([0; 64]), Some(other)] {
+    for wrong in [None, Some([0; 64].into()), Some(other)] {
         brought.signatures[SEQUENCER] = wrong;
         assert_refused(&pair, &brought, Code::SignatureInvalid);
     }
     // A false signature in the follower's own name proves nothing, and is not kept.
-    brought.signatures = [Some(signature), Some([7; 64])];
+    brought.signatures = [Some(signature), Some([7; 64].into())];
     let (ended, disk) = bring(&pair, 2, &[brought.message()]);
     assert_eq!(ended, Ok(()));
     let kept = disk.entries[1].signatures;
-    assert!(kept[FOLLOWER].is_some_and(|own| own != [7; 64]));
+    assert!(kept[FOLLOWER].is_some_and(|own| own.0 != [7; 64]));
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_countersignature_of_anything_else_is_refused_and_not_stored() {
     let before = lead.node.disk.clone();
     let of_the_first = follower.disk.entries[0].signatures[FOLLOWER].unwrap();
     let own = lead.node.disk.entries[1].signatures[SEQUENCER].unwrap();
-    for signature in [[0; 64], of_the_first, own] {
+    for signature in [[0; 64].into(), of_the_first, own] {
         let mut lead = Victim::answer(sequencer.clone(), REQUEST).unwrap();
         lead.hear(Control::Settle(state_of(follower))).unwrap();
         let ended = lead.hear(Control::Countersign { signature });
@@ -196,7 +196,7 @@ fn a_countersignature_of_anything_else_is_refused_and_not_stored() {
     half.disk.entries[0].signatures[FOLLOWER] = None;
     let mut lead = Victim::answer(half.clone(), REQUEST).unwrap();
     let mut state = state_of(follower);
-    state.signature = Some([3; 64]);
+    state.signature = Some([3; 64].into());
     let ended = lead.hear(Control::Settle(state));
     assert_eq!(ended, Err(End::Refused(Code::SignatureInvalid)));
     assert_eq!(lead.node.disk, half.disk);
@@ -233,7 +233,7 @@ fn a_lost_entry_is_put_back_in_its_place_alone_and_without_a_false_signature() {
     assert_eq!(ended, Err(End::Refused(Code::EntryMismatch)), "twice");
     assert_eq!(disk.charged, [job(1).job_id()]);
     let mut falsified = second;
-    falsified.signatures[SEQUENCER] = Some([1; 64]);
+    falsified.signatures[SEQUENCER] = Some([1; 64].into());
     let (ended, disk) = bring(&restored, 2, &[first, falsified]);
     assert_eq!(ended, Ok(()));
     assert_eq!(disk.entries[1].signatures[SEQUENCER], None);

@@ -249,14 +249,18 @@ fn reply_order() -> Vec<Case> {
             "One point less than were sent: a control message follows where a point is due",
         )
         .rows([3, 0, 0, 0], unended(&point_bits(&all[1..])))
-        .control(&Control::Countersign { signature: [0; 64] }),
+        .control(&Control::Countersign {
+            signature: [0; 64].into(),
+        }),
         reply(
             Code::UnexpectedMessage,
             "reply_cut_off_within_record",
             "The list ends within a point: a control message follows where the rest is due",
         )
         .rows([3, 0, 0, 0], &bytes[..bytes.len() - 1])
-        .control(&Control::Countersign { signature: [0; 64] }),
+        .control(&Control::Countersign {
+            signature: [0; 64].into(),
+        }),
         reply(
             Code::WrongCount,
             "reply_byte_after_last",
