@@ -34,6 +34,18 @@ named_bytes!(
     64
 );
 
+named_bytes!(
+    /// What binds a side to its seed and its frozen input: [`opening_commitment`].
+    Commitment,
+    64
+);
+
+named_bytes!(
+    /// What stands for a side's policy on an opened entry: [`policy_digest`].
+    PolicyDigest,
+    64
+);
+
 /// One entry of a collaboration's receipt log.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Entry {
@@ -57,9 +69,9 @@ pub enum Body {
         /// The requester's and the responder's signature over [`agreement_text`].
         agreements: [Signature; 2],
         /// The requester's and the responder's commitment to seed and frozen input.
-        commitments: [[u8; 64]; 2],
+        commitments: [Commitment; 2],
         /// The requester's and the responder's digest of the policy under which it agreed.
-        policies: [[u8; 64]; 2],
+        policies: [PolicyDigest; 2],
         /// What the requester and what the responder takes from its own privacy budget.
         charges: [Amount; 2],
     },
@@ -249,13 +261,13 @@ pub fn query_digest(query: &str) -> [u8; 64] {
 /// # Security
 /// The salt is the owner's secret, since a policy can be guessed.
 #[must_use]
-pub fn policy_digest(salt: &[u8; 32], policy: &str) -> [u8; 64] {
-    Sha512::new()
+pub fn policy_digest(salt: &[u8; 32], policy: &str) -> PolicyDigest {
+    let digest = Sha512::new()
         .chain_update(b"psi/v1/policy")
         .chain_update(salt)
         .chain_update(policy.as_bytes())
-        .finalize()
-        .into()
+        .finalize();
+    PolicyDigest(digest.into())
 }
 
 /// The commitment that binds a side to its seed and its input before any data flows:
@@ -268,14 +280,14 @@ pub fn opening_commitment(
     job_id: &JobId,
     seed: &crate::seed::JobSeed,
     input_digest: &[u8; 64],
-) -> [u8; 64] {
-    Sha512::new()
+) -> Commitment {
+    let hash = Sha512::new()
         .chain_update(b"psi/v1/open")
         .chain_update(job_id)
         .chain_update(seed.expose())
         .chain_update(input_digest)
-        .finalize()
-        .into()
+        .finalize();
+    Commitment(hash.into())
 }
 
 /// One cell of an output: its value, or `None` where it was suppressed.

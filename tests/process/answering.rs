@@ -97,8 +97,8 @@ async fn answer_job(
     let body = Body::Opened {
         spec: spec.encode(),
         agreements,
-        commitments: [theirs, [4; 64]],
-        policies: [policy, [0; 64]],
+        commitments: [theirs, [4; 64].into()],
+        policies: [policy, [0; 64].into()],
         charges: [charge, Amount::ZERO],
     };
     first_entry((send, receive), key, peer, spec.collab_id, body).await;

@@ -132,7 +132,7 @@ fn a_settlement_brings_the_opening_of_a_job_that_broke_off_and_the_ledger_knows_
         let empty = Log::empty();
         let mut forged = opened.clone();
         if let Body::Opened { commitments, .. } = &mut forged {
-            commitments[1] = [9; 64];
+            commitments[1] = [9; 64].into();
         }
         let settled = empty.with(&bert, forged).settle(&bert, &[]).await;
         assert_eq!(settled, Err(Code::EntryMismatch), "a forged commitment");

@@ -322,12 +322,12 @@ impl Bert {
         else {
             panic!("no commitment");
         };
-        let commitments = [[3; 64], theirs];
+        let commitments = [[3; 64].into(), theirs];
         let body = Body::Opened {
             spec: spec.encode(),
             agreements,
             commitments,
-            policies: [[0; 64], policy],
+            policies: [[0; 64].into(), policy],
             charges: [own_charge, charge],
         };
         (spec, body)
@@ -352,8 +352,8 @@ impl Bert {
 /// What the impostor puts on the opened entry.
 pub(crate) fn commitment(commitment: [u8; 64]) -> Control {
     Control::Commitment {
-        commitment,
-        policy: [0; 64],
+        commitment: commitment.into(),
+        policy: [0; 64].into(),
         charge: Amount::ZERO,
     }
 }

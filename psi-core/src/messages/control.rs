@@ -5,7 +5,7 @@ use bincode::{Decode, Encode};
 use crate::dp::Amount;
 use crate::error::Code;
 use crate::facts::TableFacts;
-use crate::receipt::Signature;
+use crate::receipt::{Commitment, PolicyDigest, Signature};
 use crate::spec::{AskedMode, Half, JobId, Recipients};
 
 /// A control message.
@@ -35,9 +35,9 @@ pub enum Control {
     /// Either side: what it puts on the opened entry.
     Commitment {
         /// `SHA-512("psi/v1/open" || job_id || seed || digest of the frozen input)`.
-        commitment: [u8; 64],
+        commitment: Commitment,
         /// The digest of the policy under which it agreed.
-        policy: [u8; 64],
+        policy: PolicyDigest,
         /// What it takes from its own privacy budget.
         charge: Amount,
     },

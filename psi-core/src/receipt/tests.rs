@@ -93,8 +93,8 @@ pub(super) fn opened_by(spec: &JobSpec, requester: &SigningKey, responder: &Sign
     Body::Opened {
         spec: spec.encode(),
         agreements: [sign(requester), sign(responder)],
-        commitments: [[0x61; 64], [0x62; 64]],
-        policies: [[0x64; 64], [0x65; 64]],
+        commitments: [[0x61; 64].into(), [0x62; 64].into()],
+        policies: [[0x64; 64].into(), [0x65; 64].into()],
         charges: [Amount::default(); 2],
     }
 }
@@ -267,7 +267,7 @@ fn an_edited_entry_breaks_its_own_signatures() {
         let mut log = honest_log();
         let mut entry = Entry::decode(&log[number].0).unwrap();
         match &mut entry.body {
-            Body::Opened { commitments, .. } => commitments[1][0] ^= 1,
+            Body::Opened { commitments, .. } => commitments[1].0[0] ^= 1,
             Body::Closed {
                 code: Some(code), ..
             } => *code = Code::Cancelled,

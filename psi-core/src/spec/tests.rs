@@ -420,8 +420,8 @@ fn the_largest_specification_fits_every_message_and_entry() {
         body: Body::Opened {
             spec: spec.encode(),
             agreements: [[0; 64].into(); 2],
-            commitments: [[0; 64]; 2],
-            policies: [[0; 64]; 2],
+            commitments: [[0; 64].into(); 2],
+            policies: [[0; 64].into(); 2],
             charges: [crate::dp::Amount::default(); 2],
         },
     };

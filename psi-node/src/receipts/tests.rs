@@ -98,8 +98,8 @@ impl Fixture {
         Body::Opened {
             spec: job.encode(),
             agreements: [self.keys[0].sign(&text), self.keys[1].sign(&text)],
-            commitments: [[1; 64], [2; 64]],
-            policies: [[6; 64], [7; 64]],
+            commitments: [[1; 64].into(), [2; 64].into()],
+            policies: [[6; 64].into(), [7; 64].into()],
             charges: [Amount::ZERO; 2],
         }
     }

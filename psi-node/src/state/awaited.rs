@@ -11,7 +11,7 @@ use psi_core::limits::{LIVE_JOBS_MAX, REFUSALS_RECORDED_MAX};
 use psi_core::receipt::log::{AwaitedJob, OwnClosing, OwnOpening};
 use psi_core::spec::JobId;
 use psi_core::transcript::Transcripts;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::{State, StateError, bytes};
 use crate::collab::CollabId;
@@ -50,7 +50,12 @@ impl State {
             let inserted = transaction.execute(
                 "INSERT INTO awaited_jobs (job_id, collab_id, commitment, policy) \
                  VALUES (?1, ?2, ?3, ?4) ON CONFLICT (job_id) DO NOTHING",
-                params![job_id, collab_id, opening.commitment, opening.policy],
+                params![
+                    job_id,
+                    collab_id,
+                    opening.commitment.as_bytes(),
+                    opening.policy.as_bytes()
+                ],
             )?;
             match inserted {
                 0 => Err(StateError::JobReused),
@@ -95,18 +100,15 @@ impl State {
         let Some(row) = rows.next()? else {
             return Ok(None);
         };
-        let blob = |column| -> Result<[u8; 64], StateError> {
-            bytes(&row.get::<_, Vec<u8>>(column)?, "a hash of an awaited job")
-        };
         let ended = row
             .get::<_, Option<Vec<u8>>>("output_commitment")?
             .is_some();
         let closing = if ended {
             Some(OwnClosing {
-                output_commitment: blob("output_commitment")?,
+                output_commitment: hash(row, "output_commitment")?,
                 transcripts: Transcripts {
-                    to_sender: blob("to_sender")?,
-                    to_receiver: blob("to_receiver")?,
+                    to_sender: hash(row, "to_sender")?,
+                    to_receiver: hash(row, "to_receiver")?,
                 },
             })
         } else {
@@ -114,8 +116,8 @@ impl State {
         };
         Ok(Some(AwaitedJob {
             opening: OwnOpening {
-                commitment: blob("commitment")?,
-                policy: blob("policy")?,
+                commitment: hash(row, "commitment")?,
+                policy: hash(row, "policy")?,
             },
             closing,
         }))
@@ -216,6 +218,11 @@ impl State {
             Ok(refusal(transaction, collab_id, requester, query, code)?.is_some())
         })
     }
+}
+
+/// Reads a column as the hash that it holds.
+fn hash<T: From<[u8; 64]>>(row: &Row<'_>, column: &str) -> Result<T, StateError> {
+    bytes(&row.get::<_, Vec<u8>>(column)?, "a hash of an awaited job")
 }
 
 /// The closed entry of a job is in this transaction.

@@ -3,7 +3,7 @@
 //! Spec 07 §10. One salt for each distinct text, so that the same policy has the same digest in all
 //! jobs. With salt and text the owner can show an auditor which policy was in force.
 
-use psi_core::receipt::policy_digest;
+use psi_core::receipt::{PolicyDigest, policy_digest};
 use rusqlite::{OptionalExtension, params};
 
 use super::{State, StateError, bytes, now_unix};
@@ -12,7 +12,7 @@ use super::{State, StateError, bytes, now_unix};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPolicy {
     /// The digest, as it is on receipts.
-    pub digest: [u8; 64],
+    pub digest: PolicyDigest,
     /// The salt.
     pub salt: [u8; 32],
     /// The canonical text.
@@ -26,7 +26,7 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Machine`] if the system gives no randomness; [`StateError::Damaged`].
-    pub fn policy_digest(&self, text: &str) -> Result<[u8; 64], StateError> {
+    pub fn policy_digest(&self, text: &str) -> Result<PolicyDigest, StateError> {
         self.write(|transaction| {
             let known: Option<Vec<u8>> = transaction
                 .query_row(
@@ -45,7 +45,7 @@ impl State {
             let digest = policy_digest(&salt, text);
             transaction.execute(
                 "INSERT INTO policies (digest, salt, text, first_unix) VALUES (?1, ?2, ?3, ?4)",
-                params![digest, salt, text, now_unix()],
+                params![digest.as_bytes(), salt, text, now_unix()],
             )?;
             Ok(digest)
         })

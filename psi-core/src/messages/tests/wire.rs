@@ -304,8 +304,8 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
         (
             "commitment",
             Control::Commitment {
-                commitment: [0x61; 64],
-                policy: [0x64; 64],
+                commitment: [0x61; 64].into(),
+                policy: [0x64; 64].into(),
                 charge: Amount {
                     micro_epsilon: 500_000,
                     delta_units: 18_446_744_074,

@@ -5,6 +5,7 @@
 
 use super::StoredEntry;
 use crate::error::Code;
+use crate::receipt::{Commitment, PolicyDigest};
 use crate::spec::JobId;
 use crate::transcript::Transcripts;
 
@@ -101,9 +102,9 @@ pub trait LogView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnOpening {
     /// The commitment to its seed and input.
-    pub commitment: [u8; 64],
+    pub commitment: Commitment,
     /// The digest of its policy.
-    pub policy: [u8; 64],
+    pub policy: PolicyDigest,
 }
 
 /// What this node found at the end of a job.

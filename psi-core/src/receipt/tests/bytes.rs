@@ -136,7 +136,7 @@ fn digests_of_queries_and_policies_are_labelled_and_the_latter_salted() {
     );
     let text = [b"psi/v1/policy".as_slice(), &[7; 32], b"{}"].concat();
     assert_eq!(
-        policy_digest(&[7; 32], "{}").as_slice(),
+        policy_digest(&[7; 32], "{}").as_bytes().as_slice(),
         Sha512::digest(text).as_slice()
     );
     assert_ne!(policy_digest(&[8; 32], "{}"), policy_digest(&[7; 32], "{}"));
@@ -233,7 +233,10 @@ fn an_opening_commitment_binds_job_seed_and_input() {
     let commit =
         |job, seed, input| opening_commitment(&[job; 64], &JobSeed::new([seed; 32]), &[input; 64]);
     let text = [b"psi/v1/open".as_slice(), &[1; 64], &[2; 32], &[3; 64]].concat();
-    assert_eq!(commit(1, 2, 3).as_slice(), Sha512::digest(text).as_slice());
+    assert_eq!(
+        commit(1, 2, 3).as_bytes().as_slice(),
+        Sha512::digest(text).as_slice()
+    );
     for other in [commit(0, 2, 3), commit(1, 0, 3), commit(1, 2, 0)] {
         assert_ne!(commit(1, 2, 3), other);
     }

@@ -5,7 +5,7 @@
 use psi_core::Code;
 use psi_core::dp::Amount;
 use psi_core::messages::Control;
-use psi_core::receipt::Body;
+use psi_core::receipt::{self, Body, PolicyDigest};
 use psi_core::spec::Party;
 
 use crate::job::charge::amount;
@@ -21,9 +21,9 @@ use crate::state::OwnOpening;
 #[derive(Clone, Copy)]
 struct Commitment {
     /// The commitment to its input.
-    input: [u8; 64],
+    input: receipt::Commitment,
     /// The digest of its policy.
-    policy: [u8; 64],
+    policy: PolicyDigest,
     /// What the job costs its population.
     charge: Amount,
 }
@@ -34,7 +34,7 @@ pub(super) async fn exchange(
     link: &mut Link,
     chain: &Chain,
     agreed: &Agreed,
-    commitment: [u8; 64],
+    commitment: receipt::Commitment,
 ) -> Result<Body, Failure> {
     // By the name that the configuration gives the table: that of the facts is in lower case.
     let table = agreed.side.table();
@@ -121,8 +121,8 @@ mod tests {
     #[test]
     fn nothing_but_a_commitment_is_taken_for_one_and_it_is_read_as_it_is_sent() {
         let said = Commitment {
-            input: [1; 64],
-            policy: [2; 64],
+            input: [1; 64].into(),
+            policy: [2; 64].into(),
             charge: Amount {
                 micro_epsilon: 3,
                 delta_units: 4,

@@ -1,11 +1,12 @@
 use aggregator::budget::{Limits, RunLimits};
+use psi_core::receipt::{Commitment, PolicyDigest};
 
 use super::*;
 use crate::receipts::tests::{Fixture, aborted, debit, parts_of, refused};
 
 const OPENING: OwnOpening = OwnOpening {
-    commitment: [1; 64],
-    policy: [2; 64],
+    commitment: Commitment([1; 64]),
+    policy: PolicyDigest([2; 64]),
 };
 const CLOSING: OwnClosing = OwnClosing {
     output_commitment: [3; 64],

@@ -1,14 +1,14 @@
 use super::*;
 use crate::error::Code;
-use crate::receipt::Signature;
 use crate::receipt::log::tests::{Disk, FOLLOWER, Node, Pair, SEQUENCER};
 use crate::receipt::tests::{aborted, completed, job, keys, opened, refused_by, statement};
+use crate::receipt::{Commitment, PolicyDigest, Signature};
 use crate::transcript::Transcripts;
 
 /// A field of the requester's and of the responder's.
 type Both<T> = [T; 2];
 /// Changes agreements, commitments and policies.
-type Edit<'a> = dyn Fn(&mut Both<Signature>, &mut Both<[u8; 64]>, &mut Both<[u8; 64]>) + 'a;
+type Edit<'a> = dyn Fn(&mut Both<Signature>, &mut Both<Commitment>, &mut Both<PolicyDigest>) + 'a;
 
 fn judged(node: &Node, statement: Option<&str>, body: &Body) -> bool {
     node.member(|member| takes(member, statement, body))
@@ -49,13 +49,13 @@ fn an_opening_is_the_one_that_this_node_agreed_to_and_that_may_still_come() {
         }
         assert!(!judged(&node, None, &charged), "charge {wrong}");
     }
-    let own = change(&|_, commitments, _| commitments[0][0] ^= 1);
+    let own = change(&|_, commitments, _| commitments[0].0[0] ^= 1);
     assert!(!judged(&node, None, &own), "another commitment in its name");
-    let own = change(&|_, _, policies| policies[0][0] ^= 1);
+    let own = change(&|_, _, policies| policies[0].0[0] ^= 1);
     assert!(!judged(&node, None, &own), "another policy in its name");
     let theirs = change(&|_, commitments, policies| {
-        commitments[1][0] ^= 1;
-        policies[1][0] ^= 1;
+        commitments[1].0[0] ^= 1;
+        policies[1].0[0] ^= 1;
     });
     assert!(
         judged(&node, None, &theirs),

@@ -289,8 +289,8 @@ fn sequence() -> Vec<Case> {
             "A control message of an earlier step",
         )
         .control(&Control::Commitment {
-            commitment: [0; 64],
-            policy: [0; 64],
+            commitment: [0; 64].into(),
+            policy: [0; 64].into(),
             charge: Amount::default(),
         }),
         Case::new(
