@@ -25,8 +25,16 @@ use crate::named_bytes::named_bytes;
 use crate::spec::{JobId, JobSpec};
 use crate::transcript::Transcripts;
 
-/// The hash of an entry.
-pub type EntryHash = [u8; 64];
+named_bytes!(
+    /// The hash of an entry; zero stands for the one before entry 0.
+    EntryHash,
+    64
+);
+
+impl EntryHash {
+    /// What entry 0 continues.
+    pub const ZERO: Self = Self([0; 64]);
+}
 
 named_bytes!(
     /// A node's Ed25519 signature; [`signature_holds`] says over what text.
@@ -215,17 +223,17 @@ impl Entry {
 /// The hash of an entry's canonical bytes.
 #[must_use]
 pub fn entry_hash(bytes: &[u8]) -> EntryHash {
-    Sha512::new()
+    let hash = Sha512::new()
         .chain_update(b"psi/v1/entry")
         .chain_update(bytes)
-        .finalize()
-        .into()
+        .finalize();
+    EntryHash(hash.into())
 }
 
 /// What a member signs for an entry: `"psi/v1/receipt" || hash`.
 #[must_use]
 pub fn signing_text(hash: &EntryHash) -> Vec<u8> {
-    [b"psi/v1/receipt".as_slice(), hash].concat()
+    [b"psi/v1/receipt".as_slice(), hash.as_bytes()].concat()
 }
 
 /// What a member signs to agree to a job: `"psi/v1/agree" || job_id`.

@@ -34,7 +34,7 @@ pub(crate) async fn answer_until_match(endpoint: &Endpoint, key: &NodeKey) -> (W
                 let state = SettleState {
                     collab_id,
                     entries: 0,
-                    head: [0; 64],
+                    head: [0; 64].into(),
                     signature: None,
                     live: Vec::new(),
                     statement: None,

@@ -110,7 +110,7 @@ fn a_settlement_that_stands_still_ends_and_holds_nobody_up() {
             Control::Settle(SettleState {
                 collab_id,
                 entries: 0,
-                head: [0; 64],
+                head: [0; 64].into(),
                 signature: None,
                 live: Vec::new(),
                 statement: None,

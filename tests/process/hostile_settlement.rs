@@ -40,7 +40,7 @@ impl Log {
         let entry = Entry {
             collab_id: bert.collab_id,
             seq: self.entries.len() as u64,
-            previous: head.unwrap_or([0; 64]),
+            previous: head.unwrap_or([0; 64].into()),
             body,
         }
         .encode();
@@ -62,7 +62,7 @@ impl Log {
         let state = SettleState {
             collab_id: bert.collab_id,
             entries: self.entries.len() as u64,
-            head: last.map_or([0; 64], |last| entry_hash(&last.entry)),
+            head: last.map_or([0; 64].into(), |last| entry_hash(&last.entry)),
             signature: last.and_then(|last| last.signatures[0]),
             live: self.live.clone(),
             statement: None,

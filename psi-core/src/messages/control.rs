@@ -5,7 +5,7 @@ use bincode::{Decode, Encode};
 use crate::dp::Amount;
 use crate::error::Code;
 use crate::facts::TableFacts;
-use crate::receipt::{Commitment, PolicyDigest, Signature};
+use crate::receipt::{Commitment, EntryHash, PolicyDigest, Signature};
 use crate::spec::{AskedMode, Half, JobId, Recipients};
 
 /// A control message.
@@ -193,7 +193,7 @@ pub struct SettleState {
     /// The number of entries held.
     pub entries: u64,
     /// The hash of the last one, zero if there is none.
-    pub head: [u8; 64],
+    pub head: EntryHash,
     /// The own signature over the last one.
     pub signature: Option<Signature>,
     /// Accepted jobs that are still running here.

@@ -113,7 +113,7 @@ impl<V: LogView> Member<'_, V> {
     fn place(&self) -> Result<(u64, EntryHash), V::Error> {
         Ok(match self.view.head()? {
             Some(head) => (head.seq + 1, head.hash),
-            None => (0, [0; 64]),
+            None => (0, EntryHash::ZERO),
         })
     }
 

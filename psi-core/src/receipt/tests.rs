@@ -159,7 +159,7 @@ fn sign_with(entry: &Entry, first: &SigningKey, second: &SigningKey) -> (Vec<u8>
 
 /// A log of these bodies, chained and signed by both members.
 fn log(bodies: impl IntoIterator<Item = Body>) -> Log {
-    let mut previous: EntryHash = [0; 64];
+    let mut previous = EntryHash::ZERO;
     let mut log = Vec::new();
     for (seq, body) in (0..).zip(bodies) {
         let entry = Entry {
@@ -374,7 +374,7 @@ fn entries_renumbered_to_hide_a_gap_are_refused() {
 
 #[test]
 fn a_first_entry_that_continues_another_is_refused() {
-    let log = resigned(honest_log(), 0, |entry| entry.previous = [1; 64]);
+    let log = resigned(honest_log(), 0, |entry| entry.previous = [1; 64].into());
     assert_wrong!(log, 0, ChainError::Previous);
 }
 

@@ -79,7 +79,7 @@ impl ChainVerifier {
     #[must_use]
     pub fn new(collab_id: [u8; 32], mut members: [([u8; 32], String); 2]) -> Self {
         members.sort();
-        let (head, jobs, summary) = ([0; 64], BTreeMap::new(), ChainSummary::default());
+        let (head, jobs, summary) = (EntryHash::ZERO, BTreeMap::new(), ChainSummary::default());
         Self {
             collab_id,
             members,

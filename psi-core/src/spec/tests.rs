@@ -416,7 +416,7 @@ fn the_largest_specification_fits_every_message_and_entry() {
     let entry = Entry {
         collab_id: spec.collab_id,
         seq: u64::MAX,
-        previous: [0xff; 64],
+        previous: [0xff; 64].into(),
         body: Body::Opened {
             spec: spec.encode(),
             agreements: [[0; 64].into(); 2],

@@ -10,7 +10,7 @@ pub mod verify;
 
 use psi_core::dp::Amount;
 use psi_core::receipt::log::StoredEntry;
-use psi_core::receipt::{Body, Entry, Signature};
+use psi_core::receipt::{Body, Entry, EntryHash, Signature};
 use psi_core::spec::{
     DpTerms, Half, JobSpec, Loss, MatchSpec, NoiseTerms, PartSize, Party, Recipients,
 };
@@ -52,7 +52,7 @@ pub fn entry_line(collab: &Collaboration, stored: &StoredEntry, entry: &Entry) -
 
 /// The last line: `member` attests that its log has this many entries and ends in this one.
 #[must_use]
-pub fn end_line(member: &str, entries: u64, head: &[u8; 64], signature: &Signature) -> Value {
+pub fn end_line(member: &str, entries: u64, head: &EntryHash, signature: &Signature) -> Value {
     json!({
         "type": "end",
         "entries": entries,
@@ -65,12 +65,12 @@ pub fn end_line(member: &str, entries: u64, head: &[u8; 64], signature: &Signatu
 /// What the last line's signature covers: `"psi/v1/export" || collaboration id || number of entries
 /// || hash of the last entry` (zero if there is none).
 #[must_use]
-pub fn end_text(collab_id: &CollabId, entries: u64, head: &[u8; 64]) -> Vec<u8> {
+pub fn end_text(collab_id: &CollabId, entries: u64, head: &EntryHash) -> Vec<u8> {
     [
         b"psi/v1/export".as_slice(),
         collab_id,
         &entries.to_be_bytes(),
-        head,
+        head.as_bytes(),
     ]
     .concat()
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use psi_audit::receipts::verify::LINE_BYTES_MAX;
 use psi_audit::receipts::{FORMAT, collaboration_line, end_line, end_text, entry_line};
-use psi_core::receipt::Entry;
+use psi_core::receipt::{Entry, EntryHash};
 use serde_json::Value;
 
 use crate::collab::Collaboration;
@@ -51,7 +51,7 @@ pub fn export(
     let revisions = state.collab_revisions(&collab.id())?;
     let head = state.chain_head(&collab.id())?;
     let entries = head.as_ref().map_or(0, |head| head.seq.saturating_add(1));
-    let head = head.map_or([0; 64], |head| head.hash);
+    let head = head.map_or(EntryHash::ZERO, |head| head.hash);
     let signature = key.sign(&end_text(&collab.id(), entries, &head));
     let written = durable_file::replace_with(path, durable_file::PUBLIC, |file| {
         write_line(file, &collaboration_line(&collab.id(), &revisions))?;

@@ -108,7 +108,7 @@ impl Fixture {
     pub(crate) fn next(&self, body: Body) -> StoredEntry {
         let head = self.state.chain_head(&self.collab.id()).unwrap();
         let seq = head.as_ref().map_or(0, |head| head.seq + 1);
-        let previous = head.map_or([0; 64], |head| head.hash);
+        let previous = head.map_or([0; 64].into(), |head| head.hash);
         let entry = Entry {
             collab_id: self.collab.id(),
             seq,
@@ -371,12 +371,11 @@ fn an_entry_signed_anew_by_somebody_else_is_found() {
     let path = fixture.export(0);
     let result = verify_edited(&path, |lines| {
         let mut value: Value = serde_json::from_str(&lines[5]).unwrap();
-        let hash = hex::decode(value["hash"].as_str().unwrap())
-            .unwrap()
-            .try_into()
-            .unwrap();
+        let mut hash = [0; 64];
+        hex::decode_to_slice(value["hash"].as_str().unwrap(), &mut hash).unwrap();
         let stranger = NodeKey::generate().unwrap();
-        value["signatures"]["brand"] = json!(hex::encode(stranger.sign(&signing_text(&hash))));
+        value["signatures"]["brand"] =
+            json!(hex::encode(stranger.sign(&signing_text(&hash.into()))));
         lines[5] = value.to_string();
     });
     assert_wrong(

@@ -4,7 +4,7 @@
 //! (a gap, a second opening of a job, a closing without an opening) is refused here, inside the
 //! transaction that would write it.
 
-use psi_core::receipt::{Body, Entry, Signature, entry_hash};
+use psi_core::receipt::{Body, Entry, EntryHash, Signature, entry_hash};
 use psi_core::spec::JobSpec;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
@@ -114,7 +114,7 @@ impl State {
                     collab_id,
                     seq,
                     stored.entry,
-                    stored.hash,
+                    stored.hash.as_bytes(),
                     stored.signatures[0].map(|signature| signature.0),
                     stored.signatures[1].map(|signature| signature.0),
                 ],
@@ -340,7 +340,7 @@ fn check_continues(transaction: &Transaction<'_>, entry: &Entry) -> Result<(), S
         .optional()?;
     let (next, previous) = match head {
         Some((seq, hash)) => (seq.saturating_add(1), bytes(&hash, "the hash of an entry")?),
-        None => (0, [0; 64]),
+        None => (0, EntryHash::ZERO),
     };
     if number(entry.seq)? != next {
         return Err(StateError::OutOfPlace("its number is not the next"));

@@ -148,7 +148,7 @@ fn a_crash_in_the_middle_of_a_transaction_leaves_neither_entry_nor_debit() {
         connection
             .execute(
                 "INSERT INTO entries (collab_id, seq, entry, hash) VALUES (?1, 0, ?2, ?3)",
-                rusqlite::params![id, stored.entry, stored.hash],
+                rusqlite::params![id, stored.entry, stored.hash.as_bytes()],
             )
             .unwrap();
     }
@@ -190,14 +190,14 @@ fn an_entry_is_appended_only_where_it_continues_the_log() {
     let wrong = [
         change(&|entry| entry.seq += 1),
         change(&|entry| entry.seq = 0),
-        change(&|entry| entry.previous[0] ^= 1),
+        change(&|entry| entry.previous.0[0] ^= 1),
         change(&|entry| entry.seq = u64::MAX),
         StoredEntry {
             seq: 7,
             ..good.clone()
         },
         StoredEntry {
-            hash: [0; 64],
+            hash: [0; 64].into(),
             ..good.clone()
         },
         StoredEntry {

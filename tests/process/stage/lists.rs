@@ -64,7 +64,7 @@ pub(crate) async fn first_entry(
         let entry = Entry {
             collab_id,
             seq: 0,
-            previous: [0; 64],
+            previous: [0; 64].into(),
             body,
         }
         .encode();

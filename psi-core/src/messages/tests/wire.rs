@@ -417,7 +417,7 @@ fn settling() -> Vec<(&'static str, Control, Fields)> {
             Control::Settle(SettleState {
                 collab_id: [0xc0; 32],
                 entries: 7,
-                head: [0x81; 64],
+                head: [0x81; 64].into(),
                 signature: Some([0x55; 64].into()),
                 live: vec![[0x91; 64], [0x92; 64]],
                 statement: Some("restored from Monday's backup".into()),
@@ -439,7 +439,7 @@ fn settling() -> Vec<(&'static str, Control, Fields)> {
             Control::Settle(SettleState {
                 collab_id: [0xc0; 32],
                 entries: 0,
-                head: [0; 64],
+                head: [0; 64].into(),
                 signature: None,
                 live: Vec::new(),
                 statement: None,

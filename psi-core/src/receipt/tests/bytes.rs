@@ -19,7 +19,7 @@ fn entry(body: Body) -> Entry {
     Entry {
         collab_id: COLLAB,
         seq: 5,
-        previous: [9; 64],
+        previous: [9; 64].into(),
         body,
     }
 }
@@ -193,11 +193,11 @@ fn hashes_and_signed_texts_are_labelled() {
     let hash = entry(completed(1)).hash();
     assert_eq!(hash, entry_hash(&bytes));
     let labelled = [b"psi/v1/entry".as_slice(), &bytes].concat();
-    assert_eq!(hash.as_slice(), Sha512::digest(labelled).as_slice());
+    assert_eq!(hash.0.as_slice(), Sha512::digest(labelled).as_slice());
     assert_eq!(signing_text(&hash)[..14], *b"psi/v1/receipt");
-    assert_eq!(signing_text(&hash)[14..], hash);
-    assert_eq!(agreement_text(&hash)[..12], *b"psi/v1/agree");
-    assert_eq!(agreement_text(&hash)[12..], hash);
+    assert_eq!(signing_text(&hash)[14..], hash.0);
+    assert_eq!(agreement_text(&hash.0)[..12], *b"psi/v1/agree");
+    assert_eq!(agreement_text(&hash.0)[12..], hash.0);
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn an_agreement_is_no_receipt() {
     ));
     assert!(!signature_holds(
         &node_id(&key),
-        &signing_text(&name),
+        &signing_text(&name.into()),
         &signature
     ));
 }

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use psi_core::receipt::log::StoredEntry;
 use psi_core::receipt::{
-    ChainError, ChainSummary, ChainVerifier, Entry, Signature, entry_hash, signature_holds,
+    ChainError, ChainSummary, ChainVerifier, Entry, EntryHash, Signature, entry_hash,
+    signature_holds,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -36,7 +37,7 @@ pub struct VerifiedLog {
     pub member: String,
     /// What the log holds.
     pub summary: ChainSummary,
-    hashes: Vec<[u8; 64]>,
+    hashes: Vec<EntryHash>,
 }
 
 /// Lines of the file after the first.
@@ -58,7 +59,7 @@ struct EntryLine {
 struct EndLine {
     entries: u64,
     #[serde(deserialize_with = "crate::hex_field::array")]
-    head: [u8; 64],
+    head: EntryHash,
     member: String,
     #[serde(deserialize_with = "crate::hex_field::array")]
     signature: Signature,
@@ -99,7 +100,7 @@ pub fn verify_each(
         .clone()
         .map(|member| (member.id.0, member.name));
     let mut chain = ChainVerifier::new(collab.id(), members);
-    let mut hashes: Vec<[u8; 64]> = Vec::new();
+    let mut hashes: Vec<EntryHash> = Vec::new();
     while let Some(text) = lines.next_line()? {
         let seq = hashes.len() as u64;
         let line = serde_json::from_str(&text)
@@ -111,7 +112,7 @@ pub fn verify_each(
                 hashes.push(hash);
             }
             Line::End(line) => {
-                let head = hashes.last().copied().unwrap_or([0; 64]);
+                let head = hashes.last().copied().unwrap_or(EntryHash::ZERO);
                 check_end(&lines, &collab, &text, &line, seq, &head)?;
                 if lines.next_line()?.is_some() {
                     return Err(lines.wrong("lines follow after the closing line"));
@@ -194,7 +195,7 @@ fn check_entry(
     seq: u64,
     text: &str,
     line: EntryLine,
-) -> Result<(Entry, [u8; 64]), UserError> {
+) -> Result<(Entry, EntryHash), UserError> {
     let Some(collab) = revisions.last() else {
         return Err(lines.wrong_entry(seq, "it belongs to no collaboration"));
     };
@@ -246,7 +247,7 @@ fn check_end(
     text: &str,
     line: &EndLine,
     entries: u64,
-    head: &[u8; 64],
+    head: &EntryHash,
 ) -> Result<(), UserError> {
     let Some(member) = collab.member_by_name(&line.member) else {
         return Err(lines.wrong("the closing line is signed by nobody of the collaboration"));

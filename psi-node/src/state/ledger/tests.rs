@@ -103,7 +103,7 @@ fn the_opening_of_a_job_commits_its_debit_in_the_same_transaction() {
     };
     assert_eq!(sums(), (0, 300));
     let mut broken = stored.clone();
-    broken.hash = [0; 64];
+    broken.hash = [0; 64].into();
     assert!(state.entry_append(&id, &broken, Some(&debit)).is_err());
     assert_eq!(sums(), (0, 300), "what was not appended is not charged");
     state.entry_append(&id, &stored, Some(&debit)).unwrap();

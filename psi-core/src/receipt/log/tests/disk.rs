@@ -11,7 +11,7 @@ use crate::receipt::log::{
     AwaitedJob, Change, LogView, Member, OwnClosing, OwnOpening, StoredEntry,
 };
 use crate::receipt::tests::{self as bodies, COLLAB, node_id};
-use crate::receipt::{Body, Entry, Signature, entry_hash, signing_text};
+use crate::receipt::{Body, Entry, EntryHash, Signature, entry_hash, signing_text};
 use crate::spec::{JobId, JobSpec};
 
 /// What outlives the process.
@@ -82,7 +82,10 @@ impl Disk {
         assert_eq!((entry.collab_id, &entry.body), (COLLAB, &body));
         assert_eq!(entry.seq, self.entries.len() as u64);
         assert_eq!(stored.seq, entry.seq);
-        let head = self.entries.last().map_or([0; 64], |last| last.hash);
+        let head = self
+            .entries
+            .last()
+            .map_or(EntryHash::ZERO, |last| last.hash);
         assert_eq!(entry.previous, head);
         match &body {
             Body::Opened { .. } => {
@@ -258,7 +261,11 @@ impl Node {
         self.signed(&Entry {
             collab_id: COLLAB,
             seq: self.disk.entries.len() as u64,
-            previous: self.disk.entries.last().map_or([0; 64], |last| last.hash),
+            previous: self
+                .disk
+                .entries
+                .last()
+                .map_or(EntryHash::ZERO, |last| last.hash),
             body,
         })
     }

@@ -47,7 +47,11 @@ pub(super) fn state_of(node: &Node) -> SettleState {
     SettleState {
         collab_id: COLLAB,
         entries: node.disk.entries.len() as u64,
-        head: node.disk.entries.last().map_or([0; 64], |last| last.hash),
+        head: node
+            .disk
+            .entries
+            .last()
+            .map_or([0; 64].into(), |last| last.hash),
         signature: None,
         live: Vec::new(),
         statement: None,

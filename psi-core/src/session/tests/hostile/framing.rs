@@ -153,7 +153,7 @@ fn settle(statement: Option<String>) -> Control {
     Control::Settle(SettleState {
         collab_id: [1; 32],
         entries: 0,
-        head: [0; 64],
+        head: [0; 64].into(),
         signature: None,
         live: Vec::new(),
         statement,
