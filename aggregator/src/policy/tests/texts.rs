@@ -1,5 +1,7 @@
 //! What an owner reads when the rules refuse a question.
 
+use std::fmt::Write as _;
+
 use super::super::question::Parties;
 use super::{FROM, KEYS, table};
 use crate::golden;
@@ -47,9 +49,17 @@ fn refusals_of_the_rules_are_those_of_the_golden_file() {
             column.name.0.clone()
         });
         let refusal = evaluate(&question, Some(("t", &config))).unwrap_err();
-        texts += &format!("{rules}{sql}\n    {refusal}\n    {}\n\n", refusal.remedy);
+        let _ = write!(
+            texts,
+            "{rules}{sql}\n    {refusal}\n    {}\n\n",
+            refusal.remedy
+        );
     }
     let refusal = evaluate(&Question::default(), None).unwrap_err();
-    texts += &format!("no such table\n    {refusal}\n    {}\n", refusal.remedy);
+    let _ = write!(
+        texts,
+        "no such table\n    {refusal}\n    {}\n",
+        refusal.remedy
+    );
     golden::check("refusals-rules.txt", &texts);
 }
