@@ -29,7 +29,7 @@ pub struct Explanation {
     pub job: Option<JobOutline>,
 }
 
-/// The own side of a query.
+/// This node's side of a query.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnSide {
     /// The member's name.

@@ -41,7 +41,7 @@ const KEPT_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// Why a settlement is tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::job) enum Reason {
-    /// The own log says that something is left open.
+    /// This node's log says that something is left open.
     SomethingOpen,
     /// The peer's log may hold what this node's does not (Spec 13 §5).
     Limits,
