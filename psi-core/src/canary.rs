@@ -1,13 +1,15 @@
-//! Canaries: points of the Receiver's list whose answers it can predict.
+//! Canaries: points of the Receiver's list whose answers it can predict. A Sender that drops or
+//! alters points loses some of them and is caught.
 //!
-//! Spec 04 §4. The Receiver mixes `r_i*G` among its blinded identities; `b*(r_i*G) = r_i*K_b` must
-//! then occur in the reply, whichever order it has. A Sender that drops `d` of `N1` points, or
-//! multiplies them by another scalar, escapes `m` canaries with probability about `(1 - d/N1)^m`,
-//! because a canary looks like any other point. Where the reply keeps the order of A (Spec 04 §7),
-//! each is looked for at its place. Called by the Receiver's session.
+//! Spec 04 §4. The Receiver mixes points `r_i*G` among its blinded identities. Each answer
+//! `b*(r_i*G) = r_i*K_b` must then occur in the reply, whatever the reply's order. A canary looks
+//! like any other point. So a Sender that drops `d` of `N1` points, or multiplies them by another
+//! scalar, escapes `m` canaries with probability about `(1 - d/N1)^m`. Where the reply keeps the
+//! order of A (Spec 04 §7), each canary is looked for at its place. The Receiver's session calls
+//! this.
 //!
-//! Cost: `m` multiples of the generator, then `m` of the Sender's key, both from tables, `m` at most
-//! 1,024 for each part.
+//! Cost: `m` multiples of the generator, then `m` of the Sender's key, both from tables. `m` is at
+//! most 1,024 for each part.
 
 use crate::error::{Code, Error};
 use crate::group::{Element, SecretScalar};
@@ -18,7 +20,7 @@ use crate::seed::SeedStream;
 pub struct Canaries {
     scalars: Vec<SecretScalar>,
     points: Vec<[u8; 32]>,
-    /// Where they stand in A, ascending; only if the reply keeps the order of A.
+    /// Their positions in A, ascending; present only if the reply keeps the order of A.
     places: Option<Vec<u64>>,
 }
 
@@ -26,7 +28,7 @@ impl Canaries {
     /// Draws `count` canaries from `stream` and computes their points.
     ///
     /// # Security
-    /// Two equal scalars have probability below 2^-230 and are not looked for.
+    /// Two equal scalars have probability below 2^-230; nothing looks for them.
     #[must_use]
     pub fn draw(stream: &mut SeedStream, count: u64, kernel: &dyn Kernel) -> Self {
         let scalars: Vec<SecretScalar> = (0..count).map(|_| stream.scalar()).collect();
@@ -45,7 +47,7 @@ impl Canaries {
         &self.points
     }
 
-    /// Says where the canaries stand in A, which is sorted, because the reply keeps its order.
+    /// Sets the canaries' positions in A, which is sorted: for a reply that keeps its order.
     #[must_use]
     pub(crate) fn at(self, places: Vec<u64>) -> Self {
         let mut canaries: Vec<_> = self.points.into_iter().zip(self.scalars).collect();
@@ -84,18 +86,18 @@ pub struct CanaryCheck {
     places: Option<Vec<u64>>,
     /// Points of the reply so far.
     seen: u64,
-    /// How many of `expected`, from the front, have been looked for in vain or found.
+    /// How many of `expected`, from the front, are settled: found or known to be missing.
     found: usize,
     missing: bool,
 }
 
 impl CanaryCheck {
-    /// Looks through the next points of the reply. Unless canaries are looked for at their places,
-    /// they are strictly increasing over all pieces ([`crate::list::OrderCheck`] comes first).
+    /// Looks through the next points of the reply. They must be strictly increasing over all pieces
+    /// ([`crate::list::OrderCheck`] comes first), unless canaries are looked for at their places.
     ///
     /// # Errors
-    /// None yet. A canary that is missing is reported by [`Self::finish`] alone, so that the moment
-    /// of an abort does not point at it.
+    /// None yet. Only [`Self::finish`] reports a missing canary, so that the moment of an abort
+    /// does not point at it.
     pub fn push(&mut self, points: &[[u8; 32]]) -> Result<(), Error> {
         if let Some(places) = &self.places {
             for (place, point) in (self.seen..).zip(points) {

@@ -1,8 +1,8 @@
-//! The 32-byte digest that stands for one identity, and the one way to build it.
+//! The 32-byte digest that represents one identity, and the one way to build it.
 //!
-//! Spec 02 §2. An identity becomes one digest as soon as it is read from its table; sorting,
+//! Spec 02 §2. An identity becomes one digest as soon as it is read from its table. Sorting,
 //! removing duplicates, spilling to disk and hashing to the group all work on that fixed width.
-//! Called by [`crate::identifier`]. It knows nothing of columns, kinds or NULL.
+//! [`crate::identifier`] calls this. It knows nothing of columns, kinds or NULL.
 
 use sha2::{Digest as _, Sha512_256};
 
@@ -12,7 +12,7 @@ pub const DIGEST_BYTES: usize = 32;
 /// SHA-512/256 of an identity's message (Spec 02 §2).
 ///
 /// # Security
-/// A digest of a guessable identifier tells the identifier: digests never leave the node.
+/// A digest of a guessable identifier reveals the identifier, so digests never leave the node.
 pub type Digest = [u8; DIGEST_BYTES];
 
 /// Builds a digest from fields: SHA-512/256 over, for each field, its length as a big-endian `u32`

@@ -1,16 +1,16 @@
 //! Differential privacy: units, parameters and samplers of the noise that hides one identity.
 //!
-//! Spec 02 §5 names the streams it is drawn from; the derivation of every parameter is in the
-//! `README.md` of this module's folder. Called where a job is planned, for sizes and bounds, and by
-//! the session, for the draws. Two kinds of noise:
+//! Spec 02 §5 names the streams that the noise is drawn from. The `README.md` in this module's
+//! folder derives every parameter. Planning a job calls this for sizes and bounds; the session
+//! calls it for the draws. There are two kinds of noise:
 //!
 //! * [`CountNoise`], never negative and at most T: how many of a part's T dummies the Sender marks.
 //! * [`ShareNoise`], of both signs: what a side adds to a number before it opens it.
 //!
-//! No float, no rejection and no branch on a drawn value: tables and thresholds are integers that
-//! both nodes compute alike, and a draw takes as many random bits and as many steps as any other.
-//! Nothing here keeps an account of what was spent, or knows what the numbers mean. Floats occur in
-//! [`Spread`], which is for people.
+//! No float, no rejection and no branch on a drawn value. Tables and thresholds are integers that
+//! both nodes compute alike, and every draw takes the same number of random bits and steps. Nothing
+//! here keeps an account of what was spent, or knows what the numbers mean. Only [`Spread`], which
+//! is for display, uses floats.
 
 mod amount;
 mod count;
@@ -31,8 +31,8 @@ pub use units::{Delta, Epsilon};
 
 use crate::limits;
 
-/// Why there is no noise with the parameters that were asked for. All figures are public: they
-/// follow from policies and from the query.
+/// Why the parameters that were asked for give no noise. All figures are public: they follow from
+/// policies and from the query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoiseError {
@@ -57,7 +57,7 @@ pub enum NoiseError {
         /// The delta of one count.
         delta: Delta,
     },
-    /// A number of dummies that no noise is centred in: zero, odd, or beyond
+    /// A number of dummies that cannot centre any noise: zero, odd, or beyond
     /// [`limits::DUMMIES_MAX`].
     #[error(
         "{dummies} dummies; it must be an even number up to {}",
@@ -87,14 +87,14 @@ pub enum NoiseError {
         /// The epsilon of one component.
         epsilon: Epsilon,
     },
-    /// There is less to split than one unit for each.
+    /// The budget is less than one unit for each share.
     #[error("epsilon {epsilon} and delta {delta} cannot be split into {shares}")]
     TooLittleToSplit {
         /// The epsilon of the job.
         epsilon: Epsilon,
         /// The delta of the job.
         delta: Delta,
-        /// Into how many.
+        /// The number of shares.
         shares: u64,
     },
 }

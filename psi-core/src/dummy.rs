@@ -1,9 +1,9 @@
-//! Dummies: points that both sides can make and that stand for nobody, by which a match count has
-//! noise before anybody sees it.
+//! Dummies: points that belong to nobody and that both sides can compute. They add noise to a match
+//! count before anybody sees it.
 //!
-//! Spec 12 §5. The Receiver puts all T dummies of a part into its list, the Sender tags some of
-//! them, so that many more positions match than identities do. Which digests they are is public;
-//! how many are tagged is the Sender's secret. Called by the sessions.
+//! Spec 12 §5. The Receiver puts all T dummies of a part into its list, and the Sender tags some of
+//! them. So that many more positions match than identities do. Which digests are dummies is public;
+//! how many are tagged is the Sender's secret. The sessions call this.
 //!
 //! Cost: T multiplications for each part, on either side.
 
@@ -17,7 +17,7 @@ use crate::seed::SeedStream;
 use crate::spec::JobId;
 
 /// The domain-separation tag under which dummies are hashed to the group, and the label of their
-/// digests. No identifier has it, since no kind has that name.
+/// digests. No identifier has this tag, since no kind has that name.
 pub const DUMMY_TAG: &[u8] = b"psi/v1/dummy";
 
 /// The digests of the dummies of one part.
@@ -46,16 +46,16 @@ impl Dummies<'_> {
         numbers.map(|i| self.digest(i)).collect()
     }
 
-    /// The same, as the Sender tags them: of those that it does not mark, `padding` in their place.
-    /// The first `marked` are marked.
+    /// The same dummies as the Sender tags them: the first `marked` are marked, and `padding`
+    /// replaces each of the others.
     ///
     /// # Security
     /// Time and memory access do not depend on `marked`, and padding is multiplied like a dummy.
     ///
     /// # Discussion
-    /// Which dummies are marked makes no difference: to a Receiver that follows the protocol one
-    /// of its points is like another, because the reply is shuffled, and one that leaves dummies
-    /// out removes noise whichever they are.
+    /// Which dummies are marked makes no difference. A Receiver that follows the protocol cannot
+    /// tell its points apart, because the reply is shuffled. One that leaves dummies out removes
+    /// noise, whichever they are.
     pub(crate) fn marked(
         &self,
         numbers: std::ops::Range<u64>,

@@ -1,7 +1,7 @@
-//! Errors that say whose fault something is, and the one table of codes that a peer may see.
+//! Errors that say who is at fault, and the one table of codes that a peer may see.
 //!
-//! Spec 09. Every refusal and every abort crosses the wire as a [`Code`] and nothing else: no
-//! sentence, no position, no count, because any of these could depend on data.
+//! Spec 09. Every refusal and every abort crosses the wire as a [`Code`] and nothing else. A
+//! sentence, a position or a count could depend on data, so none is sent.
 
 use std::fmt;
 
@@ -16,19 +16,19 @@ pub enum Error {
     PeerMisbehaved {
         /// What the peer is told.
         code: Code,
-        /// What the owner's log says. Never holds bytes the peer sent, nor secrets.
+        /// What this node's log says. Never holds bytes the peer sent, nor secrets.
         detail: &'static str,
     },
-    /// The peer is honest but asks for what this side does not do.
+    /// The peer is honest but asks for something that this side does not do.
     #[error("the two sides do not fit together: {detail} ({code})")]
     PeerIncompatible {
         /// What the peer is told.
         code: Code,
-        /// What the owner's log says.
+        /// What this node's log says.
         detail: &'static str,
     },
-    /// The two sides together ask for more than is served. The figures are public: they follow
-    /// from the query and from both sides' facts.
+    /// The two sides together ask for more than is served. The figures are public: they follow from
+    /// the query and from both sides' facts.
     #[error("{what}: {value}, and at most {limit} are served ({code})")]
     Beyond {
         /// What the peer is told.
@@ -53,7 +53,7 @@ pub enum Error {
         /// The bound.
         limit: u64,
     },
-    /// The place where lists are kept failed (disk full, for example).
+    /// The store that keeps lists failed (disk full, for example).
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The owner or the operator asked to stop.
@@ -84,8 +84,7 @@ macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $number:literal, $text:literal;)+) => {
         /// What one node tells the other when it refuses or aborts (Spec 09 §1).
         ///
-        /// The number crosses the wire, the text stands in JSON output and receipts. Both are
-        /// stable.
+        /// The number crosses the wire; JSON output and receipts show the text. Both are stable.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         #[repr(u16)]
@@ -232,7 +231,7 @@ impl Code {
         self as u16
     }
 
-    /// The code with this number, or `None` if there is no such code.
+    /// The code with this number, or `None` for an unknown number.
     #[must_use]
     pub fn from_number(number: u16) -> Option<Self> {
         Self::ALL

@@ -1,8 +1,8 @@
-//! What a table's owner declares in public about a table, one of its join keys, and the columns
+//! What a table's owner declares in public about the table, one of its join keys, and the columns
 //! that a query groups by or aggregates.
 //!
 //! Spec 03 §2. Facts come from configuration and from the unfiltered table at load; nothing here
-//! depends on which rows a query selects. Both sides' facts stand in the [`crate::spec::JobSpec`].
+//! depends on which rows a query selects. The [`crate::spec::JobSpec`] holds both sides' facts.
 
 mod columns;
 mod privacy;
@@ -20,7 +20,7 @@ use crate::limits;
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is a declaration of its own, in the owner's configuration too"
+    reason = "each is a separate declaration, in the owner's configuration too"
 )]
 pub struct TableFacts {
     /// The member that owns the table.
@@ -46,9 +46,9 @@ pub struct TableFacts {
     /// The most rows of one identity, rounded up to a power of two; 1 where the key is unique or
     /// the query does not need it.
     pub rows_bound: u64,
-    /// The own expressions of GROUP BY, in the order of the query.
+    /// This side's expressions of GROUP BY, in the order of the query.
     pub groups: Vec<GroupFacts>,
-    /// The own aggregated expressions, in the order of the query.
+    /// This side's aggregated expressions, in the order of the query.
     pub values: Vec<ValueFacts>,
     /// What jobs with differential privacy rest on; absent in all others.
     pub privacy: Option<PrivacyFacts>,
@@ -103,13 +103,14 @@ impl TableFacts {
         columns::validate(&self.groups, &self.values)
     }
 
-    /// Whether every row of an identity falls into one group, for all own group expressions.
+    /// Whether every row of an identity falls into one group, for all group expressions of this
+    /// side.
     #[must_use]
     pub fn groups_are_constant(&self) -> bool {
         self.groups.iter().all(GroupFacts::is_constant)
     }
 
-    /// The number of combinations of the own groups, `other` included; 1 without groups.
+    /// The number of combinations of this side's groups, `other` included; 1 without groups.
     #[must_use]
     pub fn group_count(&self) -> u64 {
         let sizes = self.groups.iter().map(|group| group.len() as u64);

@@ -1,13 +1,13 @@
-//! Fills an own list of digests up to its registered size, so that nobody can tell from outside
-//! how many rows passed a filter.
+//! Fills this side's list of digests up to its registered size, so that nobody outside can tell how
+//! many rows passed a filter.
 //!
 //! Spec 04 §3. Filler is random digests. They go through the same hash, multiplication and encoding
-//! as real ones and stand among them in the order of digests, so neither the number of kernel calls
-//! nor the pace of a list depends on the filter. As many digests are drawn and sorted as the
-//! registered size says; those that are not needed are passed over. Called by the sessions.
+//! as real ones, and are sorted among them by digest. So neither the number of kernel calls nor the
+//! pace of a list depends on the filter. As many digests are drawn and sorted as the registered
+//! size says; those that are not needed are skipped. The sessions call this.
 //!
-//! Cost: one sort of the registered number of digests, one pass over both lists. Memory: that of the
-//! store, and a batch of either list.
+//! Cost: one sort of the registered number of digests, one pass over both lists. Memory: that of
+//! the store, and a batch of either list.
 
 use zeroize::Zeroizing;
 
@@ -25,21 +25,21 @@ const DRAWN_BYTES: usize = DIGEST_BYTES + 1;
 /// The real digests of a list, and the filler that belongs among them.
 ///
 /// # Security
-/// Which digests are real, and how many, is known to this value alone: readers give one sequence
-/// that does not tell them apart.
+/// Only this value knows which digests are real, and how many. Readers give one sequence that does
+/// not tell them apart.
 pub struct Padded<'a> {
     real: Option<&'a dyn RecordList>,
-    /// [`DRAWN_BYTES`] each, as many as there are digests in all.
+    /// [`DRAWN_BYTES`] each; their number is the registered size.
     drawn: Box<dyn RecordList>,
-    /// Bytes that stand beside each digest.
+    /// Bytes of payload beside each digest.
     beside_bytes: usize,
 }
 
 impl<'a> Padded<'a> {
-    /// `total` digests: those of `real`, ascending, and filler drawn from `stream`. With `None`, all
-    /// of them are filler.
+    /// `total` digests: those of `real`, ascending, and filler drawn from `stream`. With `None`,
+    /// all of them are filler.
     ///
-    /// `total` digests are taken from the stream, of which the first are the filler; [`redraw`]
+    /// `total` digests are taken from the stream; the first of them are the filler. [`redraw`]
     /// continues behind them.
     ///
     /// # Errors
@@ -47,8 +47,8 @@ impl<'a> Padded<'a> {
     /// are not digests; errors of the store.
     ///
     /// # Security
-    /// That a filler digest equals another or a real one has probability below 2^-180 at the
-    /// largest sizes, and is not looked for.
+    /// A filler digest equals another or a real one with probability below 2^-180 at the largest
+    /// sizes; nothing looks for it.
     pub fn new(
         real: Option<&'a dyn RecordList>,
         total: u64,
@@ -96,7 +96,7 @@ impl<'a> Padded<'a> {
         self.drawn.len()
     }
 
-    /// Whether there is no digest at all.
+    /// Whether the list holds no digest.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -180,7 +180,8 @@ pub struct PaddedReader<'a> {
 
 impl PaddedReader<'_> {
     /// Replaces the contents of `out` by the next digests, at most `digests_max` of them, and those
-    /// of `beside` by their payload; leaves both empty at the end. Every batch but the last is full.
+    /// of `beside` by their payload. Leaves both empty at the end. Every batch is full except the
+    /// last.
     ///
     /// # Errors
     /// Those of the store.

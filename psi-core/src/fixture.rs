@@ -1,8 +1,8 @@
 //! Test files of bytes: hex with a comment per field or frame, so that they read as documentation.
 //!
-//! Everything from `#` to the end of a line is comment; white space means nothing. The comments
-//! at the top may hold fields, `# name: value`. The committed files equal what the tests make;
-//! `GLOVEBOX_REGENERATE=1 cargo test -p psi-core` writes them anew.
+//! Everything from `#` to the end of a line is a comment; white space means nothing. The comments
+//! at the top may hold fields, `# name: value`. The tests check that the committed files equal what
+//! they make; `GLOVEBOX_REGENERATE=1 cargo test -p psi-core` writes them anew.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// Bytes on one line.
 const LINE_BYTES: usize = 32;
 
-/// A file of bytes in the making.
+/// A file of bytes that is being made.
 pub(crate) struct Fixture {
     head: Vec<String>,
     pieces: Vec<(String, Vec<u8>)>,
@@ -73,7 +73,7 @@ fn folder(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// All files of a folder of test data: name without `.hex`, and text; by name.
+/// All files of a folder of test data, by name: each one's name without `.hex`, and its text.
 pub(crate) fn read_all(name: &str) -> Vec<(String, String)> {
     let mut files: Vec<_> = fs::read_dir(folder(name))
         .unwrap()

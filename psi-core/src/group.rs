@@ -38,7 +38,7 @@ impl SecretScalar {
     }
 
     fn non_zero(scalar: Scalar) -> Option<Self> {
-        // Whether it is zero is public: it never is, and the caller draws again if it were.
+        // Whether it is zero is public: it never is, and the caller would draw again.
         (scalar != Scalar::ZERO).then_some(Self(scalar))
     }
 
@@ -73,7 +73,7 @@ impl ConstantTimeEq for SecretScalar {
     }
 }
 
-/// An element of the group. One that was decoded is canonical and not the identity.
+/// An element of the group. A decoded one is canonical and not the identity.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Element(RistrettoPoint);
 
@@ -138,14 +138,14 @@ impl Element {
         Self(self.0 - other.0)
     }
 
-    /// Whether this is the identity, which only a map or a hash could give, and never does.
+    /// Whether this is the identity. Only a map or a hash could give it, and they never do.
     #[must_use]
     pub fn is_identity(&self) -> bool {
         self.0.is_identity()
     }
 }
 
-/// Why bytes from a peer are not an element that is accepted.
+/// Why bytes from a peer are refused as an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotAnElement {
     /// Not a canonical encoding.
@@ -159,7 +159,7 @@ pub(crate) fn decode_point(bytes: &[u8; 32]) -> Result<RistrettoPoint, NotAnElem
     let point = CompressedRistretto(*bytes)
         .decompress()
         .ok_or(NotAnElement::Malformed)?;
-    // An element has one encoding, so the identity is known by its bytes.
+    // An element has one encoding, so its bytes show whether it is the identity.
     if *bytes == [0; 32] {
         Err(NotAnElement::Identity)
     } else {
@@ -211,8 +211,8 @@ pub fn hash_to_uniform(dst: &[u8], msg: &[u8]) -> [u8; 64] {
 
 const SHA512_BLOCK_BYTES: usize = 128;
 
-/// SHA-512 after the block of zeros that every expansion starts with: a third of its cost for the
-/// messages of this crate, which fill one more block each for `b_0` and `b_1`.
+/// SHA-512 after the block of zeros that every expansion starts with. It saves a third of the cost
+/// for the messages of this crate, which fill one more block each for `b_0` and `b_1`.
 static AFTER_ZERO_BLOCK: LazyLock<Sha512> =
     LazyLock::new(|| Sha512::new().chain_update([0; SHA512_BLOCK_BYTES]));
 

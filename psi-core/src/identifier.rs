@@ -1,8 +1,9 @@
 //! Identifier kinds: how a value of a key column becomes the bytes that both sides agree on.
 //!
-//! Spec 02 §1. Both sides declare the same kinds for a join key, in the same order; what does not
-//! normalise is NULL, and NULL never matches. Called by the aggregator for every row of a table.
-//! It never logs or returns a value it was given, and it does not count NULLs (the caller does).
+//! Spec 02 §1. Both sides declare the same kinds for a join key, in the same order. A value that
+//! does not normalise is NULL, and NULL never matches. The aggregator calls this for every row of a
+//! table. It never logs or returns a value it was given, and it does not count NULLs (the caller
+//! does).
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,15 +26,15 @@ pub enum IdentifierKind {
     Trim,
     /// Lowercase; nothing is removed.
     Lower,
-    /// White space around it removed, then lowercase; never empty. Dots and `+tags` stay.
+    /// White space around the value removed, then lowercase; never empty. Dots and `+tags` stay.
     Email,
-    /// White space around it removed, then `+` and 7 to 15 digits (E.164).
+    /// White space around the value removed, then `+` and 7 to 15 digits (E.164).
     Phone,
-    /// White space around it removed, then `0x` before it or the hyphens of a UUID; hexadecimal
-    /// digits, an even number of them and at least two, made lowercase.
+    /// White space around the value removed, then a leading `0x` or the hyphens of a UUID. The rest
+    /// is hexadecimal digits, an even number of them and at least two, made lowercase.
     Hex,
-    /// A decimal integer of any size, without leading zeros, without `-0`, and without the point and
-    /// the zeros of `123.0`.
+    /// A decimal integer of any size. Leading zeros, the sign of `-0`, and the point and zeros of
+    /// `123.0` are dropped.
     Int,
 }
 
@@ -131,12 +132,12 @@ fn append_hex(out: &mut Vec<u8>, value: &str) -> bool {
         }
     }
     out.make_ascii_lowercase();
-    // All of them, whatever the first is: that takes the same time for every value, and less.
+    // Check all digits, whatever the first is: that takes the same time for every value, and less.
     out.iter()
         .fold(true, |all, byte| all & byte.is_ascii_hexdigit())
 }
 
-/// Whether there are hyphens where RFC 9562 §4 has them, and nowhere else.
+/// Whether hyphens occur where RFC 9562 §4 has them, and nowhere else.
 fn is_spelled_as_uuid(value: &str) -> bool {
     // By length first: most values are hashes, and looking for hyphens costs more than hashing them.
     value.len() == UUID_CHARS && value.split('-').map(str::len).eq([8, 4, 4, 4, 12])
@@ -149,7 +150,7 @@ fn append_int(out: &mut Vec<u8>, value: &str) -> bool {
         None => (false, value.strip_prefix('+').unwrap_or(value)),
     };
     let digits = match digits.split_once('.') {
-        // A table in which a number is missing is often written with points in all others.
+        // Tables with a missing number often write all others with a decimal point.
         Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => {
             whole
         }
@@ -208,7 +209,8 @@ pub fn domain_tag(kinds: &[IdentifierKind]) -> Vec<u8> {
 
 /// Turns the key columns of one row into the digest of an identity.
 ///
-/// Holds one buffer, so that a table of any length costs no allocation per row. Make one per thread.
+/// Holds one buffer, so that a table of any length costs no allocation per row. Make one hasher per
+/// thread.
 ///
 /// ```
 /// use psi_core::identifier::{IdentifierKind, IdentityHasher};

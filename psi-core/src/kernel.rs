@@ -1,10 +1,10 @@
-//! The batch kernels: all group arithmetic of the bulk path, behind one bytes-in, bytes-out
-//! interface.
+//! The batch kernels: all group arithmetic of the bulk path, behind one interface of bytes in,
+//! bytes out.
 //!
 //! Spec 02 §4. A backend owns the whole path from bytes to bytes, because encoding and decoding
-//! cost as much as a third of a multiplication and can only be batched inside. Outputs of all
-//! backends are identical bytes. Calls are single-threaded; [`batch`] spreads them over rayon.
-//! [`select`] finds the fastest backend of the machine.
+//! cost as much as a third of a multiplication and can only be batched inside. All backends give
+//! identical bytes. Calls are single-threaded; [`batch`] spreads them over rayon. [`select`] finds
+//! the machine's fastest backend.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -65,10 +65,10 @@ pub trait Kernel: Send + Sync {
     fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]);
 }
 
-/// [`Kernel::expand`] by the single operation.
+/// [`Kernel::expand`] with one single operation after the other.
 ///
 /// # Panics
-/// If the lengths differ, because elements left out without notice would be a wrong answer.
+/// If the lengths differ: elements left out silently would be a wrong answer.
 fn expand_one_by_one(domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64]]) {
     assert_eq!(
         digests.len(),
@@ -80,10 +80,10 @@ fn expand_one_by_one(domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64
     }
 }
 
-/// [`Kernel::hash_points`] by one hash after the other.
+/// [`Kernel::hash_points`] with one hash after the other.
 ///
 /// # Panics
-/// If the lengths differ, because elements left out without notice would be a wrong answer.
+/// If the lengths differ: elements left out silently would be a wrong answer.
 fn hash_one_by_one(prefix: &[u8], points: &[[u8; 32]], out: &mut [[u8; 64]]) {
     assert_eq!(
         points.len(),

@@ -2,14 +2,14 @@
 //! state machines.
 //!
 //! This crate opens no socket and no file, reads no clock and no environment, and draws no
-//! randomness from the operating system: bytes, time and the 32-byte job seed come in as
-//! arguments, bytes go out as return values. Whoever calls it decides where lists are kept
-//! (see [`store`]) and how messages travel (see [`messages`]).
+//! randomness from the operating system. Bytes, time and the 32-byte job seed come in as arguments;
+//! bytes go out as return values. The caller decides where lists are kept (see [`store`]) and how
+//! messages travel (see [`messages`]).
 //!
 //! The normative text is `docs/spec/`; comments cite it as `Spec 04 §2`.
 
 #![deny(unsafe_code)]
-// Peer bytes reach nothing that panics. `clippy.toml` beside `src` says what else never happens
+// Peer bytes reach no code that panics. `clippy.toml` beside `src` lists what else never happens
 // here; tests may do all of it.
 #![warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![cfg_attr(

@@ -1,8 +1,8 @@
 //! Lists on the wire: the order check, and the codec between sorted records and bytes.
 //!
-//! Spec 04 §1 and §6, Spec 06 §5. Called by the sessions for every list that a peer sends, and by
-//! whoever sends one. Works on pieces of any size and holds one record at most, however long the
-//! list is.
+//! Spec 04 §1 and §6, Spec 06 §5. The sessions call this for every list that a peer sends, and the
+//! sending side for each of its lists. It works on pieces of any size and holds one record at most,
+//! however long the list is.
 
 mod plain;
 mod rice;
@@ -17,10 +17,9 @@ use crate::store::RecordList;
 
 /// Checks, piece by piece, that a list from a peer holds exactly the records it should, each
 /// greater than the one before in the order of their bytes.
-///
 /// # Discussion
-/// Strictly increasing means that no record repeats and that the order carries no message: a peer
-/// can neither count a person twice nor mark a place.
+/// In a strictly increasing list no record repeats and the order carries no message. So a peer can
+/// neither count a person twice nor mark a place.
 pub struct OrderCheck {
     increasing: bool,
     width: usize,
@@ -63,7 +62,7 @@ impl OrderCheck {
     /// # Errors
     /// [`Code::MalformedMessage`] if the bytes are not whole records; [`Code::WrongCount`] if they
     /// are more than expected; [`Code::NotIncreasing`] at a record that is not greater than the one
-    /// before. After an error the list is to be given up.
+    /// before. After an error, give the list up.
     pub fn push(&mut self, records: &[u8]) -> Result<(), Error> {
         if !records.len().is_multiple_of(self.width) {
             return Err(Error::misbehaved(
@@ -127,9 +126,9 @@ impl OrderCheck {
 
 /// How a sorted list of records is written as bytes.
 ///
-/// A codec knows the width and the number of the records before the first byte, as both sides do
+/// A codec knows the width and number of the records before the first byte; both sides take them
 /// from the job specification. It checks form: that the bytes are those an encoder writes for a
-/// list of that many records. Count and order are [`OrderCheck`]'s, on the decoded records,
+/// list of that many records. [`OrderCheck`] checks count and order on the decoded records,
 /// whatever the codec.
 pub trait RecordCodec: Send + Sync {
     /// The stable name of the codec.
@@ -138,26 +137,26 @@ pub trait RecordCodec: Send + Sync {
     /// Writes a list of `count` strictly increasing records of `width` bytes.
     ///
     /// # Errors
-    /// [`Error::ApiMisuse`] if there is no such list, or none that the codec serves.
+    /// [`Error::ApiMisuse`] if such a list cannot exist or the codec does not serve it.
     fn encoder(&self, width: usize, count: u64) -> Result<Box<dyn RecordEncoder>, Error>;
 
     /// Reads a list of `count` records of `width` bytes.
     ///
     /// # Errors
-    /// [`Error::ApiMisuse`] if there is no such list, or none that the codec serves.
+    /// [`Error::ApiMisuse`] if such a list cannot exist or the codec does not serve it.
     fn decoder(&self, width: usize, count: u64) -> Result<Box<dyn RecordDecoder>, Error>;
 }
 
 /// Writes one list.
 pub trait RecordEncoder: Send {
-    /// Appends the bytes of the next whole records to `out`; may keep the last of them back.
+    /// Appends the bytes of the next whole records to `out`; may hold the last of them back.
     ///
     /// # Errors
     /// [`Error::ApiMisuse`] if the bytes are not whole records, if they are out of order, or if
     /// they are too many.
     fn encode(&mut self, records: &[u8], out: &mut Vec<u8>) -> Result<(), Error>;
 
-    /// Appends what was kept back.
+    /// Appends what was held back.
     ///
     /// # Errors
     /// [`Error::ApiMisuse`] if records are missing.
@@ -168,18 +167,18 @@ pub trait RecordEncoder: Send {
 pub trait RecordDecoder: Send {
     /// Takes the next bytes, cut anywhere, and appends the records that are now whole to `out`.
     ///
-    /// An implementation appends no more than a fixed multiple of the bytes it was given, and keeps
-    /// back no more than one record's.
+    /// An implementation appends at most a fixed multiple of the bytes it was given, and holds back
+    /// at most one record.
     ///
     /// # Errors
-    /// [`Code::MalformedMessage`] if no list is encoded like this; [`Code::WrongCount`] if bytes
-    /// follow the last record. After an error the list is to be given up.
+    /// [`Code::MalformedMessage`] if no encoder writes these bytes; [`Code::WrongCount`] if bytes
+    /// follow the last record. After an error, give the list up.
     fn decode(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Error>;
 
     /// Ends the list where the peer ended it.
     ///
     /// # Errors
-    /// [`Code::MalformedMessage`] if that is before the end of the last record.
+    /// [`Code::MalformedMessage`] if the list ends before its last record does.
     fn finish(self: Box<Self>) -> Result<(), Error>;
 }
 
@@ -190,12 +189,12 @@ const BATCH_RECORDS: usize = 4096;
 pub struct Piece {
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// How many records were encoded since the piece before; the last of them may be cut.
+    /// How many records were encoded since the last piece; the last of them may be cut.
     pub records: u64,
 }
 
 impl Piece {
-    /// Cuts `bytes` bytes off the front, with all that was counted.
+    /// Cuts `bytes` bytes off the front, and takes the whole count with them.
     fn cut(&mut self, bytes: usize) -> Self {
         let rest = Self {
             bytes: self.bytes.split_off(bytes),

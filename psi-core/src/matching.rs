@@ -1,7 +1,7 @@
 //! Finds the Sender's positions whose tags the Receiver also holds.
 //!
-//! Spec 04 §5. Called by the Receiver with two sorted lists of tags. One pass over both,
-//! in batches; memory does not grow with the lists.
+//! Spec 04 §5. The Receiver calls this with two sorted lists of tags. It passes over both once, in
+//! batches; memory does not grow with the lists.
 
 use crate::error::Error;
 use crate::store::{Cursor, RecordList};
@@ -12,8 +12,8 @@ const MERGE_BATCH: usize = 4096;
 /// Calls `visit` with every position in `tags` whose record also occurs in `own`, ascending, and
 /// returns their number.
 ///
-/// Both lists ascend and have the same width. `tags` holds no record twice; one that occurs several
-/// times in `own` still counts once, because what is counted is positions in `tags`.
+/// Both lists ascend and have the same width. No record of `tags` repeats. A record that occurs
+/// several times in `own` still counts once, because the count is of positions in `tags`.
 ///
 /// # Errors
 /// [`Error::ApiMisuse`] if the widths differ; errors of the store.

@@ -1,8 +1,8 @@
 //! Everything that crosses the wire, as bytes.
 //!
-//! Spec 06. A message travels in a frame ([`frame`]). Control messages ([`Control`]) are encoded by
-//! the one module that knows the encoding library ([`codec`]); bulk rows are fixed-width records
-//! and never pass through it.
+//! Spec 06. A message travels in a frame ([`frame`]). Only one module ([`codec`]) knows the
+//! encoding library; it encodes the control messages ([`Control`]). Bulk rows are fixed-width
+//! records and never pass through it.
 
 pub mod codec;
 mod control;

@@ -1,9 +1,9 @@
-//! Byte strings with a type of their own: a hash, a signature and an id of equal length cannot be
-//! swapped.
+//! Byte strings with types of their own, so that a hash, a signature and an id of equal length
+//! cannot be swapped.
 //!
-//! [`named_bytes!`] defines such a type where what it names is described (`receipt`, `spec`). All of
-//! them are public values, so they may be printed; a secret has its own type (`seed`, `group`). On
-//! the wire each is its bytes and nothing else (Spec 06 §2).
+//! [`named_bytes!`] defines such a type in the module that describes the value (`receipt`, `spec`).
+//! All of them are public values, so they may be printed; a secret has its own type (`seed`,
+//! `group`). On the wire, each is its bytes and nothing else (Spec 06 §2).
 
 /// Defines a type over an array of bytes: `named_bytes!(/** What it is. */ Name, 64)`.
 macro_rules! named_bytes {

@@ -1,6 +1,6 @@
-//! Oblivious transfer for sums: the Sender holds a vector of numbers for each of its positions, the
-//! Receiver one match bit per row, and they end with additive shares of the sums over the matched
-//! rows.
+//! Oblivious transfer for sums. The Sender holds a vector of numbers for each of its positions, the
+//! Receiver one match bit per row. At the end, each holds an additive share of the sums over the
+//! matched rows.
 //!
 //! Spec 11. Two state machines without I/O, in the manner of [`crate::session`]: a state is named
 //! for the message it awaits and is consumed by it.
@@ -16,17 +16,17 @@
 //! ExpectCorrections -> its share
 //! ```
 //!
-//! Corrections come out of [`sender::Correlated`] alone, and that comes out of a check that held
-//! alone: there is no value from which a caller could send one earlier. [`opening`] turns two
-//! shares into sums.
+//! Corrections come only out of [`sender::Correlated`], and that comes only out of a check that
+//! held. So a caller has nothing that it could send earlier. [`opening`] turns two shares into
+//! sums.
 //!
-//! Called by [`crate::session`] between a match and its opening. It never sees an identifier, a
+//! [`crate::session`] calls this between a match and its opening. It never sees an identifier, a
 //! point of the match or a column of a table, and knows nothing of groups or of what a component
 //! means.
 //!
-//! Cost per row, for L components: 16 bytes to the Sender, 8 L to the Receiver; memory does not
-//! grow with the rows but for one bit of each at the Receiver. The Sender's columns are kept in the
-//! [`crate::store::RecordStore`].
+//! Cost per row, for L components: 16 bytes to the Sender, 8 L to the Receiver. Memory does not
+//! grow with the rows, except for one bit of each at the Receiver. The Sender's columns are kept in
+//! the [`crate::store::RecordStore`].
 
 mod base;
 pub mod bounds;
@@ -64,14 +64,14 @@ fn draw(stream: &mut SeedStream) -> Zeroizing<u128> {
 
 /// The end of a transfer, on either side.
 pub struct Transferred {
-    /// Kept: the own share of every sum.
+    /// Kept: this side's share of every sum.
     pub share: Share,
     /// Kept: for the closing entry.
     pub transcripts: TransferTranscripts,
 }
 
 /// The hashes of a transfer's message lists (Spec 05 §5), equal on both sides, in the order of the
-/// steps; they follow those of the match when a direction is combined.
+/// steps. They follow those of the match when a direction is combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransferTranscripts {
     /// Base keys, columns, the answer to the check.

@@ -1,23 +1,23 @@
-//! How long work reports that it goes on, and learns that it should stop.
+//! How long-running work reports its progress, and learns that it should stop.
 //!
-//! Only the command line draws bars; this crate calls a trait (Spec 01 §4).
+//! This crate only calls a trait; the command line alone draws bars (Spec 01 §4).
 
 use crate::error::Error;
 
 /// The stages of one side's half of a match that take time proportional to a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// Reading the own table and digesting identifiers.
+    /// Reading this side's table and digesting identifiers.
     Freeze,
-    /// Blinding the own list (Receiver) or computing tags (Sender).
+    /// Blinding this side's list (Receiver) or computing tags (Sender).
     Blind,
-    /// Sending the own list.
+    /// Sending this side's list.
     Send,
     /// Receiving the peer's list.
     Receive,
-    /// Raising the peer's blinded list to the own scalar (Sender).
+    /// Raising the peer's blinded list to this side's scalar (Sender).
     Evaluate,
-    /// Removing the own blinding and matching (Receiver).
+    /// Removing this side's blinding and matching (Receiver).
     Match,
     /// The oblivious transfer of the sums: columns, check and corrections (Spec 11).
     Transfer,
@@ -39,7 +39,7 @@ impl Stage {
     }
 }
 
-/// Receives progress and may ask for a stop. Implementations must be cheap: it is called per batch.
+/// Receives progress and may ask for a stop. Implementations must be cheap: every batch calls it.
 pub trait Progress: Send + Sync {
     /// `done` of `total` records of `stage` are finished.
     ///

@@ -1,8 +1,8 @@
 //! Receipts: one hash chain of countersigned entries per collaboration.
 //!
 //! Spec 07. This module is arithmetic alone: what an entry says, its hash, the text both members
-//! sign, the offline check of a whole log ([`ChainVerifier`]), and in [`log`] the protocol by which two
-//! members add to it and agree on it. Where entries are stored is the node's business.
+//! sign, and the offline check of a whole log ([`ChainVerifier`]). [`log`] is the protocol by which
+//! two members add to the log and agree on it. Where entries are stored is the node's business.
 //!
 //! An entry holds no output in the clear, no true size and no timing.
 
@@ -26,13 +26,13 @@ use crate::spec::{JobId, JobSpec};
 use crate::transcript::Transcripts;
 
 named_bytes!(
-    /// The hash of an entry; zero stands for the one before entry 0.
+    /// The hash of an entry; zero is the hash before entry 0.
     EntryHash,
     64
 );
 
 impl EntryHash {
-    /// What entry 0 continues.
+    /// The previous hash of entry 0.
     pub const ZERO: Self = Self([0; 64]);
 }
 
@@ -49,7 +49,7 @@ named_bytes!(
 );
 
 named_bytes!(
-    /// What stands for a side's policy on an opened entry: [`policy_digest`].
+    /// A side's policy on an opened entry, as a salted hash: [`policy_digest`].
     PolicyDigest,
     64
 );
@@ -80,7 +80,7 @@ pub enum Body {
         commitments: [Commitment; 2],
         /// The requester's and the responder's digest of the policy under which it agreed.
         policies: [PolicyDigest; 2],
-        /// What the requester and what the responder takes from its own privacy budget.
+        /// What the requester and the responder each take from their own privacy budget.
         charges: [Amount; 2],
     },
     /// A job ended.
@@ -103,7 +103,7 @@ pub enum Body {
         /// Its words.
         text: String,
     },
-    /// A member asked, and the other refused; nothing was agreed on.
+    /// A member asked, and the other refused, so nothing was agreed on.
     Refused {
         /// The node id of the member that asked.
         requester: [u8; 32],
@@ -149,7 +149,7 @@ impl Entry {
     /// [`Code::MalformedMessage`] if the bytes do not decode, are not canonical or exceed a limit;
     /// the errors of [`JobSpec::decode`] for an opened entry; [`Code::SignatureInvalid`] if one of
     /// its sides did not agree to the job; [`Code::EntryMismatch`] if a closed entry's fields
-    /// contradict its status, or a refused one's code is no refusal.
+    /// contradict its status, or a refused one's code is not a refusal.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() > limits::ENTRY_BYTES_MAX {
             return Err(Error::misbehaved(
@@ -252,8 +252,8 @@ pub fn signature_holds(node_id: &[u8; 32], text: &[u8], signature: &Signature) -
         .is_ok()
 }
 
-/// What stands for a query on the entry of a refused one: `SHA-512("psi/v1/query" || canonical
-/// query)`. It keeps the entry short; both nodes keep the text in their lists of jobs.
+/// Represents a query on the entry of a refused one: `SHA-512("psi/v1/query" || canonical query)`.
+/// It keeps the entry short; both nodes keep the text in their lists of jobs.
 #[must_use]
 pub fn query_digest(query: &str) -> [u8; 64] {
     Sha512::new()
@@ -263,11 +263,11 @@ pub fn query_digest(query: &str) -> [u8; 64] {
         .into()
 }
 
-/// What stands for a policy on an opened entry: `SHA-512("psi/v1/policy" || salt || canonical
-/// policy)` (Spec 07 §10).
+/// Represents a policy on an opened entry: `SHA-512("psi/v1/policy" || salt || canonical policy)`
+/// (Spec 07 §10).
 ///
 /// # Security
-/// The salt is the owner's secret, since a policy can be guessed.
+/// The salt is the policy owner's secret, since a policy can be guessed.
 #[must_use]
 pub fn policy_digest(salt: &[u8; 32], policy: &str) -> PolicyDigest {
     let digest = Sha512::new()
@@ -282,7 +282,7 @@ pub fn policy_digest(salt: &[u8; 32], policy: &str) -> PolicyDigest {
 /// `SHA-512("psi/v1/open" || job_id || seed || digest of the frozen input)` (Spec 07 §3).
 ///
 /// # Security
-/// Hiding because the seed has 256 random bits. Neither seed nor digest is ever sent.
+/// Hiding, because the seed has 256 random bits. Neither seed nor digest is ever sent.
 #[must_use]
 pub fn opening_commitment(
     job_id: &JobId,

@@ -1,6 +1,6 @@
 //! Everything random in a node's half of a job, derived from one 32-byte seed.
 //!
-//! Spec 02 §5. The node draws the seed once and hands it in; every scalar, canary, filler digest
+//! Spec 02 §5. The node draws the seed once and hands it in. Every scalar, canary, filler digest
 //! and salt comes from a stream that is named by purpose, match and part. The same seed gives the
 //! same messages, byte for byte. The streams never change: tests hold known answers.
 
@@ -20,9 +20,9 @@ const SEED_LABEL: &[u8] = b"psi/v1/seed";
 /// The secret from which a node's half of a job follows.
 ///
 /// # Security
-/// Un-blinds the own list. Stays in memory, is zeroized when dropped, and is never printed or sent;
-/// it is stored for the owner's auditor alone, encrypted, and only where the owner asked for that.
-/// Else only the commitment of [`crate::receipt`] leaves.
+/// Whoever holds it can un-blind this node's list. It stays in memory, is zeroized when dropped,
+/// and is never printed or sent. It is stored only for the owner's auditor, encrypted, and only if
+/// the owner asked for that. Otherwise only the commitment of [`crate::receipt`] leaves the node.
 ///
 /// Two nodes that hold one seed send the same bytes, so an auditor can replay a job:
 ///
@@ -53,32 +53,33 @@ pub enum Purpose {
     SenderScalar,
     /// The Receiver's canary scalars of one part.
     Canaries,
-    /// Digests that fill an own list up to its registered size.
+    /// Digests that fill this side's list up to its registered size.
     Filler,
     /// The salt of the commitment to the outputs.
     ResultSalt,
-    /// The own nonce in the job specification.
+    /// This side's nonce in the job specification.
     Nonce,
     /// The salts of the commitments to hidden literals, in order of appearance.
     LiteralSalts,
     /// All randomness of the oblivious transfer up to its shares (Spec 11 §3 and §4).
     Transfer,
-    /// The salt of the commitment to the own share (Spec 11 §8).
+    /// The salt of the commitment to this side's share (Spec 11 §8).
     ShareSalt,
     /// How many dummies of one part the Sender marks.
     DummyCount,
-    /// What the Sender puts in the place of the dummies of one part that it does not mark.
+    /// What the Sender puts in place of the dummies of one part that it does not mark.
     DummyPadding,
-    /// The Receiver's noise of the count of one part that it reports.
+    /// The Receiver's noise on the count that it reports for one part.
     CountNoise,
-    /// The own noise of the share of one part, component by component.
+    /// This side's noise on the share of one part, component by component.
     ShareNoise,
-    /// The key by which rows of an identity are drawn that has more of them than are used.
+    /// The key for drawing rows of an identity that has more of them than are used.
     RowKey,
 }
 
 impl Purpose {
-    /// The label that enters the derivation. Stable; free for a later purpose is `dummies`.
+    /// The label that enters the derivation. Stable. The label `dummies` is free for a later
+    /// purpose.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -139,8 +140,8 @@ impl JobSeed {
         }
     }
 
-    /// The bytes, for the commitment on the opening receipt entry, and for the record that a node
-    /// whose owner wants it keeps for its auditor, encrypted (Spec 07 §11). Nothing else.
+    /// The bytes, for the commitment on the opening receipt entry, and for the encrypted record
+    /// that a node keeps for an auditor if its owner wants one (Spec 07 §11). Nothing else.
     #[must_use]
     pub const fn expose(&self) -> &[u8; 32] {
         &self.0
@@ -159,14 +160,14 @@ impl ZeroizeOnDrop for JobSeed {}
 pub struct SeedStream {
     rng: ChaCha20Rng,
     /// The word of the stream that was begun, and how many of its bytes were used. The generator
-    /// itself would skip the rest of it, and the stream would depend on how it is read.
+    /// itself would skip the rest of the word, so the stream would depend on how it is read.
     word: Zeroizing<[u8; 4]>,
     used: usize,
 }
 
 impl SeedStream {
-    /// Fills `out` with the next bytes of the stream, the same ones whatever the pieces in which it
-    /// is read.
+    /// Fills `out` with the next bytes of the stream. The bytes are the same whatever pieces they
+    /// are read in.
     #[expect(
         clippy::indexing_slicing,
         reason = "INVARIANT: `begun` is no longer than the unused bytes of the word, and `rest` is shorter than a word"
@@ -184,8 +185,8 @@ impl SeedStream {
         }
     }
 
-    /// A uniform scalar other than zero: the next 64 bytes modulo the group order (and the 64
-    /// after them, should that be zero).
+    /// A uniform scalar other than zero: the next 64 bytes modulo the group order (or the 64 after
+    /// them, should that be zero).
     #[must_use]
     pub fn scalar(&mut self) -> SecretScalar {
         let mut wide = Zeroizing::new([0; 64]);

@@ -1,8 +1,8 @@
 //! All matches of a job as state machines without I/O.
 //!
-//! Spec 04, Spec 05 §6 and Spec 11. A state is named for the message it awaits and is consumed by
-//! it. A step that has something to send returns it beside the next state, so that what leaves the
-//! machine can be read off the types:
+//! Spec 04, Spec 05 §6 and Spec 11. Each state is named for the message it awaits, and that message
+//! consumes it. A step that has something to send returns it beside the next state, so that the
+//! types show what leaves the machine:
 //!
 //! ```text
 //! Receiver                                   Sender
@@ -88,16 +88,15 @@
 //! # }
 //! ```
 //!
-//! [`Exchange`] joins these into one machine per side, which runs all matches of a job and decides
-//! in one place which frame is allowed when; it is what a node drives. [`opened`] is what the
-//! recipients hold at the end.
+//! [`Exchange`] joins these into one machine per side, which a node drives. It runs all matches of
+//! a job and decides in one place which frame is allowed when. [`opened`] is what the recipients
+//! hold at the end.
 //!
 //! Tags do not depend on A, so a caller may send them while A is still arriving. R exists only as
-//! the result of the last byte of all parts of A: there is no value that a caller could send
-//! earlier.
+//! the result of the last byte of all parts of A, so no caller can send it earlier.
 //!
-//! Lists are written to and read from the [`RecordStore`] in [`Tools`]; calls do the arithmetic of
-//! a whole batch and belong on a thread that may block.
+//! Lists are written to and read from the [`RecordStore`] in [`Tools`]. A call does the arithmetic
+//! of a whole batch and belongs on a thread that may block.
 
 mod exchange;
 mod held;
@@ -135,7 +134,7 @@ pub struct Tools {
     pub kernel: Arc<dyn Kernel>,
     /// Where lists are kept.
     pub store: Arc<dyn RecordStore>,
-    /// Who is told how far the work is, and may stop it.
+    /// Receives the progress of the work, and may stop it.
     pub progress: Arc<dyn Progress>,
 }
 
@@ -147,7 +146,7 @@ pub enum Awaiting<S, T> {
     Done(T),
 }
 
-/// The hash of an own list as the peer will see it.
+/// The hash of this side's list as the peer will see it.
 fn list_transcript(
     list: ListId,
     (match_index, part): (u8, u16),

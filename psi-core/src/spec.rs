@@ -1,7 +1,8 @@
 //! The job specification: everything two nodes agree on before a row is touched, and its name.
 //!
-//! Spec 03. A node never takes roles or sizes from its peer: it assembles the specification from
-//! the two halves with [`JobSpec::assemble`], and both arrive at the same bytes or at nothing.
+//! Spec 03. A node never takes roles or sizes from its peer. It assembles the specification from
+//! the two halves with [`JobSpec::assemble`], and both nodes arrive at the same bytes or at
+//! nothing.
 
 mod matches;
 mod payload;
@@ -30,7 +31,7 @@ pub const PROTOCOL_VERSION: u16 = 1;
 /// Names one job: SHA-512 of the canonical specification (Spec 03 §4).
 pub type JobId = [u8; 64];
 
-/// One of the two sides of a job, by who asked.
+/// One of the two sides of a job, named by who asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Party {
     /// The node whose analyst asked.
@@ -88,7 +89,7 @@ pub struct Agreement {
     pub collab_id: [u8; 32],
     /// The hash of the revision of its document under which the job runs.
     pub revision: [u8; 32],
-    /// The canonical query; the requester's own literals stand in it as `$1`, `$2`, …
+    /// The canonical query, in which `$1`, `$2`, … replace the requester's hidden literals.
     pub query: String,
     /// One commitment per hidden literal, in order of appearance.
     pub hidden: Vec<[u8; 64]>,
@@ -129,7 +130,7 @@ pub struct JobSpec {
     pub responder: Half,
     /// Which side is Receiver of the first match; the other is Sender.
     pub receiver: Party,
-    /// The larger of both sides' minimum of distinct identities per output row.
+    /// The larger of the two sides' minimum numbers of distinct identities per output row.
     pub minimum: u64,
     /// See [`MatchSpec::parts`]; of the first match.
     pub parts: Vec<PartSize>,
@@ -148,8 +149,9 @@ impl JobSpec {
     ///
     /// # Errors
     /// [`Error::PeerIncompatible`] with [`Code::KindsDiffer`], [`Code::KeyNotUnique`],
-    /// [`Code::GroupNotConstant`], [`Code::RecipientNotAllowed`] or [`Code::OwnerNotAllowed`], for a
-    /// list under differential privacy [`Code::FormNotAllowed`], and with differential privacy [`Code::EpsilonNotAllowed`], [`Code::SizeNotConfigured`],
+    /// [`Code::GroupNotConstant`], [`Code::RecipientNotAllowed`] or [`Code::OwnerNotAllowed`]; for
+    /// a list under differential privacy, with [`Code::FormNotAllowed`]; and with differential
+    /// privacy, with [`Code::EpsilonNotAllowed`], [`Code::SizeNotConfigured`],
     /// [`Code::BothSidesNotPrivate`], [`Code::VarianceNotPrivate`] or [`Code::ClampRequired`];
     /// [`Error::Beyond`] with [`Code::TooManyCells`], [`Code::SumTooLarge`] or
     /// [`Code::SizeNotServed`];
@@ -209,8 +211,8 @@ impl JobSpec {
         std::iter::once(first).chain(self.second.clone()).collect()
     }
 
-    /// Whether the job is one match of one part without payload, whose count is its answer. A list
-    /// is none.
+    /// Whether the job is one match of one part without payload, whose count is its answer. A job
+    /// that releases a list does not count as one.
     #[must_use]
     pub fn is_single_count(&self) -> bool {
         !self.shape.list
@@ -225,8 +227,8 @@ impl JobSpec {
         codec::encode(self)
     }
 
-    /// Reads canonical bytes and checks that roles and sizes are those that follow from the
-    /// halves, so that an auditor accepts only what a node could have agreed to.
+    /// Reads canonical bytes and checks that the halves give exactly these roles and sizes, so that
+    /// an auditor accepts only what a node could have agreed to.
     ///
     /// # Errors
     /// [`Code::MalformedMessage`] if the bytes do not decode or are not canonical; those of
@@ -234,8 +236,8 @@ impl JobSpec {
     /// [`Code::SpecMismatch`] if a derived field is not what [`Self::assemble`] derives.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let spec: Self = codec::decode(bytes)?;
-        // Who may receive stands in the collaboration, not here: accept what some collaboration
-        // allows. The requester always may, or the job would have been refused.
+        // The collaboration, not the specification, says who may receive: accept what some
+        // collaboration allows. The requester always may, or the job would have been refused.
         let derive = |responder_may_receive| {
             let agreement = Agreement {
                 collab_id: spec.collab_id,
@@ -250,7 +252,7 @@ impl JobSpec {
             };
             Self::assemble(agreement, spec.requester.clone(), spec.responder.clone())
         };
-        // With both permissions `assemble` refuses only what no node may agree to.
+        // With both permissions, `assemble` refuses only what no node may agree to.
         if derive(true)? == spec || derive(false).is_ok_and(|derived| derived == spec) {
             return Ok(spec);
         }

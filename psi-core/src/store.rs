@@ -1,8 +1,8 @@
-//! Where lists of fixed-width records are kept: an interface, a store that keeps them in memory, and
-//! one that moves them out of memory when they grow.
+//! Storage for lists of fixed-width records: an interface, a store that keeps them in memory, and
+//! one that moves them to disk when they grow.
 //!
-//! Spec 04 §6. A list is records of one width. It is written once, then read any number of times.
-//! Matching, blinding and sending only ever read a list from front to back, so an implementation
+//! Spec 04 §6. A list holds records of one width. It is written once, then read any number of
+//! times. Matching, blinding and sending only read a list from front to back. So an implementation
 //! may keep it on disk as sorted runs and merge them while reading.
 
 mod background;
@@ -26,11 +26,11 @@ pub use external::{ExternalStore, Tuning};
 pub use memory::MemoryStore;
 pub use runs::{Run, RunStorage, RunWriter};
 
-/// What sort of failure a [`StoreError`] is, for a caller who knows the way out of some.
+/// What sort of failure a [`StoreError`] is, for a caller who can work around some sorts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// The place where lists are kept has no space left.
+    /// The disk that keeps lists has no space left.
     DiskFull,
     /// Lists take as much space as the operator allows.
     DiskLimit,
@@ -42,13 +42,13 @@ pub enum StoreErrorKind {
     Misuse,
 }
 
-/// The place where a list is kept failed, for example because a disk is full.
+/// A list could not be kept or read, for example because a disk is full.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}: {source}")]
 pub struct StoreError {
     /// What sort of failure it is.
     pub kind: StoreErrorKind,
-    /// What was being done.
+    /// What the store was doing.
     pub what: &'static str,
     /// Why it failed.
     #[source]
@@ -73,7 +73,7 @@ impl StoreError {
     }
 }
 
-/// The errors that every store answers with alike: records of no bytes, parts of records.
+/// The errors that every store answers alike: records of no bytes, parts of records.
 fn check_width(width: usize) -> Result<(), StoreError> {
     if width == 0 {
         return Err(StoreError::misuse("making a list", "records of no bytes"));
@@ -100,23 +100,23 @@ fn buffer(bytes: usize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
 
 /// Makes empty lists.
 pub trait RecordStore: Send + Sync {
-    /// An empty list of records of `width` bytes, to be put into ascending order of their bytes.
+    /// An empty list of records of `width` bytes. Finishing it sorts them in ascending byte order.
     ///
     /// # Errors
-    /// [`StoreError`] if no space can be had for it.
+    /// [`StoreError`] if the store has no space for it.
     fn unsorted(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError>;
 
     /// An empty list of records of `width` bytes that keeps the order in which they are pushed.
     ///
     /// # Errors
-    /// [`StoreError`] if no space can be had for it.
+    /// [`StoreError`] if the store has no space for it.
     fn in_order(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError>;
 
-    /// Makes sure of room for `bytes` of the lists that this store makes, however much others take
+    /// Reserves room for `bytes` of the lists that this store makes, however much others take
     /// meanwhile, until the answer is dropped. A store that keeps lists in memory promises nothing.
     ///
     /// # Errors
-    /// [`StoreError`] if there is not that much room.
+    /// [`StoreError`] if the store has not that much room.
     fn reserve(&self, bytes: u64) -> Result<Reserved, StoreError> {
         let _ = bytes;
         Ok(Reserved::nothing())
@@ -134,13 +134,13 @@ impl Reserved {
         Self(None)
     }
 
-    /// Holds what goes when `held` is dropped.
+    /// Holds `held`, whose drop releases the room.
     #[must_use]
     pub fn holding(held: Box<dyn Send + Sync>) -> Self {
         Self(Some(held))
     }
 
-    /// Whether something is held.
+    /// Whether it holds something.
     #[must_use]
     pub const fn is_something(&self) -> bool {
         self.0.is_some()
@@ -155,13 +155,13 @@ pub trait RecordWriter: Send {
     /// [`StoreError`] if they could not be kept.
     fn push(&mut self, records: &[u8]) -> Result<(), StoreError>;
 
-    /// Ends the list: sorted if it was made by [`RecordStore::unsorted`], equal records kept.
+    /// Ends the list. It is sorted if [`RecordStore::unsorted`] made it; equal records are kept.
     ///
     /// # Errors
     /// [`StoreError`] if the list could not be finished.
     fn finish(self: Box<Self>) -> Result<Box<dyn RecordList>, StoreError>;
 
-    /// Ends the list like [`Self::finish`] and keeps one of each run of equal neighbours.
+    /// Ends the list like [`Self::finish`], and keeps one record of each run of equal neighbours.
     ///
     /// # Errors
     /// [`StoreError`] if the list could not be finished.

@@ -1,7 +1,7 @@
-//! Tags: the short hashes of points that the two lists are matched by.
+//! Tags: the short hashes of points by which the two lists are matched.
 //!
 //! Spec 05 §1 and §2. The Sender tags `b*H(y)`, the Receiver its un-blinded reply; equal identities
-//! give equal tags. Called by the sessions; the length also by the job specification.
+//! give equal tags. The sessions call this; the job specification also takes the length from here.
 
 use rayon::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::kernel::Kernel;
 /// First bytes of the hash.
 const TAG_LABEL: &[u8] = b"psi/v1/tag";
 
-/// Bits by which the chance that any two different identities share a tag stays below one.
+/// Bits that keep the chance that any two different identities share a tag below one.
 const COLLISION_BITS: u32 = 40;
 
 /// Tags computed by one task.
@@ -22,8 +22,8 @@ const TAGS_PER_TASK: usize = 128;
 /// At most 21, for any arguments.
 ///
 /// # Discussion
-/// Pairs that could collide by accident number at most `n2 * (n1_total + n2)`, so that the chance
-/// of any is below 2^-39. Both sides derive the length; it is never negotiated.
+/// At most `n2 * (n1_total + n2)` pairs could collide by accident, so the chance of any collision
+/// is below 2^-39. Both sides derive the length; it is never negotiated.
 #[must_use]
 pub fn tag_bytes(n1_total: u64, n2: u64) -> usize {
     let bits = COLLISION_BITS + bit_length(n2) + bit_length(n1_total.max(n2));

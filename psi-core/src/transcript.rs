@@ -1,10 +1,10 @@
 //! What crossed the wire in a match, as one hash per direction.
 //!
-//! Spec 05 §5. Each message list is hashed over its decoded records, so the result does not depend
+//! Spec 05 §5. Each message list is hashed over its decoded records. So the result does not depend
 //! on frames, on a record codec, or on the order in which concurrent lists arrive. The hashes of
 //! one direction are combined in the order of the protocol's steps. Both sides compute both
 //! directions and put them on the closing receipt entry. The messages of the opening follow the
-//! lists, so that a share, or a count, that a side opened is bound like the rest.
+//! lists, so that a share or count that a side opened is bound like the rest.
 
 use sha2::{Digest as _, Sha512};
 
@@ -69,15 +69,15 @@ pub fn combine(job_id: &JobId, direction: Direction, lists: &[[u8; 64]]) -> [u8;
     hash.finalize().into()
 }
 
-/// What was sent in each direction of a job, one hash for each list in the order of the protocol's
-/// steps, at the end one for the opening. Equal on both sides.
+/// What was sent in each direction of a job: one hash for each list in the order of the protocol's
+/// steps, then one for the opening. Equal on both sides.
 ///
 /// # Security
-/// The hashes of the opening have no salt: alone they could be guessed. Combined with the others
-/// they cannot, so only [`Self::combine`] stands on a receipt.
+/// The hashes of the opening have no salt: alone, they could be guessed. Combined with the others
+/// they cannot, so a receipt holds only [`Self::combine`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub struct ListHashes {
-    /// To the Sender of the match; the opening counts as a list of the first match.
+    /// To the Sender of the match. The opening counts as a list of the first match.
     pub to_sender: Vec<[u8; 64]>,
     /// To the Receiver.
     pub to_receiver: Vec<[u8; 64]>,
@@ -100,7 +100,7 @@ impl ListHashes {
     }
 }
 
-/// A list whose hash stands in [`ListHashes`].
+/// A list whose hash [`ListHashes`] holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedList {
     /// A list of a match.
@@ -156,7 +156,7 @@ pub(crate) struct OpeningTranscript {
 }
 
 impl OpeningTranscript {
-    /// Adds a message that crossed, or is about to.
+    /// Adds a message that crossed the wire, or is about to.
     pub(crate) fn note(&mut self, direction: Direction, message: &Control) {
         let message = codec::encode(message);
         let hash = match direction {
