@@ -2,8 +2,8 @@
 //! count before anybody sees it.
 //!
 //! Spec 12 §5. The Receiver puts all T dummies of a part into its list, and the Sender tags some of
-//! them. So that many more positions match than identities do. Which digests are dummies is public;
-//! how many are tagged is the Sender's secret. The sessions call this.
+//! them. Each tagged dummy adds one to the positions that match. Which digests are dummies is
+//! public; how many are tagged is the Sender's secret. The sessions call this.
 //!
 //! Cost: T multiplications for each part, on either side.
 

@@ -89,7 +89,7 @@ pub struct Agreement {
     pub collab_id: [u8; 32],
     /// The hash of the revision of its document under which the job runs.
     pub revision: [u8; 32],
-    /// The canonical query, in which `$1`, `$2`, … replace the requester's hidden literals.
+    /// The canonical query, in which `$1`, `$2`, … replace the requester's own literals.
     pub query: String,
     /// One commitment per hidden literal, in order of appearance.
     pub hidden: Vec<[u8; 64]>,

@@ -116,7 +116,7 @@ pub trait RecordStore: Send + Sync {
     /// meanwhile, until the answer is dropped. A store that keeps lists in memory promises nothing.
     ///
     /// # Errors
-    /// [`StoreError`] if the store has not that much room.
+    /// [`StoreError`] if the store does not have that much room.
     fn reserve(&self, bytes: u64) -> Result<Reserved, StoreError> {
         let _ = bytes;
         Ok(Reserved::nothing())

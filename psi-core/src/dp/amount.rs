@@ -1,13 +1,13 @@
 //! The pair of epsilon and delta that is charged, accounted and limited.
 //!
 //! Spec 07 §2, 12 §7 and 13 §1. The job specification says what each side is charged, receipts and
-//! messages carry it, and the owner's account adds it up. What a requester asks for is
-//! [`crate::spec::Loss`], whose epsilon is bounded.
+//! messages carry it, and each owner's account adds it up. What a requester asks for has another
+//! type, [`crate::spec::Loss`], whose epsilon is bounded.
 
 use bincode::{Decode, Encode};
 
-/// A privacy loss in the integers of an account: what a job costs a population, what a receipt says
-/// that it did, what was lost in a period, or a limit on that.
+/// A privacy loss in the integers of an account: what a job costs a population, what a receipt
+/// records, what was lost in a period, or a limit on that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Encode, Decode)]
 pub struct Amount {
     /// Epsilon, in millionths.
@@ -23,8 +23,8 @@ impl Amount {
         delta_units: 0,
     };
 
-    /// The sum, by basic composition. A sum beyond the type stays at its end, which no limit
-    /// reaches.
+    /// The sum, by basic composition. A sum beyond the type saturates at its largest value, which
+    /// no limit reaches.
     #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {
         Self {
@@ -33,7 +33,7 @@ impl Amount {
         }
     }
 
-    /// The difference, or zero.
+    /// The difference of each; zero where it would be negative.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self {

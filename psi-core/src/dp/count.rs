@@ -1,10 +1,9 @@
-//! Noise of a count that only dummies can carry: discrete Laplace, truncated to {0..T} and centred
-//! in T/2.
+//! The noise that dummies add to a count: discrete Laplace, truncated to {0..T} and centred in T/2.
 //!
-//! README.md §2 and §4. [`dummies`] is called where a job is planned, and T stands in its
-//! specification; the session draws with [`CountNoise::sample`]. Steps: T fractions exp(-epsilon j)
-//! make a table of cumulative probabilities in units of 2^-128 (once per job); a draw is one
-//! 128-bit number, compared with every entry. 16 T bytes, T comparisons per draw.
+//! README.md §2 and §4. Planning a job calls [`dummies`] and writes T into the job's specification;
+//! the session draws with [`CountNoise::sample`]. Steps: once per job, T fractions exp(-epsilon j)
+//! make a table of cumulative probabilities in units of 2^-128. A draw is one 128-bit number,
+//! compared with every entry. Cost: 16 T bytes, and T comparisons per draw.
 
 use rand_core::CryptoRng;
 use subtle::ConstantTimeGreater as _;
@@ -17,14 +16,15 @@ use super::units::MICROS;
 use super::{Delta, Epsilon, NoiseError};
 use crate::limits;
 
-/// What all rounding of the table can cost, in units of 2^-128, for every epsilon and T that are
-/// served (README.md §4).
+/// The most that all rounding of the table can cost, in units of 2^-128, for every epsilon and T
+/// that are served (README.md §4).
 const ROUNDING: u128 = 1 << 44;
 
 /// Noise from 0 to T.
 pub struct CountNoise {
     epsilon: Epsilon,
-    /// Entry k: the probability of k or less, in units of 2^-128. That of T is 1 and left out.
+    /// Entry k: the probability of k or less, in units of 2^-128. The entry of T would be 1 and is
+    /// left out.
     cumulative: Vec<u128>,
 }
 
@@ -52,8 +52,8 @@ impl CountNoise {
             below += probability;
             cumulative.push(below);
         }
-        // The centre takes what is left of 1, so that the table is symmetric and its sum exact:
-        // what is at most T/2 + j has the probability 1 less that of being below T/2 - j.
+        // The centre takes what is left of 1, so that the table is symmetric and its sum exact: the
+        // probability of at most T/2 + j is 1 less that of being below T/2 - j.
         let outwards: Vec<u128> = cumulative
             .iter()
             .rev()
@@ -66,7 +66,7 @@ impl CountNoise {
         })
     }
 
-    /// T: the noise is never above it.
+    /// T, the largest value of the noise.
     #[must_use]
     pub const fn dummies(&self) -> u64 {
         self.cumulative.len() as u64
@@ -84,8 +84,8 @@ impl CountNoise {
         self.epsilon
     }
 
-    /// The delta of one count, rounding included: the probability of 0, which only the smaller one
-    /// of two neighbouring counts can show.
+    /// The delta of one count, rounding included. It is the probability of 0, which only the
+    /// smaller of two neighbouring counts can show.
     #[must_use]
     pub fn delta(&self) -> Delta {
         delta_of(self.probability(0))
@@ -105,11 +105,11 @@ impl CountNoise {
         upper.wrapping_sub(lower.copied().unwrap_or(0))
     }
 
-    /// Draws: reads 16 bytes.
+    /// Draws one value; reads 16 bytes.
     ///
     /// # Security
-    /// Time and memory access do not depend on the draw. Who learns it learns the count that it
-    /// hides.
+    /// Time and memory access do not depend on the draw. Whoever learns the draw learns the count
+    /// that it hides.
     pub fn sample(&self, rng: &mut impl CryptoRng) -> Drawn<u64> {
         let mut drawn = draw(rng);
         let mut value = 0;
@@ -121,7 +121,7 @@ impl CountNoise {
         Drawn::new(value)
     }
 
-    /// How far the noise strays, for people.
+    /// How far the noise strays, for display.
     #[must_use]
     pub fn spread(&self) -> Spread {
         let centre = self.centre();
@@ -133,7 +133,7 @@ impl CountNoise {
         Spread::new(scale, variance.sum::<f64>().sqrt())
     }
 
-    /// The standard deviation, for people.
+    /// The standard deviation, for display.
     #[must_use]
     pub fn std_dev(&self) -> f64 {
         self.spread().std_dev()

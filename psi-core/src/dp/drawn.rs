@@ -1,12 +1,12 @@
-//! A number that was drawn and that nobody else may see.
+//! A drawn number that nobody else may see.
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Noise that was drawn.
 ///
 /// # Security
-/// Who knows the noise of a released number knows the number. No `Debug`, zeroized when dropped;
-/// what [`Drawn::expose`] gives is the caller's to wipe.
+/// Whoever knows the noise of a released number knows the number. No `Debug`; zeroized when
+/// dropped. The caller must wipe what [`Drawn::expose`] gives.
 pub struct Drawn<T: Zeroize>(T);
 
 impl<T: Zeroize + Copy> Drawn<T> {

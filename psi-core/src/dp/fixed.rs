@@ -1,11 +1,11 @@
 //! Fixed-point arithmetic for tables and thresholds: quotients and exp(-x) to 128 fractional bits.
 //!
-//! A *fraction* is a `u128` in units of u = 2^-128: numbers from 0 to 1 - u. Called by
-//! [`super::count`] and [`super::share`]. Its arguments are public, so nothing here is
-//! constant-time; every step is an integer operation, so every machine gives the same bits. How
-//! far each result may be from the true one is derived in README.md §3.
+//! A *fraction* is a `u128` in units of u = 2^-128: numbers from 0 to 1 - u. [`super::count`] and
+//! [`super::share`] call this. Its arguments are public, so nothing here is constant-time. Every
+//! step is an integer operation, so every machine gives the same bits. README.md §3 derives how far
+//! each result may be from the true one.
 
-/// Terms of the series of exp. What is left out is below 1/36!, which is 2^-138.
+/// Terms of the series of exp. The terms left out add up to less than 1/36!, which is below 2^-138.
 const TERMS: u128 = 35;
 
 /// exp(-1), exp(-2), exp(-4), … exp(-64), rounded downward.
@@ -19,7 +19,7 @@ const POWERS: [u128; 7] = [
     0x0000_0000_0000_0000_0000_000c_b4ea_3990,
 ];
 
-/// A number that is not negative: whole part, and a fraction rounded downward.
+/// A non-negative number: whole part, and a fraction rounded downward.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Number {
     pub(super) whole: u128,
@@ -27,7 +27,7 @@ pub(super) struct Number {
 }
 
 impl Number {
-    /// `numerator / denominator`, less than u too small. The denominator is below 2^96.
+    /// `numerator / denominator`, too small by less than u. The denominator is below 2^96.
     pub(super) const fn quotient(numerator: u128, denominator: u128) -> Self {
         debug_assert!(denominator > 0 && denominator < 1 << 96);
         let whole = numerator / denominator;
@@ -44,7 +44,7 @@ impl Number {
         Self { whole, fraction }
     }
 
-    /// One and a fraction.
+    /// One plus a fraction.
     pub(super) const fn one_and(fraction: u128) -> Self {
         Self { whole: 1, fraction }
     }
@@ -122,7 +122,7 @@ const fn exp_minus_fraction(f: u128) -> u128 {
     let mut inner = 0;
     let mut k = TERMS;
     while k > 0 {
-        // 1 - inner, less u: one itself is no fraction.
+        // 1 - inner, less u, because a fraction cannot hold one itself.
         inner = multiply(f, u128::MAX - inner) / k;
         k -= 1;
     }

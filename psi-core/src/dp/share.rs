@@ -1,10 +1,10 @@
 //! Noise of both signs for a number that is opened: discrete Laplace, as the difference of two
 //! geometric variables that are drawn bit by bit.
 //!
-//! README.md §5. Made where a job is planned, for its bound, and by the session, which adds a draw
-//! to each number of its share. With scale = sensitivity / epsilon, bit j of a geometric variable is
-//! 1 with probability 1 / (1 + exp(2^j / scale)), independent of the others; the number of bits is
-//! fixed by the parameters. 32 bytes of stream and two comparisons per bit.
+//! README.md §5. Planning a job makes it for its bound. The session makes it to add a draw to each
+//! number of its share. With scale = sensitivity / epsilon, bit j of a geometric variable is 1 with
+//! probability 1 / (1 + exp(2^j / scale)), independent of the others. The parameters fix the number
+//! of bits. Cost: 32 bytes of stream and two comparisons per bit.
 
 use rand_core::CryptoRng;
 use subtle::ConstantTimeGreater as _;
@@ -18,8 +18,8 @@ use super::units::MICROS;
 use super::{Delta, Epsilon, NoiseError};
 use crate::limits;
 
-/// A geometric variable is cut where less than exp(-47 - epsilon) is left of it, so that what was
-/// cut costs less than 2^-65 (README.md §5).
+/// A geometric variable is cut where less than exp(-47 - epsilon) of it is left, so that the cut
+/// costs less than 2^-65 (README.md §5).
 const CUT: u64 = 47;
 
 /// Noise from `-bound` to `bound`.
@@ -63,7 +63,7 @@ impl ShareNoise {
         })
     }
 
-    /// The noise is never further from zero.
+    /// The largest distance of the noise from zero.
     #[must_use]
     pub const fn bound(&self) -> u64 {
         (1 << self.thresholds.len()) - 1
@@ -95,11 +95,11 @@ impl ShareNoise {
         self.thresholds.get(bit).copied().unwrap_or(0)
     }
 
-    /// Draws: reads 32 bytes per bit of [`ShareNoise::bound`].
+    /// Draws one value; reads 32 bytes per bit of [`ShareNoise::bound`].
     ///
     /// # Security
-    /// Time and memory access do not depend on the draw. Who learns it learns the number that it
-    /// hides.
+    /// Time and memory access do not depend on the draw. Whoever learns the draw learns the number
+    /// that it hides.
     pub fn sample(&self, rng: &mut impl CryptoRng) -> Drawn<i64> {
         let mut up = self.geometric(rng);
         let mut down = self.geometric(rng);
@@ -121,7 +121,7 @@ impl ShareNoise {
         value
     }
 
-    /// How far the noise strays, for people.
+    /// How far the noise strays, for display.
     #[must_use]
     pub fn spread(&self) -> Spread {
         let rate = float(self.epsilon.micros()) / float(MICROS) / float(self.sensitivity);
@@ -130,7 +130,7 @@ impl ShareNoise {
         Spread::new(rate.recip(), std_dev)
     }
 
-    /// The standard deviation, for people.
+    /// The standard deviation, for display.
     #[must_use]
     pub fn std_dev(&self) -> f64 {
         self.spread().std_dev()

@@ -1,12 +1,12 @@
-//! What people are told about noise: standard deviation and the 95 % interval.
+//! Standard deviation and 95 % interval of noise, for display.
 //!
-//! README.md §7. Called by previews and by results. The only floats of this module are here;
-//! nothing that is drawn, sent or charged depends on them.
+//! README.md §7. Previews and results call this. Only this file of the module uses floats; nothing
+//! that is drawn, sent or charged depends on them.
 
 /// The confidence that [`Uncertainty::half_width_95`] is made for.
 const CONFIDENCE: f64 = 0.95;
 
-/// As many noises as one released number has at most for the exact interval.
+/// The most noises that one released number has for the exact interval.
 const NOISES_EXACT: usize = 4;
 
 /// Scales that differ by less than this factor are treated as differing by it.
@@ -48,8 +48,8 @@ pub struct Uncertainty {
 }
 
 impl Uncertainty {
-    /// Of a number to which independent noises of these spreads were added; centred ones less
-    /// their centre.
+    /// The uncertainty of a number to which independent noises of these spreads were added. Noise
+    /// that is not centred at zero counts less its centre.
     #[must_use]
     pub fn of(noises: &[Spread]) -> Self {
         let variances = noises.iter().map(|noise| noise.std_dev.powi(2));
@@ -64,7 +64,8 @@ impl Uncertainty {
         };
         Self {
             std_dev: variance.sqrt(),
-            // Noise is a whole number, so a distance that is none holds as much as the one below.
+            // Noise is a whole number, so a fractional distance holds as much as the whole one
+            // below.
             half_width_95: half_width.ceil(),
         }
     }

@@ -1,7 +1,7 @@
-//! The units in which privacy is accounted: integers, so that two nodes never disagree and a
-//! ledger adds without error.
+//! The units in which privacy is accounted: integers, so that two nodes never disagree and a ledger
+//! adds without error.
 //!
-//! Used by everything in [`super`], by specifications and by ledgers. Never made of a float.
+//! Everything in [`super`], specifications and ledgers use them. They are never made from a float.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::limits;
 /// Millionths in a whole epsilon.
 pub(super) const MICROS: u64 = 1_000_000;
 
-/// An epsilon for which there is noise, in millionths: 1 to [`limits::EPSILON_MICROS_MAX`].
+/// An epsilon that noise can be made for, in millionths: 1 to [`limits::EPSILON_MICROS_MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
 pub struct Epsilon(u64);
 
@@ -61,16 +61,16 @@ impl fmt::Display for Epsilon {
 
 /// A delta in units of 2^-64.
 ///
-/// Where one is derived, it is rounded upward: a cost is never understated. Where a budget of
-/// decimal digits is read, it should be rounded downward for the same reason.
+/// A derived delta is rounded upward, so that a cost is never understated. A budget that is read
+/// from decimal digits should be rounded downward, for the same reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct Delta(pub u64);
 
 impl Delta {
-    /// Nothing.
+    /// A delta of zero.
     pub const ZERO: Self = Self(0);
 
-    /// The smallest delta there is, 2^-64.
+    /// The smallest positive delta, 2^-64.
     pub const UNIT: Self = Self(1);
 
     /// One in `count`, rounded upward to whole units. One in zero or in one saturates.
@@ -80,19 +80,19 @@ impl Delta {
         Self(u64::try_from(units).unwrap_or(u64::MAX))
     }
 
-    /// Both, for two things that are released. Saturates.
+    /// The delta of two releases together. Saturates.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// As often as something is released. Saturates.
+    /// The delta of `count` such releases. Saturates.
     #[must_use]
     pub const fn times(self, count: u64) -> Self {
         Self(self.0.saturating_mul(count))
     }
 
-    /// As a number, for people.
+    /// The approximate value, for display only.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -103,7 +103,7 @@ impl Delta {
     }
 }
 
-/// In scientific notation with three digits, for people.
+/// In scientific notation with three digits, for display.
 impl fmt::Display for Delta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.2e}", self.as_f64())

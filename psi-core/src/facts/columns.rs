@@ -14,13 +14,13 @@ use crate::limits;
 /// The largest bound of one identity's contribution; sums are signed 64-bit numbers.
 pub(super) const BOUND_MAX: u64 = i64::MAX as u64;
 
-/// The label of the group of everything that is not listed.
+/// The label of the group for every value that is not listed.
 const OTHER: &str = "other";
 
-/// What the labels of a group expression are.
+/// How the labels of a group expression are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum LabelKind {
-    /// Text as it stands.
+    /// Text, unchanged.
     Text,
     /// A whole number of 64 bits, in plain decimals.
     Integer,
@@ -30,17 +30,17 @@ pub enum LabelKind {
     Date,
 }
 
-/// The public domain of one expression of GROUP BY. Whatever is not a listed value, NULL included,
+/// The public domain of one expression of GROUP BY. Every value that is not listed, NULL included,
 /// falls into one more group, `other`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct GroupFacts {
-    /// What the labels are.
+    /// How the labels are read.
     pub labels: LabelKind,
     /// The listed values, as labels, each once.
     pub values: Vec<String>,
-    /// The registered number of identities of each listed value and, last, of `other`. Empty if
-    /// the rows of one identity can fall into different groups: then the owner's list cannot be
-    /// cut into parts by this expression.
+    /// The registered number of identities of each listed value and, last, of `other`. Empty if the
+    /// rows of one identity can fall into different groups: this expression then cannot cut its
+    /// owner's list into parts.
     pub identities: Vec<u64>,
 }
 
@@ -62,20 +62,21 @@ impl GroupFacts {
     }
 }
 
-/// What the owner says about one aggregated expression.
+/// What the table's owner declares about one aggregated expression.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct ValueFacts {
     /// Whether SQL calls the values whole numbers, whose division is cut.
     pub whole: bool,
     /// The decimal scale at which values become integers.
     pub decimals: u8,
-    /// Whether the unfiltered table holds NULLs, so that rows that are none have to be counted.
+    /// Whether the unfiltered table holds NULLs, so that the other rows have to be counted.
     pub nullable: bool,
     /// The bounds between which one identity's sum within one group is clamped, if it is.
     pub clamp: Option<Clamp>,
     /// No identity's sum exceeds this amount, in units of the scale; at least 1.
     pub sum_bound: u64,
-    /// No identity's sum of squares exceeds this amount; at least 1. 1 where none is asked for.
+    /// No identity's sum of squares exceeds this amount; at least 1, and 1 where no squares are
+    /// asked for.
     pub squares_bound: u64,
 }
 
@@ -89,8 +90,8 @@ pub struct Clamp {
 }
 
 impl Clamp {
-    /// The largest amount between the bounds, and 1 at least: what one identity can add to a sum
-    /// or take from it.
+    /// The largest amount between the bounds, and at least 1: what one identity can add to a sum or
+    /// take from it.
     #[must_use]
     pub fn amount(&self) -> u64 {
         self.low.unsigned_abs().max(self.high.unsigned_abs()).max(1)
@@ -98,7 +99,7 @@ impl Clamp {
 }
 
 impl ValueFacts {
-    /// Whether the clamp, if there is one, has two bounds in order that the bound of sums keeps.
+    /// Whether the clamp, if present, has its bounds in order and within the bound of sums.
     fn clamp_holds(&self) -> bool {
         self.clamp
             .is_none_or(|clamp| clamp.low <= clamp.high && self.sum_bound <= clamp.amount())
@@ -149,8 +150,8 @@ pub(super) fn validate(groups: &[GroupFacts], values: &[ValueFacts]) -> Result<(
     Ok(())
 }
 
-/// Whether a person sees all characters of `label`, in their order: no control characters, and none
-/// that have no width or turn the direction of writing.
+/// Whether a person sees all characters of `label`, in their order. That excludes control
+/// characters, characters without width, and those that turn the direction of writing.
 #[must_use]
 pub fn is_shown_as_it_is(label: &str) -> bool {
     let hides = |c: char| {
@@ -164,8 +165,7 @@ pub fn is_shown_as_it_is(label: &str) -> bool {
     !label.chars().any(hides)
 }
 
-/// Whether a label has the form of its kind, and is shown to a person as what it is. `other` is
-/// nobody's to list.
+/// Whether a label has the form of its kind and is displayed unchanged. No owner may list `other`.
 fn fits(kind: LabelKind, label: &str) -> bool {
     if label.len() > limits::NAME_BYTES_MAX || label == OTHER || !is_shown_as_it_is(label) {
         return false;

@@ -1,7 +1,7 @@
 //! What an owner declares about a table for jobs with differential privacy.
 //!
-//! Spec 12 §3. All of it comes from configuration: a bound that followed from the table would tell
-//! something about it without noise.
+//! Spec 12 §3. All of it comes from configuration: a bound that followed from the table would
+//! reveal something about it without noise.
 
 use bincode::{Decode, Encode};
 
@@ -9,16 +9,17 @@ use super::columns::BOUND_MAX;
 use crate::error::{Code, Error};
 use crate::limits;
 
-/// What differential privacy rests on, from the owner's configuration.
+/// What differential privacy rests on, from the configuration of the table's owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct PrivacyFacts {
     /// Whether the registered sizes of the list, and of all groups that the query uses, are
-    /// configured; sizes that are counted from the table depend on who is in it.
+    /// configured. Sizes that are counted from the table depend on who is in it.
     pub sizes_configured: bool,
-    /// The rows of one identity that are used at most; the others are left out. Without it the
-    /// bound of rows follows from the table, and rows cannot be counted.
+    /// The most rows of one identity that are used; the others are left out. Without it the bound
+    /// of rows follows from the table, and rows cannot be counted.
     pub max_rows_per_identity: Option<u64>,
-    /// The own groups that one identity's rows are counted in at most; rows in others are left out.
+    /// The most groups of this side in which one identity's rows are counted; rows in others are
+    /// left out.
     pub max_groups_per_identity: u32,
     /// The largest epsilon of one job, in millionths.
     pub epsilon_max: u64,
@@ -27,7 +28,7 @@ pub struct PrivacyFacts {
 }
 
 impl PrivacyFacts {
-    /// Checks the bounds, for a table whose identities have `rows_bound` rows at most.
+    /// Checks the bounds, for a table whose identities have at most `rows_bound` rows.
     pub(super) fn validate(&self, rows_bound: u64) -> Result<(), Error> {
         let rows = self.max_rows_per_identity.unwrap_or(rows_bound);
         let groups = self.max_groups_per_identity;

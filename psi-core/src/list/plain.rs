@@ -1,7 +1,7 @@
 //! Records as they are, one after the other: how R travels where a list is asked for.
 //!
-//! Spec 06 §1 and §5: the code of [`super::Rice`] writes sorted lists only, and there R stands in
-//! the order of A. A frame holds whole records. Called by the sessions.
+//! Spec 06 §1 and §5. The code of [`super::Rice`] writes only sorted lists, and this R is in the
+//! order of A. A frame holds whole records. The sessions call this.
 
 use super::RecordDecoder;
 use crate::error::{Code, Error};

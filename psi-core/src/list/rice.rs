@@ -1,11 +1,11 @@
 //! The codec of sorted lists on the wire: Rice codes of the gaps between neighbours.
 //!
-//! Spec 06 §5. Called by [`super::encode_list`] and by the sessions. A list of `count` records has
-//! one encoding and no other: the gaps and the Rice parameter follow from the list, and a decoder
-//! refuses what an encoder does not write. Never knows of frames, and never holds more than one
+//! Spec 06 §5. [`super::encode_list`] and the sessions call this. A list of `count` records has
+//! exactly one encoding: the gaps and the Rice parameter follow from the list, and a decoder
+//! refuses what an encoder does not write. It never knows of frames, and never holds more than one
 //! record.
 //!
-//! Cost: a few additions and shifts of four words for each record. With `k` of [`parameter`], a
+//! Cost: a few additions and shifts of four words for each record. With the `k` of [`parameter`], a
 //! list has at most `count * (k + 3)` bits; a random one saves about `log2(count) - 1.5` bits of
 //! each record.
 
@@ -28,9 +28,9 @@ const WORD_BITS: u32 = u64::BITS;
 /// Gaps between neighbours, each as a Rice code.
 ///
 /// # Discussion
-/// A Golomb code whose parameter is no power of two, or an arithmetic coder, would save
-/// another 0.1 to 0.2 bits of a record; they need divisions or a model. The parameter depends on
-/// public sizes alone, so no header is needed and no peer chooses it.
+/// A Golomb code whose parameter is not a power of two, or an arithmetic coder, would save another
+/// 0.1 to 0.2 bits of a record, but they need divisions or a model. The parameter depends on public
+/// sizes alone, so it needs no header and no peer chooses it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rice;
 
@@ -77,8 +77,8 @@ struct Place {
     greatest: Number,
     /// Records after this place.
     remaining: u64,
-    /// How much the coming records can still skip, all together: the greatest record, less what
-    /// lies below this place, less one value for each record that remains.
+    /// How much the coming records can still skip, all together. It is the greatest record, less
+    /// what lies below this place, less one value for each record that remains.
     ///
     /// INVARIANT: the next record is `greatest - (slack + remaining - 1)` if it skips nothing.
     slack: Number,
@@ -110,8 +110,8 @@ impl Place {
         })
     }
 
-    /// Goes past `record` and returns how many values it skipped; `None` if it is not greater than
-    /// the one before or leaves too few values for those that remain.
+    /// Goes past `record` and returns how many values it skipped. Returns `None` if the record is
+    /// not greater than the one before or leaves too few values for those that remain.
     fn pass(&mut self, record: &[u8]) -> Option<Number> {
         let remaining = self.remaining.checked_sub(1)?;
         let above = self.greatest.checked_sub(Number::from_be(record))?;
@@ -122,8 +122,8 @@ impl Place {
         Some(skipped)
     }
 
-    /// Goes past the record that skips `skipped` values and appends it to `out`; `None` if there
-    /// is none.
+    /// Goes past the record that skips `skipped` values and appends it to `out`; returns `None` if
+    /// no such record exists.
     fn advance(&mut self, skipped: Number, out: &mut Vec<u8>) -> Option<()> {
         let remaining = self.remaining.checked_sub(1)?;
         let slack = self.slack.checked_sub(skipped)?;
@@ -136,8 +136,8 @@ impl Place {
         Some(())
     }
 
-    /// Whole words of a remainder, and the bits above them, of which there are 1 to 64 unless
-    /// there are no words and no bits at all.
+    /// The number of whole words of a remainder, and of the bits above them. Those bits are 1 to
+    /// 64, except that both numbers are 0 for a remainder of no bits.
     const fn remainder_words(&self) -> (u32, u32) {
         let words = self.k.div_ceil(WORD_BITS);
         (words, self.k - words.saturating_sub(1) * WORD_BITS)
@@ -181,7 +181,7 @@ impl RecordEncoder for RiceEncoder {
     }
 }
 
-/// What has been read of a record whose bits are not all there.
+/// The part of a record that has been read, while some of its bits are still to come.
 #[derive(Clone, Copy, Default)]
 struct Partial {
     /// Zeros of the unary part so far.
@@ -199,7 +199,7 @@ struct RiceDecoder {
 }
 
 impl RiceDecoder {
-    /// Reads on in the unary part; returns whether it is complete.
+    /// Reads on in the unary part. Returns whether it is complete.
     fn read_quotient(&mut self, input: &mut &[u8]) -> Result<bool, Error> {
         let longest = self.place.slack.quotient(self.place.k);
         loop {
@@ -220,7 +220,7 @@ impl RiceDecoder {
     }
 
     /// Reads on in the remainder, of which `missing` words are missing and the first has
-    /// `top_bits`; returns whether it is complete.
+    /// `top_bits`. Returns whether it is complete.
     fn read_remainder(&mut self, mut missing: u32, input: &mut &[u8]) -> bool {
         let (words, top_bits) = self.place.remainder_words();
         while missing > 0 {

@@ -2,8 +2,8 @@
 //! bytes.
 //!
 //! Spec 06 §2. Integers are big-endian and of fixed width; sequences carry a 64-bit count; an enum
-//! starts with a 32-bit number. The encoding library (bincode 2) is no longer developed, so nothing
-//! else may use it, decoding is bounded by a byte limit before anything is allocated, and bytes
+//! starts with a 32-bit number. The encoding library (bincode 2) is not developed any more, so
+//! nothing else may use it. A byte limit bounds decoding before anything is allocated, and bytes
 //! that are left over or not canonical are refused.
 
 #![expect(

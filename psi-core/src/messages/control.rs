@@ -1,4 +1,4 @@
-//! Control messages: everything but rows (Spec 06 §3).
+//! Control messages: everything except rows (Spec 06 §3).
 
 use bincode::{Decode, Encode};
 
@@ -20,7 +20,7 @@ pub enum Control {
         /// Ed25519 over `"psi/v1/agree" || job_id`.
         signature: Signature,
     },
-    /// Responder: no. Ends the stream, unless it is to be recorded.
+    /// Responder: no. Ends the stream, unless the refusal is to be recorded.
     Refuse {
         /// Why.
         code: Code,
@@ -55,9 +55,9 @@ pub enum Control {
         /// The canonical encoding of `K_b`.
         point: [u8; 32],
     },
-    /// Receiver of a job that is a single count: what came out, to be put on the closing entry.
+    /// Receiver of a job that is a single count: its outcome, to be put on the closing entry.
     Outcome(Outcome),
-    /// Either side: still at work; resets the time limit for silence and says nothing else.
+    /// Either side: still at work. Resets the time limit for silence and says nothing else.
     Working,
     /// Either side: the job ends here, for this reason. Ends the stream.
     Abort(Code),
@@ -67,12 +67,12 @@ pub enum Control {
         /// The collaboration whose log is meant.
         collab_id: [u8; 32],
     },
-    /// Both, sequencer first: where the own log stands. Opens a settlement stream if the
+    /// Both, sequencer first: the state of this side's log. Opens a settlement stream if the
     /// sequencer starts it.
     Settle(SettleState),
     /// Sequencer: both logs are equal and complete. Ends the stream.
     Settled {
-        /// Accepted jobs that run here now: one that is neither on the log nor in this list will
+        /// Accepted jobs that run here now. A job that is neither on the log nor in this list will
         /// not be opened.
         live: Vec<JobId>,
     },
@@ -90,14 +90,14 @@ pub enum Control {
         /// One for each part, in their order.
         parts: Vec<PartCount>,
     },
-    /// Both sides, where both are recipients: the commitment to the own share of the sums.
+    /// Both sides, where both are recipients: the commitment to this side's share of the sums.
     ShareCommitment {
         /// The match.
         match_index: u8,
         /// Spec 11 §8.
         commitment: [u8; 64],
     },
-    /// To a recipient: the own share of the sums; after its salt, if it was committed to.
+    /// To a recipient: this side's share of the sums, after its salt if it was committed to.
     Share {
         /// The match.
         match_index: u8,
@@ -111,8 +111,8 @@ pub enum Control {
         /// The salted commitment to the cells.
         output_commitment: [u8; 64],
     },
-    /// Requester: what a job with this proposal would be. Nonce and commitments are zero. Opens a
-    /// stream that is no job.
+    /// Requester: asks what a job with this proposal would be. Nonce and commitments are zero.
+    /// Opens a stream that never becomes a job.
     Inquire(Proposal),
     /// Responder: what its half would say. Ends the stream.
     Facts {
@@ -121,12 +121,13 @@ pub enum Control {
         /// Whether its owner approves each run.
         approval: bool,
     },
-    /// Follower: it holds durably what it will sign as the end of the job. The sequencer proposes
-    /// the closed entry only then.
+    /// Follower: it holds durably what it will sign as the end of the job. Only then does the
+    /// sequencer propose the closed entry.
     ReadyToClose,
 }
 
-/// What a Sender that is a recipient may know of one part, of one size in all cases (Spec 05 §6.2).
+/// What a Sender that is a recipient may know of one part; of the same size in all cases (Spec 05
+/// §6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct PartCount {
     /// Whether the part has as many matches as the minimum asks for.
@@ -156,7 +157,7 @@ pub struct Proposal {
     pub half: Half,
 }
 
-/// A receipt entry with the signatures that its sender holds; the order is that of node ids.
+/// A receipt entry with the signatures that its sender holds, in the order of node ids.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct EntryMessage {
     /// Canonical bytes of a [`crate::receipt::Entry`].
@@ -165,12 +166,12 @@ pub struct EntryMessage {
     pub signatures: [Option<Signature>; 2],
 }
 
-/// One released or suppressed cell, of one size in both cases (Spec 05 §6).
+/// One released or suppressed cell; of the same size in both cases (Spec 05 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Opening {
     /// Whether the count may be shown.
     pub released: bool,
-    /// The count, 0 if it may not be shown.
+    /// The count; 0 if it may not be shown.
     pub count: u64,
     /// The salt of the output commitment.
     pub salt: [u8; 32],
@@ -185,19 +186,19 @@ pub struct Outcome {
     pub output_commitment: [u8; 64],
 }
 
-/// Where one side's receipt log stands.
+/// The state of one side's receipt log.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct SettleState {
     /// The collaboration whose log is meant.
     pub collab_id: [u8; 32],
     /// The number of entries held.
     pub entries: u64,
-    /// The hash of the last one, zero if there is none.
+    /// The hash of the last entry; zero for an empty log.
     pub head: EntryHash,
-    /// The own signature over the last one.
+    /// This side's signature over the last one.
     pub signature: Option<Signature>,
     /// Accepted jobs that are still running here.
     pub live: Vec<JobId>,
-    /// A statement to be recorded, by an owner who repairs a log that was rolled back.
+    /// A statement to be recorded, from an owner who repairs a log that was rolled back.
     pub statement: Option<String>,
 }

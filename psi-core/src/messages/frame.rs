@@ -7,8 +7,8 @@
 //!   kind 2: | list (u8) | match (u8) | part (u16) | bytes of the list's code (Spec 06 §5), or
 //!           records of a transfer (Spec 11 §2) |
 //! ```
-//! All integers are big-endian. A frame never exceeds its kind's limit, and the reader learns that
-//! from the five header bytes before it allocates.
+//! All integers are big-endian. A frame never exceeds its kind's limit. The five header bytes tell
+//! the reader so before it allocates.
 
 use super::Control;
 use crate::error::{Code, Error};
@@ -56,8 +56,8 @@ pub enum ListId {
     Evaluated,
     /// `K_b`, one record. Travels as a control message; named here for the transcript.
     SenderKey,
-    /// The Sender's points for the base transfers, one record (Spec 11 §2), as are the four that
-    /// follow: they travel as they are, without the code of sorted lists.
+    /// The Sender's points for the base transfers, one record (Spec 11 §2). This list and the four
+    /// that follow travel as they are, without the code of sorted lists.
     BasePoints,
     /// The Receiver's keys for the base transfers, one record.
     BaseKeys,

@@ -1,6 +1,6 @@
 //! Roles, sizes and payload of each match, as they follow from both sides' facts.
 //!
-//! Spec 03 §3 and §5. Called by [`JobSpec::assemble`](super::JobSpec::assemble) alone, on public
+//! Spec 03 §3 and §5. Only [`JobSpec::assemble`](super::JobSpec::assemble) calls this, with public
 //! numbers alone.
 
 use bincode::{Decode, Encode};
@@ -21,7 +21,7 @@ pub struct PartSize {
     pub identities: u64,
     /// Canaries mixed into it.
     pub canaries: u64,
-    /// Dummies mixed into it, T; none in exact mode.
+    /// Dummies mixed into it, T; 0 in exact mode.
     pub dummies: u64,
 }
 
@@ -105,7 +105,7 @@ fn match_of(
     let sender = receiver.other();
     let (receiver_facts, sender_facts) = (sides.of(receiver), sides.of(sender));
     let payload = Payload::derive(&agreement.shape, sender, sender_facts);
-    // Before anything is computed for each part or component.
+    // Check this before anything is computed for each part or component.
     payload::check_cells(receiver_facts.group_count(), &payload)?;
     let terms = match agreement.mode {
         AskedMode::Exact => None,
@@ -140,8 +140,8 @@ fn match_of(
     Ok((of, terms.map_or(Mode::Exact, Mode::Dp)))
 }
 
-/// One part for each combination of the Receiver's groups, the last group column counting
-/// fastest. A combination has no more identities than any of its groups, and than the list.
+/// One part for each combination of the Receiver's groups; the last group column counts fastest. A
+/// combination has at most as many identities as each of its groups, and as the list.
 fn part_sizes(receiver: &TableFacts, dummies: u64) -> Vec<PartSize> {
     let mut sizes = vec![receiver.identities];
     for group in &receiver.groups {

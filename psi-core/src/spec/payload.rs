@@ -1,7 +1,7 @@
 //! What the Sender attaches to each position: the components of the payload, and their bounds.
 //!
-//! Spec 03 §6. One block of components for each of the Sender's groups, all blocks alike. Whatever
-//! can be read from match bits is no component.
+//! Spec 03 §6. The payload has one block of components for each of the Sender's groups, all blocks
+//! alike. Whatever match bits already show needs no component.
 
 use bincode::{Decode, Encode};
 
@@ -17,7 +17,7 @@ use crate::ot::bounds::{ComponentBound, check_components};
 pub struct Payload {
     /// Blocks: combinations of the Sender's groups, 1 without group columns.
     pub groups: u64,
-    /// The components of one block; empty if everything is read from match bits.
+    /// The components of one block; empty if match bits show everything.
     pub components: Vec<Component>,
 }
 
@@ -34,7 +34,7 @@ pub struct Component {
 /// Sender's [`TableFacts::values`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum ComponentKind {
-    /// 1 if there is a row.
+    /// 1 if the identity has a row in the group.
     Identities,
     /// Rows.
     Rows,
@@ -53,7 +53,7 @@ impl Payload {
         self.groups.saturating_mul(self.components.len() as u64)
     }
 
-    /// Where a component stands within a block.
+    /// The index of a component within a block.
     #[must_use]
     pub fn find(&self, kind: ComponentKind) -> Option<usize> {
         self.components
@@ -76,7 +76,7 @@ impl Payload {
 fn components(shape: &Shape, side: &SideShape, sender: &TableFacts) -> Vec<Component> {
     let mut components = Vec::new();
     let mut add = |kind, bound| components.push(Component { kind, bound });
-    // Without groups of the Sender a part's identities are its match count.
+    // Without groups of the Sender, a part's identities are its match count.
     if !sender.groups.is_empty() {
         add(ComponentKind::Identities, 1);
     }
@@ -91,7 +91,7 @@ fn components(shape: &Shape, side: &SideShape, sender: &TableFacts) -> Vec<Compo
         add(ComponentKind::Rows, sender.rows_bound);
     }
     for (index, (asked, facts)) in (0..).zip(side.values.iter().zip(&sender.values)) {
-        // A sum over NULLs alone is NULL, so rows that are none are counted beside it.
+        // A sum over NULLs alone is NULL, so the rows that are not NULL are counted beside it.
         if facts.nullable {
             add(ComponentKind::Count(index), sender.rows_bound);
         }
@@ -105,8 +105,8 @@ fn components(shape: &Shape, side: &SideShape, sender: &TableFacts) -> Vec<Compo
     components
 }
 
-/// Checks that no sum over a list of `sender_size` positions can leave 63 bits, with noise of at most
-/// `noise` on each number of a component (Spec 11 §9).
+/// Checks that no sum over a list of `sender_size` positions can leave 63 bits, with noise of at
+/// most `noise` on each number of a component (Spec 11 §9).
 pub(super) fn check_sums(
     sender_size: u64,
     payload: &Payload,
@@ -147,8 +147,8 @@ pub(super) fn check_cells(parts: u64, payload: &Payload) -> Result<(), Error> {
     Ok(())
 }
 
-/// Checks that a match transfers no more rows than are served. Without payload there is no
-/// transfer.
+/// Checks that a match transfers no more rows than are served. A match without payload transfers
+/// nothing.
 pub(super) fn check_rows(parts: u64, sender_size: u64, payload: &Payload) -> Result<(), Error> {
     if payload.components.is_empty() {
         return Ok(());

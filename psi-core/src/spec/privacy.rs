@@ -1,8 +1,9 @@
 //! Differential privacy of a job: what it may cost, how that is split, and all parameters of noise.
 //!
-//! Spec 12. Derived by both sides from the two halves and what the requester asks to spend; it
-//! stands in the specification, and a reader derives it again. Called when a specification is made,
-//! by the session, which draws the noise, and by whoever keeps a budget. Draws nothing itself.
+//! Spec 12. Both sides derive it from the two halves and from what the requester asks to spend. The
+//! specification holds the result, and a reader derives it again. Called when a specification is
+//! made, by the session, which draws the noise, and by code that keeps a budget. Draws nothing
+//! itself.
 
 use bincode::{Decode, Encode};
 
@@ -13,7 +14,7 @@ use crate::dp::{self, Amount, CountNoise, Delta, Epsilon, NoiseError, ShareNoise
 use crate::error::{Code, Error};
 use crate::facts::TableFacts;
 
-/// What one identity of either side may lose by a job.
+/// What one identity of either side may lose through a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Loss {
     /// Epsilon, in millionths.
@@ -27,7 +28,7 @@ pub struct Loss {
 pub enum AskedMode {
     /// Exact numbers, suppressed below the minimum.
     Exact,
-    /// Numbers with noise, for this loss in all.
+    /// Numbers with noise, for this loss in total.
     Dp(Loss),
 }
 
@@ -54,13 +55,13 @@ impl Mode {
 /// The parameters of a job with differential privacy (Spec 12 §4).
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct DpTerms {
-    /// What the requester asked to spend, in all.
+    /// What the requester asked to spend in total.
     pub asked: Loss,
     /// What the match count, and each component, may cost: an even split.
     pub share: Loss,
     /// Dummies of each part, T.
     pub dummies: u64,
-    /// The Receiver's own noise on a match count that it reports.
+    /// The Receiver's noise on a match count that it reports.
     pub report: NoiseTerms,
     /// The noise of each side on each component of the payload, in their order; the same in every
     /// part and block.
@@ -70,20 +71,20 @@ pub struct DpTerms {
 /// The noise on one number. Its scale is the sensitivity, divided by the epsilon of the share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct NoiseTerms {
-    /// What one identity can change all numbers of this kind by, their changes added.
+    /// The most by which one identity can change all numbers of this kind, added up.
     pub sensitivity: u64,
     /// What truncation and rounding of the noise cost.
     pub delta: Delta,
-    /// No noise of one side is larger, of either sign.
+    /// The largest noise of one side, of either sign.
     pub bound: u64,
 }
 
-/// How far the released numbers of a job stray, for people.
+/// How far the released numbers of a job stray, for display.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobUncertainty {
-    /// A number of identities that is read from match bits.
+    /// Of a number of identities that is read from match bits.
     pub count: Uncertainty,
-    /// Each component of the payload, in their order.
+    /// Of each component of the payload, in their order.
     pub components: Vec<Uncertainty>,
 }
 
@@ -145,7 +146,7 @@ impl DpTerms {
         ShareNoise::new(terms.sensitivity, self.share.epsilon).map_err(not_derived)
     }
 
-    /// What is subtracted from a count of match bits, the mean of the noise of dummies.
+    /// The mean of the noise of dummies, which is subtracted from a count of match bits.
     #[must_use]
     pub const fn centre(&self) -> u64 {
         self.dummies / 2
@@ -177,8 +178,8 @@ impl NoiseTerms {
         })
     }
 
-    /// No noise of all sides that add some is larger: each recipient's share comes with the other
-    /// side's.
+    /// The largest sum of the noises that the sides add: each recipient's share comes with the
+    /// other side's.
     #[must_use]
     pub const fn bound_of_all(&self, recipients: Recipients) -> u64 {
         match recipients {
@@ -189,7 +190,7 @@ impl NoiseTerms {
 }
 
 impl JobSpec {
-    /// The parameters of noise; none in exact mode.
+    /// The parameters of noise; `None` in exact mode.
     #[must_use]
     pub const fn dp(&self) -> Option<&DpTerms> {
         match &self.mode {
@@ -198,8 +199,8 @@ impl JobSpec {
         }
     }
 
-    /// What the node of `party` has to charge its own population: for what the other node sees
-    /// (Spec 12 §7). None in exact mode.
+    /// The charge of `party`'s node to its own population, for what the other node sees (Spec 12
+    /// §7). `None` in exact mode.
     #[must_use]
     pub fn debit(&self, party: Party) -> Option<Amount> {
         let terms = self.dp()?;
@@ -224,7 +225,7 @@ impl JobSpec {
         Some(debit)
     }
 
-    /// How far released numbers are from the true ones, for people. None in exact mode.
+    /// How far released numbers are from the true ones, for display. `None` in exact mode.
     ///
     /// # Errors
     /// [`Error::ApiMisuse`] if the specification was not made by [`JobSpec::assemble`].
@@ -251,7 +252,7 @@ impl JobSpec {
     }
 }
 
-/// Checks what differential privacy asks of both sides, in the order of Spec 12 §3.
+/// Checks what differential privacy demands of both sides, in the order of Spec 12 §3.
 pub(super) fn check(
     agreement: &Agreement,
     sides: Sides<'_>,
@@ -295,7 +296,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// In how many of the Sender's groups one identity can be.
+/// The most of the Sender's groups that one identity can be in.
 fn groups_of_one(payload: &Payload, sender: &TableFacts) -> u64 {
     let most = match sender.privacy {
         Some(privacy) if !sender.groups_are_constant() => privacy.max_groups_per_identity.into(),
@@ -304,11 +305,11 @@ fn groups_of_one(payload: &Payload, sender: &TableFacts) -> u64 {
     payload.groups.min(most)
 }
 
-/// What one identity can change the numbers of a component by, in all blocks together.
+/// The most by which one identity can change the numbers of a component, in all blocks together.
 fn sensitivity(component: &Component, groups: u64, sender: &TableFacts) -> Result<u64, Error> {
     match component.kind {
         ComponentKind::Identities => Ok(groups),
-        // The bound is one of all rows of an identity, whichever groups they are in.
+        // This bound covers all rows of an identity, whichever groups they are in.
         ComponentKind::Rows | ComponentKind::Count(_) => {
             let limit = sender.privacy.and_then(|p| p.max_rows_per_identity);
             if sender.key_unique || limit.is_some() {
@@ -332,7 +333,7 @@ fn sensitivity(component: &Component, groups: u64, sender: &TableFacts) -> Resul
     }
 }
 
-/// Why there is no noise for what a requester asks to spend.
+/// Why the budget that a requester asks to spend gives no noise.
 fn refused(error: NoiseError) -> Error {
     match error {
         NoiseError::SensitivityNotServed { .. } | NoiseError::NoiseTooWide { .. } => TOO_LARGE,

@@ -1,8 +1,8 @@
-//! Who is Receiver, in how many matches, and whether both sides' rules allow it.
+//! Decides who is Receiver, in how many matches, and whether both sides' rules allow it.
 //!
-//! Spec 03 §3. The owner of what is summed is Sender, because it holds the payload; so is the side
-//! whose rows repeat where joined rows are counted, and the side whose groups are not parts of its
-//! list. Only what can be read from match bits leaves the choice free.
+//! Spec 03 §3. A side must be Sender in three cases: it owns what is summed, because the Sender
+//! holds the payload; its rows repeat where joined rows are counted; or its groups cannot be parts
+//! of its list. The choice is free only if match bits show everything.
 
 use super::{Agreement, AskedMode, Party, Recipients};
 use crate::error::{Code, Error};
@@ -30,8 +30,8 @@ const fn incompatible<T>(code: Code, detail: &'static str) -> Result<T, Error> {
     Err(Error::PeerIncompatible { code, detail })
 }
 
-/// A joined row is counted once for each row of the other side that it meets, so whatever is
-/// summed on one side needs a key that does not repeat on the other.
+/// A joined row is counted once for each row of the other side that it meets. So if one side's
+/// column is summed, the other side's key must not repeat.
 pub(super) fn check_fan_out(agreement: &Agreement, sides: Sides<'_>) -> Result<(), Error> {
     for party in PARTIES {
         if !sides.of(party).values.is_empty() && !sides.of(party.other()).key_unique {
@@ -51,14 +51,15 @@ pub(super) fn check_fan_out(agreement: &Agreement, sides: Sides<'_>) -> Result<(
     Ok(())
 }
 
-/// The Receiver of the first match, and of the second where columns of both sides are aggregated,
-/// which takes two matches with the roles swapped.
+/// The Receivers of the first and the second match. A job has a second match, with the roles
+/// swapped, where columns of both sides are aggregated.
 pub(super) fn receivers(
     agreement: &Agreement,
     sides: Sides<'_>,
 ) -> Result<(Party, Option<Party>), Error> {
     if agreement.shape.list {
-        // Whoever learns which of its own identifiers match must be the one that unblinds them.
+        // The side that learns which of its own identifiers match must be the one that unblinds
+        // them.
         return Ok((Party::Requester, None));
     }
     let owns = |party| !sides.of(party).values.is_empty();
@@ -90,7 +91,7 @@ fn free_choice(agreement: &Agreement, sides: Sides<'_>) -> Party {
         return Party::Requester;
     }
     let (requester, responder) = (sides.requester, sides.responder);
-    // Groups of the Receiver are parts, of which counts are read from match bits.
+    // Groups of the Receiver are parts, and match bits show the count of each part.
     match (requester.groups.is_empty(), responder.groups.is_empty()) {
         (true, false) => return Party::Responder,
         (false, _) => return Party::Requester,
@@ -104,8 +105,8 @@ fn free_choice(agreement: &Agreement, sides: Sides<'_>) -> Party {
     }
 }
 
-/// A list is an answer of exact mode, since no noise hides who stands on it, and is for its Receiver
-/// alone: what the other side would be told are identifiers that are not its own.
+/// A list needs exact mode, since no noise hides who is on it. It is for its Receiver alone: to the
+/// other side, its identifiers would be somebody else's.
 pub(super) fn check_list(agreement: &Agreement) -> Result<(), Error> {
     if !agreement.shape.list {
         return Ok(());
@@ -125,7 +126,7 @@ pub(super) fn check_list(agreement: &Agreement) -> Result<(), Error> {
     Ok(())
 }
 
-/// The Receiver's node sees counts, so it must be allowed to receive, as must every recipient.
+/// The Receiver's node sees counts, so it must be allowed to receive, and so must every recipient.
 pub(super) fn check_permissions(
     agreement: &Agreement,
     sides: Sides<'_>,
@@ -155,7 +156,7 @@ pub(super) fn check_permissions(
     Ok(())
 }
 
-/// The owner of a payload can choose it so that a sum tells who matched, so it receives sums of it
+/// The owner of a payload can choose it so that a sum shows who matched. So it receives sums of it
 /// only with the other side's consent.
 pub(super) fn check_owner(
     agreement: &Agreement,

@@ -1,7 +1,7 @@
 //! What a query asks of the two tables, without its text.
 //!
-//! Spec 03 §3. This crate does not read SQL: each node derives the shape from the canonical query
-//! and both arrive at the same, or the job does not start. With the facts of both halves, which
+//! Spec 03 §3. This crate does not read SQL. Each node derives the shape from the canonical query;
+//! unless both arrive at the same one, the job does not start. With the facts of both halves, which
 //! follow the same order, everything else follows from it.
 
 use bincode::{Decode, Encode};
@@ -32,7 +32,7 @@ pub struct SideShape {
     pub values: Vec<ValueShape>,
 }
 
-/// What is needed of one aggregated expression.
+/// What one aggregated expression needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct ValueShape {
     /// The number of its rows that are not NULL.
@@ -90,7 +90,7 @@ impl Shape {
         !self.list && self.is_of_identities_alone()
     }
 
-    /// A list has nothing beside it.
+    /// Checks that a query for a list asks for nothing else.
     pub(super) fn check(&self) -> Result<(), Error> {
         if !self.list || !self.rows && self.is_of_identities_alone() {
             return Ok(());

@@ -1,15 +1,16 @@
 //! Writes lists on threads of their own, so that sorting and moving records out of memory overlap
-//! with the arithmetic of whoever writes the list.
+//! with the arithmetic of the thread that writes the list.
 //!
-//! Spec 04 §6. Wraps any [`RecordStore`]. Used by the node around a store that keeps runs on disk.
+//! Spec 04 §6. Wraps any [`RecordStore`]. The node puts it around a store that keeps runs on disk.
 //!
-//! Records are gathered into batches of [`QUEUED_BATCH_BYTES`]; the first full one starts the
-//! thread, so that a short list costs none. Memory: per list one batch being gathered, one being
+//! Records are gathered into batches of [`QUEUED_BATCH_BYTES`]. The first full batch starts the
+//! thread, so a short list needs none. Memory: per list one batch being gathered, one being
 //! written, and [`QUEUED_BATCHES_MAX`] between; all counted. An error shows at the next push or at
 //! the end. The thread never outlives the writer.
 //!
-//! INVARIANT: the thread waits for nobody but its disk. Whoever writes a list may be one of rayon's
-//! threads and waits for it, so a store that is wrapped here must not use them while it is written.
+//! INVARIANT: the thread waits for nobody but its disk. The writer of a list may be one of rayon's
+//! threads, and it waits for this thread. So a store that is wrapped here must not use rayon's
+//! threads while it is written.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -66,16 +67,16 @@ impl<S: RecordStore> RecordStore for BackgroundStore<S> {
     }
 }
 
-/// Records on their way.
+/// Records on their way to the thread.
 struct Batch {
     records: Zeroizing<Vec<u8>>,
     room: usize,
-    /// After `records`, so that memory goes before its grant.
+    /// Declared after `records`, so that memory goes before its grant.
     _grant: Grant,
 }
 
 impl Batch {
-    /// Room for whole records of `width` bytes, at least one.
+    /// An empty batch with room for whole records of `width` bytes, at least one.
     fn new(width: usize, budget: &MemoryBudget) -> Result<Self, StoreError> {
         let room = (QUEUED_BATCH_BYTES / width).max(1) * width;
         let grant = budget.take(room);
@@ -86,7 +87,7 @@ impl Batch {
         })
     }
 
-    /// Takes as much as there is room for and returns the rest.
+    /// Takes as many as there is room for and returns the rest.
     fn fill<'a>(&mut self, records: &'a [u8]) -> &'a [u8] {
         let room = self.room - self.records.len();
         let (now, later) = records.split_at(room.min(records.len()));
@@ -106,9 +107,9 @@ struct BackgroundWriter {
     writing: Writing,
 }
 
-/// Where the inner writer is.
+/// Where the inner writer is now.
 enum Writing {
-    /// Not one batch was full yet.
+    /// Still here: no batch was full yet.
     Here(Box<dyn RecordWriter>),
     There(Worker),
     /// It failed, and the error was handed out.
@@ -116,7 +117,7 @@ enum Writing {
 }
 
 impl BackgroundWriter {
-    /// Sends what was gathered to the thread, which is started if there is none.
+    /// Sends a batch to the thread, and starts the thread if it does not run yet.
     fn send(&mut self, batch: Batch) -> Result<(), StoreError> {
         let worker = match std::mem::replace(&mut self.writing, Writing::Failed) {
             Writing::Here(inner) => Worker::start(inner)?,
@@ -180,7 +181,7 @@ impl RecordWriter for BackgroundWriter {
 
 type Outcome = Result<Box<dyn RecordWriter>, StoreError>;
 
-/// The thread of one list. Dropping it ends the thread and waits for that.
+/// The thread of one list. Dropping it ends the thread and waits until it has ended.
 struct Worker {
     /// `None` once no more batches come.
     queue: Option<SyncSender<Batch>>,
@@ -218,7 +219,7 @@ impl Worker {
         {
             return Ok(self);
         }
-        // The thread hung up, which it does before the end only with an error.
+        // The thread hung up. Before the end, only an error makes it do that.
         self.finish()?;
         Err(given_up())
     }
@@ -239,7 +240,7 @@ impl Drop for Worker {
         self.abandoned.store(true, Ordering::Relaxed);
         self.queue = None;
         if let Some(thread) = self.thread.take() {
-            // Nobody wants the list any more, nor why it failed.
+            // Nobody needs the list any more, nor the reason why it failed.
             drop(thread.join());
         }
     }

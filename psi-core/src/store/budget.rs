@@ -1,7 +1,8 @@
-//! How much memory the lists of a node may take, all jobs together.
+//! Limits how much memory the lists of a node take, all jobs together.
 //!
-//! Spec 04 §6. A count and nothing else: whoever holds a [`Grant`] allocates the memory itself and
-//! gives the grant back by dropping it, after the memory. Used by every list of every job at once.
+//! Spec 04 §6. It is a count and nothing else: the holder of a [`Grant`] allocates the memory
+//! itself, and gives the grant back by dropping it, after the memory. Every list of every job uses
+//! the same one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,8 +49,8 @@ impl MemoryBudget {
         Some(self.granted(before, bytes))
     }
 
-    /// Takes `bytes` whether they are free or not. For small amounts without which work would stand
-    /// still; they count, so that others are refused the sooner.
+    /// Takes `bytes` whether they are free or not, for small amounts that work needs to go on. They
+    /// count too, so that others are refused sooner.
     #[must_use]
     pub fn take(&self, bytes: usize) -> Grant {
         let before = self.counts.taken.fetch_add(bytes, Ordering::Relaxed);
@@ -77,7 +78,7 @@ impl MemoryBudget {
         self.counts.taken.load(Ordering::Relaxed)
     }
 
-    /// Whether more is taken than there is, because some was without asking.
+    /// Whether more is taken than the budget has, because [`Self::take`] does not ask.
     #[must_use]
     pub fn is_overdrawn(&self) -> bool {
         self.taken() > self.total()

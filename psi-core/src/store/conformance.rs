@@ -1,8 +1,8 @@
 //! What every [`RecordStore`] must do, as one test for all of them.
 //!
-//! Compiled for tests alone: tests of this crate and of the crates that implement a store call
-//! [`check`], which panics with the broken promise. Those crates take this file in by its path, so
-//! that the library ships without it and has no feature that would build it a second time.
+//! Compiled for tests alone. Tests of this crate and of the crates that implement a store call
+//! [`check`], which panics with the broken promise. Those crates include this file by its path. So
+//! the library ships without it, and needs no feature that would build it a second time.
 
 use std::collections::BTreeSet;
 

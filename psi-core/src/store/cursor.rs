@@ -10,12 +10,12 @@ pub(crate) struct Cursor<'a> {
     width: usize,
     batch: Zeroizing<Vec<u8>>,
     batch_records: usize,
-    /// Where the current record starts in `batch`; its length, if the list is at its end.
+    /// Where the current record starts in `batch`; the length of `batch` at the end of the list.
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
-    /// Stands at the first record and reads `batch_records` at a time.
+    /// Starts at the first record, and reads `batch_records` at a time.
     pub(crate) fn new(list: &'a dyn RecordList, batch_records: usize) -> Result<Self, StoreError> {
         let mut cursor = Self {
             reader: list.reader()?,

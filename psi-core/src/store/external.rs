@@ -1,18 +1,19 @@
 //! The store that moves lists out of memory when they outgrow their share of a budget.
 //!
-//! Spec 04 §6. Called through the traits of [`crate::store`] by the node; touches no file itself:
-//! runs are kept by a [`RunStorage`].
+//! Spec 04 §6. The node calls it through the traits of [`crate::store`]. It touches no file itself:
+//! a [`RunStorage`] keeps the runs.
 //!
-//! 1. A list grows in memory, by doubling, as long as the [`MemoryBudget`] and its own cap allow.
-//!    One that never outgrows them is sorted there and stays there: no byte reaches the storage,
-//!    unless the budget is overdrawn when it is finished.
+//! 1. A list grows in memory, by doubling, as long as the [`MemoryBudget`] and its own cap allow. A
+//!    list that never outgrows them is sorted there and stays there: no byte reaches the storage,
+//!    unless the budget is overdrawn when the list is finished.
 //! 2. When a list may not grow, what it holds is sorted in place and appended to the storage as one
-//!    run; the memory is used again.
-//! 3. When it is finished, the rest becomes the last run and the memory is given back. Beyond
+//!    run. The memory is used again.
+//! 3. When the list is finished, the rest becomes the last run and the memory is given back. Beyond
 //!    [`MERGE_RUNS_MAX`] runs, the shortest are merged into one until no more than that are left.
-//! 4. A reader merges the runs by a tree of losers and leaves out equal neighbours if the list is to
-//!    be distinct. The length of a distinct list is found by one such pass when it is finished.
-//! 5. A list that keeps its order becomes a single run, appended to as records come, unsorted.
+//! 4. A reader merges the runs by a tree of losers, and leaves out equal neighbours if the list is
+//!    to be distinct. When such a list is finished, one merge counts its length.
+//! 5. A list that keeps its order becomes a single unsorted run, to which records are appended as
+//!    they come.
 //!
 //! Cost of a list of `n` records, `w` bytes each, that fills its memory `k` times:
 //!
@@ -25,9 +26,10 @@
 //! * Bytes on disk: `n * w`, and once more the runs that are being merged into one.
 //!
 //! # Discussion
-//! Merging all runs into one would make later readers cheaper and let one pass count: but it writes
-//! every byte twice and needs twice the disk, and a list is read two or three times. A merge costs
-//! tens of nanoseconds per record and reader, the arithmetic on that record tens of microseconds.
+//! Merging all runs into one would make later readers cheaper and let one pass count. But it writes
+//! every byte twice and needs twice the disk, and a list is read only two or three times. A merge
+//! costs tens of nanoseconds per record and reader; the arithmetic on that record costs tens of
+//! microseconds.
 
 mod buffer;
 mod list;
@@ -48,20 +50,26 @@ use crate::limits::{
 use sorted::SortedWriter;
 use streamed::StreamedWriter;
 
-/// The part of a budget that one list may take: one in this many.
+/// One list may take the budget divided by this number.
 const LISTS_PER_BUDGET: usize = 4;
 
-/// How an [`ExternalStore`] divides memory. The defaults are for everybody but tests.
+/// How an [`ExternalStore`] divides memory. Only tests change the defaults.
 ///
-/// Work goes on however little is free, because some memory is taken without asking, and counted: a
-/// list that is being written takes one and a half times `guaranteed_bytes` (the half for a moment,
-/// while it grows); a reader of a list with runs, and a merge, take a buffer for each run, together
-/// at most [`MERGE_RUNS_MAX`] times [`READ_BUFFER_BYTES_MIN`], which is 4 MiB. What is taken stays
-/// below the budget's total and these parts, for as many writers and readers as there are at once. A
-/// match writes at most two lists at once, one of which may be merging, and reads at most two: 15 MiB
-/// all in all. A list that is finished while more is taken than the budget has goes to the storage,
-/// so what it took without asking does not last; of many small ones, each part of a match being
-/// lists of its own, each keeps at most `small_list_bytes`.
+/// Work goes on however little is free, because two kinds of memory are taken without asking, and
+/// counted:
+///
+/// * A list that is being written takes one and a half times `guaranteed_bytes`; it needs the half
+///   only for a moment, while it grows.
+/// * A reader of a list with runs, and a merge, take a buffer for each run. Together these are at
+///   most [`MERGE_RUNS_MAX`] times [`READ_BUFFER_BYTES_MIN`], which is 4 MiB.
+///
+/// The memory taken stays below the budget's total and these parts, for as many writers and readers
+/// as run at once. A match writes at most two lists at once, one of which may be merging, and reads
+/// at most two: 15 MiB in total.
+///
+/// A list that is finished while more is taken than the budget has goes to the storage, so what it
+/// took without asking does not last. Each part of a match has lists of its own, so small lists can
+/// be many; each of them keeps at most `small_list_bytes`.
 #[derive(Clone, Copy, Debug)]
 pub struct Tuning {
     /// Bytes that a list may always hold in memory.
@@ -96,7 +104,7 @@ impl Tuning {
         }
     }
 
-    /// The same with every number in its range, so that nothing below has to check.
+    /// The same with every number in its range, so that the code below needs no checks.
     fn in_range(self) -> Self {
         let merge_runs_max = self.merge_runs_max.max(2);
         Self {
@@ -127,14 +135,15 @@ struct Home {
 }
 
 impl ExternalStore {
-    /// A store over `storage` whose lists share `budget` with everybody who holds a clone of it.
+    /// A store over `storage`. Its lists share `budget` with everybody who holds a clone of it.
     #[must_use]
     pub fn new(storage: Arc<dyn RunStorage>, budget: MemoryBudget) -> Self {
         let tuning = Tuning::of(&budget);
         Self::with_tuning(storage, budget, tuning)
     }
 
-    /// The same with another division of the budget, for tests that want many runs of few records.
+    /// Like [`Self::new`] with another division of the budget, for tests that want many runs of few
+    /// records.
     #[must_use]
     pub fn with_tuning(storage: Arc<dyn RunStorage>, budget: MemoryBudget, tuning: Tuning) -> Self {
         let home = Home {

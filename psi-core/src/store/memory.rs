@@ -1,8 +1,8 @@
 //! The store that keeps every list in memory.
 //!
 //! Spec 04 §6. Used by tests, by small jobs, and as the oracle for stores that spill to disk. Every
-//! buffer that held records is overwritten before it is given back, also those that a growing list
-//! outgrows.
+//! buffer that held records is overwritten before it is given back, and so is every buffer that a
+//! growing list outgrows.
 
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -14,9 +14,9 @@ use super::{
 
 /// Keeps every list in memory and zeroizes it when it is dropped.
 ///
-/// Time: one `n log n` sort of whole records per unsorted list, in parallel. Memory: `n * width`;
-/// three times that for a moment while a list grows, and while one of an unusual width is sorted 16
-/// bytes more per record.
+/// Time: one `n log n` sort of whole records per unsorted list, in parallel. Memory: `n * width`.
+/// For a moment, a growing list takes three times that, and sorting one of an unusual width takes
+/// 16 bytes more per record.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MemoryStore;
 
@@ -98,7 +98,7 @@ impl RecordWriter for MemoryWriter {
     }
 }
 
-/// Keeps one of each run of equal neighbours and erases what that leaves behind.
+/// Keeps one of each run of equal neighbours and erases the memory behind them.
 #[expect(
     clippy::indexing_slicing,
     reason = "INVARIANT: whole records, so every step of a width ends within them, and no more are kept than were read"
@@ -120,7 +120,7 @@ pub(super) fn keep_distinct(records: &mut Zeroizing<Vec<u8>>, width: usize) {
 pub(super) struct MemoryList {
     pub(super) width: usize,
     pub(super) records: Zeroizing<Vec<u8>>,
-    /// The memory that the records take, if somebody counts it.
+    /// Counts the memory that the records take, if anybody counts it.
     pub(super) _grant: Option<Grant>,
 }
 

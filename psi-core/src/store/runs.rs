@@ -1,4 +1,4 @@
-//! What a store that moves lists out of memory needs of a disk: an interface.
+//! The interface between a store that moves lists out of memory and a disk.
 //!
 //! Spec 04 §6. A run is bytes that are written once from front to back and then read at any place.
 //! This crate opens no file: the node implements these traits with files, tests with memory.
@@ -11,13 +11,13 @@ pub trait RunStorage: Send + Sync {
     /// A run that is being written.
     ///
     /// # Errors
-    /// [`StoreError`] if none can be made.
+    /// [`StoreError`] if the storage cannot make one.
     fn create(&self) -> Result<Box<dyn RunWriter>, StoreError>;
 
-    /// As [`RecordStore::reserve`](super::RecordStore::reserve).
+    /// Reserves room, as [`RecordStore::reserve`](super::RecordStore::reserve) does.
     ///
     /// # Errors
-    /// [`StoreError`] if there is not that much room.
+    /// [`StoreError`] if the storage does not have that much room.
     fn reserve(&self, bytes: u64) -> Result<Reserved, StoreError> {
         let _ = bytes;
         Ok(Reserved::nothing())
@@ -31,8 +31,7 @@ pub trait RunWriter: Send {
     /// # Errors
     /// [`StoreError`] if they could not be kept, with the kind
     /// [`DiskFull`](super::StoreErrorKind::DiskFull) or
-    /// [`DiskLimit`](super::StoreErrorKind::DiskLimit) where that is why. The run is then to be
-    /// given up.
+    /// [`DiskLimit`](super::StoreErrorKind::DiskLimit) where that is why. Give the run up then.
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
 
     /// Ends the run.
@@ -45,7 +44,7 @@ pub trait RunWriter: Send {
 /// A finished run. It is removed when it is dropped.
 ///
 /// # Discussion
-/// Reading takes no state, so the caller owns, counts and erases every buffer that holds records,
+/// Reading takes no state. So the caller owns, counts and erases every buffer that holds records,
 /// and an implementation need not keep a file open for each of a hundred runs.
 pub trait Run: Send + Sync {
     /// Its length in bytes.

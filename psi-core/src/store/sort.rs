@@ -1,6 +1,6 @@
 //! Sorts fixed-width records in memory, in place, on one thread or on all of rayon's.
 //!
-//! Spec 04 §6. The order is that of the records' bytes. Called by every store: while a list is
+//! Spec 04 §6. The order is that of the records' bytes. Every store calls this: while a list is
 //! written, on the writing thread alone ([`Threads::This`]); when it is finished, on all.
 //!
 //! 1. Records of the common widths are sorted as arrays, by comparing their first eight bytes as
@@ -17,13 +17,13 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::StoreError;
 
-/// On which threads records are sorted.
+/// The threads on which records are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Threads {
-    /// The caller's alone. For a thread that others may wait for: a thread of rayon's that waits for
-    /// its share of a sort takes up other work meanwhile, and that work may wait for the caller.
+    /// The caller's alone, for a thread that others may wait for. One of rayon's threads takes up
+    /// other work while it waits for its share of a sort, and that work may wait for the caller.
     This,
-    /// All of rayon's. For a thread that nobody on them waits for.
+    /// All of rayon's, for a thread that nobody on them waits for.
     All,
 }
 
@@ -43,8 +43,8 @@ macro_rules! direct_widths {
     };
 }
 
-// Tags have 6 to 16 bytes at any size that is served, digests and points 32; the others are a tag or
-// a digest with numbers beside it.
+// Tags have 6 to 16 bytes at any size that is served, digests and points 32. The other widths are a
+// tag or a digest with numbers beside it.
 direct_widths! { 6 7 8 9 10 11 12 13 14 15 16 24 32 40 48 64 }
 
 /// Sorts whole records of `width` bytes.
@@ -54,8 +54,8 @@ direct_widths! { 6 7 8 9 10 11 12 13 14 15 16 24 32 40 48 64 }
 /// index.
 ///
 /// # Security
-/// How long it takes depends on the records, as with any sort by comparison. Nobody outside sees
-/// the moment: lists are finished before anything of them is sent.
+/// The time depends on the records, as with any sort by comparison. Nobody outside sees the moment:
+/// a list is finished before any of it is sent.
 pub(super) fn sort_records(
     records: &mut [u8],
     width: usize,
@@ -82,7 +82,8 @@ pub(super) const fn extra_bytes(width: usize) -> usize {
     }
 }
 
-/// The first eight bytes as a number, filled up with zeros: in the order of the bytes.
+/// The first eight bytes as a number, filled up with zeros. The numbers have the order of the
+/// bytes.
 #[inline]
 #[expect(
     clippy::indexing_slicing,
@@ -119,7 +120,7 @@ fn compare<const WIDTH: usize>(a: &[u8; WIDTH], b: &[u8; WIDTH]) -> Ordering {
     })
 }
 
-/// What stands for a record in an index.
+/// What an index holds for each record.
 #[derive(Clone, Copy)]
 struct Entry {
     prefix: u64,
@@ -161,7 +162,7 @@ fn sort_by_index(records: &mut [u8], width: usize, threads: Threads) -> Result<(
     Ok(())
 }
 
-/// Moves to each place the record whose place the index names there.
+/// Moves the record that the index names to each place.
 #[expect(
     clippy::indexing_slicing,
     reason = "INVARIANT: the index is a permutation of the places of whole records"

@@ -1,14 +1,13 @@
 //! Bits of a byte stream, most significant first, many at a time.
 //!
-//! Called by the codec alone. The reader may be fed bytes cut anywhere; it holds less than 16 of
-//! them.
+//! Only the codec calls this. The reader takes bytes cut anywhere and holds fewer than 16 of them.
 
-/// Appends bits to bytes; keeps back less than eight after [`Self::flush_bytes`].
+/// Appends bits to bytes; holds back fewer than eight after [`Self::flush_bytes`].
 #[derive(Default)]
 pub(super) struct BitWriter {
-    /// The bits kept back, from the top.
+    /// The bits held back, from the top.
     kept: u64,
-    /// How many they are, at most 63.
+    /// The number of these bits, at most 63.
     used: u32,
 }
 
@@ -51,7 +50,7 @@ impl BitWriter {
         self.used -= 8 * bytes;
     }
 
-    /// Ends the stream; the bits that are left in the last byte are zeros.
+    /// Ends the stream, and fills the last byte with zeros.
     pub(super) fn finish(mut self, out: &mut Vec<u8>) {
         self.flush_bytes(out);
         if self.used > 0 {
@@ -63,9 +62,9 @@ impl BitWriter {
 /// Takes bits from bytes that come in pieces.
 #[derive(Default)]
 pub(super) struct BitReader {
-    /// The bits not taken yet, from the top; below them all is zero.
+    /// The bits not taken yet, from the top; all bits below them are zero.
     kept: u128,
-    /// How many they are.
+    /// The number of these bits.
     len: u32,
 }
 
@@ -82,7 +81,7 @@ impl BitReader {
             *input = rest;
             return;
         }
-        // Fewer than eight bytes: with at most 64 bits here there is room for all.
+        // Fewer than eight bytes remain: with at most 64 bits here, all of them fit.
         for byte in *input {
             self.kept |= (u128::from(*byte) << 120) >> self.len;
             self.len += u8::BITS;
@@ -90,7 +89,8 @@ impl BitReader {
         *input = &[];
     }
 
-    /// Takes zeros up to the next one, which is taken too: how many, and whether there was a one.
+    /// Takes zeros up to the next one, and that one too. Returns how many zeros, and whether a one
+    /// followed.
     pub(super) const fn take_zeros(&mut self) -> (u64, bool) {
         let zeros = self.kept.leading_zeros();
         if zeros >= self.len {
@@ -115,7 +115,7 @@ impl BitReader {
         Some(top >> (u64::BITS - bits))
     }
 
-    /// How many bytes are here of which no bit was taken.
+    /// The number of bytes here from which no bit was taken.
     pub(super) const fn whole_bytes(&self) -> u32 {
         self.len / u8::BITS
     }

@@ -1,7 +1,7 @@
 //! Integers of up to 256 bits: the records of a list, and the gaps between them.
 //!
-//! Called by the codec alone. Every operation takes the same few steps whatever the values are,
-//! though the lists are no secrets. Never panics, whatever a peer's bits make of a value.
+//! Only the codec calls this. Every operation takes the same few steps whatever the values are,
+//! although the lists are not secret. It never panics, whatever a peer's bits make of a value.
 
 /// An unsigned integer of 256 bits, least significant word first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Number {
         (Self(difference), borrow)
     }
 
-    /// `self - other`, or `None` if that is below zero.
+    /// `self - other`, or `None` if the result is below zero.
     pub(super) fn checked_sub(self, other: Self) -> Option<Self> {
         let (difference, borrow) = self.overflowing_sub(other);
         (!borrow).then_some(difference)

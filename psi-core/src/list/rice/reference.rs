@@ -1,8 +1,8 @@
-//! The code of lists as Spec 06 §5 writes it down, bit by bit: what [`super::Rice`] is compared
-//! with, and what makes the codes that no encoder writes. For tests alone.
+//! The code of lists exactly as Spec 06 §5 writes it down, bit by bit. For tests alone: they
+//! compare [`super::Rice`] with it, and make codes that no encoder writes.
 
-/// The bits of `records` as those of a list of `count`, however many and in whatever order they
-/// are: gaps are taken modulo the number of records that exist.
+/// The bits of `records`, coded as a list of `count`, whatever their number and order. Gaps are
+/// taken modulo the number of possible records.
 pub(crate) fn bits<R: AsRef<[u8]>>(width: usize, count: u64, records: &[R]) -> Vec<bool> {
     let mut bits = Vec::new();
     // The first record codes its own value, as if -1 came before it.

@@ -1,8 +1,8 @@
 //! The records that a list being written holds in memory, and the memory counted for them.
 //!
-//! Grows by doubling: freely up to the guaranteed part, then as the budget allows, up to the cap.
-//! What is outgrown is erased. Touches the storage once, to move out a finished list for which there
-//! is no memory.
+//! The buffer grows by doubling: freely up to the guaranteed part, then as the budget allows, up to
+//! the cap. Outgrown memory is erased. It touches the storage only to move out a finished list that
+//! memory has no room for.
 
 use zeroize::Zeroizing;
 
@@ -12,12 +12,12 @@ use crate::store::budget::Grant;
 use crate::store::memory::MemoryList;
 use crate::store::{RecordList, StoreError, buffer};
 
-/// Where a list's buffer begins.
+/// The first size of a list's buffer.
 const FIRST_BYTES: usize = 4 * 1024;
 
 pub(super) struct Buffer {
     records: Zeroizing<Vec<u8>>,
-    /// Of `bytes_for(capacity)`. After `records`, so that memory goes before its grant.
+    /// For `bytes_for(capacity)`. Declared after `records`, so that memory goes before its grant.
     grant: Option<Grant>,
     /// Records for which there is room.
     capacity: usize,
@@ -55,16 +55,16 @@ impl Buffer {
         later
     }
 
-    /// Forgets the records and keeps the memory. What stays there is overwritten or erased later.
+    /// Forgets the records and keeps the memory. Their bytes are overwritten or erased later.
     pub(super) fn clear(&mut self) {
         self.records.clear();
     }
 
-    /// Makes more room, and says whether it did.
+    /// Makes more room. Returns whether it did.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Memory`](crate::store::StoreErrorKind::Memory) if not even the guaranteed
-    /// part can be had.
+    /// [`StoreErrorKind::Memory`](crate::store::StoreErrorKind::Memory) if the system does not even
+    /// give the guaranteed part.
     pub(super) fn grow(&mut self) -> Result<bool, StoreError> {
         let guaranteed = self.records_in(self.home.tuning.guaranteed_bytes);
         let most = self.records_in(self.home.tuning.list_bytes_max);
@@ -77,7 +77,8 @@ impl Buffer {
             return Ok(true);
         }
         let next = self.capacity.saturating_mul(2).min(most);
-        // INVARIANT: capacity <= most, because it was clipped to it or to `guaranteed`, which is less.
+        // INVARIANT: capacity <= most, because it was clipped to it or to `guaranteed`, which is
+        // less.
         if next - self.capacity <= self.capacity / 4 {
             // A little more room is not worth holding the records twice while they are moved.
             return Ok(false);
@@ -85,7 +86,7 @@ impl Buffer {
         let Some(grant) = budget.try_take(self.bytes_for(next)) else {
             return Ok(false);
         };
-        // A system that gives no more memory is no reason to fail where a disk can take the list.
+        // If the system gives no more memory, do not fail: a disk can take the list.
         let Ok(grown) = buffer(next * self.width) else {
             return Ok(false);
         };
@@ -109,8 +110,8 @@ impl Buffer {
         self.capacity = capacity;
     }
 
-    /// The finished list, which never left memory until now. It does if the budget is overdrawn:
-    /// what is taken without asking is for lists that are being written.
+    /// The finished list, which never left memory until now. It leaves memory now if the budget is
+    /// overdrawn: memory taken without asking is for lists that are being written.
     ///
     /// # Errors
     /// Those of the storage.
@@ -141,8 +142,8 @@ impl Buffer {
     }
 }
 
-/// Moves a list into less memory if it leaves at least half of what it has unused, and if the budget
-/// has room for the copy or that is small.
+/// Moves a list into less memory if at least half of its memory is unused, and if the budget has
+/// room for the copy or the copy is small.
 fn fitted(
     records: Zeroizing<Vec<u8>>,
     grant: Option<Grant>,

@@ -1,12 +1,13 @@
 //! The tree of losers: finds the smallest of many sources with one comparison per level.
 //!
 //! Knuth, The Art of Computer Programming, volume 3, section 5.4.1. Each inner node remembers who
-//! lost the comparison there; when the winner's source moves on, only the nodes on its path to the
-//! root are compared again. Knows numbers of sources only; what they hold, the caller compares.
+//! lost the comparison there. When the winner's source moves on, only the nodes on its path to the
+//! root are compared again. The tree knows only the sources' numbers; the caller compares what they
+//! hold.
 
 pub(super) struct LoserTree {
-    /// Inner nodes from 1 on; node `n` has the children `2n` and `2n + 1`, and from `sources` on
-    /// those are leaves. Node 0 is unused.
+    /// Inner nodes from 1 on. Node `n` has the children `2n` and `2n + 1`; children from `sources`
+    /// on are leaves. Node 0 is unused.
     losers: Vec<usize>,
     winner: usize,
     sources: usize,
@@ -30,7 +31,7 @@ impl LoserTree {
         }
         Self {
             losers,
-            // With a single source there is no inner node, and slot 1 is its leaf.
+            // A single source has no inner node; slot 1 is its leaf.
             winner: winners[1],
             sources,
         }

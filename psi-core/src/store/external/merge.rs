@@ -1,7 +1,7 @@
-//! Reads sorted runs as one list, and makes one run of several.
+//! Reads sorted runs as one list, and merges several runs into one.
 //!
-//! A merge holds a buffer for each run, counted in the budget and erased at the end. Called for
-//! readers of finished lists, and by writers with too many runs.
+//! A merge holds a buffer for each run, counted in the budget and erased at the end. Readers of
+//! finished lists call this, and writers with too many runs.
 
 use std::cmp::Ordering;
 
@@ -15,7 +15,7 @@ use crate::store::runs::Run;
 use crate::store::sort::prefix;
 use crate::store::{RecordReader, StoreError, buffer};
 
-/// What the buffers of one merge take together, unless that leaves one less than its minimum.
+/// Bytes of all buffers of one merge together, unless that leaves a buffer less than its minimum.
 const READ_BYTES: usize = MERGE_RUNS_MAX * READ_BUFFER_BYTES_MIN;
 
 /// A place in one run.
@@ -26,12 +26,12 @@ struct Source<'a> {
     buffer: Zeroizing<Vec<u8>>,
     /// Where in `buffer` the current record is.
     at: usize,
-    /// Of the current record; `None` at the end of the run.
+    /// The first bytes of the current record; `None` at the end of the run.
     prefix: Option<u64>,
 }
 
 impl<'a> Source<'a> {
-    /// Stands at the first record of the run; `bytes` is a multiple of the width.
+    /// Starts at the first record of the run; `bytes` is a multiple of the width.
     fn new(run: &'a dyn Run, bytes: usize, width: usize) -> Result<Self, StoreError> {
         let mut source = Self {
             run,
@@ -50,7 +50,7 @@ impl<'a> Source<'a> {
         let left = self.run.bytes() - self.next;
         let now =
             usize::try_from(left).map_or(self.buffer.len(), |left| left.min(self.buffer.len()));
-        // Shorter once, at the end of the run; never longer again.
+        // It gets shorter once, at the end of the run, and never longer again.
         self.buffer.truncate(now);
         self.run.read_at(self.next, &mut self.buffer)?;
         self.next += now as u64;
@@ -115,11 +115,11 @@ pub(super) struct Merge<'a> {
     tree: Option<LoserTree>,
     width: usize,
     equals: Equals,
-    /// The most records that are still to come.
+    /// The most records still to come.
     left: u64,
     /// The last record handed out, if equals are dropped.
     last: Zeroizing<Vec<u8>>,
-    /// Of all sources' buffers.
+    /// Covers the buffers of all sources.
     _grant: Grant,
 }
 

@@ -1,4 +1,4 @@
-//! Writes a list that is to be sorted: fills memory, and moves it out as sorted runs.
+//! Writes a list that is to be sorted. It fills memory, and moves the contents out as sorted runs.
 
 use std::cmp::Reverse;
 
@@ -15,7 +15,7 @@ pub(super) struct SortedWriter {
     home: Home,
     width: usize,
     buffer: Buffer,
-    /// By how often their records were merged.
+    /// Runs, by how often their records were merged.
     levels: Vec<Vec<Box<dyn Run>>>,
 }
 
@@ -32,7 +32,7 @@ impl SortedWriter {
     /// Moves what is in memory to a run of its own.
     ///
     /// # Discussion
-    /// Sorts on this thread alone. Whoever fills the list may be one of rayon's threads that waits
+    /// Sorts on this thread alone. The writer of the list may be one of rayon's threads that waits
     /// for this one, in the middle of a sort that all of them share: then neither would ever go on.
     /// One thread sorts some ten million points a second, more than thirty-two cores multiply.
     fn spill(&mut self) -> Result<(), StoreError> {
@@ -59,12 +59,13 @@ impl SortedWriter {
         self.levels[level].push(run);
     }
 
-    /// Makes one run of many if there are more than a list may have.
+    /// Merges many runs into one if the list has more than it may.
     ///
     /// # Discussion
-    /// Only runs of one level are merged, so that a record is written once per level and levels are
-    /// as few as powers of the number merged. While every level has less runs than can be merged,
-    /// nothing is, which takes as many runs as allowed and more only with eight levels.
+    /// Only runs of one level are merged. So a record is written once per level, and the number of
+    /// levels is small: the logarithm of the number of runs, to the base of how many are merged at
+    /// once. While every level has fewer runs than can be merged, nothing is merged; that many runs
+    /// reach the number allowed, or exceed it, only with eight levels.
     #[expect(
         clippy::indexing_slicing,
         reason = "INVARIANT: `position` found the level"
@@ -102,8 +103,8 @@ impl SortedWriter {
 /// Merges runs until one reader can merge the rest.
 ///
 /// # Discussion
-/// The shortest first; and of those, at first, only as many as let every later merge be a full one.
-/// So few records are written again, as in a Huffman code.
+/// The shortest runs are merged first. The first merge takes only as many of them as let every
+/// later merge be a full one. So few records are written again, as in a Huffman code.
 fn merge_down(home: &Home, runs: &mut Vec<Box<dyn Run>>, width: usize) -> Result<(), StoreError> {
     let most = home.tuning.merge_runs_max;
     while runs.len() > most {
@@ -115,7 +116,7 @@ fn merge_down(home: &Home, runs: &mut Vec<Box<dyn Run>>, width: usize) -> Result
     Ok(())
 }
 
-/// Takes the last `count` runs off the vector, and gives one of all their records.
+/// Takes the last `count` runs off the vector, and returns one run of all their records.
 #[expect(
     clippy::indexing_slicing,
     reason = "INVARIANT: callers count the runs before"

@@ -1,4 +1,4 @@
-//! Writes a list that keeps its order: fills memory, and beyond that appends to a single run.
+//! Writes a list that keeps its order. It fills memory, and beyond that appends to a single run.
 
 use super::Home;
 use super::buffer::Buffer;
@@ -25,7 +25,8 @@ impl StreamedWriter {
         }
     }
 
-    /// Moves what is in memory to the run; a first time also gives most of the memory back.
+    /// Moves the contents of memory to the run. The first time, it also gives most of the memory
+    /// back.
     fn spill(&mut self) -> Result<(), StoreError> {
         if let Some(run) = &mut self.run {
             run.append(self.buffer.records())?;
@@ -39,7 +40,7 @@ impl StreamedWriter {
         Ok(())
     }
 
-    /// Allows what comes next the buffer of a run and no more.
+    /// Allows the rest of the list the buffer of a run and no more.
     fn small_home(&self) -> Home {
         let mut home = self.home.clone();
         home.tuning.guaranteed_bytes = home

@@ -41,7 +41,7 @@ impl MemoryRuns {
         Self::full_after(u64::MAX)
     }
 
-    /// Has room for `bytes` in all its life: room is not given back.
+    /// Has room for `bytes` in its whole life: dropped runs give no room back.
     pub(crate) fn full_after(bytes: u64) -> Self {
         let usage = Usage::default();
         Self {
