@@ -1,15 +1,15 @@
-//! The 128 base transfers: the Receiver ends with two keys per column, the Sender with one of each
-//! two, chosen by the bits of Delta.
+//! The 128 base transfers: at the end, the Receiver holds two keys per column. The Sender holds one
+//! of each two, chosen by the bits of Delta.
 //!
-//! Spec 11 §3. D. Masny, P. Rindal, "Endemic Oblivious Transfer" (CCS 2019; ePrint 2019/706),
-//! Fig. 8, on ristretto255, one fresh key of the answering side for each transfer. The roles are
+//! Spec 11 §3. D. Masny, P. Rindal, "Endemic Oblivious Transfer" (CCS 2019; ePrint 2019/706), Fig.
+//! 8, on ristretto255, with one fresh key of the answering side for each transfer. The roles are
 //! reversed, as IKNP03 needs them: the Sender, which holds the payload, chooses.
 //!
 //! # Discussion
-//! The OT of Chou and Orlandi (LATINCRYPT 2015) costs less, but gaps were found in its proof for use
-//! inside another protocol. This one is proved for that, in one round; what it gives up, that a
-//! party which deviates may fix keys of its own, an extension tolerates: that a Receiver chooses both
-//! keys is what IKNP assumes of it anyway, and a Sender that chooses the key it learns still does not
+//! The OT of Chou and Orlandi (LATINCRYPT 2015) costs less, but gaps were found in its proof for
+//! use inside another protocol. This one is proved for that use, in one round. Its weakness is that
+//! a party which deviates may fix keys of its own. An extension tolerates that: IKNP assumes anyway
+//! that the Receiver chooses both keys. And a Sender that chooses the key it learns still does not
 //! know the other, which hides the Receiver's bits.
 
 use rayon::prelude::*;
@@ -41,11 +41,12 @@ pub(super) struct Choosing {
     points: Vec<u8>,
 }
 
-/// Chooses the branch of each transfer that the bit of `delta` says. The message is
+/// Chooses, in each transfer, the branch that the bit of `delta` names. The message is
 /// [`Choosing::message`].
 ///
 /// Per transfer: a random scalar `y`, a random point `r` for the branch that is not chosen, and
-/// `y*G - H(r)` for the one that is. Both are uniform, so the message says nothing of `delta`.
+/// `y*G - H(r)` for the one that is. Both are uniform, so the message reveals nothing about
+/// `delta`.
 ///
 /// # Security
 /// Constant time in `delta`: the branch enters as data.
@@ -63,7 +64,8 @@ pub(super) fn choose(setup: &TransferSetup, delta: u128, stream: &mut SeedStream
         .enumerate()
         .map(|(transfer, (exponent, other))| {
             let bit = bit(delta, transfer);
-            // With either of the two, a message tells which point was drawn, and so a bit of Delta.
+            // Secret, both of them: with either one, the message reveals which point was drawn, and
+            // so a bit of Delta.
             let other = Zeroizing::new(other.encode());
             let hashed = to_group(setup, transfer, bit, &other);
             let own = Zeroizing::new(Element::base_mul(exponent).minus(&hashed).encode());
@@ -126,15 +128,15 @@ pub(super) struct Answered {
     pub(super) message: Vec<u8>,
 }
 
-/// Answers the Sender's `points`: a point `a*G` per transfer, and from it both keys, `a*(r_0 +
-/// H(r_1))` and `a*(r_1 + H(r_0))`, hashed.
+/// Answers the Sender's `points`: per transfer, a point `a*G`, and both keys made from it: `a*(r_0
+/// + H(r_1))` and `a*(r_1 + H(r_0))`, hashed.
 ///
 /// # Errors
 /// [`Code::MalformedMessage`] if `points` has another length than [`BASE_POINTS_BYTES`];
 /// [`Code::NonCanonicalElement`] or [`Code::IdentityElement`].
 ///
 /// # Security
-/// The Sender can know the discrete logarithm of one of the two sums only: whichever hash it asks
+/// The Sender can know the discrete logarithm of only one of the two sums: whichever hash it asks
 /// for last decides the other sum, after its point is fixed.
 pub(super) fn answer(
     setup: &TransferSetup,
@@ -205,7 +207,7 @@ fn bit(delta: u128, transfer: usize) -> u8 {
     delta.to_le_bytes()[transfer / 8] >> (transfer % 8) & 1
 }
 
-/// The oracle of one branch of one transfer: another one for each.
+/// The oracle of one branch of one transfer: each branch has its own.
 fn to_group(setup: &TransferSetup, transfer: usize, branch: u8, point: &[u8; 32]) -> Element {
     let name = [number(transfer), branch];
     let message = [setup.context().as_slice(), &name, point].concat();

@@ -1,16 +1,16 @@
-//! No sum may wrap: the check of a job's components before it is agreed on.
+//! Checks a job's components before it is agreed on, so that no sum can wrap.
 //!
-//! Spec 11 §9. Called when a job specification is made, by both sides, on public numbers alone.
+//! Spec 11 §9. Both sides call it when they make a job specification, on public numbers alone.
 
 use crate::error::Error;
 use crate::limits;
 
-/// What bounds one component.
+/// The bounds of one component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComponentBound {
     /// The largest absolute value that one position can hold.
     pub per_identity: u64,
-    /// The largest absolute value of all noise on the sum, of both sides together; 0 without noise.
+    /// The largest absolute value of all noise on the sum, both sides together; 0 without noise.
     pub noise: u64,
 }
 
@@ -49,10 +49,10 @@ pub fn check_components(
     Ok(())
 }
 
-/// The number of components as a transfer takes it.
+/// The number of components, in the type that a transfer takes.
 ///
 /// # Errors
-/// [`Error::ApiMisuse`] if there are none; [`Error::Limit`] beyond
+/// [`Error::ApiMisuse`] if `components` is empty; [`Error::Limit`] beyond
 /// [`limits::TRANSFER_COMPONENTS_MAX`].
 pub fn component_count(components: &[ComponentBound]) -> Result<u16, Error> {
     if components.is_empty() {
@@ -161,7 +161,7 @@ mod tests {
             per_identity in any::<u64>(),
             noise in any::<u64>(),
         ) {
-            // Without a product: per_identity <= (2^63 - 1 - noise) / positions.
+            // The same without a product: per_identity <= (2^63 - 1 - noise) / positions.
             let fits = noise <= MAX
                 && (positions == 0 || per_identity <= (MAX - noise) / positions);
             prop_assert_eq!(

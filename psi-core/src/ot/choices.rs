@@ -1,6 +1,6 @@
 //! The Receiver's choice bits: the match bits of every part, over the Sender's positions.
 //!
-//! Spec 11 §1. Filled by whoever matched (Spec 04 §5), read by [`super::receiver`].
+//! Spec 11 §1. The match fills them (Spec 04 §5); [`super::receiver`] reads them.
 
 use zeroize::Zeroizing;
 
@@ -8,22 +8,22 @@ use super::setup::TransferSetup;
 use crate::error::Error;
 use crate::store::{StoreError, StoreErrorKind};
 
-/// One bit per row, in memory: they never reach a store.
+/// One bit per row, in memory: the bits never reach a store.
 ///
 /// # Security
 /// Zeroized when dropped, no `Debug`. Marking a position touches memory at a place that depends on
-/// it, as the match does that finds it; everything that reads the bits afterwards is free of
-/// branches and indices that depend on them.
+/// it, as does the match that finds it. Code that reads the bits afterwards has no branches or
+/// indices that depend on them.
 pub struct Choices {
     setup: TransferSetup,
     words: Zeroizing<Vec<u128>>,
 }
 
 impl Choices {
-    /// No position of any part matches yet.
+    /// Choices in which no position of any part matches yet.
     ///
     /// # Errors
-    /// [`Error::Store`] if there is no memory for one bit per row.
+    /// [`Error::Store`] if the system does not give one bit of memory per row.
     pub fn new(setup: &TransferSetup) -> Result<Self, Error> {
         let failed = |source| StoreError {
             kind: StoreErrorKind::Memory,
@@ -42,10 +42,10 @@ impl Choices {
         })
     }
 
-    /// Position `position` matches in part `part`.
+    /// Marks that position `position` matches in part `part`.
     ///
     /// # Errors
-    /// [`Error::ApiMisuse`] if there is no such part or position.
+    /// [`Error::ApiMisuse`] if the part or position does not exist.
     pub fn mark(&mut self, part: u16, position: u64) -> Result<(), Error> {
         let setup = &self.setup;
         let outside = Error::ApiMisuse("a match bit outside the lists");

@@ -2,7 +2,7 @@
 //!
 //! Spec 11 §4. Y. Ishai, J. Kilian, K. Nissim, E. Petrank, "Extending oblivious transfers
 //! efficiently" (CRYPTO 2003), §3, with the columns stretched from seeds by a pseudorandom
-//! generator. Both roles make the same columns more than once: that is cheaper than to keep them.
+//! generator. Both roles make the same columns more than once: that is cheaper than keeping them.
 
 use std::ops::{Deref, DerefMut};
 
@@ -60,9 +60,9 @@ pub(super) type ColumnSeed = Zeroizing<[u8; 16]>;
 /// One pseudorandom column per seed.
 ///
 /// # Security
-/// AES-128 in counter mode from counter 0, under a key that is used for this column alone. At most
-/// 2^25 + 1 blocks of a column are made, so that the chance to tell them from random bits by the
-/// absence of a repeated block is below 2^-78.
+/// AES-128 in counter mode from counter 0, under a key that is used for this column alone. A column
+/// has at most 2^25 + 1 blocks. So the chance to tell them from random bits, because no block
+/// repeats, is below 2^-78.
 pub(super) struct Expander(Vec<Aes128Enc>);
 
 impl Expander {
@@ -96,7 +96,8 @@ impl Expander {
     }
 }
 
-/// Writes words as records: column 0 first, each 16 bytes, row 0 in the lowest bit of the first.
+/// Writes words as records: column 0 first, 16 bytes each, with row 0 in the lowest bit of the
+/// first.
 pub(super) fn encode(words: &[Word], out: &mut [u8]) {
     let numbers = words.iter().flatten();
     for (bytes, number) in out.chunks_exact_mut(16).zip(numbers) {
@@ -104,7 +105,7 @@ pub(super) fn encode(words: &[Word], out: &mut [u8]) {
     }
 }
 
-/// Reads whole records. Any bytes are columns, so nothing is refused.
+/// Reads whole records. Any bytes are valid columns, so nothing is refused.
 #[expect(
     clippy::indexing_slicing,
     reason = "INVARIANT: a record of COLUMN_RECORD_BYTES is one number for each column"

@@ -1,13 +1,13 @@
-//! The consistency check: the Receiver used the same bits in all 128 columns.
+//! The consistency check: it shows that the Receiver used the same bits in all 128 columns.
+//!
+//! Without this check, a Receiver whose columns differ in one row each reads a bit of Delta off
+//! each correction of those rows, and with Delta every payload.
 //!
 //! Spec 11 §5. M. Keller, E. Orsini, P. Scholl, "Actively secure OT extension with optimal
 //! overhead" (CRYPTO 2015), in the corrected form of its full version (ePrint 2015/546, Fig. 10),
-//! which checks a universal hash of every *column*; analysed by L. Roy, `SoftSpokenOT` (CRYPTO
-//! 2022), §4, who also shows (§4.1.3) what the check of the 2015 version, over rows, loses. The
+//! which checks a universal hash of every *column*. L. Roy, `SoftSpokenOT` (CRYPTO 2022), §4,
+//! analyses it and also shows (§4.1.3) what the check of the 2015 version, over rows, loses. The
 //! challenge is Fiat-Shamir: a hash of all that was sent.
-//!
-//! Without this check a Receiver whose columns differ in one row each reads a bit of Delta off each
-//! correction of those rows, and with Delta every payload.
 
 use polyval::Polyval;
 use polyval::universal_hash::UniversalHash as _;
@@ -22,7 +22,7 @@ use crate::error::{Code, Error};
 /// Bytes of the Receiver's answer: one hash of its bits and one of each column.
 pub const CHECK_BYTES: usize = 16 * (1 + COLUMNS);
 
-/// What the check asks for; a hash of the transfer and of everything sent in it so far.
+/// The check's challenge: a hash of the transfer and of everything sent in it so far.
 #[derive(Clone, Copy)]
 pub(super) struct Challenge([u8; 64]);
 
@@ -31,8 +31,8 @@ impl Challenge {
     /// transcripts.
     ///
     /// # Discussion
-    /// The base transfers are in it as well as the columns: a Receiver that could still choose its
-    /// base keys afterwards could choose its seeds to fit.
+    /// The challenge covers the base transfers as well as the columns: a Receiver that could still
+    /// choose its base keys afterwards could choose its seeds to fit.
     pub(super) fn new(setup: &TransferSetup, sent: [&[u8; 64]; 3]) -> Self {
         let mut hash = Sha512::new()
             .chain_update(b"psi/v1/ot/challenge")
@@ -116,8 +116,8 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// The sum starts with the sacrificed rows, whose coefficient is one: their 128 random bits
-    /// hide what the sum would tell about the others.
+    /// The sum starts with the sacrificed rows, whose coefficient is one. Their 128 random bits
+    /// hide what the sum would reveal about the others.
     pub(super) fn of_sacrificed(word: &Word) -> Self {
         Self(Zeroizing::new(*word))
     }
@@ -145,7 +145,7 @@ impl Tally {
     /// [`Code::TransferInconsistent`] if any column does not fit.
     ///
     /// # Security
-    /// Every column is compared before the verdict, which is all that the Receiver learns.
+    /// Every column is compared before the verdict, and the Receiver learns only the verdict.
     pub(super) fn verify(&self, delta: u128, answer: &[u8]) -> Result<(), Error> {
         if answer.len() != CHECK_BYTES {
             let detail = "the length of the answer to the consistency check";

@@ -1,8 +1,8 @@
-//! The Sender's half of the correlation: rows `q` of which each differs from the Receiver's row `t`
-//! by Delta exactly where the Receiver's bit is set.
+//! The Sender's half of the correlation: rows `q`. Each differs from the Receiver's row `t` by
+//! Delta exactly where the Receiver's bit is set.
 //!
-//! Spec 11 §4 and §5. Called by [`super::sender`]. The columns are kept as they came; what follows
-//! from them and the seeds is made again wherever it is needed and never kept.
+//! Spec 11 §4 and §5. [`super::sender`] calls this. The columns are kept as they came. What follows
+//! from them and the seeds is computed again wherever it is needed, and never kept.
 
 use rayon::prelude::*;
 use zeroize::Zeroizing;
@@ -16,8 +16,8 @@ use crate::progress::Stage;
 use crate::session::Tools;
 use crate::store::{RecordList, RecordReader};
 
-/// What makes the Sender's half of the correlation from the columns received: `q_i = G(k_i) +
-/// Delta_i * u_i`.
+/// Makes the Sender's half of the correlation from the columns received: `q_i = G(k_i) + Delta_i *
+/// u_i`.
 pub(super) struct OwnColumns {
     pub(super) delta: Zeroizing<u128>,
     pub(super) expander: Expander,
@@ -49,7 +49,7 @@ pub(super) struct Correlation {
 }
 
 impl Correlation {
-    /// A reader that stands at the first row, and the record of sacrificed rows.
+    /// A reader that starts at the first row, and the record of sacrificed rows.
     pub(super) fn reader(&self) -> Result<(Box<dyn RecordReader + '_>, Vec<u8>), Error> {
         let mut reader = self.columns.reader()?;
         let mut sacrificed = Vec::new();
@@ -57,7 +57,7 @@ impl Correlation {
         Ok((reader, sacrificed))
     }
 
-    /// The hash of each own column.
+    /// The hash of each column on this side.
     #[expect(
         clippy::indexing_slicing,
         reason = "INVARIANT: one record was read, so there is one word"

@@ -1,8 +1,8 @@
-//! From two shares to sums.
+//! Turns two shares into sums.
 //!
-//! Spec 11 §8. With one recipient the other side sends its share, and that is all. With two, both
+//! Spec 11 §8. With one recipient, the other side sends its share, and that is all. With two, both
 //! send a commitment to their share first, so that neither can choose its own after it has seen the
-//! other's. Suppression and output arithmetic come afterwards and are not done here.
+//! other's. Suppression and output arithmetic come afterwards, elsewhere.
 
 use sha2::{Digest as _, Sha512};
 use subtle::ConstantTimeEq as _;
@@ -41,7 +41,8 @@ impl Sums {
 }
 
 impl Share {
-    /// Gives the share to the only recipient, the other side: 8 bytes per part and component.
+    /// Discloses this side's share to the only recipient, the other side: 8 bytes per part and
+    /// component.
     #[must_use]
     pub fn disclose(self) -> Vec<u8> {
         std::mem::take(&mut *self.encode())
@@ -67,7 +68,7 @@ impl Share {
     }
 
     fn encode(&self) -> Zeroizing<Vec<u8>> {
-        // With room for all: what a growing buffer outgrows would not be erased.
+        // With room for all: a buffer that grows would leave copies that nobody erases.
         let mut bytes = Zeroizing::new(Vec::with_capacity(self.values.len() * 8));
         bytes.extend(self.values.iter().flat_map(|v| v.to_be_bytes()));
         bytes
@@ -98,7 +99,7 @@ impl ExpectShare {
     /// Takes the share.
     ///
     /// # Errors
-    /// [`Code::MalformedMessage`] if its length is another.
+    /// [`Code::MalformedMessage`] if it has another length.
     pub fn handle(self, message: &[u8]) -> Result<Sums, Error> {
         self.own.open(message)
     }
@@ -106,7 +107,7 @@ impl ExpectShare {
 
 /// The first step of an opening to both.
 pub struct Committed {
-    /// Kept: what comes next.
+    /// Kept: the next state.
     pub state: ExpectCommitment,
     /// Sent: the commitment.
     pub message: [u8; COMMITMENT_BYTES],
@@ -120,18 +121,18 @@ pub struct ExpectCommitment {
 
 /// The second step of an opening to both.
 pub struct Opened {
-    /// Kept: what comes next.
+    /// Kept: the next state.
     pub state: ExpectOpening,
-    /// Sent: the salt, then the share. There is no value that holds it before the other side's
-    /// commitment has come.
+    /// Sent: the salt, then the share. Before the other side's commitment has come, no value holds
+    /// this message.
     pub message: Vec<u8>,
 }
 
 impl ExpectCommitment {
-    /// Takes the commitment and opens the own share.
+    /// Takes the commitment and opens this side's share.
     ///
     /// # Errors
-    /// [`Code::MalformedMessage`] if its length is another.
+    /// [`Code::MalformedMessage`] if it has another length.
     pub fn handle(self, message: &[u8]) -> Result<Opened, Error> {
         let other =
             <[u8; COMMITMENT_BYTES]>::try_from(message).map_err(|_| malformed("a commitment"))?;
@@ -153,10 +154,10 @@ pub struct ExpectOpening {
 }
 
 impl ExpectOpening {
-    /// Takes salt and share, and checks that they are those committed to.
+    /// Takes salt and share, and checks that the other side committed to them.
     ///
     /// # Errors
-    /// [`Code::MalformedMessage`] if the length is another or the commitment does not fit.
+    /// [`Code::MalformedMessage`] if the message has another length or the commitment does not fit.
     pub fn handle(self, message: &[u8]) -> Result<Sums, Error> {
         let (salt, other) = message
             .split_first_chunk::<SALT_BYTES>()
@@ -174,8 +175,8 @@ impl ExpectOpening {
 /// `SHA-512("psi/v1/ot/share" || job_id || match || role || salt || share)`.
 ///
 /// # Discussion
-/// The role is in it: otherwise a side could send the other's commitment, and then the other's
-/// opening, as its own.
+/// The hash covers the role. Otherwise a side could send the other's commitment, and then the
+/// other's opening, as its own.
 fn commitment(
     setup: &TransferSetup,
     role: Role,

@@ -1,9 +1,9 @@
 //! The hash that turns a row of the correlation into a pad for each component.
 //!
-//! Spec 11 §6. The tweakable MMO construction over a fixed-key permutation, `TMMO(x, i) =
-//! p(p(x) ^ i) ^ p(x)`: C. Guo, J. Katz, X. Wang, Y. Yu, "Efficient and secure multiparty
-//! computation from fixed-key block ciphers" (IEEE S&P 2020), §7.4. Called for every row that has
-//! passed the consistency check.
+//! Spec 11 §6. The tweakable MMO construction over a fixed-key permutation, `TMMO(x, i) = p(p(x) ^
+//! i) ^ p(x)`: C. Guo, J. Katz, X. Wang, Y. Yu, "Efficient and secure multiparty computation from
+//! fixed-key block ciphers" (IEEE S&P 2020), §7.4. It is called for every row that has passed the
+//! consistency check.
 
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
 use aes::{Aes128Enc, Block};
@@ -15,8 +15,8 @@ use super::setup::Place;
 pub(super) struct Pads(Aes128Enc);
 
 impl Pads {
-    /// The permutation is AES-128 under a public key that follows from the challenge, and so from
-    /// the job, the match and all that was sent before.
+    /// The permutation is AES-128 under a public key. The key follows from the challenge, and so
+    /// from the job, the match and all that was sent before.
     #[expect(clippy::indexing_slicing, reason = "INVARIANT: a hash has 64 bytes")]
     pub(super) fn new(challenge: &[u8; 64]) -> Self {
         let hash = Sha512::new()
@@ -61,8 +61,8 @@ pub(super) fn halves(pad: &Block) -> [u64; 2] {
     [u64::from_be_bytes(halves[0]), u64::from_be_bytes(halves[1])]
 }
 
-/// What makes the hash of each row another function: `part (u16) || pair (u16) || 0 (u32) ||
-/// position (u64)`.
+/// Gives each row a hash function of its own: `part (u16) || pair (u16) || 0 (u32) || position
+/// (u64)`.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Tweak(u128);
 
@@ -71,7 +71,7 @@ impl Tweak {
         Self(u128::from(place.part) << 112 | u128::from(place.position))
     }
 
-    /// With the number of a pair of components, as its bytes lie in memory.
+    /// The tweak with the number of a pair of components, as its bytes lie in memory.
     fn with(self, pair: u16) -> u128 {
         (self.0 | u128::from(pair) << 96).swap_bytes()
     }

@@ -34,7 +34,7 @@ impl<'a> Payload<'a> {
     /// The values of the next rows.
     pub(super) fn next_rows(&mut self, mut rows: u64) -> Result<&[u8], Error> {
         self.values.clear();
-        // What a growing buffer outgrows would not be erased.
+        // With room for all: a buffer that grows would leave copies that nobody erases.
         let bytes = usize::try_from(rows).unwrap_or(0) * self.setup.row_bytes();
         self.values.reserve_exact(bytes);
         self.piece.reserve_exact(bytes);

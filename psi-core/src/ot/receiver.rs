@@ -1,10 +1,10 @@
-//! The Receiver of a transfer: holds the match bits, learns nothing of the payload.
+//! The Receiver of a transfer: it holds the match bits and learns nothing of the payload.
 //!
-//! Spec 11 §2 to §7. Called by [`crate::session::Exchange`] when the match bits are known.
+//! Spec 11 §2 to §7. [`crate::session::Exchange`] calls this when the match bits are known.
 //!
 //! Cost per row, for L components: `5 + L/2` AES blocks (four of columns, one hash of `1 + L/2`),
 //! one multiplication in GF(2^128), `16 + 8 L` bytes of SHA-512. Columns are made again from their
-//! seeds wherever they are needed, so nothing of them is kept.
+//! seeds wherever they are needed, so none of them is kept.
 
 use aes::Block;
 use rayon::prelude::*;
@@ -54,7 +54,7 @@ pub struct ExpectBasePoints {
 
 /// The Receiver's first step.
 pub struct Answered {
-    /// Kept: what comes next, without waiting for a message.
+    /// Kept: the next state, which waits for no message.
     pub state: SendColumns,
     /// Sent: [`super::BASE_KEYS_BYTES`] of keys for the base transfers.
     pub message: Vec<u8>,
@@ -86,7 +86,7 @@ impl ExpectBasePoints {
     }
 }
 
-/// Awaits nothing: the columns are due, then the answer to the check.
+/// Awaits nothing: it sends the columns, then the answer to the check.
 pub struct SendColumns {
     pub(super) setup: TransferSetup,
     pub(super) tools: Tools,
@@ -100,7 +100,7 @@ pub struct SendColumns {
 
 /// The Receiver's second step.
 pub struct Extended {
-    /// Kept: what comes next.
+    /// Kept: the next state.
     pub state: ExpectCorrections,
     /// Sent after the columns: [`super::CHECK_BYTES`], the answer to the consistency check.
     pub message: Vec<u8>,
@@ -171,7 +171,7 @@ impl SendColumns {
         progress.report(Stage::Transfer, pass * total + done, 3 * total)
     }
 
-    /// What is sent from counter `first` on: `u_i = G(k_i^0) + G(k_i^1) + bits`.
+    /// The bytes to send from counter `first` on: `u_i = G(k_i^0) + G(k_i^1) + bits`.
     fn make(&self, first: u64, bits: &[u128], out: &mut [u8]) {
         let mut words: Zeroizing<Vec<Word>> =
             Zeroizing::new(bits.iter().map(|bits| [*bits; COLUMNS]).collect());
@@ -230,7 +230,7 @@ pub struct ExpectCorrections {
     points: [u8; 64],
     /// Transcripts of the base keys, the columns and the answer to the check.
     sent: [[u8; 64]; 3],
-    /// Corrections of a word whose rows are not all there.
+    /// Corrections of a word whose rows have not all come.
     begun: Vec<u8>,
     /// Words whose corrections were used.
     done: u64,
@@ -255,7 +255,7 @@ impl ExpectCorrections {
             return Err(Error::misbehaved(Code::WrongCount, detail));
         }
         self.transcript.update(records);
-        // Whole words are used where they lie; what is begun waits for its rest.
+        // Whole words are used where they lie; a word that was begun waits for its rest.
         let per_word = width * COLUMNS;
         let mut rest = records;
         if !self.begun.is_empty() {
@@ -308,8 +308,8 @@ impl ExpectCorrections {
         self.done += corrections.len().div_ceil(per_word) as u64;
     }
 
-    /// For each row and component `H(t) + c * d`, summed: that is `H(q)`, and where the bit `c` is
-    /// set `H(q) + v`.
+    /// Sums `H(t) + c * d` for each row and component. That is `H(q)`, and where the bit `c` is set
+    /// `H(q) + v`.
     #[expect(
         clippy::indexing_slicing,
         reason = "INVARIANT: a word has COLUMNS rows, the length of every array here; a row, which `decode` cut to its width, has one number for each component; a pad has two halves, and a pair at most two components"

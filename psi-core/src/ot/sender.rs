@@ -1,6 +1,6 @@
-//! The Sender of a transfer: holds the payload, learns nothing of the match bits.
+//! The Sender of a transfer: it holds the payload and learns nothing of the match bits.
 //!
-//! Spec 11 §2 to §7. Called by [`crate::session::Exchange`] when R has been sent. Never sends a
+//! Spec 11 §2 to §7. [`crate::session::Exchange`] calls this when R has been sent. It never sends a
 //! correction before the consistency check has held.
 //!
 //! Cost per row, for L components: `4 + L` AES blocks (two of columns, two hashes of `1 + L/2`),
@@ -31,7 +31,7 @@ use crate::transcript::ListTranscript;
 
 /// The Sender's first step.
 pub struct Chosen {
-    /// Kept: what comes next.
+    /// Kept: the next state.
     pub state: ExpectBaseKeys,
     /// Sent: [`super::BASE_POINTS_BYTES`] of points for the base transfers.
     pub message: Vec<u8>,
@@ -115,7 +115,8 @@ impl ExpectColumns {
         })
     }
 
-    /// Takes the next whole records of columns and keeps them: the challenge depends on all.
+    /// Takes the next whole records of columns and keeps them, because the challenge depends on
+    /// all.
     ///
     /// # Errors
     /// [`Code::MalformedMessage`] if the bytes are not whole records; [`Code::WrongCount`] if they
@@ -174,7 +175,7 @@ impl ExpectCheck {
     ///
     /// # Security
     /// The verdict tells a Receiver whose columns differ in k bits of Delta that it guessed all of
-    /// them, which has probability 2^-k; it then knows no others.
+    /// them, which has probability 2^-k. It then knows no others.
     pub fn handle(self, message: &[u8]) -> Result<Correlated, Error> {
         let Self {
             correlation,
@@ -195,7 +196,7 @@ impl ExpectCheck {
     }
 }
 
-/// The check has held: the only value from which corrections can be made.
+/// The state after the check has held: corrections can be made only from it.
 pub struct Correlated {
     correlation: Correlation,
     pads: Pads,
@@ -205,11 +206,11 @@ pub struct Correlated {
 }
 
 impl Correlated {
-    /// Hands the correction of every row to `sink`, in pieces of whole rows, and gives the own
-    /// share (Spec 11 §6 and §7).
+    /// Hands the correction of every row to `sink`, in pieces of whole rows, and returns this
+    /// side's share (Spec 11 §6 and §7).
     ///
     /// `payload` holds one record per position, in the order of positions: for each component eight
-    /// bytes, a signed big-endian number. Zeros for positions that are no identity.
+    /// bytes, a signed big-endian number. Positions without an identity hold zeros.
     ///
     /// # Errors
     /// [`Error::ApiMisuse`] if the payload has another shape; errors of the store and of `sink`;
@@ -267,8 +268,8 @@ impl Correlated {
         })
     }
 
-    /// The corrections of the rows of the words from `first` on: for each row and component
-    /// `d = H(q) - H(q + Delta) + v`. What the Sender keeps is the sum of `-H(q)`.
+    /// The corrections of the rows of the words from `first` on: for each row and component `d =
+    /// H(q) - H(q + Delta) + v`. The Sender keeps the sum of `-H(q)`.
     #[expect(
         clippy::indexing_slicing,
         reason = "INVARIANT: a word has COLUMNS rows, the length of every array here; a row has one number for each component; a pad has two halves, and a pair at most two components"

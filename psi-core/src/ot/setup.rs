@@ -95,7 +95,7 @@ impl TransferSetup {
         u64::from(self.parts) * self.positions
     }
 
-    /// Words of 128 rows, the last of them perhaps begun only.
+    /// Words of 128 rows; the last of them may be incomplete.
     pub(super) fn words(&self) -> u64 {
         self.rows().div_ceil(WORD_ROWS)
     }
@@ -112,7 +112,7 @@ impl TransferSetup {
         8 * self.components()
     }
 
-    /// Pairs of components, the last of them perhaps one alone.
+    /// Pairs of components; the last may hold one alone.
     pub(super) const fn pairs(&self) -> u16 {
         self.components.div_ceil(2)
     }
@@ -123,7 +123,7 @@ impl TransferSetup {
         first..(first + 2).min(self.components())
     }
 
-    /// Sums that come out: parts times components.
+    /// The number of sums that come out: parts times components.
     #[must_use]
     pub fn sums(&self) -> usize {
         // INVARIANT: at most TRANSFER_SUMS_MAX, by `new`.
@@ -132,8 +132,8 @@ impl TransferSetup {
 
     /// The part and position of a row.
     pub(super) fn place(&self, row: u64) -> Place {
-        // Rows are below parts times positions, so the quotient fits; another row would be a bug
-        // of this module and is given a part that no row has.
+        // Rows are below parts times positions, so the quotient fits. Another row would be a bug of
+        // this module, and gets a part that no row has.
         Place {
             part: u16::try_from(row / self.positions).unwrap_or(u16::MAX),
             position: row % self.positions,
@@ -157,7 +157,7 @@ impl TransferSetup {
         self.transcript(ListId::Corrections, self.row_bytes(), self.rows())
     }
 
-    /// The bytes that stand in every hash of this transfer.
+    /// The bytes that every hash of this transfer includes.
     pub(super) fn context(&self) -> [u8; 65] {
         let mut context = [0; 65];
         context[..64].copy_from_slice(&self.job_id);
@@ -175,7 +175,7 @@ impl TransferSetup {
     }
 }
 
-/// Where a row stands.
+/// The part and position of a row.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) part: u16,
@@ -183,7 +183,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The place of the next row. After the last one, a place that no row has.
+    /// The place of the next row. After the last row, a place that no row has.
     pub(super) const fn next(self, setup: &TransferSetup) -> Self {
         let position = self.position + 1;
         if position < setup.positions {

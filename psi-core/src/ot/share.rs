@@ -1,6 +1,6 @@
 //! One side's share of every sum.
 //!
-//! Spec 11 §7. Made by [`super::sender`] and [`super::receiver`], opened by [`super::opening`].
+//! Spec 11 §7. [`super::sender`] and [`super::receiver`] make it; [`super::opening`] opens it.
 
 use zeroize::Zeroizing;
 
@@ -17,7 +17,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The byte that stands for the role in a commitment.
+    /// The byte for the role in a commitment.
     pub(super) const fn number(self) -> u8 {
         match self {
             Self::Receiver => 0,
@@ -34,11 +34,11 @@ impl Role {
     }
 }
 
-/// One number modulo 2^64 per part and component, part by part. Added to the other side's, modulo
+/// One number modulo 2^64 per part and component, part by part. Added to the other side's modulo
 /// 2^64, they are the sums in two's complement.
 ///
 /// # Security
-/// Zeroized when dropped, no `Debug`. Uniform on its own; with the other one it is the result.
+/// Zeroized when dropped, no `Debug`. One share alone is uniform; the two together are the result.
 pub struct Share {
     pub(super) setup: TransferSetup,
     pub(super) role: Role,
@@ -55,7 +55,7 @@ impl Share {
         }
     }
 
-    /// Adds what a run of rows came to.
+    /// Adds the sums of a run of rows.
     pub(super) fn add_run(&mut self, run: &Run) {
         let start = usize::from(run.part) * self.setup.components();
         for (value, added) in self.values.iter_mut().skip(start).zip(run.values.iter()) {
@@ -63,8 +63,8 @@ impl Share {
         }
     }
 
-    /// Gives up the sums of a part: nobody can open them any more, as the share that would complete
-    /// the other side's is gone.
+    /// Gives up the sums of a part. Nobody can open them any more, since the share that would
+    /// complete the other side's is gone.
     pub fn withhold(&mut self, part: u16) {
         let components = self.setup.components();
         let start = usize::from(part) * components;
@@ -75,8 +75,8 @@ impl Share {
 
     /// Adds noise, one number per part and component, part by part.
     ///
-    /// This is the place where differential privacy enters: each side adds its own noise to its own
-    /// share before any step of [`super::opening`], so that neither sees a sum without the other's.
+    /// Differential privacy enters here: each side adds its own noise to its own share before any
+    /// step of [`super::opening`]. So neither side sees a sum without the other's noise.
     ///
     /// # Errors
     /// [`Error::ApiMisuse`] if the numbers are not as many as the sums.
@@ -99,7 +99,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// For rows of the parts `first` to `last`.
+    /// A run for rows of the parts `first` to `last`.
     pub(super) fn new(setup: &TransferSetup, first: u16, last: u16) -> Self {
         let parts = usize::from(last.saturating_sub(first)) + 1;
         Self {

@@ -1,7 +1,7 @@
 //! Transposes a square of 128 by 128 bits.
 //!
-//! Spec 11 §4 (IKNP03 §3: the matrix is sent by columns and hashed by rows). Called for every word
-//! of 128 rows. Time does not depend on the bits.
+//! Spec 11 §4 (IKNP03 §3: the matrix is sent by columns and hashed by rows). It is called for every
+//! word of 128 rows. Time does not depend on the bits.
 
 use super::columns::COLUMNS;
 

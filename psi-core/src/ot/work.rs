@@ -1,6 +1,6 @@
 //! How the rows of a transfer are cut into batches and tasks, and how batches are read back.
 //!
-//! Called by both roles. What comes out never depends on how the work was cut.
+//! Both roles call this. The outcome never depends on how the work was cut.
 
 use crate::error::Error;
 use crate::store::RecordReader;
@@ -23,7 +23,7 @@ pub(super) fn batch_words(setup: &TransferSetup) -> u64 {
     fit.clamp(TASK_WORDS as u64, BATCH_WORDS as u64)
 }
 
-/// The rows of `count` words from word `first` on; the last word of all may be begun only.
+/// The rows of `count` words from word `first` on; the last word of all may be incomplete.
 pub(super) fn rows_of_words(setup: &TransferSetup, first: u64, count: u64) -> u64 {
     // INVARIANT: words are at most 2^25 + 1, so nothing here can wrap.
     (setup.rows() - first * WORD_ROWS).min(count * WORD_ROWS)
@@ -32,7 +32,7 @@ pub(super) fn rows_of_words(setup: &TransferSetup, first: u64, count: u64) -> u6
 /// Replaces the contents of `out` by the next `count` records of `width` bytes.
 ///
 /// # Errors
-/// [`Error::ApiMisuse`] if the list ends before; errors of the store.
+/// [`Error::ApiMisuse`] if the list ends too early; errors of the store.
 pub(super) fn read_exact(
     reader: &mut dyn RecordReader,
     width: usize,

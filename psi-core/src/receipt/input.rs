@@ -1,7 +1,7 @@
-//! The digest of a frozen input, by which a side is bound to it.
+//! The digest that binds a side to its frozen input.
 //!
-//! Spec 07 §3. Called by the node when it has frozen its input, and by the replay of a job; reads
-//! the lists and keeps nothing of them.
+//! Spec 07 §3. The node calls this when it has frozen its input, and so does the replay of a job.
+//! It reads the lists and keeps nothing of them.
 
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
@@ -11,8 +11,8 @@ use crate::store::StoreError;
 
 /// `SHA-512("psi/v1/input" || number of lists || per list: role, width, count, records)`.
 ///
-/// `others`, the identities that are in none of the lists, are hashed as well, for nothing, so that
-/// this takes as long whatever is selected.
+/// `others`, the identities that are in none of the lists, are hashed as well and the result
+/// dropped, so that this takes as long whatever is selected.
 ///
 /// # Errors
 /// [`StoreError`] if a list cannot be read.
@@ -36,7 +36,7 @@ pub fn input_digest(lists: &JobLists, others: &[SharedList]) -> Result<[u8; 64],
 
 /// Adds a list to a hash.
 fn absorb(hash: &mut Sha512, role: u8, list: &SharedList) -> Result<(), StoreError> {
-    // With room for all: what a growing buffer outgrows would not be erased.
+    // With room for all: a buffer that grows would leave copies that nobody erases.
     let mut batch = Zeroizing::new(Vec::with_capacity(BATCH_RECORDS * list.width()));
     hash.update([role]);
     hash.update((list.width() as u64).to_be_bytes());

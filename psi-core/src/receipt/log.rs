@@ -1,14 +1,15 @@
 //! The receipt log of a collaboration as two machines without I/O, one for each member.
 //!
-//! Spec 07 §2 and Spec 06 §4. [`Append`] puts one entry on both logs inside a job; [`Settlement`]
-//! brings both logs to the same, complete last entry whenever two nodes connect, finds out whether
-//! one was rolled back, and closes jobs that at least one side no longer runs. The node drives them:
-//! it holds the log's lock, reads for them ([`LogView`]), and for each [`Step`] makes the changes
-//! durable in their order, then sends the message, then waits for what the next state awaits.
+//! Spec 07 §2 and Spec 06 §4. [`Append`] puts one entry on both logs inside a job. [`Settlement`]
+//! runs whenever two nodes connect: it brings both logs to the same, complete last entry, finds out
+//! whether one was rolled back, and closes jobs that at least one side no longer runs. The node
+//! drives both machines. It holds the log's lock and reads for them ([`LogView`]). For each
+//! [`Step`], it makes the changes durable in their order, then sends the message, then waits for
+//! what the next state awaits.
 //!
 //! The member with the smaller node id is the *sequencer*: it alone decides which entry comes next.
 //! The other is the *follower*. No signature leaves a member before the entry that it signs is
-//! durable: that is how a [`Step`] is made, not how a driver is written.
+//! durable: the form of a [`Step`] ensures this, not the way a driver is written.
 
 mod align;
 mod append;
@@ -82,7 +83,7 @@ impl<V: LogView> Member<'_, V> {
         self.own < self.peer
     }
 
-    /// Of two signatures, that of the sequencer first, the one of this member.
+    /// This member's own of two signatures, the sequencer's first.
     fn own_of<'s, T>(&self, [sequencer, follower]: &'s [T; 2]) -> &'s T {
         if self.is_sequencer() {
             sequencer
@@ -91,7 +92,7 @@ impl<V: LogView> Member<'_, V> {
         }
     }
 
-    /// Of two signatures, the one of the other member.
+    /// The other member's of two signatures, the sequencer's first.
     fn peer_of<'s, T>(&self, [sequencer, follower]: &'s [T; 2]) -> &'s T {
         if self.is_sequencer() {
             follower

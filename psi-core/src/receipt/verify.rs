@@ -9,11 +9,11 @@ use super::{Body, Entry, EntryHash, Signature, entry_hash, signature_holds, sign
 use crate::error::Error;
 use crate::spec::{JobId, JobSpec};
 
-/// Why an entry does not belong where it stands.
+/// Why an entry does not belong in its place.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChainError {
-    /// The bytes are no entry.
+    /// The bytes do not decode to an entry.
     #[error("it is not a well-formed entry: {0}")]
     Malformed(#[source] Error),
     /// The entry belongs to another collaboration.
@@ -24,13 +24,13 @@ pub enum ChainError {
     Sequence {
         /// The number that belongs here.
         expected: u64,
-        /// The number it bears.
+        /// The number it has.
         found: u64,
     },
     /// The entry does not continue the one before: one of the two was changed, or the log forked.
     #[error("it does not continue the entry before it")]
     Previous,
-    /// A signature is absent where the log goes on after it.
+    /// A signature is missing on an entry that others follow.
     #[error("the entry before it lacks the signature of {0}")]
     Unsigned(String),
     /// A signature does not verify.
@@ -89,10 +89,10 @@ impl ChainVerifier {
         }
     }
 
-    /// Checks the next entry; `signatures` stand in the order of node ids.
+    /// Checks the next entry; `signatures` are in the order of node ids.
     ///
     /// # Errors
-    /// A [`ChainError`] that says what is wrong; the verifier is then of no further use.
+    /// A [`ChainError`] that says what is wrong. Do not use the verifier after it.
     pub fn check(
         &mut self,
         bytes: &[u8],

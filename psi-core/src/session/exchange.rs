@@ -1,22 +1,22 @@
-//! One side's half of all matches of a job as one machine: what a node drives.
+//! One side's half of all matches of a job, as one machine that a node drives.
 //!
-//! Spec 06 §3, Spec 04, Spec 05 §6, Spec 11. Frames go in, one after the other; what is to be sent
-//! goes to a function that the caller gives; at the end there is [`Ended`]. Which frame is allowed
-//! when is decided here and nowhere else.
+//! Spec 06 §3, Spec 04, Spec 05 §6, Spec 11. Frames go in, one after the other. Messages to send go
+//! to a function that the caller gives. At the end there is [`Ended`]. This module alone decides
+//! which frame is allowed when.
 //!
 //! How to drive it:
 //!
 //! * [`Exchange::start`] and both `handle` functions do all arithmetic of their step before they
-//!   return, minutes for a long list. They belong on a thread that may block; meanwhile another
-//!   tells the peer that this side is at work, and a third receives.
-//! * What goes out is to be sent in the order of the calls, by whoever else than the computing
-//!   thread, which goes on meanwhile: lists flow in both directions at once. [`Outgoing::Rows`] are
-//!   as many as the list is long, so the function should wait when a few of them are queued; there
-//!   is no way to wait for each other, since a side that sends them awaits nothing.
-//! * Rows frames may be received ahead of the computation. After a control frame the next frame
-//!   must not be read before the call that handles it has returned: it may be the last one, and what
-//!   follows belongs to the receipt.
-//! * [`Ended::last`] is sent by the caller, once it no longer reads frames for this machine.
+//!   return: minutes for a long list. Call them on a thread that may block. Meanwhile a second
+//!   thread tells the peer that this side is at work, and a third receives.
+//! * Send the messages in the order of the calls, on a thread other than the computing one, which
+//!   goes on meanwhile: lists flow in both directions at once. A list gives many
+//!   [`Outgoing::Rows`], so the function should wait when a few of them are queued. The two sides
+//!   cannot deadlock, since a side that sends them awaits nothing.
+//! * You may receive rows frames ahead of the computation. After a control frame, do not read the
+//!   next frame before the call that handles it has returned: it may be the last one, and the
+//!   frames after it belong to the receipt.
+//! * The caller sends [`Ended::last`] once it no longer reads frames for this machine.
 
 mod job;
 
@@ -39,8 +39,8 @@ use job::{check_lists, expect_list};
 
 /// The frozen input of one side: a list for each role that it has in the job.
 ///
-/// Which parts the small-part rule empties (Spec 05 §7) is decided before, once for both lists: an
-/// identity of a part that is emptied must not stand in the other list either.
+/// The caller decides beforehand, once for both lists, which parts the small-part rule empties
+/// (Spec 05 §7): an identity of an emptied part must not be in the other list either.
 #[derive(Clone, Default)]
 pub struct JobLists {
     /// As Receiver: for each part the digests of its identities, ascending and distinct.
@@ -50,7 +50,7 @@ pub struct JobLists {
     pub positions: Option<SharedList>,
 }
 
-/// What is to be sent.
+/// A message to send.
 #[expect(
     clippy::large_enum_variant,
     reason = "few are held at a time, and a frame of a transfer is longer than any"
@@ -65,8 +65,8 @@ pub enum Outgoing {
         /// The records, strictly increasing.
         records: SharedList,
     },
-    /// One rows frame of an oblivious transfer, or of R where a list is asked for, whose bytes
-    /// travel as they are.
+    /// One rows frame whose bytes travel as they are: of an oblivious transfer, or of R where a
+    /// list is asked for.
     Rows {
         /// Its header.
         header: RowsHeader,
@@ -75,7 +75,7 @@ pub enum Outgoing {
     },
 }
 
-/// Takes what is to be sent; see the head of this module.
+/// Takes the messages to send; see the head of this module.
 ///
 /// An error ends the machine; [`Error::Cancelled`] if nobody can send any more.
 pub type Outlet<'a> = &'a mut dyn FnMut(Outgoing) -> Result<(), Error>;
@@ -97,15 +97,15 @@ pub enum Step {
 pub struct Ended {
     /// What is released, if this side is a recipient.
     pub opened: Option<Opened>,
-    /// As Receiver of a list that is released: which of the own identifiers match.
+    /// As Receiver of a list that is released: which of this side's identifiers match.
     pub list: Option<MatchedList>,
     /// For the closing entry.
     pub output_commitment: [u8; 64],
     /// For the closing entry.
     pub transcripts: Transcripts,
-    /// What the transcripts combine, for a record that an auditor may replay.
+    /// The hashes that the transcripts combine, for a record that an auditor may replay.
     pub lists: ListHashes,
-    /// What is still to be sent, before the closing entry and after the last frame that is read for
+    /// Messages still to send, before the closing entry and after the last frame that is read for
     /// this machine.
     pub last: Vec<Control>,
 }
@@ -128,7 +128,7 @@ struct Job {
     opening: OpeningTranscript,
 }
 
-/// What is awaited.
+/// What the machine awaits.
 enum State {
     SenderKey(receiver::ExpectSenderKey),
     Tags(receiver::ExpectTags),
@@ -169,12 +169,12 @@ fn points(of: &MatchSpec) -> u64 {
 }
 
 impl Exchange {
-    /// Begins the first match of the job that `spec` is, as the side `own`.
+    /// Begins the first match of the job `spec`, as the side `own`.
     ///
     /// # Errors
     /// [`Error::Limit`] if there are more identities than registered, and [`Error::ApiMisuse`] if
-    /// `lists` are not those of this side's roles, before anything is sent; errors of the store and
-    /// of `out`; [`Error::Cancelled`].
+    /// `lists` are not those of this side's roles, both before anything is sent; errors of the
+    /// store and of `out`; [`Error::Cancelled`].
     pub fn start(
         spec: JobSpec,
         own: Party,
@@ -199,7 +199,7 @@ impl Exchange {
         Ok(Self { job, state })
     }
 
-    /// The name of the state, which says what is awaited.
+    /// The name of the state, which says what it awaits.
     #[must_use]
     pub const fn awaits(&self) -> &'static str {
         match &*self.state {
@@ -216,8 +216,8 @@ impl Exchange {
         }
     }
 
-    /// Takes a control frame. [`Control::Working`] changes nothing; [`Control::Abort`] is for the
-    /// caller to notice.
+    /// Takes a control frame. [`Control::Working`] changes nothing. The caller must watch for
+    /// [`Control::Abort`] itself.
     ///
     /// # Errors
     /// [`Code::UnexpectedMessage`] if the message is not due; those of the state that awaits it;

@@ -1,6 +1,6 @@
 //! What one side holds of a match until it is opened.
 //!
-//! Spec 04 §5, Spec 05 §5. Made by the roles' last steps, read by [`super::opening`].
+//! Spec 04 §5, Spec 05 §5. The last step of each role makes it; [`super::opening`] reads it.
 
 use zeroize::Zeroizing;
 
@@ -21,9 +21,9 @@ pub(super) struct Held {
     pub(super) role: Role,
     /// As Receiver: the matched positions of each part, marked dummies among them.
     counts: Zeroizing<Vec<u64>>,
-    /// As Receiver of a list: the own digests that match, ascending.
+    /// As Receiver of a list: this side's digests that match, ascending.
     pub(super) matched: Option<SharedList>,
-    /// The own share of the sums, if there is payload.
+    /// This side's share of the sums, if there is payload.
     pub(super) share: Option<Share>,
     pub(super) lists: ListHashes,
 }
@@ -44,7 +44,7 @@ impl Held {
         }
     }
 
-    /// Adds which of the own digests match.
+    /// Adds which of this side's digests match.
     pub(super) fn with_list(self, matched: Option<SharedList>) -> Self {
         Self { matched, ..self }
     }
@@ -60,7 +60,7 @@ impl Held {
         }
     }
 
-    /// Adds what the transfer came to.
+    /// Adds the outcome of the transfer.
     pub(super) fn transferred(mut self, transferred: Transferred) -> Self {
         self.share = Some(transferred.share);
         let of = transferred.transcripts;
@@ -76,12 +76,12 @@ impl Held {
         self.counts.iter().sum()
     }
 
-    /// As Receiver: what recipients may know of each part (Spec 05 §6.2, Spec 12 §6). A count below
-    /// the minimum is not among it, nor one that is nobody's output because the payload counts
+    /// As Receiver: what recipients may know of each part (Spec 05 §6.2, Spec 12 §6). That excludes
+    /// a count below the minimum, and a count that is nobody's output because the payload counts
     /// identities.
     ///
     /// # Errors
-    /// [`Error::ApiMisuse`] if the terms of noise are none that a specification has.
+    /// [`Error::ApiMisuse`] if no specification has such terms of noise.
     pub(super) fn part_counts(&self, seed: &JobSeed) -> Result<Vec<PartCount>, Error> {
         if let Some(terms) = &self.setup.dp {
             return noise::part_counts(&self.setup, terms, &self.counts, seed);

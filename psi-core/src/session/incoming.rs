@@ -1,6 +1,6 @@
-//! What every list from a peer goes through: decoding, checks, hash.
+//! Receives one list from a peer: decodes, checks and hashes it.
 //!
-//! Spec 04 §1 and Spec 06 §5. Used by both roles.
+//! Spec 04 §1 and Spec 06 §5. Both roles use it.
 
 use crate::error::{Code, Error};
 use crate::kernel::batch;
@@ -8,22 +8,22 @@ use crate::list::{OrderCheck, Plain, RecordCodec as _, RecordDecoder, Rice};
 use crate::messages::frame::RowsHeader;
 use crate::transcript::ListTranscript;
 
-/// The decoding, the checks and the hash that every list from a peer goes through, piece by piece.
+/// Decodes, checks and hashes a list from a peer, piece by piece.
 pub(super) struct Incoming {
     header: RowsHeader,
     width: usize,
     decoder: Box<dyn RecordDecoder>,
     order: OrderCheck,
     transcript: ListTranscript,
-    /// Decoded and checked, and not handed out: less than a kernel call's worth.
+    /// Decoded and checked, but not handed out yet: less than one kernel call takes.
     held: Vec<u8>,
-    /// Points that were handed out and wait for the arithmetic, one piece.
+    /// Points that were handed out and await the arithmetic, one piece.
     waiting: Vec<u8>,
 }
 
-/// What became of a piece of a list.
+/// The outcome of a piece of a list.
 pub(super) struct Accepted {
-    /// The next records; none, if the piece completed too few.
+    /// The next records; empty if the piece completed too few.
     pub(super) records: Vec<u8>,
     /// Whether they are the last.
     pub(super) complete: bool,
@@ -33,7 +33,7 @@ impl Incoming {
     /// Expects `count` records of `width` bytes as the list that `header` names.
     ///
     /// # Errors
-    /// [`Error::ApiMisuse`] if there is no such list.
+    /// [`Error::ApiMisuse`] if no such list can exist.
     pub(super) fn new(header: RowsHeader, width: usize, count: u64) -> Result<Self, Error> {
         let order = OrderCheck::new(width, count);
         Ok(Self::with(
@@ -76,9 +76,9 @@ impl Incoming {
     /// and are its code, and that the records are strictly increasing and not too many.
     ///
     /// # Discussion
-    /// Where a peer cuts its frames decides how many records each completes. They are handed out in
-    /// multiples of one kernel call's, so that the number of calls is a function of the list's size
-    /// all the same.
+    /// Where a peer cuts its frames decides how many records each completes. Nevertheless, the
+    /// number of calls depends on the list's size alone: records are handed out in multiples of
+    /// what one kernel call takes.
     pub(super) fn accept(&mut self, header: RowsHeader, bytes: &[u8]) -> Result<Accepted, Error> {
         if header != self.header {
             let detail = "records of a list that is not awaited";
@@ -98,7 +98,7 @@ impl Incoming {
         Ok(Accepted { records, complete })
     }
 
-    /// [`Self::accept`] for a list of points, while the points of the piece before go through
+    /// [`Self::accept`] for a list of points. Meanwhile the points of the last piece go through
     /// `work`. Returns whether the list is complete and all of it went through.
     pub(super) fn accept_points(
         &mut self,

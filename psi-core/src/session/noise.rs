@@ -1,7 +1,7 @@
-//! The noise that a side adds to what leaves it in mode `dp`: to counts that it reports, and to its
+//! The noise that a side adds in mode `dp` to what it sends: to counts that it reports, and to its
 //! share of sums.
 //!
-//! Spec 12 §6. Called by the opening and by [`super::held`]. The noise of dummies is not drawn here
+//! Spec 12 §6. The opening and [`super::held`] call this. The noise of dummies is not drawn here,
 //! but where the Sender's positions are made.
 
 use zeroize::Zeroizing;
@@ -13,10 +13,10 @@ use crate::ot::share::Share;
 use crate::seed::{JobSeed, Purpose};
 use crate::spec::DpTerms;
 
-/// What recipients may know of each part, of whose positions `counts` match: the count less the mean
-/// of the marked dummies, with this side's own noise if it is reported to the Sender.
+/// What recipients may know of each part, where `counts` are the matched positions. It is the count
+/// less the mean of the marked dummies, with this side's own noise if it is reported to the Sender.
 ///
-/// The noisy count alone decides what is released. Where the payload counts identities the blocks
+/// The noisy count alone decides what is released. Where the payload counts identities, the blocks
 /// of a part are judged one by one, and its count is nobody's output.
 pub(super) fn part_counts(
     setup: &MatchSetup,
@@ -52,7 +52,7 @@ pub(super) fn part_counts(
 /// Adds this side's noise to its share of the sums, in mode `dp`.
 ///
 /// # Errors
-/// [`Error::ApiMisuse`] if the terms of noise are none that a specification has.
+/// [`Error::ApiMisuse`] if no specification has such terms of noise.
 pub(super) fn add_to(share: &mut Share, setup: &MatchSetup, seed: &JobSeed) -> Result<(), Error> {
     let Some(terms) = &setup.dp else {
         return Ok(());

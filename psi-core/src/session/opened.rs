@@ -1,7 +1,7 @@
 //! What recipients hold at the end of a job: the cells that are released, and nothing else.
 //!
-//! Spec 05 §6.1, Spec 12 §6. Made by `session::opening`, handed to whoever evaluates the query's outputs. A
-//! cell below the minimum never leaves this module.
+//! Spec 05 §6.1, Spec 12 §6. `session::opening` makes it, for the code that evaluates the query's
+//! outputs. A cell below the minimum never leaves this module.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use crate::receipt::Cell;
 use crate::spec::{ComponentKind, JobSpec, MatchSpec};
 use crate::store::{RecordList, StoreError};
 
-/// Cells that a list has beside its count.
+/// Cells of a list beside its count.
 pub const LIST_CELLS: usize = 8;
 
 /// What is released of a job.
@@ -27,12 +27,12 @@ pub struct Opened {
     pub cells: Vec<Cell>,
     /// The salt of that commitment.
     pub salt: [u8; 32],
-    /// Whether a block held numbers that no table gives, and was suppressed for it. For the owner's
-    /// log alone.
+    /// Whether a block held numbers that no table gives, and was suppressed for that. For this
+    /// node's log alone.
     pub implausible: bool,
 }
 
-/// Which of the Receiver's own identifiers match, of a list that is released.
+/// Which of the Receiver's own identifiers match, in a list that is released.
 ///
 /// # Security
 /// `Debug` shows nothing of it.
@@ -93,16 +93,16 @@ pub struct OpenedMatch {
 /// What is released of one part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenedPart {
-    /// The number of matches, read from match bits, with noise in mode `dp`; 0 where the payload counts identities, because
-    /// the Sender has groups.
+    /// The number of matches, read from match bits, with noise in mode `dp`; 0 where the payload
+    /// counts identities, because the Sender has groups.
     pub count: u64,
-    /// The sums of the payload's components over the matching positions, block by block. All zero
-    /// in a block with too few identities. With noise any of them may be below zero.
+    /// The sums of the payload's components over the matching positions, block by block. A block
+    /// with too few identities is all zero. With noise, any of them may be below zero.
     pub components: Vec<i64>,
 }
 
 impl OpenedMatch {
-    /// Joins what is known of each part with its sums, before blocks are suppressed.
+    /// Joins the counts of each part with its sums, before blocks are suppressed.
     pub(super) fn new(counts: &[PartCount], components: u16, sums: Option<&Sums>) -> Self {
         let part = |(number, known): (u16, &PartCount)| {
             let sum = |component| sums.and_then(|sums| sums.get(number, component));
@@ -120,13 +120,13 @@ impl OpenedMatch {
 }
 
 impl Opened {
-    /// Suppresses every block that rests on too few identities, or that holds what no table gives,
-    /// and lists the cells.
+    /// Suppresses every block that rests on too few identities, or that holds numbers no table
+    /// gives, and lists the cells.
     ///
     /// # Discussion
-    /// Numbers that cannot be are no reason to end the job. A Sender chooses its payload: if it put
-    /// minus one as the identities of one person, an abort would tell it, who need not be a
-    /// recipient, whether that person matched.
+    /// Impossible numbers do not end the job. A Sender chooses its payload, and need not be a
+    /// recipient: if it put minus one as the identities of one person, an abort would tell it
+    /// whether that person matched.
     pub(super) fn new(spec: &JobSpec, mut matches: Vec<OpenedMatch>, salt: [u8; 32]) -> Self {
         let specs = spec.matches();
         let mut implausible = false;
@@ -183,7 +183,7 @@ fn judge(
     all
 }
 
-/// What the numbers of a block can be in some table, with whatever noise was drawn.
+/// The numbers that a block can hold for some table, with whatever noise was drawn.
 struct Range<'a> {
     spec: &'a JobSpec,
     of: &'a MatchSpec,
@@ -196,7 +196,7 @@ impl<'a> Range<'a> {
         Self { spec, of, most }
     }
 
-    /// The identities of a block; `None` if one of its counts is none that a table gives.
+    /// The identities of a block; `None` if no table gives one of its counts.
     fn identities<'b>(&self, count: u64, block: impl Iterator<Item = &'b i64>) -> Option<i128> {
         let receiver = self.of.receiver;
         let reach = self.spec.dp().map_or(0, |terms| {
@@ -225,7 +225,7 @@ impl<'a> Range<'a> {
     }
 }
 
-/// The number, if it is from zero to `most` but for noise.
+/// The number, if it is from zero to `most`, give or take the noise.
 fn within(number: i128, most: Option<u64>, noise: u64) -> Option<i128> {
     let noise = i128::from(noise);
     let most = most.map_or(i128::MAX, |most| i128::from(most) + noise);
@@ -233,7 +233,7 @@ fn within(number: i128, most: Option<u64>, noise: u64) -> Option<i128> {
 }
 
 /// Suppresses the blocks on which two matches with swapped roles do not agree: block `b` of part
-/// `a` in one is block `a` of part `b` in the other. Returns whether there are none.
+/// `a` in one is block `a` of part `b` in the other. Returns whether all agree.
 fn agree(first: &mut [Option<u64>], second: &mut [Option<u64>], first_parts: usize) -> bool {
     let groups = first.len() / first_parts.max(1);
     let mut all = true;
@@ -279,7 +279,7 @@ fn release(
                 }
             }
         }
-        // Where no component counts identities, the part is its only block.
+        // Without a component that counts identities, the part is its only block.
         if identities_at.is_none() && blocks.iter().all(Option::is_none) {
             *part = None;
         }

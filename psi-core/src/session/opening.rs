@@ -1,7 +1,7 @@
 //! The opening: what recipients are told of all matches of a job, and the commitment to it.
 //!
-//! Spec 05 §6, Spec 11 §8 and, for noise, Spec 12 §6. Called by [`super::Exchange`] once the last match is done on this
-//! side. Before the totals of two matches have agreed nothing is opened.
+//! Spec 05 §6, Spec 11 §8 and, for noise, Spec 12 §6. [`super::Exchange`] calls this once the last
+//! match is done on this side. Nothing is opened before the totals of two matches have agreed.
 //!
 //! ```text
 //! a single count       Receiver: Outcome
@@ -51,7 +51,7 @@ impl Terms {
     }
 }
 
-/// Where an opening stands.
+/// The state of an opening.
 #[expect(
     clippy::large_enum_variant,
     reason = "there is one, and it is moved once for each message"
@@ -64,7 +64,7 @@ pub(super) enum Progress {
 /// What one side knows after the last message of the opening.
 pub(super) struct Conclusion {
     pub(super) opened: Option<Opened>,
-    /// As Receiver of a list that is released: which own identifiers match.
+    /// As Receiver of a list that is released: which of this side's identifiers match.
     pub(super) list: Option<MatchedList>,
     pub(super) output_commitment: [u8; 64],
     /// The lists of all matches, without the opening.
@@ -92,7 +92,7 @@ enum Awaits {
     Output,
 }
 
-/// The own total of the match in which this side is Receiver.
+/// This side's total of the match in which it is Receiver.
 struct Total {
     match_index: u8,
     count: u64,
@@ -105,17 +105,17 @@ struct View {
     counts: Vec<PartCount>,
 }
 
-/// What has been opened so far, and what is still to be.
+/// What has been opened so far, and what is still to open.
 struct Course {
     terms: Terms,
     lists: ListHashes,
     waiting: VecDeque<Held>,
     matches: Vec<OpenedMatch>,
-    /// As Receiver of a list: which own identifiers match, released or not.
+    /// As Receiver of a list: which of this side's identifiers match, released or not.
     matched: Option<SharedList>,
 }
 
-/// Begins the opening of all matches; what is to be sent is appended to `send`.
+/// Begins the opening of all matches. Appends the messages to send to `send`.
 pub(super) fn begin(
     terms: Terms,
     held: Vec<Held>,
@@ -164,7 +164,7 @@ impl Course {
         })
     }
 
-    /// A single count: the Receiver says it in one message.
+    /// A single count: the Receiver reports it in one message.
     fn single_count(mut self, send: &mut Vec<Control>) -> Result<Progress, Error> {
         let nothing = Error::ApiMisuse("a count without a match");
         let held = self.waiting.pop_front().ok_or(nothing)?;
@@ -213,8 +213,8 @@ impl Course {
         self.conclude(send)
     }
 
-    /// Opens the sums of a match of which this side knows `counts`, as far as that does not depend
-    /// on a message.
+    /// Opens the sums of a match of which this side knows `counts`, as far as that needs no
+    /// message.
     fn open(
         &mut self,
         held: Held,
@@ -231,11 +231,11 @@ impl Course {
             self.note(&view, None);
             return Ok(None);
         };
-        // A share that stays here needs none: nobody could see it.
+        // A share that stays here needs no noise: nobody could see it.
         if other_is_recipient {
             noise::add_to(&mut share, &held.setup, &self.terms.seed)?;
         }
-        // What is suppressed as a whole part is opened by nobody.
+        // A part that is suppressed as a whole is opened by nobody.
         for (part, _) in (0..).zip(&view.counts).filter(|(_, count)| !count.released) {
             share.withhold(part);
         }
@@ -289,7 +289,7 @@ impl Course {
         }))
     }
 
-    /// Adds the cells of a list, and gives the list out unless its count is suppressed.
+    /// Adds the cells of a list, and hands the list out unless its count is suppressed.
     fn release_list(&mut self, opened: &mut Opened) -> Result<Option<MatchedList>, Error> {
         if !self.terms.spec.shape.list {
             return Ok(None);
@@ -331,7 +331,7 @@ impl Opening {
         }
     }
 
-    /// Takes the message that is awaited; what is to be sent is appended to `send`.
+    /// Takes the message that is awaited. Appends the messages to send to `send`.
     ///
     /// # Errors
     /// [`Code::UnexpectedMessage`]; [`Code::MalformedMessage`]; [`Code::TotalsDiffer`].
@@ -410,8 +410,7 @@ impl Opening {
 }
 
 impl Course {
-    /// Checks that the requester's commitment is one to the cells that this side holds, if it is a
-    /// recipient.
+    /// Checks that the requester committed to the cells that this side holds, if it is a recipient.
     fn check_output(
         &mut self,
         salt: Option<[u8; 32]>,

@@ -1,10 +1,10 @@
 //! The Sender's list: a tag for each position, in ascending order, and the payload of the position.
 //!
-//! Spec 04 §1 step 2, Spec 05 §3, Spec 11 §1, Spec 12 §5. Called by [`super::sender`]. Tag and
-//! payload go through one sort side by side; what is sent is the tags alone.
+//! Spec 04 §1 step 2, Spec 05 §3, Spec 11 §1, Spec 12 §5. [`super::sender`] calls this. Tag and
+//! payload go through one sort side by side; only the tags are sent.
 //!
 //! Cost: N2 multiplications, one sort of N2 records, and with payload one pass that writes tags and
-//! payload anew.
+//! payload again.
 
 use zeroize::Zeroizing;
 
@@ -19,7 +19,7 @@ use crate::seed::{JobSeed, Purpose};
 use crate::store::{Cursor, RecordList, RecordWriter};
 use crate::tag;
 
-/// How often filler is drawn anew because its tag equals another. A tag is long enough that even
+/// How often filler is drawn again because its tag equals another. Tags are long enough that even
 /// one collision has probability below 2^-40, so a second in a row means a broken store.
 const REDRAWS_MAX: usize = 4;
 
@@ -27,12 +27,13 @@ const REDRAWS_MAX: usize = 4;
 pub(super) struct Positions {
     /// The tags, all different.
     pub(super) tags: Box<dyn RecordList>,
-    /// The payload of each position; none if there are no components.
+    /// The payload of each position; `None` without components.
     pub(super) payload: Option<Box<dyn RecordList>>,
 }
 
-/// Makes positions of the own identities, filler up to the registered number, and, of as many
-/// dummies as each part has, the secret number that is marked, with padding in place of the others.
+/// Makes a position for each of this side's identities, fills up to the registered number, and adds
+/// as many positions for each part as it has dummies. A secret number of these are marked dummies;
+/// padding replaces the others.
 ///
 /// `identities` are digests with their payload, ascending.
 ///
@@ -87,7 +88,7 @@ pub(super) fn make(
     }
 }
 
-/// Feeds the points of marked dummies and of padding to `sink`, as many for each part as it has
+/// Feeds the points of marked dummies and of padding to `sink`: for each part, as many as it has
 /// dummies.
 fn tag_dummies(
     setup: &MatchSetup,
@@ -129,7 +130,7 @@ struct Joined<'a> {
 
 impl<'a> Joined<'a> {
     fn new(setup: &'a MatchSetup, kernel: &'a dyn Kernel) -> Self {
-        // What a growing buffer outgrows would not be erased.
+        // A buffer that grows would leave copies that nobody erases.
         let room = match setup.payload_bytes() {
             0 => 0,
             payload => BATCH_RECORDS * (setup.tag_bytes + payload),
@@ -161,7 +162,7 @@ impl<'a> Joined<'a> {
     }
 }
 
-/// Ends the list and keeps one position of each tag.
+/// Ends the list and keeps one position for each tag.
 fn finish(
     setup: &MatchSetup,
     writer: Box<dyn RecordWriter>,

@@ -1,8 +1,8 @@
 //! The Receiver: sends its blinded list, receives tags and the shuffled reply, and learns which of
 //! the Sender's anonymous positions match in each part of its list.
 //!
-//! Spec 04 §1, steps 1, 2 and 4. Called by [`super::Exchange`]. Never learns which of its own
-//! identifiers match, because the reply to each part is one global sort; unless the job is a list
+//! Spec 04 §1, steps 1, 2 and 4. [`super::Exchange`] calls this. It never learns which of its own
+//! identifiers match, because the reply to each part is one global sort. The exception is a list
 //! (Spec 04 §7), whose answer is just that.
 //!
 //! Cost: `2 * N1` multiplications, one sort of `N1` points, one of `N1` tags; with payload one bit
@@ -31,7 +31,7 @@ use crate::store::{RecordList, RecordWriter};
 use crate::tag;
 use crate::transcript::{ListHashes, ListTranscript};
 
-/// Bytes of the number of a part, which stands behind a tag where there are several.
+/// Bytes of the number of a part, which follows a tag where there are several parts.
 const PART_BYTES: usize = 2;
 
 /// What the Receiver carries from state to state.
@@ -156,7 +156,7 @@ impl ExpectTags {
     }
 }
 
-/// What is expected as the reply to a part.
+/// Expects the reply to a part.
 fn evaluated(setup: &MatchSetup, part: u16) -> Result<Incoming, Error> {
     let size = setup
         .parts
@@ -182,14 +182,14 @@ pub struct ExpectEvaluated {
     reply: Reply,
 }
 
-/// What the points of R become.
+/// Turns the points of R into tags.
 struct Reply {
     /// The inverse scalar of each part.
     unblind: Vec<SecretScalar>,
-    /// Bytes of the hash that are kept of each point: those of a tag, more where a list is asked
-    /// for.
+    /// Bytes of the hash that are kept of each point: those of a tag, and more where a list is
+    /// asked for.
     key_bytes: usize,
-    /// Bytes of the part's number behind each tag: none where there is one part.
+    /// Bytes of the part's number behind each tag; 0 with a single part.
     part_bytes: usize,
     /// The tags of all parts in one list, so that one pass over the Sender's tags finds all.
     writer: Box<dyn RecordWriter>,
@@ -197,7 +197,7 @@ struct Reply {
 }
 
 impl Reply {
-    /// Removes the own blinding from points of a part and keeps their tags.
+    /// Removes this side's blinding from points of a part and keeps their tags.
     fn add(
         &mut self,
         setup: &MatchSetup,
@@ -241,8 +241,8 @@ impl ExpectEvaluated {
         self.tags.len() + before + self.incoming.count()
     }
 
-    /// Takes the next bytes of the code of R, removes the own blinding of its points and computes
-    /// their tags; at the end matches them with the Sender's.
+    /// Takes the next bytes of the code of R, removes this side's blinding from its points and
+    /// computes their tags. At the end, matches them with the Sender's.
     ///
     /// # Errors
     /// [`Code::MalformedMessage`], [`Code::WrongCount`], [`Code::NotIncreasing`],
@@ -287,8 +287,8 @@ impl ExpectEvaluated {
 /// Checks the canaries of all parts and matches the tags of R with the Sender's.
 ///
 /// # Discussion
-/// A canary that is missing in one part is reported when all parts are there: the moment of an abort
-/// would otherwise tell which part it stood in.
+/// A canary that is missing in one part is reported only when all parts have come. Otherwise the
+/// moment of an abort would reveal which part it was in.
 fn finish(
     keep: Keep,
     received: Vec<[u8; 64]>,
@@ -320,7 +320,7 @@ fn finish(
         None => None,
     };
     matching::merge_marked(own.as_ref(), tags, |position, mark| {
-        // Without a mark there is one part.
+        // Without a mark there is only one part.
         let part = <[u8; PART_BYTES]>::try_from(mark).map_or(0, u16::from_be_bytes);
         if let Some(count) = counts.get_mut(usize::from(part)) {
             *count += 1;
@@ -347,7 +347,7 @@ pub struct Matched {
     pub(super) choices: Option<Choices>,
 }
 
-/// What to answer when a batch from the peer does not decode.
+/// The error for a batch from the peer that does not decode.
 pub(super) fn decode_failed(failed: DecodeFailed) -> Error {
     if failed.identity {
         Error::misbehaved(Code::IdentityElement, "an element is the identity")

@@ -1,8 +1,8 @@
 //! The Sender: sends tags of its own list, raises the Receiver's blinded lists to its scalar and
 //! returns them shuffled.
 //!
-//! Spec 04 §1, steps 2 and 3, and §2 (the barrier). Called by [`super::Exchange`]. Learns nothing
-//! of the match but what the Receiver opens to it.
+//! Spec 04 §1, steps 2 and 3, and §2 (the barrier). [`super::Exchange`] calls this. It learns
+//! nothing of the match except what the Receiver opens to it.
 //!
 //! Cost: `N2 + N1` multiplications, one sort of `N2` tags, one of `N1` points.
 
@@ -25,7 +25,7 @@ use crate::transcript::{ListHashes, ListTranscript};
 
 /// The Sender's first step.
 pub struct Encrypted {
-    /// Kept: what comes next.
+    /// Kept: the next state.
     pub state: ExpectBlinded,
     /// Sent first: `K_b = b*G`.
     pub key: [u8; 32],
@@ -33,11 +33,11 @@ pub struct Encrypted {
     pub message: SharedList,
 }
 
-/// Computes the own tags: `sort(H2(b*H(y)) u filler u marked dummies)`, and puts the payload into
-/// their order.
+/// Computes this side's tags: `sort(H2(b*H(y)) u filler u marked dummies)`, and puts the payload
+/// into their order.
 ///
-/// `identities` are the distinct digests of the own rows that pass the filter, ascending, each
-/// followed by its payload: eight bytes for each component, a signed big-endian number.
+/// `identities` are the distinct digests of this side's rows that pass the filter, ascending. Each
+/// is followed by its payload: eight bytes for each component, a signed big-endian number.
 ///
 /// # Errors
 /// [`Error::Limit`] if there are more identities than registered; [`Error::ApiMisuse`] if the
@@ -79,8 +79,8 @@ pub fn encrypt(
     })
 }
 
-/// Where the reply to a part is written: sorted, which is the shuffle, unless the Receiver is to
-/// learn which of its own identifiers match.
+/// The list that the reply to a part is written to. It is sorted, which is the shuffle, unless the
+/// Receiver is to learn which of its own identifiers match.
 fn reply_writer(setup: &MatchSetup, tools: &Tools) -> Result<Box<dyn RecordWriter>, Error> {
     let store = tools.store.as_ref();
     Ok(if setup.list {
@@ -90,7 +90,7 @@ fn reply_writer(setup: &MatchSetup, tools: &Tools) -> Result<Box<dyn RecordWrite
     })
 }
 
-/// What is expected as a part of A.
+/// Expects a part of A.
 fn blinded(setup: &MatchSetup, part: usize) -> Result<Incoming, Error> {
     let size = setup.parts.get(part);
     match (size, u16::try_from(part)) {
@@ -139,10 +139,10 @@ pub struct ExpectBlinded {
     sent: Vec<[u8; 64]>,
     /// Transcripts of the parts of A that have come.
     received: Vec<[u8; 64]>,
-    /// The part that is awaited, and what its points become.
+    /// The part that is awaited.
     incoming: Incoming,
     writer: Box<dyn RecordWriter>,
-    /// What the parts of A before became. INVARIANT: no record of these is read before the last
+    /// The replies to the parts of A so far. INVARIANT: no record of these is read before the last
     /// byte of the last part has passed every check.
     replies: Vec<Box<dyn RecordList>>,
     done: u64,
@@ -165,7 +165,7 @@ impl ExpectBlinded {
         before.map(PartSize::points).sum::<u64>() + self.incoming.count()
     }
 
-    /// Takes the next bytes of the code of A and multiplies its points; hands out R only when all
+    /// Takes the next bytes of the code of A and multiplies its points. Hands out R only when all
     /// parts of A have come and passed every check.
     ///
     /// # Errors
@@ -173,10 +173,10 @@ impl ExpectBlinded {
     /// code, its order or its elements; errors of the store; [`Error::Cancelled`].
     ///
     /// # Discussion
-    /// Answering piece by piece would be simpler and need no store, and would tell a peer who
-    /// follows the protocol how many matches each of its pieces has. R is therefore sorted as a
-    /// whole, part by part: that sort is the shuffle. A list, which is there to tell the Receiver
-    /// which of its points match, is not sorted, and waits for the last byte of A all the same.
+    /// Answering piece by piece would be simpler and need no store. But it would tell a peer who
+    /// follows the protocol how many matches each of its pieces has. So R is sorted as a whole,
+    /// part by part: that sort is the shuffle. A list shows the Receiver which of its points match,
+    /// so it is not sorted, but it still waits for the last byte of A.
     pub fn handle(
         mut self,
         header: RowsHeader,
@@ -242,7 +242,7 @@ impl ExpectBlinded {
     }
 }
 
-/// The match is done for the Sender.
+/// The Sender's state when the match is done.
 pub struct Replied {
     /// Kept to the opening.
     pub(super) held: Held,

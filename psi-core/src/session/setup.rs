@@ -1,4 +1,5 @@
-//! The numbers of one match, read off the job specification, and the own list made ready for it.
+//! The numbers of one match, taken from the job specification, and this side's list made ready for
+//! it.
 
 use zeroize::Zeroizing;
 
@@ -32,18 +33,18 @@ pub struct MatchSetup {
     pub parts: Vec<PartSize>,
     /// Tags that the Sender sends.
     pub sender_size: u64,
-    /// Registered identities among them; the others stand for dummies.
+    /// Registered identities among them; the others are dummies.
     pub sender_identities: u64,
     /// Bytes of one tag.
     pub tag_bytes: usize,
-    /// Payload numbers at one of the Sender's positions; 0 if everything is read from match bits.
+    /// Payload numbers at one of the Sender's positions; 0 if match bits show everything.
     pub components: u16,
     /// Whether the payload counts the identities of the Sender's groups, so that a part's matches
     /// are nobody's output.
     pub counts_identities: bool,
     /// Fewest distinct identities on which a result, or in exact mode a list, may rest.
     pub minimum: u64,
-    /// The parameters of noise; none in exact mode.
+    /// The parameters of noise; `None` in exact mode.
     pub dp: Option<DpTerms>,
     /// Whether the Receiver learns which of its own identifiers match.
     pub list: bool,
@@ -55,7 +56,7 @@ pub struct MatchSetup {
     pub(super) domain_tag: Vec<u8>,
 }
 
-/// An own list that is to be multiplied.
+/// A list of this side that is to be multiplied.
 pub(super) struct OwnList<'a> {
     /// Digests, ascending and distinct, each with its payload.
     pub(super) records: &'a dyn RecordList,
@@ -63,7 +64,7 @@ pub(super) struct OwnList<'a> {
     pub(super) payload_bytes: usize,
     /// The registered number of identities.
     pub(super) size: u64,
-    /// Records of this match that were multiplied before, and in all.
+    /// Records of this match that were multiplied before, and their total.
     pub(super) progress: (u64, u64),
 }
 
@@ -71,7 +72,7 @@ impl MatchSetup {
     /// The match `match_index` of the job.
     ///
     /// # Errors
-    /// [`Error::ApiMisuse`] if there is none, or if the specification was not made by
+    /// [`Error::ApiMisuse`] if the job has no such match, or if the specification was not made by
     /// [`JobSpec::assemble`].
     pub fn new(spec: &JobSpec, match_index: u8) -> Result<Self, Error> {
         let matches = spec.matches();
@@ -112,7 +113,7 @@ impl MatchSetup {
         8 * usize::from(self.components)
     }
 
-    /// The oblivious transfer that follows the match; none if there is no payload.
+    /// The oblivious transfer that follows the match; `None` without payload.
     ///
     /// # Errors
     /// [`Error::Limit`] if the parts have more rows than one transfer takes.
@@ -126,7 +127,7 @@ impl MatchSetup {
         TransferSetup::new(job_id, index, parts, self.sender_size, self.components).map(Some)
     }
 
-    /// The name of a list of this match on the wire.
+    /// The header of a list of this match on the wire.
     pub(super) const fn header(&self, list: ListId, part: u16) -> RowsHeader {
         RowsHeader {
             list,
@@ -135,11 +136,11 @@ impl MatchSetup {
         }
     }
 
-    /// Feeds `encode(k * H(x))`, with digests and payload, to `sink` for every identity and for as much
-    /// filler as the list's size asks for, in one sequence that does not tell them apart.
+    /// Feeds `encode(k * H(x))`, with digests and payload, to `sink`: for every identity and for as
+    /// much filler as the list's size needs, in one sequence that does not tell them apart.
     ///
-    /// In exact mode a list with fewer real identities than the minimum is replaced by filler as a
-    /// whole (Spec 05 §7).
+    /// In exact mode, filler replaces the whole of a list with fewer real identities than the
+    /// minimum (Spec 05 §7).
     ///
     /// # Errors
     /// [`Error::Limit`] if there are more identities than registered; errors of the store and of
@@ -160,7 +161,7 @@ impl MatchSetup {
                 limit: list.size,
             });
         }
-        // With noise nothing depends on the size of a list (Spec 12 §6).
+        // With noise, nothing depends on the size of a list (Spec 12 §6).
         let is_small = self.dp.is_none() && identities.len() < self.minimum;
         let real = (!is_small).then_some(identities);
         let (store, bytes) = (tools.store.as_ref(), list.payload_bytes);
@@ -171,7 +172,7 @@ impl MatchSetup {
         reader.next_batch(&mut now.digests, &mut now.payload, BATCH_RECORDS)?;
         let (mut done, total) = list.progress;
         while !now.digests.is_empty() {
-            // While these are multiplied, one thread reads what comes next.
+            // While these are multiplied, one thread reads the next batch.
             let Batch { digests, payload } = &mut following;
             let (points, ready) = rayon::join(
                 || self.multiply(&now.digests, k, tools),
@@ -196,11 +197,11 @@ impl MatchSetup {
         multiply_under(&self.domain_tag, digests, k, tools)
     }
 
-    /// Feeds `encode(k * H(digest))` to `sink` for as many digests as a part has dummies; `digests`
+    /// Feeds `encode(k * H(digest))` to `sink` for as many digests as a part has dummies. `digests`
     /// makes those with the given numbers.
     ///
     /// # Errors
-    /// Those of `sink`; [`Error::ApiMisuse`] if there is no such part.
+    /// Those of `sink`; [`Error::ApiMisuse`] if the match has no such part.
     pub(super) fn multiply_dummies(
         &self,
         part: u16,
@@ -251,7 +252,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// With room for a whole batch: what a growing buffer outgrows would not be erased.
+    /// With room for a whole batch: a buffer that grows would leave copies that nobody erases.
     fn new(payload_bytes: usize) -> Self {
         Self {
             digests: Zeroizing::new(Vec::with_capacity(BATCH_RECORDS)),

@@ -1,8 +1,9 @@
-//! The first part of a settlement: both logs come to the same number of entries, or are found to
+//! The first part of a settlement: both logs come to the same number of entries, or turn out to
 //! contradict each other.
 //!
-//! Spec 06 §4, "Align". The member with more entries sends what the other lacks, one after the other.
-//! The same for both roles; used by [`Lead`](super::lead::Lead) and [`Follow`](super::follow::Follow).
+//! Spec 06 §4, "Align". The member with more entries sends the ones that the other lacks, one after
+//! the other. Both roles do the same; [`Lead`](super::lead::Lead) and
+//! [`Follow`](super::follow::Follow) use it.
 
 use super::append::complete;
 use super::missing::{FORKED, Taken, take};
@@ -20,12 +21,12 @@ const PEER_ROLLED_BACK: &str = "the other member lacks entries that it signed: i
 pub(super) enum Align {
     /// The signature on an entry that the peer lacked.
     ExpectCountersign(Box<StoredEntry>),
-    /// The entry with this number, which is lacking here.
+    /// The entry with this number, which this member lacks.
     ExpectMissing(u64),
 }
 
 impl Align {
-    /// Begins, once both members have said where they are.
+    /// Begins, once both members have sent the state of their logs.
     pub(super) fn start<V: LogView>(
         member: &Member<'_, V>,
         states: &States,
@@ -85,7 +86,8 @@ impl Align {
     }
 }
 
-/// Sends the entry `seq`, which the peer lacks, once `store` is durable. Done if it lacks none.
+/// Sends the entry `seq`, which the peer lacks, once `store` is durable. Done if the peer lacks
+/// none.
 fn send<V: LogView>(
     member: &Member<'_, V>,
     states: &States,
@@ -107,7 +109,7 @@ fn send<V: LogView>(
 /// Equal numbers: the last entries must be the same, and each side may complete its own.
 fn compare_heads<V: LogView>(member: &Member<'_, V>, states: &States) -> StepResult<Align, V> {
     if states.own.head != states.theirs.head {
-        // A claim alone: the ledger is in doubt only where this member's signature proves a loss.
+        // A mere claim: the ledger is in doubt only where this member's signature proves a loss.
         return Ok(Step::broken(vec![Change::Break(FORKED)], FORKED));
     }
     let mut store = Vec::new();

@@ -1,8 +1,8 @@
 //! One entry on both logs: the sequencer proposes it, the follower accepts it.
 //!
-//! Spec 07 §2. [`Append`] is used inside a job, where both members know the entry before it is sent.
-//! A settlement uses its two halves: the sequencer the whole machine, the follower [`accept`], with
-//! its own idea of what is awaited.
+//! Spec 07 §2. [`Append`] is used inside a job, where both members know the entry before it is
+//! sent. A settlement uses its two halves: the sequencer the whole machine, the follower only
+//! [`accept`], with its own check of what is awaited.
 
 use super::step::{misbehaved, misuse, unexpected};
 use super::{Change, LogError, LogView, Machine, Member, Step, StepResult, StoredEntry};
@@ -11,8 +11,8 @@ use crate::limits;
 use crate::messages::{Control, EntryMessage};
 use crate::receipt::{Body, Entry, Signature, entry_hash};
 
-/// Refused entries after the last opened one that a follower signs: what an honest sequencer can
-/// come to if all of its jobs are refused at the same time.
+/// The most refused entries after the last opened one that a follower signs: as many as an honest
+/// sequencer can have if all of its jobs are refused at the same time.
 pub(super) const REFUSALS_SIGNED_MAX: u64 =
     limits::REFUSALS_RECORDED_MAX + limits::LIVE_JOBS_MAX as u64;
 
@@ -30,7 +30,7 @@ enum State {
 
 impl Append {
     /// Puts `body` on the log of both members. Both call it at the same step of a job with the same
-    /// body; the log's lock is held from here as sequencer, from the entry as follower.
+    /// body. The sequencer holds the log's lock from here on, the follower from the entry on.
     ///
     /// # Errors
     /// [`LogError::Unfinished`] if the last entry lacks a signature; [`LogError::View`].
@@ -103,7 +103,7 @@ impl Machine for Append {
     }
 }
 
-/// The peer's signature over an entry that lacks it.
+/// Takes the peer's signature over an entry that lacks it.
 pub(super) fn complete<V: LogView>(
     member: &Member<'_, V>,
     stored: &StoredEntry,
@@ -124,7 +124,7 @@ pub(super) struct Accepted {
 }
 
 impl Accepted {
-    /// What is stored, and the signature that is sent then.
+    /// The change to store, and the signature to send after it.
     pub(super) fn parts(self) -> (Change, Signature) {
         let append = Change::Append {
             stored: self.stored,

@@ -1,4 +1,5 @@
-//! The follower's half of a settlement: it checks what the sequencer adds, and says what it lacks.
+//! The follower's half of a settlement: it checks each entry that the sequencer adds, and reports
+//! what its own log lacks.
 //!
 //! Spec 06 §4, in the same order as [`Lead`](super::lead::Lead).
 
@@ -17,11 +18,11 @@ use crate::spec::JobId;
 /// The follower, by what it awaits.
 #[derive(Debug)]
 pub(super) enum Follow {
-    /// Where the sequencer's log is.
+    /// The state of the sequencer's log.
     ExpectSettle,
-    /// Nothing: it has said where its log is, and aligns.
+    /// Nothing: it has sent the state of its log, and aligns.
     Align(Known),
-    /// Both logs at the same number of entries.
+    /// That both logs have the same number of entries.
     Aligning(Known, Align),
     /// Nothing: both have the same number of entries.
     Aligned(Known),
@@ -78,7 +79,8 @@ impl Machine for Follow {
                     let detail = "too many running jobs at the end of a settlement";
                     return Err(misbehaved(Code::MalformedMessage, detail));
                 }
-                // The log is complete: what neither side runs and is not on it will not be opened.
+                // The log is complete. A job that neither side runs and that is not on it will not
+                // be opened.
                 let given_up = known.given_up.into_iter();
                 let forgotten = given_up.filter(|job_id| !live.contains(job_id));
                 let mut store: Vec<_> = forgotten.map(Change::Forget).collect();
@@ -113,8 +115,8 @@ fn given_up<V: LogView>(member: &Member<'_, V>) -> Result<Vec<JobId>, V::Error> 
     Ok(awaited)
 }
 
-/// An entry that the sequencer adds in a settlement is a statement that one of the two asked for, or
-/// the end of a job that one of the two no longer runs.
+/// Checks an entry that the sequencer adds in a settlement. It must be a statement that one of the
+/// two asked for, or the end of a job that one of the two no longer runs.
 fn accept_added<V: LogView>(
     member: &Member<'_, V>,
     states: &States,

@@ -1,17 +1,17 @@
-//! Which entries a follower takes in a settlement although it never signed them.
+//! Decides which entries a follower accepts in a settlement although it never signed them.
 //!
-//! Spec 06 §4, "Align". Asked for the one entry that the sequencer stored and whose sending failed.
-//! An entry about a job must be the one that this node would have signed in the job itself; what it
-//! would have signed is durable ([`AwaitedJob`](super::AwaitedJob)), so that holds after a crash as
-//! well. Pure: reads the view, changes nothing.
+//! Spec 06 §4, "Align". Only one entry can be such: the one that the sequencer stored and whose
+//! sending failed. An entry about a job must be the one that this node would have signed in the job
+//! itself. What it would have signed is durable ([`AwaitedJob`](super::AwaitedJob)), so that holds
+//! after a crash as well. Pure: reads the view, changes nothing.
 
 use super::{LogView, Member, OwnClosing, OwnOpening};
 use crate::receipt::{Body, ClosedStatus, agreement_text, signature_holds};
 use crate::spec::{JobSpec, Party};
 
-/// Whether an honest sequencer can hold an entry that says `body`. `statement` is what this member's
-/// owner wants recorded: such an owner's state was restored from an older copy, so what this node
-/// would have signed may be lost with the rest.
+/// Whether an honest sequencer can hold an entry that says `body`. `statement` is what this
+/// member's owner wants recorded. An owner who wants one has restored its node's state from an
+/// older copy, so what this node would have signed may be lost with the rest.
 pub(super) fn takes<V: LogView>(
     member: &Member<'_, V>,
     statement: Option<&str>,
@@ -94,7 +94,7 @@ fn takes_opening<V: LogView>(
         OwnOpening { commitment, policy }
     };
     let sent = member.view.awaited_job(&job_id)?.map(|job| job.opening) == Some(opening);
-    // Not once it is there, nor once the sequencer has said that it will not come.
+    // Not once it is on the log, nor once the sequencer has said that it will not come.
     let awaited = member.view.awaited_openings()?;
     Ok(sent && awaited.contains(&job_id))
 }

@@ -1,8 +1,8 @@
-//! The sequencer's half of a settlement.
+//! The sequencer's half of a settlement: it chooses the entries that the settlement adds.
 //!
-//! Spec 06 §4: states, align, then the entries that a settlement adds, in this order: its own
-//! statement, the follower's, the end of each job that does not run on both sides. Only the
-//! sequencer chooses; the follower checks each ([`Follow`](super::follow::Follow)).
+//! Spec 06 §4: states, align, then the added entries, in this order: its own statement, the
+//! follower's, the end of each job that does not run on both sides. Only the sequencer chooses; the
+//! follower checks each ([`Follow`](super::follow::Follow)).
 
 use std::vec::IntoIter;
 
@@ -19,13 +19,13 @@ use crate::spec::JobId;
 /// The sequencer, by what it awaits.
 #[derive(Debug)]
 pub(super) enum Lead {
-    /// Where the follower's log is.
+    /// The state of the follower's log.
     ExpectSettle(SettleState),
-    /// Both logs at the same number of entries.
+    /// That both logs have the same number of entries.
     Aligning(States, Align),
     /// The follower's signature on an entry that the settlement adds; the turn is what comes after it.
     ExpectCountersign(Turn, Append),
-    /// Nothing: the next turn is this side's.
+    /// Nothing: this side adds the next entry.
     Add(Turn),
 }
 
@@ -38,7 +38,7 @@ pub(super) enum Turn {
     TheirStatement(States),
     /// Reads which jobs are open.
     Closings(SettleState),
-    /// The end of one open job after the other; the follower's state says what runs there.
+    /// The end of one open job after the other; the follower's state shows which jobs run there.
     Closing(SettleState, IntoIter<JobId>),
     /// Both logs are the same, and the follower knows.
     Settled,
@@ -111,7 +111,7 @@ impl Machine for Lead {
                     let next = Self::Add(Turn::TheirStatement(states));
                     return Ok(Step::go(vec![Change::Repaired], None, next));
                 }
-                // One that the day has no room for comes again with the next settlement.
+                // A statement that the day has no room for comes again with the next settlement.
                 Turn::TheirStatement(mut states) => match states.theirs.statement.take() {
                     Some(text)
                         if member.view.statements_today(&member.peer)? < STATEMENTS_PER_DAY_MAX =>
@@ -127,14 +127,14 @@ impl Machine for Lead {
                 }
                 Turn::Closing(theirs, mut open) => {
                     let Some(job_id) = open.next() else {
-                        // Under the lock: what is not here now will not be opened by an earlier
-                        // signature.
+                        // Under the lock: a job that is not here now will not be opened by an
+                        // earlier signature.
                         let live = running_jobs(member);
                         let send = Control::Settled { live };
                         let next = Self::Add(Turn::Settled);
                         return Ok(Step::go(Vec::new(), Some(send), next));
                     };
-                    // Asked anew: a job may have ended here since the settlement began.
+                    // Ask again: a job may have ended here since the settlement began.
                     let here = member.view.running_jobs().contains(&job_id);
                     if !(here && theirs.live.contains(&job_id)) {
                         let end = vec![Change::EndJob(job_id)];

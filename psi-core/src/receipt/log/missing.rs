@@ -1,8 +1,9 @@
-//! One entry that the peer holds and this member lacks: never received, or signed here and lost.
+//! Handles one entry that the peer holds and this member lacks: it never came, or was signed here
+//! and lost.
 //!
-//! Spec 06 §4, "Align", and Spec 07 §8. Asked by [`Align`](super::align::Align) for each entry in
-//! turn. This member's own signature on an entry that it does not hold is proof that its state was
-//! restored from an older copy.
+//! Spec 06 §4, "Align", and Spec 07 §8. [`Align`](super::align::Align) asks for each entry in turn.
+//! This member's own signature on an entry that it does not hold proves that its state was restored
+//! from an older copy.
 
 use super::append::{Accepted, accept};
 use super::step::misbehaved;
@@ -16,7 +17,7 @@ const ROLLED_BACK: &str = "the other member holds entries signed by this node th
 /// Also said where two heads differ.
 pub(super) const FORKED: &str = "the two members hold different entries under the same number";
 
-/// What becomes of a missing entry.
+/// What happens to a missing entry.
 pub(super) enum Taken {
     /// It is stored, and its signature goes back.
     Entry {
@@ -78,7 +79,7 @@ fn take_unsigned<V: LogView>(
     Ok(Taken::Entry { store, signature })
 }
 
-/// Follower: what an entry that a settlement brings means beyond the log.
+/// Follower: what an entry that a settlement brings changes beyond the log.
 pub(super) fn after<V: LogView>(member: &Member<'_, V>, body: &Body) -> Option<Change> {
     match body {
         Body::Closed { job_id, .. } => Some(Change::EndJob(*job_id)),

@@ -1,8 +1,8 @@
-//! A settlement: which of the two members leads.
+//! A settlement as one machine, whichever of the two members leads.
 //!
-//! Spec 06 §4. Driven by the node when two nodes connect, when it starts, and after a job that was
-//! broken off. The sequencer holds the log's lock from the first step to the last, so nothing else is
-//! appended meanwhile; the follower holds it for each step.
+//! Spec 06 §4. The node drives it when two nodes connect, when it starts, and after a job that was
+//! broken off. The sequencer holds the log's lock from the first step to the last, so nothing else
+//! is appended meanwhile; the follower holds it for each step.
 
 use super::follow::Follow;
 use super::lead::Lead;
@@ -21,7 +21,7 @@ enum Role {
 }
 
 impl Settlement {
-    /// Begins one on a stream of its own.
+    /// Begins a settlement on a stream of its own.
     ///
     /// # Errors
     /// [`LogError::View`](super::LogError::View).
@@ -38,11 +38,11 @@ impl Settlement {
         )))
     }
 
-    /// Answers one that the peer began with `first`.
+    /// Answers a settlement that the peer began with `first`.
     ///
     /// # Errors
-    /// [`LogError::Protocol`](super::LogError::Protocol) if the peer may not begin one like this, or its state breaks a bound;
-    /// [`LogError::View`](super::LogError::View).
+    /// [`LogError::Protocol`](super::LogError::Protocol) if the peer may not begin one like this,
+    /// or its state breaks a bound; [`LogError::View`](super::LogError::View).
     pub fn answer<V: LogView>(member: &Member<'_, V>, first: Control) -> StepResult<Self, V> {
         match first {
             Control::SettleRequest { .. } if member.is_sequencer() => {

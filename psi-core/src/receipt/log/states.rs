@@ -1,6 +1,6 @@
-//! Where a log is: what each member says first in a settlement, and the bounds of it.
+//! The state of a log: what each member says first in a settlement, and the bounds of it.
 //!
-//! Spec 06 §4. Called by [`super::lead`] and [`super::follow`].
+//! Spec 06 §4. [`super::lead`] and [`super::follow`] call this.
 
 use super::step::misbehaved;
 use super::{LogError, LogView, Member};
@@ -9,14 +9,14 @@ use crate::limits::{LIVE_JOBS_MAX, STATEMENT_BYTES_MAX, STATEMENTS_PER_DAY_MAX};
 use crate::messages::SettleState;
 use crate::spec::JobId;
 
-/// Where both logs were when the settlement began.
+/// The states of both logs when the settlement began.
 #[derive(Debug)]
 pub(super) struct States {
     pub(super) own: SettleState,
     pub(super) theirs: SettleState,
 }
 
-/// Where this member's log is.
+/// The state of this member's log.
 pub(super) fn own_state<V: LogView>(member: &Member<'_, V>) -> Result<SettleState, V::Error> {
     let head = member.view.head()?;
     let (entries, hash) = member.place()?;
@@ -30,21 +30,21 @@ pub(super) fn own_state<V: LogView>(member: &Member<'_, V>) -> Result<SettleStat
     })
 }
 
-/// The owner's statement that is not on the log yet, if the day has room for one more. One that
-/// finds none waits, and the log stays as it was found.
+/// The owner's statement that is not on the log yet, if the day has room for one more. A statement
+/// that finds no room waits, and the log stays as it was found.
 fn own_statement<V: LogView>(member: &Member<'_, V>) -> Result<Option<String>, V::Error> {
     let has_room = member.view.statements_today(&member.own)? < STATEMENTS_PER_DAY_MAX;
     Ok(member.view.statement()?.filter(|_| has_room))
 }
 
-/// No more than a message holds: a node never runs more at once.
+/// The jobs that run here, at most as many as a message holds: a node never runs more at once.
 pub(super) fn running_jobs<V: LogView>(member: &Member<'_, V>) -> Vec<JobId> {
     let mut running = member.view.running_jobs();
     running.truncate(LIVE_JOBS_MAX);
     running
 }
 
-/// The bounds that the peer's state must hold.
+/// Checks the bounds that the peer's state must hold.
 pub(super) fn check_state<V: LogView>(
     member: &Member<'_, V>,
     state: &SettleState,
@@ -63,7 +63,8 @@ pub(super) fn check_state<V: LogView>(
     Ok(())
 }
 
-/// A log that was found broken stays so until its owner's statement is about to be recorded.
+/// Checks that the log is sound. A log that was found broken stays so until its owner's statement
+/// is about to be recorded.
 pub(super) fn check_sound<V: LogView>(
     member: &Member<'_, V>,
     states: &States,

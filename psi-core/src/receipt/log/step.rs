@@ -1,6 +1,7 @@
-//! A step of a log's machine as data: what is made durable, what is sent after that, what is next.
+//! A step of a log's machine as data: what to make durable, what to send after that, and what comes
+//! next.
 //!
-//! Made by every state of the log, carried out by its driver in the order of the fields.
+//! Every state of the log makes steps; a driver carries them out in the order of the fields.
 
 use std::borrow::Cow;
 
@@ -10,15 +11,15 @@ use crate::messages::Control;
 use crate::receipt::{Body, Signature};
 use crate::spec::JobId;
 
-/// What one state leaves behind.
+/// What one state leaves for its driver to do.
 #[derive(Debug)]
 pub struct Step<S> {
-    /// Changes to this member's state, in this order, each durable before the next. All of them come
-    /// before `send`.
+    /// Changes to this member's state, in this order, each durable before the next. All of them
+    /// come before `send`.
     pub store: Vec<Change>,
-    /// The message that leaves after that.
+    /// The message to send after that.
     pub send: Option<Control>,
-    /// What comes then.
+    /// What comes next.
     pub next: Next<S>,
 }
 
@@ -30,28 +31,29 @@ pub type StepResult<S, V> = Result<Step<S>, LogError<<V as LogView>::Error>>;
 pub enum Next<S> {
     /// The peer's next message, for [`Machine::handle`].
     Expect(S),
-    /// Nothing of the peer's: [`Machine::go_on`], once the changes are made.
+    /// Nothing from the peer: call [`Machine::go_on`], once the changes are made.
     Go(S),
     /// It is done.
     Done,
-    /// The logs do not agree: the driver ends the stream and says so to its owner.
+    /// The logs do not agree: the driver ends the stream and tells its owner.
     Broken(&'static str),
 }
 
 /// A change to a member's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Appends an entry and, in the same transaction, what follows from `body`: an opening is
-    /// charged and its job taken for good, a closing marks its job closed. Fails if it does not
-    /// continue the log.
+    /// Appends an entry and, in the same transaction, the consequences of `body`: an opening is
+    /// charged and its job taken for good; a closing marks its job closed. Fails if the entry does
+    /// not continue the log.
     Append {
         /// The entry.
         stored: StoredEntry,
         /// What it says.
         body: Box<Body>,
     },
-    /// Puts the peer's signature, which has been verified, on a stored entry. On one that closes a job
-    /// it may become durable with the next change: a settlement brings one that was lost.
+    /// Puts the peer's signature, which has been verified, on a stored entry. On an entry that
+    /// closes a job, it may become durable with the next change: a settlement brings one that was
+    /// lost.
     Countersign {
         /// The number of the entry.
         seq: u64,
@@ -64,18 +66,18 @@ pub enum Change {
     DoubtLedger(&'static str),
     /// The owner's statement is on the log, which is sound again.
     Repaired,
-    /// The sequencer will not open this job: its opening is not awaited any more.
+    /// The sequencer will not open this job, so its opening is not awaited any more.
     Forget(JobId),
     /// In memory: ends a job that runs here, because the other member no longer runs it, and drops
     /// the note of how it ended.
     EndJob(JobId),
-    /// Both logs hold the same entries: this one hides no debit.
+    /// Both logs hold the same entries, so this one hides no debit.
     Settled,
 }
 
 /// The states of one exchange about a log.
 pub trait Machine: Sized {
-    /// Takes the message that the state awaits. The peer's [`Control::Abort`] is one as well.
+    /// Takes the message that the state awaits. The peer's [`Control::Abort`] counts as one, too.
     ///
     /// # Errors
     /// The [`LogError`] that ends the exchange. Nothing is changed then.
@@ -145,8 +147,9 @@ impl<S> Step<S> {
         }
     }
 
-    /// The step of a machine of which this one is a part: `wrap` makes the state while the part lasts,
-    /// `then` what the whole goes on with once the part is done. `context` goes to one of them.
+    /// The step of a machine of which this one is a part: `wrap` makes the state while the part
+    /// lasts, `then` gives what the whole continues with once the part is done. `context` goes to
+    /// one of them.
     pub(super) fn within<C, T>(
         self,
         context: C,
@@ -166,7 +169,7 @@ impl<S> Step<S> {
         }
     }
 
-    /// The step of a machine that is this one by another name.
+    /// The step of a machine that wraps this one under another name.
     pub(super) fn map<T>(self, wrap: impl FnOnce(S) -> T) -> Step<T> {
         let next = match self.next {
             Next::Expect(state) => Next::Expect(wrap(state)),
@@ -187,7 +190,7 @@ pub(super) const fn misbehaved<E>(code: Code, detail: &'static str) -> LogError<
     LogError::Protocol(Error::PeerMisbehaved { code, detail })
 }
 
-/// What a state says to a message that it does not await.
+/// The answer of a state to a message that it does not await.
 pub(super) const fn unexpected<E>(message: &Control, detail: &'static str) -> LogError<E> {
     match message {
         Control::Abort(code) => LogError::PeerAborted(*code),

@@ -1,7 +1,7 @@
-//! What the machines of a log ask the node that drives them. Reading only.
+//! What the machines of a log ask the node that drives them. They only read.
 //!
-//! Implemented by the node over its state, and by the tests over memory. Every answer is as of the
-//! last step: the changes of a step are made before the next state asks.
+//! The node implements this over its state, the tests over memory. Every answer reflects the last
+//! step: the changes of a step are made before the next state asks.
 
 use super::StoredEntry;
 use crate::error::Code;
@@ -11,13 +11,13 @@ use crate::transcript::Transcripts;
 
 /// What one member's node holds about one log.
 pub trait LogView {
-    /// Why it cannot be read.
+    /// Why the state cannot be read.
     type Error;
 
     /// The last entry.
     ///
     /// # Errors
-    /// The state cannot be read; so for all of these.
+    /// The state cannot be read; the same holds for all functions below.
     fn head(&self) -> Result<Option<StoredEntry>, Self::Error>;
 
     /// The entry with this number.
@@ -35,10 +35,10 @@ pub trait LogView {
     /// Jobs of this collaboration that this process runs now.
     fn running_jobs(&self) -> Vec<JobId>;
 
-    /// Why a job ended here, as long as no closed entry says so; a crash leaves no note.
+    /// Why a job ended here, as long as no closed entry says so. A crash leaves no note.
     fn end_of(&self, job_id: &JobId) -> Option<Code>;
 
-    /// Follower: what the entries of a job are to say.
+    /// Follower: what the entries of a job must say.
     ///
     /// # Errors
     /// The state cannot be read.
@@ -91,7 +91,7 @@ pub trait LogView {
     /// The state cannot be read.
     fn statement(&self) -> Result<Option<String>, Self::Error>;
 
-    /// Why the log cannot be continued, if that was found.
+    /// Why the log cannot be continued, if something was found.
     ///
     /// # Errors
     /// The state cannot be read.
@@ -116,7 +116,7 @@ pub struct OwnClosing {
     pub transcripts: Transcripts,
 }
 
-/// What the entries of one job are to say.
+/// What the entries of one job must say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AwaitedJob {
     /// The opened one.

@@ -1,6 +1,7 @@
-//! The steps of an [`Exchange`](super::Exchange): what follows from a state that is complete.
+//! The steps of an [`Exchange`](super::Exchange): what follows when a state is complete.
 //!
-//! Spec 04 §1, Spec 11 §2. Called by [`super`] alone, which decides which frame may lead to which.
+//! Spec 04 §1, Spec 11 §2. Only [`super`] calls this; it decides which frame may lead to which
+//! step.
 
 use std::sync::Arc;
 
@@ -51,7 +52,7 @@ impl Job {
         progress.report(Stage::Receive, before + records, all(&self.matches))
     }
 
-    /// Begins the next match: sends the own list.
+    /// Begins the next match: sends this side's list.
     pub(super) fn start_match(&mut self, out: Outlet<'_>) -> Result<State, Error> {
         let gone = Error::ApiMisuse("a list for each role of a side");
         let index = self.held.len();
@@ -154,7 +155,7 @@ impl Job {
         self.end_match(held.transferred(end), out)
     }
 
-    /// A match is done on this side: the next one, or the opening.
+    /// Ends a match on this side. The next match follows, or the opening.
     pub(super) fn end_match(
         mut self: Box<Self>,
         held: Held,
@@ -177,8 +178,8 @@ impl Job {
         self.opened(progress, send, out)
     }
 
-    /// Goes on with the opening. What a side sends before it awaits a message leaves at once; what
-    /// it sends last is left to the caller.
+    /// Goes on with the opening. Messages that a side sends before it awaits one leave at once; the
+    /// last ones are left to the caller.
     pub(super) fn opened(
         mut self: Box<Self>,
         progress: Progress,
@@ -244,7 +245,7 @@ fn send_parts(
     Ok(())
 }
 
-/// Sends R in the order of A, in frames of whole records: the code of lists is for sorted ones.
+/// Sends R in the order of A, in frames of whole records: the code of lists only fits sorted ones.
 fn send_plain(held: &Held, parts: &[SharedList], out: Outlet<'_>) -> Result<(), Error> {
     for (part, records) in (0..).zip(parts) {
         let header = held.setup.header(ListId::Evaluated, part);

@@ -1,6 +1,6 @@
-//! Checks of what the other side opens: against the specification, never against own data.
+//! Checks what the other side opens: against the specification, never against this side's data.
 //!
-//! Spec 05 §6 and §6.2. Called by [`super`] alone.
+//! Spec 05 §6 and §6.2. Only [`super`] calls this.
 
 use super::super::MatchSetup;
 use super::super::opened::{Opened, OpenedMatch};
@@ -18,7 +18,7 @@ pub(super) fn expect_match(match_index: u8, expected: u8) -> Result<(), Error> {
     Err(Error::misbehaved(Code::UnexpectedMessage, detail))
 }
 
-/// Checks that the counts are ones that the specification allows.
+/// Checks that the specification allows these counts.
 pub(super) fn check_counts(setup: &MatchSetup, parts: &[PartCount]) -> Result<(), Error> {
     if parts.len() != setup.parts.len() {
         return Err(malformed("counts of another number of parts"));

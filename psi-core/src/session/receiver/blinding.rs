@@ -1,7 +1,7 @@
 //! The Receiver's first step: its own list, blinded part by part.
 //!
-//! Spec 04 §1 step 1, Spec 12 §5. Called by [`super::super::Exchange`]; what comes next is in
-//! [`super`]. Never looks at how many records of a part are real.
+//! Spec 04 §1 step 1, Spec 12 §5. [`super::super::Exchange`] calls this; [`super`] has the next
+//! steps. It never looks at how many records of a part are real.
 //!
 //! Cost: `N1` multiplications, one sort of `N1` points.
 
@@ -24,17 +24,17 @@ use crate::store::RecordList;
 
 /// The Receiver's first step.
 pub struct Blinded {
-    /// Kept: what comes next.
+    /// Kept: the next state.
     pub state: ExpectSenderKey,
     /// Sent: the lists `A_g`, one for each part, `N1_g` points in ascending order.
     pub messages: Vec<SharedList>,
 }
 
-/// Blinds the own lists: `A_g = sort(a_g*H(x) u filler u dummies u canaries r_i*G)`, each part under
-/// a scalar of its own.
+/// Blinds this side's lists: `A_g = sort(a_g*H(x) u filler u dummies u canaries r_i*G)`, each part
+/// under a scalar of its own.
 ///
-/// `parts` are the distinct digests of the own rows that pass the filter, ascending, one list for
-/// each part of the specification.
+/// `parts` are the distinct digests of this side's rows that pass the filter, ascending, one list
+/// for each part of the specification.
 ///
 /// # Errors
 /// [`Error::Limit`] if there are more identities than registered; [`Error::ApiMisuse`] if there are

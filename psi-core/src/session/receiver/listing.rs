@@ -1,13 +1,13 @@
 //! A list: which of the Receiver's own identifiers match.
 //!
-//! Spec 04 §7. R stands in the order of A there, so its records are laid beside those of A. Called
-//! by [`super`] alone, only in jobs that both sides have signed as lists.
+//! Spec 04 §7. In such a job R keeps the order of A, so its records are laid beside those of A.
+//! Only [`super`] calls this, and only in jobs that both sides have signed as lists.
 //!
-//! 1. A is sorted with each point's digest beside it, 32 zero bytes beside a canary's
-//!    ([`lay_out`]); the points are what is sent.
-//! 2. Each point of R is unblinded and becomes a *key*: its tag, and as many bytes more as tell
+//! 1. A is sorted with each point's digest beside it, and 32 zero bytes beside a canary
+//!    ([`lay_out`]). Only the points are sent.
+//! 2. Each point of R is unblinded and becomes a *key*: its tag, and enough further bytes to tell
 //!    different points apart. Keys keep the order of R.
-//! 3. Key and digest are joined by their places and sorted by key ([`join`]); equal keys mean that
+//! 3. Key and digest are joined by their places and sorted by key ([`join`]). Equal keys mean that
 //!    R repeats a point.
 //! 4. One merge with the Sender's tags gives the digests that match ([`matches`]).
 //!
@@ -27,7 +27,7 @@ use crate::store::{Cursor, RecordList, RecordStore};
 /// probability below 2^-128, whatever the length of tags.
 pub(super) const KEY_BYTES_BEYOND_TAG: usize = 16;
 
-/// Stands beside a canary in the place of a digest, which is a hash and never this.
+/// Replaces the digest beside a canary. A digest is a hash and never this.
 pub(super) const NO_DIGEST: [u8; DIGEST_BYTES] = [0; DIGEST_BYTES];
 
 /// Bytes of a point.
@@ -75,8 +75,8 @@ pub(super) fn lay_out(records: &dyn RecordList, store: &dyn RecordStore) -> Resu
 /// Joins the keys of R with the digests of A, by their places, and sorts by key.
 ///
 /// # Errors
-/// [`Code::NotIncreasing`] if R repeats a point: the Sender would have one identifier answer for
-/// another. Whether it does is known before any tag is looked at, so the abort says nothing of what
+/// [`Code::NotIncreasing`] if R repeats a point: the Sender would make one identifier answer for
+/// another. This is known before any tag is looked at, so the abort reveals nothing of what
 /// matches.
 pub(super) fn join(
     laid_out: &dyn RecordList,
@@ -87,7 +87,7 @@ pub(super) fn join(
     let mut writer = store.unsorted(width)?;
     let mut own = Cursor::new(laid_out, BATCH_RECORDS)?;
     let mut keys_at = Cursor::new(keys, BATCH_RECORDS)?;
-    // What a growing buffer outgrows would not be erased.
+    // A buffer that grows would leave copies that nobody erases.
     let mut records = Zeroizing::new(Vec::with_capacity(BATCH_RECORDS * width));
     while let (Some(record), Some(key)) = (own.current(), keys_at.current()) {
         let digest = record.get(POINT_BYTES..).unwrap_or_default();
@@ -127,7 +127,7 @@ fn check_distinct(joined: &dyn RecordList, key_bytes: usize) -> Result<(), Error
     Ok(())
 }
 
-/// The digests whose tags the Sender has sent, ascending. A canary is none.
+/// The digests whose tags the Sender has sent, ascending, without canaries.
 pub(super) fn matches(
     joined: &dyn RecordList,
     tags: &dyn RecordList,
