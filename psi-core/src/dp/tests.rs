@@ -1,6 +1,6 @@
 //! What the samplers promise, checked on their tables, on draws, and by attackers.
 //!
-//! Every generator has a fixed seed, so a test that passes once passes always; the bounds of the
+//! Every generator has a fixed seed, so a test that passes once passes always. The bounds of the
 //! random tests are such that another seed would fail less than once in a thousand.
 
 use chacha20::ChaCha20Rng;

@@ -68,7 +68,7 @@ fn real_digests_and_filler_are_interleaved() {
     let real = list(&digests);
     let padded = Padded::new(Some(&*real), 1_000, &mut stream(), &MemoryStore).unwrap();
     let all = read_all(&padded, 64);
-    // Of 1,000 digests in random order, 500 real ones stand together in groups of about two.
+    // Of 1,000 digests in random order, 500 real ones come in groups of about two.
     let is_real: Vec<bool> = all
         .iter()
         .map(|digest| digests.binary_search(digest).is_ok())

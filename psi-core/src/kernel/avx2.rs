@@ -1,15 +1,15 @@
 //! The kernel for x86-64 machines with AVX2 and FMA: [`super::vector`] on 256-bit registers.
 //!
-//! Spec 02 §4. Chosen at run time; no compiler flag is needed. Contains `unsafe`, as [`super::ifma`]
-//! does and nothing else in this crate.
+//! Spec 02 §4. Chosen at run time; no compiler flag is needed. Apart from [`super::ifma`], only
+//! this file of the crate contains `unsafe`.
 //!
 //! # Safety
 //! Every `unsafe` block here runs instructions that exist only with AVX2 and FMA, and nothing else:
-//! no pointer is read or written. They are reached in one way: through the methods of [`Avx2`], and
-//! a value of that type exists only if [`Avx2::detect`] has found both. `Vector`, the type whose
-//! methods hold the instructions, is private to this module and is named nowhere but below those
-//! methods.
-#![allow(unsafe_code, reason = "vector instructions; the argument stands above")]
+//! no pointer is read or written. They are reached in one way: through the methods of [`Avx2`]. A
+//! value of that type exists only if [`Avx2::detect`] has found both. `Vector`, the type whose
+//! methods hold the instructions, is private to this module; only code below those methods names
+//! it.
+#![allow(unsafe_code, reason = "vector instructions; see Safety above")]
 #![expect(clippy::inline_always, reason = "as in `vector`")]
 
 mod lanes;

@@ -1,7 +1,7 @@
 //! Spreads kernel calls over rayon's threads in pieces of one fixed size.
 //!
-//! Spec 02 §4. Called by the sessions and by nothing else in bulk. The pieces depend on the length
-//! of a list alone, never on how many threads there are or on what the list holds, so the number of
+//! Spec 02 §4. The sessions make all their bulk calls through here. The pieces depend on the length
+//! of a list alone, never on how many threads there are or on what the list holds. So the number of
 //! kernel calls is a function of public sizes.
 
 use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
@@ -51,7 +51,7 @@ pub fn hash_mul_encode(
         .par_chunks(BATCH)
         .zip(out.par_chunks_mut(BATCH))
         .for_each(|(digests, out)| {
-            // Whoever holds these can test guesses of identifiers, as with the digests themselves.
+            // These let their holder test guesses of identifiers, as the digests themselves do.
             let mut uniform = Zeroizing::new([[0; 64]; BATCH]);
             let (uniform, _) = uniform.split_at_mut(digests.len());
             kernel.expand(domain_tag, digests, uniform);
@@ -100,8 +100,8 @@ pub fn base_mul_encode(kernel: &dyn Kernel, k: &[SecretScalar], out: &mut [[u8; 
         .for_each(|(k, out)| kernel.base_mul_encode(k, out));
 }
 
-/// `out[i] = encode(k[i] * element)` over a list of any length, from a table of the element: its cost
-/// is that of some 60 additions for each scalar, and of a few hundred for the table.
+/// `out[i] = encode(k[i] * element)` over a list of any length, from a table of the element. Each
+/// scalar costs some 60 additions, the table a few hundred.
 ///
 /// # Panics
 /// If the slices differ in length.

@@ -1,6 +1,6 @@
-//! Which kernel is used.
+//! Chooses the kernel that a program uses.
 //!
-//! Spec 02 §4. Called once, when a program starts. Reads no environment: a program that lets its
+//! Spec 02 §4. Called once, when a program starts. It reads no environment: a program that lets its
 //! user choose reads a [`Choice`] from wherever it likes.
 
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use super::avx2::Avx2;
 use super::ifma::Ifma;
 use super::portable::Portable;
 
-/// What kernel is asked for.
+/// The kernel that is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
     /// The last of [`available`]: in general the fastest one that this machine can run.

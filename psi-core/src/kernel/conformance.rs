@@ -1,5 +1,6 @@
 //! What every [`Kernel`] must do, as one test for all of them: the published vectors, the single
-//! operations of [`crate::group`] on random input, scalars at the edges, and what does not decode.
+//! operations of [`crate::group`] on random input, scalars at the edges, and bytes that do not
+//! decode.
 
 mod kernels;
 
@@ -14,8 +15,8 @@ use super::{DecodeFailed, Kernel, available, batch};
 use crate::group::{Element, SecretScalar, hash_to_uniform, vectors};
 use kernels::{Modelled, Spread};
 
-/// Longer lengths at which a batched kernel changes its path; all up to [`LENGTH_SHORT`], twice two
-/// vectors of eight and one more, are tested as well.
+/// Longer lengths at which a batched kernel changes its path. All lengths up to [`LENGTH_SHORT`],
+/// one more than twice two vectors of eight, are tested as well.
 const LENGTHS_LONG: [usize; 4] = [127, 128, 129, 130];
 const LENGTH_SHORT: usize = 33;
 
@@ -152,7 +153,7 @@ fn every_output_is_that_of_the_single_operation(kernel: &dyn Kernel, seed: u8, l
 fn every_digest_expands_as_by_the_single_operation(kernel: &dyn Kernel, length: usize) {
     let mut random = random(63);
     let digests: Vec<[u8; 32]> = (0..length).map(|_| random.bytes()).collect();
-    // 45 bytes is the longest tag that leaves room for all else in a block.
+    // 45 bytes is the longest tag that leaves room for everything else in a block.
     for tag in [&b""[..], b"psi/v1/text", &[7; 45], &[7; 46], &[7; 256]] {
         let expected: Vec<[u8; 64]> = digests
             .iter()
@@ -167,7 +168,8 @@ fn every_digest_expands_as_by_the_single_operation(kernel: &dyn Kernel, length: 
 fn every_point_hashes_as_one_message(kernel: &dyn Kernel, length: usize) {
     let mut random = random(64);
     let points: Vec<[u8; 32]> = (0..length).map(|_| random.bytes()).collect();
-    // 75 bytes is what tags have, 79 the longest that leave room for all else in a block.
+    // Tags have prefixes of 75 bytes; 79 is the longest that leaves room for everything else in a
+    // block.
     for prefix in [&b""[..], &[7; 8], &[7; 75], &[7; 79], &[7; 80], &[7; 256]] {
         let expected: Vec<[u8; 64]> = points
             .iter()
@@ -219,7 +221,8 @@ fn edge_scalars() -> Vec<SecretScalar> {
         last.div_by_2() + Scalar::ONE,
         Scalar::ONE.div_by_2(),
     ];
-    // A kernel works with the digits of k / 2: all 8, all 7, all -8 but for carries, and one digit.
+    // A kernel works with the digits of k / 2: all 8, all 7, all -8 except for carries, and one
+    // digit.
     for pattern in [0x88_u8, 0x77, 0x78, 0x87, 0x80, 0x08] {
         let half = Scalar::from_bytes_mod_order([pattern; 32]);
         let mut bytes = [pattern; 32];
@@ -259,7 +262,7 @@ fn scalars_at_the_edges(kernel: &dyn Kernel) {
     assert_eq!(map(kernel, &edges, &k), map(&Portable, &edges, &k));
 }
 
-/// Elements, and bytes that are none, in every kind and any order: the same answer as the portable
+/// Elements and invalid bytes, of every kind and in any order. The answer must be the portable
 /// kernel's, place of the first failure included.
 fn valid_and_invalid_encodings_in_any_mixture(kernel: &dyn Kernel) {
     let mut random = random(62);
@@ -286,7 +289,7 @@ fn valid_and_invalid_encodings_in_any_mixture(kernel: &dyn Kernel) {
                 let [choice, which, bit] = random.bytes();
                 let mut point = good[usize::from(i)];
                 match choice % 4 {
-                    // Half of the changed ones still are elements.
+                    // Half of the changed ones are still elements.
                     0 if every % 2 == 0 => point[usize::from(bit / 8)] ^= 1 << (bit % 8),
                     1 if every % 8 == 0 => point = bad[usize::from(which) % bad.len()],
                     2 if every % 8 == 0 => point = random.bytes(),

@@ -1,7 +1,7 @@
 //! A kernel that counts what another one is asked to do.
 //!
-//! Spec 04 §3. The evidence that the work of a job depends on registered sizes alone comes from
-//! here: tests run one job with filters that pass nothing, something and everything, and compare
+//! Spec 04 §3. It gives the evidence that the work of a job depends on registered sizes alone:
+//! tests run one job with filters that pass nothing, something and everything, and compare
 //! [`Work`]. Compiled for tests alone.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -65,12 +65,12 @@ impl<K: Kernel> Kernel for Counting<K> {
         self.kernel.name()
     }
 
-    /// Not counted: there is one for each element that is mapped.
+    /// Not counted: each element that is mapped needs one.
     fn expand(&self, domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64]]) {
         self.kernel.expand(domain_tag, digests, out);
     }
 
-    /// Not counted: there is one for each tag.
+    /// Not counted: each tag needs one.
     fn hash_points(&self, prefix: &[u8], points: &[[u8; 32]], out: &mut [[u8; 64]]) {
         self.kernel.hash_points(prefix, points, out);
     }

@@ -1,16 +1,16 @@
 //! The kernel for x86-64 machines with AVX-512 and its 52-bit multiply-add (IFMA):
 //! [`super::vector`] on 512-bit registers.
 //!
-//! Spec 02 §4. Chosen at run time; no compiler flag is needed. Contains `unsafe`, as [`super::avx2`]
-//! does and nothing else in this crate.
+//! Spec 02 §4. Chosen at run time; no compiler flag is needed. Apart from [`super::avx2`], only
+//! this file of the crate contains `unsafe`.
 //!
 //! # Safety
 //! Every `unsafe` block here runs instructions that exist only with the extensions that
 //! [`Ifma::detect`] looks for, and nothing else: no pointer is read or written. They are reached in
-//! one way: through the methods of [`Ifma`], and a value of that type exists only if all extensions
+//! one way: through the methods of [`Ifma`]. A value of that type exists only if all extensions
 //! have been found. `Vector`, the type whose methods hold the instructions, is private to this
-//! module and is named nowhere but below those methods.
-#![allow(unsafe_code, reason = "vector instructions; the argument stands above")]
+//! module; only code below those methods names it.
+#![allow(unsafe_code, reason = "vector instructions; see Safety above")]
 #![expect(clippy::inline_always, reason = "as in `vector`")]
 
 mod lanes;

@@ -2,8 +2,8 @@
 //!
 //! Spec 02 §4. Cost of one element: one variable-base multiplication (`base_mul_encode`: a quarter
 //! of one, from a table), plus a map or a square root to decode. Encoding is shared: multiplying by
-//! `k/2` and letting the encoder double takes one field inversion for a whole batch in the place of
-//! an inverse square root for each element.
+//! `k/2` and letting the encoder double takes one field inversion for a whole batch, instead of an
+//! inverse square root for each element.
 
 use curve25519_dalek::constants::RISTRETTO_BASEPOINT_TABLE;
 use curve25519_dalek::ristretto::{RistrettoBasepointTable, RistrettoPoint};
@@ -69,7 +69,7 @@ pub(super) fn table_mul_encode(
 /// `out[i] = encode(2 * halves[i])`.
 ///
 /// # Panics
-/// If the lengths differ, because elements left out without notice would be a wrong answer.
+/// If the lengths differ: elements left out silently would be a wrong answer.
 fn double_and_encode(halves: &[RistrettoPoint], out: &mut [[u8; 32]]) {
     assert_eq!(
         halves.len(),

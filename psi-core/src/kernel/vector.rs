@@ -14,9 +14,9 @@
 //! prefixed         points to the hashes that tags are cut from
 //! ```
 //!
-//! All of it is written once and generic over the lanes, but for the limb arithmetic below the field,
-//! of which there are two. [`super::avx2`] and [`super::ifma`] run it on vector registers; the tests
-//! also run it on scalar models of both that check every bound at every step.
+//! All of it is written once and generic over the lanes, except the limb arithmetic below the
+//! field, which exists twice. [`super::avx2`] and [`super::ifma`] run it on vector registers. The
+//! tests also run it on scalar models of both that check every bound at every step.
 #![expect(
     clippy::indexing_slicing,
     reason = "INVARIANT: the arrays are of lanes, limbs, digits and rounds, of constant lengths; an \
@@ -56,7 +56,7 @@ use recode::Digits;
 /// [`super::Kernel::map_mul_encode`], given the digits of `k / 2`.
 ///
 /// # Panics
-/// If the lengths differ, because elements left out without notice would be a wrong answer.
+/// If the lengths differ: elements left out silently would be a wrong answer.
 #[inline(always)]
 pub(super) fn map_mul_encode<L: Lanes>(uniform: &[[u8; 64]], half: &Digits, out: &mut [[u8; 32]]) {
     assert_same_length(uniform.len(), out.len());
@@ -72,10 +72,10 @@ pub(super) fn map_mul_encode<L: Lanes>(uniform: &[[u8; 64]], half: &Digits, out:
 /// [`super::Kernel::decode_mul_encode`], given the digits of `k / 2`.
 ///
 /// # Errors
-/// As there.
+/// Those of that function.
 ///
 /// # Panics
-/// If the lengths differ, as [`map_mul_encode`].
+/// If the lengths differ, like [`map_mul_encode`].
 #[inline(always)]
 pub(super) fn decode_mul_encode<L: Lanes>(
     points: &[[u8; 32]],
@@ -114,7 +114,7 @@ pub(super) fn decode_mul_encode<L: Lanes>(
 struct Inputs<'a, const N: usize>(&'a [[u8; N]]);
 
 impl<'a, const N: usize> Inputs<'a, N> {
-    /// The input of a lane; the first for lanes that have none, whose outputs are unused.
+    /// The input of a lane. Lanes without one get the first, and their outputs are unused.
     #[inline(always)]
     fn lane(&self, lane: usize) -> &'a [u8; N] {
         self.0.get(lane).unwrap_or(&self.0[0])
@@ -124,7 +124,7 @@ impl<'a, const N: usize> Inputs<'a, N> {
 /// The multiples of a batch, on their way to be doubled and encoded together.
 ///
 /// # Security
-/// Zeroized: projective coordinates of a multiple can tell something of the scalar.
+/// Zeroized: projective coordinates of a multiple can reveal something of the scalar.
 struct Batch<L: Lanes>(Vec<Doubled<L>>);
 
 impl<L: Lanes> Batch<L> {
@@ -140,7 +140,7 @@ impl<L: Lanes> Batch<L> {
         self.0.push(doubled);
     }
 
-    /// Encodes the doubles of all points, and is empty again.
+    /// Encodes the doubles of all points, and empties the batch.
     #[inline(always)]
     fn double_and_encode(&mut self, out: &mut [[u8; 32]]) {
         if let Some(last) = self.0.last() {

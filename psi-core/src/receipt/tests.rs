@@ -192,7 +192,7 @@ fn honest_log() -> Log {
 
 fn verifier() -> ChainVerifier {
     let keys = keys();
-    // In the wrong order, which the verifier mends.
+    // In the wrong order, which the verifier corrects.
     let members = [
         (node_id(&keys.second), "second".to_owned()),
         (node_id(&keys.first), "first".to_owned()),
@@ -224,7 +224,8 @@ macro_rules! assert_wrong {
 mod bytes;
 mod jobs;
 
-/// The log with entry `number` changed and signed anew by both; what follows is as it was.
+/// The log with entry `number` changed and signed again by both; the entries after it are
+/// unchanged.
 fn resigned(mut log: Log, number: usize, change: impl FnOnce(&mut Entry)) -> Log {
     let mut entry = Entry::decode(&log[number].0).unwrap();
     change(&mut entry);

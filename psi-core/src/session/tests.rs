@@ -1,4 +1,5 @@
-//! Two parties in memory: [`Pair`] runs a whole job and lets a test stand on the wire.
+//! Two parties in memory: [`Pair`] runs a whole job and lets a test read and change what crosses
+//! the wire.
 
 mod answers;
 mod barrier;
@@ -33,7 +34,7 @@ use crate::receipt::Cell;
 use crate::spec::{Agreement, AskedMode, Half, JobSpec, Party, Recipients, Shape};
 use crate::store::{MemoryStore, RecordStore as _};
 
-/// One side of a match: who it holds, and what it declared.
+/// One side of a match: its people, and what it declared.
 #[derive(Clone, Debug)]
 struct Side {
     people: BTreeSet<String>,

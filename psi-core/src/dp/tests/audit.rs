@@ -123,7 +123,7 @@ fn counts_show_no_more_than_the_epsilon_they_claim_and_nearly_that() {
             counts(|rng| [sample(&noise, rng), sample(&noise, rng)]),
         );
         assert!(found <= claimed, "{found}");
-        // The audit has the power to find what is there.
+        // The audit is strong enough to find what is there.
         assert!(found > 0.9 * claimed, "{found}");
     }
 }

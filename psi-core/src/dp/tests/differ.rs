@@ -2,8 +2,8 @@
 //!
 //! The attacker asks for the count of a set with the person in it and for that of the same set
 //! without, and guesses from the two answers whether the person is in the other side's list. Its
-//! *advantage* is how much more often it says yes where that is so than where it is not. Under
-//! epsilon and delta it is at most (e^epsilon - 1 + 2 delta) / (e^epsilon + 1), which follows from
+//! *advantage* is how much more often it says yes where that is true than where it is not. Under
+//! epsilon and delta it is at most (e^epsilon - 1 + 2 delta) / (e^epsilon + 1). That follows from
 //! applying the definition to the event "yes" and to "no" and adding both.
 
 use chacha20::ChaCha20Rng;
@@ -54,7 +54,7 @@ fn from_two_answers(
     }
 }
 
-/// An attacker that knows everybody else, and needs one answer.
+/// An attacker that knows everybody else, and needs only one answer.
 fn from_one_answer(
     mut count: impl FnMut(u64, &mut ChaCha20Rng) -> u64,
 ) -> impl FnMut(bool) -> bool {
@@ -86,7 +86,7 @@ fn with_noise_the_advantage_is_what_epsilon_allows() {
         let most = allowed(epsilon, billionth().as_f64());
         let found = advantage(TRIALS, from_two_answers(noisy(micros)));
         assert!(found.low <= most, "{} > {most}", found.low);
-        // Who knows everybody else reaches the bound: it is not one that nobody could break.
+        // An attacker that knows everybody else reaches the bound, so the bound can be reached.
         let found = advantage(TRIALS, from_one_answer(noisy(micros)));
         assert!(found.low <= most && most <= found.high, "{most}");
     }

@@ -1,4 +1,4 @@
-//! What people are told: standard deviations and intervals, against the exact distributions.
+//! What is displayed: standard deviations and intervals, against the exact distributions.
 
 use super::statistics::number;
 use super::{count_noise, epsilon};
@@ -55,7 +55,7 @@ fn assert_told(noises: &[Spread], table: &Centred) {
     );
     let inside = within(table, told.half_width_95);
     assert!(inside >= 0.95, "{inside}");
-    // Not much more than is needed either: but for one step and a few hundredths.
+    // Not much wider than needed either: without one step and a few hundredths, it is too narrow.
     let less = within(table, 0.95 * told.half_width_95 - 1.0);
     assert!(less < 0.95, "{less}");
 }

@@ -1,10 +1,10 @@
 //! Membership inference by repeated queries for the size of an intersection.
 //!
 //! Guo et al., "Birds of a Feather Flock Together" (USENIX Security 2022), baseline attack: ask for
-//! the size of the intersection with the whole set of targets; where it is neither none nor all of
-//! them, halve the set and go on with the halves. Without noise this finds every member. With noise
-//! and a budget, whatever is asked, the advantage over a target stays within what the whole budget
-//! allows; without the budget, noise alone does not help.
+//! the size of the intersection with the whole set of targets. Unless none or all of them match,
+//! halve the set and go on with the halves. Without noise this finds every member. With noise and a
+//! budget, the advantage over a target stays within what the whole budget allows, whatever is
+//! asked. Without the budget, noise alone does not help.
 
 use chacha20::ChaCha20Rng;
 use rand_core::Rng as _;
@@ -16,7 +16,7 @@ use crate::dp::{CountNoise, Delta};
 /// People whose membership the attacker wants to know.
 const TARGETS: usize = 32;
 
-/// Whom the other side holds, and what it answers.
+/// The people that the other side holds, and its answers.
 struct Owner<'a> {
     members: &'a [bool],
     noise: Option<&'a CountNoise>,
@@ -124,7 +124,7 @@ fn without_noise_the_attack_finds_every_member() {
             answers: 0,
         };
         assert_eq!(baseline_attack(&mut owner), members);
-        // Fewer than one query for each: the right half's size is what the left one leaves.
+        // Fewer than one query for each: the right half's size follows from the left one's.
         assert!(owner.answers <= TARGETS, "{}", owner.answers);
     }
 }
@@ -144,7 +144,7 @@ fn with_noise_the_attack_gains_no_more_than_the_budget_allows() {
             ask_again_and_again(owner, target, 1000)
         });
         assert!(found.low <= most, "{} > {most}", found.low);
-        // It does gain something: the attack works, it is the budget that ends it.
+        // It does gain something: the attack works, and the budget ends it.
         assert!(found.low > 0.05, "{}", found.low);
     }
 }

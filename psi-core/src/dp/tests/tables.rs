@@ -141,7 +141,7 @@ fn neighbouring_counts_are_as_hard_to_tell_apart_as_epsilon_and_delta_say() {
         let delta = |units: u64| Wide::fraction(u128::from(units) << 64).times(shrink);
         let Delta(claimed) = noise.delta();
         assert!(excess <= delta(claimed), "{micros} millionths, T = {t}");
-        // The claim is no more than a unit above what is true.
+        // The claim is at most a unit above the true value.
         assert!(excess > delta(claimed.saturating_sub(2)), "{micros}, {t}");
     }
 }

@@ -190,7 +190,7 @@ fn every_sensitivity_up_to_the_limit_works_or_is_refused_by_name() {
                         epsilon: epsilon(micros),
                     };
                     assert_eq!(error, refused);
-                    // Too wide is what 63 bits would need.
+                    // What 63 bits would need is too wide.
                     let reach = 2_f64.powi(62 - power) * micros_as_f64(micros) / 1e6;
                     assert!(reach < 47.0 + micros_as_f64(micros) / 1e6);
                 }

@@ -11,7 +11,7 @@ use zeroize::Zeroize;
 use super::super::vector::field::float::Floats;
 use super::super::vector::lanes::{FloatLanes, Lanes};
 
-/// A register. Its operations may run on a machine with AVX2 and FMA only: see the head of
+/// A register. Its operations may run only on a machine with AVX2 and FMA: see the head of
 /// [`super`].
 #[derive(Clone, Copy)]
 #[repr(transparent)]
@@ -98,8 +98,8 @@ impl Lanes for Vector {
         #[inline]
         #[target_feature(enable = "avx2,fma")]
         fn hide(mut register: __m256i) -> __m256i {
-            // Not `pure`: then the compiler also keeps the order of such values.
-            // SAFETY: no instruction at all.
+            // Not `pure`, so that the compiler also keeps the order of such values.
+            // SAFETY: it runs no instruction.
             unsafe {
                 std::arch::asm!(
                     "/* {} */",

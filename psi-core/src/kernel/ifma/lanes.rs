@@ -11,8 +11,8 @@ use zeroize::Zeroize;
 use super::super::vector::field::integer::Integers;
 use super::super::vector::lanes::{IntegerLanes, Lanes};
 
-/// A register. Its operations may run on a machine with AVX-512 F, DQ and IFMA only: see the head of
-/// [`super`].
+/// A register. Its operations may run only on a machine with AVX-512 F, DQ and IFMA: see the head
+/// of [`super`].
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(super) struct Vector(__m512i);
@@ -69,7 +69,7 @@ impl Lanes for Vector {
         unsafe { std::mem::transmute::<__m512i, [u64; 8]>(self.0) }
     }
 
-    // A count that is known is part of the instruction.
+    // A known count becomes part of the instruction.
 
     #[inline(always)]
     fn shift_left<const BITS: i32>(self) -> Self {
@@ -83,7 +83,7 @@ impl Lanes for Vector {
         Self(unsafe { _mm512_srlv_epi64(self.0, _mm512_set1_epi64(BITS.into())) })
     }
 
-    // Comparisons give bits in a register of another kind, and selections take such. Where one
+    // Comparisons give bits in a register of another kind, and selections take such bits. Where one
     // follows the other, the words between them cost no instruction.
 
     #[inline(always)]
@@ -103,8 +103,8 @@ impl Lanes for Vector {
         #[inline]
         #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
         fn hide(mut register: __m512i) -> __m512i {
-            // Not `pure`: then the compiler also keeps the order of such values.
-            // SAFETY: no instruction at all.
+            // Not `pure`, so that the compiler also keeps the order of such values.
+            // SAFETY: it runs no instruction.
             unsafe {
                 std::arch::asm!(
                     "/* {} */",
@@ -123,10 +123,10 @@ impl Lanes for Vector {
         #[inline(never)]
         #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
         fn run<R>(f: impl FnOnce() -> R) -> R {
-            // A local that has to be in memory: only then does the compiler align the frame to 64
+            // A local that has to be in memory. Only then does the compiler align the frame to 64
             // bytes, and a register that is put there for a while does not cross a cache line.
             let aligned = std::mem::MaybeUninit::<__m512i>::uninit();
-            // SAFETY: no instruction at all.
+            // SAFETY: it runs no instruction.
             unsafe {
                 std::arch::asm!(
                     "/* {} */",

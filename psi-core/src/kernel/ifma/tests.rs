@@ -1,4 +1,4 @@
-//! What only the digits can say, and the field on registers.
+//! Tests of this kernel at the level of digits, and of the field on registers.
 
 use std::io::Write as _;
 
@@ -11,7 +11,7 @@ use crate::group::Element;
 fn ifma() -> Option<Ifma> {
     let found = Ifma::detect();
     if found.is_none() {
-        // Past the harness, which keeps to itself what a test that passes has printed.
+        // Written past the harness, which hides what a passing test has printed.
         let note = "not tested: this machine has no AVX-512 F, DQ and IFMA";
         writeln!(std::io::stderr(), "{note}").unwrap();
     }

@@ -7,8 +7,8 @@ use super::point::Extended;
 
 /// The points of two vectors of encodings, with all ones in lanes that hold an encoding.
 ///
-/// All zero bytes, the identity, are an encoding here; a caller that accepts none looks for them.
-/// Which lanes are valid is public: the bytes came from outside.
+/// All zero bytes, the identity, count as an encoding here; a caller that must not accept it looks
+/// for it. Which lanes are valid is public: the bytes came from outside.
 #[inline(always)]
 pub(in crate::kernel) fn decode<L: Lanes>(bytes: &[Inputs<32>; 2]) -> [(Extended<L>, L); 2] {
     L::outline(
@@ -77,11 +77,11 @@ impl<L: Lanes> Terms<L> {
     }
 }
 
-/// Whether the bytes are a number below p, and a non-negative one: an even one.
+/// Whether the bytes are a number below p, and a non-negative one, which means an even one.
 fn is_canonical_and_even(bytes: &[u8; 32]) -> bool {
     let (words, _) = bytes.as_chunks::<8>();
     let [a, b, c, d] = std::array::from_fn(|i| u64::from_le_bytes(words[i]));
-    // p is 2^255 - 19: all ones but for the lowest byte, 0xed, and the highest bit.
+    // p is 2^255 - 19: all ones, except the lowest byte, 0xed, and the highest bit.
     let below_p = d < u64::MAX >> 1 || d == u64::MAX >> 1 && !(b & c == u64::MAX && a >= P_LOWEST);
     below_p && a & 1 == 0
 }

@@ -1,10 +1,10 @@
 //! Doubling and writing points, a whole batch at a time.
 //!
-//! For `P = (X : Y : Z : T)`, `2 P = (e / f, g / h)` with `e = 2 X Y`, `f = Z^2 + d T^2`,
-//! `g = Y^2 + X^2`, `h = Z^2 - d T^2`. The inverse square root in the encoding of RFC 9496 §4.3.2
-//! can then be written with these four numbers, and all that is left is `1 / (e f g h)`; Montgomery's
-//! trick shares one inversion among the batch. M. Hamburg, "Decaf: Eliminating cofactors through
-//! point compression" (CRYPTO 2015), §7, and ristretto.group, "Batched double-and-encode".
+//! For `P = (X : Y : Z : T)`, `2 P = (e / f, g / h)` with `e = 2 X Y`, `f = Z^2 + d T^2`, `g = Y^2
+//! + X^2`, `h = Z^2 - d T^2`. The inverse square root in the encoding of RFC 9496 §4.3.2 can then
+//! be written with these four numbers and `1 / (e f g h)` alone; Montgomery's trick shares one
+//! inversion among the batch. M. Hamburg, "Decaf: Eliminating cofactors through point compression"
+//! (CRYPTO 2015), §7, and ristretto.group, "Batched double-and-encode".
 //!
 //! Cost of a point: 16 products and the batch's share of an inversion of 265.
 
@@ -14,7 +14,7 @@ use super::field::{Reduced, Wide, constants, inverse};
 use super::lanes::Lanes;
 use super::point::Extended;
 
-/// The four numbers of one vector, and the products that its inverse is needed for.
+/// The four numbers of one vector, and the products whose inverse it needs.
 #[derive(Clone, Copy)]
 pub(in crate::kernel) struct Doubled<L> {
     e: Reduced<L>,
@@ -23,8 +23,8 @@ pub(in crate::kernel) struct Doubled<L> {
     h: Reduced<L>,
     eg: Reduced<L>,
     fh: Reduced<L>,
-    /// `e f g h`, or 1 where that is zero: where `2 P` is the identity or differs from it by an
-    /// element of order 2 or 4, which encodes the same.
+    /// `e f g h`, or 1 where that is zero. It is zero where `2 P` is the identity or differs from
+    /// it by an element of order 2 or 4, which has the same encoding.
     efgh: Reduced<L>,
     /// All ones where it is zero.
     vanishes: L,
@@ -98,8 +98,8 @@ impl<L: Lanes> Doubled<L> {
         inverse(&self.before.mul(&self.efgh))
     }
 
-    /// The encodings of the doubled points of as many lanes as `out` has room for. `inverse_of_all`
-    /// is that of this vector; it becomes that of the vector before.
+    /// The encodings of the doubled points, for as many lanes as `out` has room for.
+    /// `inverse_of_all` is that of this vector; it becomes that of the vector before.
     #[inline(always)]
     pub(in crate::kernel) fn encode(&self, inverse_of_all: &mut Reduced<L>, out: &mut [[u8; 32]]) {
         L::outline(

@@ -11,14 +11,14 @@ use super::Inputs;
 use super::lanes::Lanes;
 use super::sha512::{AFTER_ZERO_BLOCK, BLOCK, INITIAL, compress};
 
-/// Words of a digest, and of what SHA-512 gives.
+/// Words of a digest, and of an output of SHA-512/256.
 const DIGEST_WORDS: usize = 4;
 const HASH_WORDS: usize = 8;
 
 /// [`super::super::Kernel::expand`]. Digests under a longer tag are expanded one by one.
 ///
 /// # Panics
-/// If the lengths differ, because elements left out without notice would be a wrong answer.
+/// If the lengths differ: elements left out silently would be a wrong answer.
 #[inline(always)]
 pub(in crate::kernel) fn expand<L: Lanes>(
     domain_tag: &[u8],
@@ -50,7 +50,7 @@ pub(in crate::kernel) fn expand<L: Lanes>(
         words_1[..HASH_WORDS].copy_from_slice(&b_0);
         let mut b_1 = compress(&splat_all(&INITIAL), &words_1);
         store(&b_1, out);
-        // Whoever holds these can test guesses of identifiers.
+        // These let their holder test guesses of identifiers.
         words.zeroize();
         b_0.zeroize();
         words_1.zeroize();
@@ -58,7 +58,7 @@ pub(in crate::kernel) fn expand<L: Lanes>(
     }
 }
 
-/// The hash in each lane, for as many lanes as there is room.
+/// Writes the hash in each lane, for as many lanes as `out` has room for.
 #[inline(always)]
 pub(super) fn store<L: Lanes>(hash: &[L; HASH_WORDS], out: &mut [[u8; 64]]) {
     for (i, word) in hash.iter().enumerate() {
@@ -68,7 +68,7 @@ pub(super) fn store<L: Lanes>(hash: &[L; HASH_WORDS], out: &mut [[u8; 64]]) {
     }
 }
 
-/// Each word in all lanes. `array::map` is not for vectors: it is not inlined.
+/// Each word in all lanes. Do not use `array::map` for vectors: it is not inlined.
 #[inline(always)]
 pub(super) fn splat_all<L: Lanes, const N: usize>(words: &[u64; N]) -> [L; N] {
     let mut vectors = [L::splat(0); N];
@@ -78,8 +78,9 @@ pub(super) fn splat_all<L: Lanes, const N: usize>(words: &[u64; N]) -> [L; N] {
     vectors
 }
 
-/// The words of the last block of a message: room for `start` bytes, then `middle`, the tag with its
-/// length, and the padding; `before` bytes came in blocks before. `None` if that is not one block.
+/// The words of the last block of a message: room for `start` bytes, then `middle`, the tag with
+/// its length, and the padding; `before` bytes came in earlier blocks. `None` if they do not fit
+/// one block.
 fn last_block(
     start: usize,
     before: usize,

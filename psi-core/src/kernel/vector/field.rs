@@ -2,8 +2,8 @@
 //!
 //! An element is five limbs of radix 2^51 ([`Reduced`], [`Sum`]); a product leaves five 64-bit
 //! integer columns ([`Wide`]). Sums are formed on columns, before the one carry that makes them
-//! limbs again, so a sum of products costs no carry of its own. What limbs are, and how they are
-//! multiplied, is the machine's [`Arithmetic`]: [`float`] or [`integer`].
+//! limbs again, so a sum of products costs no extra carry. The machine's [`Arithmetic`], [`float`]
+//! or [`integer`], decides what limbs are and how they are multiplied.
 //!
 //! | type | holds | `float`: magnitude | `integer`: from 0 to |
 //! |---|---|---|---|
@@ -11,8 +11,8 @@
 //! | [`Sum`] | limbs | `2 R` | `2 p_i` |
 //! | [`Wide<L, T>`] | columns of `T` products | below `T * 180.1 * 2^50`, `T` at most 5 | below `T * 2^60`, `T` at most 15 |
 //!
-//! A product takes a `Reduced` and either of the two; a product of two sums does not compile, nor
-//! do more products in one column than the arithmetic has room for.
+//! A product takes a `Reduced` and either of the two. A product of two sums does not compile, and
+//! neither do more products in one column than the arithmetic has room for.
 
 pub(super) mod arithmetic;
 mod canonical;
@@ -56,7 +56,7 @@ pub(super) struct Sum<L>(pub(super) [L; LIMBS]);
 #[derive(Clone, Copy)]
 pub(super) struct Wide<L, const TERMS: usize>([L; LIMBS]);
 
-/// What may stand as the second factor of a product: [`Reduced`] or [`Sum`].
+/// The types that can be the second factor of a product: [`Reduced`] or [`Sum`].
 pub(super) trait Factor<L> {
     fn limbs(&self) -> &[L; LIMBS];
 }
@@ -75,7 +75,7 @@ impl<L> Factor<L> for Sum<L> {
     }
 }
 
-/// `f` of every limb. `array::map` is not for vectors: it is not inlined.
+/// `f` of every limb. Do not use `array::map` for vectors: it is not inlined.
 #[inline(always)]
 fn each<A: Copy, R>(a: &[A; LIMBS], f: impl Fn(A) -> R) -> [R; LIMBS] {
     [f(a[0]), f(a[1]), f(a[2]), f(a[3]), f(a[4])]
@@ -209,7 +209,7 @@ impl<L: Lanes, const TERMS: usize> Wide<L, TERMS> {
         Wide(L::Arithmetic::sub_wide::<OTHER>(&self.0, &other.0))
     }
 
-    /// The carry: limbs again.
+    /// The carry, which makes limbs of columns again.
     #[inline(always)]
     pub(super) fn reduce(&self) -> Reduced<L> {
         let () = Self::IN_BOUNDS;

@@ -1,7 +1,8 @@
-//! Some 64-bit words side by side: all that the field arithmetic asks of a machine.
+//! Some 64-bit words side by side: all that the field arithmetic needs from a machine.
 //!
-//! Called by [`super::field`] and by nothing else but the table scan of [`super::multiply`] and the
-//! masks of [`super::decode`]. [`Lanes`] is what every machine has. What its products are made of
+//! [`super::field`] calls this, and apart from it only the table scan of [`super::multiply`] and
+//! the masks of [`super::decode`]. Every machine has [`Lanes`]. Their products are made in one of
+//! two ways, [`FloatLanes`] and [`IntegerLanes`]; [`Lanes::Arithmetic`] says which.
 //! differs, and is one of [`FloatLanes`] and [`IntegerLanes`]; [`Lanes::Arithmetic`] says which.
 
 #[cfg(test)]
@@ -13,9 +14,9 @@ use super::field::arithmetic::Arithmetic;
 
 /// A vector of words. Integer arithmetic wraps.
 ///
-/// Every function but [`Self::outline`] must be compiled into its caller, and so must all generic
-/// functions that call them, closures too (`#[inline(always)]`): only in a function that is compiled
-/// for the machine do they become single instructions.
+/// Every function except [`Self::outline`] must be compiled into its caller (`#[inline(always)]`),
+/// and so must all generic functions that call them, closures too. Only in a function that is
+/// compiled for the machine do they become single instructions.
 pub(in crate::kernel) trait Lanes: Copy + Zeroize {
     /// Elements that one vector works on.
     const LANES: usize;
@@ -50,17 +51,18 @@ pub(in crate::kernel) trait Lanes: Copy + Zeroize {
     /// `yes` where `mask` is all ones, `no` where it is zero.
     fn select(mask: Self, yes: Self, no: Self) -> Self;
 
-    /// The same value, of which the compiler knows nothing but that it is needed in this order.
+    /// The same value, of which the compiler knows only that it is needed in this order.
     ///
-    /// Keeps it from computing all parts of a product before it adds up the first ones.
+    /// This keeps the compiler from computing all parts of a product before it adds up the first
+    /// ones.
     ///
     /// # Security
-    /// Masks made from secrets pass through here, so that no compiler can see that they depend on
-    /// one secret word and put a branch in their place.
+    /// Masks made from secrets pass through here. So no compiler can see that they depend on one
+    /// secret word, and replace them by a branch.
     fn opaque(self) -> Self;
 
-    /// Runs `f` as a function of its own, compiled for the machine: what is called often is in the
-    /// program once, and stays in the instruction cache.
+    /// Runs `f` as a function of its own, compiled for the machine. So the program holds code that
+    /// is called often only once, and it stays in the instruction cache.
     #[inline(never)]
     fn outline<R>(f: impl FnOnce() -> R) -> R {
         f()
@@ -95,11 +97,11 @@ pub(in crate::kernel) trait IntegerLanes: Lanes {
     fn add_product_low(self, a: Self, b: Self) -> Self;
     /// `self` plus the product of `a` and `b` shifted right by 52 bits.
     fn add_product_high(self, a: Self, b: Self) -> Self;
-    /// `self * b`, of which both fit in 64 bits.
+    /// `self * b`, where both fit in 64 bits.
     fn mul(self, b: Self) -> Self;
 
-    /// Runs `f`, a product. Unlike those of floats these are short enough to be compiled into their
-    /// callers, but not in a model, where every operation is a call.
+    /// Runs `f`, a product. Unlike products of floats, these are short enough to be compiled into
+    /// their callers, but not in a model, where every operation is a call.
     #[inline(always)]
     fn product<R>(f: impl FnOnce() -> R) -> R {
         f()

@@ -10,8 +10,8 @@
 //!
 //! # Discussion
 //! Radix 32 would save 13 additions and pay for eight more entries and scans twice as long: a loss.
-//! The scalar is the same for a whole job, so a chain made for it would be shorter; its shape would
-//! then tell the scalar.
+//! The scalar is the same for a whole job, so a chain made for it would be shorter, but its shape
+//! would reveal the scalar.
 
 use super::field::{LIMBS, Reduced, Sum, constants};
 use super::lanes::Lanes;
@@ -68,7 +68,7 @@ impl<L: Lanes> Table<L> {
             take(&mut found.z2.0, &entry.z2.0, here);
             take(&mut found.t2d.0, &entry.t2d.0, here);
         }
-        // -(x, y) = (-x, y): Y - X and Y + X change places, T changes its sign.
+        // -(x, y) = (-x, y): Y - X and Y + X are exchanged, and T changes its sign.
         for (minus, plus) in found.minus.0.iter_mut().zip(&mut found.plus.0) {
             let swap = minus.xor(*plus).and(sign);
             *minus = minus.xor(swap);

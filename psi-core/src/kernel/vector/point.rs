@@ -1,9 +1,9 @@
 //! Points of the twisted Edwards curve `-x^2 + y^2 = 1 + d x^2 y^2`, and their sum and double.
 //!
 //! Hisil, Wong, Carter and Dawson, "Twisted Edwards curves revisited" (ASIACRYPT 2008), §3.1 and
-//! §3.3. The formulas are complete: no case is special, whatever the points are. Both end in four
-//! factors, and begin with the products of these that they need: a point on its way through a chain
-//! of doublings and additions is a [`Completed`], and changes in place.
+//! §3.3. The formulas are complete: they need no special case, whatever the points are. Both end in
+//! four factors, and begin with the products of these that they need. So a point on its way through
+//! a chain of doublings and additions is a [`Completed`], and changes in place.
 //!
 //! # Discussion
 //! The double uses `X * Y` and not the cheaper `(X + Y)^2`: the square of a sum is a product of two
@@ -61,7 +61,7 @@ impl<L: Lanes> Completed<L> {
         );
     }
 
-    /// With `F` and `H` of the opposite sign to those in the paper: it is the same point, and nothing
+    /// `F` and `H` have the opposite sign to those in the paper: it is the same point, and nothing
     /// needs to be negated.
     #[inline(always)]
     fn double_inline(&mut self) {
@@ -94,7 +94,8 @@ impl<L: Lanes> Completed<L> {
 
     #[inline(always)]
     fn add_inline(&mut self, other: &Addend<L>) {
-        // `Y - X` and `Y + X` are formed on columns, so they cost no carry more than `X` and `Y` do.
+        // `Y - X` and `Y + X` are formed on columns, so they cost no more carries than `X` and `Y`
+        // do.
         let x = self.e.mul_wide(&self.f);
         let y = self.g.mul_wide(&self.h);
         let z = self.g.mul(&self.f);

@@ -1,7 +1,7 @@
-//! The hash of a prefix and a point, on one point in each lane: what tags are cut from.
+//! The hash of a prefix and a point, on one point in each lane. Tags are cut from it.
 //!
-//! Spec 05 §1. The same bytes as SHA-512 of both behind each other, for prefixes as short as those
-//! of this crate: prefix, point and padding then fit into one block.
+//! Spec 05 §1. It gives the same bytes as SHA-512 of the prefix followed by the point, for prefixes
+//! as short as those of this crate: prefix, point and padding then fit into one block.
 
 use super::super::hash_one_by_one;
 use super::Inputs;
@@ -10,13 +10,13 @@ use super::lanes::Lanes;
 use super::sha512::{BLOCK, INITIAL, compress};
 
 const POINT: usize = 32;
-/// Words that a point can lie in: four, and one more where the prefix is no multiple of a word.
+/// Words that a point can lie in: four, and one more where the prefix does not end at a word's end.
 const POINT_WORDS: usize = POINT / 8 + 1;
 
 /// [`super::super::Kernel::hash_points`]. Points behind a longer prefix are hashed one by one.
 ///
 /// # Panics
-/// If the lengths differ, because elements left out without notice would be a wrong answer.
+/// If the lengths differ: elements left out silently would be a wrong answer.
 #[inline(always)]
 pub(in crate::kernel) fn hash_points<L: Lanes>(
     prefix: &[u8],
@@ -48,7 +48,7 @@ pub(in crate::kernel) fn hash_points<L: Lanes>(
     }
 }
 
-/// What of a point lies in the `i`-th word that it touches, `offset` bytes into the first.
+/// The part of a point in the `i`-th word that it touches, `offset` bytes into the first.
 #[inline(always)]
 fn word_of(point: &[u8; POINT], i: usize, offset: usize) -> u64 {
     let mut shifted = [0; 8 * POINT_WORDS];
@@ -59,7 +59,7 @@ fn word_of(point: &[u8; POINT], i: usize, offset: usize) -> u64 {
     words.get(i).map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
-/// The block with zeros in place of the point. `None` if it takes more than one.
+/// The block with zeros in place of the point. `None` if they need more than one.
 fn block(prefix: &[u8]) -> Option<[u8; BLOCK]> {
     let length = prefix.len() + POINT;
     let padding = (BLOCK - 16).checked_sub(length + 1)?;

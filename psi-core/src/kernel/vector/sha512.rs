@@ -1,7 +1,7 @@
 //! The compression function of SHA-512 (FIPS 180-4 §6.4.2) on one message in each lane.
 //!
-//! Called by [`super::expand`] and [`super::prefixed`]: all other hashing is the `sha2` crate's,
-//! which works on one message at a time. Nothing here depends on what is hashed but the result.
+//! [`super::expand`] and [`super::prefixed`] call this. The `sha2` crate, which works on one
+//! message at a time, does all other hashing. Only the result depends on what is hashed.
 
 use super::lanes::Lanes;
 
@@ -113,7 +113,7 @@ fn rounds<L: Lanes>(working: &mut [L; 8], words: &[L; 16], constants: &[u64; 16]
     *working = [a, b, c, d, e, f, g, h];
 }
 
-/// A rotation to the right by `RIGHT`, which is one to the left by `LEFT = 64 - RIGHT`.
+/// A rotation to the right by `RIGHT`, which equals one to the left by `LEFT = 64 - RIGHT`.
 #[inline(always)]
 fn rotate<L: Lanes, const RIGHT: i32, const LEFT: i32>(word: L) -> L {
     const { assert!(RIGHT + LEFT == 64, "a rotation of 64 bits") };

@@ -1,4 +1,4 @@
-//! The code of a list is the one that the specification gives, and nothing else decodes.
+//! The code of a list is the one that the specification gives, and no other bytes decode.
 
 use std::collections::BTreeSet;
 
@@ -113,7 +113,7 @@ fn extreme_lists_decode_to_what_was_encoded() {
             }
         }
     }
-    // Every record there is.
+    // Every record that exists.
     let all: Vec<u8> = (0..=255).collect();
     assert_eq!(round_trips(1, &all), [0xff; 32]);
     let all: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_be_bytes).collect();

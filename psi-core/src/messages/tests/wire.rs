@@ -1,7 +1,7 @@
 //! `testdata/wire/*.hex`: every control message as bytes with a comment per field.
 //!
-//! The bytes of the files are put together here field by field, without the encoder, so that they
-//! say what the format is and not what the code makes of it.
+//! The files' bytes are put together here field by field, without the encoder, so that they show
+//! what the format is and not what the code makes of it.
 
 mod opening;
 

@@ -216,7 +216,7 @@ fn a_payload_of_another_shape_is_refused_before_any_correction() {
     }
 }
 
-/// Asks for a stop when so many reports have come.
+/// Asks for a stop after a number of reports.
 struct StopAfter(std::sync::atomic::AtomicUsize);
 
 impl Progress for StopAfter {

@@ -64,7 +64,7 @@ fn a_key_of_the_base_transfers_is_bound_to_job_match_transfer_and_messages() {
         }
         assert_ne!(after[branch][3], after[branch][4]);
     }
-    // Exchanged branches are no exchanged keys: each branch has an oracle of its own.
+    // Exchanged branches do not exchange the keys: each branch has an oracle of its own.
     let mut exchanged = honest.to_vec();
     exchanged[..64].rotate_left(32);
     let after = seeds_of(&here, &exchanged);

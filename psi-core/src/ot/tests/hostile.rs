@@ -13,7 +13,7 @@ fn pair() -> Pair {
     Pair::of(2, 3, 2, 1)
 }
 
-/// A victim, brought by an honest peer to the state that gets the message.
+/// A victim that an honest peer has brought to the state that takes the message.
 enum State {
     BasePoints(receiver::ExpectBasePoints),
     Corrections(Box<receiver::ExpectCorrections>),
@@ -74,7 +74,7 @@ impl State {
         }
     }
 
-    /// What the victim answers to the message: nothing to object, or a code.
+    /// The victim's answer to the message: no objection, or a code.
     fn take(self, message: &[u8]) -> Result<(), crate::Error> {
         match self {
             Self::BasePoints(state) => state.handle(message).map(|_| ()),

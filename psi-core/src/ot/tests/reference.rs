@@ -1,8 +1,8 @@
 //! The transfer once more, slowly: bit by bit, straight from the papers and Spec 11, one row and
-//! one block at a time, with arithmetic of its own in GF(2^128). Every message and both shares of
-//! the fast one must be the same bytes.
+//! one block at a time, with its own arithmetic in GF(2^128). Every message and both shares of the
+//! fast one must be the same bytes.
 //!
-//! Of the production code it uses the group, SHA-512, the seed's streams, one block of AES at a
+//! Of the production code it uses the group, SHA-512, the seed's streams and one block of AES at a
 //! time, and nothing of the modules beside it.
 
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};

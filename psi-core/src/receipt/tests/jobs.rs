@@ -1,4 +1,5 @@
-//! What a log may say of jobs and members: once opened, once closed, between the members alone.
+//! What a log may say of jobs and members: each job opened once and closed once, between the
+//! members alone.
 
 use super::{
     COLLAB, ChainError, aborted, completed, honest_log, job, keys, log, node_id, opened, opened_by,

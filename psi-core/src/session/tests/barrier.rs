@@ -74,7 +74,7 @@ impl RecordList for WatchedList {
     }
 }
 
-/// A count and a list, whose R is kept otherwise and leaves in another order.
+/// A count and a list, whose R is kept in another way and leaves in another order.
 fn count_and_list() -> (Side, [JobSpec; 2]) {
     let side = Side::of(0..40, 40, 1);
     let count = spec_of(&side, &side, Recipients::Both);
@@ -143,7 +143,7 @@ fn a_defect_in_the_last_point_leaves_no_reply() {
     let (side, specs) = count_and_list();
     for spec in &specs {
         let (state, watched, mut points) = sender_and_points(&side, spec);
-        // The largest possible encoding keeps the order and is no element.
+        // The largest possible encoding keeps the order and is not an element.
         let last = points.len() - 32;
         points[last..].fill(0xff);
         let result = state.handle(rows(ListId::Blinded), &code(32, &points));

@@ -1,4 +1,4 @@
-//! Filler whose tag equals another is drawn anew, until there are as many tags as registered.
+//! Filler whose tag equals another is drawn again, until there are as many tags as registered.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the kernel is called to do does not depend on how many rows pass a filter.
+//! The kernel's work does not depend on how many rows pass a filter.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,5 +1,5 @@
-//! Lists: the Receiver learns which of its own identifiers match, and a Sender that moves points is
-//! found.
+//! Lists: the Receiver learns which of its own identifiers match, and detects a Sender that moves
+//! points.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -137,7 +137,7 @@ fn with_reply(change: impl FnOnce(&mut Vec<[u8; 32]>)) -> Result<(), Error> {
 fn a_sender_that_moves_repeats_or_drops_points_is_found() {
     let code = |change: fn(&mut Vec<[u8; 32]>)| with_reply(change).unwrap_err().code();
     assert!(with_reply(|_| ()).is_ok());
-    // Every place is another's: a canary is among them for certain.
+    // Every point is at another's place: a canary is among them for certain.
     assert_eq!(code(|points| points.rotate_left(1)), Code::CanaryMissing);
     assert_eq!(code(|points| points.reverse()), Code::CanaryMissing);
     // One point in place of another: found at a canary's place by that, elsewhere as repeated.

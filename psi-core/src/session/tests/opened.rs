@@ -1,5 +1,5 @@
-//! What is released of opened matches: blocks that cannot be, or that two matches do not agree on,
-//! are suppressed and noted.
+//! What is released of opened matches: blocks that are impossible, or on which two matches do not
+//! agree, are suppressed and noted.
 
 use super::sums::table;
 use super::table::{plain, spec_of};

@@ -223,7 +223,7 @@ impl Pair {
         })
     }
 
-    /// Delivers the next frame of `from`; `false` if there is none.
+    /// Delivers the next frame of `from`; returns `false` if none waits.
     pub(super) fn deliver(&mut self, from: Party) -> Result<bool, Error> {
         let (from_node, to) = match from {
             Party::Requester => (&mut self.requester, &mut self.responder),

@@ -196,8 +196,8 @@ fn no_count_of_a_part_crosses_the_wire_where_only_its_groups_are_asked_for() {
 
 #[test]
 fn payload_that_no_table_gives_is_suppressed_and_ends_no_job() {
-    // The Sender, who is no recipient, counts one person as minus one: an abort would tell it
-    // whether that person matched.
+    // The Sender, who does not receive the result, counts one person as minus one: an abort would
+    // tell it whether that person matched.
     let (asking, asked) = (table(0..20, 0, 0), table(0..20, 2, 1));
     let spec = spec_of(&asking, &asked, Recipients::Requester).unwrap();
     let mut hostile = lists(&spec, Party::Responder, &asked);

@@ -87,7 +87,7 @@ impl Table {
         }
     }
 
-    /// The number of own groups, 1 without any.
+    /// The number of this side's groups, 1 without any.
     fn group_count(&self) -> usize {
         self.groups.len().max(1)
     }
@@ -130,7 +130,7 @@ impl Table {
         people
     }
 
-    /// The payload of a person: one block for each own group.
+    /// The payload of a person: one block for each of this side's groups.
     fn payload(&self, of: &MatchSpec, person: u32) -> Vec<i64> {
         let row = &self.rows[&person];
         let mut payload = Vec::new();

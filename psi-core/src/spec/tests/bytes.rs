@@ -188,7 +188,7 @@ fn a_reader_accepts_either_permission_of_the_responder() {
     let spec = JobSpec::assemble(forced, half(1, 700), half(2, 500)).unwrap();
     assert_eq!(spec.receiver, Party::Requester);
     assert_eq!(JobSpec::decode(&spec.encode()).unwrap(), spec);
-    // With both as recipients there is no such collaboration.
+    // No collaboration with both as recipients allows this.
     let mut both = spec;
     both.recipients = Recipients::Both;
     assert_eq!(

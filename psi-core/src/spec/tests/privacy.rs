@@ -148,7 +148,7 @@ fn sensitivity_grows_with_the_groups_of_one_identity_and_not_beyond_those_there_
     assert_eq!(of(varying(1, &["a", "b"])), [(1, 1), (32, 1), (1024, 1)]);
     assert_eq!(of(varying(2, &["a", "b"])), [(2, 2), (32, 2), (2048, 2)]);
     assert_eq!(of(varying(200, &["a"])), [(2, 2), (32, 2), (2048, 2)]);
-    // Where no identity is in two groups, the limit says nothing.
+    // Where no identity is in two groups, the limit changes nothing.
     let constant = case()
         .value(ASKED, sum(), clamped())
         .group(ASKED, group(&["a"], &[5, 5]));
@@ -398,7 +398,7 @@ fn each_side_is_charged_for_what_the_other_sees() {
     let both = all(case().for_both());
     let reported = debit(1_000_000, noise);
     assert_eq!(both, (ASKING, reported, debit(1_000_000, count)));
-    // The responder is Receiver and no recipient: it sees the count all the same.
+    // The responder is Receiver, but not a recipient: it still sees the count.
     let smaller = case().change(|case| case.asked.facts.identities = 10);
     let owner = all(smaller);
     assert_eq!(owner, (ASKED, debit(1_000_000, count), reported));

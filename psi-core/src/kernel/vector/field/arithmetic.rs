@@ -1,15 +1,15 @@
 //! What differs between machines in the field: the form of limbs, and how they are multiplied.
 //!
-//! Implemented by [`super::float`] and [`super::integer`], called by the types of [`super`], which
-//! carry the bounds: whatever stands here as `[L; LIMBS]` is called by what holds it there, an
-//! element, a sum or columns.
+//! [`super::float`] and [`super::integer`] implement it. The types of [`super`] call it and carry
+//! the bounds: each `[L; LIMBS]` here is called by what it holds there, an element, a sum or
+//! columns.
 
 use super::LIMBS;
 use super::constants::Constant;
 
 /// Arithmetic on the limbs of `L`.
 ///
-/// Elements are five limbs of radix 2^51, whose form and bounds are the implementation's. Columns
+/// Elements are five limbs of radix 2^51; the implementation defines their form and bounds. Columns
 /// are five integers of the same radix: what a product leaves, before the carry makes limbs of it.
 pub(in crate::kernel) trait Arithmetic<L> {
     /// Products whose columns can be added up before the carry.
@@ -38,9 +38,9 @@ pub(in crate::kernel) trait Arithmetic<L> {
     /// The square of an element.
     fn square(a: &[L; LIMBS]) -> [L; LIMBS];
 
-    /// `a - b`, of which `b` holds `TERMS` products.
+    /// `a - b`, where `b` holds `TERMS` products.
     fn sub_wide<const TERMS: usize>(a: &[L; LIMBS], b: &[L; LIMBS]) -> [L; LIMBS];
-    /// The carry: the element that columns stand for.
+    /// The carry: the element that columns represent.
     fn carry(columns: &[L; LIMBS]) -> [L; LIMBS];
     /// The carry of the negative of columns that hold `TERMS` products.
     fn carry_negated<const TERMS: usize>(columns: &[L; LIMBS]) -> [L; LIMBS];

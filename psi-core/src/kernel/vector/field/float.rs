@@ -1,9 +1,10 @@
 //! Arithmetic on limbs that are whole numbers kept as 64-bit floats.
 //!
-//! Between products limbs are floats; a product leaves columns of 64-bit integers. A limb is at most
-//! `R = 2^50 + 2^14` in magnitude, that of a sum twice as much, a column below `180.1 * 2^50` for
-//! each product in it. A product of two limbs must stay below 2^102 (see [`product`]): `R * 2R`
-//! does, `2R * 2R` does not, by a hair that no random test would find. Columns stay below 2^60.
+//! Between products, limbs are floats; a product leaves columns of 64-bit integers. In magnitude, a
+//! limb is at most `R = 2^50 + 2^14`, a limb of a sum twice as much, and a column below `180.1 *
+//! 2^50` for each product in it. A product of two limbs must stay below 2^102 (see [`product`]). `R
+//! * 2R` does; `2R * 2R` does not, by so little that no random test would find it. Columns stay
+//! below 2^60.
 //!
 //! # Discussion
 //! Exact products from floating-point multiply-adds follow N. Emmart, "Faster modular
@@ -85,8 +86,8 @@ impl<L: FloatLanes> Arithmetic<L> for Floats {
         )
     }
 
-    // Products are functions of their own, so that each is in the program once: they are long. The
-    // chains of squares are the exception.
+    // Products are functions of their own, so that the program holds each of them once: they are
+    // long. The chains of squares are the exception.
 
     #[inline(always)]
     fn mul_wide(a: &[L; LIMBS], b: &[L; LIMBS]) -> [L; LIMBS] {

@@ -1,9 +1,9 @@
 //! Arithmetic on limbs that are integers below 2^52, multiplied by 52-bit multiply-adds.
 //!
 //! Nothing is negative, and no sum wraps. A limb `i` is at most `2 p_i`, where `p_i` are the limbs
-//! of p: `2 p - a` is then the negative of `a`, and has such limbs as well. What a carry leaves is
-//! smaller, at most `2^51 + 2^18`. Sums and differences of two elements are carried at once. A
-//! column holds less than 2^60 for each product in it.
+//! of p: `2 p - a` is then the negative of `a`, and has such limbs as well. A carry leaves smaller
+//! limbs, at most `2^51 + 2^18`. Sums and differences of two elements are carried at once. A column
+//! holds less than 2^60 for each product in it.
 
 mod product;
 
@@ -121,10 +121,10 @@ fn negate_wide<L: IntegerLanes, const TERMS: usize>(columns: &[L; LIMBS]) -> [L;
     pairs(&raise, columns, L::sub)
 }
 
-/// Carries every column once, all at the same time; limbs of at most `2^51 + 2^18`.
+/// Carries every column once, all at the same time, to limbs of at most `2^51 + 2^18`.
 ///
-/// A carry is below 2^13 and goes to the next limb, times 19 from the last to the first. One step is
-/// enough, because a product has room for limbs a little longer than 51 bits.
+/// A carry is below 2^13 and goes to the next limb, and times 19 from the last to the first. One
+/// step is enough, because a product has room for limbs a little longer than 51 bits.
 #[inline(always)]
 fn carry<L: IntegerLanes>(columns: &[L; LIMBS]) -> [L; LIMBS] {
     let mask = L::splat(LIMB_MASK);

@@ -1,8 +1,7 @@
 //! Powers: square roots of ratios, and inverses.
 //!
-//! The chains of squarings are long and each squaring waits for the one before, so two independent
-//! chains are computed side by side: that fills the time in which one would wait. `N` is the number
-//! of chains.
+//! The chains of squarings are long and each squaring waits for the one before. So two independent
+//! chains are computed side by side: one works while the other waits. `N` is the number of chains.
 
 use super::super::lanes::Lanes;
 use super::{Reduced, constants};
@@ -71,7 +70,7 @@ pub(in crate::kernel::vector) fn inverse<L: Lanes>(x: &Reduced<L>) -> Reduced<L>
     )
 }
 
-/// What [`sqrt_ratio`] gives.
+/// The outcome of [`sqrt_ratio`].
 #[derive(Clone, Copy)]
 pub(in crate::kernel::vector) struct SqrtRatio<L> {
     /// All ones in lanes where the ratio is a square.

@@ -243,7 +243,7 @@ fn roots<L: Lanes<Arithmetic: Bounds>>(u: &Columns, v: &Columns) {
     let zero = Reduced::<L>::constant(&constants::ZERO);
     assert_is(&inverse(&zero), &vec![Plain::ZERO; L::LANES], "1 / 0");
     let [found] = sqrt_ratio(&[u], &[v]);
-    // root^2 v is u, or i u where u / v is no square.
+    // root^2 v is u, or i u where u / v is not a square.
     let back = found.root.square().mul(&v);
     let sqrt_m1 = Reduced::<L>::constant(&constants::SQRT_M1);
     assert_is(&sqrt_m1.square(), &each(&one, Plain::negate), "i^2");
@@ -257,7 +257,7 @@ fn roots<L: Lanes<Arithmetic: Bounds>>(u: &Columns, v: &Columns) {
     assert_is(&back, &expected, "the square of the root of u / v, times v");
     let none = |mask: L| mask.store().as_ref().iter().all(|word| *word == 0);
     assert!(none(found.root.is_negative()));
-    // The ratio of two squares is one.
+    // The ratio of two squares is a square.
     let [found] = sqrt_ratio(&[u.square()], &[v.square()]);
     assert!(none(found.was_square.equal(L::splat(0))));
 }
@@ -339,7 +339,7 @@ fn the_integer_model_notices_a_column_that_is_too_large() {
     let _ = Wide::<IntegerModel, 1>(integers(&vec![[1 << 60; LIMBS]; 8])).reduce_negated();
 }
 
-/// Stands in for operations that must not exist: a method of the type itself would come first.
+/// Takes the place of operations that must not exist: a method of the type itself would come first.
 trait Absent: Sized {
     fn mul_wide<T>(&self, _: &T) -> Missing {
         Missing
@@ -360,7 +360,7 @@ impl<L, const TERMS: usize> Absent for Wide<L, TERMS> {}
 
 #[test]
 fn a_sum_or_columns_cannot_be_the_first_factor_of_a_product() {
-    // This is a test of what compiles: with such a method the types below would be others.
+    // This test checks what compiles: with such a method the types below would be others.
     let limbs = [FloatModel::splat(0); LIMBS];
     let sum = Sum(limbs);
     let _: [Missing; 3] = [sum.mul_wide(&sum), sum.mul(&sum), sum.square()];

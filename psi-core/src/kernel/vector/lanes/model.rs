@@ -1,6 +1,7 @@
 //! The lanes as plain Rust, for any machine: the same operations, with every bound checked.
 //!
-//! Operations stay calls: compiled into one another, as on a machine, they take minutes to compile.
+//! Operations stay calls: if they were compiled into one another, as on a machine, they would take
+//! minutes to compile.
 
 use zeroize::Zeroize;
 
@@ -163,7 +164,7 @@ impl FloatLanes for FloatModel {
 }
 
 impl IntegerModel {
-    /// `self` plus the part that `part` takes of each product of numbers of 52 bits.
+    /// `self` plus one part of each product of 52-bit numbers; `part` takes it.
     #[inline(never)]
     fn add_part(self, a: Self, b: Self, part: impl Fn(u128) -> u128) -> Self {
         a.check_at_most((1 << 52) - 1);

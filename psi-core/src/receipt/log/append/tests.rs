@@ -85,7 +85,7 @@ fn a_follower_signs_refusals_up_to_a_bound_and_again_after_a_job() {
     let (ends, _) = pair.append(&body, None);
     let mismatch = Code::EntryMismatch;
     assert_eq!(ends, [End::Told(mismatch), End::Refused(mismatch)]);
-    // The sequencer's half-signed refusal gives way for the sake of the test.
+    // This test drops the sequencer's half-signed refusal.
     pair.nodes[SEQUENCER].disk.lose_last();
     pair.open(1);
     pair.refuse();

@@ -66,7 +66,7 @@ fn an_opening_is_the_one_that_this_node_agreed_to_and_that_may_still_come() {
     assert!(!judged(&stranger, None, &body));
     node.disk.awaited.clear();
     assert!(!judged(&node, None, &body), "it was forgotten");
-    // After a restore its signature over the job is all that is left to go by.
+    // After a restore, its signature over the job is all that it has to go by.
     assert!(judged(&node, Some("restored"), &body));
     let forged = change(&|agreements, _, _| agreements[0].0[0] ^= 1);
     assert!(!judged(&node, Some("restored"), &forged));

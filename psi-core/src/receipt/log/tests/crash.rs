@@ -4,7 +4,7 @@
 use super::bodies::{aborted, completed, opened};
 use super::*;
 
-/// What both do, and the logs that may come of it.
+/// What both do, and the logs that may result.
 struct Scenario {
     before: Pair,
     act: fn(&mut Pair, Option<Crash>) -> Outcome,
@@ -78,7 +78,7 @@ fn crashes(actions: [usize; 2]) -> impl Iterator<Item = Crash> {
     })
 }
 
-/// What a member had on its disk is there still, and where it was.
+/// Everything that a member had on its disk is still there, in its place.
 #[track_caller]
 fn assert_kept(before: &Pair, after: &Pair) {
     for (before, after) in before.nodes.iter().zip(&after.nodes) {

@@ -21,7 +21,7 @@ pub(crate) struct Disk {
     /// What the entries say: reading an opened one costs two signatures.
     bodies: Vec<Body>,
     pub(crate) broken: Option<String>,
-    /// What the owner wants recorded.
+    /// What the member's owner wants recorded.
     pub(crate) statement: Option<String>,
     pub(crate) doubt: Option<&'static str>,
     /// Jobs that were charged, in the order of their openings.
@@ -75,7 +75,7 @@ impl Disk {
         &self.bodies[self.before_today..]
     }
 
-    /// What the node's state would refuse whatever a machine says is a fault of the machine here.
+    /// If a machine brings what the node's state would refuse, the machine is at fault.
     fn append(&mut self, stored: StoredEntry, body: Body) {
         let entry = Entry::decode(&stored.entry).unwrap();
         assert_eq!(entry_hash(&stored.entry), stored.hash);
@@ -193,7 +193,7 @@ impl Node {
         self.history.push(self.disk.clone());
     }
 
-    /// Spec 07 §2: what a message shows to be signed here is on the disk.
+    /// Spec 07 §2: what a message shows as signed here is on the disk.
     #[track_caller]
     pub(crate) fn assert_stored(&self, message: &Control) {
         let own = self.own_index();

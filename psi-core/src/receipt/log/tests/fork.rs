@@ -1,4 +1,4 @@
-//! Two logs that contradict each other stay so: no statement joins them.
+//! Two logs that contradict each other stay that way: no statement joins them.
 
 use super::bodies::statement;
 use super::*;

@@ -1,5 +1,5 @@
-//! A partner that sends the wrong message, or says what it may not: the member ends the settlement
-//! with the code of the defect, and its log is as it was.
+//! A partner that sends the wrong message, or says what it may not. The member ends the settlement
+//! with the code of the defect, and its log does not change.
 
 use super::bodies::job;
 use super::*;
@@ -42,7 +42,7 @@ impl Victim {
     }
 }
 
-/// What `node` would say of its log.
+/// The state that `node` would send of its log.
 pub(super) fn state_of(node: &Node) -> SettleState {
     SettleState {
         collab_id: COLLAB,
@@ -138,7 +138,7 @@ fn waiting() -> Vec<Victim> {
     let follow_with =
         |node: &Node, theirs: &Node| Victim::answer(node.clone(), settle_of(theirs)).unwrap();
     vec![
-        // Where the other log is.
+        // The state of the other log.
         lead(&sequencer),
         // A signature on an entry that the other lacks.
         lead_with(&sequencer, &empty(&follower)),
@@ -161,7 +161,7 @@ fn a_message_that_the_state_does_not_await_ends_it() {
         assert_eq!(ended, Err(End::Refused(Code::UnexpectedMessage)));
         assert_eq!(victim.node.disk, before);
     }
-    // What another state awaits is wrong too.
+    // A message that another state awaits is wrong too.
     for (at, mut victim) in waiting().into_iter().enumerate() {
         let ended = match at {
             1 | 2 | 5 => victim.hear(settle_of(&Pair::new().nodes[FOLLOWER])),

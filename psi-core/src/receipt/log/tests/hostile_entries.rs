@@ -110,13 +110,13 @@ fn what_the_follower_would_not_have_signed_is_refused() {
     let [sequencer, follower] = [SEQUENCER, FOLLOWER].map(|at| pair.nodes[at].id());
     let keys = keys();
     for body in [
-        // It was never agreed to, it is there already, it did not come to its end.
+        // It was never agreed to; it is there already; it did not come to its end.
         opened(2),
         opened(1),
         completed(1),
-        // It is not open.
+        // It was never opened.
         aborted(2),
-        // Nobody said that, nobody asked that.
+        // Nobody stated that; nobody asked that.
         statement(follower),
         statement([9; 32]),
         refused_by(&keys.first, &keys.second),
@@ -124,8 +124,8 @@ fn what_the_follower_would_not_have_signed_is_refused() {
     ] {
         assert_refused(&pair, &next(&pair, body, |_| ()), Code::EntryMismatch);
     }
-    // The sequencer's own words it could have stored before it crashed; to add them it must have said
-    // so in this settlement.
+    // The sequencer could have stored its own words before it crashed. To add them, it must have
+    // said them in this settlement.
     let own_words = next(&pair, statement(sequencer), |_| ()).message();
     assert_eq!(bring(&pair, 2, std::slice::from_ref(&own_words)).0, Ok(()));
     let (ended, _) = bring(&pair, 1, &[own_words]);
@@ -191,7 +191,7 @@ fn a_countersignature_of_anything_else_is_refused_and_not_stored() {
         assert_eq!(ended, Err(End::Refused(Code::SignatureInvalid)));
         assert_eq!(lead.node.disk, before);
     }
-    // Nor one that a state claims for the last entry.
+    // Nor a signature that a state claims for the last entry.
     let mut half = sequencer.clone();
     half.disk.entries[0].signatures[FOLLOWER] = None;
     let mut lead = Victim::answer(half.clone(), REQUEST).unwrap();

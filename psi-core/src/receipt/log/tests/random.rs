@@ -47,7 +47,7 @@ struct World {
 }
 
 impl World {
-    /// Two nodes settle whenever they connect. Whether they may go on.
+    /// Two nodes settle whenever they connect. Returns whether they may go on.
     fn connect(&mut self) -> bool {
         for node in &mut self.pair.nodes {
             node.disk.before_today = node.disk.entries.len();
@@ -103,7 +103,7 @@ impl World {
                 while !node.history[at].is_complete() {
                     at -= 1;
                 }
-                // What came after the copy is gone for good.
+                // What came after the copy is gone forever.
                 node.history.truncate(at + 1);
                 node.disk = node.history[at].clone();
             }

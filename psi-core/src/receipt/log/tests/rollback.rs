@@ -1,5 +1,5 @@
-//! Every older copy of either member's state: it is found out, changes nothing on the other side, and
-//! its owner's statement brings back what was lost.
+//! Every older copy of either member's state: it is found out and changes nothing on the other
+//! side, and its owner's statement brings back what was lost.
 
 use super::bodies::statement;
 use super::*;

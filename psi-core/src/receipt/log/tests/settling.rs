@@ -1,4 +1,4 @@
-//! Settlements without a fault: whoever starts, what they add, what they forget.
+//! Settlements without a fault: who starts them, what they add, what they forget.
 
 use super::bodies::{aborted, completed, job, opened, statement};
 use super::*;
@@ -139,7 +139,7 @@ fn what_neither_side_runs_and_is_not_on_the_log_is_not_awaited_any_more() {
     let awaited = &pair.nodes[FOLLOWER].disk.awaited;
     assert!(awaited.contains_key(&jobs[0]) && awaited.contains_key(&jobs[1]));
     assert!(!awaited.contains_key(&jobs[2]));
-    // What was forgotten is not taken any more.
+    // A job that was forgotten is not taken any more.
     let late = pair.nodes[SEQUENCER].next_entry(opened(3));
     pair.nodes[SEQUENCER].disk.hold(late, opened(3));
     let ends = pair.settle(SEQUENCER);

@@ -1,11 +1,11 @@
 //! Attackers that know only what whole sessions give them: the counts that are released, and the
 //! counts that the Receiver's node sees.
 //!
-//! An analyst, Receiver and only recipient, asks for the number of its own people whom the other
-//! side, the owner, holds. Both sides run the machines of a job, over lists that are as short as
-//! they can be. Every session has seeds of its own, made from a number, so a test that passes once
-//! passes always. With other seeds, an assertion that correct sessions keep their bounds would fail
-//! once in a thousand at most.
+//! An analyst, Receiver and only recipient, asks how many of its own people the other side, the
+//! *owner*, holds. Both sides run the machines of a job, over lists that are as short as they can
+//! be. Every session has seeds of its own, made from a number, so a test that passes once passes
+//! always. With other seeds, an assertion that correct sessions keep their bounds would fail once
+//! in a thousand at most.
 
 mod audit;
 mod repeated;
@@ -190,7 +190,7 @@ impl Guesses {
 }
 
 /// An attacker that asks about the others with the person and without, and compares the released
-/// counts. `again` is whether the owner runs the second session from the seed of the first.
+/// counts. `again` makes the owner run the second session from the seed of the first.
 fn from_two_answers(questions: &mut Questions, trials: usize, again: bool) -> Guesses {
     let [all, others] = [true, false].map(|with| questions.asking(with));
     Guesses::count(trials, |present| {

@@ -1,4 +1,4 @@
-//! Peers that deviate from the noise: what is noticed, and what is not.
+//! Peers that deviate from the noise: what the other side notices, and what it cannot.
 
 use std::sync::Arc;
 
@@ -103,7 +103,7 @@ fn a_receiver_that_leaves_out_its_dummies_is_not_seen_and_has_no_noise() {
     let marked = honest - 50;
     assert!(marked > 0 && marked <= terms.dummies, "{marked}");
     let deviating = matches(|setup| {
-        // Filler in the place of dummies: the list is as long.
+        // Filler in place of dummies: the list has the same length.
         setup.parts[0].identities += setup.parts[0].dummies;
         setup.parts[0].dummies = 0;
     });

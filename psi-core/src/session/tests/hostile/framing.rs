@@ -1,4 +1,4 @@
-//! Bytes that are no frame, or a frame that holds no message.
+//! Bytes that do not form a frame, or a frame that holds no message.
 
 use super::{Case, Victim, honest};
 use crate::error::Code;

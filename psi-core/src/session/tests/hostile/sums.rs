@@ -1,5 +1,5 @@
-//! Hostile peers of jobs with parts, sums and two matches: the lists and the opening. An honest peer brings the victim to the
-//! state that matters; the file holds what comes then.
+//! Hostile peers of jobs with parts, sums and two matches: the lists and the opening. An honest
+//! peer brings the victim to the state that matters; the file holds what comes then.
 
 use super::super::pair::Frame;
 use super::{Case, ListId, Victim};
@@ -20,7 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Where an honest peer's first frame of a list stands, and what it holds.
+/// The index of an honest peer's first frame of a list, and what the frame holds.
 pub(super) fn list(victim: Victim, list: ListId, match_index: u8, part: u16) -> (usize, Vec<u8>) {
     let wanted = RowsHeader {
         list,
@@ -38,7 +38,7 @@ pub(super) fn list(victim: Victim, list: ListId, match_index: u8, part: u16) -> 
     found.unwrap()
 }
 
-/// Where an honest peer's first message that `is` the wanted one stands, and the message.
+/// The index of an honest peer's first message that `is` the wanted one, and the message.
 pub(super) fn message(victim: Victim, is: impl Fn(&Control) -> bool) -> (usize, Control) {
     let frames = victim.honest_frames().iter();
     let found =

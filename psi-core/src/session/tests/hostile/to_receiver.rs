@@ -172,7 +172,7 @@ fn tag_lists() -> Vec<Case> {
 fn reply_elements() -> Vec<Case> {
     let honest = honest();
     let all = &honest.reply;
-    // A point that is no canary, so that the canary check has nothing to say.
+    // A point that is not a canary, so that the canary check finds nothing wrong.
     let place = all
         .iter()
         .rposition(|point| !honest.canaries.contains(point))

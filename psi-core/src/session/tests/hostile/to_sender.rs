@@ -25,7 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// RFC 9496, Appendix A.3: encodings that are none.
+/// RFC 9496, Appendix A.3: invalid encodings.
 pub(super) const NON_CANONICAL: [u8; 32] = {
     // The field's prime, 2^255 - 19: another encoding of zero.
     let mut bytes = [0xff; 32];

@@ -1,4 +1,4 @@
-//! Who is attacked: a machine that has sent what it sends first, or that an honest peer has brought
+//! The machine that is attacked: it has sent its first messages, or an honest peer has brought it
 //! further.
 
 use std::sync::{Arc, OnceLock};

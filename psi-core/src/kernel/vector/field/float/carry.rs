@@ -15,11 +15,11 @@ const FLOAT_BASE: f64 = 4_503_599_627_370_496.0;
 /// The magnitude of a carried limb, `R`.
 pub(in crate::kernel::vector::field) const REDUCED_MAX: f64 = 1_125_899_906_842_624.0 + 16_384.0;
 
-/// Carries every column once, all at the same time; limbs of magnitude `2^50 + 2^14` at most.
+/// Carries every column once, all at the same time, to limbs of magnitude `2^50 + 2^14` at most.
 ///
-/// Column `i` is split into `carry * 2^51 + limb` with `|limb| <= 2^50`; the carry, of magnitude at
-/// most 2^9 + 1, goes to the next limb, times 19 from the last to the first. One step is enough,
-/// because a product has room for limbs a little longer than 51 bits.
+/// Column `i` is split into `carry * 2^51 + limb` with `|limb| <= 2^50`. The carry, of magnitude at
+/// most 2^9 + 1, goes to the next limb, and times 19 from the last to the first. One step is
+/// enough, because a product has room for limbs a little longer than 51 bits.
 #[inline(always)]
 pub(super) fn carry<L: FloatLanes>(columns: &[L; LIMBS]) -> [L; LIMBS] {
     let bias = L::splat(BIAS);
@@ -60,7 +60,7 @@ fn carry_biased<L: FloatLanes>(columns: &[L; LIMBS]) -> [L; LIMBS] {
     ]
 }
 
-/// The lowest 51 bits of a column and what is carried into it, as a float, without the biases.
+/// The lowest 51 bits of a column plus the carry into it, as a float, without the biases.
 #[inline(always)]
 fn limb<L: FloatLanes>(column: L, carry: L, carry_bias: u64) -> L {
     let low = column.and(L::splat(LIMB_MASK));

@@ -9,8 +9,8 @@
 //!
 //! The bits of `h` are then an integer constant plus the high part of the product in units of 2^51,
 //! those of `l` a constant plus the low part. High parts belong to the next column, so integer
-//! additions of bits sum up columns. Columns 5 to 9 stand for multiples of 2^255 and are folded back
-//! times 19; then the constants of all parts are taken off at once.
+//! additions of bits sum up columns. Columns 5 to 9 are multiples of 2^255 and are folded back
+//! times 19. Then the constants of all parts are taken off at once.
 //!
 //! Column bound for a `Reduced` and a `Sum`: low parts are at most `2^50`, high parts
 //! `2 R^2 / 2^51 + 1`, less than `2^50 + 2^16`. Column 0 is the largest: one low part, and 19 times
@@ -29,8 +29,8 @@ const HIGH_AND_LOW: f64 = HIGH + LOW;
 const POWER_102: f64 = HIGH / 3.0;
 const POWER_51: f64 = LOW / 3.0;
 
-/// What takes the constants off five folded columns, given the number of products in each of the
-/// columns 0 to 8: minus those of `lows[k]` low and `lows[k - 1]` high parts.
+/// The numbers that take the constants off five folded columns, given the number of products in
+/// each of the columns 0 to 8: minus those of `lows[k]` low and `lows[k - 1]` high parts.
 const fn corrections(lows: [u64; 9]) -> [u64; LIMBS] {
     let mut columns = [0_u64; 2 * LIMBS];
     let mut k = 0;
@@ -65,8 +65,8 @@ fn parts<L: FloatLanes>(a: L, b: L) -> (L, L) {
 
 /// Adds the parts of `$a * $b` to the column `$low` and to the next one, `$high`.
 ///
-/// The order of these additions is part of the design, hence `opaque`: left to itself, the compiler
-/// computes all parts first, for which there are not enough registers.
+/// The order of these additions is part of the design, hence `opaque`. Otherwise the compiler
+/// computes all parts first, which needs more registers than there are.
 macro_rules! accumulate {
     ($a:expr, $b:expr => $low:ident, $high:ident) => {
         let (high, low) = parts($a, $b);
@@ -78,7 +78,7 @@ macro_rules! accumulate {
 /// `a * b` as five columns.
 #[inline(always)]
 pub(super) fn mul<L: FloatLanes>(a: &[L; LIMBS], b: &[L; LIMBS]) -> [L; LIMBS] {
-    // The first part of each column is no addition.
+    // The first part of each column needs no addition.
     let (mut c1, c0) = parts(a[0], b[0]);
     let (mut c2, low) = parts(a[0], b[1]);
     c1 = c1.add(low).opaque();

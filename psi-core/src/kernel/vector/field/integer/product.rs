@@ -1,11 +1,11 @@
 //! Products of five-limb numbers from multiply-adds of 52 bits.
 //!
-//! The instruction adds either the low or the high 52 bits of a product, so a product of two limbs
-//! has a low part, of its own column, and a high part of weight 2^52, twice that of the next column:
-//! high parts are added up first and doubled once.
+//! The instruction adds either the low or the high 52 bits of a product. So a product of two limbs
+//! has a low part, of its own column, and a high part of weight 2^52, twice that of the next
+//! column. High parts are added up first and doubled once.
 //!
-//! Limb `j` of the second factor stands for a multiple of 2^255 where its product belongs to a
-//! column above the fourth, and is then taken 19 times. That has 57 bits, too many for a factor. So
+//! Where the product of limb `j` of the second factor belongs to a column above the fourth, that
+//! limb is a multiple of 2^255, and is taken 19 times. That has 57 bits, too many for a factor. So
 //! `19 b_j = w_j + 2^51 h_j` is split beforehand, and `h_j` joins the factor of the next column.
 //! With `v_j = w_j + h_(j-1)`, the factors of limb `i` of the first number are:
 //!
@@ -24,8 +24,8 @@
 //! five high parts of column 4: 195 parts. The bound of a column, 2^60, is 256.
 //!
 //! # Discussion
-//! The split is of the second factor alone, and the same for all products with that factor in one
-//! function, which the compiler sees. Callers put the common factor second.
+//! Only the second factor is split, and the split is the same for all products with that factor in
+//! one function, which the compiler sees. So callers put the common factor second.
 //!
 //! Times 19 is a multiplication of 64 bits. It costs what a multiply-add costs on AMD and more on
 //! Intel, where two multiply-adds, one for each half, would be a little cheaper by count.
@@ -120,9 +120,9 @@ pub(super) fn mul<L: IntegerLanes>(a: &[L; LIMBS], b: &[L; LIMBS]) -> [L; LIMBS]
 
 /// `a * a` as five columns.
 ///
-/// Products of different limbs are taken once and doubled. `19 a_3^2` and `19 a_4^2` are no such
-/// products, but if the factor is split at 52 bits, its high half is doubled like one, and joins
-/// one.
+/// Products of different limbs are taken once and doubled. `19 a_3^2` and `19 a_4^2` are squares,
+/// not such products. But if their factor is split at 52 bits, its high half is doubled like one of
+/// them, and joins one.
 #[inline(always)]
 pub(super) fn square<L: IntegerLanes>(a: &[L; LIMBS]) -> [L; LIMBS] {
     let (w3, h3) = split(a[3]);
@@ -204,7 +204,7 @@ fn with_high<L: IntegerLanes>(columns: &[L; LIMBS], products: &[(L, L); LIMBS]) 
     ]
 }
 
-/// The columns, of which a model checks that they are within the bound of one product.
+/// The columns; a model checks that they are within the bound of one product.
 #[inline(always)]
 fn checked<L: IntegerLanes>(columns: &[L; LIMBS]) -> [L; LIMBS] {
     for column in columns {

@@ -13,7 +13,7 @@ pub(in crate::kernel) trait Bounds {
 
     /// A limb as the word of a lane.
     fn word(limb: i128) -> u64;
-    /// The limb that a word stands for.
+    /// The limb that a word holds.
     fn number(word: u64) -> i128;
 }
 

@@ -84,7 +84,7 @@ impl Plain {
         self.mul(Self(minus_one))
     }
 
-    /// What limbs or columns, lowest first, stand for.
+    /// The number that limbs or columns, lowest first, represent.
     pub(super) fn of_columns(columns: [i128; LIMBS]) -> Self {
         let radix = Self::small(1 << RADIX);
         columns.iter().rev().fold(Self::ZERO, |sum, column| {

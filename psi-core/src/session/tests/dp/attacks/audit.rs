@@ -1,10 +1,10 @@
 //! Neighbouring data through whole sessions: how much epsilon the answers show.
 //!
-//! The attacker knows everybody but one person, and says that the person is there if the count is
-//! above that of the others. For the noise of dummies no event of the same epsilon tells more: its
-//! two probabilities differ by the factor e^epsilon exactly (the README of the samplers, §2). So
-//! the bound of Clopper and Pearson on their ratio comes near the claim with few sessions, and the
-//! event need not be picked by looking at the data.
+//! The attacker knows everybody except one person, and says that the person is there if the count
+//! is above that of the others. For the noise of dummies, no event of the same epsilon reveals
+//! more: its two probabilities differ by the factor e^epsilon exactly (the README of the samplers,
+//! §2). So the bound of Clopper and Pearson on their ratio comes near the claim with few sessions,
+//! and the event need not be picked by looking at the data.
 
 use super::{
     DELTA, Guesses, JobSeed, OTHERS, Purpose, Questions, Recipients, allowed, spec_in, table,
@@ -33,7 +33,7 @@ fn by_what_is_released(questions: &mut Questions, trials: usize) -> Guesses {
     })
 }
 
-/// No more than the claim is shown, and by attackers that reach it.
+/// No more than the claim is shown, even by attackers that reach it.
 fn assert_private(found: &Guesses, epsilon: f64) {
     let most = allowed(epsilon, DELTA.as_f64());
     assert!(found.epsilon() <= epsilon, "{}", found.epsilon());
@@ -61,7 +61,7 @@ fn a_part_of_exactly_the_minimum_is_told_from_its_neighbour_no_better_than_epsil
     let found = by_what_is_released(&mut Questions::noisy_with(1_000_000, MINIMUM), 250);
     found.show("epsilon 1, a part of the minimum");
     assert_private(&found, 1.0);
-    // In exact mode the minimum itself tells.
+    // In exact mode the minimum itself reveals it.
     let found = by_what_is_released(&mut Questions::new(AskedMode::Exact, MINIMUM), 40);
     found.show("exact, a part of the minimum");
     assert_eq!((found.right, found.wrong), (40, 0));

@@ -1,9 +1,8 @@
 //! Membership inference by repeated questions for the size of an intersection, each of them a whole
 //! session (Guo et al., USENIX Security 2022, baseline attack; the samplers' own tests say how it
 //! goes).
-//!
-//! The owner keeps an account: it charges what its specification says, and refuses what the budget
-//! does not bear.
+//! The owner keeps an account: it charges what its specification says, and refuses a session that
+//! the budget does not cover.
 
 use rand_core::{Rng as _, SeedableRng as _};
 
@@ -15,7 +14,7 @@ const CANDIDATES: u32 = REGISTERED;
 /// The owner's account, in millionths of epsilon.
 const BUDGET: u64 = 2_000_000;
 
-/// Whom the owner holds, and what is left of its budget.
+/// The people that the owner holds, and the rest of its budget.
 struct Owner<'a> {
     questions: &'a mut Questions,
     table: Table,
@@ -35,7 +34,7 @@ impl<'a> Owner<'a> {
     }
 
     /// The size of the intersection as the analyst's node sees it, or nothing if the budget does
-    /// not bear another session.
+    /// not cover another session.
     fn ask(&mut self, set: &[u32]) -> Option<i64> {
         let debit = self.questions.spec.debit(Party::Responder);
         let charged = debit.map_or(0, |debit| debit.micro_epsilon);
@@ -139,7 +138,7 @@ fn in_exact_mode_halving_finds_every_member() {
 #[test]
 fn with_noise_a_budget_bounds_what_repeated_questions_gain() {
     let [_, again] = attack_within_budget(1_000_000, 75);
-    // It does gain something: the attack works, it is the budget that ends it.
+    // It does gain something: the attack works, and the budget ends it.
     assert!(again.advantage() > 0.0);
 }
 
