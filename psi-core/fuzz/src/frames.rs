@@ -47,7 +47,7 @@ fn control(body: &[u8]) -> bool {
     true
 }
 
-/// Facts within bounds stay within them when they travel again.
+/// Facts within bounds stay within them when they are encoded again.
 fn facts(facts: &TableFacts) {
     let again: TableFacts = codec::decode(&codec::encode(facts)).expect("it was decoded before");
     assert_eq!(again.validate().is_ok(), facts.validate().is_ok());

@@ -31,7 +31,7 @@ pub const TARGETS: [Target; 6] = [
 /// Runs the target of that name.
 ///
 /// # Panics
-/// If a promise is broken, or there is no such target.
+/// If a promise is broken, or no target has that name.
 pub fn run(name: &str, data: &[u8]) {
     let target = TARGETS.iter().find(|(of, _)| *of == name);
     let (_, target) = target.expect("the name of a target");

@@ -200,7 +200,7 @@ fn points(state: &'static str, stem: &str, honest: &[u8], places: [usize; 2]) ->
             state,
             bad,
             &format!("{stem}_all_ones"),
-            "The last point is no encoding at all",
+            "The last point is not an encoding at all",
             with(honest, last, &[0xff; 32]),
         ),
     ]

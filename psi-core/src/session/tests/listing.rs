@@ -221,7 +221,7 @@ type Sent = (Party, Option<ListId>, usize);
 #[test]
 fn work_and_messages_are_the_same_for_no_match_some_and_all() {
     let (all, sent) = work(0..500, 0..700);
-    // As of a count: N1 = 500 + 500 canaries, N2 = 700.
+    // As for a count: N1 = 500 + 500 canaries, N2 = 700.
     assert_eq!(all.mapped, 500 + 700);
     assert_eq!(all.decoded, 2 * 1000);
     assert!(sent.iter().any(|of| of.1 == Some(ListId::Evaluated)));

@@ -475,19 +475,19 @@ fn facts_of_columns_hold_their_bounds() {
         ("a label with a character that nobody sees", |facts| {
             facts.groups[0].values[0] = "b\u{200b}".into();
         }),
-        ("the label of what is not listed", |facts| {
+        ("the label of unlisted values", |facts| {
             facts.groups[0].values[0] = "other".into();
         }),
         ("a long label", |facts| {
             facts.groups[0].values[0] = "a".repeat(limits::NAME_BYTES_MAX + 1);
         }),
-        ("a label that is no number", |facts| {
+        ("a label that is not a number", |facts| {
             facts.groups[0].labels = LabelKind::Integer;
         }),
-        ("a label that is no boolean", |facts| {
+        ("a label that is not a boolean", |facts| {
             facts.groups[0].labels = LabelKind::Boolean;
         }),
-        ("a label that is no date", |facts| {
+        ("a label that is not a date", |facts| {
             facts.groups[0].labels = LabelKind::Date;
         }),
         ("many group columns", |facts| {

@@ -319,7 +319,7 @@ fn shares_to_one() -> Vec<Case> {
         case(
             MALFORMED,
             "share_with_salt",
-            "A salt stands before a share that was not committed to",
+            "A salt precedes a share that was not committed to",
         )
         .control(&of(0, [[0; 32].as_slice(), &bytes].concat())),
         case(

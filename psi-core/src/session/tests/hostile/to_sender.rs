@@ -50,7 +50,7 @@ fn elements() -> Vec<Case> {
         blinded(
             Code::IdentityElement,
             "blinded_identity_element",
-            "The first point is the identity, whose multiple tells nothing but is no blinded identifier",
+            "The first point is the identity, whose multiple reveals nothing but is not a blinded identifier",
         )
         .blinded(&with(all, 0, [0; 32])),
         blinded(
@@ -193,7 +193,7 @@ fn codes() -> Vec<Case> {
     vec![
         bad(
             "blinded_spare_bits_not_zero",
-            "All is well but for a bit after the last point",
+            "All is well except for a bit after the last point",
         )
         .rows([1, 0, 0, 0], &padded),
         bad(
@@ -363,7 +363,7 @@ fn outcomes() -> Vec<Case> {
             Victim::SenderWithoutResult,
             Code::MalformedMessage,
             "outcome_opening_for_no_recipient",
-            "A side that is no recipient is told the result",
+            "A side that is not a recipient is told the result",
         )
         .control(&Control::Outcome(honest)),
     ]
