@@ -45,6 +45,8 @@ const RECORDS_CHECKED_EVERY: Duration = Duration::from_mins(10);
 const REPORTS_EVERY: Duration = Duration::from_hours(1);
 /// How often the daemon looks whether another process changed the state, such as `collab join`.
 const KEEPS_UP_EVERY: Duration = Duration::from_secs(1);
+/// How often the addresses of members with names are asked for.
+const NAMES_EVERY: Duration = Duration::from_mins(5);
 /// Inbound connections that are served at the same time, all peers together, at least; and of how many
 /// peers that have all of theirs open.
 const CONNECTIONS_MAX: (usize, usize) = (64, 3);
@@ -143,6 +145,7 @@ pub async fn run(
     let accepting = tokio::spawn(accept(Arc::clone(&ctx)));
     let expiring = tokio::spawn(expire_records(ctx.state.clone(), state_dir));
     let keeping = tokio::spawn(keep_up(Arc::clone(&ctx)));
+    let naming = tokio::spawn(look_up_names(ctx.known.clone()));
     ready(&Ready {
         id: ctx.key.id(),
         listen,
@@ -158,6 +161,7 @@ pub async fn run(
     accepting.abort();
     expiring.abort();
     keeping.abort();
+    naming.abort();
     write_notes(&ctx);
     report_turned_away(&ctx);
     ctx.endpoint.close(Code::Interrupted);
@@ -226,6 +230,14 @@ async fn keep_up(ctx: Arc<JobContext>) {
             reported = Instant::now();
             report_turned_away(&ctx);
         }
+    }
+}
+
+/// Keeps the addresses of members with names, so that they have shares of their own when they dial.
+async fn look_up_names(known: Known) {
+    loop {
+        known.look_up_names().await;
+        tokio::time::sleep(NAMES_EVERY).await;
     }
 }
 

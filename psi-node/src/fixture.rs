@@ -34,7 +34,7 @@ pub(crate) fn unsigned(name: &str, keys: &[NodeKey; 2]) -> Collaboration {
     let member = |name: &str, key: &NodeKey, port| Member {
         name: name.into(),
         id: key.id(),
-        address: SocketAddr::from(([127, 0, 0, 1], port)),
+        address: SocketAddr::from(([127, 0, 0, 1], port)).into(),
         may_query: true,
         may_receive: true,
     };

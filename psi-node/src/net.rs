@@ -1,8 +1,8 @@
 //! How two nodes talk: one QUIC endpoint, pinned keys on both sides, frames on streams.
 //!
 //! Spec 08. [`tls`] decides who may connect, out of those that [`Known`] names; [`endpoint`] makes and
-//! accepts connections within fixed limits, which `gate` and `shares` keep, and `kept` has those that wait for the next job; [`frame`] turns a stream
-//! into the frames of [`psi_core::messages`]. The daemon binds the endpoint, the job runner uses
+//! accepts connections within fixed limits, which `gate` and `shares` keep, `resolve` finds the
+//! addresses of names, and `kept` has the connections that wait for the next job; [`frame`] turns a stream into the frames of [`psi_core::messages`]. The daemon binds the endpoint, the job runner uses
 //! connections. Nothing here knows what a message means; the one exception is
 //! [`Control::Working`](psi_core::messages::Control::Working), which only says that the peer is not
 //! silent.
@@ -13,6 +13,7 @@ pub mod frame;
 mod gate;
 mod kept;
 mod known;
+mod resolve;
 mod runtime;
 mod shares;
 pub mod tls;

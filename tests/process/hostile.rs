@@ -298,7 +298,7 @@ fn a_key_that_no_collaboration_names_gets_no_connection() {
     let mut stage = Stage::new();
     let key = Arc::new(NodeKey::generate().unwrap());
     let endpoint = stage.endpoint(&key, &free_address());
-    let address = stage.world.a.address.parse().unwrap();
+    let address: std::net::SocketAddr = stage.world.a.address.parse().unwrap();
     let victim = stage.victim();
     let result = stage
         .runtime

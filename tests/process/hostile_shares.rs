@@ -59,7 +59,7 @@ fn one_member_that_takes_its_places_and_connections_leaves_room_for_another_and_
     // Five connections are his share.
     let key = Arc::clone(&berts[0].key);
     let endpoint = stage.endpoint(&key, "127.0.0.1:0");
-    let address = stage.world.a.address.parse().unwrap();
+    let address: std::net::SocketAddr = stage.world.a.address.parse().unwrap();
     let sixth = endpoint.connect(address, stage.victim(), Duration::from_secs(1));
     assert!(stage.runtime.block_on(sixth).is_err());
     let own = stage

@@ -134,7 +134,7 @@ impl Stage {
         // Far more than anna's, so that it is she who gives up.
         let limits = NetLimits::with_peer_timeout(Duration::from_mins(2));
         let listen: SocketAddr = listen.parse().unwrap();
-        let known = Known::of([(self.victim(), listen.ip())]);
+        let known = Known::of([(self.victim(), listen.into())]);
         Endpoint::bind(listen, key, known, limits).unwrap()
     }
 
@@ -146,7 +146,7 @@ impl Stage {
     pub(crate) fn bert_asking(&self, asking: Asking) -> Bert {
         let key = Arc::new(NodeKey::load(&self.world.b.dir.join("node.key")).unwrap());
         let endpoint = self.endpoint(&key, &free_address());
-        let address = self.world.a.address.parse().unwrap();
+        let address: SocketAddr = self.world.a.address.parse().unwrap();
         let connecting = endpoint.connect(address, self.victim(), Duration::from_secs(20));
         let conn = self.runtime.block_on(connecting).unwrap();
         let file = self.world.collab_file();

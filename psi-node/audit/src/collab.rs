@@ -10,7 +10,6 @@
 mod document;
 mod revision;
 
-use std::net::SocketAddr;
 use std::path::Path;
 
 use psi_core::receipt::{Signature, signature_holds};
@@ -20,6 +19,7 @@ use crate::error::UserError;
 use crate::identity::NodeId;
 use crate::name::{NAME_REMEDY, check_name};
 
+pub use crate::address::Address;
 pub use document::{DOCUMENT_BYTES_MAX, signature_section};
 pub use revision::{Link, Mode, RevisionError, RevisionHash};
 
@@ -34,7 +34,7 @@ pub struct Member {
     /// The node's public key.
     pub id: NodeId,
     /// Where the node is reached.
-    pub address: SocketAddr,
+    pub address: Address,
     /// Whether the member may ask questions.
     pub may_query: bool,
     /// Whether the member's node may learn results.
@@ -67,6 +67,12 @@ pub enum CollabError {
     /// The members are not two different nodes.
     #[error("both members have the same {0}")]
     Same(&'static str),
+    /// A member with both, or neither, of an address and `only_dials`.
+    #[error("the member {0:?} has either an address or `only_dials = true`")]
+    Address(String),
+    /// Neither node can dial the other.
+    #[error("both members only dial, so that neither reaches the other")]
+    Unreachable,
     /// A signature by somebody else.
     #[error("it is signed by {0:?}, who is not a member")]
     Stranger(String),
@@ -92,6 +98,8 @@ impl CollabError {
             Self::Name(_) => NAME_REMEDY.into(),
             Self::Members(_) => "list two [[member]] sections".into(),
             Self::Same(_) => "give each member its own name, id and address".into(),
+            Self::Address(_) => "write one of the two".into(),
+            Self::Unreachable => "give one of them an address".into(),
             Self::Stranger(_) | Self::SignedTwice(_) => {
                 "remove that [[signature]] section, or start over with `psi-node collab new`".into()
             }
@@ -130,11 +138,14 @@ impl Collaboration {
         for (same, what) in [
             (a.name == b.name, "name"),
             (a.id == b.id, "id"),
-            (a.address == b.address, "address"),
+            (a.address == b.address && a.address.is_dialled(), "address"),
         ] {
             if same {
                 return Err(CollabError::Same(what));
             }
+        }
+        if !a.address.is_dialled() && !b.address.is_dialled() {
+            return Err(CollabError::Unreachable);
         }
         members.sort_by_key(|member| member.id);
         Ok(Self {
@@ -212,7 +223,7 @@ impl Collaboration {
         for member in &self.members {
             push_text(&mut bytes, &member.name);
             bytes.extend_from_slice(&member.id.0);
-            push_text(&mut bytes, &member.address.to_string());
+            push_text(&mut bytes, &member.address.canonical());
             bytes.extend_from_slice(&[u8::from(member.may_query), u8::from(member.may_receive)]);
         }
         if self.link.is_some() || self.mode != Mode::Exact {

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | [`cli`] | the `psi-audit` program: `verify`, `replay` |
 //! | [`receipts`] | exported logs (Spec 07 §9): their lines, and the check of a whole log (Spec 07 §5) |
-//! | [`collab`], [`identity`], [`name`] | who the members are: signed documents, node ids, names |
+//! | [`collab`], [`identity`], [`name`], [`address`] | who the members are: signed documents, node ids, names, addresses |
 //! | [`record`], [`seal`] | records for the auditor (Spec 07 §11): their items, their encryption |
 //! | [`replay`] | one side's half of a job, run again and compared (Spec 07 §12) |
 //! | [`scratch`] | where lists are kept meanwhile |
@@ -17,6 +17,7 @@
 //! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
 //! | [`text_file`], [`process`] | reading files that a person named; hiding memory |
 
+pub mod address;
 pub mod cli;
 pub mod collab;
 pub mod error;

@@ -368,8 +368,10 @@ pub struct MemberInfo {
     pub name: String,
     /// Its node id.
     pub id: String,
-    /// Where its node is reached.
-    pub address: String,
+    /// Where its node is reached; none for one that nobody can reach.
+    pub address: Option<String>,
+    /// Whether its node dials and is never dialled.
+    pub only_dials: bool,
     /// Whether it may ask questions.
     pub may_query: bool,
     /// Whether it may receive results.

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use psi_audit::address::AddressError;
+
 use super::ConfigArg;
 use super::output::{self, Format, counted};
 use crate::collab::{Collaboration, Member, Mode, signature_section};
@@ -46,7 +48,8 @@ pub struct NewArgs {
     /// The collaboration's name
     #[arg(long)]
     pub name: String,
-    /// A member; give two. ADDRESS is where its node is reached (IP:PORT)
+    /// A member; give two. ADDRESS is where its node is reached: an IP address or a DNS name with a
+    /// port, or `only_dials` for a node that nobody can reach
     #[arg(long = "member", value_name = "NAME=ID@ADDRESS", required = true)]
     pub members: Vec<String>,
     /// A member that may not ask questions (repeatable)
@@ -254,7 +257,7 @@ fn write_new(path: &Path, collab: &Collaboration) -> Result<(), UserError> {
     })
 }
 
-const MEMBER_REMEDY: &str = "give two members as --member NAME=ID@IP:PORT; `psi-node id` prints a \
+const MEMBER_REMEDY: &str = "give two members as --member NAME=ID@ADDRESS:PORT, or NAME=ID@only_dials; `psi-node id` prints a \
                              node's ID";
 
 fn parse_member(text: &str) -> Result<Member, UserError> {
@@ -271,7 +274,7 @@ fn parse_member(text: &str) -> Result<Member, UserError> {
         id: id.parse().map_err(|e: NodeIdError| wrong(&e.to_string()))?,
         address: address
             .parse()
-            .map_err(|_| wrong("the address is not IP:PORT"))?,
+            .map_err(|e: AddressError| wrong(&e.to_string()))?,
         may_query: true,
         may_receive: true,
     })

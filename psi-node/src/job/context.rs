@@ -93,7 +93,7 @@ impl JobContext {
         let patience = self.config.connect_timeout();
         Ok(self
             .endpoint
-            .connect(member.address, member.id, patience)
+            .connect(member.address.clone(), member.id, patience)
             .await?)
     }
 }

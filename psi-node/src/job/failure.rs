@@ -235,6 +235,17 @@ const fn connecting(error: &ConnectError) -> &'static str {
         ConnectError::OtherProtocol { .. } => {
             "check the address, and install the same version of Glovebox on both nodes"
         }
+        ConnectError::NoSuchName { .. } => {
+            "check the name in the collaboration and this machine's name server; a name that has \
+             changed is a revision of the collaboration (`psi-node collab revise`)"
+        }
+        ConnectError::NoRoute { .. } => {
+            "check this machine's network, and that `listen` in node.toml is an address from which \
+             the other node can be reached, such as 0.0.0.0 or [::]"
+        }
+        ConnectError::NoAddress => {
+            "let the other member ask; or give its node an address with `psi-node collab revise`"
+        }
         ConnectError::Unreachable { .. } | ConnectError::Local(_) => {
             "check that the other node is running, that its address in the collaboration is right, \
              and that no firewall blocks UDP between the two nodes"

@@ -3,11 +3,9 @@
 //! Spec 08 §2 and Spec 09 §5. Called where a stream begins, before a job, and by the daemon, which
 //! admits the same members to the network.
 
-use std::net::IpAddr;
-
 use super::context::JobContext;
 use super::failure::Failure;
-use crate::collab::{CollabId, Collaboration};
+use crate::collab::{Address, CollabId, Collaboration};
 use crate::identity::NodeId;
 use crate::state::{CollabStanding, State, StateError};
 
@@ -15,11 +13,11 @@ use crate::state::{CollabStanding, State, StateError};
 ///
 /// # Errors
 /// [`StateError`] if the state cannot be read.
-pub fn members(state: &State) -> Result<Vec<(NodeId, IpAddr)>, StateError> {
+pub fn members(state: &State) -> Result<Vec<(NodeId, Address)>, StateError> {
     let collabs = state.collabs_in_force()?;
     let members = collabs.iter().flat_map(Collaboration::members);
     Ok(members
-        .map(|member| (member.id, member.address.ip()))
+        .map(|member| (member.id, member.address.clone()))
         .collect())
 }
 

@@ -11,6 +11,7 @@ use quinn::VarInt;
 
 use super::shares::Admission;
 use super::{FramedStream, NetError, NetLimits, var_int};
+use crate::collab::Address;
 use crate::identity::NodeId;
 
 /// A connection with a peer whose key is proven. Clones share it; it ends when the last is dropped.
@@ -18,6 +19,8 @@ use crate::identity::NodeId;
 pub struct PeerConnection {
     /// The peer's node id.
     pub peer: NodeId,
+    /// Where this node dialled it, if it did.
+    pub(super) dialled: Option<Address>,
     pub(super) quic: quinn::Connection,
     pub(super) limits: Arc<NetLimits>,
     /// Of a connection that the peer opened.

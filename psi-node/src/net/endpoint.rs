@@ -24,7 +24,8 @@ use super::gate::{Gate, TurnedAway};
 use super::kept::Kept;
 use super::runtime::NetworkRuntime;
 use super::shares::Shares;
-use super::{Known, NetError, NetLimits, PeerConnection, tls, var_int};
+use super::{Known, NetError, NetLimits, PeerConnection, resolve, tls, var_int};
+use crate::collab::Address;
 use crate::identity::{NodeId, NodeKey};
 
 /// Admitted connections that wait for [`Endpoint::accept`].
@@ -32,6 +33,8 @@ const ACCEPTED_QUEUE: usize = 16;
 /// First and longest pause between two attempts to reach a peer.
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// How often the addresses of a name are asked for again while it is dialled.
+const RESOLVED_EVERY: Duration = Duration::from_secs(5);
 /// The name that QUIC wants in a handshake. Peers are known by key; it is not sent.
 const SERVER_NAME: &str = "psi-node";
 /// TLS alerts travel as QUIC transport errors 0x100 + alert (RFC 9001 §4.8).
@@ -47,7 +50,7 @@ pub enum ConnectError {
     #[error("nobody answered at {address} ({last})")]
     Unreachable {
         /// The address that was dialled.
-        address: SocketAddr,
+        address: Address,
         /// What the last attempt ran into.
         last: String,
     },
@@ -55,7 +58,7 @@ pub enum ConnectError {
     #[error("the node at {address} is not {expected}")]
     WrongPeer {
         /// The address that was dialled.
-        address: SocketAddr,
+        address: Address,
         /// The node that the collaboration names.
         expected: NodeId,
     },
@@ -63,14 +66,33 @@ pub enum ConnectError {
     #[error("the node at {address} refused this node's key")]
     KeyRefused {
         /// The address that was dialled.
-        address: SocketAddr,
+        address: Address,
     },
     /// The peer speaks another protocol, or another version of this one.
     #[error("the node at {address} does not speak this version of the protocol")]
     OtherProtocol {
         /// The address that was dialled.
-        address: SocketAddr,
+        address: Address,
     },
+    /// The name has no address. Trying again helps once its owner or the network corrects that.
+    #[error("the name {host} cannot be found ({why})")]
+    NoSuchName {
+        /// The name.
+        host: String,
+        /// What the system says.
+        why: String,
+    },
+    /// This machine has no way there.
+    #[error("this machine has no route to {address} ({why})")]
+    NoRoute {
+        /// The address that was to be dialled.
+        address: Address,
+        /// What the system says.
+        why: String,
+    },
+    /// The other node dials and is never dialled.
+    #[error("the other node cannot be dialled: the collaboration says that it only dials")]
+    NoAddress,
     /// This node could not even try.
     #[error("cannot dial: {0}")]
     Local(String),
@@ -83,6 +105,7 @@ pub struct Endpoint {
     key: Arc<NodeKey>,
     limits: Arc<NetLimits>,
     transport: Arc<TransportConfig>,
+    known: Known,
     shares: Shares,
     pub(super) kept: Kept,
     turned_away: TurnedAway,
@@ -121,7 +144,7 @@ impl Endpoint {
         let (limits, shares) = (Arc::new(limits), Shares::default());
         let turned_away = TurnedAway::default();
         let now = Instant::now();
-        let gate = Gate::new(known, Arc::clone(&limits), turned_away.clone(), now);
+        let gate = Gate::new(known.clone(), Arc::clone(&limits), turned_away.clone(), now);
         let door = Door {
             turned_away: turned_away.clone(),
             limits: Arc::clone(&limits),
@@ -134,6 +157,7 @@ impl Endpoint {
             key: Arc::clone(key),
             limits,
             transport,
+            known,
             shares,
             kept: Kept::default(),
             turned_away,
@@ -154,46 +178,69 @@ impl Endpoint {
         self.accepted.lock().await.recv().await
     }
 
-    /// Connects to the node `expected` at `address`, again and again for as long as `patience`.
+    /// Connects to the node `expected` at `address`, again and again for as long as `patience`. The
+    /// addresses of a name are asked for again while nobody answers.
     ///
     /// # Errors
     /// [`ConnectError`]; everything but [`ConnectError::Unreachable`] ends the attempts at once.
     pub async fn connect(
         &self,
-        address: SocketAddr,
+        address: impl Into<Address>,
         expected: NodeId,
         patience: Duration,
     ) -> Result<PeerConnection, ConnectError> {
+        let address: Address = address.into();
         let deadline = Instant::now() + patience;
         let crypto = tls::client_config(&self.key, expected)
             .map_err(|error| ConnectError::Local(error.to_string()))?;
         let mut config = quinn::ClientConfig::new(Arc::new(crypto));
         config.transport_config(Arc::clone(&self.transport));
 
+        let mut targets = self.targets(&address).await?;
+        let mut resolved = Instant::now();
         let mut pause = RETRY_PAUSE_MIN;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let longest = self.limits.handshake_timeout.min(left);
-            let attempt = self.attempt(&config, address, expected);
-            let last = match tokio::time::timeout(longest, attempt).await {
-                Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(Attempt::Final(error))) => return Err(error),
-                Ok(Err(Attempt::Again(last))) => last,
-                Err(_elapsed) => "no answer".to_owned(),
-            };
+            let mut last = String::new();
+            for target in &targets {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let longest = self.limits.handshake_timeout.min(left);
+                let attempt = self.attempt(&config, *target, &address, expected);
+                last = match tokio::time::timeout(longest, attempt).await {
+                    Ok(Ok(connection)) => return Ok(connection),
+                    Ok(Err(Attempt::Final(error))) => return Err(error),
+                    Ok(Err(Attempt::Again(last))) => last,
+                    Err(_elapsed) => "no answer".to_owned(),
+                };
+            }
             if Instant::now() + pause >= deadline {
                 return Err(ConnectError::Unreachable { address, last });
             }
             tracing::debug!(%address, %last, "peer not reached yet");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RETRY_PAUSE_MAX);
+            if resolved.elapsed() >= RESOLVED_EVERY {
+                resolved = Instant::now();
+                // What was found before is as good as nothing.
+                targets = self.targets(&address).await.unwrap_or(targets);
+            }
         }
+    }
+
+    /// Where `address` is now.
+    async fn targets(&self, address: &Address) -> Result<Vec<SocketAddr>, ConnectError> {
+        let own = self.quic.local_addr();
+        let own = own.map_err(|error| ConnectError::Local(error.to_string()))?;
+        let targets = resolve::targets(address, own).await?;
+        if let Address::Name { host, .. } = address {
+            self.known.found(host, &targets);
+        }
+        Ok(targets)
     }
 
     /// The connection to the node at `address` that the last job left behind, if there is one. The
     /// node may be gone all the same.
     #[must_use]
-    pub fn kept(&self, address: SocketAddr, peer: &NodeId) -> Option<PeerConnection> {
+    pub fn kept(&self, address: &Address, peer: &NodeId) -> Option<PeerConnection> {
         self.kept.take(peer, address)
     }
 
@@ -236,12 +283,13 @@ impl Endpoint {
     async fn attempt(
         &self,
         config: &quinn::ClientConfig,
-        address: SocketAddr,
+        target: SocketAddr,
+        address: &Address,
         expected: NodeId,
     ) -> Result<PeerConnection, Attempt> {
         let connecting = self
             .quic
-            .connect_with(config.clone(), address, SERVER_NAME)
+            .connect_with(config.clone(), target, SERVER_NAME)
             .map_err(|error| Attempt::Final(ConnectError::Local(error.to_string())))?;
         let failed = |error: &ConnectionError| Attempt::of(error, address, expected);
         let quic = connecting.await.map_err(|error| failed(&error))?;
@@ -252,11 +300,14 @@ impl Endpoint {
                 quinn::ReadToEndError::Read(quinn::ReadError::ConnectionLost(error)) => {
                     failed(&error)
                 }
-                _ => Attempt::Final(ConnectError::OtherProtocol { address }),
+                _ => Attempt::Final(ConnectError::OtherProtocol {
+                    address: address.clone(),
+                }),
             });
         }
         Ok(PeerConnection {
             peer: expected,
+            dialled: Some(address.clone()),
             quic,
             limits: Arc::clone(&self.limits),
             admission: None,
@@ -272,7 +323,8 @@ enum Attempt {
 }
 
 impl Attempt {
-    fn of(error: &ConnectionError, address: SocketAddr, expected: NodeId) -> Self {
+    fn of(error: &ConnectionError, address: &Address, expected: NodeId) -> Self {
+        let address = address.clone();
         match error {
             // The own verifier refused the listener's key.
             ConnectionError::TransportError(own)
@@ -381,6 +433,7 @@ impl Door {
         let _ = greeting.finish();
         Ok(PeerConnection {
             peer,
+            dialled: None,
             quic,
             limits: Arc::clone(&self.limits),
             admission: Some(Arc::new(admission)),

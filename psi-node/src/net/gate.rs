@@ -263,7 +263,7 @@ mod tests {
 
     /// A gate that knows one member, at 192.0.2.1.
     fn gate(now: Instant) -> Gate {
-        let known = Known::of([(NodeId([1; 32]), v4(192, 0, 2, 1))]);
+        let known = Known::of([(NodeId([1; 32]), (v4(192, 0, 2, 1), 7401).into())]);
         let limits = Arc::new(NetLimits::default());
         Gate::new(known, limits, TurnedAway::default(), now)
     }

@@ -5,13 +5,13 @@
 //! kept for each member. Called by [`super::endpoint`].
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use psi_core::Code;
 
 use super::PeerConnection;
+use crate::collab::Address;
 use crate::identity::NodeId;
 
 /// How long a connection waits for the next job.
@@ -20,11 +20,6 @@ const KEPT_FOR: Duration = Duration::from_secs(30);
 /// Connections that wait. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct Kept(Arc<Mutex<HashMap<NodeId, PeerConnection>>>);
-
-/// Whether both are one address; an IPv4 address may be written as an IPv6 one.
-fn is_same(a: SocketAddr, b: SocketAddr) -> bool {
-    (a.ip().to_canonical(), a.port()) == (b.ip().to_canonical(), b.port())
-}
 
 impl Kept {
     /// Keeps a connection that no stream uses any more; the one that was kept before ends. Must be
@@ -46,10 +41,10 @@ impl Kept {
         });
     }
 
-    /// The connection that is kept with a member, if it goes to this address and has not ended.
-    pub(super) fn take(&self, peer: &NodeId, address: SocketAddr) -> Option<PeerConnection> {
+    /// The connection that is kept with a member, if it was dialled at this address and has not ended.
+    pub(super) fn take(&self, peer: &NodeId, address: &Address) -> Option<PeerConnection> {
         let kept = self.lock().remove(peer)?;
-        if kept.is_open() && is_same(kept.remote_address(), address) {
+        if kept.is_open() && kept.dialled.as_ref() == Some(address) {
             return Some(kept.taken_again());
         }
         kept.close(Code::Interrupted);

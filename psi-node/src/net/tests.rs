@@ -31,7 +31,7 @@ fn limits() -> NetLimits {
 /// Members with these keys, at an address from which nobody dials.
 fn known(pinned: &[NodeId]) -> Known {
     let nowhere = std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-    Known::of(pinned.iter().map(|id| (*id, nowhere)))
+    Known::of(pinned.iter().map(|id| (*id, (nowhere, 7401).into())))
 }
 
 fn bind(key: &Arc<NodeKey>, pinned: &[NodeId], limits: NetLimits) -> Endpoint {
@@ -354,7 +354,7 @@ async fn strangers_are_held_to_their_share_and_a_member_at_a_named_address_is_no
     let refused = dial(member.clone(), short).await;
     assert!(matches!(refused, Err(ConnectError::Unreachable { .. })));
     // Where a collaboration names the address, it has a share of its own.
-    let named = Known::of([(a.id(), LOOPBACK.ip())]);
+    let named = Known::of([(a.id(), LOOPBACK.into())]);
     let other = Endpoint::bind(LOOPBACK, &b, named, limits()).unwrap();
     let there = address(&other);
     for _ in 0..10 {

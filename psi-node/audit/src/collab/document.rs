@@ -1,13 +1,13 @@
 //! The TOML form of a collaboration: what people read, exchange and sign.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use psi_core::receipt::Signature;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use super::{CollabError, Collaboration, Link, Member, Mode};
+use crate::address::Address;
 use crate::error::UserError;
 use crate::identity::NodeId;
 use crate::text_file::{read_text, toml_error};
@@ -42,7 +42,10 @@ struct Document {
 struct MemberSection {
     name: String,
     id: NodeId,
-    address: SocketAddr,
+    #[serde(default, deserialize_with = "address")]
+    address: Option<Address>,
+    #[serde(default)]
+    only_dials: bool,
     #[serde(default = "yes")]
     may_query: bool,
     #[serde(default = "yes")]
@@ -55,6 +58,18 @@ struct SignatureSection {
     member: String,
     #[serde(deserialize_with = "crate::hex_field::array")]
     signature: Signature,
+}
+
+/// An address that a node can dial; a member without one says `only_dials`.
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Address>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let address: Address = text.parse().map_err(de::Error::custom)?;
+    match address {
+        Address::OnlyDials => Err(de::Error::custom(
+            "write `only_dials = true` in place of the address",
+        )),
+        dialled => Ok(Some(dialled)),
+    }
 }
 
 const fn first() -> u32 {
@@ -121,10 +136,14 @@ impl Collaboration {
             may_receive,
         } in self.members()
         {
+            let reached = match address {
+                Address::OnlyDials => "only_dials = true".to_owned(),
+                dialled => format!("address = \"{dialled}\""),
+            };
             // Writing into a String cannot fail. Names hold no character that needs escaping.
             let _ = write!(
                 text,
-                "\n[[member]]\nname = \"{name}\"\nid = \"{id}\"\naddress = \"{address}\"\n\
+                "\n[[member]]\nname = \"{name}\"\nid = \"{id}\"\n{reached}\n\
                  may_query = {may_query}\nmay_receive = {may_receive}\n"
             );
         }
@@ -146,7 +165,8 @@ pub fn signature_section(member: &str, signature: &Signature) -> String {
 
 impl Document {
     fn check(self) -> Result<Collaboration, CollabError> {
-        let members: Vec<Member> = self.member.into_iter().map(Member::from).collect();
+        let members = self.member.into_iter().map(MemberSection::member);
+        let members = members.collect::<Result<Vec<Member>, _>>()?;
         let members = members
             .try_into()
             .map_err(|m: Vec<Member>| CollabError::Members(m.len()))?;
@@ -175,21 +195,19 @@ impl Document {
     }
 }
 
-impl From<MemberSection> for Member {
-    fn from(section: MemberSection) -> Self {
-        let MemberSection {
-            name,
-            id,
+impl MemberSection {
+    fn member(self) -> Result<Member, CollabError> {
+        let address = match (self.address, self.only_dials) {
+            (Some(address), false) => address,
+            (None, true) => Address::OnlyDials,
+            _ => return Err(CollabError::Address(self.name.chars().take(80).collect())),
+        };
+        Ok(Member {
+            name: self.name,
+            id: self.id,
             address,
-            may_query,
-            may_receive,
-        } = section;
-        Self {
-            name,
-            id,
-            address,
-            may_query,
-            may_receive,
-        }
+            may_query: self.may_query,
+            may_receive: self.may_receive,
+        })
     }
 }

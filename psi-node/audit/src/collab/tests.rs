@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::path::Path;
 
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -48,7 +49,7 @@ pub(crate) fn unsigned(name: &str, keys: &[SigningKey; 2]) -> Collaboration {
     let member = |name: &str, key: &SigningKey, port| Member {
         name: name.into(),
         id: id(key),
-        address: SocketAddr::from(([127, 0, 0, 1], port)),
+        address: SocketAddr::from(([127, 0, 0, 1], port)).into(),
         may_query: true,
         may_receive: true,
     };
@@ -110,7 +111,7 @@ fn a_first_revision_in_exact_mode_signs_nothing_but_its_name_and_members() {
     assert_eq!(again, collab);
     assert_eq!(again.verify(), Ok(()));
     let members = collab.members().iter();
-    let bytes = members.map(|m| 4 + m.name.len() + 32 + 4 + m.address.to_string().len() + 2);
+    let bytes = members.map(|m| 4 + m.name.len() + 32 + 4 + m.address.canonical().len() + 2);
     assert_eq!(
         collab.canonical().len(),
         4 + collab.name().len() + bytes.sum::<usize>()
@@ -145,6 +146,39 @@ fn comments_and_the_order_of_members_do_not_change_the_id() {
     assert_eq!(swapped.id(), collab.id());
     let commented = parse(&format!("# ours\n{}", collab.to_toml())).unwrap();
     assert_eq!(commented.id(), collab.id());
+}
+
+#[test]
+fn a_member_may_have_a_name_or_no_address_and_both_are_signed() {
+    let keys = keys();
+    let text = unsigned("summer", &keys).to_toml();
+    let named = text.replace("127.0.0.1:7401", "Node.example.org:7401");
+    let only_dials = text.replace("address = \"127.0.0.1:7402\"", "only_dials = true");
+    let mut ids = vec![parse(&text).unwrap().id()];
+    for changed in [&named, &only_dials] {
+        let collab = sign_all(parse(changed).unwrap(), &keys);
+        assert_eq!(parse(&collab.to_toml()), Ok(collab.clone()));
+        assert!(!ids.contains(&collab.id()));
+        ids.push(collab.id());
+    }
+    for (changed, expected) in [
+        (
+            only_dials.replace("address = \"127.0.0.1:7401\"", "only_dials = true"),
+            "both members only dial",
+        ),
+        (
+            text.replace("address = \"127.0.0.1:7401\"\n", ""),
+            "either an address",
+        ),
+        (
+            text.replace("may_query", "only_dials = true\nmay_query"),
+            "either an address",
+        ),
+        (text.replace("127.0.0.1:7401", "only_dials"), "in place of"),
+    ] {
+        let error = parse(&changed).unwrap_err();
+        assert!(error.what.contains(expected), "{expected}: {}", error.what);
+    }
 }
 
 #[test]

@@ -61,7 +61,11 @@ fn member_info(member: &crate::collab::Member) -> MemberInfo {
     MemberInfo {
         name: member.name.clone(),
         id: member.id.to_string(),
-        address: member.address.to_string(),
+        address: member
+            .address
+            .is_dialled()
+            .then(|| member.address.to_string()),
+        only_dials: !member.address.is_dialled(),
         may_query: member.may_query,
         may_receive: member.may_receive,
     }

@@ -125,7 +125,8 @@ fn document(state: &State, collab: &Collaboration) -> Result<Value, UserError> {
             json!({
                 "name": member.name,
                 "id": member.id,
-                "address": member.address,
+                "address": member.address.is_dialled().then(|| member.address.to_string()),
+                "only_dials": !member.address.is_dialled(),
                 "may_query": member.may_query,
                 "may_receive": member.may_receive,
             })

@@ -10,6 +10,7 @@ use psi_core::{Code, Error};
 
 use super::Failure;
 use super::own_stop::OwnStop;
+use crate::collab::Address;
 use crate::exit::Exit;
 use crate::golden;
 use crate::net::{ConnectError, NetError};
@@ -48,7 +49,7 @@ fn told(failure: &Failure) -> String {
 }
 
 fn samples() -> Vec<Failure> {
-    let address = ([127, 0, 0, 1], 4000).into();
+    let address = Address::Ip(([127, 0, 0, 1], 4000).into());
     let store = |kind| {
         Failure::Protocol(Error::Store(StoreError {
             kind,
@@ -75,11 +76,24 @@ fn samples() -> Vec<Failure> {
         }),
         Failure::ApprovalSpent("0123abcd".into()),
         Failure::Connect(ConnectError::Unreachable {
-            address,
+            address: address.clone(),
             last: "timed out".into(),
         }),
-        Failure::Connect(ConnectError::KeyRefused { address }),
-        Failure::Connect(ConnectError::OtherProtocol { address }),
+        Failure::Connect(ConnectError::KeyRefused {
+            address: address.clone(),
+        }),
+        Failure::Connect(ConnectError::OtherProtocol {
+            address: address.clone(),
+        }),
+        Failure::Connect(ConnectError::NoSuchName {
+            host: "node.example.org".into(),
+            why: "a reason".into(),
+        }),
+        Failure::Connect(ConnectError::NoRoute {
+            address,
+            why: "a reason".into(),
+        }),
+        Failure::Connect(ConnectError::NoAddress),
         Failure::Connect(ConnectError::Local("a reason".into())),
         Failure::Net(NetError::TimedOut(Duration::from_secs(30))),
         Failure::Net(NetError::TooSlow(Duration::from_mins(10))),

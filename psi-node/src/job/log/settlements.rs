@@ -54,7 +54,7 @@ pub(in crate::job) async fn connect(
     member: &Member,
     collab: &Collaboration,
 ) -> Result<PeerConnection, Failure> {
-    if let Some(conn) = ctx.endpoint.kept(member.address, &member.id) {
+    if let Some(conn) = ctx.endpoint.kept(&member.address, &member.id) {
         let settling = over(ctx, &conn, collab);
         match tokio::time::timeout(KEPT_ANSWERS_WITHIN, settling).await {
             Ok(Err(Failure::Net(_))) | Err(_) => conn.close(Code::Interrupted),
@@ -154,13 +154,17 @@ async fn once(
     let collab = now.as_ref().unwrap_or(collab);
     let peer = collab.peer_of(&ctx.key.id());
     let Some(peer) = peer else { return Ok(()) };
+    if !peer.address.is_dialled() {
+        // It settles when it dials.
+        return Ok(());
+    }
     let chain = Chain::new(ctx, collab, peer.id);
     let nothing_open = reason == Reason::SomethingOpen && !is_open(&chain)?;
     if nothing_open || !takes_part(ctx, collab) {
         return Ok(());
     }
-    let conn = ctx.endpoint.connect(peer.address, peer.id, patience);
-    let conn = conn.await?;
+    let address = peer.address.clone();
+    let conn = ctx.endpoint.connect(address, peer.id, patience).await?;
     let result = over(ctx, &conn, collab).await;
     conn.close(Code::Interrupted);
     result

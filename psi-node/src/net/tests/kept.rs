@@ -5,15 +5,15 @@ use super::*;
 #[tokio::test]
 async fn a_kept_connection_serves_the_next_job_with_the_same_member_once() {
     let (a, _b, out, inbound) = pair(limits()).await;
-    let (id, peer, there) = (out.stable_id(), out.peer, out.remote_address());
+    let (id, peer, there) = (out.stable_id(), out.peer, out.remote_address().into());
     drop(stream(&out, &inbound).await);
     a.keep(out);
-    let again = a.kept(there, &peer).unwrap();
+    let again = a.kept(&there, &peer).unwrap();
     assert_eq!(again.stable_id(), id);
     assert_eq!(again.udp_bytes(), (0, 0));
     drop(stream(&again, &inbound).await);
     assert!(again.udp_bytes().0 > 0);
-    assert!(a.kept(there, &peer).is_none());
+    assert!(a.kept(&there, &peer).is_none());
 }
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn one_that_ended_or_goes_elsewhere_is_not_taken_and_one_that_gives_way_en
     let (peer, there) = (out.peer, out.remote_address());
     a.keep(out.clone());
     let elsewhere = SocketAddr::new(there.ip(), there.port() ^ 1);
-    assert!(a.kept(elsewhere, &peer).is_none());
+    assert!(a.kept(&elsewhere.into(), &peer).is_none());
     assert!(!out.is_open());
     inbound.closed().await;
 
@@ -38,20 +38,20 @@ async fn one_that_ended_or_goes_elsewhere_is_not_taken_and_one_that_gives_way_en
     while a.kept.is_open(&peer) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert!(a.kept(there, &peer).is_none());
+    assert!(a.kept(&there.into(), &peer).is_none());
 }
 
 #[tokio::test]
 async fn a_peer_whose_owner_suspends_loses_what_was_kept_with_it() {
     let (a, _b, out, inbound) = pair(limits()).await;
-    let (peer, there) = (out.peer, out.remote_address());
+    let (peer, there) = (out.peer, out.remote_address().into());
     a.keep(out);
     a.close_peer(&peer, Code::Cancelled);
     assert!(matches!(
         inbound.closed().await,
         NetError::Reset(Code::Cancelled)
     ));
-    assert!(a.kept(there, &peer).is_none());
+    assert!(a.kept(&there, &peer).is_none());
 }
 
 /// One more connection between the two.
