@@ -2,11 +2,11 @@
 //! manner of O. Reparaz, J. Balasch and I. Verbauwhede, "Dude, is my code constant time?" (DATE
 //! 2017); nothing that a test could assert.
 //!
-//! Steps: 1. for each measurement draw one of two classes, a fixed scalar or a random one; 2. time a
-//! call on the same points; 3. over all measurements below several percentiles, compare the classes
-//! with Welch's t-test. A |t| above 4.5 says that the classes differ; far below, that so many
-//! measurements did not show a difference, not that there is none. A control that picks table
-//! entries by branching and indexing shows that the measurement can see what it looks for.
+//! Steps: 1. for each measurement draw one of two classes, a fixed scalar or a random one; 2. time
+//! a call on the same points; 3. over all measurements below several percentiles, compare the
+//! classes with Welch's t-test. A |t| above 4.5 says that the classes differ. One far below says
+//! only that so many measurements did not show a difference. A control that picks table entries by
+//! branching and indexing shows that the measurement can see what it looks for.
 //!
 //! `cargo bench -p psi-benches --bench timing [-- MEASUREMENTS]`
 
@@ -27,7 +27,7 @@ const POINTS: usize = 8;
 /// Slow measurements are the machine's doing; each of these shares of the fast ones is tested.
 const KEPT_PERCENT: [usize; 5] = [100, 90, 75, 50, 25];
 
-/// A generator of no quality: it draws classes and scalars that are no secret.
+/// A weak generator: it draws classes and scalars that need not be secret.
 struct Draws(u64);
 
 impl Draws {

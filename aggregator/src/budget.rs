@@ -82,7 +82,7 @@ impl RunState {
 /// Measures the loss in one period of one account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Odometer {
-    /// By jobs that were opened or whose end is not known, but for what was given back.
+    /// By jobs that were opened or whose end is not known, less what was given back.
     pub spent: Amount,
     /// By jobs that were accepted and not opened yet.
     pub reserved: Amount,

@@ -96,7 +96,7 @@ fn whole_double(value: f64) -> Option<String> {
     // From 2^53 on, a whole number and the next one are the same double.
     const BEYOND: f64 = 9_007_199_254_740_992.0;
     let is_whole = value.abs() < BEYOND && value.fract() == 0.0;
-    // There is no -0 among whole numbers.
+    // Whole numbers have no -0.
     is_whole.then(|| format!("{:.0}", value + 0.0))
 }
 

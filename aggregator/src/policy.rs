@@ -40,7 +40,7 @@ pub(crate) fn validate(tables: &TableConfigs) -> Result<(), Problem> {
     template::check(tables)
 }
 
-/// Judges `question` by the rules of the table it names; `None` if there is no such table.
+/// Judges `question` by the rules of the table it names; `None` if this node has no such table.
 ///
 /// # Errors
 /// [`Refusal`] with the code for the peer, and for the owner the deciding rule, what happened and

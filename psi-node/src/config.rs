@@ -70,14 +70,14 @@ pub struct NodeConfig {
     /// what the limit leaves them.
     #[serde(default)]
     pub list_memory: Option<ByteSize>,
-    /// What the lists of all jobs together may take on disk, those of one peer half of it; without
-    /// it, what is free when the node starts, but for a reserve.
+    /// The most that the lists of all jobs together may take on disk; those of one peer may take
+    /// half of it. Without it: the space that is free when the node starts, less a reserve.
     #[serde(default)]
     pub disk_limit: Option<ByteSize>,
     /// Threads that read tables; 0 takes one per processor.
     #[serde(default)]
     pub engine_threads: usize,
-    /// How long a question waits for the owner's approval, and how long a decision stands.
+    /// How long a question waits for the owner's approval, and how long a decision is valid.
     #[serde(default = "default_approval_expires")]
     pub approval_expires: Span,
     /// Whom the tables are about, and how much may be learnt about each of them.

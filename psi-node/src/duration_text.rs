@@ -12,7 +12,7 @@ pub struct Span(i64);
 const UNITS: [(&str, i64); 4] = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
 const SECONDS_MAX: i64 = 10 * 366 * 86_400;
 
-/// What is no span.
+/// The text is not a valid time span.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a span of time from \"1s\" to \"3660d\", such as \"30m\", \"24h\" or \"7d\"")]
 pub struct SpanError;

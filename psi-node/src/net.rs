@@ -182,8 +182,8 @@ fn var_int(code: Code) -> quinn::VarInt {
     quinn::VarInt::from_u32(u32::from(code.number()))
 }
 
-/// The reason that a peer gave with a QUIC application error code. A number that is no code says
-/// no more than that the peer is gone.
+/// The reason that a peer gave with a QUIC application error code. An unknown number says only that
+/// the peer is gone.
 fn code_of(error_code: quinn::VarInt) -> Code {
     u16::try_from(error_code.into_inner())
         .ok()

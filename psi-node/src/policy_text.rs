@@ -1,4 +1,4 @@
-//! The canonical text of a table's policy, whose salted digest stands on opened entries.
+//! The canonical text of a table's policy. Opened entries hold its salted digest.
 //!
 //! Spec 07 §10. Made from `node.toml` when it is read; the digest and its salt are kept in the
 //! state. Says nothing about whether the rules make sense: that is the aggregator's check.
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use toml::Value as Toml;
 
-/// Settings of a table that are no rule: where its rows are.
+/// Settings of a table that are not rules: where its rows are.
 const NO_RULES: [&str; 1] = ["source"];
 
 /// The canonical text of every `[table.NAME]` section of a configuration that parses.

@@ -247,7 +247,7 @@ fn values_for_a_template_are_checked_before_anything_is_asked() {
         let (code, _, err) = query(arguments);
         assert_eq!(code, 2, "{arguments:?}\n{err}");
         assert!(err.contains(says), "{says}\n{err}");
-        // A value may be one that is hidden from the peer, and stands in no message.
+        // A value may be hidden from the peer, so it occurs in no message.
         assert!(!err.contains("OR '"), "{err}");
     }
 }

@@ -87,7 +87,7 @@ fn a_question_waits_for_the_owner_over_restarts_and_runs_once() {
         assert!(log.contains(word), "{word}: {log}");
     }
     assert_eq!(log.matches("approval asked").count(), 3, "{log}");
-    // Attempts that waited are no jobs of bert's.
+    // Attempts that waited do not count as jobs of bert's.
     let jobs = world.b.run(&["jobs", "list", "--format", "json"]).expect(0);
     assert_eq!(jobs.json().as_array().unwrap().len(), 1);
 }
@@ -144,7 +144,7 @@ fn both_owners_are_asked_where_both_tables_want_it_and_the_asker_can_wait() {
         !requests(&world.b).is_empty()
     });
     let theirs = requests(&world.b)[0]["id"].as_str().unwrap().to_owned();
-    // What waits for the other owner has not spent the own owner's approval.
+    // A question that waits for the other owner has not used up this owner's approval.
     assert_eq!(requests(&world.a)[0]["state"], "approved");
     decide(&world.b, &["approve", &theirs], 0);
     let ran = waiting.wait().expect(0);

@@ -154,7 +154,7 @@ fn both_halves_of_a_job_replay_for_whoever_holds_the_auditors_key() {
     assert_policies(&world, &world.agreed_log());
     without_a_node(&world, &job, &key);
 
-    // A record that was changed is none.
+    // A record that was changed is not accepted.
     let file = world.a.dir.join(format!("state/audit/{job}.age"));
     let mut bytes = fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
@@ -240,7 +240,7 @@ fn refusals_stand_on_both_logs_and_a_flood_of_them_does_not() {
             .values()
             .all(Value::is_string)
     );
-    // All of them are in the own logs, with the sentence.
+    // Each node's own log has all of them, with the sentence.
     for (node, kind) in [(&world.a, "refused"), (&world.b, "proposal")] {
         let local = node
             .run(&["receipts", "list", "--local", "--format", "json"])

@@ -117,7 +117,7 @@ fn no_seed_on_disk(world: &World, log: &str, people: &[String]) {
                     let prefix = prefix.clone().chain_update(window);
                     for (commitment, digest) in commitments.iter().zip(digests) {
                         let hash: [u8; 64] = prefix.clone().chain_update(digest).finalize().into();
-                        assert!(commitment.0 != hash, "a seed stands in {}", file.display());
+                        assert!(commitment.0 != hash, "a seed is in {}", file.display());
                     }
                 }
             }

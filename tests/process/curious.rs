@@ -66,7 +66,7 @@ fn no_ending_and_no_log_entry_tells_whether_a_person_is_in_the_table() {
             "{shown}"
         );
     }
-    // Both logs hold as much of one person's question as of the other's.
+    // Both logs hold the same amount about one person's question and about the other's.
     let log = world.agreed_log();
     for word in ["opened", "completed", "refused", "aborted"] {
         let entries = log

@@ -166,7 +166,7 @@ fn a_count_is_within_its_noise_and_charged_once_on_both_sides() {
     assert_eq!(kept["rows"], document["rows"]);
     assert_eq!(kept["privacy"]["noise"], privacy["noise"]);
     let log = world.agreed_log();
-    // Each side's charge stands on the receipt, and the parameters of the noise.
+    // The receipt holds each side's charge, and the parameters of the noise.
     let opened = log
         .lines()
         .find(|line| line.contains("\"opened\""))
@@ -262,7 +262,7 @@ fn a_budget_that_is_used_up_refuses_on_either_side_and_nothing_is_exchanged() {
     assert!(!detail.contains("1.2"), "no figure of bert's: {detail}");
     assert_eq!((spent(&world.a), spent(&world.b)), (600_000, 1_200_000));
     assert_eq!((opened(&world.a), opened(&world.b)), (2, 2));
-    // What bert refused stands on both logs; what anna refused herself does not.
+    // Both logs hold what bert refused; they do not hold what anna refused herself.
     let log = world.agreed_log();
     assert_eq!(log.matches("budget_exhausted").count(), 1, "{log}");
 }
@@ -359,7 +359,7 @@ fn what_has_no_noise_is_refused_by_its_code() {
         let ran = ask(&world.a, more, sql).expect(code);
         refused.push(reason(&ran));
     };
-    // More than the own table allows, and more than is served at all.
+    // More than this node's table allows, and more than is served at all.
     see(&world, 4, &["--epsilon", "1.1"], &sum("COUNT(*)"));
     see(&world, 4, &["--delta", "1e-3"], &sum("COUNT(*)"));
     see(&world, 2, &["--epsilon", "17"], &sum("COUNT(*)"));

@@ -1,4 +1,4 @@
-//! The worked examples of `docs/sql/subset.md`: the tables as they stand there, over the sample in
+//! The worked examples of `docs/sql/subset.md`: the tables given there, over the sample in
 //! `testdata/planes-flights`, and what is printed, whichever side asks.
 
 use std::fs;

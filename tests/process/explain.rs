@@ -134,7 +134,7 @@ fn the_question_is_read_from_a_file_or_from_standard_input_with_its_comments() {
         .run_with_input(&[&arguments[..], &["-"]].concat(), &sql);
     assert_eq!(explained(piped), written);
 
-    // An error names the place in the text as it stands.
+    // An error names the place in the original text.
     let wrong = sql.replace("WHERE", "WHERE\n  nothing");
     let ran = world
         .a

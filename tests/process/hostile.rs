@@ -333,7 +333,8 @@ fn a_responder_that_drops_a_canary_is_found_out_by_the_requester() {
     stage.anna_is_well();
 }
 
-/// Answers one job as Sender: all right but for the reply, which is of points of its own.
+/// Answers one job as Sender. Everything is right except the reply, which consists of its own
+/// points.
 async fn answer_badly(endpoint: &Endpoint, key: &NodeKey) -> Code {
     let ((mut send, mut receive), spec) = answer_until_match(endpoint, key).await;
     let (key, tags, points) = own_lists(&spec);

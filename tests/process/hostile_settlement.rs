@@ -10,7 +10,7 @@ use psi_core::spec::JobId;
 use crate::harness::{World, people, people_csv, people_table};
 use crate::stage::{Bert, PEOPLE, Stage, control};
 
-/// A stage on which bert orders the entries; `more` stands in everybody's table.
+/// A stage on which bert orders the entries. `more` is added to everybody's table.
 fn stage(more: &str) -> Stage {
     let table = people_table("text", PEOPLE, 1, more);
     // The order is that of the keys, which are random.

@@ -130,6 +130,6 @@ fn the_recipient_keeps_salt_and_cells_of_the_commitment_on_the_receipt() {
             assert_eq!(json!(cells[1]), row[2], "{row}");
         }
     }
-    // Bert is no recipient.
+    // Bert is not a recipient.
     assert_eq!(state(&world.b).output(&job_id).unwrap(), None);
 }

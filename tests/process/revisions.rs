@@ -20,7 +20,7 @@ fn revisions(log: &str) -> Vec<String> {
 }
 
 fn forbid_bert(text: &str) -> String {
-    // Members stand in the order of their ids.
+    // Members are in the order of their ids.
     let bert = text.find("\"bert\"").unwrap();
     let (before, after) = text.split_at(bert);
     before.to_owned() + &after.replacen("may_query = true", "may_query = false", 1)

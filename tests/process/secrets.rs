@@ -20,9 +20,9 @@ use crate::crash::files_below;
 use crate::harness::{COUNT, people};
 use crate::stage::{Stage, control};
 
-/// The file below `folder` in which a scalar stands for which `is_secret` holds, if there is one.
-/// Windows that are no canonical scalar are skipped, and so are those that are mostly zero, which
-/// no random scalar is.
+/// The file below `folder` that holds a scalar for which `is_secret` is true, if any. Windows that
+/// are not a canonical scalar are skipped, and so are those that are mostly zero: a random scalar
+/// never is.
 fn search(folder: &Path, is_secret: impl Fn(&SecretScalar) -> bool) -> Option<PathBuf> {
     let mut tried = HashSet::new();
     for file in files_below(folder) {

@@ -1,4 +1,4 @@
-//! The commands of `docs/walkthrough-planes-flights.md`, run as they stand there, and more
+//! The commands of `docs/walkthrough-planes-flights.md`, run exactly as given there, and more
 //! questions over the same public data.
 
 use std::fs;
@@ -141,7 +141,7 @@ fn the_walkthrough_does_what_it_says() {
         "{few}"
     );
 
-    // The table stands on the page as it is printed.
+    // The page shows the table exactly as it is printed.
     let (_, table) = page.split_once("```text\n").unwrap();
     let (table, _) = table.split_once("```").unwrap();
     assert!(table.lines().count() == 17 && *cross == table, "{cross}");

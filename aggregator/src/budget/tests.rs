@@ -131,7 +131,7 @@ fn a_peer_without_a_limit_of_its_own_has_half_of_what_several_collaborations_sha
         "{}",
         refusal.remedy
     );
-    // One that the owner has given a limit has that, whoever else there is.
+    // A member to which the owner gave a limit has that limit, however many others there are.
     let brand = limits(Some(&population), "brand");
     admit(&brand, &shared(300, 0), epsilon(100), NOW).unwrap();
     // What costs nothing passes.

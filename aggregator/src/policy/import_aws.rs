@@ -1,11 +1,11 @@
 //! A policy from an analysis rule of AWS Clean Rooms.
 //!
 //! Called by psi-node for `policy import-aws`. Reads the JSON that `GetConfiguredTableAnalysisRule`
-//! answers and writes a `[table.NAME]` section. What has no counterpart is listed with the reason;
-//! nothing is dropped silently, fields that this module does not know included; a field that is
-//! twice is refused. It speaks to no service. The policy is never wider than the rule was, but for
-//! counts of joined rows and of keys, which every table of aggregates allows; where the rule did
-//! not, a note says so.
+//! answers and writes a `[table.NAME]` section. A setting without a counterpart is listed with the
+//! reason. Nothing is dropped silently, not even fields that this module does not know; a field
+//! that occurs twice is refused. It speaks to no service. The policy is never wider than the rule
+//! was, with one exception: every table of aggregates allows counts of joined rows and of keys.
+//! Where the rule did not allow them, a note says so.
 
 mod json;
 mod repeated;

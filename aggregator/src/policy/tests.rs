@@ -84,7 +84,7 @@ fn what_is_not_listed_is_refused_and_the_rule_is_named() {
             "table.t.key",
         ),
         (asked("b.age = 1"), Code::FilterNotAllowed, "table.t.filter"),
-        // A key column is no filter column unless it is listed as one.
+        // A key column may be filtered only if it is listed as a filter column.
         (
             asked("b.email = 'a'"),
             Code::FilterNotAllowed,

@@ -290,7 +290,7 @@ impl Sums {
         let count = Number::whole(self.count);
         match function {
             Function::Count => Ok(Some(count)),
-            // With noise nothing says that there are no values.
+            // With noise, nothing shows that a group has no values.
             Function::Sum if self.private => self.total().map(Some),
             // An aggregate of no values is NULL, and so is an average over fewer.
             _ if self.count <= 0 => Ok(None),

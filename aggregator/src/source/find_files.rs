@@ -60,8 +60,8 @@ impl FileSet {
 /// The files below `root`, a canonical path.
 ///
 /// # Errors
-/// [`SourceError`] if there is no data, files of both formats, files below different keys, a
-/// symbolic link, or what looks like data and is not read.
+/// [`SourceError`] if the folder holds no data, files of both formats, files below different keys,
+/// a symbolic link, or a file that looks like data and is not read.
 fn files(root: &Path) -> Result<FileSet, SourceError> {
     let mut walk = Walk::default();
     walk.folder(root, &Keyed::default(), 0)?;

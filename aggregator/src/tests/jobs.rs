@@ -332,7 +332,7 @@ async fn columns_of_both_sides_take_two_matches_that_leave_out_the_same_identiti
         rows,
         ["north 330 36.00 6 110", "south - - - -", "other - - - -"]
     );
-    // Matches that do not agree are no result.
+    // Matches that do not agree give no result.
     let mut opened = job.opened();
     let identities = second.payload.find(ComponentKind::Identities).unwrap();
     opened[1].parts[0].as_mut().unwrap().components[identities] += 1;

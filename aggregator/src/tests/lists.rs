@@ -21,7 +21,7 @@ use crate::matched_rows::write;
 use crate::testing::{Folder, MEMBERS};
 use crate::{Catalog, ListError, ListFormat, SidePlan};
 
-/// One row of the own table: a composite key, either of whose columns may be NULL.
+/// One row of this side's table: a composite key, either of whose columns may be NULL.
 type Key = (Option<String>, Option<i64>);
 
 /// What writers of files get wrong: separators, quotes, line ends, blanks, and words for nothing.

@@ -306,7 +306,7 @@ async fn files_that_change_after_load_are_noticed_and_loaded_again() {
         expected(IdentifierKind::Int, &["3", "4"])
     );
 
-    // A change that breaks a promise takes the table out of service, until it is mended.
+    // A change that breaks a promise takes the table out of service until it is corrected.
     folder.write("t.csv", "id,x\n3,3\n3,4\n5,5\n");
     let reason = catalog.refresh("t").await.unwrap_err();
     assert!(reason.what.contains("repeat"), "{reason}");

@@ -105,7 +105,7 @@ async fn a_custom_table_answers_an_instance_and_says_of_which_template() {
             "table.t.approved_templates"
         ]
     );
-    // As requester, the own constant is hidden from the peer and judged here.
+    // As requester, this side's constant is hidden from the peer and judged here.
     let plan = custom.plan_request(&instance, MEMBERS).unwrap();
     assert_eq!(plan.side.template(), Some(digest.as_str()));
     assert!(plan.canonical.ends_with("brand.t.x >= $1"));

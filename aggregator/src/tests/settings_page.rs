@@ -53,7 +53,7 @@ fn the_policy_reference_has_every_setting_that_the_types_accept_and_no_other() {
             .iter()
             .map(|row| row.split('`').nth(1).unwrap().to_owned());
         let names: BTreeSet<String> = names.collect();
-        assert_eq!(names.len(), rows.len(), "{heading}: a setting stands twice");
+        assert_eq!(names.len(), rows.len(), "{heading}: a setting occurs twice");
         assert_eq!(names, accepted, "{heading}");
         // A name, a default and a meaning, none of them empty.
         for row in rows {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::process::ExitCode;
 
-/// Why there is no result.
+/// Why a run gives no result.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The arguments ask for something that cannot be; exit code 2, as for all bad usage.

@@ -1,12 +1,12 @@
 //! What a count or a sum over two organisations' tables costs: two real node processes on this
 //! machine, generated tables of a given size, their answers checked.
 //!
-//! Starts the `psi-node` that stands beside this program, so that the figures are those of the
-//! program that users run. Standard output holds the results and nothing else, progress goes to
-//! standard error. Exit codes: 0 measured, 1 failed, 2 bad usage, 3 a wrong answer, 4 no answer in
-//! time. How the pieces fit: `data` makes tables, `nodes` runs the nodes, `measure` reads `proc`
-//! and `floor` around a `question`, `peers` runs other programs beside them, `report` is the
-//! document, `table` and `sizing` show it, and `benches/compare/plot.py` draws it.
+//! Starts the `psi-node` beside this program, so that the figures are those of the program that
+//! users run. Standard output holds the results and nothing else; progress goes to standard error.
+//! Exit codes: 0 measured, 1 failed, 2 bad usage, 3 a wrong answer, 4 no answer in time. How the
+//! pieces fit: `data` makes tables, `nodes` runs the nodes, `measure` reads `proc` and `floor`
+//! around a `question`, `peers` runs other programs beside them, `report` is the document, `table`
+//! and `sizing` show it, and `benches/compare/plot.py` draws it.
 
 mod data;
 mod failure;
@@ -299,7 +299,7 @@ fn chosen_kernels(names: &[String]) -> Outcome<Vec<SharedKernel>> {
         .collect()
 }
 
-/// How this program was called, without the folder that it stands in.
+/// How this program was called, without the folder that it is in.
 fn command_line() -> String {
     let mut words: Vec<String> = env::args().collect();
     if let Some(program) = words.first_mut() {
@@ -313,7 +313,7 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
     text.parse::<f64>()
         .ok()
         .filter(|seconds| (0.0..=3600.0).contains(seconds))
-        .ok_or_else(|| format!("`{text}` is no number of seconds from 0 to 3600"))
+        .ok_or_else(|| format!("`{text}` is not a number of seconds from 0 to 3600"))
 }
 
 #[cfg(test)]

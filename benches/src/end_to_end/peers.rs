@@ -110,7 +110,7 @@ pub(crate) fn parse_program(name: &str) -> Result<&'static Program, String> {
     let found = PROGRAMS.iter().find(|program| program.name == name);
     found.ok_or_else(|| {
         let names: Vec<&str> = PROGRAMS.iter().map(|program| program.name).collect();
-        format!("`{name}` is none of {}", names.join(", "))
+        format!("`{name}` is not one of {}", names.join(", "))
     })
 }
 

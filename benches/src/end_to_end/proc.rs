@@ -22,7 +22,7 @@ const FOLDER_STEP: Duration = Duration::from_millis(100);
 /// User and system time of all threads that a process has or had, in seconds.
 pub(crate) fn cpu_seconds(pid: u32) -> Outcome<f64> {
     let line = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The program's name stands in brackets and may hold spaces; the fields after it do not.
+    // The program's name is in brackets and may hold spaces; the fields after it do not.
     let (_, fields) = line
         .rsplit_once(')')
         .ok_or_else(|| Failure::other("no process name in /proc/PID/stat"))?;

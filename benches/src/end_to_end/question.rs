@@ -54,8 +54,8 @@ impl Question {
 
     /// The values that `document` must hold, in the order of its rows: one for each group, or one.
     ///
-    /// A group with no shared row is suppressed, like every row below the minimum of 1; `None`
-    /// stands for it, and for the group of all other regions, which is empty.
+    /// A group with no shared row is suppressed, like every row below the minimum of 1. It is
+    /// `None` here, and so is the group of all other regions, which is empty.
     pub(crate) fn answers(self, shared: Range<u64>) -> Vec<Option<u64>> {
         let mut rows = vec![0_u64; usize::try_from(self.groups + 1).unwrap_or(usize::MAX)];
         let mut values = rows.clone();

@@ -183,7 +183,7 @@ impl Report {
         let text = fs::read_to_string(file)
             .map_err(|error| Failure::Usage(format!("{place}: {error}")))?;
         let report: Self = serde_json::from_str(&text)
-            .map_err(|error| Failure::Usage(format!("{place} is no results file: {error}")))?;
+            .map_err(|error| Failure::Usage(format!("{place} is not a results file: {error}")))?;
         if !(VERSION_OLDEST..=VERSION).contains(&report.version) {
             return Err(Failure::Usage(format!(
                 "{place} has version {}, not {VERSION_OLDEST} to {VERSION}",

@@ -24,7 +24,7 @@ pub(crate) fn parse_rows(text: &str) -> Result<u64, String> {
         .ok()
         .and_then(|number| number.checked_mul(unit))
         .filter(|rows| *rows > 0)
-        .ok_or_else(|| format!("`{text}` is no number of rows; write 20000, 20k, 1M or 1G"))
+        .ok_or_else(|| format!("`{text}` is not a number of rows; write 20000, 20k, 1M or 1G"))
 }
 
 /// The shortest way to write a number of rows that [`parse_rows`] reads back.
@@ -87,7 +87,7 @@ impl FromStr for Overlap {
             .ok()
             .filter(|fraction| (0.0..=1.0).contains(fraction))
             .map(Self::Fraction)
-            .ok_or_else(|| format!("`{text}` is no fraction from 0.0 to 1.0"))
+            .ok_or_else(|| format!("`{text}` is not a fraction from 0.0 to 1.0"))
     }
 }
 

@@ -124,7 +124,7 @@ fn of_kernel(runs: &[&Run], cores_measured: u64) -> String {
     )
 }
 
-/// Whether a measured size stands for another: a tenth more or less changes nothing that is shown.
+/// Whether a measured size can replace another: a tenth more or less changes nothing that is shown.
 const fn close(measured: u64, rows: u64) -> bool {
     measured.abs_diff(rows) <= rows / 10
 }

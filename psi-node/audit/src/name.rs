@@ -9,7 +9,7 @@ pub const NAME_BYTES_MAX: usize = 64;
 pub const NAME_REMEDY: &str =
     "use a lower-case letter, then lower-case letters, digits and underscores, 64 at most";
 
-/// Checks the name of a member or a collaboration: it stands unquoted in SQL and in file names.
+/// Checks the name of a member or a collaboration, which appears unquoted in SQL and in file names.
 ///
 /// # Errors
 /// A sentence that says what is wrong with it.

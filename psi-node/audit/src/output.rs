@@ -77,7 +77,7 @@ pub fn print_error(error: &UserError, style: ErrorStyle) {
 /// Prints text on standard output as it is; what a peer chose in it has to be escaped before.
 ///
 /// # Errors
-/// [`UserError`] if it cannot be written; a reader that went away is no error.
+/// [`UserError`] if it cannot be written. A reader that went away is not an error.
 pub fn print(text: &str) -> Result<(), UserError> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -39,7 +39,7 @@ pub enum RecordError {
     /// The list that is to be written.
     #[error("{0}")]
     Store(#[from] StoreError),
-    /// The bytes are no record, or one that was changed.
+    /// The bytes are not a record, or the record was changed.
     #[error("the record is not well-formed: {0}")]
     Malformed(&'static str),
 }

@@ -79,7 +79,8 @@ impl AuditorKeys {
     /// Decrypts a record.
     ///
     /// # Errors
-    /// [`UserError`] if it was not encrypted to one of these keys, or is no such file.
+    /// [`UserError`] if the file was not encrypted to one of these keys, or is not a sealed file at
+    /// all.
     pub fn open<R: Read>(&self, input: R) -> Result<StreamReader<R>, UserError> {
         let wrong = |why: age::DecryptError| {
             UserError::bad_input(

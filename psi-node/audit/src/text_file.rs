@@ -13,7 +13,7 @@ use crate::error::UserError;
 /// Reads a text file of at most `bytes_max` bytes that a user named.
 ///
 /// # Errors
-/// [`UserError`]; `missing` is the remedy where there is no such file.
+/// [`UserError`]; `missing` is the remedy if the file does not exist.
 pub fn read_text(
     path: &Path,
     bytes_max: u64,

@@ -355,7 +355,7 @@ async fn follow(view: JobView, lines: mpsc::Sender<Bytes>) {
     loop {
         let ended = tokio::time::timeout(EVENT_INTERVAL, view.until_ended()).await;
         let snapshot = view.snapshot();
-        // The seconds alone are no news.
+        // Do not report when only the seconds changed.
         if shown.as_ref() != Some(&snapshot.stages) || ended.is_ok() {
             shown = Some(snapshot.stages.clone());
             if !send(&lines, &Event::Progress(snapshot)).await {

@@ -200,7 +200,7 @@ pub struct ApprovalInfo {
     pub asker: String,
     /// This node's table.
     pub table: String,
-    /// The canonical query. A literal that the asker hides stands in it as `$1`, `$2`, …
+    /// The canonical query. `$1`, `$2`, … replace the literals that the asker hides.
     pub query: String,
     /// Who is to get the result: `requester` or `both`.
     pub recipients: String,
@@ -350,7 +350,7 @@ pub enum CollabChange {
 }
 
 impl CollabChange {
-    /// How the collaboration stands then.
+    /// The state of the collaboration after the change.
     #[must_use]
     pub const fn standing(self) -> CollabStanding {
         match self {
@@ -378,7 +378,7 @@ pub struct MemberInfo {
     pub may_receive: bool,
 }
 
-/// Every answer that is no success.
+/// Every answer that reports a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
     /// What went wrong.

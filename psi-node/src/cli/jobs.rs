@@ -146,7 +146,7 @@ fn cancel(args: &JobArgs) -> Result<Exit, UserError> {
     Ok(Exit::Released)
 }
 
-/// The query in one line: this node's own as its analyst wrote it, but for line ends; the peer's
+/// The query in one line: this node's own as its analyst wrote it, except for line ends; the peer's
 /// exactly.
 fn query(job: &JobRecord) -> Cow<'_, str> {
     match job.role {

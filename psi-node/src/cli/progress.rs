@@ -20,7 +20,7 @@ impl Bars {
     /// Bars on standard error, hidden if that is not a terminal.
     #[must_use]
     pub fn new() -> Self {
-        // Hidden by the library if standard error is no terminal.
+        // The library hides it if standard error is not a terminal.
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let waiting = all.add(ProgressBar::new_spinner());
         waiting.set_message("waiting for the other node");
@@ -99,7 +99,7 @@ fn message(stage: &StageProgress) -> String {
     if left == 0 {
         return rate;
     }
-    // Beyond a hundred hours, and for whatever is no duration, the rate alone is shown.
+    // Beyond a hundred hours, and if the quotient is not a valid duration, only the rate is shown.
     match Duration::try_from_secs_f64(seconds(left, stage.rate)) {
         Ok(time) if time < Duration::from_hours(100) => {
             format!("{rate}, {} left", duration(time.as_secs()))

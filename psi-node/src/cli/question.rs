@@ -1,9 +1,9 @@
 //! Where a command takes its SQL from: the command line, a file or standard input.
 //!
-//! Called by `query`, `explain` and `policy preview`. What stands on a command line can be read by every user
-//! of the machine (`ps`) and stays in the history of the shell, and a query may hold literals that are
-//! hidden from the other member; a file and standard input are for those. Reads, and knows nothing
-//! about SQL: comments and blank lines are the parser's.
+//! Called by `query`, `explain` and `policy preview`. Every user of the machine can read a command
+//! line (`ps`), and the shell keeps it in its history. A query may hold literals that are hidden
+//! from the other member, so it can also come from a file or standard input. This module reads, and
+//! knows nothing about SQL: comments and blank lines are the parser's.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -14,7 +14,7 @@ use crate::error::UserError;
 /// The query of the template `name`, or `table.name`, with `values` of the form `name=value`.
 ///
 /// # Errors
-/// [`UserError`] if there is no such template, or several, or a value does not fit.
+/// [`UserError`] if no template has that name, or several do, or a value does not fit.
 pub(super) fn query(
     config: &NodeConfig,
     name: &str,

@@ -1,6 +1,6 @@
 //! Whether tables and populations of `node.toml` fit together: names, and what a table refers to.
 //!
-//! Called by [`NodeConfig::parse`]; looks at the text a second time to say where a name stands.
+//! Called by [`NodeConfig::parse`]. It reads the text a second time to say where a name occurs.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -237,8 +237,8 @@ impl Endpoint {
         Ok(targets)
     }
 
-    /// The connection to the node at `address` that the last job left behind, if there is one. The
-    /// node may be gone all the same.
+    /// The connection to the node at `address` that the last job left open, if any. The node may be
+    /// gone nevertheless.
     #[must_use]
     pub fn kept(&self, address: &Address, peer: &NodeId) -> Option<PeerConnection> {
         self.kept.take(peer, address)

@@ -227,7 +227,7 @@ impl FrameReceiver {
     ///
     /// # Errors
     /// [`NetError::TimedOut`] if the peer was silent too long, [`NetError::Ended`] if it finished
-    /// the stream between two frames, [`NetError::Frame`] if its bytes are no frame.
+    /// the stream between two frames, [`NetError::Frame`] if its bytes do not form a frame.
     pub async fn next(&mut self) -> Result<Frame, NetError> {
         loop {
             let limit = self.peer_timeout;

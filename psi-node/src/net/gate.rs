@@ -109,7 +109,7 @@ impl Gate {
     }
 }
 
-/// Takes one from the bucket of `of`, which is full if there is none yet.
+/// Takes one from the bucket of `of`. An address without a bucket gets a full one.
 fn take(buckets: &mut HashMap<IpAddr, Bucket>, of: IpAddr, rate: u32, now: Instant) -> bool {
     if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(&of) {
         buckets.retain(|_, bucket| !bucket.is_full(now));

@@ -1,9 +1,9 @@
 //! The open inbound connections of each peer, and which of them have a wide window.
 //!
-//! Spec 08 §2 and §3. What a peer can make this node hold is its connections times their windows. A
-//! connection begins with a narrow window; one over which a job was agreed to gets a wide one and
-//! keeps it, as long as its peer and all peers together do not have too many. One that gets none is slower and
-//! works all the same. Called by [`super::endpoint`]; touches no stream.
+//! Spec 08 §2 and §3. A peer can make this node hold as many bytes as its connections have windows.
+//! A connection begins with a narrow window. One over which a job was agreed to gets a wide one and
+//! keeps it, as long as its peer and all peers together do not have too many. Without a wide
+//! window, a connection works, only slower. Called by [`super::endpoint`]; touches no stream.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

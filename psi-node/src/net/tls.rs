@@ -1,8 +1,8 @@
 //! Who may connect: TLS 1.3 with pinned ed25519 keys in both directions.
 //!
-//! Spec 08 §1. There are no certificates: both sides present their node key as a raw public key
-//! (RFC 7250), and a node id *is* that key. The listener accepts any key that is a member of a
-//! joined collaboration; the dialer accepts exactly the one it dialled. Both verify the handshake
+//! Spec 08 §1. No certificates are used: both sides present their node key as a raw public key (RFC
+//! 7250), and a node id *is* that key. The listener accepts any key that is a member of a joined
+//! collaboration; the dialer accepts exactly the one it dialled. Both verify the handshake
 //! signature, so presenting somebody's public key is not enough. Only [`super::endpoint`] calls
 //! this.
 //!

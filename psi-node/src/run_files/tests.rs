@@ -174,7 +174,7 @@ fn the_limit_holds_for_all_jobs_together_and_harms_no_list_that_is_written() {
     let list = write(&store(&first)).unwrap();
     let mut kept = Vec::new();
     let error = loop {
-        // Lists of the second job, until there is no room for the next.
+        // Lists of the second job, until no room is left for the next.
         match write(&store(&second)) {
             Ok(list) => kept.push(list),
             Err(error) => break error,

@@ -131,7 +131,7 @@ impl State {
     /// settlement brings one that was lost.
     ///
     /// # Errors
-    /// [`StateError::OutOfPlace`] if there is no such entry, or another signature.
+    /// [`StateError::OutOfPlace`] if the log has no such entry, or holds another signature.
     pub fn entry_countersign(
         &self,
         collab_id: &CollabId,

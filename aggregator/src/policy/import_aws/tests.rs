@@ -19,7 +19,7 @@ fn import(text: &str) -> (TableConfig, Vec<String>) {
         .collect();
     for note in &notes {
         let line = note.replace('\n', " ");
-        assert!(toml.contains(&line), "{note} stands in no comment");
+        assert!(toml.contains(&line), "no comment holds {note}");
     }
     (config.table["orders"].clone(), notes)
 }
@@ -224,6 +224,6 @@ fn texts_of_the_rule_stay_texts_in_the_policy() {
         );
     let (table, _) = import(&text);
     assert_eq!(table.rule, RuleKind::Aggregation);
-    // A column of such a name is no column.
+    // A column cannot have such a name.
     assert!(import_aws(&AGGREGATION.replace("region", hostile), "t", "t.csv").is_err());
 }

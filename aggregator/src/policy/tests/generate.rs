@@ -58,7 +58,7 @@ pub(super) struct Asked {
     pub(super) own_first: bool,
     pub(super) table: &'static str,
     pub(super) key: Vec<&'static str>,
-    /// A list of the own keys, or of the other member's.
+    /// A list of this member's keys, or of the other member's.
     pub(super) list: Option<bool>,
     pub(super) conditions: Vec<Condition>,
     pub(super) peer_conditions: Vec<Condition>,
@@ -200,7 +200,7 @@ impl Constant {
         }
     }
 
-    /// The types of parameters for which the constant may stand.
+    /// The types of parameters that the constant fits.
     pub(super) fn types(&self) -> &'static [&'static str] {
         match self {
             Self::Number("5") => &["INTEGER", "NUMBER"],

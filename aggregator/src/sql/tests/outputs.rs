@@ -73,7 +73,7 @@ fn groups_are_columns_or_parts_of_dates_each_once() {
         "SELECT EXTRACT(QUARTER FROM a.t.d) AS q, EXTRACT(DAY FROM a.t.d), COUNT(*) … \
          GROUP BY EXTRACT(DAY FROM a.t.d), EXTRACT(QUARTER FROM a.t.d)"
     );
-    // Quoted names are no functions and no keywords.
+    // A quoted name is never a function or a keyword.
     assert_eq!(
         text("b.\"month\", COUNT(*)", "GROUP BY b.month"),
         "SELECT b.t.month, COUNT(*) … GROUP BY b.t.month"

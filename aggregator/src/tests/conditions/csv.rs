@@ -164,7 +164,7 @@ fn double(random: &mut Random) -> Cell {
     (text.to_owned(), Value::Double(value))
 }
 
-/// A decimal that has whole numbers beyond 2^53, so that its column is no double.
+/// A decimal that has whole numbers beyond 2^53, so that its column does not become a double.
 fn decimal(random: &mut Random) -> Cell {
     match random.below(5) {
         0 => {

@@ -24,7 +24,7 @@ pub(super) struct Query {
     /// Output number, descending, nulls first.
     pub(super) order: Vec<(usize, bool, bool)>,
     pub(super) limit: Option<usize>,
-    /// Whether the group columns stand before the formulas.
+    /// Whether the group columns come before the formulas.
     groups_first: bool,
 }
 

@@ -62,7 +62,7 @@ impl Aggregate<Sums, Value> for Function {
                 sums.fractions = true;
                 units(value)
             }
-            other => panic!("{other:?} is no number"),
+            other => panic!("{other:?} is not a number"),
         };
         sums.count += 1;
         sums.sum += units;
@@ -99,7 +99,7 @@ impl Aggregate<Sums, Value> for Function {
     }
 }
 
-/// The units that a double of the tables stands for.
+/// The units that a double of the tables represents.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a few millions, and no fraction after rounding"

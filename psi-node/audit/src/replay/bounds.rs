@@ -120,8 +120,8 @@ impl PositionBounds {
 }
 
 impl Bounded {
-    /// Why a number cannot stand in a block with this many `identities`, this many `rows`, if that
-    /// is known, of which `count` are not NULL, where some can be.
+    /// Why a block with this many `identities` cannot hold a number. The block has this many
+    /// `rows`, if that is known, of which `count` are not NULL, where some can be.
     fn wrong(
         &self,
         number: i128,

@@ -1,7 +1,7 @@
 //! Looks at the lists of the frozen input as they are read from a record.
 //!
-//! Spec 07 §12, step 4. Called by [`super`]; keeps one record at a time, but for the comparison of
-//! parts, which the store holds; says nothing of what it holds.
+//! Spec 07 §12, step 4. Called by [`super`]. It keeps one record at a time, except for the
+//! comparison of parts, which the store holds. It reveals nothing of what it reads.
 
 use psi_core::digest::DIGEST_BYTES;
 use psi_core::session::SharedList;
@@ -14,8 +14,8 @@ use crate::record::ListRole;
 /// Records of a part that are read at once.
 const BATCH: usize = 2048;
 
-/// Whether an identity stands in two parts. Each is in one, since a Receiver's groups are constant
-/// for an identity (Spec 10 §4).
+/// Whether an identity is in two parts. Each may be in only one, since a Receiver's groups are
+/// constant for an identity (Spec 10 §4).
 pub(super) fn stands_twice(
     parts: &[SharedList],
     store: &dyn RecordStore,
@@ -40,7 +40,7 @@ pub(super) fn stands_twice(
     Ok(all.finish_distinct()?.len() != identities)
 }
 
-/// Checks one list: digests ascend, and what stands beside each keeps the bounds of one identity.
+/// Checks one list: digests ascend, and the payload beside each keeps the bounds of one identity.
 pub(super) struct InputCheck {
     name: String,
     width: usize,

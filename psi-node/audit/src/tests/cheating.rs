@@ -154,7 +154,7 @@ fn an_unclamped_value_is_found_wherever_it_was_put() {
     });
     let report = world.replay(&ran, Party::Responder);
     assert_found(&report, SENT, "the corrections of the transfer, match 0");
-    // Frozen with it: then everything fits, but for the bound of the specification.
+    // Frozen with it: then everything fits, except the bound of the specification.
     let ran = world.run(Case {
         frozen: [None, Some(unclamped())],
         ..Case::default()

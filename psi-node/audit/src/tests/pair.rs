@@ -82,7 +82,7 @@ pub(super) struct Ran {
     pub(super) received: [Vec<Frame>; 2],
     /// What each side keeps as its frozen input.
     pub(super) frozen: [JobLists; 2],
-    /// The hashes that stand in the records.
+    /// The hashes that the records hold.
     pub(super) lists: Option<ListHashes>,
     /// The hidden literal that the requester keeps.
     pub(super) literal: String,
@@ -246,8 +246,8 @@ impl World {
         let [Some(requester), Some(responder)] = ended else {
             panic!("both sides await a frame");
         };
-        // What crossed the wire is what the side that does not deviate has seen; a deviating one
-        // signs the same, or there is no receipt.
+        // What crossed the wire is what the side that does not deviate has seen. A deviating one
+        // signs the same, or no receipt exists.
         let honest = match case.deviant {
             Party::Requester => &responder,
             Party::Responder => &requester,

@@ -141,7 +141,7 @@ fn a_noise_that_was_drawn_again_is_found_in_the_opening() {
     let report = world.replay(&ran, Party::Responder);
     assert_found(&report, SENT, "the opening");
     assert_only(&report, &[SENT]);
-    // No noise at all is no better.
+    // No noise at all is not better.
     assert_ne!(own, 0, "with this seed there is some");
     let report = world.replay(&with_more_noise(&world, -own), Party::Responder);
     assert_found(&report, SENT, "the opening");

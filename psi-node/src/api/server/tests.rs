@@ -38,7 +38,7 @@ async fn api() -> Api {
     }
 }
 
-/// The whole answer to a request as it stands on the wire.
+/// The whole answer to a request, as it crosses the wire.
 async fn raw(api: &Api, request: &str) -> String {
     let mut stream = tokio::net::UnixStream::connect(&api.socket).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();

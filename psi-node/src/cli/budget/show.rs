@@ -1,4 +1,4 @@
-//! `psi-node budget show` and `history`: the account as it stands in this node's state.
+//! `psi-node budget show` and `history`: the account in this node's state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! `psi-node receipts list` and `show`: the logs as they stand in this node's state.
+//! `psi-node receipts list` and `show`: the logs in this node's state.
 
 use psi_audit::receipts;
 use psi_core::receipt::{Body, Entry};

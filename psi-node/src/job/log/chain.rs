@@ -117,7 +117,7 @@ pub(in crate::job) mod tests {
         fixture.append(refused(&fixture));
         let failure = chain.check_room(&live).unwrap_err();
         assert_eq!(failure.code(), Code::TooManyJobs);
-        // Opened and closed all the same: both had signed the job before.
+        // Opened and closed nevertheless: both had signed the job before.
         for body in [fixture.opened(&job), completed(&job)] {
             take(&chain, &fixture, &body);
         }

@@ -86,7 +86,7 @@ pub(in crate::job) fn awaited(
 }
 
 /// Requester: records the refusal with the responder. If that fails, the next settlement completes
-/// what was begun, and the refusal is a refusal all the same.
+/// what was begun, and the query counts as refused either way.
 pub(in crate::job) async fn record(chain: &Chain, link: &mut Link, body: Body) {
     match within(chain.deadlines().signature(), chain.record(link, body)).await {
         Ok(()) => {

@@ -1,9 +1,9 @@
 //! Whether a job has handed anything over that epsilon pays for (Spec 13 §4.1).
 //!
-//! The thread that computes notes it before it puts such a message into the queue of [`super::outbound`];
-//! the job's [`crate::job::negotiate::account::Reservation`] asks when the job has ended, and gives back what it cost
-//! if there is no note. Once the end of the queue at the stream is gone, nothing more can be handed
-//! over, so a note that comes later means nothing.
+//! The thread that computes notes it before it puts such a message into the queue of
+//! [`super::outbound`]. When the job has ended, its [`crate::job::negotiate::account::Reservation`]
+//! asks, and gives back what the job cost if no note was made. Once the end of the queue at the
+//! stream is gone, nothing more can be handed over, so a note that comes later means nothing.
 //!
 //! # Discussion
 //! What costs nothing is named, not what is paid for: a message that is new counts until somebody

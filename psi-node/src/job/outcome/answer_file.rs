@@ -140,7 +140,7 @@ impl Matched {
     ///
     /// # Errors
     /// [`Failure::NotWritten`], [`Failure::OwnData`]: the job stays completed on the receipts, and
-    /// there is no file.
+    /// no file is written.
     pub(super) async fn write(
         self,
         writer: Writer,

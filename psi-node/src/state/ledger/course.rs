@@ -110,7 +110,7 @@ const OPENED: (DebitState, RunState) = (DebitState::Committed, RunState::Counted
 /// Commits the debit of a job that the same transaction opens. What the process that ran the job
 /// gave back stays given back: it had handed nothing over, and no other process ever runs that job.
 /// An entry that comes back from the peer without a debit here is charged to the present period,
-/// which is no earlier than its own.
+/// which is never before its own.
 pub(in crate::state) fn commit(
     transaction: &Transaction<'_>,
     collab_id: &CollabId,

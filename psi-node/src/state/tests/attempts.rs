@@ -44,7 +44,7 @@ fn a_peer_adds_a_bounded_number_of_entries_an_hour_to_the_local_log() {
         let added = state.local_note(&key, &PEER, "refused", None).unwrap();
         assert_eq!(added, number < bound, "{number}");
     }
-    // What this node notes itself has room all the same, and so has another collaboration.
+    // There is still room for this node's own notes, and for another collaboration's.
     state.local_append(&key, "refused", "own").unwrap();
     assert!(state.local_note(&key, &[2; 32], "refused", None).unwrap());
     let log = state.local_entries().unwrap();

@@ -54,7 +54,7 @@ fn a_question_that_names_no_epsilon_asks_for_little_and_never_for_more_than_is_a
         loss(EPSILON_DEFAULT, DELTA_DEFAULT)
     );
     assert_eq!(asked(Spend::default(), &facts(7, 9)), loss(7, 9));
-    // What is named is proposed as it stands; whether it is allowed is decided elsewhere.
+    // A value that is named is proposed unchanged; other code decides whether it is allowed.
     assert_eq!(
         asked(spend(2_000_000), &roomy),
         loss(2_000_000, DELTA_DEFAULT)
