@@ -21,10 +21,23 @@ use crate::freeze::limits::RowKey;
 use crate::matched_rows::{self, ListError, ListFormat};
 use crate::plan::{self, RequestPlan, ResponsePlan, SidePlan};
 use crate::policy;
-use crate::report::{LoadReport, ServedTable};
+use crate::report::{LoadReport, NotServed, ServedTable, TableReport};
 use crate::source::files::FileSet;
+use crate::sql::parse::Author;
 use crate::tables::load;
-use crate::tables::table::{LoadedTable, Lookup, TableState, Tables};
+use crate::tables::table::{LoadedTable, Lookup, TableState, Tables, ToRefresh};
+
+/// The files of a table at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// `None` if they could not be looked at.
+    files: Option<FileSet>,
+    /// Whether they are others than those of the last load.
+    pub changed: bool,
+    /// Whether the last load failed for a reason that may pass without a change of them, such as a
+    /// full disk.
+    pub may_pass: bool,
+}
 
 /// The tables of one node. Clones share them.
 #[derive(Clone)]
@@ -42,7 +55,7 @@ struct Inner {
 }
 
 impl Catalog {
-    /// Loads and checks the tables of `member`; sources are relative to `base_dir`. `store` keeps
+    /// Loads and checks tables; sources are relative to `base_dir`. `store` keeps
     /// the lists from which distinct identities are counted.
     ///
     /// A table with a problem is in the report and is not served; the others are.
@@ -50,7 +63,6 @@ impl Catalog {
     /// # Errors
     /// [`Problem`] if a configured value makes no sense whatever the data.
     pub async fn load(
-        member: &str,
         base_dir: &Path,
         tables: &TableConfigs,
         options: ReadOptions,
@@ -61,10 +73,7 @@ impl Catalog {
         let mut report = LoadReport::default();
         for (name, table) in tables {
             let (found, state) = load::load(name, base_dir, table, options, &*store).await;
-            for problem in &found.problems {
-                let remedy = &problem.remedy;
-                tracing::warn!(member, table = name, %problem, remedy, "table is not served");
-            }
+            log_problems(&found);
             report.tables.push(found);
             loaded.insert(name, table.clone(), state);
         }
@@ -88,6 +97,11 @@ impl Catalog {
         self.read().served()
     }
 
+    /// The tables that are configured and not served, in the order of their names, and why.
+    pub fn not_served(&self) -> Vec<NotServed> {
+        self.read().not_served()
+    }
+
     /// Plans the analyst's query over a table of this node and one of the peer's, for a result that
     /// `recipients` get. `members` are the names of this side and of the peer in the collaboration.
     ///
@@ -109,7 +123,20 @@ impl Catalog {
     /// # Errors
     /// [`QueryError`]: the text is not accepted, or names other members.
     pub fn own_table(&self, sql: &str, members: (&str, &str)) -> Result<String, QueryError> {
-        plan::own_table(sql, members)
+        plan::own_table(sql, Author::Own, members)
+    }
+
+    /// The table of this node that the peer's canonical text names, served or not. The literals of
+    /// the peer's side are hidden in it.
+    ///
+    /// # Errors
+    /// [`QueryError`]: the text is not accepted, or names other members.
+    pub fn asked_table(
+        &self,
+        canonical: &str,
+        members: (&str, &str),
+    ) -> Result<String, QueryError> {
+        plan::own_table(canonical, Author::Peer, members)
     }
 
     /// Plans the peer's canonical text, in which `hidden_literals` of its literals are hidden, for a
@@ -133,24 +160,29 @@ impl Catalog {
         plan::response(&tables, canonical, members, recipients, hidden_literals)
     }
 
-    /// Looks at the files of `table`, and loads and checks it again if they changed.
+    /// Looks at the files of `table`, and loads and checks it again if they changed, or if it may be
+    /// right now without a change of them.
     ///
     /// # Errors
     /// [`Unavailable`] if the table is not served then, for the owner's log only.
     pub async fn refresh(&self, table: &str) -> Result<(), Unavailable> {
         let reloading = self.reloading(table)?;
         let _one_at_a_time = reloading.lock().await;
-        let (name, config, _) = self.read().to_refresh(table)?;
-        if self.has_changed(table).await? {
+        let ToRefresh { name, config, .. } = self.read().to_refresh(table)?;
+        let look = self.look(table).await?;
+        if look.changed || look.may_pass {
             let options = self.inner.options;
             let store = &*self.inner.store;
             let (report, state) =
                 load::load(&name, &self.inner.base_dir, &config, options, store).await;
-            tracing::info!(
-                table = name,
-                served = report.is_served(),
-                "files changed, reloaded"
-            );
+            log_problems(&report);
+            if report.is_served() {
+                tracing::info!(
+                    table = name,
+                    rows = report.rows,
+                    "files changed, loaded again"
+                );
+            }
             let mut tables = self
                 .inner
                 .tables
@@ -171,12 +203,24 @@ impl Catalog {
     /// # Errors
     /// [`Unavailable`] if no such table is configured.
     pub async fn has_changed(&self, table: &str) -> Result<bool, Unavailable> {
-        let (_, config, seen) = self.read().to_refresh(table)?;
-        let path = self.inner.base_dir.join(&config.source);
-        let now = tokio::task::spawn_blocking(move || FileSet::observe(&path).ok())
+        Ok(self.look(table).await?.changed)
+    }
+
+    /// The files of `table` as they are now, to compare with another look. Reads no row.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if no such table is configured.
+    pub async fn look(&self, table: &str) -> Result<Look, Unavailable> {
+        let known = self.read().to_refresh(table)?;
+        let path = self.inner.base_dir.join(&known.config.source);
+        let files = tokio::task::spawn_blocking(move || FileSet::observe(&path).ok())
             .await
             .unwrap_or_default();
-        Ok(now != seen)
+        Ok(Look {
+            changed: files != known.seen,
+            may_pass: known.may_pass,
+            files,
+        })
     }
 
     /// Freezes the input of a job: what this side, which is `own` in it, brings in each of its
@@ -264,6 +308,7 @@ impl Catalog {
             let state = TableState::NotServed {
                 problems: vec![problem],
                 files: Some(table.source.files.clone()),
+                may_pass: false,
             };
             self.inner
                 .tables
@@ -292,7 +337,7 @@ impl Catalog {
 
     /// The lock under which a configured table is loaded again.
     fn reloading(&self, table: &str) -> Result<Arc<Mutex<()>>, Unavailable> {
-        let (name, _, _) = self.read().to_refresh(table)?;
+        let ToRefresh { name, .. } = self.read().to_refresh(table)?;
         // A panic leaves whole entries, as in `read`.
         let locks = self.inner.reloading.lock();
         let mut locks = locks.unwrap_or_else(PoisonError::into_inner);
@@ -305,5 +350,13 @@ impl Catalog {
             .tables
             .read()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a load found wrong, for the owner.
+fn log_problems(report: &TableReport) {
+    for problem in &report.problems {
+        let remedy = &problem.remedy;
+        tracing::error!(table = report.name, %problem, remedy, "table is not served");
     }
 }

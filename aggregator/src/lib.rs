@@ -48,7 +48,7 @@ mod survey;
 mod tables;
 mod value;
 
-pub use catalog::Catalog;
+pub use catalog::{Catalog, Look};
 pub use config::{
     AggregateConfig, AggregateFunction, Approval, ColumnType, Compare, DomainValue, FilterConfig,
     FilterConfigs, KeyConfig, Operator, ParameterType, ReadOptions, ResultTo, RuleKind,
@@ -61,7 +61,7 @@ pub use matched_rows::{ListError, ListFormat};
 pub use plan::{HiddenLiteral, OutputPlan, RequestPlan, ResponsePlan, SidePlan};
 pub use report::{
     AggregateReport, ClassCount, ColumnReport, DimensionReport, KeyColumnReport, KeyReport,
-    LoadReport, ServedKey, ServedTable, TableReport, ValueClass,
+    LoadReport, NotServed, ServedKey, ServedTable, TableReport, ValueClass,
 };
 pub use result::{
     ColumnNoise, NoisyKind, NoisyNumber, ResultColumn, ResultError, ResultRow, ResultTable,

@@ -247,6 +247,15 @@ pub struct ServedTable {
     pub prefer_receiver: bool,
 }
 
+/// A configured table that queries may not use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotServed {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub problems: Vec<Problem>,
+}
+
 /// A join key of a [`ServedTable`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServedKey {

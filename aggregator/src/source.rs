@@ -28,6 +28,7 @@ use psi_core::identifier::IdentifierKind;
 use self::files::FileSet;
 pub(crate) use self::format::Format;
 pub(crate) use self::projection::Projection;
+use self::read_error::ReadError;
 use crate::column::parse::{Inferred, Seen};
 use crate::column::{Column, DECIMAL_DIGITS, Form};
 use crate::config::ColumnType;
@@ -92,6 +93,8 @@ pub(crate) struct Batch {
 pub(crate) struct SourceError {
     pub(crate) what: String,
     pub(crate) remedy: String,
+    /// Whether it may pass without a change of the files, such as a permission that is missing.
+    pub(crate) may_pass: bool,
 }
 
 impl SourceError {
@@ -99,7 +102,19 @@ impl SourceError {
         Self {
             what: what.into(),
             remedy: remedy.into(),
+            may_pass: false,
         }
+    }
+
+    /// What the reader of a file says, with what to do about its contents.
+    fn unreadable(error: &ReadError, remedy: &str) -> Self {
+        let mut failed = Self::new(error.to_string(), remedy);
+        if error.may_pass() {
+            failed.may_pass = true;
+            "see that this node's user may read the file and its disk works; it is tried again"
+                .clone_into(&mut failed.remedy);
+        }
+        failed
     }
 }
 

@@ -13,7 +13,7 @@ use parquet::schema::parser::parse_message_type;
 use psi_core::identifier::{IdentifierKind, IdentityHasher};
 use psi_core::progress::{Progress, Silent};
 use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, Party, Recipients};
-use psi_core::store::{MemoryStore, RecordList};
+use psi_core::store::{MemoryStore, RecordList, RecordStore};
 
 use crate::condition::Tally;
 use crate::error::FreezeError;
@@ -99,14 +99,22 @@ impl Folder {
 }
 
 pub(crate) async fn load(folder: &Path, toml: &str) -> Result<(Catalog, LoadReport), Problem> {
+    load_with(folder, toml, Arc::new(MemoryStore)).await
+}
+
+/// Loads tables whose identities are counted in lists of `store`.
+pub(crate) async fn load_with(
+    folder: &Path,
+    toml: &str,
+    store: Arc<dyn RecordStore>,
+) -> Result<(Catalog, LoadReport), Problem> {
     #[derive(serde::Deserialize)]
     struct Config {
         table: TableConfigs,
     }
     let config: Config = toml::from_str(toml).unwrap();
     let options = ReadOptions { threads: 2 };
-    let store = Arc::new(MemoryStore);
-    Catalog::load(MEMBERS.0, folder, &config.table, options, store).await
+    Catalog::load(folder, &config.table, options, store).await
 }
 
 /// A query of `brand` over its table `t` with the condition, keys called `id`.

@@ -146,6 +146,7 @@ pub async fn run(
     let expiring = tokio::spawn(expire_records(ctx.state.clone(), state_dir));
     let keeping = tokio::spawn(keep_up(Arc::clone(&ctx)));
     let naming = tokio::spawn(look_up_names(ctx.known.clone()));
+    let watching = tokio::spawn(job::watch_tables(Arc::clone(&ctx)));
     ready(&Ready {
         id: ctx.key.id(),
         listen,
@@ -162,6 +163,7 @@ pub async fn run(
     expiring.abort();
     keeping.abort();
     naming.abort();
+    watching.abort();
     write_notes(&ctx);
     report_turned_away(&ctx);
     ctx.endpoint.close(Code::Interrupted);
@@ -334,8 +336,7 @@ pub(crate) async fn load(
         threads: config.engine_threads(),
     };
     let store = lists.store(place);
-    let (name, tables) = (&config.name, &config.table);
-    Catalog::load(name, &config.base_dir, tables, options, store)
+    Catalog::load(&config.base_dir, &config.table, options, store)
         .await
         .map_err(|e| UserError::bad_input(format!("{}: {}", e.place, e.what), e.remedy))
 }

@@ -36,6 +36,7 @@ mod seeds;
 mod serve;
 mod shares;
 pub mod standing;
+mod table_watch;
 
 pub use charge::recover as recover_ledger;
 pub use context::JobContext;
@@ -52,3 +53,4 @@ pub use shares::doors::Doors;
 pub use shares::looks::Looks;
 pub use shares::notes::Notes;
 pub use shares::turns::Turns;
+pub use table_watch::watch_tables;

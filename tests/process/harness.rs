@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::UdpSocket;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
@@ -198,7 +199,6 @@ impl Node {
             .is_some_and(|daemon| daemon.try_wait().unwrap().is_none())
     }
 
-    /// Runs a query and returns its result document.
     /// Runs a command about this node that reads `input` from its standard input.
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
         let mut child = Command::new(BINARY)
@@ -215,6 +215,7 @@ impl Node {
         Ran::from(&child.wait_with_output().unwrap())
     }
 
+    /// Runs a query and returns its result document.
     pub(crate) fn query(&self, sql: &str) -> Ran {
         self.run(&["query", "--collab", "test", "--format", "json", sql])
     }
@@ -235,6 +236,16 @@ impl Node {
             .spawn()
             .expect("the binary starts");
         Background(child)
+    }
+
+    /// What the local API says of the node, as it is.
+    pub(crate) fn node_info(&self) -> String {
+        let mut socket = UnixStream::connect(self.dir.join("state/api.sock")).unwrap();
+        let ask = "GET /v1/node HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n";
+        socket.write_all(ask.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     /// The newest job of this node.

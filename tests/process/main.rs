@@ -39,5 +39,6 @@ mod spill;
 mod stage;
 mod standing;
 mod sums;
+mod tables;
 mod templates;
 mod walkthrough;

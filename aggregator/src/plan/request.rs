@@ -59,9 +59,13 @@ pub(crate) fn request(
     })
 }
 
-/// The table of this side that the analyst's query names, served or not.
-pub(crate) fn own_table(sql: &str, members: (&str, &str)) -> Result<String, QueryError> {
-    let query = parse::read(sql, Author::Own)?;
+/// The table of this side that a query names, served or not.
+pub(crate) fn own_table(
+    sql: &str,
+    author: Author,
+    members: (&str, &str),
+) -> Result<String, QueryError> {
+    let query = parse::read(sql, author)?;
     let (own, _) = sides(&query, members)?;
     Ok(query.tables[own.index()].table.0.clone())
 }

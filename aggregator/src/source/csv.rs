@@ -91,8 +91,8 @@ fn look_at_values(
 }
 
 fn unreadable(error: &ReadError) -> SourceError {
-    SourceError::new(
-        error.to_string(),
+    SourceError::unreadable(
+        error,
         "check that it is complete, UTF-8, comma-separated, and has as many values in each line as \
          names in the first, with quotes around values that hold a comma",
     )

@@ -77,7 +77,7 @@ pub(super) fn metadata(path: &Path, file: &File) -> Result<ArrowReaderMetadata, 
 
 fn columns_of(file: &FileStamp) -> Result<Vec<SourceColumn>, SourceError> {
     let unreadable =
-        |error: ReadError| SourceError::new(error.to_string(), "check that the file is complete");
+        |error: ReadError| SourceError::unreadable(&error, "check that the file is complete");
     let reader = file.open().map_err(unreadable)?;
     let metadata = metadata(&file.path, &reader).map_err(unreadable)?;
     let fields = metadata.schema().fields().iter();

@@ -20,11 +20,20 @@ use crate::error::FreezeError;
 pub(crate) struct ReadError {
     path: PathBuf,
     what: String,
+    may_pass: bool,
 }
 
 impl ReadError {
     pub(super) fn io(path: &Path, error: &io::Error) -> Self {
-        Self::new(path, format!("cannot be read: {}", error.kind()))
+        Self {
+            may_pass: true,
+            ..Self::new(path, format!("cannot be read: {}", error.kind()))
+        }
+    }
+
+    /// Whether it may pass without a change of the file: what the system said, not its contents.
+    pub(super) const fn may_pass(&self) -> bool {
+        self.may_pass
     }
 
     /// Text that cannot be read or unpacked.
@@ -83,6 +92,7 @@ impl ReadError {
         Self {
             path: path.to_owned(),
             what: what.into(),
+            may_pass: false,
         }
     }
 }

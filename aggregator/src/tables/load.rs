@@ -48,13 +48,19 @@ pub(crate) async fn load(
         options,
         report: &mut report,
         files: None,
+        may_pass: false,
     };
     match loader.run(path, store).await {
         Ok(table) => (report, TableState::Served(Arc::new(table))),
         Err(problems) => {
-            let files = loader.files.take();
+            let (files, may_pass) = (loader.files.take(), loader.may_pass);
             report.problems.clone_from(&problems);
-            (report, TableState::NotServed { problems, files })
+            let state = TableState::NotServed {
+                problems,
+                files,
+                may_pass,
+            };
+            (report, state)
         }
     }
 }
@@ -65,6 +71,8 @@ struct Loader<'a> {
     options: ReadOptions,
     report: &'a mut TableReport,
     files: Option<FileSet>,
+    /// Whether what is wrong may pass without a change of the files.
+    may_pass: bool,
 }
 
 impl Loader<'_> {
@@ -118,10 +126,16 @@ impl Loader<'_> {
         let opened = tokio::task::spawn_blocking(move || Source::open(&path, &null_words)).await;
         let mut source = match opened {
             Ok(Ok(source)) => source,
-            Ok(Err(SourceError { what, remedy })) => {
+            Ok(Err(SourceError {
+                what,
+                remedy,
+                may_pass,
+            })) => {
+                self.may_pass = may_pass;
                 return Err(Problem::new(self.place("source"), what, remedy));
             }
             Err(_) => {
+                self.may_pass = true;
                 return Err(Problem::new(
                     self.place("source"),
                     "reading it stopped unexpectedly",
@@ -337,8 +351,10 @@ impl Loader<'_> {
     }
 
     /// A failed pass: the files, or the place of the lists.
-    fn pass_problem(&self, err: &FreezeError) -> Problem {
+    fn pass_problem(&mut self, err: &FreezeError) -> Problem {
         if let FreezeError::Core(psi_core::Error::Store(_)) = err {
+            // The disk has room another time.
+            self.may_pass = true;
             return Problem::new(
                 self.place("source"),
                 format!("its identities could not be counted: {err}"),

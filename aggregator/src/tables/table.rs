@@ -10,7 +10,7 @@ use super::measure::{ValueMeasure, public_bound};
 use super::row_filter::RowFilter;
 use crate::config::TableConfig;
 use crate::error::{Problem, Unavailable};
-use crate::report::{ColumnReport, ServedKey, ServedTable};
+use crate::report::{ColumnReport, NotServed, ServedKey, ServedTable};
 use crate::source::Source;
 use crate::source::files::FileSet;
 
@@ -88,7 +88,20 @@ pub(crate) enum TableState {
         problems: Vec<Problem>,
         /// The files as they were seen, so that they are not read again before they change.
         files: Option<FileSet>,
+        /// Whether what was wrong may pass without a change of them.
+        may_pass: bool,
     },
+}
+
+/// A table that may have to be loaded again.
+pub(crate) struct ToRefresh {
+    /// Its name in the configuration.
+    pub(crate) name: String,
+    pub(crate) config: TableConfig,
+    /// The files as they were seen.
+    pub(crate) seen: Option<FileSet>,
+    /// Whether it is not served for a reason that may pass without a change of them.
+    pub(crate) may_pass: bool,
 }
 
 /// All configured tables.
@@ -153,20 +166,36 @@ impl Tables {
         }
     }
 
-    /// What a refresh needs: the name, the configuration, and the files as they were seen.
-    pub(crate) fn to_refresh(
-        &self,
-        name: &str,
-    ) -> Result<(String, TableConfig, Option<FileSet>), Unavailable> {
+    /// What a refresh needs.
+    pub(crate) fn to_refresh(&self, name: &str) -> Result<ToRefresh, Unavailable> {
         let entry = self
             .entries
             .get(&name.to_lowercase())
             .ok_or_else(|| Unavailable::unknown(name))?;
-        let files = match &entry.state {
-            TableState::Served(table) => Some(table.source.files.clone()),
-            TableState::NotServed { files, .. } => files.clone(),
+        let (seen, may_pass) = match &entry.state {
+            TableState::Served(table) => (Some(table.source.files.clone()), false),
+            TableState::NotServed {
+                files, may_pass, ..
+            } => (files.clone(), *may_pass),
         };
-        Ok((entry.name.clone(), entry.config.clone(), files))
+        Ok(ToRefresh {
+            name: entry.name.clone(),
+            config: entry.config.clone(),
+            seen,
+            may_pass,
+        })
+    }
+
+    pub(crate) fn not_served(&self) -> Vec<NotServed> {
+        let entries = self.entries.values();
+        let not_served = entries.filter_map(|entry| match &entry.state {
+            TableState::Served(_) => None,
+            TableState::NotServed { problems, .. } => Some(NotServed {
+                name: entry.name.clone(),
+                problems: problems.clone(),
+            }),
+        });
+        not_served.collect()
     }
 
     pub(crate) fn served(&self) -> Vec<ServedTable> {

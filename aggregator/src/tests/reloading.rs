@@ -1,11 +1,13 @@
 //! What the input of a job is made of: the table that was agreed, and rows that have an identity.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use psi_core::progress::Silent;
+use psi_core::store::{MemoryStore, RecordStore, RecordWriter, StoreError, StoreErrorKind};
 
 use super::pipeline::agree;
-use crate::testing::{Folder, MEMBERS, freeze_plan};
+use crate::testing::{Folder, MEMBERS, freeze_plan, load_with};
 use crate::{Catalog, FreezeError, RequestPlan};
 
 const SQL: &str = "SELECT SUM(c.age), COUNT(c.age) FROM brand.t AS c JOIN snowy.t AS o \
@@ -66,4 +68,67 @@ async fn a_row_without_identity_does_not_keep_an_expression_from_being_summed() 
         rows[0].values,
         [crate::result::ResultValue::Integer(20 * 2 + 30 * 3)]
     );
+}
+
+#[tokio::test]
+async fn a_table_that_failed_is_tried_again_when_its_files_are_others_and_never_served_as_it_was() {
+    let folder = Folder::new();
+    folder.write("t.csv", "id,age,factor\n1,20,1\n");
+    let catalog = folder.load(TABLE).await;
+    catalog.plan_request(SQL, MEMBERS).unwrap();
+    folder.write("t.csv", "id,age,factor\n1,20,1\n2,30");
+    let look = catalog.look("t").await.unwrap();
+    assert!(look.changed);
+    let why = catalog.refresh("t").await.unwrap_err();
+    assert!(why.what.contains("line 3"), "{why}");
+    assert_eq!(catalog.not_served()[0].problems.len(), 1);
+    assert!(catalog.tables().is_empty());
+    assert!(catalog.plan_request(SQL, MEMBERS).is_err());
+    // The files that failed are not read again.
+    assert!(!catalog.has_changed("t").await.unwrap());
+    folder.write("t.csv", "id,age,factor\n1,20,1\n2,30,1\n");
+    assert_ne!(catalog.look("t").await.unwrap(), look);
+    catalog.refresh("t").await.unwrap();
+    assert!(catalog.not_served().is_empty());
+    catalog.plan_request(SQL, MEMBERS).unwrap();
+}
+
+/// A store on a disk that is full, for a while.
+#[derive(Default)]
+struct Full(AtomicBool);
+
+impl RecordStore for Full {
+    fn unsorted(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError> {
+        if self.0.load(Ordering::Relaxed) {
+            return Err(StoreError {
+                kind: StoreErrorKind::DiskFull,
+                what: "making a list",
+                source: "no room".into(),
+            });
+        }
+        MemoryStore.unsorted(width)
+    }
+
+    fn in_order(&self, width: usize) -> Result<Box<dyn RecordWriter>, StoreError> {
+        MemoryStore.in_order(width)
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_found_no_room_is_tried_again_although_its_files_are_the_same() {
+    let folder = Folder::new();
+    folder.write("t.csv", "id,age,factor\n1,20,1\n");
+    let store = Arc::new(Full::default());
+    store.0.store(true, Ordering::Relaxed);
+    let (catalog, report) = load_with(&folder.path(""), TABLE, Arc::clone(&store) as _)
+        .await
+        .unwrap();
+    let problem = &report.tables[0].problems[0];
+    assert!(problem.what.contains("no room"), "{problem}");
+    let look = catalog.look("t").await.unwrap();
+    assert!(look.may_pass && !look.changed, "no peer has it loaded");
+    store.0.store(false, Ordering::Relaxed);
+    catalog.refresh("t").await.unwrap();
+    let look = catalog.look("t").await.unwrap();
+    assert!(!look.may_pass && !look.changed);
 }

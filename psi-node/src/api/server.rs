@@ -181,6 +181,12 @@ async fn node(Injected(ctx): Context) -> Result<Response, Failed> {
         jobs_running: ctx.registry.running(),
         jobs_max: ctx.config.jobs_max,
         tables: tables.collect(),
+        not_served: ctx
+            .catalog
+            .not_served()
+            .into_iter()
+            .map(Into::into)
+            .collect(),
     };
     Ok(json(StatusCode::OK, &info))
 }

@@ -1,5 +1,7 @@
 //! The JSON of the local API. Field names are stable; fields may be added.
 
+mod node;
+
 use aggregator::budget::{delta_of, epsilon_of};
 use clap::ValueEnum;
 use psi_core::spec::Recipients;
@@ -12,6 +14,8 @@ use crate::job::outcome::answer_file::ListFile;
 use crate::job::registry::Snapshot;
 use crate::job::{JobRequest, Spend};
 use crate::state::{Approval, CollabStanding};
+
+pub use self::node::{KeyInfo, NodeInfo, NotServedInfo, ProblemInfo, TableInfo};
 
 /// `POST /v1/jobs`: what an analyst asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -256,51 +260,6 @@ pub enum Decision {
         /// Why, for this node's own log.
         reason: Option<String>,
     },
-}
-
-/// `GET /v1/node`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NodeInfo {
-    /// The member's name.
-    pub name: String,
-    /// The node id.
-    pub id: String,
-    /// The program's version.
-    pub version: String,
-    /// Where peers connect.
-    pub listen: String,
-    /// Jobs that are running.
-    pub jobs_running: usize,
-    /// Jobs that may run at once.
-    pub jobs_max: usize,
-    /// The tables that queries may use.
-    pub tables: Vec<TableInfo>,
-}
-
-/// A table of this node, as its own owner may see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TableInfo {
-    /// Its name.
-    pub name: String,
-    /// The fewest distinct identities that an output row may rest on.
-    pub minimum: u64,
-    /// Columns that a WHERE clause may use.
-    pub filter: Vec<String>,
-    /// Its join keys.
-    pub keys: Vec<KeyInfo>,
-}
-
-/// A join key of a table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct KeyInfo {
-    /// Its columns.
-    pub columns: Vec<String>,
-    /// The identifier kind of each column.
-    pub kinds: Vec<String>,
-    /// Whether it is declared unique.
-    pub unique: bool,
-    /// The registered, public number of identities.
-    pub identities: u64,
 }
 
 /// `GET /v1/collaborations`.

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 
 use super::ConfigArg;
 use super::output::{self, Format, Table, counted};
+use crate::api::client::Client;
+use crate::api::types::NodeInfo;
 use crate::config::NodeConfig;
 use crate::daemon;
 use crate::error::UserError;
@@ -48,9 +50,11 @@ pub fn run(args: &CheckArgs) -> Result<Exit, UserError> {
     let place = list_storage::place_of_this_process("check");
     let lists = Lists::new(&config);
     let (_, report) = runtime.block_on(daemon::load(&config, &lists, &place))?;
+    let running = runtime.block_on(Client::new(&config.socket_path()).node());
+    let running = running.ok();
     match args.format {
-        Format::Json => output::print_json(&document(&config, id, &report))?,
-        Format::Table => output::print(&text(&config, id, &report))?,
+        Format::Json => output::print_json(&document(&config, id, &report, running.as_ref()))?,
+        Format::Table => output::print(&text(&config, id, &report, running.as_ref()))?,
     }
     Ok(if report.is_clean() {
         Exit::Released
@@ -59,7 +63,12 @@ pub fn run(args: &CheckArgs) -> Result<Exit, UserError> {
     })
 }
 
-fn text(config: &NodeConfig, id: NodeId, report: &LoadReport) -> String {
+fn text(
+    config: &NodeConfig,
+    id: NodeId,
+    report: &LoadReport,
+    running: Option<&NodeInfo>,
+) -> String {
     let mut text = format!(
         "Node {} ({id}), listening on {}\n",
         config.name, config.listen
@@ -69,19 +78,52 @@ fn text(config: &NodeConfig, id: NodeId, report: &LoadReport) -> String {
     }
     for table in &report.tables {
         table_text(&mut text, table);
+        if let Some(line) = running.and_then(|node| difference(node, table)) {
+            // Writing into a String cannot fail, here and below.
+            let _ = writeln!(text, "  note: {}", printable::line(&line));
+        }
     }
     let served = report
         .tables
         .iter()
         .filter(|table| table.is_served())
         .count();
-    // Writing into a String cannot fail, here and below.
     let _ = writeln!(
         text,
         "\n{served} of {} would be served.",
         counted(report.tables.len(), "table", "tables")
     );
     text
+}
+
+/// What the node that runs now does otherwise with a table.
+fn difference(node: &NodeInfo, table: &TableReport) -> Option<String> {
+    let is_served = serves(node, &table.name);
+    if is_served == table.is_served() {
+        return None;
+    }
+    if is_served {
+        return Some(
+            "the running node has not seen these files yet: it looks again in a moment, and then \
+             does not serve the table either"
+                .to_owned(),
+        );
+    }
+    let mut known = node.not_served.iter();
+    let known = known.find(|known| known.name == table.name);
+    Some(match known.and_then(|known| known.problems.first()) {
+        Some(problem) => format!(
+            "the running node does not serve it: {}: {}; it looks at the files again in a moment",
+            problem.place, problem.what
+        ),
+        None => "the running node does not know the table: restart it, so that it reads node.toml \
+                 again"
+            .to_owned(),
+    })
+}
+
+fn serves(node: &NodeInfo, table: &str) -> bool {
+    node.tables.iter().any(|served| served.name == table)
 }
 
 fn table_text(text: &mut String, table: &TableReport) {
@@ -188,7 +230,17 @@ fn values_text(text: &mut String, key: &KeyReport) {
     }
 }
 
-fn document(config: &NodeConfig, id: NodeId, report: &LoadReport) -> Value {
+fn document(
+    config: &NodeConfig,
+    id: NodeId,
+    report: &LoadReport,
+    running: Option<&NodeInfo>,
+) -> Value {
+    let table_document = |table: &TableReport| {
+        let mut document = table_document(table);
+        document["running_node_serves"] = json!(running.map(|node| serves(node, &table.name)));
+        document
+    };
     json!({
         "name": config.name,
         "id": id,

@@ -16,14 +16,8 @@ pub(crate) async fn context(folder: &Path, text: &str, key: NodeKey) -> Arc<JobC
     let key = Arc::new(key);
     let state = State::open(&config.state_dir()).unwrap();
     let options = ReadOptions { threads: 1 };
-    let loaded = Catalog::load(
-        &config.name,
-        folder,
-        &config.table,
-        options,
-        Arc::new(MemoryStore),
-    )
-    .await;
+    let store = Arc::new(MemoryStore);
+    let loaded = Catalog::load(folder, &config.table, options, store).await;
     let endpoint =
         Endpoint::bind(config.listen, &key, Known::default(), NetLimits::default()).unwrap();
     Arc::new(JobContext {

@@ -140,7 +140,7 @@ async fn plan(
         Err(refusal) => {
             // A table that is not served may be right again. The peer hears the same, and no later:
             // it is not to learn which tables there are that it may not use.
-            if let Ok(table) = ctx.catalog.own_table(&proposal.query, members) {
+            if let Ok(table) = ctx.catalog.asked_table(&proposal.query, members) {
                 let ctx = Arc::clone(ctx);
                 tokio::spawn(async move { table_files::check(&ctx, &table).await });
             }

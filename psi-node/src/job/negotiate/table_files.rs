@@ -40,15 +40,16 @@ pub(in crate::job) async fn check(ctx: &Arc<JobContext>, table: &str) -> Result<
 }
 
 /// Has a table loaded again in the background, if its files changed and nobody does so: where a
-/// question finds out, or a job whose rows could not be read.
+/// question finds out, a job whose rows could not be read, or who looks at the files.
 pub(in crate::job) fn load_again(ctx: &Arc<JobContext>, table: &str) {
     if !ctx.looks.begin_loading(table) {
         return;
     }
     let (ctx, name) = (Arc::clone(ctx), table.to_owned());
     tokio::spawn(async move {
-        if let Err(failure) = refresh(&ctx, &name).await {
-            tracing::warn!(table = name, %failure, "the table is not served");
+        // Why it is not served is in the log already, and only its owner is told.
+        if let Err(failure @ Failure::Internal(_)) = refresh(&ctx, &name).await {
+            tracing::error!(table = name, %failure, "the table could not be loaded");
         }
         ctx.looks.end_loading(&name);
     });

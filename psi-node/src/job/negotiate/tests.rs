@@ -190,6 +190,29 @@ async fn a_table_is_planned_as_its_file_is_now_for_a_job_and_for_an_explanation(
 }
 
 #[tokio::test]
+async fn a_table_that_failed_is_loaded_again_for_a_question_whose_constants_are_hidden() {
+    let pair = pair(Mode::Exact, ["filter = [\"name\"]", ""], "").await;
+    let mut hidden = request(None);
+    hidden.sql.push_str(" WHERE a.name <> 'x'");
+    let collab = find_collab(&pair.brand, "summer").unwrap();
+    let question = Question::plan(&pair.brand, collab, &hidden).await.unwrap();
+    let proposal = question.proposal(&pair.brand, [1; 32], vec![[0; 64]]);
+    assert!(proposal.query.contains("$1"), "{}", proposal.query);
+    // Half of an export: the header of something else.
+    write_people(&pair.folders[1], "na");
+    pair.snowy.catalog.refresh("people").await.unwrap_err();
+    let why = &pair.snowy.catalog.not_served()[0].problems[0];
+    assert!(why.what.contains("\"name\""), "{why}");
+    write_people(&pair.folders[1], "name");
+    refused(pair.judge(&proposal).await, Code::Unavailable);
+    // The peer has its answer; the table is loaded behind it.
+    while !pair.snowy.catalog.not_served().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    pair.judge(&proposal).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_budget_that_does_not_bear_a_job_refuses_it_to_both_accounts() {
     let pair = pair(Mode::Dp, [PRIVATE, PRIVATE], BUDGET).await;
     let dear = request(Some(600_000));

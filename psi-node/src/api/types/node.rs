@@ -1,0 +1,88 @@
+//! What the local API says of this node and of its tables.
+//!
+//! Spec 10 §2.7: why a table is not served is for its owner alone, who is whoever reaches the socket.
+
+use aggregator::NotServed;
+use serde::{Deserialize, Serialize};
+
+/// `GET /v1/node`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeInfo {
+    /// The member's name.
+    pub name: String,
+    /// The node id.
+    pub id: String,
+    /// The program's version.
+    pub version: String,
+    /// Where peers connect.
+    pub listen: String,
+    /// Jobs that are running.
+    pub jobs_running: usize,
+    /// Jobs that may run at once.
+    pub jobs_max: usize,
+    /// The tables that queries may use.
+    pub tables: Vec<TableInfo>,
+    /// The tables that are configured and that no query may use now.
+    #[serde(default)]
+    pub not_served: Vec<NotServedInfo>,
+}
+
+/// A table that is not served. It is tried again when its files change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotServedInfo {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub problems: Vec<ProblemInfo>,
+}
+
+/// What is wrong with a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemInfo {
+    /// The setting.
+    pub place: String,
+    /// What is wrong.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl From<NotServed> for NotServedInfo {
+    fn from(table: NotServed) -> Self {
+        let problems = table.problems.into_iter().map(|problem| ProblemInfo {
+            place: problem.place,
+            what: problem.what,
+            remedy: problem.remedy,
+        });
+        Self {
+            name: table.name,
+            problems: problems.collect(),
+        }
+    }
+}
+
+/// A table of this node, as its own owner may see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableInfo {
+    /// Its name.
+    pub name: String,
+    /// The fewest distinct identities that an output row may rest on.
+    pub minimum: u64,
+    /// Columns that a WHERE clause may use.
+    pub filter: Vec<String>,
+    /// Its join keys.
+    pub keys: Vec<KeyInfo>,
+}
+
+/// A join key of a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyInfo {
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// The identifier kind of each column.
+    pub kinds: Vec<String>,
+    /// Whether it is declared unique.
+    pub unique: bool,
+    /// The registered, public number of identities.
+    pub identities: u64,
+}
