@@ -16,6 +16,7 @@ use psi_core::ot::{TransferSetup, Transferred, receiver, sender};
 use psi_core::progress::Silent;
 use psi_core::seed::JobSeed;
 use psi_core::session::{Awaiting, Tools};
+use psi_core::spec::JobId;
 use psi_core::store::{MemoryStore, RecordList, RecordStore as _};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -161,7 +162,8 @@ fn transfer(criterion: &mut Criterion<ProcessorTime>) {
     group.throughput(Throughput::Elements(POSITIONS));
     group.sample_size(10);
     for components in [1, 4, 16] {
-        let setup = TransferSetup::new([7; 64], 0, 1, POSITIONS, components).expect("a transfer");
+        let setup =
+            TransferSetup::new(JobId([7; 64]), 0, 1, POSITIONS, components).expect("a transfer");
         let payload = payload(&setup);
         let wire = record(setup, payload.as_ref()).expect("an honest run");
         group.bench_function(format!("sender/{components}"), |bencher| {

@@ -12,7 +12,9 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use psi_core::identifier::{IdentifierKind, IdentityHasher};
 use psi_core::progress::{Progress, Silent};
-use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, Party, Recipients};
+use psi_core::spec::{
+    Agreement, AskedMode, CollabId, Half, JobSpec, Party, Recipients, RevisionHash,
+};
 use psi_core::store::{MemoryStore, RecordList, RecordStore};
 
 use crate::condition::Tally;
@@ -160,8 +162,8 @@ pub(crate) fn job(plan: &RequestPlan) -> JobSpec {
         facts,
     };
     let agreement = Agreement {
-        collab_id: [1; 32],
-        revision: [1; 32],
+        collab_id: CollabId([1; 32]),
+        revision: RevisionHash([1; 32]),
         query: plan.canonical.clone(),
         hidden: Vec::new(),
         shape: plan.output.shape.clone(),

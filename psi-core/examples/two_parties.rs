@@ -19,7 +19,9 @@ use psi_core::messages::{Control, codec};
 use psi_core::progress::Silent;
 use psi_core::seed::JobSeed;
 use psi_core::session::{Ended, Exchange, JobLists, Outgoing, Step, Tools};
-use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, Party, Recipients, Shape};
+use psi_core::spec::{
+    Agreement, AskedMode, CollabId, Half, JobSpec, Party, Recipients, RevisionHash, Shape,
+};
 use psi_core::store::{MemoryStore, RecordStore as _};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -68,8 +70,8 @@ pub(crate) fn count(snowy: &[&str], brand: &[&str]) -> Result<[Ended; 2], Box<dy
     // 2. Both assemble the job from the two halves, and arrive at the same bytes or at nothing.
     let assemble = || {
         let agreement = Agreement {
-            collab_id: [1; 32],
-            revision: [1; 32],
+            collab_id: CollabId([1; 32]),
+            revision: RevisionHash([1; 32]),
             query: "SELECT COUNT(*) FROM snowy.customers AS s JOIN brand.customers AS b \
                     ON s.email = b.email"
                 .into(),

@@ -84,9 +84,10 @@ mod tests {
     use crate::dp::{CountNoise, Epsilon};
     use crate::identifier::{IdentifierKind, domain_tag};
     use crate::seed::{JobSeed, Purpose};
+    use crate::spec::JobId;
 
     const OF_PART: Dummies<'static> = Dummies {
-        job_id: &[7; 64],
+        job_id: &JobId([7; 64]),
         match_index: 1,
         part: 0x0203,
     };

@@ -22,7 +22,7 @@ use crate::error::{Code, Error};
 use crate::limits;
 use crate::messages::codec;
 use crate::named_bytes::named_bytes;
-use crate::spec::{JobId, JobSpec};
+use crate::spec::{CollabId, JobId, JobSpec};
 use crate::transcript::Transcripts;
 
 named_bytes!(
@@ -58,7 +58,7 @@ named_bytes!(
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Entry {
     /// The collaboration.
-    pub collab_id: [u8; 32],
+    pub collab_id: CollabId,
     /// The entry's number, from 0.
     pub seq: u64,
     /// The hash of the entry before; zero for entry 0.
@@ -239,7 +239,7 @@ pub fn signing_text(hash: &EntryHash) -> Vec<u8> {
 /// What a member signs to agree to a job: `"psi/v1/agree" || job_id`.
 #[must_use]
 pub fn agreement_text(job_id: &JobId) -> Vec<u8> {
-    [b"psi/v1/agree".as_slice(), job_id].concat()
+    [b"psi/v1/agree".as_slice(), job_id.as_bytes()].concat()
 }
 
 /// Whether `signature` over `text` is one of the node `node_id`, by the strict rules of RFC 8032

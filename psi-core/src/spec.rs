@@ -17,6 +17,7 @@ use crate::error::{Code, Error};
 use crate::facts::TableFacts;
 use crate::limits;
 use crate::messages::codec;
+use crate::named_bytes::named_bytes;
 
 pub use matches::{MatchSpec, PartSize};
 pub use payload::{Component, ComponentKind, Payload};
@@ -28,8 +29,21 @@ use roles::Sides;
 /// The version of the protocol that this crate speaks.
 pub const PROTOCOL_VERSION: u16 = 1;
 
-/// Names one job: SHA-512 of the canonical specification (Spec 03 §4).
-pub type JobId = [u8; 64];
+named_bytes!(
+    /// Names one job: SHA-512 of the canonical specification (Spec 03 §4).
+    JobId, 64
+);
+
+named_bytes!(
+    /// Names a collaboration through all its revisions: the hash of the first (Spec 01 §6).
+    CollabId, 32
+);
+
+named_bytes!(
+    /// The hash of one revision of a collaboration's document: what both members signed, and what a
+    /// job names (Spec 01 §6).
+    RevisionHash, 32
+);
 
 /// One of the two sides of a job, named by who asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -86,9 +100,9 @@ pub struct Half {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
     /// The collaboration both have signed.
-    pub collab_id: [u8; 32],
+    pub collab_id: CollabId,
     /// The hash of the revision of its document under which the job runs.
-    pub revision: [u8; 32],
+    pub revision: RevisionHash,
     /// The canonical query, in which `$1`, `$2`, … replace the requester's own literals.
     pub query: String,
     /// One commitment per hidden literal, in order of appearance.
@@ -111,9 +125,9 @@ pub struct JobSpec {
     /// [`PROTOCOL_VERSION`].
     pub version: u16,
     /// See [`Agreement::collab_id`].
-    pub collab_id: [u8; 32],
+    pub collab_id: CollabId,
     /// See [`Agreement::revision`].
-    pub revision: [u8; 32],
+    pub revision: RevisionHash,
     /// See [`Agreement::query`].
     pub query: String,
     /// See [`Agreement::hidden`].
@@ -265,11 +279,11 @@ impl JobSpec {
     /// `SHA-512("psi/v1/job" || canonical bytes)`.
     #[must_use]
     pub fn job_id(&self) -> JobId {
-        Sha512::new()
+        let hash = Sha512::new()
             .chain_update(b"psi/v1/job")
             .chain_update(self.encode())
-            .finalize()
-            .into()
+            .finalize();
+        JobId(hash.into())
     }
 
     /// The half of `party`.

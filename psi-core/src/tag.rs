@@ -6,6 +6,7 @@
 use rayon::prelude::*;
 
 use crate::kernel::Kernel;
+use crate::spec::JobId;
 
 /// First bytes of the hash.
 const TAG_LABEL: &[u8] = b"psi/v1/tag";
@@ -43,7 +44,7 @@ const fn bit_length(number: u64) -> u32 {
 /// If `tag_bytes` is 0 or above 64, which [`tag_bytes`] never gives.
 pub fn tags(
     kernel: &dyn Kernel,
-    job_id: &[u8; 64],
+    job_id: &JobId,
     match_index: u8,
     points: &[[u8; 32]],
     tag_bytes: usize,
@@ -53,7 +54,7 @@ pub fn tags(
         (1..=64).contains(&tag_bytes),
         "a tag is a prefix of a SHA-512 output"
     );
-    let prefix = [TAG_LABEL, job_id, &[match_index]].concat();
+    let prefix = [TAG_LABEL, job_id.as_bytes(), &[match_index]].concat();
     out.clear();
     out.resize(points.len() * tag_bytes, 0);
     points

@@ -26,7 +26,9 @@ use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
 use crate::job::membership::{admit_members, members};
 use crate::job::registry::Registry;
-use crate::job::{self, ChainLocks, Doors, JobContext, LiveJobs, Looks, Notes, Settling, Turns};
+use crate::job::{
+    self, ChainLocks, Doors, JobContext, LiveJobs, Looks, NoteShare, Notes, Settling, Turns,
+};
 use crate::list_storage::{self, JOBS_FOLDER, Lists};
 use crate::net::{Endpoint, Known, NetLimits};
 use crate::places::Places;
@@ -198,7 +200,7 @@ async fn accept(ctx: Arc<JobContext>) {
     let places = Arc::new(tokio::sync::Semaphore::new(most));
     while let Some(connection) = ctx.endpoint.accept().await {
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            if ctx.notes.has_line(&connection.peer.0) {
+            if ctx.notes.has_line(&NoteShare::Stranger(connection.peer)) {
                 tracing::warn!(peer = %connection.peer, "too many connections, one is turned away");
             }
             connection.close(Code::TooManyJobs);

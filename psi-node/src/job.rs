@@ -51,6 +51,6 @@ pub use request::request;
 pub use serve::serve_connection;
 pub use shares::doors::Doors;
 pub use shares::looks::Looks;
-pub use shares::notes::Notes;
+pub use shares::notes::{NoteShare, Notes};
 pub use shares::turns::Turns;
 pub use table_watch::watch_tables;

@@ -11,7 +11,7 @@ use psi_core::Code;
 use psi_core::identifier::IdentifierKind;
 use psi_core::messages::frame::{ListId, RowsHeader};
 use psi_core::messages::{Control, Proposal};
-use psi_core::spec::{JobSpec, Recipients};
+use psi_core::spec::{CollabId, JobSpec, Recipients, RevisionHash};
 use psi_node::identity::NodeKey;
 use psi_node::net::{ConnectError, Endpoint};
 use serde_json::json;
@@ -31,9 +31,12 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
         (Code::VersionUnsupported, Box::new(|p| p.version = 2)),
         (
             Code::UnknownCollaboration,
-            Box::new(|p| p.collab_id = [8; 32]),
+            Box::new(|p| p.collab_id = CollabId([8; 32])),
         ),
-        (Code::RevisionDiffers, Box::new(|p| p.revision = [8; 32])),
+        (
+            Code::RevisionDiffers,
+            Box::new(|p| p.revision = RevisionHash([8; 32])),
+        ),
         (
             Code::RecipientNotAllowed,
             Box::new(|p| p.recipients = Recipients::Both),
@@ -138,7 +141,10 @@ fn an_inquiry_is_held_to_the_rules_of_a_proposal_and_commits_to_nothing() {
             Box::new(|p| p.hidden = vec![[1; 64]]),
         ),
         (Code::VersionUnsupported, Box::new(|p| p.version = 2)),
-        (Code::RevisionDiffers, Box::new(|p| p.revision = [8; 32])),
+        (
+            Code::RevisionDiffers,
+            Box::new(|p| p.revision = RevisionHash([8; 32])),
+        ),
         (
             Code::QueryNotAccepted,
             Box::new(|p| p.query = "(".repeat(16_000)),

@@ -1,6 +1,7 @@
 //! Who receives a result, what that needs from both members, and what stays on either node.
 
 use psi_core::receipt::output_commitment;
+use psi_core::spec::JobId;
 use psi_node::state::State;
 use serde_json::{Value, json};
 
@@ -111,7 +112,7 @@ fn the_recipient_keeps_salt_and_cells_of_the_commitment_on_the_receipt() {
         .unwrap();
     let closed: Value = serde_json::from_str(closed).unwrap();
     let job_id = hex::decode(document["job_id"].as_str().unwrap()).unwrap();
-    let job_id: [u8; 64] = job_id.try_into().unwrap();
+    let job_id = JobId(job_id.try_into().unwrap());
     let state = |node: &Node| State::open(&node.dir.join("state")).unwrap();
     let kept = state(&world.a).output(&job_id).unwrap().unwrap();
     let commitment = output_commitment(&kept.salt, &kept.cells);

@@ -14,7 +14,8 @@ use psi_core::identifier::IdentifierKind;
 use psi_core::messages::{Control, Proposal};
 use psi_core::receipt::{Body, Signature, agreement_text};
 use psi_core::spec::{
-    Agreement, AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients, Shape,
+    Agreement, AskedMode, CollabId, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients,
+    RevisionHash, Shape,
 };
 use psi_node::identity::{NodeId, NodeKey};
 use psi_node::net::{
@@ -202,8 +203,8 @@ impl Asking {
 pub(crate) struct Bert {
     pub(crate) key: Arc<NodeKey>,
     conn: PeerConnection,
-    pub(crate) collab_id: [u8; 32],
-    revision: [u8; 32],
+    pub(crate) collab_id: CollabId,
+    revision: RevisionHash,
     pub(crate) victim: NodeId,
     asking: Asking,
     _endpoint: Endpoint,

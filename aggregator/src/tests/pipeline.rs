@@ -10,7 +10,8 @@ use psi_core::Code;
 use psi_core::progress::Silent;
 use psi_core::session::opened::{OpenedMatch, OpenedPart};
 use psi_core::spec::{
-    Agreement, AskedMode, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients,
+    Agreement, AskedMode, CollabId, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients,
+    RevisionHash,
 };
 use psi_core::store::{MemoryStore, RecordList, RecordStore};
 
@@ -61,8 +62,8 @@ pub(crate) async fn agree_in(
         .map_err(|refusal| refusal.code)?;
     assert_eq!(request.output, response.output);
     let agreement = |output: &OutputPlan| Agreement {
-        collab_id: [1; 32],
-        revision: [5; 32],
+        collab_id: CollabId([1; 32]),
+        revision: RevisionHash([5; 32]),
         query: request.canonical.clone(),
         hidden: vec![[0; 64]; request.hidden.len()],
         shape: output.shape.clone(),

@@ -8,7 +8,9 @@ use psi_core::Code;
 use psi_core::dp::{Delta, Epsilon};
 use psi_core::facts::TableFacts;
 use psi_core::progress::Silent;
-use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, Loss, Party, Recipients, Shape};
+use psi_core::spec::{
+    Agreement, AskedMode, CollabId, Half, JobSpec, Loss, Party, Recipients, RevisionHash, Shape,
+};
 use psi_core::store::MemoryStore;
 
 use super::pipeline::records;
@@ -81,8 +83,8 @@ fn plans(customers: &Catalog, orders: &Catalog, sql: &str) -> (RequestPlan, Resp
 
 fn assemble(shape: Shape, requester: TableFacts, responder: TableFacts) -> JobSpec {
     let agreement = Agreement {
-        collab_id: [1; 32],
-        revision: [1; 32],
+        collab_id: CollabId([1; 32]),
+        revision: RevisionHash([1; 32]),
         query: "q".to_owned(),
         hidden: Vec::new(),
         shape,

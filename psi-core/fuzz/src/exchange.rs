@@ -20,7 +20,9 @@ use psi_core::messages::{Control, codec};
 use psi_core::progress::Silent;
 use psi_core::seed::JobSeed;
 use psi_core::session::{Ended, Exchange, JobLists, Outgoing, Step, Tools};
-use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, Party, Recipients, Shape};
+use psi_core::spec::{
+    Agreement, AskedMode, CollabId, Half, JobSpec, Party, Recipients, RevisionHash, Shape,
+};
 use psi_core::store::{MemoryStore, RecordStore as _};
 
 /// More would only be slower.
@@ -235,8 +237,8 @@ fn spec(shape: Shape) -> JobSpec {
         },
     };
     let agreement = Agreement {
-        collab_id: [1; 32],
-        revision: [1; 32],
+        collab_id: CollabId([1; 32]),
+        revision: RevisionHash([1; 32]),
         query: "SELECT".into(),
         hidden: Vec::new(),
         shape,

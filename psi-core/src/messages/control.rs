@@ -6,7 +6,7 @@ use crate::dp::Amount;
 use crate::error::Code;
 use crate::facts::TableFacts;
 use crate::receipt::{Commitment, EntryHash, PolicyDigest, Signature};
-use crate::spec::{AskedMode, Half, JobId, Recipients};
+use crate::spec::{AskedMode, CollabId, Half, JobId, Recipients, RevisionHash};
 
 /// A control message.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -65,7 +65,7 @@ pub enum Control {
     /// settlement stream.
     SettleRequest {
         /// The collaboration whose log is meant.
-        collab_id: [u8; 32],
+        collab_id: CollabId,
     },
     /// Both, sequencer first: the state of this side's log. Opens a settlement stream if the
     /// sequencer starts it.
@@ -142,9 +142,9 @@ pub struct Proposal {
     /// The protocol version it speaks.
     pub version: u16,
     /// The collaboration under which it asks.
-    pub collab_id: [u8; 32],
+    pub collab_id: CollabId,
     /// The hash of the revision of its document that it has joined.
-    pub revision: [u8; 32],
+    pub revision: RevisionHash,
     /// The canonical query.
     pub query: String,
     /// Commitments to its hidden literals.
@@ -190,7 +190,7 @@ pub struct Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct SettleState {
     /// The collaboration whose log is meant.
-    pub collab_id: [u8; 32],
+    pub collab_id: CollabId,
     /// The number of entries held.
     pub entries: u64,
     /// The hash of the last entry; zero for an empty log.

@@ -160,7 +160,7 @@ impl TransferSetup {
     /// The bytes that every hash of this transfer includes.
     pub(super) fn context(&self) -> [u8; 65] {
         let mut context = [0; 65];
-        context[..64].copy_from_slice(&self.job_id);
+        context[..64].copy_from_slice(self.job_id.as_bytes());
         context[64] = self.match_index;
         context
     }

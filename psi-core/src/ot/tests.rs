@@ -18,9 +18,10 @@ use crate::kernel::portable::Portable;
 use crate::progress::Silent;
 use crate::seed::JobSeed;
 use crate::session::{Awaiting, Tools};
+use crate::spec::JobId;
 use crate::store::{MemoryStore, RecordList, RecordStore as _};
 
-const JOB: [u8; 64] = [9; 64];
+const JOB: JobId = JobId([9; 64]);
 
 fn tools() -> Tools {
     Tools {

@@ -31,6 +31,7 @@ pub use view::{AwaitedJob, LogView, OwnClosing, OwnOpening};
 
 use super::{EntryHash, Signature, signature_holds, signing_text};
 use crate::messages::EntryMessage;
+use crate::spec::CollabId;
 
 /// One entry as a member keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl StoredEntry {
 /// One member of a log: who it is, how it signs, and what its node holds.
 pub struct Member<'a, V> {
     /// The collaboration.
-    pub collab_id: [u8; 32],
+    pub collab_id: CollabId,
     /// This member's node id.
     pub own: [u8; 32],
     /// The other member's node id.

@@ -10,10 +10,10 @@ use crate::dp::Amount;
 use crate::error::Code;
 use crate::facts::TableFacts;
 use crate::identifier::IdentifierKind;
-use crate::spec::{Agreement, AskedMode, Half, JobSpec, Recipients, Shape};
+use crate::spec::{Agreement, AskedMode, CollabId, Half, JobSpec, Recipients, RevisionHash, Shape};
 use crate::transcript::Transcripts;
 
-pub(super) const COLLAB: [u8; 32] = [0xc0; 32];
+pub(super) const COLLAB: CollabId = CollabId([0xc0; 32]);
 
 type Signatures = [Option<Signature>; 2];
 
@@ -43,7 +43,7 @@ pub(super) fn node_id(key: &SigningKey) -> [u8; 32] {
 
 pub(super) fn spec_between(
     nonce: u8,
-    collab_id: [u8; 32],
+    collab_id: CollabId,
     requester: &SigningKey,
     responder: &SigningKey,
 ) -> JobSpec {
@@ -69,7 +69,7 @@ pub(super) fn spec_between(
     };
     let agreement = Agreement {
         collab_id,
-        revision: [5; 32],
+        revision: RevisionHash([5; 32]),
         query: "SELECT COUNT(*)".into(),
         hidden: Vec::new(),
         shape: Shape::count_rows(),

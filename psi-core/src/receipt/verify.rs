@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Body, Entry, EntryHash, Signature, entry_hash, signature_holds, signing_text};
 use crate::error::Error;
-use crate::spec::{JobId, JobSpec};
+use crate::spec::{CollabId, JobId, JobSpec};
 
 /// Why an entry does not belong in its place.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ pub struct ChainSummary {
 
 /// Checks a log from its first entry on.
 pub struct ChainVerifier {
-    collab_id: [u8; 32],
+    collab_id: CollabId,
     members: [([u8; 32], String); 2],
     head: EntryHash,
     jobs: BTreeMap<JobId, bool>,
@@ -77,7 +77,7 @@ impl ChainVerifier {
     /// A verifier for the collaboration `collab_id` between two members, each a node id and a
     /// name, in any order.
     #[must_use]
-    pub fn new(collab_id: [u8; 32], mut members: [([u8; 32], String); 2]) -> Self {
+    pub fn new(collab_id: CollabId, mut members: [([u8; 32], String); 2]) -> Self {
         members.sort();
         let (head, jobs, summary) = (EntryHash::ZERO, BTreeMap::new(), ChainSummary::default());
         Self {

@@ -31,7 +31,9 @@ use crate::list::{RecordCodec as _, Rice};
 use crate::messages::frame::{ListId, RowsHeader};
 use crate::progress::Silent;
 use crate::receipt::Cell;
-use crate::spec::{Agreement, AskedMode, Half, JobSpec, Party, Recipients, Shape};
+use crate::spec::{
+    Agreement, AskedMode, CollabId, Half, JobSpec, Party, Recipients, RevisionHash, Shape,
+};
 use crate::store::{MemoryStore, RecordStore as _};
 
 /// One side of a match: its people, and what it declared.
@@ -94,8 +96,8 @@ impl Side {
 /// The specification of a count between two sides; the requester is Receiver on equal sizes.
 fn spec_of(requester: &Side, responder: &Side, recipients: Recipients) -> JobSpec {
     let agreement = Agreement {
-        collab_id: [1; 32],
-        revision: [5; 32],
+        collab_id: CollabId([1; 32]),
+        revision: RevisionHash([5; 32]),
         query: "SELECT COUNT(*)".into(),
         hidden: Vec::new(),
         shape: Shape::count_identities(),

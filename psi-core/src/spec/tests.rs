@@ -11,11 +11,12 @@ use crate::identifier::IdentifierKind;
 use crate::limits;
 use crate::messages::{Control, Proposal, codec};
 use crate::receipt::{Body, Entry};
+use crate::spec::{CollabId, RevisionHash};
 
 fn agreement() -> Agreement {
     Agreement {
-        collab_id: [1; 32],
-        revision: [5; 32],
+        collab_id: CollabId([1; 32]),
+        revision: RevisionHash([5; 32]),
         query: "SELECT COUNT(*) FROM a.t JOIN b.t ON a.t.k = b.t.k WHERE a.t.c > $1".into(),
         hidden: vec![[2; 64]],
         shape: Shape::count_rows(),

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::{tag_bytes, tags};
 use crate::kernel::portable::Portable;
+use crate::spec::JobId;
 
 #[test]
 fn the_tag_length_is_that_of_the_specification() {
@@ -25,7 +26,7 @@ fn the_tag_length_is_that_of_the_specification() {
 
 #[test]
 fn the_tag_of_a_known_point_never_changes() {
-    let job_id = [9; 64];
+    let job_id = JobId([9; 64]);
     let point: [u8; 32] = std::array::from_fn(|i| u8::try_from(i).unwrap());
     let mut out = b"left over".to_vec();
     tags(&Portable, &job_id, 0, &[point], 64, &mut out);
@@ -45,7 +46,7 @@ fn job_match_and_point_each_change_a_tag() {
         let mut out = Vec::new();
         tags(
             &Portable,
-            &[job; 64],
+            &JobId([job; 64]),
             match_index,
             &[[point; 32]],
             16,
@@ -68,11 +69,11 @@ proptest! {
             point
         }).collect();
         let mut all = Vec::new();
-        tags(&Portable, &[3; 64], 0, &points, width, &mut all);
+        tags(&Portable, &JobId([3; 64]), 0, &points, width, &mut all);
         prop_assert_eq!(all.len(), count * width);
         let mut one = Vec::new();
         for (point, tag) in points.iter().zip(all.chunks_exact(width)) {
-            tags(&Portable, &[3; 64], 0, std::slice::from_ref(point), width, &mut one);
+            tags(&Portable, &JobId([3; 64]), 0, std::slice::from_ref(point), width, &mut one);
             prop_assert_eq!(&one, tag);
         }
     }

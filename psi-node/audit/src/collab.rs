@@ -21,10 +21,8 @@ use crate::name::{NAME_REMEDY, check_name};
 
 pub use crate::address::Address;
 pub use document::{DOCUMENT_BYTES_MAX, signature_section};
-pub use revision::{Link, Mode, RevisionError, RevisionHash};
-
-/// Names a collaboration through all its revisions: the hash of the first.
-pub type CollabId = [u8; 32];
+pub use psi_core::spec::{CollabId, RevisionHash};
+pub use revision::{Link, Mode, RevisionError};
 
 /// One member of a collaboration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,7 +196,7 @@ impl Collaboration {
     #[must_use]
     pub fn id(&self) -> CollabId {
         match &self.link {
-            None => self.revision_hash(),
+            None => CollabId(self.revision_hash().0),
             Some(link) => link.origin,
         }
     }
@@ -206,11 +204,11 @@ impl Collaboration {
     /// What both sign: `SHA-512/256("psi/v1/collab" || canonical bytes)`.
     #[must_use]
     pub fn revision_hash(&self) -> RevisionHash {
-        Sha512_256::new()
+        let hash = Sha512_256::new()
             .chain_update(b"psi/v1/collab")
             .chain_update(self.canonical())
-            .finalize()
-            .into()
+            .finalize();
+        RevisionHash(hash.into())
     }
 
     /// The canonical bytes, signatures left out: the name, then per member in ascending order of
@@ -230,8 +228,8 @@ impl Collaboration {
             bytes.extend_from_slice(&self.revision().to_be_bytes());
             bytes.push(self.mode.number());
             let link = self.link.as_ref();
-            bytes.extend_from_slice(&link.map_or([0; 32], |link| link.origin));
-            bytes.extend_from_slice(&link.map_or([0; 32], |link| link.previous));
+            bytes.extend_from_slice(&link.map_or([0; 32], |link| link.origin.0));
+            bytes.extend_from_slice(&link.map_or([0; 32], |link| link.previous.0));
         }
         bytes
     }
@@ -239,7 +237,11 @@ impl Collaboration {
     /// What a member signs: `"psi/v1/collab-sign" || revision hash`.
     #[must_use]
     pub fn signing_text(&self) -> Vec<u8> {
-        [b"psi/v1/collab-sign".as_slice(), &self.revision_hash()].concat()
+        [
+            b"psi/v1/collab-sign".as_slice(),
+            self.revision_hash().as_bytes(),
+        ]
+        .concat()
     }
 
     /// Whether the member with this name has a signature in the document.

@@ -68,7 +68,7 @@ pub fn end_line(member: &str, entries: u64, head: &EntryHash, signature: &Signat
 pub fn end_text(collab_id: &CollabId, entries: u64, head: &EntryHash) -> Vec<u8> {
     [
         b"psi/v1/export".as_slice(),
-        collab_id,
+        collab_id.as_bytes(),
         &entries.to_be_bytes(),
         head.as_bytes(),
     ]

@@ -8,7 +8,7 @@ use psi_audit::record::{Item, ListRole, RecordReader};
 use psi_audit::seal::AuditorKeys;
 use psi_core::messages::frame::{Frame, ListId, RowsHeader};
 use psi_core::seed::JobSeed;
-use psi_core::spec::{JobSpec, Party};
+use psi_core::spec::{JobId, JobSpec, Party};
 use psi_core::store::{MemoryStore, RecordStore as _};
 use psi_core::transcript::ListHashes;
 use zeroize::Zeroizing;
@@ -175,7 +175,7 @@ fn records_expire_and_those_that_a_crash_cut_off_are_removed() {
     recording.opened(&kept.state).unwrap();
     // As after a crash: opened, not finished; and a file that nobody knows.
     drop(recording);
-    fs::write(record_path(&state_dir, &[7; 64]), b"x").unwrap();
+    fs::write(record_path(&state_dir, &JobId([7; 64])), b"x").unwrap();
     let foreign = state_dir.join(AUDIT_FOLDER).join("README");
     fs::write(&foreign, b"not a record").unwrap();
     assert_eq!(kept.files(), 3);

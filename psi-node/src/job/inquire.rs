@@ -19,6 +19,7 @@ use super::link::{Link, violation};
 use super::negotiate::admission::{self, Admitted};
 use super::negotiate::approval;
 use super::registry::InquiryPlace;
+use crate::job::shares::notes::NoteShare;
 use crate::net::PeerConnection;
 
 /// Answers one inquiry on its stream.
@@ -28,13 +29,13 @@ pub(super) async fn inquire(
     mut link: Link,
     proposal: Proposal,
 ) {
-    let whose =
-        admission::collab_of(ctx, conn.peer, &proposal).map_or(conn.peer.0, |collab| collab.id());
+    let collab = admission::collab_of(ctx, conn.peer, &proposal);
+    let share = NoteShare::of(collab.ok().map(|collab| collab.id()), conn.peer);
     let limit = ctx.deadlines().answer() / 2;
     match within(limit, answer(ctx, conn, proposal, &mut link)).await {
         Ok(facts) => link.end(&facts).await,
         Err(failure) => {
-            admission::warn(ctx, &whose, &failure);
+            admission::warn(ctx, &share, &failure);
             let end = match &failure {
                 Failure::OwnRefusal(refusal) => Control::Refuse {
                     code: refusal.code,
@@ -73,7 +74,7 @@ async fn answer(
         "the other member asked what this would be: {}",
         proposal.query
     );
-    if !ctx.notes.inquired(&collab.id(), &text)? {
+    if !ctx.notes.inquired(&NoteShare::Collab(collab.id()), &text)? {
         // The owner could not find an answer later that leaves no trace.
         return Err(refusal(
             "this node's own log has no room for more inquiries of this collaboration in this hour",

@@ -29,6 +29,7 @@ use super::outcome::stopwatch::{Stopwatch, peak_rss_bytes};
 use super::registry::JobHandle;
 use super::{run, seeds};
 use crate::collab::Collaboration;
+use crate::job::shares::notes::NoteShare;
 use crate::net::PeerConnection;
 use crate::places::Whose;
 use crate::state::JobRecord;
@@ -110,7 +111,7 @@ fn place_for(
     collab: &Collaboration,
 ) -> Result<JobHandle, Failure> {
     admission::check_may_ask(ctx, conn.peer, collab)?;
-    if ctx.notes.is_flooded(&collab.id()) {
+    if ctx.notes.is_flooded(&NoteShare::Collab(collab.id())) {
         let sentence = "too many questions of this collaboration came to nothing in this hour";
         return turn_away(Code::TooManyJobs, "questions", sentence);
     }

@@ -12,6 +12,7 @@ use super::deadlines::within;
 use super::link::Link;
 use super::log::settlements;
 use super::{inquire, respond};
+use crate::job::shares::notes::NoteShare;
 use crate::net::PeerConnection;
 
 /// Serves one inbound connection until it ends: its streams are jobs or settlements.
@@ -35,13 +36,13 @@ pub async fn serve_connection(ctx: Arc<JobContext>, conn: PeerConnection) {
                     settlements::answer(&ctx, peer, link, first).await;
                 }
                 Ok(_) => {
-                    if ctx.notes.has_line(&peer.0) {
+                    if ctx.notes.has_line(&NoteShare::Stranger(peer)) {
                         tracing::warn!(%peer, "a stream began with a message that may not begin one");
                     }
                     link.end(&Control::Abort(Code::UnexpectedMessage)).await;
                 }
                 Err(failure) => {
-                    if ctx.notes.has_line(&peer.0) {
+                    if ctx.notes.has_line(&NoteShare::Stranger(peer)) {
                         tracing::warn!(%peer, %failure, "a stream ended before it began");
                     }
                     link.end(&Control::Abort(failure.code())).await;

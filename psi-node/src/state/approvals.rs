@@ -152,13 +152,17 @@ impl State {
             let pending: i64 = transaction.query_row(
                 "SELECT COUNT(*) FROM approvals \
                  WHERE collab_id = ?1 AND state = 'pending' AND expires_unix > ?2",
-                params![question.collab_id, now],
+                params![question.collab_id.as_bytes(), now],
                 |row| row.get(0),
             )?;
             let of_day: i64 = transaction.query_row(
                 "SELECT COUNT(*) FROM approvals \
                  WHERE collab_id = ?1 AND asker = ?2 AND requested_unix > ?3",
-                params![question.collab_id, question.asker, now.saturating_sub(DAY)],
+                params![
+                    question.collab_id.as_bytes(),
+                    question.asker,
+                    now.saturating_sub(DAY)
+                ],
                 |row| row.get(0),
             )?;
             let too_many = usize::try_from(pending).unwrap_or(usize::MAX)
@@ -176,7 +180,7 @@ impl State {
                 params![
                     id,
                     question.hash,
-                    question.collab_id,
+                    question.collab_id.as_bytes(),
                     question.collab,
                     question.asker,
                     question.table,
@@ -202,7 +206,7 @@ impl State {
             let used = transaction.execute(
                 "UPDATE approvals SET state = 'used', job_id = ?2 \
                  WHERE id = ?1 AND state = 'approved' AND expires_unix > ?3",
-                params![id, job_id, now],
+                params![id, job_id.as_bytes(), now],
             )?;
             Ok(used == 1)
         })

@@ -1,5 +1,6 @@
 //! Which records for the auditor this node keeps (Spec 07 §11). The records themselves are files.
 
+use psi_core::spec::JobId;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{JobRole, State, StateError, bytes, now_unix};
@@ -9,7 +10,7 @@ use crate::identity::NodeId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
     /// The job.
-    pub job_id: [u8; 64],
+    pub job_id: JobId,
     /// When it was opened.
     pub created_unix: i64,
     /// When the record is removed.
@@ -32,14 +33,14 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Database`].
-    pub fn audit_begin(&self, job_id: &[u8; 64], days: u32) -> Result<(), StateError> {
+    pub fn audit_begin(&self, job_id: &JobId, days: u32) -> Result<(), StateError> {
         let now = now_unix();
         let expires = now.saturating_add(i64::from(days).saturating_mul(86_400));
         self.write(|transaction| {
             transaction.execute(
                 "INSERT INTO audit_records (job_id, created_unix, expires_unix, complete, \
                  input_bytes, received_bytes, file_bytes) VALUES (?1, ?2, ?3, 0, 0, 0, 0)",
-                params![job_id, now, expires],
+                params![job_id.as_bytes(), now, expires],
             )?;
             Ok(())
         })
@@ -50,13 +51,13 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Database`].
-    pub fn audit_end(&self, job_id: &[u8; 64], sizes: [u64; 3]) -> Result<(), StateError> {
+    pub fn audit_end(&self, job_id: &JobId, sizes: [u64; 3]) -> Result<(), StateError> {
         let [input, received, file] = sizes.map(|size| i64::try_from(size).unwrap_or(i64::MAX));
         self.write(|transaction| {
             transaction.execute(
                 "UPDATE audit_records SET complete = 1, input_bytes = ?2, received_bytes = ?3, \
                  file_bytes = ?4 WHERE job_id = ?1",
-                params![job_id, input, received, file],
+                params![job_id.as_bytes(), input, received, file],
             )?;
             Ok(())
         })
@@ -107,11 +108,11 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Damaged`] if it cannot be read.
-    pub fn audit_record(&self, job_id: &[u8; 64]) -> Result<Option<AuditRecord>, StateError> {
+    pub fn audit_record(&self, job_id: &JobId) -> Result<Option<AuditRecord>, StateError> {
         let sql = format!("SELECT {COLUMNS} FROM audit_records WHERE job_id = ?1");
         let connection = self.lock();
         let found = connection
-            .query_row(&sql, [job_id], |row| Ok(read(row)))
+            .query_row(&sql, [job_id.as_bytes()], |row| Ok(read(row)))
             .optional()?;
         found.transpose()
     }
@@ -120,9 +121,12 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Database`].
-    pub fn audit_forget(&self, job_id: &[u8; 64]) -> Result<(), StateError> {
+    pub fn audit_forget(&self, job_id: &JobId) -> Result<(), StateError> {
         self.write(|transaction| {
-            transaction.execute("DELETE FROM audit_records WHERE job_id = ?1", [job_id])?;
+            transaction.execute(
+                "DELETE FROM audit_records WHERE job_id = ?1",
+                [job_id.as_bytes()],
+            )?;
             Ok(())
         })
     }

@@ -51,8 +51,8 @@ impl State {
                 "INSERT INTO awaited_jobs (job_id, collab_id, commitment, policy) \
                  VALUES (?1, ?2, ?3, ?4) ON CONFLICT (job_id) DO NOTHING",
                 params![
-                    job_id,
-                    collab_id,
+                    job_id.as_bytes(),
+                    collab_id.as_bytes(),
                     opening.commitment.as_bytes(),
                     opening.policy.as_bytes()
                 ],
@@ -77,7 +77,12 @@ impl State {
             let updated = transaction.execute(
                 "UPDATE awaited_jobs SET output_commitment = ?2, to_sender = ?3, to_receiver = ?4 \
                  WHERE job_id = ?1 AND output_commitment IS NULL",
-                params![job_id, closing.output_commitment, to_sender, to_receiver],
+                params![
+                    job_id.as_bytes(),
+                    closing.output_commitment,
+                    to_sender,
+                    to_receiver
+                ],
             )?;
             match updated {
                 0 => Err(StateError::NotOpen),
@@ -96,7 +101,7 @@ impl State {
             "SELECT commitment, policy, output_commitment, to_sender, to_receiver \
              FROM awaited_jobs WHERE job_id = ?1",
         )?;
-        let mut rows = statement.query([job_id])?;
+        let mut rows = statement.query([job_id.as_bytes()])?;
         let Some(row) = rows.next()? else {
             return Ok(None);
         };
@@ -132,7 +137,7 @@ impl State {
         let mut statement = connection.prepare_cached(&format!(
             "SELECT job_id FROM awaited_jobs WHERE collab_id = ?1 AND {UNOPENED}"
         ))?;
-        let rows = statement.query_map([collab_id], |row| row.get::<_, Vec<u8>>(0))?;
+        let rows = statement.query_map([collab_id.as_bytes()], |row| row.get::<_, Vec<u8>>(0))?;
         rows.map(|row| bytes(&row?, "a job id")).collect()
     }
 
@@ -143,7 +148,7 @@ impl State {
     pub fn opening_forget(&self, job_id: &JobId) -> Result<(), StateError> {
         self.write(|transaction| {
             let sql = format!("DELETE FROM awaited_jobs WHERE job_id = ?1 AND {UNOPENED}");
-            transaction.execute(&sql, [job_id])?;
+            transaction.execute(&sql, [job_id.as_bytes()])?;
             Ok(())
         })
     }
@@ -162,7 +167,7 @@ impl State {
                 "INSERT INTO awaited_refusals (collab_id, requester, query, code) \
                  VALUES (?1, ?2, ?3, ?4)",
                 params![
-                    collab_id,
+                    collab_id.as_bytes(),
                     refusal.requester,
                     refusal.query,
                     refusal.code.map(Code::number)
@@ -173,7 +178,7 @@ impl State {
                 "DELETE FROM awaited_refusals WHERE collab_id = ?1 AND id NOT IN \
                  (SELECT id FROM awaited_refusals WHERE collab_id = ?1 ORDER BY id DESC LIMIT ?2)",
                 params![
-                    collab_id,
+                    collab_id.as_bytes(),
                     i64::try_from(REFUSALS_AWAITED_MAX).unwrap_or(i64::MAX)
                 ],
             )?;
@@ -187,7 +192,9 @@ impl State {
     /// [`StateError::Database`].
     pub fn refusals_awaited(&self, collab_id: &CollabId) -> Result<u64, StateError> {
         let sql = "SELECT COUNT(*) FROM awaited_refusals WHERE collab_id = ?1";
-        let count: i64 = self.lock().query_row(sql, [collab_id], |row| row.get(0))?;
+        let count: i64 = self
+            .lock()
+            .query_row(sql, [collab_id.as_bytes()], |row| row.get(0))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
@@ -227,7 +234,10 @@ fn hash<T: From<[u8; 64]>>(row: &Row<'_>, column: &str) -> Result<T, StateError>
 
 /// The closed entry of a job is in this transaction.
 pub(super) fn job_done(transaction: &Transaction<'_>, job_id: &JobId) -> Result<(), StateError> {
-    transaction.execute("DELETE FROM awaited_jobs WHERE job_id = ?1", [job_id])?;
+    transaction.execute(
+        "DELETE FROM awaited_jobs WHERE job_id = ?1",
+        [job_id.as_bytes()],
+    )?;
     Ok(())
 }
 
@@ -256,7 +266,7 @@ fn refusal(
         "SELECT id FROM awaited_refusals WHERE collab_id = ?1 AND requester = ?2 AND query = ?3 \
          AND (code IS NULL OR code = ?4) ORDER BY id LIMIT 1",
     )?;
-    let values = params![collab_id, requester, query, code.number()];
+    let values = params![collab_id.as_bytes(), requester, query, code.number()];
     Ok(statement.query_row(values, |row| row.get(0)).optional()?)
 }
 

@@ -70,9 +70,11 @@ impl State {
     ) -> Result<CollabStanding, StateError> {
         self.write(|transaction| {
             let name: Option<String> = transaction
-                .query_row("SELECT name FROM collabs WHERE id = ?1", [id], |row| {
-                    row.get(0)
-                })
+                .query_row(
+                    "SELECT name FROM collabs WHERE id = ?1",
+                    [id.as_bytes()],
+                    |row| row.get(0),
+                )
                 .optional()?;
             let name = name.ok_or(StateError::UnknownCollab)?;
             let before = standing(transaction, id)?;
@@ -86,13 +88,16 @@ impl State {
                 CollabStanding::Left => format!("{name}: left by this node's owner"),
             };
             if now == CollabStanding::InForce {
-                transaction.execute("DELETE FROM collab_standing WHERE collab_id = ?1", [id])?;
+                transaction.execute(
+                    "DELETE FROM collab_standing WHERE collab_id = ?1",
+                    [id.as_bytes()],
+                )?;
             } else {
                 transaction.execute(
                     "INSERT INTO collab_standing (collab_id, standing, unix) VALUES (?1, ?2, ?3) \
                      ON CONFLICT (collab_id) DO UPDATE SET \
                      standing = excluded.standing, unix = excluded.unix",
-                    params![id, now.as_str(), now_unix()],
+                    params![id.as_bytes(), now.as_str(), now_unix()],
                 )?;
             }
             local_log::append(transaction, key, STANDING, &text)?;
@@ -130,7 +135,7 @@ impl State {
                 .optional()?;
             let joined = match same_name {
                 None => None,
-                Some((id, _)) if id != collab.id() => {
+                Some((id, _)) if id != *collab.id().as_bytes() => {
                     return Err(StateError::NameTaken(collab.name().to_owned()));
                 }
                 Some((id, document)) => Some(read(&id, &document)?),
@@ -149,7 +154,12 @@ impl State {
                     transaction.execute(
                         "INSERT INTO collabs (id, name, document, joined_unix) \
                          VALUES (?1, ?2, ?3, ?4)",
-                        params![collab.id(), collab.name(), collab.to_toml(), now_unix()],
+                        params![
+                            collab.id().as_bytes(),
+                            collab.name(),
+                            collab.to_toml(),
+                            now_unix()
+                        ],
                     )?;
                     insert_revision(transaction, collab)?;
                     Ok(Joined::New)
@@ -161,7 +171,7 @@ impl State {
                     collab.follows(&joined)?;
                     transaction.execute(
                         "UPDATE collabs SET document = ?2 WHERE id = ?1",
-                        params![collab.id(), collab.to_toml()],
+                        params![collab.id().as_bytes(), collab.to_toml()],
                     )?;
                     insert_revision(transaction, collab)?;
                     Ok(Joined::Revised)
@@ -179,8 +189,8 @@ impl State {
         let mut statement = connection.prepare_cached(
             "SELECT document FROM collab_revisions WHERE collab_id = ?1 ORDER BY revision",
         )?;
-        let rows = statement.query_map([id], |row| row.get::<_, String>(0))?;
-        rows.map(|row| read(id, &row?)).collect()
+        let rows = statement.query_map([id.as_bytes()], |row| row.get::<_, String>(0))?;
+        rows.map(|row| read(id.as_bytes(), &row?)).collect()
     }
 
     /// The collaboration with this name.
@@ -197,7 +207,7 @@ impl State {
     /// # Errors
     /// [`StateError::Damaged`] if the stored document no longer verifies.
     pub fn collab_by_id(&self, id: &CollabId) -> Result<Option<Collaboration>, StateError> {
-        let found = self.collabs_where("WHERE id = ?1", [id])?;
+        let found = self.collabs_where("WHERE id = ?1", [id.as_bytes()])?;
         Ok(found.into_iter().next())
     }
 
@@ -256,7 +266,7 @@ pub(super) struct Verified {
 fn standing(connection: &Connection, id: &CollabId) -> Result<CollabStanding, StateError> {
     let found: Option<String> = connection
         .prepare_cached("SELECT standing FROM collab_standing WHERE collab_id = ?1")?
-        .query_row([id], |row| row.get(0))
+        .query_row([id.as_bytes()], |row| row.get(0))
         .optional()?;
     match found.as_deref() {
         None => Ok(CollabStanding::InForce),
@@ -275,7 +285,12 @@ fn insert_revision(
     transaction.execute(
         "INSERT INTO collab_revisions (collab_id, revision, document, joined_unix) \
          VALUES (?1, ?2, ?3, ?4)",
-        params![collab.id(), collab.revision(), collab.to_toml(), now_unix()],
+        params![
+            collab.id().as_bytes(),
+            collab.revision(),
+            collab.to_toml(),
+            now_unix()
+        ],
     )?;
     Ok(())
 }
@@ -286,7 +301,7 @@ fn read(id: &[u8], document: &str) -> Result<Collaboration, StateError> {
     let collab = Collaboration::parse(document, Path::new("stored document"))
         .map_err(|e| damaged(e.what))?;
     collab.verify().map_err(|e| damaged(e.to_string()))?;
-    if collab.id() != *id {
+    if collab.id().as_bytes() != id {
         return Err(damaged("its document is another's".into()));
     }
     Ok(collab)

@@ -59,7 +59,9 @@ impl State {
     /// [`StateError::Database`].
     pub fn ledger_awaits(&self, collab_id: &CollabId) -> Result<bool, StateError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM ledger_unsettled WHERE collab_id = ?1)";
-        Ok(self.lock().query_row(sql, [collab_id], |row| row.get(0))?)
+        Ok(self
+            .lock()
+            .query_row(sql, [collab_id.as_bytes()], |row| row.get(0))?)
     }
 
     /// Both logs of the collaboration hold the same entries: it hides no debit.
@@ -95,7 +97,7 @@ impl State {
 fn settled(transaction: &Transaction<'_>, collabs: &[CollabId]) -> Result<(), StateError> {
     for collab_id in collabs {
         let sql = "DELETE FROM ledger_unsettled WHERE collab_id = ?1";
-        transaction.execute(sql, params![collab_id])?;
+        transaction.execute(sql, params![collab_id.as_bytes()])?;
     }
     transaction.execute(
         "DELETE FROM ledger_doubt WHERE statement IS NOT NULL \

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use psi_core::limits::REFUSED_JOBS_MAX;
+use psi_core::spec::{CollabId, JobId};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::{State, StateError, bytes, now_unix};
@@ -88,9 +89,9 @@ pub struct JobRecord {
     /// The local id, 16 hexadecimal digits.
     pub id: String,
     /// The id both members share, once the job specification is complete.
-    pub job_id: Option<[u8; 64]>,
+    pub job_id: Option<JobId>,
     /// The collaboration.
-    pub collab_id: [u8; 32],
+    pub collab_id: CollabId,
     /// Its name.
     pub collab: String,
     /// Which side this node is.
@@ -118,7 +119,7 @@ impl JobRecord {
         Self {
             id: id.to_owned(),
             job_id: None,
-            collab_id: [0; 32],
+            collab_id: CollabId([0; 32]),
             collab: String::new(),
             role,
             query: query.to_owned(),
@@ -140,8 +141,8 @@ pub(super) fn insert(transaction: &Transaction<'_>, job: &JobRecord) -> Result<(
         ),
         params![
             job.id,
-            job.job_id,
-            job.collab_id,
+            job.job_id.as_ref().map(JobId::as_bytes),
+            job.collab_id.as_bytes(),
             job.collab,
             job.role.as_str(),
             job.query,
@@ -168,7 +169,7 @@ pub(super) fn insert_refused(
          WHERE collab_id = ?1 AND role = ?2 AND job_id IS NULL \
          ORDER BY created_unix DESC, rowid DESC LIMIT -1 OFFSET ?3)",
         params![
-            job.collab_id,
+            job.collab_id.as_bytes(),
             JobRole::Responder.as_str(),
             i64::try_from(REFUSED_JOBS_MAX).unwrap_or(i64::MAX)
         ],
@@ -196,10 +197,10 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::UnknownJob`].
-    pub fn job_set_job_id(&self, id: &str, job_id: &[u8; 64]) -> Result<(), StateError> {
+    pub fn job_set_job_id(&self, id: &str, job_id: &JobId) -> Result<(), StateError> {
         self.write_behind(|transaction| {
             let sql = "UPDATE jobs SET job_id = ?2 WHERE id = ?1";
-            match transaction.execute(sql, params![id, job_id])? {
+            match transaction.execute(sql, params![id, job_id.as_bytes()])? {
                 0 => Err(StateError::UnknownJob(id.to_owned())),
                 _ => Ok(()),
             }

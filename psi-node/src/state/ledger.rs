@@ -10,6 +10,7 @@ mod course;
 
 use aggregator::Refusal;
 use aggregator::budget::{self, Amount, DebitState, Limits, Period, RunCounts, RunState, Usage};
+use psi_core::spec::JobId;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::{State, StateError, bytes, doubt};
@@ -21,7 +22,7 @@ pub(super) use course::commit;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Debit {
     /// The job.
-    pub job_id: [u8; 64],
+    pub job_id: JobId,
     /// The peer's node id.
     pub peer_id: [u8; 32],
     /// The peer's name in the collaboration.
@@ -68,7 +69,7 @@ impl State {
     pub fn jobs_debited(&self, collab_id: &CollabId) -> Result<u64, StateError> {
         let sum: i64 = self.lock().query_row(
             "SELECT COUNT(*) FROM opened_jobs WHERE collab_id = ?1",
-            [collab_id],
+            [collab_id.as_bytes()],
             |row| row.get(0),
         )?;
         u64::try_from(sum).map_err(|_| StateError::Damaged("a count is negative".into()))
@@ -180,8 +181,8 @@ fn insert(
          ON CONFLICT (job_id) DO NOTHING"
     );
     Ok(transaction.prepare_cached(&sql)?.execute(params![
-        debit.job_id,
-        collab_id,
+        debit.job_id.as_bytes(),
+        collab_id.as_bytes(),
         debit.peer_id,
         debit.peer,
         debit.table.to_lowercase(),
@@ -248,10 +249,10 @@ fn admit(
 }
 
 /// Whether the log holds the opening of a job and not its end.
-fn is_open(connection: &Connection, job_id: &[u8; 64]) -> Result<bool, StateError> {
+fn is_open(connection: &Connection, job_id: &JobId) -> Result<bool, StateError> {
     let mut statement = connection
         .prepare_cached("SELECT 1 FROM opened_jobs WHERE job_id = ?1 AND closed_seq IS NULL")?;
-    Ok(statement.exists([job_id])?)
+    Ok(statement.exists([job_id.as_bytes()])?)
 }
 
 /// Whether several collaborations can use this node's tables, and so its populations.

@@ -29,7 +29,7 @@ pub(super) fn of(
 ) -> Result<LogDay, StateError> {
     let found: Option<(i64, i64)> = connection
         .prepare_cached("SELECT bytes, refusals FROM log_days WHERE collab_id = ?1 AND day = ?2")?
-        .query_row(params![collab_id, unix.div_euclid(DAY)], |row| {
+        .query_row(params![collab_id.as_bytes(), unix.div_euclid(DAY)], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .optional()?;
@@ -53,9 +53,10 @@ pub(super) fn statements(
             "SELECT statements FROM statement_days \
              WHERE collab_id = ?1 AND node_id = ?2 AND day = ?3",
         )?
-        .query_row(params![collab_id, node_id, unix.div_euclid(DAY)], |row| {
-            row.get(0)
-        })
+        .query_row(
+            params![collab_id.as_bytes(), node_id, unix.div_euclid(DAY)],
+            |row| row.get(0),
+        )
         .optional()?;
     Ok(u64::try_from(found.unwrap_or_default()).unwrap_or_default())
 }
@@ -78,7 +79,7 @@ pub(super) fn count(
              refusals = CASE log_days.day WHEN excluded.day THEN refusals ELSE 0 END \
              + excluded.refusals",
         )?
-        .execute(params![collab_id, day, bytes, refused])?;
+        .execute(params![collab_id.as_bytes(), day, bytes, refused])?;
     if let Body::Statement { node_id, .. } = body {
         transaction
             .prepare_cached(
@@ -87,7 +88,7 @@ pub(super) fn count(
                  statements = CASE statement_days.day WHEN excluded.day THEN statements ELSE 0 END \
                  + 1, day = excluded.day",
             )?
-            .execute(params![collab_id, node_id, day])?;
+            .execute(params![collab_id.as_bytes(), node_id, day])?;
     }
     Ok(())
 }

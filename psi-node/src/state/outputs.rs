@@ -5,6 +5,7 @@
 //! without its value.
 
 use psi_core::receipt::Cell;
+use psi_core::spec::JobId;
 use rusqlite::{OptionalExtension, params};
 
 use super::{State, StateError, bytes};
@@ -27,11 +28,7 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Database`], also if one of this job is kept already.
-    pub fn output_insert(
-        &self,
-        job_id: &[u8; 64],
-        output: &StoredOutput,
-    ) -> Result<(), StateError> {
+    pub fn output_insert(&self, job_id: &JobId, output: &StoredOutput) -> Result<(), StateError> {
         let mut cells = Vec::with_capacity(output.cells.len() * CELL_BYTES);
         for cell in &output.cells {
             cells.push(u8::from(cell.is_some()));
@@ -40,7 +37,7 @@ impl State {
         self.write_behind(|transaction| {
             transaction.execute(
                 "INSERT INTO outputs (job_id, salt, cells) VALUES (?1, ?2, ?3)",
-                params![job_id, output.salt, cells],
+                params![job_id.as_bytes(), output.salt, cells],
             )?;
             Ok(())
         })
@@ -50,12 +47,12 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Damaged`] if it cannot be read.
-    pub fn output(&self, job_id: &[u8; 64]) -> Result<Option<StoredOutput>, StateError> {
+    pub fn output(&self, job_id: &JobId) -> Result<Option<StoredOutput>, StateError> {
         let connection = self.lock();
         let found: Option<(Vec<u8>, Vec<u8>)> = connection
             .query_row(
                 "SELECT salt, cells FROM outputs WHERE job_id = ?1",
-                [job_id],
+                [job_id.as_bytes()],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .optional()?;

@@ -5,7 +5,7 @@
 //! transaction that would write it.
 
 use psi_core::receipt::{Body, Entry, EntryHash, Signature, entry_hash};
-use psi_core::spec::JobSpec;
+use psi_core::spec::{JobId, JobSpec};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::log_day::{self, LogDay};
@@ -35,7 +35,7 @@ impl State {
             format!("SELECT {COLUMNS} FROM entries WHERE collab_id = ?1 ORDER BY seq DESC LIMIT 1");
         let connection = self.lock();
         let mut statement = connection.prepare_cached(&sql)?;
-        let mut rows = statement.query([collab_id])?;
+        let mut rows = statement.query([collab_id.as_bytes()])?;
         rows.next()?.map(read).transpose()
     }
 
@@ -68,7 +68,7 @@ impl State {
         );
         let connection = self.lock();
         let mut statement = connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(params![collab_id, from_seq, limit])?;
+        let mut rows = statement.query(params![collab_id.as_bytes(), from_seq, limit])?;
         let mut entries = Vec::new();
         while let Some(row) = rows.next()? {
             entries.push(read(row)?);
@@ -102,7 +102,7 @@ impl State {
         }
         self.write(|transaction| {
             let known = "SELECT EXISTS (SELECT 1 FROM collabs WHERE id = ?1)";
-            if !transaction.query_row(known, [collab_id], |row| row.get::<_, bool>(0))? {
+            if !transaction.query_row(known, [collab_id.as_bytes()], |row| row.get::<_, bool>(0))? {
                 return Err(StateError::UnknownCollab);
             }
             check_continues(transaction, &entry)?;
@@ -111,7 +111,7 @@ impl State {
                 "INSERT INTO entries (collab_id, seq, entry, hash, signature_0, signature_1) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![
-                    collab_id,
+                    collab_id.as_bytes(),
                     seq,
                     stored.entry,
                     stored.hash.as_bytes(),
@@ -151,7 +151,7 @@ impl State {
                     "UPDATE entries SET {column} = ?3 WHERE collab_id = ?1 AND seq = ?2 \
                      AND ({column} IS NULL OR {column} = ?3)"
                 ),
-                params![collab_id, seq, signature.as_bytes()],
+                params![collab_id.as_bytes(), seq, signature.as_bytes()],
             )?;
             match changed {
                 0 => Err(StateError::OutOfPlace("no entry waits for this signature")),
@@ -162,7 +162,7 @@ impl State {
         let closes = self
             .lock()
             .prepare_cached(sql)?
-            .exists(params![collab_id, seq])?;
+            .exists(params![collab_id.as_bytes(), seq])?;
         if closes {
             self.write_behind(sign)
         } else {
@@ -174,13 +174,13 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Damaged`] if one cannot be read.
-    pub fn open_jobs(&self, collab_id: &CollabId) -> Result<Vec<[u8; 64]>, StateError> {
+    pub fn open_jobs(&self, collab_id: &CollabId) -> Result<Vec<JobId>, StateError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(
             "SELECT job_id FROM opened_jobs WHERE collab_id = ?1 AND closed_seq IS NULL \
              ORDER BY opened_seq",
         )?;
-        let rows = statement.query_map([collab_id], |row| row.get::<_, Vec<u8>>(0))?;
+        let rows = statement.query_map([collab_id.as_bytes()], |row| row.get::<_, Vec<u8>>(0))?;
         rows.map(|row| bytes(&row?, "a job id")).collect()
     }
 
@@ -192,7 +192,7 @@ impl State {
         let count: i64 = self.lock().query_row(
             "SELECT COUNT(*) FROM refusals WHERE collab_id = ?1 AND seq > \
              (SELECT COALESCE(MAX(opened_seq), -1) FROM opened_jobs WHERE collab_id = ?1)",
-            [collab_id],
+            [collab_id.as_bytes()],
             |row| row.get(0),
         )?;
         Ok(u64::try_from(count).unwrap_or_default())
@@ -222,12 +222,12 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Damaged`] if it cannot be read.
-    pub fn entries_of_job(&self, job_id: &[u8; 64]) -> Result<Option<JobEntries>, StateError> {
+    pub fn entries_of_job(&self, job_id: &JobId) -> Result<Option<JobEntries>, StateError> {
         let connection = self.lock();
         let found: Option<(Vec<u8>, i64, Option<i64>)> = connection
             .query_row(
                 "SELECT collab_id, opened_seq, closed_seq FROM opened_jobs WHERE job_id = ?1",
-                [job_id],
+                [job_id.as_bytes()],
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )
             .optional()?;
@@ -299,7 +299,7 @@ impl State {
     pub fn chain_repair_done(&self, collab_id: &CollabId) -> Result<(), StateError> {
         self.write(|transaction| {
             let sql = "DELETE FROM chain_status WHERE collab_id = ?1";
-            transaction.execute(sql, [collab_id])?;
+            transaction.execute(sql, [collab_id.as_bytes()])?;
             Ok(())
         })
     }
@@ -307,7 +307,7 @@ impl State {
     fn set_status(&self, sql: &str, collab_id: &CollabId, text: &str) -> Result<(), StateError> {
         self.write(|transaction| {
             transaction
-                .execute(sql, params![collab_id, text])
+                .execute(sql, params![collab_id.as_bytes(), text])
                 .map_err(|error| {
                     let code = error.sqlite_error_code();
                     if code == Some(rusqlite::ErrorCode::ConstraintViolation) {
@@ -324,7 +324,7 @@ impl State {
         let sql = format!("SELECT {column} FROM chain_status WHERE collab_id = ?1");
         let found = self
             .lock()
-            .query_row(&sql, [collab_id], |row| row.get(0))
+            .query_row(&sql, [collab_id.as_bytes()], |row| row.get(0))
             .optional()?;
         Ok(found.flatten())
     }
@@ -334,7 +334,7 @@ fn check_continues(transaction: &Transaction<'_>, entry: &Entry) -> Result<(), S
     let head: Option<(i64, Vec<u8>)> = transaction
         .query_row(
             "SELECT seq, hash FROM entries WHERE collab_id = ?1 ORDER BY seq DESC LIMIT 1",
-            [&entry.collab_id],
+            [entry.collab_id.as_bytes()],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .optional()?;
@@ -371,7 +371,7 @@ fn apply(
             let inserted = transaction.execute(
                 "INSERT INTO opened_jobs (job_id, collab_id, opened_seq) VALUES (?1, ?2, ?3) \
                  ON CONFLICT (job_id) DO NOTHING",
-                params![job_id, collab_id, seq],
+                params![job_id.as_bytes(), collab_id.as_bytes(), seq],
             )?;
             if inserted == 0 {
                 return Err(StateError::JobReused);
@@ -386,7 +386,7 @@ fn apply(
             let closed = transaction.execute(
                 "UPDATE opened_jobs SET closed_seq = ?3 \
                  WHERE job_id = ?1 AND collab_id = ?2 AND closed_seq IS NULL",
-                params![job_id, collab_id, seq],
+                params![job_id.as_bytes(), collab_id.as_bytes(), seq],
             )?;
             if closed == 0 {
                 return Err(StateError::NotOpen);
@@ -401,7 +401,7 @@ fn apply(
             ..
         } => {
             let sql = "INSERT INTO refusals (collab_id, seq) VALUES (?1, ?2)";
-            transaction.execute(sql, params![collab_id, seq])?;
+            transaction.execute(sql, params![collab_id.as_bytes(), seq])?;
             awaited::refusal_done(transaction, collab_id, requester, query, *code)
         }
     }

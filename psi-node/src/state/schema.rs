@@ -337,6 +337,8 @@ mod tests {
     use aggregator::budget::{DebitState, RunState};
     use rusqlite::Connection;
 
+    use psi_core::spec::CollabId;
+
     use super::{MIGRATIONS, VERSION};
     use crate::state::place::private_tempdir;
     use crate::state::{STATE_FILE, State};
@@ -394,7 +396,7 @@ mod tests {
         .unwrap();
         drop(old);
         let state = State::open(folder.path()).unwrap();
-        assert_eq!(state.jobs_debited(&[0; 32]).unwrap(), 1);
+        assert_eq!(state.jobs_debited(&CollabId([0; 32])).unwrap(), 1);
         let found = state.budget_uncharged().unwrap();
         assert_eq!((found.len(), found[0].unix), (1, Some(77)));
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::thread;
 
 use psi_core::receipt::{Body, Entry, Signature};
+use psi_core::spec::{CollabId, JobId};
 use rusqlite::Connection;
 
 use super::*;
@@ -16,7 +17,7 @@ mod attempts;
 
 fn record(id: &str) -> JobRecord {
     let mut job = JobRecord::begin(id, JobRole::Requester, "SELECT 1");
-    (job.collab_id, job.collab) = ([7; 32], "summer".into());
+    (job.collab_id, job.collab) = (CollabId([7; 32]), "summer".into());
     job
 }
 
@@ -148,7 +149,7 @@ fn a_crash_in_the_middle_of_a_transaction_leaves_neither_entry_nor_debit() {
         connection
             .execute(
                 "INSERT INTO entries (collab_id, seq, entry, hash) VALUES (?1, 0, ?2, ?3)",
-                rusqlite::params![id, stored.entry, stored.hash.as_bytes()],
+                rusqlite::params![id.as_bytes(), stored.entry, stored.hash.as_bytes()],
             )
             .unwrap();
     }
@@ -218,7 +219,7 @@ fn an_entry_is_appended_only_where_it_continues_the_log() {
     assert!(
         fixture
             .state
-            .entry_append(&[9; 32], &good, charged)
+            .entry_append(&CollabId([9; 32]), &good, charged)
             .is_err()
     );
     append(&good, charged).unwrap();
@@ -291,7 +292,7 @@ fn a_broken_log_stays_broken_until_its_statement_is_recorded() {
     assert_eq!(state.chain_broken(&id).unwrap(), None);
     assert_eq!(state.chain_repair_requested(&id).unwrap(), None);
     assert!(matches!(
-        state.chain_set_broken(&[9; 32], "x"),
+        state.chain_set_broken(&CollabId([9; 32]), "x"),
         Err(StateError::UnknownCollab)
     ));
 }
@@ -346,7 +347,7 @@ fn jobs_are_found_by_either_id_and_listed_newest_first() {
             })
             .unwrap();
     }
-    state.job_set_job_id("11ff", &[0xee; 64]).unwrap();
+    state.job_set_job_id("11ff", &JobId([0xee; 64])).unwrap();
     assert_eq!(state.job("00aa").unwrap().id, "00aa");
     assert_eq!(state.job("1").unwrap().id, "11ff");
     assert_eq!(state.job("EEEE").unwrap().id, "11ff");
@@ -482,9 +483,17 @@ fn an_output_is_kept_with_its_salt_and_its_suppressed_cells_without_values() {
         salt: [8; 32],
         cells: vec![Some(318), None, Some(u64::MAX), Some(0)],
     };
-    fixture.state.output_insert(&[1; 64], &output).unwrap();
-    assert!(fixture.state.output_insert(&[1; 64], &output).is_err());
+    fixture
+        .state
+        .output_insert(&JobId([1; 64]), &output)
+        .unwrap();
+    assert!(
+        fixture
+            .state
+            .output_insert(&JobId([1; 64]), &output)
+            .is_err()
+    );
     let state = reopened(&fixture);
-    assert_eq!(state.output(&[1; 64]).unwrap(), Some(output));
-    assert_eq!(state.output(&[2; 64]).unwrap(), None);
+    assert_eq!(state.output(&JobId([1; 64])).unwrap(), Some(output));
+    assert_eq!(state.output(&JobId([2; 64])).unwrap(), None);
 }

@@ -7,7 +7,7 @@ use psi_core::messages::frame::{ListId, RowsHeader};
 use psi_core::messages::{Control, EntryMessage};
 use psi_core::receipt::{Body, Entry, entry_hash, signing_text};
 use psi_core::seed::{JobSeed, Purpose};
-use psi_core::spec::JobSpec;
+use psi_core::spec::{CollabId, JobSpec};
 use psi_node::identity::{NodeId, NodeKey};
 use psi_node::net::{FrameReceiver, FrameSender};
 
@@ -56,7 +56,7 @@ pub(crate) async fn first_entry(
     (send, receive): (&mut FrameSender, &mut FrameReceiver),
     key: &NodeKey,
     peer: NodeId,
-    collab_id: [u8; 32],
+    collab_id: CollabId,
     body: Body,
 ) {
     let sign = |entry: &[u8]| key.sign(&signing_text(&entry_hash(entry)));

@@ -13,7 +13,7 @@ use crate::identifier::IdentifierKind;
 use crate::list::{RecordCodec as _, Rice, reference};
 use crate::messages::frame::{FRAME_HEADER_BYTES, FrameKind, ListId, RowsHeader, decode_header};
 use crate::messages::{Control, EntryMessage, Opening, Outcome, Proposal, SettleState, codec};
-use crate::spec::{AskedMode, Half, Recipients};
+use crate::spec::{AskedMode, CollabId, Half, JobId, Recipients, RevisionHash};
 
 /// Labels and bytes of the fields of a message.
 #[derive(Default)]
@@ -196,8 +196,8 @@ fn inquiring() -> Vec<(&'static str, Control, Fields)> {
             "inquire",
             Control::Inquire(Proposal {
                 version: 1,
-                collab_id: [0xc0; 32],
-                revision: [0xc1; 32],
+                collab_id: CollabId([0xc0; 32]),
+                revision: RevisionHash([0xc1; 32]),
                 query: query.into(),
                 hidden: vec![[0; 64]],
                 recipients: Recipients::Requester,
@@ -239,8 +239,8 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
             "propose",
             Control::Propose(Proposal {
                 version: 1,
-                collab_id: [0xc0; 32],
-                revision: [0xc1; 32],
+                collab_id: CollabId([0xc0; 32]),
+                revision: RevisionHash([0xc1; 32]),
                 query: query.into(),
                 hidden: vec![[0x41; 64]],
                 recipients: Recipients::Both,
@@ -408,18 +408,18 @@ fn settling() -> Vec<(&'static str, Control, Fields)> {
         (
             "settle_request",
             Control::SettleRequest {
-                collab_id: [0xc0; 32],
+                collab_id: CollabId([0xc0; 32]),
             },
             Fields::message(11, "SettleRequest").bytes("collab_id", [0xc0; 32]),
         ),
         (
             "settle",
             Control::Settle(SettleState {
-                collab_id: [0xc0; 32],
+                collab_id: CollabId([0xc0; 32]),
                 entries: 7,
                 head: [0x81; 64].into(),
                 signature: Some([0x55; 64].into()),
-                live: vec![[0x91; 64], [0x92; 64]],
+                live: vec![JobId([0x91; 64]), JobId([0x92; 64])],
                 statement: Some("restored from Monday's backup".into()),
             }),
             Fields::message(12, "Settle")
@@ -437,7 +437,7 @@ fn settling() -> Vec<(&'static str, Control, Fields)> {
         (
             "settle_empty_log",
             Control::Settle(SettleState {
-                collab_id: [0xc0; 32],
+                collab_id: CollabId([0xc0; 32]),
                 entries: 0,
                 head: [0; 64].into(),
                 signature: None,
@@ -455,7 +455,7 @@ fn settling() -> Vec<(&'static str, Control, Fields)> {
         (
             "settled",
             Control::Settled {
-                live: vec![[0x91; 64]],
+                live: vec![JobId([0x91; 64])],
             },
             Fields::message(13, "Settled")
                 .u64("live: count", 1)

@@ -15,6 +15,7 @@ use crate::ot::{base, receiver, sender};
 use crate::progress::{Progress, Stage};
 use crate::seed::{JobSeed, Purpose};
 use crate::session::Tools;
+use crate::spec::JobId;
 use crate::store::{MemoryStore, RecordStore as _};
 
 fn same(a: &Wire, b: &Wire) {
@@ -175,7 +176,7 @@ fn rows_of_the_two_sides_differ_by_delta_exactly_where_the_bit_is_set() {
 #[test]
 fn setups_and_marks_out_of_bounds_are_refused() {
     let setup = |parts, positions, components| {
-        TransferSetup::new([0; 64], 0, parts, positions, components).map(|_| ())
+        TransferSetup::new(JobId([0; 64]), 0, parts, positions, components).map(|_| ())
     };
     assert!(setup(1, limits::TRANSFER_ROWS_MAX, 256).is_ok());
     assert!(setup(256, 1 << 24, 256).is_ok());

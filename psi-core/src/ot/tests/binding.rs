@@ -10,13 +10,14 @@ use crate::ot::sender::ExpectColumns;
 use crate::ot::setup::Place;
 use crate::ot::{BASE_KEYS_BYTES, TransferSetup, base, pads};
 use crate::seed::{JobSeed, Purpose};
+use crate::spec::JobId;
 use aes::Block;
 
 fn stream(seed: u8) -> crate::seed::SeedStream {
     JobSeed::new([seed; 32]).stream(Purpose::Transfer, 0, 0)
 }
 
-fn setup(job_id: [u8; 64], match_index: u8) -> TransferSetup {
+fn setup(job_id: JobId, match_index: u8) -> TransferSetup {
     TransferSetup::new(job_id, match_index, 1, 10, 1).unwrap()
 }
 
@@ -46,7 +47,7 @@ fn a_key_of_the_base_transfers_is_bound_to_job_match_transfer_and_messages() {
     let honest = choosing.message();
     let mut seen = BTreeSet::new();
     let mut other_job = JOB;
-    other_job[63] ^= 1;
+    other_job.0[63] ^= 1;
     for setup in [here, setup(JOB, 1), setup(other_job, 0)] {
         for seeds in seeds_of(&setup, honest) {
             for seed in seeds {
@@ -85,7 +86,7 @@ fn a_key_of_the_base_transfers_is_bound_to_job_match_transfer_and_messages() {
 fn the_challenge_depends_on_the_transfer_and_on_every_message_so_far() {
     let list = |byte| [byte; 64];
     let mut other_job = JOB;
-    other_job[0] ^= 1;
+    other_job.0[0] ^= 1;
     let mut seen = BTreeSet::new();
     let make = |job, match_index, parts, positions, components| {
         TransferSetup::new(job, match_index, parts, positions, components).unwrap()
@@ -133,7 +134,7 @@ fn every_part_position_and_component_has_a_pad_of_its_own() {
 fn the_answer_to_the_check_of_another_job_does_not_hold() {
     let pair = Pair::of(1, 10, 1, 1);
     let mut other = pair.clone();
-    other.setup = setup([8; 64], 0);
+    other.setup = setup(JobId([8; 64]), 0);
     let check = other.run(1, 1).check;
     let chosen = pair.choose();
     let answered = pair.prepare().handle(&chosen.message).unwrap();

@@ -134,7 +134,7 @@ fn base(delta: [u8; 16], receiver: &mut SeedStream, sender: &mut SeedStream) -> 
         keys: vec![],
         seeds: vec![],
     };
-    let context = [JOB.as_slice(), &[0]].concat();
+    let context = [JOB.as_bytes().as_slice(), &[0]].concat();
     for i in 0..128_u8 {
         let y: SecretScalar = sender.scalar();
         let mut uniform = [0; 64];
@@ -250,7 +250,7 @@ fn reference(pair: &Pair) -> Reference {
     .concat();
     let challenge = sha(&[
         b"psi/v1/ot/challenge",
-        &JOB,
+        JOB.as_bytes(),
         &[0],
         &dimensions,
         &list(5, 128 * 64, &base.points),

@@ -10,10 +10,12 @@ use super::{
 use crate::error::Code;
 use crate::limits;
 use crate::receipt::{
-    Body, ClosedStatus, Entry, Signature, agreement_text, entry_hash, opening_commitment,
-    output_commitment, policy_digest, query_digest, signature_holds, signing_text,
+    Body, ClosedStatus, Entry, EntryHash, Signature, agreement_text, entry_hash,
+    opening_commitment, output_commitment, policy_digest, query_digest, signature_holds,
+    signing_text,
 };
 use crate::seed::JobSeed;
+use crate::spec::{CollabId, JobId};
 
 fn entry(body: Body) -> Entry {
     Entry {
@@ -173,7 +175,7 @@ fn an_opened_entry_holds_a_specification_that_a_node_could_have_agreed_to() {
 #[test]
 fn a_job_of_another_collaboration_is_refused() {
     let keys = keys();
-    let spec = spec_between(1, [0xee; 32], &keys.first, &keys.second);
+    let spec = spec_between(1, CollabId([0xee; 32]), &keys.first, &keys.second);
     let body = super::opened_by(&spec, &keys.first, &keys.second);
     assert_eq!(refused(body), Code::EntryMismatch);
 }
@@ -196,8 +198,8 @@ fn hashes_and_signed_texts_are_labelled() {
     assert_eq!(hash.0.as_slice(), Sha512::digest(labelled).as_slice());
     assert_eq!(signing_text(&hash)[..14], *b"psi/v1/receipt");
     assert_eq!(signing_text(&hash)[14..], hash.0);
-    assert_eq!(agreement_text(&hash.0)[..12], *b"psi/v1/agree");
-    assert_eq!(agreement_text(&hash.0)[12..], hash.0);
+    assert_eq!(agreement_text(&JobId(hash.0))[..12], *b"psi/v1/agree");
+    assert_eq!(agreement_text(&JobId(hash.0))[12..], hash.0);
 }
 
 #[test]
@@ -214,7 +216,7 @@ fn a_key_of_small_order_signs_nothing() {
 fn an_agreement_is_no_receipt() {
     use ed25519_dalek::Signer as _;
     let key = keys().first;
-    let name = [7; 64];
+    let name = JobId([7; 64]);
     let signature = Signature(key.sign(&agreement_text(&name)).to_bytes());
     assert!(signature_holds(
         &node_id(&key),
@@ -223,15 +225,16 @@ fn an_agreement_is_no_receipt() {
     ));
     assert!(!signature_holds(
         &node_id(&key),
-        &signing_text(&name.into()),
+        &signing_text(&EntryHash(name.0)),
         &signature
     ));
 }
 
 #[test]
 fn an_opening_commitment_binds_job_seed_and_input() {
-    let commit =
-        |job, seed, input| opening_commitment(&[job; 64], &JobSeed::new([seed; 32]), &[input; 64]);
+    let commit = |job, seed, input| {
+        opening_commitment(&JobId([job; 64]), &JobSeed::new([seed; 32]), &[input; 64])
+    };
     let text = [b"psi/v1/open".as_slice(), &[1; 64], &[2; 32], &[3; 64]].concat();
     assert_eq!(
         commit(1, 2, 3).as_bytes().as_slice(),

@@ -31,7 +31,7 @@ fn a_job_closes_once_and_only_after_it_was_opened() {
 
 #[test]
 fn a_log_of_another_collaboration_is_refused() {
-    let log = resigned(honest_log(), 4, |entry| entry.collab_id[0] ^= 1);
+    let log = resigned(honest_log(), 4, |entry| entry.collab_id.0[0] ^= 1);
     assert_wrong!(log, 4, ChainError::OtherCollaboration);
 }
 

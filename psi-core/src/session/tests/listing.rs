@@ -15,6 +15,7 @@ use crate::kernel::Kernel;
 use crate::kernel::counting::{Counting, Work};
 use crate::messages::Control;
 use crate::receipt::output_commitment;
+use crate::spec::{CollabId, RevisionHash};
 
 pub(super) fn spec_of(
     requester: &Side,
@@ -22,8 +23,8 @@ pub(super) fn spec_of(
     recipients: Recipients,
 ) -> Result<JobSpec, Error> {
     let agreement = Agreement {
-        collab_id: [1; 32],
-        revision: [5; 32],
+        collab_id: CollabId([1; 32]),
+        revision: RevisionHash([5; 32]),
         query: "SELECT name".into(),
         hidden: Vec::new(),
         shape: Shape::list(),

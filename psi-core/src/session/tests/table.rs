@@ -9,8 +9,8 @@ use crate::facts::{Clamp, GroupFacts, LabelKind, PrivacyFacts, TableFacts, Value
 use crate::identifier::{IdentifierKind, IdentityHasher};
 use crate::session::opened::{OpenedMatch, OpenedPart};
 use crate::spec::{
-    Agreement, AskedMode, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients, Shape,
-    SideShape, ValueShape,
+    Agreement, AskedMode, CollabId, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients,
+    RevisionHash, Shape, SideShape, ValueShape,
 };
 use crate::store::RecordStore as _;
 
@@ -176,8 +176,8 @@ pub(super) fn spec_in(
     recipients: Recipients,
 ) -> Result<JobSpec, crate::Error> {
     let agreement = Agreement {
-        collab_id: [1; 32],
-        revision: [5; 32],
+        collab_id: CollabId([1; 32]),
+        revision: RevisionHash([5; 32]),
         query: "SELECT SUM(x)".into(),
         hidden: Vec::new(),
         shape: Shape {

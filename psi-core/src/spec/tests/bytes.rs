@@ -8,8 +8,8 @@ use crate::facts::TableFacts;
 use crate::identifier::IdentifierKind;
 use crate::messages::codec;
 use crate::spec::{
-    Agreement, AskedMode, Component, ComponentKind, Half, JobSpec, PROTOCOL_VERSION, PartSize,
-    Party, Recipients, Shape,
+    Agreement, AskedMode, CollabId, Component, ComponentKind, Half, JobSpec, PROTOCOL_VERSION,
+    PartSize, Party, Recipients, RevisionHash, Shape,
 };
 
 type Change = fn(&mut JobSpec);
@@ -17,8 +17,8 @@ type Change = fn(&mut JobSpec);
 /// One change to every field that the sides bring, at every depth.
 fn changes() -> Vec<(&'static str, Change)> {
     vec![
-        ("collab_id", |spec| spec.collab_id[31] ^= 1),
-        ("revision", |spec| spec.revision[31] ^= 1),
+        ("collab_id", |spec| spec.collab_id.0[31] ^= 1),
+        ("revision", |spec| spec.revision.0[31] ^= 1),
         ("query", |spec| spec.query.push(' ')),
         ("hidden", |spec| spec.hidden[0][63] ^= 1),
         ("number of hidden", |spec| spec.hidden.push([2; 64])),
@@ -132,7 +132,10 @@ fn the_name_is_the_labelled_hash_of_the_bytes() {
     use sha2::{Digest as _, Sha512};
     let spec = base();
     let text = [b"psi/v1/job".as_slice(), &spec.encode()].concat();
-    assert_eq!(spec.job_id().as_slice(), Sha512::digest(text).as_slice());
+    assert_eq!(
+        spec.job_id().as_bytes().as_slice(),
+        Sha512::digest(text).as_slice()
+    );
 }
 
 #[test]
@@ -261,8 +264,8 @@ fn any_spec() -> impl Strategy<Value = JobSpec> {
                 // With both as recipients, a side that repeats would receive what it owns.
                 let unique = requester.facts.key_unique && responder.facts.key_unique;
                 let agreement = Agreement {
-                    collab_id,
-                    revision: collab_id,
+                    collab_id: CollabId(collab_id),
+                    revision: RevisionHash(collab_id),
                     query,
                     hidden,
                     shape: if unique {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use psi_core::receipt::Signature;
+use psi_core::spec::{CollabId, RevisionHash};
 use serde::{Deserialize, Deserializer, de};
 
 use super::{CollabError, Collaboration, Link, Member, Mode};
@@ -28,10 +29,10 @@ struct Document {
     mode: Mode,
     /// The collaboration's id, from revision 2.
     #[serde(default, deserialize_with = "crate::hex_field::optional_array")]
-    origin: Option<[u8; 32]>,
+    origin: Option<CollabId>,
     /// The hash of the revision before, from revision 2.
     #[serde(default, deserialize_with = "crate::hex_field::optional_array")]
-    previous: Option<[u8; 32]>,
+    previous: Option<RevisionHash>,
     member: Vec<MemberSection>,
     #[serde(default)]
     signature: Vec<SignatureSection>,

@@ -9,12 +9,10 @@
 use std::fmt;
 
 use clap::ValueEnum;
+use psi_core::spec::RevisionHash;
 use serde::{Deserialize, Serialize};
 
 use super::{CollabId, Collaboration};
-
-/// The hash of one revision: what both members signed, and what a job names.
-pub type RevisionHash = [u8; 32];
 
 /// How jobs of a collaboration protect their answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -236,7 +234,7 @@ mod tests {
         let (first, keys) = signed();
         let second = sign_all(first.next_revision().unwrap(), &keys);
         let third = sign_all(second.next_revision().unwrap().with_mode(Mode::Dp), &keys);
-        assert_eq!(first.id(), first.revision_hash());
+        assert_eq!(first.id().0, first.revision_hash().0);
         for later in [&second, &third] {
             assert_eq!(later.id(), first.id());
             assert_ne!(later.revision_hash(), first.revision_hash());

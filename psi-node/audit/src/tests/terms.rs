@@ -4,7 +4,8 @@ use psi_core::facts::{Clamp, GroupFacts, LabelKind, PrivacyFacts, TableFacts, Va
 use psi_core::identifier::IdentifierKind;
 use psi_core::seed::Purpose;
 use psi_core::spec::{
-    Agreement, AskedMode, Half, JobSpec, Party, Recipients, Shape, SideShape, ValueShape,
+    Agreement, AskedMode, CollabId, Half, JobSpec, Party, Recipients, RevisionHash, Shape,
+    SideShape, ValueShape,
 };
 use sha2::{Digest as _, Sha512};
 
@@ -33,7 +34,7 @@ pub(super) fn spec(job: Job, mode: AskedMode) -> JobSpec {
         values: has_values(job, own).then_some(asked).into_iter().collect(),
     };
     let agreement = Agreement {
-        collab_id: [9; 32],
+        collab_id: CollabId([9; 32]),
         query: "SELECT ...".into(),
         hidden: vec![Sha512::digest([salt().as_slice(), LITERAL.as_bytes()].concat()).into()],
         shape: Shape {
@@ -47,7 +48,7 @@ pub(super) fn spec(job: Job, mode: AskedMode) -> JobSpec {
             Job::Count | Job::TwoMatches => Recipients::Both,
         },
         mode,
-        revision: [8; 32],
+        revision: RevisionHash([8; 32]),
         requester_may_receive: true,
         responder_may_receive: true,
     };

@@ -1,7 +1,8 @@
 use psi_core::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
 use psi_core::identifier::IdentifierKind;
 use psi_core::spec::{
-    Agreement, AskedMode, Half, JobSpec, Party, Recipients, Shape, SideShape, ValueShape,
+    Agreement, AskedMode, CollabId, Half, JobSpec, Party, Recipients, RevisionHash, Shape,
+    SideShape, ValueShape,
 };
 
 use super::counts::{cells, numbers};
@@ -32,8 +33,8 @@ fn half(node: u8, member: &str, identities: u64) -> Half {
 
 fn assemble(shape: Shape, requester: Half, responder: Half) -> JobSpec {
     let agreement = Agreement {
-        collab_id: [1; 32],
-        revision: [5; 32],
+        collab_id: CollabId([1; 32]),
+        revision: RevisionHash([5; 32]),
         query: "SELECT …".into(),
         hidden: vec![[0; 64]],
         shape,

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use aggregator::Refusal;
+use psi_core::spec::CollabId;
 use psi_core::{Code, limits};
 use tokio::sync::OwnedMutexGuard;
 
@@ -28,7 +29,7 @@ const JOB_BYTES: u64 = 2 * limits::ENTRY_BYTES_MAX as u64;
 pub(in crate::job) struct Chain {
     pub(in crate::job) state: State,
     pub(in crate::job) key: Arc<NodeKey>,
-    pub(in crate::job) collab_id: [u8; 32],
+    pub(in crate::job) collab_id: CollabId,
     pub(in crate::job) peer: NodeId,
     pub(in crate::job) config: Arc<NodeConfig>,
     /// The jobs that run here.
@@ -101,6 +102,7 @@ pub(in crate::job) mod tests {
     use psi_core::messages::Control;
     use psi_core::receipt::Body;
     use psi_core::receipt::log::{Append, Machine, Next};
+    use psi_core::spec::JobId;
 
     use super::*;
     use crate::receipts::tests::{Fixture, completed, refused};
@@ -126,8 +128,8 @@ pub(in crate::job) mod tests {
             .state
             .fill_log_day(limits::LOG_BYTES_PER_DAY_MAX - 2 * JOB_BYTES);
         chain.check_room(&live).unwrap();
-        let _running = live.begin(fixture.collab.id(), [8; 64]);
-        let _another = live.begin(fixture.collab.id(), [9; 64]);
+        let _running = live.begin(fixture.collab.id(), JobId([8; 64]));
+        let _another = live.begin(fixture.collab.id(), JobId([9; 64]));
         assert!(chain.check_room(&live).is_err());
     }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use psi_core::Code;
-use psi_core::spec::JobId;
+use psi_core::spec::{CollabId, JobId};
 use tokio::sync::Notify;
 
 /// The running jobs of this node, by the name both members know.
@@ -16,7 +16,7 @@ pub struct LiveJobs(Arc<Mutex<Table>>);
 
 #[derive(Default)]
 struct Table {
-    running: HashMap<JobId, ([u8; 32], Arc<Notify>)>,
+    running: HashMap<JobId, (CollabId, Arc<Notify>)>,
     /// Why a job ended without its closing entry; kept until that entry is written.
     ended: HashMap<JobId, Code>,
 }
@@ -33,7 +33,7 @@ impl LiveJobs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(in crate::job) fn begin(&self, collab_id: [u8; 32], job_id: JobId) -> LiveJob {
+    pub(in crate::job) fn begin(&self, collab_id: CollabId, job_id: JobId) -> LiveJob {
         let interrupted = Arc::new(Notify::new());
         self.table()
             .running
@@ -46,7 +46,7 @@ impl LiveJobs {
     }
 
     /// The jobs of one collaboration that are running here.
-    pub(in crate::job) fn of(&self, collab_id: &[u8; 32]) -> Vec<JobId> {
+    pub(in crate::job) fn of(&self, collab_id: &CollabId) -> Vec<JobId> {
         let table = self.table();
         let of_collab = table.running.iter().filter(|(_, (id, _))| id == collab_id);
         of_collab.map(|(job_id, _)| *job_id).collect()

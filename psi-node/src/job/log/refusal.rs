@@ -8,6 +8,7 @@
 use psi_core::Code;
 use psi_core::messages::Control;
 use psi_core::receipt::{Body, query_digest};
+use psi_core::spec::JobId;
 
 use super::chain::Chain;
 use crate::identity::NodeId;
@@ -124,7 +125,7 @@ pub(in crate::job) fn was_opened(ctx: &JobContext, job_id: Option<&str>) -> bool
     job_id.is_some_and(|job_id| hex::decode_to_slice(job_id, &mut bytes).is_ok())
         && ctx
             .state
-            .entries_of_job(&bytes)
+            .entries_of_job(&JobId(bytes))
             .is_ok_and(|entries| entries.is_some())
 }
 

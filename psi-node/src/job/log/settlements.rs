@@ -18,6 +18,7 @@ use crate::job::context::JobContext;
 use crate::job::failure::Failure;
 use crate::job::link::Link;
 use crate::job::membership::{joined_with, takes_part};
+use crate::job::shares::notes::NoteShare;
 use crate::net::PeerConnection;
 
 /// How often a node tries to settle with a peer it cannot reach, before it leaves the rest to the next
@@ -224,7 +225,7 @@ pub(in crate::job) async fn answer(ctx: &JobContext, peer: NodeId, link: Link, f
     let _door = ctx.settle_doors.of(peer).await;
     let chain = Chain::new(ctx, &collab, peer);
     if let Err(failure) = driver::answer_settlement(&chain, link, first).await
-        && ctx.notes.has_line(&collab.id())
+        && ctx.notes.has_line(&NoteShare::Collab(collab.id()))
     {
         tracing::warn!(collab = collab.name(), %failure, "settlement failed");
     }

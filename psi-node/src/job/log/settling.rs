@@ -98,21 +98,21 @@ mod tests {
     #[test]
     fn one_settlement_runs_at_a_time_and_looks_again_once_for_all_that_asked_meanwhile() {
         let settling = Settling::default();
-        assert!(settling.begin([1; 32]));
-        assert!(settling.begin([2; 32]), "another collaboration");
-        assert!(!settling.begin([1; 32]) && !settling.begin([1; 32]));
-        assert!(!settling.end(&[1; 32]), "it looks again");
-        assert!(settling.end(&[1; 32]), "once");
-        assert!(settling.begin([1; 32]));
-        assert!(!settling.begin([1; 32]));
-        settling.give_up(&[1; 32]);
-        assert!(settling.begin([1; 32]));
+        assert!(settling.begin(CollabId([1; 32])));
+        assert!(settling.begin(CollabId([2; 32])), "another collaboration");
+        assert!(!settling.begin(CollabId([1; 32])) && !settling.begin(CollabId([1; 32])));
+        assert!(!settling.end(&CollabId([1; 32])), "it looks again");
+        assert!(settling.end(&CollabId([1; 32])), "once");
+        assert!(settling.begin(CollabId([1; 32])));
+        assert!(!settling.begin(CollabId([1; 32])));
+        settling.give_up(&CollabId([1; 32]));
+        assert!(settling.begin(CollabId([1; 32])));
     }
 
     #[test]
     fn an_address_that_does_not_answer_is_tried_less_and_less_often_whoever_asks() {
         let settling = Settling::default();
-        let id = [1; 32];
+        let id = CollabId([1; 32]);
         let start = Instant::now();
         let mut now = start;
         let mut attempts = 0;

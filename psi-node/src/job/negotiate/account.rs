@@ -159,7 +159,7 @@ pub(in crate::job) fn check_question(
     check_asked(ctx, mode, facts)?;
     let limits = limits(&ctx.config, &facts.table, &peer.name);
     let debit = Debit {
-        job_id: [0; 64],
+        job_id: JobId([0; 64]),
         peer_id: peer.id.0,
         peer: peer.name.clone(),
         table: facts.table.clone(),

@@ -18,7 +18,7 @@ use crate::job::context::JobContext;
 use crate::job::failure::Failure;
 use crate::job::log::chain::Chain;
 use crate::job::membership::{joined_with, takes_part};
-use crate::job::shares::notes::Whose;
+use crate::job::shares::notes::NoteShare;
 
 /// A peer's question that this node's rules allow, and the job that it would be.
 pub(in crate::job) struct Admitted {
@@ -165,8 +165,8 @@ pub(in crate::job) fn turn_away<T>(code: Code, rule: &str, sentence: &str) -> Re
 }
 
 /// The operator's line about a question that came to nothing, within the share of its collaboration.
-pub(in crate::job) fn warn(ctx: &JobContext, whose: &Whose, failure: &Failure) {
-    if ctx.notes.has_line(whose) {
-        tracing::warn!(whose = hex::encode(whose), %failure, "a peer's question came to nothing");
+pub(in crate::job) fn warn(ctx: &JobContext, share: &NoteShare, failure: &Failure) {
+    if ctx.notes.has_line(share) {
+        tracing::warn!(whose = hex::encode(share.as_bytes()), %failure, "a peer's question came to nothing");
     }
 }

@@ -170,7 +170,10 @@ fn refusal(rule: &str, sentence: String, remedy: &str) -> Failure {
 mod tests {
     use psi_core::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
     use psi_core::identifier::IdentifierKind;
-    use psi_core::spec::{Agreement, AskedMode, Half, Recipients, Shape, SideShape, ValueShape};
+    use psi_core::spec::{
+        Agreement, AskedMode, CollabId, Half, Recipients, RevisionHash, Shape, SideShape,
+        ValueShape,
+    };
 
     use super::*;
 
@@ -220,9 +223,9 @@ mod tests {
             ..ValueShape::default()
         };
         let agreement = Agreement {
-            revision: [8; 32],
+            revision: RevisionHash([8; 32]),
             mode: AskedMode::Exact,
-            collab_id: [1; 32],
+            collab_id: CollabId([1; 32]),
             query: "SELECT …".into(),
             hidden: Vec::new(),
             shape: Shape {

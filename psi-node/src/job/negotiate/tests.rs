@@ -259,10 +259,13 @@ async fn who_may_not_ask_is_turned_away_before_its_query_is_looked_at() {
     let changes: [(Change, Code); 3] = [
         (|proposal| proposal.version += 1, Code::VersionUnsupported),
         (
-            |proposal| proposal.collab_id[0] ^= 1,
+            |proposal| proposal.collab_id.0[0] ^= 1,
             Code::UnknownCollaboration,
         ),
-        (|proposal| proposal.revision[0] ^= 1, Code::RevisionDiffers),
+        (
+            |proposal| proposal.revision.0[0] ^= 1,
+            Code::RevisionDiffers,
+        ),
     ];
     for (change, code) in changes {
         let mut other = proposal.clone();

@@ -2,6 +2,7 @@
 
 use psi_core::Error;
 use psi_core::progress::Stage;
+use psi_core::spec::CollabId;
 
 use super::{BeginError, ENDED_MAX, Ended, Registry};
 use crate::exit::Exit;
@@ -83,10 +84,10 @@ fn the_jobs_of_one_collaboration_are_cancelled_and_no_others() {
         registry.begin(OTHER).unwrap(),
     );
     let own = registry.begin(Whose::Owner).unwrap();
-    one.is_under([1; 32]);
-    other.is_under([2; 32]);
-    own.is_under([1; 32]);
-    registry.cancel_of(&[1; 32]);
+    one.is_under(CollabId([1; 32]));
+    other.is_under(CollabId([2; 32]));
+    own.is_under(CollabId([1; 32]));
+    registry.cancel_of(&CollabId([1; 32]));
     assert!(one.is_cancelled() && own.is_cancelled() && !other.is_cancelled());
 }
 

@@ -17,6 +17,7 @@ use crate::job::log::{refusal, settlements};
 use crate::job::negotiate::admission;
 use crate::job::outcome::document::ResultDocument;
 use crate::job::registry::JobHandle;
+use crate::job::shares::notes::NoteShare;
 use crate::net::PeerConnection;
 use crate::state::{JobRecord, JobRole, JobState, now_unix};
 
@@ -29,10 +30,10 @@ pub(super) async fn turned_away(
     query: &str,
     failure: &Failure,
 ) {
-    let whose = collab.map_or(conn.peer.0, Collaboration::id);
-    admission::warn(ctx, &whose, failure);
+    let share = NoteShare::of(collab.map(Collaboration::id), conn.peer);
+    admission::warn(ctx, &share, failure);
     ctx.notes.refused(
-        &whose,
+        &share,
         &refusal::sentence_of(conn.peer, failure),
         failure.code(),
         None,
@@ -64,7 +65,7 @@ pub(super) fn record_end(
     let (state, failure) = match shown {
         Ok(state) => (state, None),
         Err(failure) => {
-            if ctx.notes.has_line(&collab.id()) {
+            if ctx.notes.has_line(&NoteShare::Collab(collab.id())) {
                 tracing::warn!(job = job.id, %failure, "job ended without a result");
             }
             document.reason = Some(failure.reason().into());
@@ -75,7 +76,7 @@ pub(super) fn record_end(
     document.status = state.as_str().into();
     let agreed = document.job_id.is_some();
     if failure.as_ref().is_some_and(Failure::is_pending) {
-        ctx.notes.came_again(&collab.id());
+        ctx.notes.came_again(&NoteShare::Collab(collab.id()));
     }
     if let Some(failure) = &failure
         // What waits for approval is among the requests; repeated, it would fill the log.
@@ -91,7 +92,8 @@ pub(super) fn record_end(
         };
         let text = refusal::sentence_of(peer, failure);
         let (code, job) = (failure.code(), (!agreed).then_some(&record));
-        ctx.notes.refused(&collab.id(), &text, code, job);
+        ctx.notes
+            .refused(&NoteShare::Collab(collab.id()), &text, code, job);
     }
     if !agreed {
         return failure;

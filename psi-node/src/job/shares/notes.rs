@@ -13,11 +13,33 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use psi_core::Code;
 use psi_core::limits::{LOG_LINES_PER_HOUR_MAX, QUESTIONS_FAILED_PER_HOUR_MAX};
 
-use crate::identity::NodeKey;
+use crate::collab::CollabId;
+use crate::identity::{NodeId, NodeKey};
 use crate::state::{JobRecord, State, StateError, now_unix};
 
-/// A collaboration, or the id of a peer that names none of its own.
-pub(crate) type Whose = [u8; 32];
+/// Whom a note counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NoteShare {
+    /// The collaboration under which a peer asked.
+    Collab(CollabId),
+    /// A peer that names no collaboration of its own.
+    Stranger(NodeId),
+}
+
+impl NoteShare {
+    /// That of a collaboration, or of the peer that names none of its own.
+    pub(in crate::job) fn of(collab: Option<CollabId>, peer: NodeId) -> Self {
+        collab.map_or(Self::Stranger(peer), Self::Collab)
+    }
+
+    /// As the state stores it.
+    pub(in crate::job) const fn as_bytes(&self) -> &[u8; 32] {
+        match self {
+            Self::Collab(collab_id) => collab_id.as_bytes(),
+            Self::Stranger(peer) => &peer.0,
+        }
+    }
+}
 
 /// Seconds of an hour.
 const HOUR: i64 = 3600;
@@ -31,12 +53,12 @@ pub struct Notes {
 
 #[derive(Default)]
 struct Counts {
-    left_out: HashMap<(Whose, Code), u64>,
+    left_out: HashMap<(NoteShare, Code), u64>,
     /// The hour of the following.
     hour: i64,
-    lines: HashMap<Whose, u64>,
+    lines: HashMap<NoteShare, u64>,
     /// Questions that came to nothing, noted or counted.
-    failed: HashMap<Whose, u64>,
+    failed: HashMap<NoteShare, u64>,
 }
 
 impl Counts {
@@ -64,53 +86,62 @@ impl Notes {
     /// Notes what became of a question, and the `job` that it would have been; or counts its code.
     pub(in crate::job) fn refused(
         &self,
-        whose: &Whose,
+        share: &NoteShare,
         text: &str,
         code: Code,
         job: Option<&JobRecord>,
     ) {
-        *self.lock().failed.entry(*whose).or_default() += 1;
-        match self.state.local_note(&self.key, whose, text, job) {
+        *self.lock().failed.entry(*share).or_default() += 1;
+        match self
+            .state
+            .local_note(&self.key, share.as_bytes(), text, job)
+        {
             Ok(true) => {}
-            Ok(false) => self.count(whose, code),
+            Ok(false) => self.count(share, code),
             Err(error) => tracing::error!(%error, "the local log could not be written"),
         }
     }
 
     /// Notes an inquiry. Returns whether the hour has room: one that leaves no trace is not answered,
     /// and is counted.
-    pub(in crate::job) fn inquired(&self, whose: &Whose, text: &str) -> Result<bool, StateError> {
-        let noted = self.state.local_note(&self.key, whose, text, None)?;
+    pub(in crate::job) fn inquired(
+        &self,
+        share: &NoteShare,
+        text: &str,
+    ) -> Result<bool, StateError> {
+        let noted = self
+            .state
+            .local_note(&self.key, share.as_bytes(), text, None)?;
         if !noted {
-            self.count(whose, Code::TooManyJobs);
+            self.count(share, Code::TooManyJobs);
         }
         Ok(noted)
     }
 
-    fn count(&self, whose: &Whose, code: Code) {
-        *self.lock().left_out.entry((*whose, code)).or_default() += 1;
+    fn count(&self, share: &NoteShare, code: Code) {
+        *self.lock().left_out.entry((*share, code)).or_default() += 1;
     }
 
     /// A question that waits for the owner came again: it leaves no note, and counts among those that
     /// come to nothing.
-    pub(in crate::job) fn came_again(&self, whose: &Whose) {
-        *self.lock().failed.entry(*whose).or_default() += 1;
+    pub(in crate::job) fn came_again(&self, share: &NoteShare) {
+        *self.lock().failed.entry(*share).or_default() += 1;
     }
 
     /// Whether so many questions of a collaboration came to nothing in this hour that no more are
     /// judged in it: judging one writes to the state.
-    pub(in crate::job) fn is_flooded(&self, whose: &Whose) -> bool {
+    pub(in crate::job) fn is_flooded(&self, share: &NoteShare) -> bool {
         let mut counts = self.lock();
         counts.turn_to(now_unix().div_euclid(HOUR));
-        let failed = counts.failed.get(whose).copied().unwrap_or_default();
+        let failed = counts.failed.get(share).copied().unwrap_or_default();
         failed >= QUESTIONS_FAILED_PER_HOUR_MAX
     }
 
     /// Whether the operator is to see one more line about a peer in this hour.
-    pub(crate) fn has_line(&self, whose: &Whose) -> bool {
+    pub(crate) fn has_line(&self, share: &NoteShare) -> bool {
         let mut counts = self.lock();
         counts.turn_to(now_unix().div_euclid(HOUR));
-        let lines = counts.lines.entry(*whose).or_default();
+        let lines = counts.lines.entry(*share).or_default();
         *lines += 1;
         *lines <= LOG_LINES_PER_HOUR_MAX
     }
@@ -126,7 +157,7 @@ impl Notes {
         drop(held);
         let rows: Vec<_> = counts
             .iter()
-            .map(|((whose, code), times)| (*whose, code.as_str(), *times))
+            .map(|((share, code), times)| (*share.as_bytes(), code.as_str(), *times))
             .collect();
         if !rows.is_empty()
             && let Err(error) = self.state.local_left_out(&rows)
@@ -147,11 +178,11 @@ impl Notes {
 }
 
 /// One line for each collaboration that had more lines than its share.
-fn say_what_was_left_out(lines: &HashMap<Whose, u64>) {
-    for (whose, lines) in lines {
+fn say_what_was_left_out(lines: &HashMap<NoteShare, u64>) {
+    for (share, lines) in lines {
         let left_out = lines.saturating_sub(LOG_LINES_PER_HOUR_MAX);
         if left_out > 0 {
-            let whose = hex::encode(whose);
+            let whose = hex::encode(share.as_bytes());
             tracing::warn!(
                 whose,
                 left_out,
@@ -168,6 +199,9 @@ mod tests {
     use super::*;
     use crate::state::place::private_tempdir;
 
+    const RUDE: NoteShare = NoteShare::Collab(CollabId([1; 32]));
+    const OTHER: NoteShare = NoteShare::Collab(CollabId([2; 32]));
+
     fn notes() -> (tempfile::TempDir, Notes) {
         let folder = private_tempdir();
         let state = State::open(folder.path()).unwrap();
@@ -178,7 +212,7 @@ mod tests {
     #[test]
     fn one_peer_takes_no_room_of_another_and_what_is_beyond_its_share_is_counted() {
         let (_folder, notes) = notes();
-        let (rude, other) = ([1; 32], [2; 32]);
+        let (rude, other) = (RUDE, OTHER);
         for _ in 0..LOCAL_NOTES_PER_HOUR_MAX + 7 {
             notes.refused(&rude, "refused", Code::TableNotOffered, None);
         }
@@ -201,19 +235,19 @@ mod tests {
      {
         let (_folder, notes) = notes();
         for _ in 0..QUESTIONS_FAILED_PER_HOUR_MAX {
-            assert!(!notes.is_flooded(&[1; 32]));
-            notes.refused(&[1; 32], "refused", Code::TableNotOffered, None);
+            assert!(!notes.is_flooded(&RUDE));
+            notes.refused(&RUDE, "refused", Code::TableNotOffered, None);
         }
-        assert!(notes.is_flooded(&[1; 32]) && !notes.is_flooded(&[2; 32]));
+        assert!(notes.is_flooded(&RUDE) && !notes.is_flooded(&OTHER));
         notes.lock().hour -= 1;
-        assert!(!notes.is_flooded(&[1; 32]), "another hour");
+        assert!(!notes.is_flooded(&RUDE), "another hour");
     }
 
     #[test]
     fn lines_about_one_peer_are_bounded_and_those_about_another_are_not_affected() {
         let (_folder, notes) = notes();
-        let shown = (0..500).filter(|_| notes.has_line(&[1; 32])).count();
+        let shown = (0..500).filter(|_| notes.has_line(&RUDE)).count();
         assert_eq!(shown as u64, LOG_LINES_PER_HOUR_MAX);
-        assert!(notes.has_line(&[2; 32]));
+        assert!(notes.has_line(&OTHER));
     }
 }

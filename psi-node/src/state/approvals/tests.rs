@@ -61,12 +61,22 @@ fn one_approval_lets_one_job_through_and_the_next_asks_again() {
     let decided = fixture.state.approval_decide(&id[..6], Ok(()), 10, DAY);
     assert_eq!(decided.unwrap().state, ApprovalState::Approved);
     assert_eq!(fixture.ask(1, 20), Standing::Approved(id.clone()));
-    assert!(fixture.state.approval_use(&id, &[7; 64], 20).unwrap());
-    assert!(!fixture.state.approval_use(&id, &[8; 64], 20).unwrap());
+    assert!(
+        fixture
+            .state
+            .approval_use(&id, &JobId([7; 64]), 20)
+            .unwrap()
+    );
+    assert!(
+        !fixture
+            .state
+            .approval_use(&id, &JobId([8; 64]), 20)
+            .unwrap()
+    );
     let used = fixture.state.approval(&id, 20).unwrap();
     assert_eq!(
         (used.state, used.job_id),
-        (ApprovalState::Used, Some([7; 64]))
+        (ApprovalState::Used, Some(JobId([7; 64])))
     );
     assert_eq!(used.asked, 3);
     assert_ne!(fixture.recorded(1, 30), id);
@@ -102,7 +112,7 @@ fn what_is_not_decided_or_not_used_in_time_expires() {
     assert!(
         !fixture
             .state
-            .approval_use(&second, &[7; 64], 2 * DAY)
+            .approval_use(&second, &JobId([7; 64]), 2 * DAY)
             .unwrap()
     );
     fixture.recorded(1, 2 * DAY);
@@ -118,7 +128,7 @@ fn a_refusal_stands_until_it_expires_and_keeps_the_owners_words() {
         .unwrap();
     assert_eq!(denied.reason.as_deref(), Some("not this month"));
     assert_eq!(fixture.ask(1, 2), Standing::Denied(id.clone()));
-    assert!(!fixture.state.approval_use(&id, &[7; 64], 2).unwrap());
+    assert!(!fixture.state.approval_use(&id, &JobId([7; 64]), 2).unwrap());
     let again = fixture.state.approval_decide(&id, Ok(()), 3, DAY);
     assert!(matches!(again, Err(StateError::Decided { .. })));
     fixture.recorded(1, 1 + DAY);

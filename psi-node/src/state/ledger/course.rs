@@ -6,6 +6,7 @@
 //! that ran the job; nothing here asks what the peer says.
 
 use aggregator::budget::{DebitState, RunState};
+use psi_core::spec::JobId;
 use rusqlite::Transaction;
 
 use super::{Debit, advance, insert};
@@ -26,7 +27,7 @@ impl State {
     /// [`StateError::NotReserved`] if the job holds nothing.
     pub fn budget_freezing(
         &self,
-        job_id: &[u8; 64],
+        job_id: &JobId,
         key: &NodeKey,
         text: &str,
     ) -> Result<(), StateError> {
@@ -36,7 +37,7 @@ impl State {
                     "UPDATE debits SET run = 'counted' \
                      WHERE job_id = ?1 AND state IN ('reserved', 'committed')",
                 )?
-                .execute([job_id])?;
+                .execute([job_id.as_bytes()])?;
             match counted {
                 0 => Err(StateError::NotReserved),
                 _ => local_log::append(transaction, key, FROZEN, text),
@@ -54,7 +55,7 @@ impl State {
     /// [`StateError::Database`].
     pub fn budget_return(
         &self,
-        job_id: &[u8; 64],
+        job_id: &JobId,
         note: Option<(&NodeKey, &str)>,
     ) -> Result<(), StateError> {
         self.write(|transaction| {
@@ -62,13 +63,13 @@ impl State {
                 .prepare_cached(
                     "DELETE FROM debits WHERE job_id = ?1 AND state = 'reserved' AND run = 'held'",
                 )?
-                .execute([job_id])?;
+                .execute([job_id.as_bytes()])?;
             let returned = transaction
                 .prepare_cached(
                     "UPDATE debits SET state = 'returned' \
                      WHERE job_id = ?1 AND state IN ('reserved', 'committed')",
                 )?
-                .execute([job_id])?;
+                .execute([job_id.as_bytes()])?;
             match note {
                 Some((key, text)) if returned > 0 => {
                     local_log::append(transaction, key, RETURNED, text)
@@ -122,7 +123,7 @@ pub(in crate::state) fn commit(
             "UPDATE debits SET run = 'counted', \
              state = CASE state WHEN 'returned' THEN state ELSE 'committed' END WHERE job_id = ?1",
         )?
-        .execute([&debit.job_id])?;
+        .execute([debit.job_id.as_bytes()])?;
     if known == 0 {
         insert(transaction, collab_id, debit, OPENED, now)?;
     }

@@ -16,7 +16,7 @@ use crate::state::place::private_tempdir;
 /// 2026-11-25, a Wednesday.
 const NOW: i64 = 1_795_571_538;
 const DAY: i64 = 86_400;
-const COLLAB: CollabId = [7; 32];
+const COLLAB: CollabId = CollabId([7; 32]);
 
 fn population(refresh: Period) -> PopulationConfig {
     let brand = PeerLimit {
@@ -37,7 +37,7 @@ fn debit(job: u64, micro_epsilon: u64, unix: i64) -> Debit {
     let mut job_id = [0; 64];
     job_id[..8].copy_from_slice(&job.to_be_bytes());
     Debit {
-        job_id,
+        job_id: JobId(job_id),
         peer_id: [2; 32],
         peer: "shop".into(),
         table: "customers".into(),

@@ -2,6 +2,7 @@
 
 use psi_core::limits::{LOCAL_NOTES_PER_HOUR_MAX, REFUSED_JOBS_MAX};
 use psi_core::receipt::Body;
+use psi_core::spec::{CollabId, JobId};
 
 use super::{State, local_first_wrong, reopened};
 use crate::identity::NodeKey;
@@ -27,11 +28,11 @@ fn refusals_are_counted_from_the_last_opened_job_on() {
     fixture.append(completed(&job));
     append(1);
     assert_eq!(reopened(&fixture).refusals_in_a_row(&id).unwrap(), 4);
-    assert_eq!(state.refusals_in_a_row(&[9; 32]).unwrap(), 0);
+    assert_eq!(state.refusals_in_a_row(&CollabId([9; 32])).unwrap(), 0);
     assert_eq!(state.jobs_debited(&id).unwrap(), 1);
     let entries = state.entries_of_job(&job.job_id()).unwrap().unwrap();
     assert_eq!((entries.opened, entries.closed), (2, Some(6)));
-    assert_eq!(state.entries_of_job(&[9; 64]).unwrap(), None);
+    assert_eq!(state.entries_of_job(&JobId([9; 64])).unwrap(), None);
 }
 
 #[test]
@@ -92,7 +93,7 @@ fn a_collaboration_keeps_the_newest_of_its_refused_jobs() {
     let folder = private_tempdir();
     let state = State::open(folder.path()).unwrap();
     let record = |number: i64, collab: u8| JobRecord {
-        collab_id: [collab; 32],
+        collab_id: CollabId([collab; 32]),
         created_unix: number,
         state: JobState::Refused,
         ..JobRecord::begin(

@@ -5,6 +5,7 @@ use super::bodies::job;
 use super::*;
 use crate::limits::{LIVE_JOBS_MAX, STATEMENT_BYTES_MAX};
 use crate::messages::SettleState;
+use crate::spec::{CollabId, JobId};
 
 /// A member to which the test sends every message.
 pub(super) struct Victim {
@@ -94,11 +95,11 @@ fn a_state_beyond_its_bounds_is_malformed_for_both() {
     let long = "x".repeat(STATEMENT_BYTES_MAX);
     let said = |text: &str| Some(text.to_owned());
     let other_collab = SettleState {
-        collab_id: [9; 32],
+        collab_id: CollabId([9; 32]),
         ..honest.clone()
     };
     let with = |live: usize, statement| SettleState {
-        live: vec![[1; 64]; live],
+        live: vec![JobId([1; 64]); live],
         statement,
         ..honest.clone()
     };
@@ -192,7 +193,7 @@ fn the_end_of_a_settlement_names_no_more_jobs_than_its_beginning() {
     let [sequencer, follower] = pair.nodes;
     let settled = |live: usize| {
         let mut victim = Victim::answer(follower.clone(), settle_of(&sequencer)).unwrap();
-        let live = vec![[1; 64]; live];
+        let live = vec![JobId([1; 64]); live];
         let ended = victim.hear(Control::Settled { live }).unwrap_err();
         let awaited = victim.node.disk.awaited.contains_key(&job(1).job_id());
         (ended, awaited)

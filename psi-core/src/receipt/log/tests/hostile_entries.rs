@@ -70,7 +70,7 @@ fn an_entry_out_of_its_place_is_refused() {
     assert_refused(&pair, &far, mismatch);
     let other = next(&pair, aborted(1), |entry| entry.previous.0[0] ^= 1);
     assert_refused(&pair, &other, mismatch);
-    let other = next(&pair, aborted(1), |entry| entry.collab_id[0] ^= 1);
+    let other = next(&pair, aborted(1), |entry| entry.collab_id.0[0] ^= 1);
     assert_refused(&pair, &other, mismatch);
     let good = next(&pair, aborted(1), |_| ());
     assert_eq!(bring(&pair, 2, &[good.message()]).0, Ok(()));

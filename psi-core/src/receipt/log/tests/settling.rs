@@ -3,6 +3,7 @@
 use super::bodies::{aborted, completed, job, opened, statement};
 use super::*;
 use crate::limits::{LIVE_JOBS_MAX, STATEMENTS_PER_DAY_MAX};
+use crate::spec::JobId;
 
 const DONE: [End; 2] = [End::Done, End::Done];
 
@@ -152,7 +153,7 @@ fn no_more_running_jobs_are_named_than_a_message_holds() {
     let mut pair = Pair::new();
     for node in &mut pair.nodes {
         node.running = (0..=LIVE_JOBS_MAX)
-            .map(|n| [u8::try_from(n).unwrap(); 64])
+            .map(|n| JobId([u8::try_from(n).unwrap(); 64]))
             .collect();
     }
     assert_eq!(pair.settle(SEQUENCER), DONE);

@@ -4,6 +4,7 @@ use super::{Case, Victim, honest};
 use crate::error::Code;
 use crate::limits;
 use crate::messages::{Control, EntryMessage, SettleState, codec};
+use crate::spec::CollabId;
 
 fn bad(name: &'static str, what: &'static str) -> Case {
     let (state, code) = ("ExpectBlinded", Code::MalformedMessage);
@@ -151,7 +152,7 @@ fn control() -> Vec<Case> {
 
 fn settle(statement: Option<String>) -> Control {
     Control::Settle(SettleState {
-        collab_id: [1; 32],
+        collab_id: CollabId([1; 32]),
         entries: 0,
         head: [0; 64].into(),
         signature: None,

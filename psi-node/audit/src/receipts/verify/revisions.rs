@@ -1,7 +1,7 @@
 //! The first line of an exported log: the revisions under which its jobs ran (Spec 07 §5, 7).
 
 use psi_core::receipt::{Body, Entry};
-use psi_core::spec::JobSpec;
+use psi_core::spec::{CollabId, JobSpec};
 use serde_json::Value;
 
 use super::{Lines, says};
@@ -41,7 +41,9 @@ pub(super) fn read_revisions(
         }
         revisions.push(collab);
     }
-    let id = revisions.first().map(Collaboration::id).unwrap_or_default();
+    let id = revisions
+        .first()
+        .map_or(CollabId([0; 32]), Collaboration::id);
     if !says(text, &collaboration_line(&id, &revisions)) {
         return Err(lines.wrong("the line does not say what the signed documents say"));
     }

@@ -127,7 +127,7 @@ impl Round {
     }
 
     fn number_of(debit: &Debit) -> u64 {
-        u64::from_be_bytes(debit.job_id[..8].try_into().unwrap())
+        u64::from_be_bytes(debit.job_id.0[..8].try_into().unwrap())
     }
 
     fn move_clock(&mut self) {
@@ -178,7 +178,7 @@ impl Round {
         if crash {
             let lost = state.write(|transaction| -> Result<(), StateError> {
                 let sql = "UPDATE debits SET run = 'counted' WHERE job_id = ?1";
-                transaction.execute(sql, [&debit.job_id])?;
+                transaction.execute(sql, [debit.job_id.as_bytes()])?;
                 Err(StateError::Machine("crash".into()))
             });
             assert!(lost.is_err());
