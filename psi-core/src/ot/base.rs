@@ -128,8 +128,8 @@ pub(super) struct Answered {
     pub(super) message: Vec<u8>,
 }
 
-/// Answers the Sender's `points`: per transfer, a point `a*G`, and both keys made from it: `a*(r_0
-/// + H(r_1))` and `a*(r_1 + H(r_0))`, hashed.
+/// Answers the Sender's `points`: per transfer, a point `a*G`, and both keys made from it:
+/// `a*(r_0 + H(r_1))` and `a*(r_1 + H(r_0))`, hashed.
 ///
 /// # Errors
 /// [`Code::MalformedMessage`] if `points` has another length than [`BASE_POINTS_BYTES`];

@@ -16,8 +16,8 @@ use crate::progress::Stage;
 use crate::session::Tools;
 use crate::store::{RecordList, RecordReader};
 
-/// Makes the Sender's half of the correlation from the columns received: `q_i = G(k_i) + Delta_i *
-/// u_i`.
+/// Makes the Sender's half of the correlation from the columns received:
+/// `q_i = G(k_i) + Delta_i * u_i`.
 pub(super) struct OwnColumns {
     pub(super) delta: Zeroizing<u128>,
     pub(super) expander: Expander,

@@ -1,9 +1,9 @@
 //! The hash that turns a row of the correlation into a pad for each component.
 //!
-//! Spec 11 §6. The tweakable MMO construction over a fixed-key permutation, `TMMO(x, i) = p(p(x) ^
-//! i) ^ p(x)`: C. Guo, J. Katz, X. Wang, Y. Yu, "Efficient and secure multiparty computation from
-//! fixed-key block ciphers" (IEEE S&P 2020), §7.4. It is called for every row that has passed the
-//! consistency check.
+//! Spec 11 §6. The tweakable MMO construction over a fixed-key permutation,
+//! `TMMO(x, i) = p(p(x) ^ i) ^ p(x)`: C. Guo, J. Katz, X. Wang, Y. Yu, "Efficient and secure
+//! multiparty computation from fixed-key block ciphers" (IEEE S&P 2020), §7.4. It is called for
+//! every row that has passed the consistency check.
 
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
 use aes::{Aes128Enc, Block};
@@ -61,8 +61,8 @@ pub(super) fn halves(pad: &Block) -> [u64; 2] {
     [u64::from_be_bytes(halves[0]), u64::from_be_bytes(halves[1])]
 }
 
-/// Gives each row a hash function of its own: `part (u16) || pair (u16) || 0 (u32) || position
-/// (u64)`.
+/// Gives each row a hash function of its own:
+/// `part (u16) || pair (u16) || 0 (u32) || position (u64)`.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Tweak(u128);
 

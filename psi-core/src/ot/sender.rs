@@ -268,8 +268,8 @@ impl Correlated {
         })
     }
 
-    /// The corrections of the rows of the words from `first` on: for each row and component `d =
-    /// H(q) - H(q + Delta) + v`. The Sender keeps the sum of `-H(q)`.
+    /// The corrections of the rows of the words from `first` on: for each row and component
+    /// `d = H(q) - H(q + Delta) + v`. The Sender keeps the sum of `-H(q)`.
     #[expect(
         clippy::indexing_slicing,
         reason = "INVARIANT: a word has COLUMNS rows, the length of every array here; a row has one number for each component; a pad has two halves, and a pair at most two components"

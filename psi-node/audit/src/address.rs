@@ -33,7 +33,7 @@ pub enum Address {
     OnlyDials,
 }
 
-/// Why a text is no address.
+/// Why a text is not an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an address is an IP address or a DNS name, a colon, and a port from 1 to 65535")]
 pub struct AddressError;

@@ -62,8 +62,9 @@ pub fn end_line(member: &str, entries: u64, head: &EntryHash, signature: &Signat
     })
 }
 
-/// What the last line's signature covers: `"psi/v1/export" || collaboration id || number of entries
-/// || hash of the last entry` (zero for an empty log).
+/// What the last line's signature covers:
+/// `"psi/v1/export" || collaboration id || number of entries || hash of the last entry` (zero for
+/// an empty log).
 #[must_use]
 pub fn end_text(collab_id: &CollabId, entries: u64, head: &EntryHash) -> Vec<u8> {
     [

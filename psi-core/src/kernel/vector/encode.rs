@@ -1,10 +1,10 @@
 //! Doubling and writing points, a whole batch at a time.
 //!
-//! For `P = (X : Y : Z : T)`, `2 P = (e / f, g / h)` with `e = 2 X Y`, `f = Z^2 + d T^2`, `g = Y^2
-//! + X^2`, `h = Z^2 - d T^2`. The inverse square root in the encoding of RFC 9496 §4.3.2 can then
-//! be written with these four numbers and `1 / (e f g h)` alone; Montgomery's trick shares one
-//! inversion among the batch. M. Hamburg, "Decaf: Eliminating cofactors through point compression"
-//! (CRYPTO 2015), §7, and ristretto.group, "Batched double-and-encode".
+//! For `P = (X : Y : Z : T)`, `2 P = (e / f, g / h)` with `e = 2 X Y`, `f = Z^2 + d T^2`,
+//! `g = Y^2 + X^2`, `h = Z^2 - d T^2`. The inverse square root in the encoding of RFC 9496 §4.3.2
+//! can then be written with these four numbers and `1 / (e f g h)` alone; Montgomery's trick shares
+//! one inversion among the batch. M. Hamburg, "Decaf: Eliminating cofactors through point
+//! compression" (CRYPTO 2015), §7, and ristretto.group, "Batched double-and-encode".
 //!
 //! Cost of a point: 16 products and the batch's share of an inversion of 265.
 

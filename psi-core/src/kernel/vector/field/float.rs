@@ -1,10 +1,10 @@
 //! Arithmetic on limbs that are whole numbers kept as 64-bit floats.
 //!
 //! Between products, limbs are floats; a product leaves columns of 64-bit integers. In magnitude, a
-//! limb is at most `R = 2^50 + 2^14`, a limb of a sum twice as much, and a column below `180.1 *
-//! 2^50` for each product in it. A product of two limbs must stay below 2^102 (see [`product`]). `R
-//! * 2R` does; `2R * 2R` does not, by so little that no random test would find it. Columns stay
-//! below 2^60.
+//! limb is at most `R = 2^50 + 2^14`, a limb of a sum twice as much, and a column below
+//! `180.1 * 2^50` for each product in it. A product of two limbs must stay below 2^102 (see
+//! [`product`]). `R * 2R` does; `2R * 2R` does not, by so little that no random test would find it.
+//! Columns stay below 2^60.
 //!
 //! # Discussion
 //! Exact products from floating-point multiply-adds follow N. Emmart, "Faster modular
