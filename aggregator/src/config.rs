@@ -38,10 +38,11 @@ pub struct TableConfig {
     /// Which form of query the table answers.
     #[serde(default)]
     pub rule: RuleKind,
-    /// The members that may ask; whoever the collaboration lets query where left out.
+    /// The members that may ask. If left out: every member that the collaboration lets query.
     #[serde(default)]
     pub allowed_requesters: Option<BTreeSet<String>>,
-    /// The members that may get a result; whoever the collaboration lets receive where left out.
+    /// The members that may get a result. If left out: every member that the collaboration lets
+    /// receive.
     #[serde(default)]
     pub allowed_recipients: Option<BTreeSet<String>>,
     /// Columns that a WHERE clause may use, and how.

@@ -39,7 +39,7 @@ pub struct RequestPlan {
     pub hidden: Vec<HiddenLiteral>,
     /// Which rows of this side's table answer.
     pub side: SidePlan,
-    /// The own table's public facts, for a job in exact mode.
+    /// The public facts of this side's table, for a job in exact mode.
     pub facts: TableFacts,
     /// The same for a job with differential privacy, or why the table takes part in none.
     pub private_facts: Result<TableFacts, Refusal>,
@@ -55,7 +55,7 @@ pub struct RequestPlan {
 pub struct ResponsePlan {
     /// Which rows of this side's table answer.
     pub side: SidePlan,
-    /// The own table's public facts, for a job in exact mode.
+    /// The public facts of this side's table, for a job in exact mode.
     pub facts: TableFacts,
     /// The same for a job with differential privacy, or why the table takes part in none.
     pub private_facts: Result<TableFacts, Refusal>,
@@ -78,12 +78,12 @@ pub struct SidePlan {
     pub(crate) loaded: Arc<LoadedTable>,
     pub(crate) key_columns: Vec<String>,
     pub(crate) key_kinds: Vec<IdentifierKind>,
-    /// The own key columns of a list, in the order in which the query names them.
+    /// This side's key columns of a list, in the order in which the query names them.
     pub(crate) listed: Vec<String>,
     pub(crate) predicates: Vec<Predicate>,
-    /// The own expressions of GROUP BY, in the order of the query.
+    /// This side's expressions of GROUP BY, in the order of the query.
     pub(crate) groups: Vec<SideGroup>,
-    /// The own aggregated expressions, in the order of the query.
+    /// This side's aggregated expressions, in the order of the query.
     pub(crate) values: Vec<SideValue>,
     pub(crate) rules: Vec<String>,
     pub(crate) template: Option<String>,

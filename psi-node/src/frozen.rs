@@ -17,7 +17,7 @@ pub(crate) struct Frozen {
     pub(crate) parts: Option<Vec<SharedList>>,
     /// As Sender: digests, each with its payload.
     pub(crate) payload: Option<SharedList>,
-    /// The identities that are in none of these lists, to be kept and worked on like them.
+    /// The identities that are in none of these lists. They are kept and worked on in the same way.
     pub(crate) others: Vec<SharedList>,
     /// The room on disk that these lists have.
     pub(crate) room: Arc<Reserved>,

@@ -1,7 +1,7 @@
 //! Texts for people, kept as files, so that all of them can be read in one place.
 //!
-//! Called by tests of this crate, and of the aggregator, which takes this file in by its path. After
-//! a change of a text, `GLOVEBOX_REGENERATE=1` with the test writes the file anew.
+//! Called by tests of this crate, and of the aggregator, which includes this file by its path.
+//! After a change of a text, run the test with `GLOVEBOX_REGENERATE=1` to write the file again.
 
 use std::fs;
 use std::path::Path;

@@ -92,8 +92,8 @@ impl Lists {
         self.store_of(job, Whose::Owner)
     }
 
-    /// A store whose lists, where they outgrow memory, live in the folder `job`, which goes with
-    /// the last of them. They count in the share of whoever asked.
+    /// A store whose lists, where they outgrow memory, are kept in the folder `job`, which is
+    /// removed with the last of them. They count in the share of the owner or peer that asked.
     #[must_use]
     pub fn store_of(&self, job: &str, whose: Whose) -> Arc<dyn RecordStore> {
         let runs = DiskRuns::new(&self.jobs_dir, job, self.space.clone(), whose);

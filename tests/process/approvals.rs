@@ -133,7 +133,7 @@ fn a_request_that_expires_is_made_again() {
 fn both_owners_are_asked_where_both_tables_want_it_and_the_asker_can_wait() {
     let mut world = world(MANUAL, MANUAL);
     world.serve();
-    // The own owner comes first; the peer hears nothing before.
+    // This node's owner comes first; the peer hears nothing before.
     let ran = world.a.query(COUNT).expect(4);
     assert_eq!(reason(&ran), "approval_pending");
     assert!(requests(&world.b).is_empty());

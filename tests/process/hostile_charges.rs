@@ -111,7 +111,7 @@ fn a_peer_that_agrees_and_breaks_off_uses_up_its_own_runs_and_no_epsilon() {
             .all(|debit| *debit == texts("returned", "counted")),
         "{debits:?}"
     );
-    // The own log names each of these jobs, and who signed them.
+    // This node's own log names each of these jobs, and who signed them.
     let log = stage
         .world
         .a

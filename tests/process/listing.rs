@@ -192,7 +192,7 @@ fn a_list_is_refused_in_mode_dp_by_the_askers_node_and_by_one_that_a_hostile_pee
         });
         assert!(stage.world.a.is_running());
         if mode == "dp" {
-            // The own node knows before the peer, who is not there, is asked.
+            // This node knows before the peer, who is not there, is asked.
             let file = stage.world.dir.path().join("matches.csv");
             let sql = "SELECT a.name FROM anna.people a JOIN bert.people b ON a.name = b.name";
             let file_name = file.to_str().unwrap();

@@ -13,7 +13,8 @@
 //!    payload; with differential privacy, those rows that `limits` lets it use.
 //!
 //! Identities without a selected row go the same way, to lists of others, which are kept as long as
-//! the input. So whoever reads, hashes or keeps all of them does as much work whatever is selected.
+//! the input. So code that reads, hashes or keeps all of them does the same work whatever is
+//! selected.
 //!
 //! Cost: one pass over the files, one sort of records of fixed width, two or three passes over them.
 //! Memory: that of the store, one payload, and one batch.

@@ -1,10 +1,10 @@
 //! Which selected rows of an identity are used in a job with differential privacy.
 //!
 //! Spec 10 §4.1, Spec 12 §3. No identity is counted in more groups, or with more rows, than its
-//! owner has declared. What is used of one that has more is drawn by a hash that is keyed from the
-//! job seed, so that it depends neither on what rows hold nor on other identities. Called by
-//! [`super::input`] where a Sender's payload is made. Reads the sorted row records a second time,
-//! one identity ahead of whoever sums them up.
+//! owner has declared. If an identity has more, a hash that is keyed from the job seed draws the
+//! ones that are used. So the choice depends neither on what rows hold nor on other identities.
+//! Called by [`super::input`] where a Sender's payload is made. Reads the sorted row records a
+//! second time, one identity ahead of the code that sums them up.
 //!
 //! Cost: one more pass over the records; one hash for each row and for each group of an identity,
 //! whatever is selected and whether it is needed. Memory: a batch, and the groups of one identity.

@@ -51,7 +51,8 @@ pub(super) fn sides(query: &Query, (own, peer): (&str, &str)) -> Result<(Side, S
     }
 }
 
-/// A list shows values of the requester's own key: the other side's stay where they are.
+/// Checks that a list shows only values of the requester's own key: the other side's do not leave
+/// it.
 pub(super) fn check_list(query: &Query, requester: Side) -> Result<(), QueryError> {
     match query.list.iter().find(|column| column.side != requester) {
         None => Ok(()),

@@ -1,9 +1,8 @@
 //! CSV files: names from the header, types from all values.
 //!
-//! Spec 10 §2.2. Everything is read as text. A column whose values are all of one type is shown
-//! to filters as that type, as plain SQL engines do: `0800` is the number 800. Join keys are
-//! always text, so there the zeros stay. What is a value of which type says
-//! [`crate::column::parse`].
+//! Spec 10 §2.2. Everything is read as text. A column whose values are all of one type is shown to
+//! filters as that type, as plain SQL engines do: `0800` is the number 800. Join keys are always
+//! text, so there the zeros stay. [`crate::column::parse`] says which values have which type.
 //!
 //! Cost: one pass over the files at load.
 

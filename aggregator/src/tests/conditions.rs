@@ -75,7 +75,8 @@ pub(super) fn number(variable: &str) -> Option<u64> {
     Some(text.parse().expect("a number"))
 }
 
-/// Compares `count` conditions over the table of a seed; every so many go through a freezing.
+/// Compares `count` conditions over the table of a seed; `frozen` of them, spread evenly, go
+/// through a freezing.
 async fn run_seed(seed: u64, format: Format, count: u64, frozen: u64) {
     let random = &mut Random::new(seed);
     let folder = Folder::new();

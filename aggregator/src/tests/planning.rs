@@ -216,7 +216,7 @@ async fn what_the_policy_does_not_list_is_refused_with_a_code_for_the_peer() {
             Ok(_) => panic!("accepted: {text}"),
         }
     }
-    // The own analyst is bound by the same rules, but is told about names that do not exist.
+    // The same rules bind this node's analyst, who is told about names that do not exist.
     let own = |sql: String| catalog.plan_request(&sql, MEMBERS).err().unwrap();
     let filtered = own(format!("{FROM} WHERE brand.t.name = 'a'"));
     assert!(matches!(filtered, QueryError::Refused(r) if r.code == Code::FilterNotAllowed));

@@ -1,8 +1,9 @@
 //! How long each step of a job may take, whatever the peer says meanwhile.
 //!
-//! Spec 08 §5. `Working` renews the wait for the next frame and none of these: a peer that is alive
-//! and does nothing would hold a place for ever. All follow from `peer_timeout_s`, so an owner who
-//! gives peers more time gives all steps more. Used by both sides of a job and by settlements.
+//! Spec 08 §5. `Working` renews the wait for the next frame, but none of these limits: a peer that
+//! is alive and does nothing would hold a place for ever. All follow from `peer_timeout_s`, so an
+//! owner who gives peers more time gives all steps more. Both sides of a job use them, and so do
+//! settlements.
 
 use std::time::Duration;
 

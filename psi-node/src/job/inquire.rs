@@ -1,10 +1,10 @@
 //! Answering what a job would be, without one (Spec 06 §3.1).
 //!
 //! The responder's half of `psi-node explain --with-peer`. It evaluates everything that it would
-//! evaluate for a job, tells its public facts or its code of refusal, and signs, opens, reads and
-//! records nothing but a line in its own log. Whoever may propose learns no more from it than from
-//! a proposal that it then breaks off. Inquiries take no place of a job: a peer has places of its own
-//! for them.
+//! evaluate for a job, and tells its public facts or its code of refusal. It signs, opens and reads
+//! nothing, and records only a line in its own log. A member that may propose learns no more from
+//! it than from a proposal that it then breaks off. Inquiries take no place of a job: a peer has
+//! separate places for them.
 
 use std::sync::Arc;
 

@@ -1,9 +1,10 @@
 //! What both sides ask before they sign: the plan, the other half, sizes, accounts, the owner.
 //!
-//! Spec 03 and Spec 06 §3. Each check is written once. [`question`] is this node's own question, for
-//! a job and for an explanation; [`admission`] a peer's, for a job and for an inquiry; [`terms`] what
-//! follows from both halves, for all four. What is found in order becomes an [`agreed::Agreed`] by
-//! the signatures, which `request` and `respond` exchange. Nothing here sends anything.
+//! Spec 03 and Spec 06 §3. Each check is written once. [`question`] is this node's own question,
+//! for a job and for an explanation. [`admission`] is a peer's, for a job and for an inquiry.
+//! [`terms`] is what follows from both halves, for all four. With the signatures that `request` and
+//! `respond` exchange, what passes these checks becomes an [`agreed::Agreed`]. Nothing here sends
+//! anything.
 
 pub(in crate::job) mod account;
 pub(in crate::job) mod admission;

@@ -342,7 +342,7 @@ impl JobView {
         ended.ok().and_then(|ended| ended.clone())
     }
 
-    /// Records how the job ended; called by whoever awaited the runner.
+    /// Records how the job ended. The task that awaited the runner calls it.
     pub fn end(&self, ended: Ended) {
         self.0.outcome.send_replace(Some(ended));
     }

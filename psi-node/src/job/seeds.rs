@@ -20,7 +20,7 @@ pub(super) fn fresh_seed() -> Result<Arc<JobSeed>, Failure> {
     Ok(Arc::new(JobSeed::new(*bytes)))
 }
 
-/// The own nonce of the job specification.
+/// This side's nonce of the job specification.
 pub(super) fn nonce(seed: &JobSeed) -> [u8; 32] {
     let mut nonce = [0; 32];
     seed.stream(Purpose::Nonce, 0, 0).fill(&mut nonce);

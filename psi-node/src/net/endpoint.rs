@@ -326,7 +326,7 @@ impl Attempt {
     fn of(error: &ConnectionError, address: &Address, expected: NodeId) -> Self {
         let address = address.clone();
         match error {
-            // The own verifier refused the listener's key.
+            // This side's verifier refused the listener's key.
             ConnectionError::TransportError(own)
                 if TLS_ALERTS.contains(&u64::from(own.code))
                     && u64::from(own.code) != ALERT_NO_APPLICATION_PROTOCOL =>

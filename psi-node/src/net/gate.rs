@@ -2,11 +2,11 @@
 //! its own.
 //!
 //! Spec 08 §2. A handshake costs two signatures and a place, so a dialer pays first: it proves its
-//! address (Retry, RFC 9000 §8.1.2), which costs this node one packet and no memory. Whoever has
-//! proven it takes from the share of its address if a collaboration names that, else from the one
-//! that all strangers have. So no stranger can keep out a member that dials from its named
-//! address, nor one address another. Called by
-//! [`super::endpoint`] for every proven attempt; holds no connection.
+//! address (Retry, RFC 9000 §8.1.2), which costs this node one packet and no memory. A dialer that
+//! has proven it takes from the share of its address if a collaboration names that address;
+//! otherwise from the one share of all strangers. So no stranger can keep out a member that dials
+//! from its named address, nor one address another. [`super::endpoint`] calls this for every proven
+//! attempt; it holds no connection.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

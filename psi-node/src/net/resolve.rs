@@ -1,9 +1,9 @@
 //! The addresses at which a node is dialled now: those of its DNS name, as far as this machine has a
 //! route there.
 //!
-//! Spec 08 §2. A name is asked for again each time, because whoever owns it may have moved. Nothing
-//! is sent to a node here. Called by [`super::endpoint`] before it dials, and by the daemon, so that
-//! a member with a name has a share of its own when it dials in.
+//! Spec 08 §2. A name is looked up again each time, because its owner may have moved. Nothing here
+//! is sent to a node. [`super::endpoint`] calls this before it dials. So does the daemon, so that a
+//! member with a name has a share of its own when it dials in.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};

@@ -124,7 +124,7 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// The own key as rustls wants it: what to present, and who signs.
+/// This node's key in rustls's terms: what to present, and who signs.
 fn presented(key: &Arc<NodeKey>) -> Arc<CertifiedKey> {
     let certificate = CertificateDer::from(spki_of(&key.id()).as_ref().to_vec());
     Arc::new(CertifiedKey::new(

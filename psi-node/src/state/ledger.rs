@@ -27,7 +27,8 @@ pub struct Debit {
     pub peer_id: [u8; 32],
     /// The peer's name in the collaboration.
     pub peer: String,
-    /// The own table that the job is about; stored in lower case, which SQL does not tell apart.
+    /// This node's table that the job is about; stored in lower case, which SQL does not tell
+    /// apart.
     pub table: String,
     /// The population that the table belonged to. Without one, a cost counts for every population.
     pub population: Option<String>,

@@ -1,6 +1,7 @@
 //! What the local API says of this node and of its tables.
 //!
-//! Spec 10 §2.7: why a table is not served is for its owner alone, who is whoever reaches the socket.
+//! Spec 10 §2.7. Why a table is not served is for its owner alone; whoever reaches the socket is
+//! the owner.
 
 use aggregator::NotServed;
 use serde::{Deserialize, Serialize};

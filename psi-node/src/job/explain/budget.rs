@@ -21,7 +21,7 @@ pub struct BudgetOutline {
     pub delta_left_after: Option<String>,
 }
 
-/// What is left before and after a job that costs `cost`; none of a table without a population.
+/// Budget left before and after a job that costs `cost`; `None` for a table without a population.
 pub(super) fn outline(
     state: &State,
     limits: &Limits<'_>,

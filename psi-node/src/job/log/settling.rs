@@ -1,10 +1,10 @@
 //! Which collaborations this node is settling of its own accord, and when it tries again.
 //!
 //! Spec 08 §6. A peer can break off as many jobs as it likes, and each of them leaves something to
-//! settle. One settlement at a time is enough: whoever finds one under way has it look again when it
-//! is done. An address that does not answer is tried again after longer and longer pauses, however
-//! many jobs are broken off meanwhile: it is the peer that names the address, and this node sends
-//! nobody a flood.
+//! settle. One settlement at a time is enough: a task that finds one under way has it look again
+//! when it is done. An address that does not answer is tried again after longer and longer pauses,
+//! however many jobs are broken off meanwhile. For the peer names the address, and this node must
+//! not flood anybody.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

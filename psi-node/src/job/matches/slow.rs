@@ -77,7 +77,7 @@ impl Pace {
         self.since += time;
     }
 
-    /// Whether a silent peer is to be given up: this side has waited for it all the while.
+    /// Whether to give up a silent peer: this side has waited for it all the time.
     pub(in crate::job) fn is_silence(&self, idle_since: Option<Instant>) -> bool {
         idle_since.is_some_and(|since| since.elapsed() >= self.deadlines.silence())
     }

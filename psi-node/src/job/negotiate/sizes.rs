@@ -39,7 +39,7 @@ pub(in crate::job) fn check(ctx: &JobContext, spec: &JobSpec, own: Party) -> Res
     let keys = tables.iter().flat_map(|table| &table.keys);
     let largest = keys.map(|key| key.identities).max().unwrap_or_default();
     let derived = match own {
-        // Whoever asks knows what it asks for.
+        // The asker knows what it asks for.
         Party::Requester => limits::IDENTITIES_MAX,
         Party::Responder => identities_max_of(largest),
     };

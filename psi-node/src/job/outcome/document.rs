@@ -60,7 +60,7 @@ pub struct ResultDocument {
 /// What the result document says of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListDocument {
-    /// Own identifiers that match.
+    /// Identifiers of this side that match.
     pub count: u64,
     /// The file that holds them.
     pub file: String,

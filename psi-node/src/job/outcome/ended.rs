@@ -1,4 +1,4 @@
-//! The end of a job that was requested here, as whoever waits for it is told.
+//! The end of a job that was requested here, as reported to everybody who waits for it.
 
 use serde::{Deserialize, Serialize};
 

@@ -94,7 +94,7 @@ impl From<&ColumnNoise> for Noise {
 }
 
 impl PrivacyDocument {
-    /// Of a job of which this node is `own`; none of an exact one.
+    /// The document of a job in which this node is `own`; `None` for an exact job.
     ///
     /// # Errors
     /// [`psi_core::Error::ApiMisuse`] if `output` is that of another query.

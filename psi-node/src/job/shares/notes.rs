@@ -27,7 +27,7 @@ pub enum NoteShare {
 }
 
 impl NoteShare {
-    /// That of a collaboration, or of the peer that names none of its own.
+    /// The share of a collaboration, or of a peer that names no collaboration of its own.
     pub(in crate::job) fn of(collab: Option<CollabId>, peer: NodeId) -> Self {
         collab.map_or(Self::Stranger(peer), Self::Collab)
     }
