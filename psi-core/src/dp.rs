@@ -87,7 +87,7 @@ pub enum NoiseError {
         /// The epsilon of one component.
         epsilon: Epsilon,
     },
-    /// The budget is less than one unit for each share.
+    /// The epsilon or delta of the job is less than one unit for each share.
     #[error("epsilon {epsilon} and delta {delta} cannot be split into {shares}")]
     TooLittleToSplit {
         /// The epsilon of the job.

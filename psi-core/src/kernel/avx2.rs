@@ -1,7 +1,7 @@
 //! The kernel for x86-64 machines with AVX2 and FMA: [`super::vector`] on 256-bit registers.
 //!
 //! Spec 02 §4. Chosen at run time; no compiler flag is needed. Apart from [`super::ifma`], only
-//! this file of the crate contains `unsafe`.
+//! this module of the crate contains `unsafe`.
 //!
 //! # Safety
 //! Every `unsafe` block here runs instructions that exist only with AVX2 and FMA, and nothing else:

@@ -2,7 +2,7 @@
 //! [`super::vector`] on 512-bit registers.
 //!
 //! Spec 02 §4. Chosen at run time; no compiler flag is needed. Apart from [`super::avx2`], only
-//! this file of the crate contains `unsafe`.
+//! this module of the crate contains `unsafe`.
 //!
 //! # Safety
 //! Every `unsafe` block here runs instructions that exist only with the extensions that

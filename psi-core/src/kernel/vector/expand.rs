@@ -11,7 +11,7 @@ use super::Inputs;
 use super::lanes::Lanes;
 use super::sha512::{AFTER_ZERO_BLOCK, BLOCK, INITIAL, compress};
 
-/// Words of a digest, and of an output of SHA-512/256.
+/// Words of a digest, and of an output of SHA-512.
 const DIGEST_WORDS: usize = 4;
 const HASH_WORDS: usize = 8;
 
