@@ -35,7 +35,7 @@ use crate::value::ValueProgram;
 pub struct RequestPlan {
     /// The text that both nodes bind into the job.
     pub canonical: String,
-    /// The own-side literals that the text hides, in the order of their numbers.
+    /// The literals of this side that the text hides, in the order of their numbers.
     pub hidden: Vec<HiddenLiteral>,
     /// Which rows of this side's table answer.
     pub side: SidePlan,

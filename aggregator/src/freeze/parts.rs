@@ -53,7 +53,7 @@ pub(super) struct PartLists<'a> {
     replaced: Vec<Box<dyn RecordList>>,
     /// Of the part after those that are done.
     writer: Box<dyn RecordWriter>,
-    /// Takes what is not selected, so that as much is written whatever is.
+    /// Takes the identities that are not selected, so that as much is written whatever is selected.
     others: Box<dyn RecordWriter>,
 }
 
