@@ -52,7 +52,7 @@
 //! # }
 //! # fn main() -> Result<(), Box<dyn Error>> {
 //! # let agreement = Agreement {
-//! #     collab_id: [1; 32], revision: [1; 32], query: "SELECT COUNT(*)".into(), hidden: Vec::new(),
+//! #     collab_id: [1; 32].into(), revision: [1; 32].into(), query: "SELECT COUNT(*)".into(), hidden: Vec::new(),
 //! #     shape: Shape::count_identities(), recipients: Recipients::Requester, mode: AskedMode::Exact,
 //! #     requester_may_receive: true, responder_may_receive: true,
 //! # };
