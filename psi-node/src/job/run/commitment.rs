@@ -19,7 +19,7 @@ use crate::state::OwnOpening;
 
 /// What one side puts on the opened entry.
 #[derive(Clone, Copy)]
-struct Commitment {
+struct EntryShare {
     /// The commitment to its input.
     input: receipt::Commitment,
     /// The digest of its policy.
@@ -41,7 +41,7 @@ pub(super) async fn exchange(
     let policy = ctx.config.policies.get(table).ok_or_else(|| {
         Failure::Internal(format!("no policy text is kept of the table `{table}`"))
     })?;
-    let ours = Commitment {
+    let ours = EntryShare {
         input: commitment,
         policy: ctx.state.policy_digest(policy)?,
         charge: amount(&agreed.spec, agreed.own),
@@ -64,7 +64,7 @@ pub(super) async fn exchange(
         link.control().await
     })
     .await?;
-    let theirs = Commitment::of(&answer)?;
+    let theirs = EntryShare::of(&answer)?;
     if theirs.charge != amount(&agreed.spec, agreed.own.other()) {
         return Err(violation(
             Code::EntryMismatch,
@@ -75,7 +75,7 @@ pub(super) async fn exchange(
 }
 
 /// The opened entry.
-fn opened(agreed: &Agreed, ours: Commitment, theirs: Commitment) -> Body {
+fn opened(agreed: &Agreed, ours: EntryShare, theirs: EntryShare) -> Body {
     let sides = match agreed.own {
         Party::Requester => [ours, theirs],
         Party::Responder => [theirs, ours],
@@ -89,7 +89,7 @@ fn opened(agreed: &Agreed, ours: Commitment, theirs: Commitment) -> Body {
     }
 }
 
-impl Commitment {
+impl EntryShare {
     const fn message(&self) -> Control {
         Control::Commitment {
             commitment: self.input,
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn nothing_but_a_commitment_is_taken_for_one_and_it_is_read_as_it_is_sent() {
-        let said = Commitment {
+        let said = EntryShare {
             input: [1; 64].into(),
             policy: [2; 64].into(),
             charge: Amount {
@@ -128,12 +128,12 @@ mod tests {
                 delta_units: 4,
             },
         };
-        let read = Commitment::of(&said.message()).unwrap();
+        let read = EntryShare::of(&said.message()).unwrap();
         assert_eq!(
             (read.input, read.policy, read.charge),
             (said.input, said.policy, said.charge)
         );
-        let failure = Commitment::of(&Control::ReadyToClose).err().unwrap();
+        let failure = EntryShare::of(&Control::ReadyToClose).err().unwrap();
         assert_eq!(failure.code(), Code::UnexpectedMessage);
     }
 }
