@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
+use psi_core::spec::LiteralCommitment;
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
@@ -150,12 +151,12 @@ impl HiddenLiteral {
     /// The salt is drawn from the job seed for this literal alone; with a guessable literal and a
     /// known salt the commitment hides nothing.
     #[must_use]
-    pub fn commitment(&self, salt: &[u8; 32]) -> [u8; 64] {
-        Sha512::new()
+    pub fn commitment(&self, salt: &[u8; 32]) -> LiteralCommitment {
+        let hash = Sha512::new()
             .chain_update(salt)
             .chain_update(self.0.as_bytes())
-            .finalize()
-            .into()
+            .finalize();
+        LiteralCommitment(hash.into())
     }
 
     /// The typed literal, for the owner's own records and for opening it.

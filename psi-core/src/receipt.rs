@@ -54,6 +54,24 @@ named_bytes!(
     64
 );
 
+named_bytes!(
+    /// The digest of a side's frozen input (Spec 07 §3); it never leaves the node.
+    InputDigest,
+    64
+);
+
+named_bytes!(
+    /// A query on the entry of a refused one: [`query_digest`].
+    QueryDigest,
+    64
+);
+
+named_bytes!(
+    /// A salted commitment to an output: [`output_commitment`].
+    OutputCommitment,
+    64
+);
+
 /// One entry of a collaboration's receipt log.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Entry {
@@ -92,7 +110,7 @@ pub enum Body {
         /// Why, if it was aborted.
         code: Option<Code>,
         /// The salted commitment to the output, if it completed.
-        output_commitment: Option<[u8; 64]>,
+        output_commitment: Option<OutputCommitment>,
         /// What crossed the wire, if it completed.
         transcripts: Option<Transcripts>,
     },
@@ -110,7 +128,7 @@ pub enum Body {
         /// The node id of the member that refused.
         responder: [u8; 32],
         /// [`query_digest`] of what was asked.
-        query: [u8; 64],
+        query: QueryDigest,
         /// Why.
         code: Code,
     },
@@ -255,12 +273,12 @@ pub fn signature_holds(node_id: &[u8; 32], text: &[u8], signature: &Signature) -
 /// Represents a query on the entry of a refused one: `SHA-512("psi/v1/query" || canonical query)`.
 /// It keeps the entry short; both nodes keep the text in their lists of jobs.
 #[must_use]
-pub fn query_digest(query: &str) -> [u8; 64] {
-    Sha512::new()
+pub fn query_digest(query: &str) -> QueryDigest {
+    let digest = Sha512::new()
         .chain_update(b"psi/v1/query")
         .chain_update(query.as_bytes())
-        .finalize()
-        .into()
+        .finalize();
+    QueryDigest(digest.into())
 }
 
 /// Represents a policy on an opened entry: `SHA-512("psi/v1/policy" || salt || canonical policy)`
@@ -287,7 +305,7 @@ pub fn policy_digest(salt: &[u8; 32], policy: &str) -> PolicyDigest {
 pub fn opening_commitment(
     job_id: &JobId,
     seed: &crate::seed::JobSeed,
-    input_digest: &[u8; 64],
+    input_digest: &InputDigest,
 ) -> Commitment {
     let hash = Sha512::new()
         .chain_update(b"psi/v1/open")
@@ -304,7 +322,7 @@ pub type Cell = Option<u64>;
 /// The salted commitment to an output: `SHA-512("psi/v1/output" || salt || number of cells ||
 /// per cell a flag and the value, 0 if suppressed)` (Spec 07 §4).
 #[must_use]
-pub fn output_commitment(salt: &[u8; 32], cells: &[Cell]) -> [u8; 64] {
+pub fn output_commitment(salt: &[u8; 32], cells: &[Cell]) -> OutputCommitment {
     let mut hash = Sha512::new()
         .chain_update(b"psi/v1/output")
         .chain_update(salt)
@@ -313,7 +331,7 @@ pub fn output_commitment(salt: &[u8; 32], cells: &[Cell]) -> [u8; 64] {
         hash.update([u8::from(cell.is_some())]);
         hash.update(cell.unwrap_or(0).to_be_bytes());
     }
-    hash.finalize().into()
+    OutputCommitment(hash.finalize().into())
 }
 
 #[cfg(test)]

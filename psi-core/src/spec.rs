@@ -45,6 +45,11 @@ named_bytes!(
     RevisionHash, 32
 );
 
+named_bytes!(
+    /// A commitment to one hidden literal of a query (Spec 10 §3.3).
+    LiteralCommitment, 64
+);
+
 /// One of the two sides of a job, named by who asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Party {
@@ -106,7 +111,7 @@ pub struct Agreement {
     /// The canonical query, in which `$1`, `$2`, … replace the requester's own literals.
     pub query: String,
     /// One commitment per hidden literal, in order of appearance.
-    pub hidden: Vec<[u8; 64]>,
+    pub hidden: Vec<LiteralCommitment>,
     /// What the query asks of the two tables; each node derives it from the query.
     pub shape: Shape,
     /// Who gets the result.
@@ -131,7 +136,7 @@ pub struct JobSpec {
     /// See [`Agreement::query`].
     pub query: String,
     /// See [`Agreement::hidden`].
-    pub hidden: Vec<[u8; 64]>,
+    pub hidden: Vec<LiteralCommitment>,
     /// See [`Agreement::shape`].
     pub shape: Shape,
     /// See [`Agreement::recipients`].

@@ -3,10 +3,10 @@
 //! Spec 10 §4 and Spec 07 §3. Made by the aggregator, handed to the matches in the order in which
 //! they run. Called by the job runner; nothing here leaves the node.
 
+use psi_core::receipt::{InputDigest, input_digest};
 use std::sync::Arc;
 
 use aggregator::JobInput;
-use psi_core::receipt::input_digest;
 use psi_core::session::{JobLists, SharedList};
 use psi_core::store::{Reserved, StoreError};
 
@@ -49,7 +49,7 @@ impl Frozen {
     ///
     /// # Errors
     /// [`StoreError`] if a list cannot be read.
-    pub(crate) fn digest(&self) -> Result<[u8; 64], StoreError> {
+    pub(crate) fn digest(&self) -> Result<InputDigest, StoreError> {
         input_digest(&self.clone().into(), &self.others)
     }
 }

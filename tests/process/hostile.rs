@@ -11,7 +11,7 @@ use psi_core::Code;
 use psi_core::identifier::IdentifierKind;
 use psi_core::messages::frame::{ListId, RowsHeader};
 use psi_core::messages::{Control, Proposal};
-use psi_core::spec::{CollabId, JobSpec, Recipients, RevisionHash};
+use psi_core::spec::{CollabId, JobSpec, LiteralCommitment, Recipients, RevisionHash};
 use psi_node::identity::NodeKey;
 use psi_node::net::{ConnectError, Endpoint};
 use serde_json::json;
@@ -55,7 +55,7 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
         ),
         (
             Code::QueryNotAccepted,
-            Box::new(|p| p.hidden = vec![[0; 64]]),
+            Box::new(|p| p.hidden = vec![LiteralCommitment([0; 64])]),
         ),
         (Code::SpecMismatch, Box::new(|p| p.half.node_id = [1; 32])),
         (
@@ -138,7 +138,7 @@ fn an_inquiry_is_held_to_the_rules_of_a_proposal_and_commits_to_nothing() {
         (Code::MalformedMessage, Box::new(|p| p.half.nonce = [1; 32])),
         (
             Code::MalformedMessage,
-            Box::new(|p| p.hidden = vec![[1; 64]]),
+            Box::new(|p| p.hidden = vec![LiteralCommitment([1; 64])]),
         ),
         (Code::VersionUnsupported, Box::new(|p| p.version = 2)),
         (

@@ -300,7 +300,7 @@ fn an_output_commitment_that_does_not_fit_the_cells_is_found_out() {
             output_commitment, ..
         } = message
         {
-            output_commitment[0] ^= 1;
+            output_commitment.0[0] ^= 1;
         }
     });
     ends_in(Code::MalformedMessage, Owner::Anna, other);

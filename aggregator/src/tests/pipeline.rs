@@ -10,8 +10,8 @@ use psi_core::Code;
 use psi_core::progress::Silent;
 use psi_core::session::opened::{OpenedMatch, OpenedPart};
 use psi_core::spec::{
-    Agreement, AskedMode, CollabId, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients,
-    RevisionHash,
+    Agreement, AskedMode, CollabId, ComponentKind, Half, JobSpec, LiteralCommitment, MatchSpec,
+    Party, Recipients, RevisionHash,
 };
 use psi_core::store::{MemoryStore, RecordList, RecordStore};
 
@@ -65,7 +65,7 @@ pub(crate) async fn agree_in(
         collab_id: CollabId([1; 32]),
         revision: RevisionHash([5; 32]),
         query: request.canonical.clone(),
-        hidden: vec![[0; 64]; request.hidden.len()],
+        hidden: vec![LiteralCommitment([0; 64]); request.hidden.len()],
         shape: output.shape.clone(),
         recipients: Recipients::Requester,
         mode,

@@ -53,7 +53,7 @@ async fn both_sides_plan_the_same_text_and_only_the_own_literals_are_hidden() {
     let mut message = salt.to_vec();
     message.extend_from_slice(b"DATE '2025-01-01'");
     assert_eq!(
-        request.hidden[2].commitment(&salt)[..],
+        request.hidden[2].commitment(&salt).as_bytes()[..],
         Sha512::digest(&message)[..]
     );
     assert_eq!(

@@ -5,8 +5,8 @@ use bincode::{Decode, Encode};
 use crate::dp::Amount;
 use crate::error::Code;
 use crate::facts::TableFacts;
-use crate::receipt::{Commitment, EntryHash, PolicyDigest, Signature};
-use crate::spec::{AskedMode, CollabId, Half, JobId, Recipients, RevisionHash};
+use crate::receipt::{Commitment, EntryHash, OutputCommitment, PolicyDigest, Signature};
+use crate::spec::{AskedMode, CollabId, Half, JobId, LiteralCommitment, Recipients, RevisionHash};
 
 /// A control message.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -109,7 +109,7 @@ pub enum Control {
         /// Present exactly if the responder is a recipient.
         salt: Option<[u8; 32]>,
         /// The salted commitment to the cells.
-        output_commitment: [u8; 64],
+        output_commitment: OutputCommitment,
     },
     /// Requester: asks what a job with this proposal would be. Nonce and commitments are zero.
     /// Opens a stream that never becomes a job.
@@ -148,7 +148,7 @@ pub struct Proposal {
     /// The canonical query.
     pub query: String,
     /// Commitments to its hidden literals.
-    pub hidden: Vec<[u8; 64]>,
+    pub hidden: Vec<LiteralCommitment>,
     /// Who is to get the result.
     pub recipients: Recipients,
     /// The mode of the collaboration, and what it asks to spend.
@@ -183,7 +183,7 @@ pub struct Outcome {
     /// Present exactly if the Sender's side is a recipient.
     pub opening: Option<Opening>,
     /// The salted commitment to the output.
-    pub output_commitment: [u8; 64],
+    pub output_commitment: OutputCommitment,
 }
 
 /// The state of one side's receipt log.

@@ -6,6 +6,7 @@
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
+use crate::receipt::InputDigest;
 use crate::session::{BATCH_RECORDS, JobLists, SharedList};
 use crate::store::StoreError;
 
@@ -16,7 +17,7 @@ use crate::store::StoreError;
 ///
 /// # Errors
 /// [`StoreError`] if a list cannot be read.
-pub fn input_digest(lists: &JobLists, others: &[SharedList]) -> Result<[u8; 64], StoreError> {
+pub fn input_digest(lists: &JobLists, others: &[SharedList]) -> Result<InputDigest, StoreError> {
     let parts = lists.parts.iter().flatten().map(|list| (0_u8, list));
     let positions = lists.positions.iter().map(|list| (1_u8, list));
     let lists: Vec<(u8, &SharedList)> = parts.chain(positions).collect();
@@ -31,7 +32,7 @@ pub fn input_digest(lists: &JobLists, others: &[SharedList]) -> Result<[u8; 64],
         absorb(&mut unused, 0, list)?;
     }
     std::hint::black_box(unused.finalize());
-    Ok(hash.finalize().into())
+    Ok(InputDigest(hash.finalize().into()))
 }
 
 /// Adds a list to a hash.

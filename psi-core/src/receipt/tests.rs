@@ -10,6 +10,7 @@ use crate::dp::Amount;
 use crate::error::Code;
 use crate::facts::TableFacts;
 use crate::identifier::IdentifierKind;
+use crate::receipt::OutputCommitment;
 use crate::spec::{Agreement, AskedMode, CollabId, Half, JobSpec, Recipients, RevisionHash, Shape};
 use crate::transcript::Transcripts;
 
@@ -109,7 +110,7 @@ pub(super) fn completed(nonce: u8) -> Body {
         job_id: job(nonce).job_id(),
         status: ClosedStatus::Completed,
         code: None,
-        output_commitment: Some([0x63; 64]),
+        output_commitment: Some(OutputCommitment([0x63; 64])),
         transcripts: Some(Transcripts {
             to_sender: [1; 64],
             to_receiver: [2; 64],
@@ -274,7 +275,7 @@ fn an_edited_entry_breaks_its_own_signatures() {
             } => *code = Code::Cancelled,
             Body::Closed { transcripts, .. } => transcripts.as_mut().unwrap().to_sender[0] ^= 1,
             Body::Statement { text, .. } => text.push('!'),
-            Body::Refused { query, .. } => query[0] ^= 1,
+            Body::Refused { query, .. } => query.0[0] ^= 1,
         }
         log[number].0 = entry.encode();
         assert_wrong!(log, number, ChainError::Signature(name) if name == "first");

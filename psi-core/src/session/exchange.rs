@@ -30,6 +30,7 @@ use crate::error::{Code, Error};
 use crate::messages::Control;
 use crate::messages::frame::{ListId, RowsHeader};
 use crate::ot;
+use crate::receipt::OutputCommitment;
 use crate::seed::JobSeed;
 use crate::spec::{JobSpec, MatchSpec, PartSize, Party};
 use crate::store::RecordList;
@@ -100,7 +101,7 @@ pub struct Ended {
     /// As Receiver of a list that is released: which of this side's identifiers match.
     pub list: Option<MatchedList>,
     /// For the closing entry.
-    pub output_commitment: [u8; 64],
+    pub output_commitment: OutputCommitment,
     /// For the closing entry.
     pub transcripts: Transcripts,
     /// The hashes that the transcripts combine, for a record that an auditor may replay.

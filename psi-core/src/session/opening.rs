@@ -14,6 +14,7 @@
 
 mod checks;
 
+use crate::receipt::{OutputCommitment, output_commitment};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -25,7 +26,6 @@ use crate::error::{Code, Error};
 use crate::messages::{Control, Opening as OpenedCount, Outcome, PartCount};
 use crate::ot::opening::{ExpectCommitment, ExpectOpening, ExpectShare, Sums};
 use crate::ot::share::Role;
-use crate::receipt::output_commitment;
 use crate::seed::{JobSeed, Purpose};
 use crate::spec::{JobSpec, Party, Recipients};
 use crate::transcript::ListHashes;
@@ -66,7 +66,7 @@ pub(super) struct Conclusion {
     pub(super) opened: Option<Opened>,
     /// As Receiver of a list that is released: which of this side's identifiers match.
     pub(super) list: Option<MatchedList>,
-    pub(super) output_commitment: [u8; 64],
+    pub(super) output_commitment: OutputCommitment,
     /// The lists of all matches, without the opening.
     pub(super) lists: ListHashes,
 }
@@ -307,7 +307,7 @@ impl Course {
         Opened::new(&self.terms.spec, std::mem::take(&mut self.matches), salt)
     }
 
-    fn done(self, opened: Option<Opened>, output_commitment: [u8; 64]) -> Progress {
+    fn done(self, opened: Option<Opened>, output_commitment: OutputCommitment) -> Progress {
         Progress::Done(Conclusion {
             opened: opened.filter(|_| self.terms.is_recipient()),
             list: None,
@@ -414,7 +414,7 @@ impl Course {
     fn check_output(
         &mut self,
         salt: Option<[u8; 32]>,
-        commitment: &[u8; 64],
+        commitment: &OutputCommitment,
     ) -> Result<Option<Opened>, Error> {
         let is_recipient = self.terms.is_recipient();
         match salt {

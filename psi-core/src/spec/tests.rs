@@ -11,14 +11,14 @@ use crate::identifier::IdentifierKind;
 use crate::limits;
 use crate::messages::{Control, Proposal, codec};
 use crate::receipt::{Body, Entry};
-use crate::spec::{CollabId, RevisionHash};
+use crate::spec::{CollabId, LiteralCommitment, RevisionHash};
 
 fn agreement() -> Agreement {
     Agreement {
         collab_id: CollabId([1; 32]),
         revision: RevisionHash([5; 32]),
         query: "SELECT COUNT(*) FROM a.t JOIN b.t ON a.t.k = b.t.k WHERE a.t.c > $1".into(),
-        hidden: vec![[2; 64]],
+        hidden: vec![LiteralCommitment([2; 64])],
         shape: Shape::count_rows(),
         recipients: Recipients::Both,
         mode: AskedMode::Exact,
@@ -300,7 +300,7 @@ fn what_is_out_of_bounds_is_malformed() {
             agreement.query = "x".repeat(limits::QUERY_BYTES_MAX + 1);
         }),
         ("many literals", |agreement, _, _| {
-            agreement.hidden = vec![[0; 64]; limits::HIDDEN_LITERALS_MAX + 1];
+            agreement.hidden = vec![LiteralCommitment([0; 64]); limits::HIDDEN_LITERALS_MAX + 1];
         }),
         ("no member", |_, asking, _| asking.member.clear()),
         ("no table", |_, _, asked| asked.table.clear()),
@@ -379,7 +379,7 @@ fn largest() -> JobSpec {
     }
     let agreement = Agreement {
         query: "q".repeat(limits::QUERY_BYTES_MAX),
-        hidden: vec![[3; 64]; limits::HIDDEN_LITERALS_MAX],
+        hidden: vec![LiteralCommitment([3; 64]); limits::HIDDEN_LITERALS_MAX],
         shape,
         ..agreement()
     };

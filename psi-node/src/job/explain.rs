@@ -18,7 +18,7 @@ mod rate;
 use std::sync::Arc;
 
 use psi_core::facts::TableFacts;
-use psi_core::spec::{Half, JobSpec, MatchSpec, Party};
+use psi_core::spec::{Half, JobSpec, LiteralCommitment, MatchSpec, Party};
 
 pub use budget::BudgetOutline;
 pub use cost::Cost;
@@ -55,7 +55,7 @@ pub async fn explain(
     let question = Question::plan(ctx, collab, request).await?;
     question.check_may_begin(ctx)?;
     // No proposal: nonce and commitments are zero.
-    let hidden = vec![[0; 64]; question.plan.hidden.len()];
+    let hidden = vec![LiteralCommitment([0; 64]); question.plan.hidden.len()];
     let inquiry = question.proposal(ctx, [0; 32], hidden);
     let known = if with_peer {
         let answer = ask_peer::ask(ctx, &question.peer, &inquiry).await?;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use aggregator::Refusal;
 use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
+use psi_core::spec::LiteralCommitment;
 
 use super::context::JobContext;
 use super::deadlines::within;
@@ -64,7 +65,12 @@ async fn answer(
         )
     })?;
     let _door = link.working_while(ctx.doors.of(conn.peer)).await?;
-    if proposal.half.nonce != [0; 32] || proposal.hidden.iter().any(|hidden| *hidden != [0; 64]) {
+    if proposal.half.nonce != [0; 32]
+        || proposal
+            .hidden
+            .iter()
+            .any(|hidden| *hidden != LiteralCommitment([0; 64]))
+    {
         return Err(violation(
             Code::MalformedMessage,
             "an inquiry that commits to something",

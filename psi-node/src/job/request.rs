@@ -11,7 +11,7 @@ use psi_core::Code;
 use psi_core::messages::Control;
 use psi_core::receipt::{Signature, agreement_text, signature_holds};
 use psi_core::seed::JobSeed;
-use psi_core::spec::{Half, JobSpec, Party};
+use psi_core::spec::{Half, JobSpec, LiteralCommitment, Party};
 
 use super::context::JobContext;
 use super::deadlines::within;
@@ -259,7 +259,7 @@ async fn propose(
 }
 
 /// One commitment per hidden literal, each with a salt of its own.
-fn commit_to_literals(plan: &RequestPlan, seed: &JobSeed) -> Vec<[u8; 64]> {
+fn commit_to_literals(plan: &RequestPlan, seed: &JobSeed) -> Vec<LiteralCommitment> {
     let mut salts = seeds::literal_salts(seed);
     let literals = plan.hidden.iter();
     literals

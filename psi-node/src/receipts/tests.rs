@@ -10,7 +10,8 @@ use psi_core::dp::Amount;
 use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
 use psi_core::receipt::{
-    Body, ChainSummary, ClosedStatus, Entry, agreement_text, entry_hash, query_digest, signing_text,
+    Body, ChainSummary, ClosedStatus, Entry, OutputCommitment, QueryDigest, agreement_text,
+    entry_hash, query_digest, signing_text,
 };
 use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, Recipients, Shape};
 use psi_core::transcript::Transcripts;
@@ -185,7 +186,7 @@ pub(crate) fn completed(job: &JobSpec) -> Body {
         job_id: job.job_id(),
         status: ClosedStatus::Completed,
         code: None,
-        output_commitment: Some([3; 64]),
+        output_commitment: Some(OutputCommitment([3; 64])),
         transcripts: Some(Transcripts {
             to_sender: [4; 64],
             to_receiver: [5; 64],
@@ -215,7 +216,7 @@ pub(crate) fn refused(fixture: &Fixture) -> Body {
 }
 
 /// The two nodes of a refusal, the digest of its query, and why.
-pub(crate) fn parts_of(refused: &Body) -> ([[u8; 32]; 2], [u8; 64], Code) {
+pub(crate) fn parts_of(refused: &Body) -> ([[u8; 32]; 2], QueryDigest, Code) {
     match refused {
         Body::Refused {
             requester,

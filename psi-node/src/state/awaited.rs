@@ -8,6 +8,7 @@
 
 use psi_core::Code;
 use psi_core::limits::{LIVE_JOBS_MAX, REFUSALS_RECORDED_MAX};
+use psi_core::receipt::QueryDigest;
 use psi_core::receipt::log::{AwaitedJob, OwnClosing, OwnOpening};
 use psi_core::spec::JobId;
 use psi_core::transcript::Transcripts;
@@ -30,7 +31,7 @@ pub struct AwaitedRefusal {
     /// The node that asks.
     pub requester: [u8; 32],
     /// The digest of the query.
-    pub query: [u8; 64],
+    pub query: QueryDigest,
     /// Why this node refused; absent if the peer is the one that answers.
     pub code: Option<Code>,
 }
@@ -79,7 +80,7 @@ impl State {
                  WHERE job_id = ?1 AND output_commitment IS NULL",
                 params![
                     job_id.as_bytes(),
-                    closing.output_commitment,
+                    closing.output_commitment.as_bytes(),
                     to_sender,
                     to_receiver
                 ],
@@ -169,7 +170,7 @@ impl State {
                 params![
                     collab_id.as_bytes(),
                     refusal.requester,
-                    refusal.query,
+                    refusal.query.as_bytes(),
                     refusal.code.map(Code::number)
                 ],
             )?;
@@ -218,7 +219,7 @@ impl State {
         &self,
         collab_id: &CollabId,
         requester: &[u8; 32],
-        query: &[u8; 64],
+        query: &QueryDigest,
         code: Code,
     ) -> Result<bool, StateError> {
         self.write(|transaction| {
@@ -246,7 +247,7 @@ pub(super) fn refusal_done(
     transaction: &Transaction<'_>,
     collab_id: &CollabId,
     requester: &[u8; 32],
-    query: &[u8; 64],
+    query: &QueryDigest,
     code: Code,
 ) -> Result<(), StateError> {
     if let Some(id) = refusal(transaction, collab_id, requester, query, code)? {
@@ -259,14 +260,19 @@ fn refusal(
     transaction: &Transaction<'_>,
     collab_id: &CollabId,
     requester: &[u8; 32],
-    query: &[u8; 64],
+    query: &QueryDigest,
     code: Code,
 ) -> Result<Option<i64>, StateError> {
     let mut statement = transaction.prepare_cached(
         "SELECT id FROM awaited_refusals WHERE collab_id = ?1 AND requester = ?2 AND query = ?3 \
          AND (code IS NULL OR code = ?4) ORDER BY id LIMIT 1",
     )?;
-    let values = params![collab_id.as_bytes(), requester, query, code.number()];
+    let values = params![
+        collab_id.as_bytes(),
+        requester,
+        query.as_bytes(),
+        code.number()
+    ];
     Ok(statement.query_row(values, |row| row.get(0)).optional()?)
 }
 

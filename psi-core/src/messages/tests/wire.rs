@@ -13,7 +13,8 @@ use crate::identifier::IdentifierKind;
 use crate::list::{RecordCodec as _, Rice, reference};
 use crate::messages::frame::{FRAME_HEADER_BYTES, FrameKind, ListId, RowsHeader, decode_header};
 use crate::messages::{Control, EntryMessage, Opening, Outcome, Proposal, SettleState, codec};
-use crate::spec::{AskedMode, CollabId, Half, JobId, Recipients, RevisionHash};
+use crate::receipt::OutputCommitment;
+use crate::spec::{AskedMode, CollabId, Half, JobId, LiteralCommitment, Recipients, RevisionHash};
 
 /// Labels and bytes of the fields of a message.
 #[derive(Default)]
@@ -199,7 +200,7 @@ fn inquiring() -> Vec<(&'static str, Control, Fields)> {
                 collab_id: CollabId([0xc0; 32]),
                 revision: RevisionHash([0xc1; 32]),
                 query: query.into(),
-                hidden: vec![[0; 64]],
+                hidden: vec![LiteralCommitment([0; 64])],
                 recipients: Recipients::Requester,
                 mode: AskedMode::Exact,
                 half: asked,
@@ -242,7 +243,7 @@ fn agreeing() -> Vec<(&'static str, Control, Fields)> {
                 collab_id: CollabId([0xc0; 32]),
                 revision: RevisionHash([0xc1; 32]),
                 query: query.into(),
-                hidden: vec![[0x41; 64]],
+                hidden: vec![LiteralCommitment([0x41; 64])],
                 recipients: Recipients::Both,
                 mode: AskedMode::Exact,
                 half: half(0xa0, &[("email", IdentifierKind::Email)]),
@@ -352,7 +353,7 @@ fn matching() -> Vec<(&'static str, Control, Fields)> {
         });
         Control::Outcome(Outcome {
             opening,
-            output_commitment: [0x62; 64],
+            output_commitment: OutputCommitment([0x62; 64]),
         })
     };
     let outcome_fields = |released, count| {
@@ -388,7 +389,7 @@ fn matching() -> Vec<(&'static str, Control, Fields)> {
             "outcome_without_opening",
             Control::Outcome(Outcome {
                 opening: None,
-                output_commitment: [0x62; 64],
+                output_commitment: OutputCommitment([0x62; 64]),
             }),
             Fields::message(8, "Outcome")
                 .none("opening")

@@ -5,7 +5,7 @@
 
 use super::StoredEntry;
 use crate::error::Code;
-use crate::receipt::{Commitment, PolicyDigest};
+use crate::receipt::{Commitment, OutputCommitment, PolicyDigest, QueryDigest};
 use crate::spec::JobId;
 use crate::transcript::Transcripts;
 
@@ -57,7 +57,7 @@ pub trait LogView {
     fn awaits_refusal(
         &self,
         requester: &[u8; 32],
-        query: &[u8; 64],
+        query: &QueryDigest,
         code: Code,
     ) -> Result<bool, Self::Error>;
 
@@ -111,7 +111,7 @@ pub struct OwnOpening {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnClosing {
     /// The commitment to the output.
-    pub output_commitment: [u8; 64],
+    pub output_commitment: OutputCommitment,
     /// The transcripts of both directions.
     pub transcripts: Transcripts,
 }

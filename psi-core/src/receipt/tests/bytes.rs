@@ -10,7 +10,7 @@ use super::{
 use crate::error::Code;
 use crate::limits;
 use crate::receipt::{
-    Body, ClosedStatus, Entry, EntryHash, Signature, agreement_text, entry_hash,
+    Body, ClosedStatus, Entry, EntryHash, InputDigest, Signature, agreement_text, entry_hash,
     opening_commitment, output_commitment, policy_digest, query_digest, signature_holds,
     signing_text,
 };
@@ -133,7 +133,7 @@ fn a_refused_entry_names_two_sides_and_a_reason_to_refuse() {
 fn digests_of_queries_and_policies_are_labelled_and_the_latter_salted() {
     let text = b"psi/v1/querySELECT COUNT(*)";
     assert_eq!(
-        query_digest("SELECT COUNT(*)").as_slice(),
+        query_digest("SELECT COUNT(*)").as_bytes().as_slice(),
         Sha512::digest(text).as_slice()
     );
     let text = [b"psi/v1/policy".as_slice(), &[7; 32], b"{}"].concat();
@@ -233,7 +233,11 @@ fn an_agreement_is_no_receipt() {
 #[test]
 fn an_opening_commitment_binds_job_seed_and_input() {
     let commit = |job, seed, input| {
-        opening_commitment(&JobId([job; 64]), &JobSeed::new([seed; 32]), &[input; 64])
+        opening_commitment(
+            &JobId([job; 64]),
+            &JobSeed::new([seed; 32]),
+            &InputDigest([input; 64]),
+        )
     };
     let text = [b"psi/v1/open".as_slice(), &[1; 64], &[2; 32], &[3; 64]].concat();
     assert_eq!(
@@ -259,7 +263,7 @@ fn an_output_commitment_binds_salt_cells_and_their_flags() {
     ]
     .concat();
     let made = output_commitment(&salt, &[Some(318), None]);
-    assert_eq!(made.as_slice(), Sha512::digest(text).as_slice());
+    assert_eq!(made.as_bytes().as_slice(), Sha512::digest(text).as_slice());
     let others = [
         output_commitment(&[5; 32], &[Some(318), None]),
         output_commitment(&salt, &[Some(319), None]),

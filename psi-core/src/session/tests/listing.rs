@@ -1,6 +1,7 @@
 //! Lists: the Receiver learns which of its own identifiers match, and detects a Sender that moves
 //! points.
 
+use crate::receipt::{OutputCommitment, output_commitment};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -14,7 +15,6 @@ use crate::identifier::{IdentifierKind, IdentityHasher};
 use crate::kernel::Kernel;
 use crate::kernel::counting::{Counting, Work};
 use crate::messages::Control;
-use crate::receipt::output_commitment;
 use crate::spec::{CollabId, RevisionHash};
 
 pub(super) fn spec_of(
@@ -189,7 +189,7 @@ fn a_requester_that_sends_its_output_before_the_reply_or_a_salt_with_it_is_refus
     let output = |salt| {
         Frame::Control(Control::Output {
             salt,
-            output_commitment: [7; 64],
+            output_commitment: OutputCommitment([7; 64]),
         })
     };
     let side = Side::of(0..40, 40, 1);

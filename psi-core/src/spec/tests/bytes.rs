@@ -8,8 +8,8 @@ use crate::facts::TableFacts;
 use crate::identifier::IdentifierKind;
 use crate::messages::codec;
 use crate::spec::{
-    Agreement, AskedMode, CollabId, Component, ComponentKind, Half, JobSpec, PROTOCOL_VERSION,
-    PartSize, Party, Recipients, RevisionHash, Shape,
+    Agreement, AskedMode, CollabId, Component, ComponentKind, Half, JobSpec, LiteralCommitment,
+    PROTOCOL_VERSION, PartSize, Party, Recipients, RevisionHash, Shape,
 };
 
 type Change = fn(&mut JobSpec);
@@ -20,8 +20,10 @@ fn changes() -> Vec<(&'static str, Change)> {
         ("collab_id", |spec| spec.collab_id.0[31] ^= 1),
         ("revision", |spec| spec.revision.0[31] ^= 1),
         ("query", |spec| spec.query.push(' ')),
-        ("hidden", |spec| spec.hidden[0][63] ^= 1),
-        ("number of hidden", |spec| spec.hidden.push([2; 64])),
+        ("hidden", |spec| spec.hidden[0].0[63] ^= 1),
+        ("number of hidden", |spec| {
+            spec.hidden.push(LiteralCommitment([2; 64]));
+        }),
         ("shape", |spec| spec.shape = Shape::count_identities()),
         ("recipients", |spec| spec.recipients = Recipients::Requester),
         ("requester.node_id", |spec| spec.requester.node_id[0] ^= 1),
@@ -267,7 +269,7 @@ fn any_spec() -> impl Strategy<Value = JobSpec> {
                     collab_id: CollabId(collab_id),
                     revision: RevisionHash(collab_id),
                     query,
-                    hidden,
+                    hidden: hidden.into_iter().map(LiteralCommitment).collect(),
                     shape: if unique {
                         Shape::count_rows()
                     } else {

@@ -4,17 +4,17 @@
 
 use psi_core::messages::frame::ListId;
 use psi_core::session::Ended;
-use psi_core::spec::{JobSpec, Party};
+use psi_core::spec::{JobSpec, LiteralCommitment, Party};
 use psi_core::transcript::{Direction, ListHashes, NamedList, Transcripts, lists_of};
 use sha2::{Digest as _, Sha512};
 
 /// `SHA-512(salt || typed literal)` (Spec 10 §3.3).
-pub(super) fn literal_commitment(salt: &[u8; 32], text: &str) -> [u8; 64] {
-    Sha512::new()
+pub(super) fn literal_commitment(salt: &[u8; 32], text: &str) -> LiteralCommitment {
+    let hash = Sha512::new()
         .chain_update(salt)
         .chain_update(text.as_bytes())
-        .finalize()
-        .into()
+        .finalize();
+    LiteralCommitment(hash.into())
 }
 
 /// What differs between a replayed half and the receipt: what the side itself sent, and what it

@@ -3,7 +3,7 @@
 //! Spec 07 §12. Made by [`super`], printed by the command line; the JSON fields are documented in
 //! `docs/operating/audit.md`.
 
-use psi_core::receipt::{Body, Commitment};
+use psi_core::receipt::{Body, Commitment, OutputCommitment};
 use psi_core::transcript::Transcripts;
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ pub struct JobReceipt {
     /// The requester's and the responder's opening commitment.
     pub commitments: [Commitment; 2],
     /// Transcripts and output commitment, if the job completed.
-    pub completed: Option<(Transcripts, [u8; 64])>,
+    pub completed: Option<(Transcripts, OutputCommitment)>,
 }
 
 impl JobReceipt {

@@ -4,8 +4,8 @@ use psi_core::facts::{Clamp, GroupFacts, LabelKind, PrivacyFacts, TableFacts, Va
 use psi_core::identifier::IdentifierKind;
 use psi_core::seed::Purpose;
 use psi_core::spec::{
-    Agreement, AskedMode, CollabId, Half, JobSpec, Party, Recipients, RevisionHash, Shape,
-    SideShape, ValueShape,
+    Agreement, AskedMode, CollabId, Half, JobSpec, LiteralCommitment, Party, Recipients,
+    RevisionHash, Shape, SideShape, ValueShape,
 };
 use sha2::{Digest as _, Sha512};
 
@@ -36,7 +36,9 @@ pub(super) fn spec(job: Job, mode: AskedMode) -> JobSpec {
     let agreement = Agreement {
         collab_id: CollabId([9; 32]),
         query: "SELECT ...".into(),
-        hidden: vec![Sha512::digest([salt().as_slice(), LITERAL.as_bytes()].concat()).into()],
+        hidden: vec![LiteralCommitment(
+            Sha512::digest([salt().as_slice(), LITERAL.as_bytes()].concat()).into(),
+        )],
         shape: Shape {
             rows: [Job::Count, Job::Groups, Job::UniqueGroups].contains(&job),
             list: job == Job::List,

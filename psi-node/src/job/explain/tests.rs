@@ -1,8 +1,8 @@
 use psi_core::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
 use psi_core::identifier::IdentifierKind;
 use psi_core::spec::{
-    Agreement, AskedMode, CollabId, Half, JobSpec, Party, Recipients, RevisionHash, Shape,
-    SideShape, ValueShape,
+    Agreement, AskedMode, CollabId, Half, JobSpec, LiteralCommitment, Party, Recipients,
+    RevisionHash, Shape, SideShape, ValueShape,
 };
 
 use super::counts::{cells, numbers};
@@ -36,7 +36,7 @@ fn assemble(shape: Shape, requester: Half, responder: Half) -> JobSpec {
         collab_id: CollabId([1; 32]),
         revision: RevisionHash([5; 32]),
         query: "SELECT …".into(),
-        hidden: vec![[0; 64]],
+        hidden: vec![LiteralCommitment([0; 64])],
         shape,
         recipients: Recipients::Requester,
         mode: AskedMode::Exact,

@@ -7,11 +7,11 @@
 
 use psi_core::Code;
 use psi_core::messages::Control;
-use psi_core::receipt::Body;
 use psi_core::receipt::log::{
     Append, AwaitedJob, Change, LogError, LogView, Machine, Member, Next, Settlement, StepResult,
     StoredEntry, is_recorded,
 };
+use psi_core::receipt::{Body, QueryDigest};
 use psi_core::spec::JobId;
 
 use super::chain::Chain;
@@ -189,7 +189,7 @@ impl LogView for Chain {
     fn awaits_refusal(
         &self,
         requester: &[u8; 32],
-        query: &[u8; 64],
+        query: &QueryDigest,
         code: Code,
     ) -> Result<bool, StateError> {
         self.state

@@ -93,7 +93,7 @@ mod tests {
         };
         let output = Control::Output {
             salt: None,
-            output_commitment: [0; 64],
+            output_commitment: [0; 64].into(),
         };
         let messages = [total, output].map(Outgoing::Control);
         for outgoing in paid.into_iter().chain(messages) {

@@ -7,7 +7,9 @@
 use aggregator::{OutputPlan, Refusal, RequestPlan};
 use psi_core::Code;
 use psi_core::messages::Proposal;
-use psi_core::spec::{AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients};
+use psi_core::spec::{
+    AskedMode, Half, JobSpec, LiteralCommitment, PROTOCOL_VERSION, Party, Recipients,
+};
 
 use super::approval::Asking;
 use super::spend::Spend;
@@ -138,7 +140,7 @@ impl Question {
         &self,
         ctx: &JobContext,
         nonce: [u8; 32],
-        hidden: Vec<[u8; 64]>,
+        hidden: Vec<LiteralCommitment>,
     ) -> Proposal {
         Proposal {
             version: PROTOCOL_VERSION,

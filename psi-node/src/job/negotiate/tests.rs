@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use psi_core::Code;
 use psi_core::messages::Proposal;
-use psi_core::spec::{AskedMode, JobSpec, Recipients};
+use psi_core::spec::{AskedMode, JobSpec, LiteralCommitment, Recipients};
 use tempfile::TempDir;
 
 use super::admission::{self, Admitted};
@@ -196,7 +196,7 @@ async fn a_table_that_failed_is_loaded_again_for_a_question_whose_constants_are_
     hidden.sql.push_str(" WHERE a.name <> 'x'");
     let collab = find_collab(&pair.brand, "summer").unwrap();
     let question = Question::plan(&pair.brand, collab, &hidden).await.unwrap();
-    let proposal = question.proposal(&pair.brand, [1; 32], vec![[0; 64]]);
+    let proposal = question.proposal(&pair.brand, [1; 32], vec![LiteralCommitment([0; 64])]);
     assert!(proposal.query.contains("$1"), "{}", proposal.query);
     // Half of an export: the header of something else.
     write_people(&pair.folders[1], "na");

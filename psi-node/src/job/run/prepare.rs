@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use psi_core::receipt::InputDigest;
 use psi_core::session::Tools;
 use psi_core::spec::JobId;
 use zeroize::Zeroizing;
@@ -23,7 +24,7 @@ use crate::job::seeds;
 /// What a side has made of its rows before it says so.
 pub(super) struct Prepared {
     pub(super) frozen: Frozen,
-    pub(super) digest: [u8; 64],
+    pub(super) digest: InputDigest,
     pub(super) record: Option<Record>,
 }
 

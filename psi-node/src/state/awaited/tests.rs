@@ -1,5 +1,5 @@
 use aggregator::budget::{Limits, RunLimits};
-use psi_core::receipt::{Commitment, PolicyDigest};
+use psi_core::receipt::{Commitment, OutputCommitment, PolicyDigest};
 
 use super::*;
 use crate::receipts::tests::{Fixture, aborted, debit, parts_of, refused};
@@ -9,7 +9,7 @@ const OPENING: OwnOpening = OwnOpening {
     policy: PolicyDigest([2; 64]),
 };
 const CLOSING: OwnClosing = OwnClosing {
-    output_commitment: [3; 64],
+    output_commitment: OutputCommitment([3; 64]),
     transcripts: Transcripts {
         to_sender: [4; 64],
         to_receiver: [5; 64],
@@ -33,7 +33,7 @@ fn a_job_is_awaited_from_its_commitment_to_its_closed_entry_and_only_once() {
     assert_eq!((awaited.opening, awaited.closing), (OPENING, None));
     state.await_closing(&job_id, &CLOSING).unwrap();
     let other = OwnClosing {
-        output_commitment: [9; 64],
+        output_commitment: OutputCommitment([9; 64]),
         ..CLOSING
     };
     assert!(matches!(
@@ -113,7 +113,7 @@ fn the_oldest_of_too_many_refusals_gives_way() {
     let (state, id) = (&fixture.state, fixture.collab.id());
     let of = |n: u64| AwaitedRefusal {
         requester: [1; 32],
-        query: [u8::try_from(n).unwrap(); 64],
+        query: QueryDigest([u8::try_from(n).unwrap(); 64]),
         code: None,
     };
     for n in 0..=REFUSALS_AWAITED_MAX {

@@ -2,6 +2,7 @@
 
 use super::Fields;
 use crate::messages::{Control, PartCount};
+use crate::receipt::OutputCommitment;
 
 pub(super) fn messages() -> Vec<(&'static str, Control, Fields)> {
     let commitment = [0x62; 64];
@@ -68,7 +69,7 @@ pub(super) fn messages() -> Vec<(&'static str, Control, Fields)> {
             "output_to_both",
             Control::Output {
                 salt: Some([0x71; 32]),
-                output_commitment: commitment,
+                output_commitment: OutputCommitment(commitment),
             },
             Fields::message(18, "Output")
                 .some("salt")
@@ -79,7 +80,7 @@ pub(super) fn messages() -> Vec<(&'static str, Control, Fields)> {
             "output_to_one",
             Control::Output {
                 salt: None,
-                output_commitment: commitment,
+                output_commitment: OutputCommitment(commitment),
             },
             Fields::message(18, "Output")
                 .none("salt")

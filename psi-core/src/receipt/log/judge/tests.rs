@@ -2,7 +2,7 @@ use super::*;
 use crate::error::Code;
 use crate::receipt::log::tests::{Disk, FOLLOWER, Node, Pair, SEQUENCER};
 use crate::receipt::tests::{aborted, completed, job, keys, opened, refused_by, statement};
-use crate::receipt::{Commitment, PolicyDigest, Signature};
+use crate::receipt::{Commitment, OutputCommitment, PolicyDigest, Signature};
 use crate::transcript::Transcripts;
 
 /// A field of the requester's and of the responder's.
@@ -116,7 +116,7 @@ fn a_completed_job_has_the_output_and_the_transcripts_that_were_found_here() {
         output_commitment, ..
     } = &mut forged
     {
-        *output_commitment = Some([0xee; 64]);
+        *output_commitment = Some(OutputCommitment([0xee; 64]));
     }
     assert!(!judged(node, None, &forged));
     assert!(!judged(node, Some("restored"), &aborted(2)), "another job");

@@ -11,7 +11,7 @@ use crate::receipt::log::{
     AwaitedJob, Change, LogView, Member, OwnClosing, OwnOpening, StoredEntry,
 };
 use crate::receipt::tests::{self as bodies, COLLAB, node_id};
-use crate::receipt::{Body, Entry, EntryHash, Signature, entry_hash, signing_text};
+use crate::receipt::{Body, Entry, EntryHash, QueryDigest, Signature, entry_hash, signing_text};
 use crate::spec::{JobId, JobSpec};
 
 /// What outlives the process.
@@ -321,7 +321,7 @@ impl LogView for Node {
     fn awaits_refusal(
         &self,
         requester: &[u8; 32],
-        query: &[u8; 64],
+        query: &QueryDigest,
         code: Code,
     ) -> Result<bool, Infallible> {
         let asked = (*requester, *query, code);

@@ -6,6 +6,7 @@ use super::{Case, ListId, Victim};
 use crate::error::Code;
 use crate::messages::frame::RowsHeader;
 use crate::messages::{Control, Outcome, PartCount};
+use crate::receipt::OutputCommitment;
 
 const UNEXPECTED: Code = Code::UnexpectedMessage;
 const MALFORMED: Code = Code::MalformedMessage;
@@ -237,7 +238,7 @@ fn counts() -> Vec<Case> {
         )
         .control(&Control::Outcome(Outcome {
             opening: None,
-            output_commitment: [0; 64],
+            output_commitment: OutputCommitment([0; 64]),
         })),
     ]
 }
@@ -365,7 +366,7 @@ fn shares_to_one() -> Vec<Case> {
         .after(Victim::SumReceiver.honest_frames().len())
         .control(&Control::Output {
             salt: None,
-            output_commitment: [0; 64],
+            output_commitment: OutputCommitment([0; 64]),
         }),
     ]
 }
@@ -389,7 +390,7 @@ fn outputs() -> Vec<Case> {
             })
     };
     let mut other = output_commitment;
-    other[63] ^= 1;
+    other.0[63] ^= 1;
     let salted = salt.map(|mut salt| {
         salt[0] ^= 1;
         salt

@@ -323,7 +323,7 @@ fn outcomes() -> Vec<Case> {
     let honest = honest().outcome;
     let bad = |name, what| after(Victim::Sender, Code::MalformedMessage, name, what);
     let mut wrong_commitment = honest;
-    wrong_commitment.output_commitment[0] ^= 1;
+    wrong_commitment.output_commitment.0[0] ^= 1;
     let mut wrong_salt = honest;
     if let Some(opening) = &mut wrong_salt.opening {
         opening.salt[31] ^= 1;
