@@ -9,6 +9,7 @@ mod entries;
 mod exchange;
 mod frames;
 mod kernels;
+mod log;
 mod rice;
 mod specs;
 
@@ -17,13 +18,12 @@ mod specs;
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// Every target over psi-core.
-///
-/// A target for the receipt log's messages belongs here as soon as the log is a machine without I/O.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("entries", entries::entries),
     ("exchange", exchange::exchange),
     ("frames", frames::frames),
     ("kernels", kernels::kernels),
+    ("log", log::log),
     ("rice", rice::rice),
     ("specs", specs::specs),
 ];
