@@ -8,7 +8,6 @@ pub mod audit;
 pub mod budget;
 pub mod check;
 pub mod collab;
-pub mod completions;
 pub mod demo;
 pub mod explain;
 pub mod id;
@@ -29,13 +28,17 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, Parser, Subcommand};
+use psi_audit::cli::{completions, program};
 
+use crate::api::client::Client;
 use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::process;
-use output::ErrorStyle;
+use crate::state::State;
+use output::{ErrorStyle, Format};
+use query::QueryFormat;
 
 /// Two organisations count what they have in common, without showing each other a row.
 #[derive(Debug, Parser)]
@@ -57,12 +60,12 @@ pub enum Command {
     /// Make a new node: a folder with a key and a commented configuration
     Init(init::InitArgs),
     /// Print the node's id, which is its public key
-    Id(id::IdArgs),
+    Id(ConfigArg),
     /// Make, sign, join and revise collaborations
     #[command(subcommand)]
     Collab(collab::CollabCommand),
     /// Check the configuration and the data against each other; needs no peer
-    Check(check::CheckArgs),
+    Check(Common),
     /// Give advice about the rules of the tables, explain and import them
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -109,14 +112,53 @@ impl ConfigArg {
     pub fn load(&self) -> Result<NodeConfig, UserError> {
         NodeConfig::load(&self.config)
     }
+
+    /// Opens the node's state.
+    ///
+    /// # Errors
+    /// Those of [`NodeConfig::load`] and [`State::open`].
+    pub fn state(&self) -> Result<State, UserError> {
+        State::open(&self.load()?.state_dir())
+    }
+
+    /// The daemon of the node.
+    ///
+    /// # Errors
+    /// Those of [`NodeConfig::load`].
+    pub fn client(&self) -> Result<Client, UserError> {
+        Ok(Client::new(&self.load()?.socket_path()))
+    }
 }
 
-/// The runtime of a command that asks the daemon something.
-fn client_runtime() -> Result<tokio::runtime::Runtime, UserError> {
-    tokio::runtime::Builder::new_current_thread()
+/// What most commands are asked: which node, and how to print.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// The node.
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// What the commands that list the newest of something are asked.
+#[derive(Debug, Args)]
+pub struct NewestArgs {
+    /// How many at most
+    #[arg(long, default_value_t = 50)]
+    pub limit: u32,
+    /// Node and format.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Runs what a command waits for.
+fn block_on<T>(future: impl Future<Output = Result<T, UserError>>) -> Result<T, UserError> {
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|e| UserError::machine("cannot start the runtime", e))
+        .map_err(|e| UserError::machine("cannot start the runtime", e))?
+        .block_on(future)
 }
 
 impl Command {
@@ -143,7 +185,7 @@ impl Command {
             Self::Budget(command) => budget::run(command),
             Self::Audit(command) => audit::run(command),
             Self::Demo(args) => demo::run(args),
-            Self::Completions(args) => completions::run(&args),
+            Self::Completions(args) => completions::run::<Cli>(&args),
         }
     }
 
@@ -168,50 +210,18 @@ impl Command {
             | Self::Completions(_) => false,
         }
     }
-
-    /// How errors of this command are printed: as JSON where JSON was asked for.
-    #[must_use]
-    pub fn error_style(&self) -> ErrorStyle {
-        match self {
-            Self::Query(args) => args.error_style(),
-            Self::Collab(command) => ErrorStyle::of(command.format()),
-            Self::Explain(args) => ErrorStyle::of(Some(args.format)),
-            Self::Check(args) => ErrorStyle::of(Some(args.format)),
-            Self::Policy(command) => ErrorStyle::of(command.format()),
-            Self::Jobs(command) => ErrorStyle::of(command.format()),
-            Self::Approvals(command) => ErrorStyle::of(command.format()),
-            Self::Receipts(command) => ErrorStyle::of(command.format()),
-            Self::Budget(command) => ErrorStyle::of(command.format()),
-            Self::Audit(command) => ErrorStyle::of(command.format()),
-            Self::Init(_) | Self::Id(_) | Self::Serve(_) | Self::Demo(_) | Self::Completions(_) => {
-                ErrorStyle::Text
-            }
-        }
-    }
 }
 
 /// Parses the arguments, runs the command, prints its error if there is one.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
-        Err(message) => {
-            // Nothing is left to tell anyone if the message itself cannot be printed.
-            let _ = message.print();
-            return if message.use_stderr() {
-                Exit::BadInput
-            } else {
-                Exit::Released
-            }
-            .into();
-        }
-    };
-    let style = cli.command.error_style();
-    match cli.command.run() {
-        Ok(exit) => exit.into(),
-        Err(error) => {
-            output::print_error(&error, style);
-            error.exit.into()
-        }
+    program::main(arguments, error_style, |cli: Cli| cli.command.run())
+}
+
+/// Errors of `query` are documents on standard output where the result would be one.
+fn error_style(command: &ArgMatches) -> ErrorStyle {
+    match command.try_get_one("format") {
+        Ok(Some(QueryFormat::Json)) => ErrorStyle::JsonOnStdout,
+        _ => program::error_style(command),
     }
 }
 

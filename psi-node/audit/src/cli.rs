@@ -2,18 +2,18 @@
 //!
 //! `psi-node receipts verify` and `psi-node audit replay` call the same modules.
 
+pub mod completions;
+pub mod program;
 pub mod replay;
 pub mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
-use clap_complete::Shell;
+use clap::{Parser, Subcommand};
 
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::output::{self, ErrorStyle, Format};
 use crate::process;
 
 /// Checks exported receipts of Glovebox, and jobs by the records that a node kept of them.
@@ -39,15 +39,7 @@ pub enum Command {
     /// Run one side's half of a job again from its record, and compare it with the receipt
     Replay(replay::ReplayArgs),
     /// Print a completion script for a shell
-    Completions(CompletionsArgs),
-}
-
-/// Arguments of `completions`.
-#[derive(Debug, Args)]
-pub struct CompletionsArgs {
-    /// The shell
-    #[arg(value_enum)]
-    pub shell: Shell,
+    Completions(completions::CompletionsArgs),
 }
 
 impl Command {
@@ -63,45 +55,16 @@ impl Command {
                 process::hide_memory()?;
                 replay::run(args)
             }
-            Self::Completions(args) => {
-                let mut script = Vec::new();
-                clap_complete::generate(args.shell, &mut Cli::command(), "psi-audit", &mut script);
-                output::print(&String::from_utf8_lossy(&script)).map(|()| Exit::Released)
-            }
-        }
-    }
-
-    const fn format(&self) -> Option<Format> {
-        match self {
-            Self::Verify(args) => Some(args.format),
-            Self::Replay(args) => Some(args.format),
-            Self::Completions(_) => None,
+            Self::Completions(args) => completions::run::<Cli>(args),
         }
     }
 }
 
 /// Parses the arguments, runs the command, prints its error if there is one.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
-        Err(message) => {
-            // Nothing is left to tell anyone if the message itself cannot be printed.
-            let _ = message.print();
-            return if message.use_stderr() {
-                Exit::BadInput
-            } else {
-                Exit::Released
-            }
-            .into();
-        }
-    };
-    match cli.command.run() {
-        Ok(exit) => exit.into(),
-        Err(error) => {
-            output::print_error(&error, ErrorStyle::of(cli.command.format()));
-            error.exit.into()
-        }
-    }
+    program::main(arguments, program::error_style, |cli: Cli| {
+        cli.command.run()
+    })
 }
 
 #[cfg(test)]

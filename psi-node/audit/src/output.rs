@@ -34,17 +34,6 @@ pub enum ErrorStyle {
     JsonOnStdout,
 }
 
-impl ErrorStyle {
-    /// The style of a command that prints in `format`, or prints no document at all.
-    #[must_use]
-    pub const fn of(format: Option<Format>) -> Self {
-        match format {
-            Some(Format::Json) => Self::JsonOnStderr,
-            Some(Format::Table) | None => Self::Text,
-        }
-    }
-}
-
 /// An error as JSON: `{"error": "…", "help": "…", "exit": 2, "exit_name": "bad_input"}`.
 #[derive(Debug, Serialize)]
 struct ErrorDocument<'a> {

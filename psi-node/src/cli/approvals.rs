@@ -5,8 +5,7 @@
 use clap::{Args, Subcommand};
 
 use super::output::{self, Format, Table, counted, shortened};
-use super::{ConfigArg, client_runtime};
-use crate::api::client::Client;
+use super::{Common, NewestArgs, block_on};
 use crate::api::types::{ApprovalInfo, Decision};
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -15,7 +14,7 @@ use crate::exit::Exit;
 #[derive(Debug, Subcommand)]
 pub enum ApprovalsCommand {
     /// List questions about tables with `approval = "manual"`; those that wait come first
-    List(ListArgs),
+    List(NewestArgs),
     /// Show one question: who asks, what, under which rules
     Show(RequestArgs),
     /// Allow one run of the question
@@ -24,32 +23,15 @@ pub enum ApprovalsCommand {
     Deny(DenyArgs),
 }
 
-/// Arguments of `approvals list`.
-#[derive(Debug, Args)]
-pub struct ListArgs {
-    /// How many at most
-    #[arg(long, default_value_t = 50)]
-    pub limit: u32,
-    /// The node.
-    #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
 /// Arguments of `approvals show` and `approvals approve`.
 #[derive(Debug, Args)]
 pub struct RequestArgs {
     /// The request, or the first digits of its id
     #[arg(value_name = "ID")]
     pub id: String,
-    /// The node.
+    /// Node and format.
     #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub common: Common,
 }
 
 /// Arguments of `approvals deny`.
@@ -63,58 +45,47 @@ pub struct DenyArgs {
     pub reason: Option<String>,
 }
 
-impl ApprovalsCommand {
-    /// The format that was asked for.
-    #[must_use]
-    pub const fn format(&self) -> Option<Format> {
-        match self {
-            Self::List(args) => Some(args.format),
-            Self::Show(args) | Self::Approve(args) => Some(args.format),
-            Self::Deny(args) => Some(args.request.format),
-        }
-    }
-}
-
 /// Runs the command.
 ///
 /// # Errors
 /// [`UserError`] by command.
 pub fn run(command: ApprovalsCommand) -> Result<Exit, UserError> {
-    let runtime = client_runtime()?;
-    runtime.block_on(async {
+    block_on(async {
         match command {
             ApprovalsCommand::List(args) => list(&args).await,
             ApprovalsCommand::Show(args) => {
-                let request = client(&args.config)?.approval(&args.id).await?;
-                print(&request, args.format, "")
+                let request = args.common.config.client()?.approval(&args.id).await?;
+                print(&request, args.common.format, "")
             }
             ApprovalsCommand::Approve(args) => {
-                let client = client(&args.config)?;
+                let client = args.common.config.client()?;
                 let request = client.decide(&args.id, &Decision::Approve).await?;
                 let note = "Approved for one run, which takes place when the question is asked \
                             again.\n";
-                print(&request, args.format, note)
+                print(&request, args.common.format, note)
             }
             ApprovalsCommand::Deny(DenyArgs {
                 request: args,
                 reason,
             }) => {
-                let client = client(&args.config)?;
+                let client = args.common.config.client()?;
                 let request = client.decide(&args.id, &Decision::Deny { reason }).await?;
-                print(&request, args.format, "Denied.\n")
+                print(&request, args.common.format, "Denied.\n")
             }
         }
     })?;
     Ok(Exit::Released)
 }
 
-fn client(config: &ConfigArg) -> Result<Client, UserError> {
-    Ok(Client::new(&config.load()?.socket_path()))
-}
-
-async fn list(args: &ListArgs) -> Result<(), UserError> {
-    let requests = client(&args.config)?.approvals(args.limit).await?.approvals;
-    if args.format == Format::Json {
+async fn list(args: &NewestArgs) -> Result<(), UserError> {
+    let requests = args
+        .common
+        .config
+        .client()?
+        .approvals(args.limit)
+        .await?
+        .approvals;
+    if args.common.format == Format::Json {
         return output::print_json(&requests);
     }
     let mut table = Table::new(&[

@@ -5,17 +5,17 @@
 
 mod replay;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde_json::json;
 
 pub use replay::ReplayArgs;
 
-use super::ConfigArg;
+use super::Common;
 use super::output::{self, Format, Table};
 use super::receipts::{self, ExportArgs, ReceiptsCommand, ShowArgs, VerifyArgs};
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::state::{AuditRecord, State, StoredPolicy};
+use crate::state::{AuditRecord, StoredPolicy};
 
 /// The commands of `audit`.
 #[derive(Debug, Subcommand)]
@@ -27,36 +27,11 @@ pub enum AuditCommand {
     /// Show one entry of a log in full
     Show(ShowArgs),
     /// List the records that this node keeps for its auditor, and their bytes
-    List(ListArgs),
+    List(Common),
     /// List the policies under which this node agreed to jobs, with the salts of their digests
-    Policies(ListArgs),
+    Policies(Common),
     /// Run this node's half of a job again from its record, and compare it with the receipt
     Replay(ReplayArgs),
-}
-
-/// Arguments of `audit list` and `audit policies`.
-#[derive(Debug, Args)]
-pub struct ListArgs {
-    /// The node.
-    #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
-impl AuditCommand {
-    /// The format that was asked for, if the command has one.
-    #[must_use]
-    pub const fn format(&self) -> Option<Format> {
-        match self {
-            Self::Verify(args) => Some(args.format),
-            Self::Show(args) => Some(args.format),
-            Self::List(args) | Self::Policies(args) => Some(args.format),
-            Self::Replay(args) => Some(args.format),
-            Self::Export(_) => None,
-        }
-    }
 }
 
 /// Runs the command.
@@ -74,8 +49,8 @@ pub fn run(command: AuditCommand) -> Result<Exit, UserError> {
     }
 }
 
-fn list(args: &ListArgs) -> Result<Exit, UserError> {
-    let records = State::open(&args.config.load()?.state_dir())?.audit_records()?;
+fn list(args: &Common) -> Result<Exit, UserError> {
+    let records = args.config.state()?.audit_records()?;
     if args.format == Format::Json {
         let line = |record: &AuditRecord| {
             json!({
@@ -112,8 +87,8 @@ fn list(args: &ListArgs) -> Result<Exit, UserError> {
     Ok(Exit::Released)
 }
 
-fn policies(args: &ListArgs) -> Result<Exit, UserError> {
-    let policies = State::open(&args.config.load()?.state_dir())?.policies()?;
+fn policies(args: &Common) -> Result<Exit, UserError> {
+    let policies = args.config.state()?.policies()?;
     if args.format == Format::Json {
         let line = |policy: &StoredPolicy| {
             json!({

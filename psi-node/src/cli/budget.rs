@@ -5,10 +5,8 @@
 mod show;
 
 use clap::{Args, Subcommand};
-use psi_core::limits::STATEMENT_BYTES_MAX;
 
-use super::ConfigArg;
-use super::output::{self, Format};
+use super::{Common, ConfigArg, NewestArgs, output, receipts};
 use crate::collab::CollabId;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -22,36 +20,11 @@ const REPAIRED: &str = "ledger_repaired";
 #[derive(Debug, Subcommand)]
 pub enum BudgetCommand {
     /// Show budgets and runs: spent, reserved, left, and when they are renewed
-    Show(ShowArgs),
+    Show(Common),
     /// List debits, the newest first
-    History(HistoryArgs),
+    History(NewestArgs),
     /// Record what happened after the state was restored from a backup
     Repair(RepairArgs),
-}
-
-/// Arguments of `budget show`.
-#[derive(Debug, Args)]
-pub struct ShowArgs {
-    /// The node.
-    #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
-/// Arguments of `budget history`.
-#[derive(Debug, Args)]
-pub struct HistoryArgs {
-    /// How many at most
-    #[arg(long, default_value_t = 50)]
-    pub limit: u32,
-    /// The node.
-    #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
 }
 
 /// Arguments of `budget repair`.
@@ -70,18 +43,6 @@ pub struct RepairArgs {
     pub config: ConfigArg,
 }
 
-impl BudgetCommand {
-    /// The format that was asked for, if the command has one.
-    #[must_use]
-    pub const fn format(&self) -> Option<Format> {
-        match self {
-            Self::Show(args) => Some(args.format),
-            Self::History(args) => Some(args.format),
-            Self::Repair(_) => None,
-        }
-    }
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -96,13 +57,7 @@ pub fn run(command: BudgetCommand) -> Result<Exit, UserError> {
 }
 
 fn repair(args: &RepairArgs) -> Result<(), UserError> {
-    let statement = args.statement.trim();
-    if statement.is_empty() || statement.len() > STATEMENT_BYTES_MAX {
-        return Err(UserError::bad_input(
-            format!("the statement has {} bytes", statement.len()),
-            format!("say in 1 to {STATEMENT_BYTES_MAX} bytes what happened to the state"),
-        ));
-    }
+    let statement = receipts::checked_statement(&args.statement, "state")?;
     let config = args.config.load()?;
     let state = State::open(&config.state_dir())?;
     let key = NodeKey::load(&config.key_path())?;

@@ -8,11 +8,10 @@ use std::fmt::Write as _;
 use aggregator::{
     AggregateReport, ClassCount, KeyColumnReport, KeyReport, LoadReport, TableReport,
 };
-use clap::Args;
 use serde_json::{Value, json};
 
-use super::ConfigArg;
 use super::output::{self, Format, Table, counted};
+use super::{Common, block_on};
 use crate::api::client::Client;
 use crate::api::types::NodeInfo;
 use crate::config::NodeConfig;
@@ -24,33 +23,18 @@ use crate::job::outcome::OTHER;
 use crate::list_storage::{self, Lists};
 use crate::printable;
 
-/// Arguments of `check`.
-#[derive(Debug, Args)]
-pub struct CheckArgs {
-    /// The node.
-    #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
 /// Runs the command.
 ///
 /// # Errors
 /// [`UserError`] if the configuration makes no sense or the key cannot be used.
-pub fn run(args: &CheckArgs) -> Result<Exit, UserError> {
+pub fn run(args: &Common) -> Result<Exit, UserError> {
     let config = args.config.load()?;
     let id = NodeKey::load(&config.key_path())?.id();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
     // A daemon may be running on the same state folder, with lists of its own.
     let place = list_storage::place_of_this_process("check");
     let lists = Lists::new(&config);
-    let (_, report) = runtime.block_on(daemon::load(&config, &lists, &place))?;
-    let running = runtime.block_on(Client::new(&config.socket_path()).node());
+    let (_, report) = block_on(daemon::load(&config, &lists, &place))?;
+    let running = block_on(Client::new(&config.socket_path()).node());
     let running = running.ok();
     match args.format {
         Format::Json => output::print_json(&document(&config, id, &report, running.as_ref()))?,

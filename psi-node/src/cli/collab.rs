@@ -7,11 +7,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-
 use psi_audit::address::AddressError;
 
-use super::ConfigArg;
-use super::output::{self, Format, counted};
+use super::output::{self, counted};
+use super::{Common, ConfigArg};
 use crate::collab::{Collaboration, Member, Mode, signature_section};
 use crate::durable_file;
 use crate::error::UserError;
@@ -37,7 +36,7 @@ pub enum CollabCommand {
     /// Leave a collaboration for good; needs no consent of the other member
     Leave(LeaveArgs),
     /// List the collaborations this node has joined
-    List(ListArgs),
+    List(Common),
     /// Show one collaboration this node has joined
     Show(ShowArgs),
 }
@@ -113,52 +112,20 @@ pub struct LeaveArgs {
     pub config: ConfigArg,
 }
 
-/// Arguments of `collab list`.
-#[derive(Debug, Args)]
-pub struct ListArgs {
-    /// The node.
-    #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
 /// Arguments of `collab show`.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
     /// The collaboration's name
     pub name: String,
     /// Print the signed document itself, for a member that lacks it
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     pub document: bool,
     /// The revision; the one in force if it is left out
     #[arg(long, value_name = "NUMBER")]
     pub revision: Option<u32>,
-    /// The node.
+    /// Node and format.
     #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t, conflicts_with = "document")]
-    pub format: Format,
-}
-
-impl CollabCommand {
-    /// The format that was asked for, if the command has one.
-    #[must_use]
-    pub const fn format(&self) -> Option<Format> {
-        match self {
-            Self::List(args) => Some(args.format),
-            Self::Show(args) => Some(args.format),
-            Self::New(_)
-            | Self::Sign(_)
-            | Self::Join(_)
-            | Self::Revise(_)
-            | Self::Suspend(_)
-            | Self::Resume(_)
-            | Self::Leave(_) => None,
-        }
-    }
+    pub common: Common,
 }
 
 /// Runs the command.
@@ -219,7 +186,7 @@ fn new(args: &NewArgs) -> Result<(), UserError> {
 }
 
 fn revise(args: &ReviseArgs) -> Result<(), UserError> {
-    let state = State::open(&args.config.load()?.state_dir())?;
+    let state = args.config.state()?;
     let joined = state
         .collab_by_name(&args.name)?
         .ok_or(StateError::UnknownCollab)?;
@@ -336,7 +303,7 @@ fn join(args: &FileArgs) -> Result<(), UserError> {
         ));
     }
     let joined = State::open(&config.state_dir())?.collab_join(&collab)?;
-    standing::tell_daemon(&config)?;
+    standing::tell_daemon(&config);
     let (name, id) = (collab.name(), hex::encode(collab.id()));
     output::print(&match joined {
         Joined::New => format!("Joined {name} as {}\n  id  {id}\n", member.name),

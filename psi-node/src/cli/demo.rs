@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::block_on;
 use crate::error::UserError;
 use crate::exit::Exit;
 
@@ -43,11 +44,7 @@ pub struct DemoArgs {
 pub fn run(args: DemoArgs) -> Result<Exit, UserError> {
     let keep = args.keep || args.dir.is_some();
     let folder = Folder::make(args.dir, keep)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| UserError::machine("cannot start the runtime", e))?;
-    runtime.block_on(async {
+    block_on(async {
         tokio::select! {
             told = story::tell(&folder.path, args.rows, keep) => told,
             // Leaving the block drops the nodes, which kills them.

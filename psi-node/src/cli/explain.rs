@@ -5,10 +5,8 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::output::{self, Format, counted};
+use super::preview;
 use super::question::QuestionArgs;
-use super::{ConfigArg, client_runtime, preview};
-use crate::api::client::Client;
-use crate::api::types::{NewExplanation, ResultFor};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::job::explain::{Explanation, FactsSource, JobOutline};
@@ -17,30 +15,15 @@ use crate::printable;
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The node.
-    #[command(flatten)]
-    pub config: ConfigArg,
-    /// The collaboration
-    #[arg(long, value_name = "NAME")]
-    pub collab: String,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-    /// Who would get the result
-    #[arg(long, value_enum, default_value_t, value_name = "WHO")]
-    pub recipients: ResultFor,
-    /// Ask the other node whether it would allow the query, and for its facts; it sees the query
-    #[arg(long)]
-    pub with_peer: bool,
-    /// In mode dp: the epsilon that the answer may cost [default: that of `query`]
-    #[arg(long, value_name = "NUMBER")]
-    pub epsilon: Option<String>,
-    /// In mode dp: the delta that the answer may cost [default: that of `query`]
-    #[arg(long, value_name = "NUMBER")]
-    pub delta: Option<String>,
     /// The question.
     #[command(flatten)]
     pub question: QuestionArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Ask the other node whether it would allow the query, and for its facts; it sees the query
+    #[arg(long)]
+    pub with_peer: bool,
 }
 
 /// Runs the command.
@@ -48,17 +31,7 @@ pub struct ExplainArgs {
 /// # Errors
 /// [`UserError`] if the query is refused, or cannot be explained.
 pub fn run(args: ExplainArgs) -> Result<Exit, UserError> {
-    let client = Client::new(&args.config.load()?.socket_path());
-    let runtime = client_runtime()?;
-    let query = NewExplanation {
-        collab: args.collab,
-        sql: args.question.read()?,
-        recipients: args.recipients,
-        with_peer: args.with_peer,
-        epsilon: args.epsilon,
-        delta: args.delta,
-    };
-    let explanation = runtime.block_on(client.explain(&query))?;
+    let explanation = args.question.explained(args.with_peer)?;
     match args.format {
         Format::Json => output::print_json(&explanation)?,
         Format::Table => output::print(&render(&explanation))?,

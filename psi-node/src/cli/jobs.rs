@@ -6,35 +6,20 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::output::{self, Format, Table, shortened};
-use super::{ConfigArg, client_runtime};
-use crate::api::client::Client;
+use super::{Common, NewestArgs, block_on};
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::state::{JobRecord, JobRole, State};
+use crate::state::{JobRecord, JobRole};
 
 /// The commands of `jobs`.
 #[derive(Debug, Subcommand)]
 pub enum JobsCommand {
     /// List jobs, the newest first
-    List(ListArgs),
+    List(NewestArgs),
     /// Show one job
     Show(JobArgs),
     /// Cancel a running job; needs the daemon
     Cancel(JobArgs),
-}
-
-/// Arguments of `jobs list`.
-#[derive(Debug, Args)]
-pub struct ListArgs {
-    /// How many at most
-    #[arg(long, default_value_t = 50)]
-    pub limit: u32,
-    /// The node.
-    #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
 }
 
 /// Arguments of `jobs show` and `jobs cancel`.
@@ -43,23 +28,9 @@ pub struct JobArgs {
     /// The job: its local id, its job id, or the first digits of either
     #[arg(value_name = "JOB")]
     pub job: String,
-    /// The node.
+    /// Node and format.
     #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
-impl JobsCommand {
-    /// The format that was asked for.
-    #[must_use]
-    pub const fn format(&self) -> Option<Format> {
-        match self {
-            Self::List(args) => Some(args.format),
-            Self::Show(args) | Self::Cancel(args) => Some(args.format),
-        }
-    }
+    pub common: Common,
 }
 
 /// Runs the command.
@@ -74,9 +45,9 @@ pub fn run(command: JobsCommand) -> Result<Exit, UserError> {
     }
 }
 
-fn list(args: &ListArgs) -> Result<Exit, UserError> {
-    let jobs = State::open(&args.config.load()?.state_dir())?.jobs(args.limit)?;
-    match args.format {
+fn list(args: &NewestArgs) -> Result<Exit, UserError> {
+    let jobs = args.common.config.state()?.jobs(args.limit)?;
+    match args.common.format {
         Format::Json => output::print_json(&jobs.iter().map(document).collect::<Vec<_>>())?,
         Format::Table => {
             let mut table = Table::new(&[
@@ -100,8 +71,8 @@ fn list(args: &ListArgs) -> Result<Exit, UserError> {
 }
 
 fn show(args: &JobArgs) -> Result<Exit, UserError> {
-    let job = State::open(&args.config.load()?.state_dir())?.job(&args.job)?;
-    match args.format {
+    let job = args.common.config.state()?.job(&args.job)?;
+    match args.common.format {
         Format::Json => output::print_json(&document(&job))?,
         Format::Table => {
             let mut table = Table::new(&["JOB", &job.id]);
@@ -134,10 +105,9 @@ fn show(args: &JobArgs) -> Result<Exit, UserError> {
 
 /// Only the daemon knows what runs, so the request goes through its local API.
 fn cancel(args: &JobArgs) -> Result<Exit, UserError> {
-    let client = Client::new(&args.config.load()?.socket_path());
-    let runtime = client_runtime()?;
-    let id = runtime.block_on(client.cancel(&args.job))?.id;
-    match args.format {
+    let client = args.common.config.client()?;
+    let id = block_on(client.cancel(&args.job))?.id;
+    match args.common.format {
         Format::Json => output::print_json(&json!({"id": id, "cancelling": true}))?,
         Format::Table => output::print(&format!(
             "Job {id} was asked to stop; `psi-node jobs show {id}` shows how it ended.\n"

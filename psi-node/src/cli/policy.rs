@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 use psi_audit::text_file::{read_text, toml_error};
 use serde_json::json;
 
-use super::ConfigArg;
+use super::Common;
 use super::output::{self, Format, counted};
 use super::preview::{self, PreviewArgs};
 use crate::config::NodeConfig;
@@ -30,7 +30,7 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
     /// Look for rules that allow more than they have to, or that have no effect
-    Check(CheckArgs),
+    Check(Common),
     /// Say in words what a table's rules allow, and what leaves this node
     Explain(ExplainArgs),
     /// Make a table section from an analysis rule of AWS Clean Rooms (JSON of its API)
@@ -41,29 +41,15 @@ pub enum PolicyCommand {
     Preview(PreviewArgs),
 }
 
-/// Arguments of `policy check`.
-#[derive(Debug, Args)]
-pub struct CheckArgs {
-    /// The node.
-    #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
 /// Arguments of `policy explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     /// The table's name in the configuration
     #[arg(value_name = "TABLE")]
     pub table: String,
-    /// The node.
+    /// Node and format.
     #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub common: Common,
 }
 
 /// Arguments of `policy import-aws`.
@@ -94,20 +80,6 @@ pub struct DigestArgs {
     pub format: Format,
 }
 
-impl PolicyCommand {
-    /// The format of the output.
-    #[must_use]
-    pub const fn format(&self) -> Option<Format> {
-        Some(match self {
-            Self::Check(args) => args.format,
-            Self::Explain(args) => args.format,
-            Self::ImportAws(args) => args.format,
-            Self::TemplateDigest(args) => args.format,
-            Self::Preview(args) => args.format,
-        })
-    }
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -123,7 +95,7 @@ pub fn run(command: PolicyCommand) -> Result<Exit, UserError> {
     Ok(Exit::Released)
 }
 
-fn check(args: &CheckArgs) -> Result<(), UserError> {
+fn check(args: &Common) -> Result<(), UserError> {
     let config = args.config.load()?;
     let advice = lint(&config.name, &config.table)
         .map_err(|error| UserError::bad_input(error.to_string(), error.remedy))?;
@@ -185,7 +157,7 @@ fn templates(table: &TableConfig) -> impl Iterator<Item = (&str, String, bool)> 
 }
 
 fn explain_table(args: &ExplainArgs) -> Result<(), UserError> {
-    let config = args.config.load()?;
+    let config = args.common.config.load()?;
     // Only what makes sense is explained.
     lint(&config.name, &config.table)
         .map_err(|error| UserError::bad_input(error.to_string(), error.remedy))?;
@@ -201,7 +173,7 @@ fn explain_table(args: &ExplainArgs) -> Result<(), UserError> {
         ));
     };
     let topics = explain(&config.name, &args.table, table);
-    if args.format == Format::Json {
+    if args.common.format == Format::Json {
         let topics: Vec<_> = topics
             .iter()
             .map(|topic| json!({"topic": topic.name, "title": topic.title, "says": topic.says}))

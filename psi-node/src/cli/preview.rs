@@ -10,9 +10,6 @@ use clap::Args;
 use super::output::{self, Format, counted};
 use super::query::say_privacy;
 use super::question::QuestionArgs;
-use super::{ConfigArg, client_runtime};
-use crate::api::client::Client;
-use crate::api::types::{NewExplanation, ResultFor};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::job::explain::JobOutline;
@@ -21,27 +18,12 @@ use crate::printable;
 /// Arguments of `preview`.
 #[derive(Debug, Args)]
 pub struct PreviewArgs {
-    /// The node.
-    #[command(flatten)]
-    pub config: ConfigArg,
-    /// The collaboration
-    #[arg(long, value_name = "NAME")]
-    pub collab: String,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-    /// Who would get the result
-    #[arg(long, value_enum, default_value_t, value_name = "WHO")]
-    pub recipients: ResultFor,
-    /// In mode dp: the epsilon that the answer may cost [default: that of `query`]
-    #[arg(long, value_name = "NUMBER")]
-    pub epsilon: Option<String>,
-    /// In mode dp: the delta that the answer may cost [default: that of `query`]
-    #[arg(long, value_name = "NUMBER")]
-    pub delta: Option<String>,
     /// The question.
     #[command(flatten)]
     pub question: QuestionArgs,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// Runs the command.
@@ -49,17 +31,7 @@ pub struct PreviewArgs {
 /// # Errors
 /// [`UserError`] if the question would be refused, or the other node is not there.
 pub fn run(args: PreviewArgs) -> Result<Exit, UserError> {
-    let client = Client::new(&args.config.load()?.socket_path());
-    let query = NewExplanation {
-        collab: args.collab,
-        sql: args.question.read()?,
-        recipients: args.recipients,
-        with_peer: true,
-        epsilon: args.epsilon,
-        delta: args.delta,
-    };
-    let runtime = client_runtime()?;
-    let explanation = runtime.block_on(client.explain(&query))?;
+    let explanation = args.question.explained(true)?;
     let Some(job) = explanation.job.filter(|job| job.privacy.is_some()) else {
         return Err(UserError::bad_input(
             format!(

@@ -12,10 +12,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::output::{self, ErrorStyle};
 use super::progress::Bars;
 use super::question::QuestionArgs;
-use super::template;
-use super::{ConfigArg, client_runtime};
+use super::{block_on, template};
 use crate::api::client::Client;
-use crate::api::types::{Event, NewJob, ResultFor};
+use crate::api::types::{Event, NewJob};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::job::outcome::Ended;
@@ -40,29 +39,15 @@ pub enum QueryFormat {
 /// Arguments of `query`.
 #[derive(Debug, Args)]
 pub struct QueryArgs {
-    /// The node.
+    /// The question.
     #[command(flatten)]
-    pub config: ConfigArg,
-    /// The collaboration
-    #[arg(long, value_name = "NAME")]
-    pub collab: String,
+    pub question: QuestionArgs,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub format: QueryFormat,
     /// Ask again until an owner has decided, where one approves each run
     #[arg(long)]
     pub wait: bool,
-    /// Who gets the result
-    #[arg(long, value_enum, default_value_t, value_name = "WHO")]
-    pub recipients: ResultFor,
-    /// In mode dp: the epsilon that the answer may cost [default: 0.1, or less if your table
-    /// allows less]
-    #[arg(long, value_name = "NUMBER")]
-    pub epsilon: Option<String>,
-    /// In mode dp: the delta that the answer may cost [default: 1e-9, or less if your table
-    /// allows less]
-    #[arg(long, value_name = "NUMBER")]
-    pub delta: Option<String>,
     /// Ask the question of a template of the configuration instead of writing it
     #[arg(long, value_name = "NAME", group = "question")]
     pub template: Option<String>,
@@ -75,20 +60,6 @@ pub struct QueryArgs {
     /// Replace the file if it exists
     #[arg(long, requires = "output")]
     pub force: bool,
-    /// The question.
-    #[command(flatten)]
-    pub question: QuestionArgs,
-}
-
-impl QueryArgs {
-    /// Errors are documents on standard output where the result would be one.
-    #[must_use]
-    pub fn error_style(&self) -> ErrorStyle {
-        match self.format {
-            QueryFormat::Json => ErrorStyle::JsonOnStdout,
-            QueryFormat::Table | QueryFormat::Csv => ErrorStyle::Text,
-        }
-    }
 }
 
 /// Runs the command.
@@ -96,7 +67,8 @@ impl QueryArgs {
 /// # Errors
 /// [`UserError`] if the question could not be put to the daemon, or the answer not printed.
 pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
-    let config = args.config.load()?;
+    let question = args.question;
+    let config = question.config.load()?;
     let client = Client::new(&config.socket_path());
     let sql = match &args.template {
         Some(name) => template::query(&config, name, &args.param)?,
@@ -106,21 +78,20 @@ pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
                 "name one with --template, or write the values into the question",
             ));
         }
-        None => args.question.read()?,
+        None => question.text.read()?,
     };
     let job = NewJob {
-        collab: args.collab,
+        collab: question.collab,
         sql,
-        recipients: args.recipients,
-        epsilon: args.epsilon,
-        delta: args.delta,
+        recipients: question.recipients,
+        epsilon: question.epsilon,
+        delta: question.delta,
         output: args
             .output
             .map(|path| list_file(&path, args.force))
             .transpose()?,
     };
-    let runtime = client_runtime()?;
-    let ended = runtime.block_on(async {
+    let ended = block_on(async {
         if args.wait {
             wait_for_approval::ask_until_decided(&client, &job).await
         } else {

@@ -1,6 +1,7 @@
-//! Where a command takes its SQL from: the command line, a file or standard input.
+//! What `query`, `explain` and `policy preview` are asked alike, and where the SQL comes from: the
+//! command line, a file or standard input.
 //!
-//! Called by `query`, `explain` and `policy preview`. Every user of the machine can read a command
+//! Every user of the machine can read a command
 //! line (`ps`), and the shell keeps it in its history. A query may hold literals that are hidden
 //! from the other member, so it can also come from a file or standard input. This module reads, and
 //! knows nothing about SQL: comments and blank lines are the parser's.
@@ -12,12 +13,59 @@ use std::path::PathBuf;
 use clap::Args;
 use psi_core::limits::QUERY_BYTES_MAX;
 
+use super::{ConfigArg, block_on};
+use crate::api::types::{NewExplanation, ResultFor};
 use crate::error::UserError;
+use crate::job::explain::Explanation;
+
+/// A question: in which collaboration, for whom, at what price.
+#[derive(Debug, Args)]
+pub struct QuestionArgs {
+    /// The node.
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// The collaboration
+    #[arg(long, value_name = "NAME")]
+    pub collab: String,
+    /// Who gets the result
+    #[arg(long, value_enum, default_value_t, value_name = "WHO")]
+    pub recipients: ResultFor,
+    /// In mode dp: the epsilon that the answer may cost [default: 0.1, or less if your table
+    /// allows less]
+    #[arg(long, value_name = "NUMBER")]
+    pub epsilon: Option<String>,
+    /// In mode dp: the delta that the answer may cost [default: 1e-9, or less if your table
+    /// allows less]
+    #[arg(long, value_name = "NUMBER")]
+    pub delta: Option<String>,
+    /// The SQL.
+    #[command(flatten)]
+    pub text: SqlArgs,
+}
+
+impl QuestionArgs {
+    /// Has the daemon explain the question, with the facts of the other node if it is to be asked.
+    ///
+    /// # Errors
+    /// [`UserError`] if the text cannot be read, or the question is refused or cannot be explained.
+    pub(super) fn explained(self, with_peer: bool) -> Result<Explanation, UserError> {
+        let client = self.config.client()?;
+        let query = NewExplanation {
+            collab: self.collab,
+            sql: self.text.read()?,
+            recipients: self.recipients,
+            with_peer,
+            epsilon: self.epsilon,
+            delta: self.delta,
+        };
+        block_on(client.explain(&query))
+    }
+}
 
 /// The SQL of a command.
 #[derive(Debug, Args)]
 #[group(id = "question", required = true, multiple = false)]
-pub struct QuestionArgs {
+pub struct SqlArgs {
     /// Read the question from a file, so that its literals are not on the command line
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
@@ -26,7 +74,7 @@ pub struct QuestionArgs {
     pub sql: Option<String>,
 }
 
-impl QuestionArgs {
+impl SqlArgs {
     /// The text of the question.
     ///
     /// # Errors

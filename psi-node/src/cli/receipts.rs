@@ -8,8 +8,8 @@ use clap::{Args, Subcommand};
 pub use psi_audit::cli::verify::VerifyArgs;
 use psi_core::limits::STATEMENT_BYTES_MAX;
 
-use super::ConfigArg;
-use super::output::{self, Format, counted};
+use super::output::{self, counted};
+use super::{Common, ConfigArg};
 use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -42,12 +42,9 @@ pub struct ListArgs {
     /// List this node's own signed log instead: attempts that left no shared entry
     #[arg(long, conflicts_with = "collab")]
     pub local: bool,
-    /// The node.
+    /// Node and format.
     #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub common: Common,
 }
 
 /// Arguments of `receipts show`.
@@ -59,12 +56,9 @@ pub struct ShowArgs {
     /// The collaboration; may be left out if there is only one
     #[arg(long, value_name = "NAME")]
     pub collab: Option<String>,
-    /// The node.
+    /// Node and format.
     #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub common: Common,
 }
 
 /// Arguments of `receipts export`.
@@ -93,19 +87,6 @@ pub struct RepairArgs {
     /// The node.
     #[command(flatten)]
     pub config: ConfigArg,
-}
-
-impl ReceiptsCommand {
-    /// The format that was asked for, if the command has one.
-    #[must_use]
-    pub const fn format(&self) -> Option<Format> {
-        match self {
-            Self::List(args) => Some(args.format),
-            Self::Show(args) => Some(args.format),
-            Self::Verify(args) => Some(args.format),
-            Self::Export(_) | Self::Repair(_) => None,
-        }
-    }
 }
 
 /// Runs the command.
@@ -145,6 +126,18 @@ fn find_collab(state: &State, name: Option<&str>) -> Result<Collaboration, UserE
     }
 }
 
+/// What the owner says happened, if a log can hold it.
+pub(super) fn checked_statement<'a>(words: &'a str, about: &str) -> Result<&'a str, UserError> {
+    let words = words.trim();
+    if words.is_empty() || words.len() > STATEMENT_BYTES_MAX {
+        return Err(UserError::bad_input(
+            format!("the statement has {} bytes", words.len()),
+            format!("say in 1 to {STATEMENT_BYTES_MAX} bytes what happened to the {about}"),
+        ));
+    }
+    Ok(words)
+}
+
 fn export_log(args: &ExportArgs) -> Result<(), UserError> {
     let config = args.config.load()?;
     let key = NodeKey::load(&config.key_path())?;
@@ -160,14 +153,8 @@ fn export_log(args: &ExportArgs) -> Result<(), UserError> {
 }
 
 fn repair(args: &RepairArgs) -> Result<(), UserError> {
-    let statement = args.statement.trim();
-    if statement.is_empty() || statement.len() > STATEMENT_BYTES_MAX {
-        return Err(UserError::bad_input(
-            format!("the statement has {} bytes", statement.len()),
-            format!("say in 1 to {STATEMENT_BYTES_MAX} bytes what happened to the log"),
-        ));
-    }
-    let state = State::open(&args.config.load()?.state_dir())?;
+    let statement = checked_statement(&args.statement, "log")?;
+    let state = args.config.state()?;
     let collab = find_collab(&state, args.collab.as_deref())?;
     let Some(why) = state.chain_broken(&collab.id())? else {
         return Err(UserError::bad_input(

@@ -12,8 +12,7 @@ use psi_audit::replay::JobReceipt;
 use psi_core::receipt::{Entry, signature_holds, signing_text};
 
 use crate::audit::keep::record_path;
-use crate::cli::ConfigArg;
-use crate::cli::output::Format;
+use crate::cli::Common;
 use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -40,12 +39,13 @@ pub struct ReplayArgs {
         conflicts_with = "config"
     )]
     pub log: Option<PathBuf>,
-    /// The node.
+    /// Without a node: the signed collaboration document, if you hold it; else the one in the log is
+    /// taken
+    #[arg(long, value_name = "FILE", requires = "log")]
+    pub collab_file: Option<PathBuf>,
+    /// Node and format.
     #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub common: Common,
 }
 
 /// Replays, prints what was checked, and says by the exit code whether all of it holds.
@@ -55,19 +55,19 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, UserError> {
             let files = Files {
                 record,
                 log,
-                collab: None,
+                collab: args.collab_file.as_deref(),
                 identity: &args.identity,
             };
             ("the node of this record", replay_files(&args.job, &files)?)
         }
         _ => ("this node", in_state(args)?),
     };
-    print_report(args.format, whose, &replayed)
+    print_report(args.common.format, whose, &replayed)
 }
 
 /// Replays a record of the node that the configuration names.
 fn in_state(args: &ReplayArgs) -> Result<Replayed, UserError> {
-    let config = args.config.load()?;
+    let config = args.common.config.load()?;
     let state = State::open(&config.state_dir())?;
     let record = find_record(&state, &args.job)?;
     let (receipt, collab) = find_receipt(&state, &record)?;

@@ -9,8 +9,8 @@ use aggregator::budget::{
 use aggregator::calendar::day_text;
 use serde_json::{Map, Value, json};
 
-use super::{HistoryArgs, ShowArgs};
 use crate::cli::output::{self, Format, Table};
+use crate::cli::{Common, NewestArgs};
 use crate::collab::CollabId;
 use crate::config::NodeConfig;
 use crate::error::UserError;
@@ -37,7 +37,7 @@ struct Runs<'a> {
     peers: Vec<(String, RunCounts)>,
 }
 
-pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
+pub(super) fn show(args: &Common) -> Result<(), UserError> {
     let config = args.config.load()?;
     let state = State::open(&config.state_dir())?;
     let now = state.budget_now(now_unix())?;
@@ -277,10 +277,10 @@ fn name(state: &State, id: &CollabId) -> Result<String, UserError> {
     Ok(collab.map_or_else(|| hex::encode(id), |collab| collab.name().to_owned()))
 }
 
-pub(super) fn history(args: &HistoryArgs) -> Result<(), UserError> {
-    let state = State::open(&args.config.load()?.state_dir())?;
+pub(super) fn history(args: &NewestArgs) -> Result<(), UserError> {
+    let state = args.common.config.state()?;
     let debits = state.budget_history(args.limit)?;
-    match args.format {
+    match args.common.format {
         Format::Json => {
             let lines = debits.iter().map(|stored| debit_json(&state, stored));
             output::print_json(&lines.collect::<Result<Vec<_>, _>>()?)

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{ListArgs, ShowArgs};
+use super::ShowArgs;
+use crate::cli::Common;
 use crate::cli::output::{self, Format, Table};
 use crate::collab::Collaboration;
 use crate::error::UserError;
@@ -12,8 +13,8 @@ use crate::printable;
 use crate::state::{CollabStanding, State, StateError};
 
 /// Lists the joined collaborations.
-pub(super) fn list(args: &ListArgs) -> Result<(), UserError> {
-    let state = State::open(&args.config.load()?.state_dir())?;
+pub(super) fn list(args: &Common) -> Result<(), UserError> {
+    let state = args.config.state()?;
     let collabs = state.collabs()?;
     match args.format {
         Format::Json => {
@@ -52,7 +53,7 @@ pub(super) fn list(args: &ListArgs) -> Result<(), UserError> {
 
 /// Shows one, in one of its revisions.
 pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
-    let state = State::open(&args.config.load()?.state_dir())?;
+    let state = args.common.config.state()?;
     let collab = state
         .collab_by_name(&args.name)?
         .ok_or(StateError::UnknownCollab)?;
@@ -75,7 +76,7 @@ pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
     if args.document {
         return output::print(&collab.to_toml());
     }
-    match args.format {
+    match args.common.format {
         Format::Json => output::print_json(&document(&state, &collab)?),
         Format::Table => {
             let mut text = format!(

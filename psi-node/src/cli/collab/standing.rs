@@ -6,7 +6,7 @@
 use super::{LeaveArgs, StandingArgs};
 use crate::api::client::Client;
 use crate::api::types::CollabChange;
-use crate::cli::{ConfigArg, client_runtime, output};
+use crate::cli::{ConfigArg, block_on, output};
 use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -71,7 +71,7 @@ fn change(config: &ConfigArg, name: &str, change: CollabChange) -> Result<bool, 
         return Ok(false);
     }
     let client = Client::new(&config.socket_path());
-    match client_runtime()?.block_on(client.change_collaboration(collab.name(), change)) {
+    match block_on(client.change_collaboration(collab.name(), change)) {
         Err(error) if error.exit == Exit::NoDaemon => {}
         other => return other.map(|_| true),
     }
@@ -82,11 +82,9 @@ fn change(config: &ConfigArg, name: &str, change: CollabChange) -> Result<bool, 
 
 /// Has a running daemon admit the members of what was joined. One that runs and does not answer finds
 /// it in the state a moment later.
-pub(super) fn tell_daemon(config: &NodeConfig) -> Result<(), UserError> {
+pub(super) fn tell_daemon(config: &NodeConfig) {
     let client = Client::new(&config.socket_path());
-    let runtime = client_runtime()?;
     // On a thread of its own, with the runtime: the demo joins where another one runs already.
-    let tell = move || drop(runtime.block_on(client.collaborations_changed()));
+    let tell = move || drop(block_on(client.collaborations_changed()));
     let _ = std::thread::spawn(tell).join();
-    Ok(())
 }

@@ -4,7 +4,8 @@
 use super::findings::EPSILON;
 use super::sample::Shop;
 use super::story::{COLLAB, Story, count_sql, indent, without_answer};
-use crate::cli::budget::{self, BudgetCommand, ShowArgs};
+use crate::cli::Common;
+use crate::cli::budget::{self, BudgetCommand};
 use crate::cli::init::CONFIG_FILE;
 use crate::cli::output::{self, Format};
 use crate::cli::query;
@@ -68,7 +69,7 @@ impl Story {
 
     fn budget(&mut self, shop: &Shop) -> Result<(), UserError> {
         self.command(&format!("budget show --config {}/{CONFIG_FILE}", shop.name))?;
-        budget::run(BudgetCommand::Show(ShowArgs {
+        budget::run(BudgetCommand::Show(Common {
             config: self.config(shop),
             format: Format::Table,
         }))?;

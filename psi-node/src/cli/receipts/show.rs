@@ -36,10 +36,10 @@ fn decode(stored: &StoredEntry) -> Result<Entry, StateError> {
 }
 
 pub(super) fn list(args: &ListArgs) -> Result<(), UserError> {
-    let state = State::open(&args.config.load()?.state_dir())?;
+    let state = args.common.config.state()?;
     let collab = find_collab(&state, args.collab.as_deref())?;
     let lines = all_lines(&state, &collab)?;
-    if args.format == Format::Json {
+    if args.common.format == Format::Json {
         return output::print_json(&lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>());
     }
     let mut table = Table::new(&["SEQ", "KIND", "JOB", "SIGNED BY", "DETAIL"]);
@@ -103,10 +103,10 @@ fn summary(entry: &Entry, says: &Value) -> (&'static str, String, String) {
 }
 
 pub(super) fn list_local(args: &ListArgs) -> Result<(), UserError> {
-    let config = args.config.load()?;
+    let config = args.common.config.load()?;
     let id = NodeKey::load(&config.key_path())?.id();
     let entries = State::open(&config.state_dir())?.local_entries()?;
-    match args.format {
+    match args.common.format {
         Format::Json => {
             let line = |entry: &LocalEntry| {
                 json!({
@@ -144,7 +144,7 @@ pub(super) fn list_local(args: &ListArgs) -> Result<(), UserError> {
 }
 
 pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
-    let state = State::open(&args.config.load()?.state_dir())?;
+    let state = args.common.config.state()?;
     let collab = find_collab(&state, args.collab.as_deref())?;
     let stored = state.entry(&collab.id(), args.seq)?.ok_or_else(|| {
         UserError::bad_input(
@@ -153,7 +153,7 @@ pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
         )
     })?;
     let line = receipts::entry_line(&collab, &stored, &decode(&stored)?);
-    match args.format {
+    match args.common.format {
         Format::Json => output::print_json(&line),
         Format::Table => {
             let mut table = Table::new(&["FIELD", "VALUE"]);
