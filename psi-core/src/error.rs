@@ -3,8 +3,7 @@
 //! Spec 09. Every refusal and every abort crosses the wire as a [`Code`] and nothing else. A
 //! sentence, a position or a count could depend on data, so none is sent.
 
-use std::fmt;
-
+use crate::codes;
 use crate::store::StoreError;
 
 /// Why a protocol step did not succeed.
@@ -80,42 +79,13 @@ impl Error {
     }
 }
 
-macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $name:ident = $number:literal, $text:literal;)+) => {
-        /// What one node tells the other when it refuses or aborts (Spec 09 §1).
-        ///
-        /// The number crosses the wire; JSON output and receipts show the text. Both are stable.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[non_exhaustive]
-        #[repr(u16)]
-        pub enum Code {
-            $($(#[doc = $doc])+ $name = $number,)+
-        }
-
-        impl Code {
-            /// All codes, in the order of their numbers.
-            pub const ALL: &'static [Self] = &[$(Self::$name),+];
-
-            /// The stable text of the code.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $text,)+
-                }
-            }
-
-            /// One sentence for the reader of a table of codes.
-            #[must_use]
-            pub const fn meaning(self) -> &'static str {
-                match self {
-                    $(Self::$name => concat!($($doc),+),)+
-                }
-            }
-        }
-    };
-}
-
 codes! {
+    /// What one node tells the other when it refuses or aborts (Spec 09 §1).
+    ///
+    /// The number crosses the wire; JSON output and receipts show the text. Both are stable.
+    #[non_exhaustive]
+    pub enum Code: u16;
+
     /// The peer does not know this collaboration, or has not joined it.
     UnknownCollaboration = 1, "unknown_collaboration";
     /// The peer speaks another version of the protocol.
@@ -225,21 +195,6 @@ codes! {
 }
 
 impl Code {
-    /// The number that crosses the wire.
-    #[must_use]
-    pub const fn number(self) -> u16 {
-        self as u16
-    }
-
-    /// The code with this number, or `None` for an unknown number.
-    #[must_use]
-    pub fn from_number(number: u16) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|code| code.number() == number)
-    }
-
     /// Whether the code is a refusal or an incompatibility: nothing was agreed on.
     #[must_use]
     pub fn is_refusal(self) -> bool {
@@ -250,12 +205,6 @@ impl Code {
     #[must_use]
     pub fn is_violation(self) -> bool {
         (32..48).contains(&(self as u16))
-    }
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

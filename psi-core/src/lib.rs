@@ -23,6 +23,7 @@
 )]
 
 pub mod canary;
+mod code_table;
 pub mod digest;
 pub mod dp;
 pub mod dummy;

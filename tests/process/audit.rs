@@ -88,7 +88,9 @@ fn without_a_node(world: &World, job: &str, key: &Path) {
     for (name, side) in [("anna", "requester"), ("bert", "responder")] {
         let record = path(&format!("{name}.age"));
         let replayed = |job: &str| {
-            let files = ["--identity", &key, "--record", &record, "--log", &ours];
+            let document = world.collab_file();
+            let mut files = vec!["--identity", &key, "--record", &record, "--log", &ours];
+            files.extend(["--collab-file", &document]);
             let arguments = [&["replay", job], &files[..], &json[..]].concat();
             let of_node = psi_node(&[&["audit"], &arguments[..]].concat());
             let of_auditor = psi_audit(&arguments);

@@ -1,40 +1,13 @@
 //! Exit codes of the command line: one documented table that scripts rely on.
 
-use std::fmt;
 use std::process::ExitCode;
 
-macro_rules! exits {
-    ($($(#[doc = $doc:literal])+ $name:ident = $number:literal, $text:literal;)+) => {
-        /// How a command ended. Numbers and names are stable.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Exit {
-            $($(#[doc = $doc])+ $name = $number,)+
-        }
+use psi_core::codes;
 
-        impl Exit {
-            /// All codes, in the order of their numbers.
-            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+codes! {
+    /// How a command ended. Numbers and names are stable.
+    pub enum Exit: u8;
 
-            /// The stable name, used in JSON errors.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $text,)+
-                }
-            }
-
-            /// One sentence for the table of codes.
-            #[must_use]
-            pub const fn meaning(self) -> &'static str {
-                match self {
-                    $(Self::$name => concat!($($doc),+),)+
-                }
-            }
-        }
-    };
-}
-
-exits! {
     /// The command succeeded; a query's result was released.
     Released = 0, "released";
     /// An internal error, or the machine failed (disk full, for example).
@@ -57,29 +30,6 @@ exits! {
     NoDaemon = 9, "no_daemon";
     /// Receipts do not verify, or the two logs disagree.
     ReceiptsWrong = 10, "receipts_wrong";
-}
-
-impl Exit {
-    /// The number the process exits with.
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
-
-    /// The code with this number.
-    #[must_use]
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|exit| exit.number() == number)
-    }
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 impl From<Exit> for ExitCode {
