@@ -4,7 +4,6 @@
 //! reaches a terminal: here for cells and remarks, in [`psi_audit::output`] for errors and JSON, and
 //! at the places that put it into a sentence for all else.
 
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use aggregator::calendar::day_text;
@@ -19,64 +18,44 @@ pub fn print_note(note: &str) {
 
 /// Rows of text under a header, printed in aligned columns.
 #[derive(Debug)]
-pub struct Table {
-    rows: Vec<Vec<String>>,
-    /// Columns whose cells are aligned to the right.
-    right: Vec<usize>,
-}
+pub struct Table(comfy_table::Table);
 
 impl Table {
     /// A table with these column names and no rows.
     #[must_use]
     pub fn new(header: &[&str]) -> Self {
-        Self {
-            rows: vec![header.iter().map(|name| printable::line(name)).collect()],
-            right: Vec::new(),
+        let mut table = comfy_table::Table::new();
+        table.load_style(comfy_table::presets::NOTHING);
+        table.set_header(header.iter().map(|name| printable::line(name)));
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
         }
+        Self(table)
     }
 
     /// The cells of this column, counted from 0, are aligned to the right, as numbers are.
     pub fn align_right(&mut self, column: usize) {
-        self.right.push(column);
+        if let Some(column) = self.0.column_mut(column) {
+            column.set_cell_alignment(comfy_table::CellAlignment::Right);
+        }
     }
 
     /// Adds a row; each cell is escaped, and so is one line.
     pub fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
         let cells = cells.into_iter().map(|cell| printable::line(cell.as_ref()));
-        self.rows.push(cells.collect());
+        self.0.add_row(cells);
     }
 
     /// Whether no row was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.len() == 1
+        self.0.is_empty()
     }
 
     /// The table as text.
     #[must_use]
     pub fn render(&self) -> String {
-        let mut widths: Vec<usize> = Vec::new();
-        for row in &self.rows {
-            widths.resize(widths.len().max(row.len()), 0);
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
-            }
-        }
-        let mut text = String::new();
-        for row in &self.rows {
-            let mut line = String::new();
-            for (column, (width, cell)) in widths.iter().zip(row).enumerate() {
-                // Writing into a String cannot fail.
-                let _ = if self.right.contains(&column) {
-                    write!(line, "{cell:>width$}  ")
-                } else {
-                    write!(line, "{cell:width$}  ")
-                };
-            }
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
-        text
+        self.0.trim_fmt() + "\n"
     }
 }
 
