@@ -419,7 +419,7 @@ fn collab_new_refuses_members_that_are_none() {
     new(&format!("{brand} --member brand={b}@127.0.0.1:7401")).fails(2, "the same name");
     new(&format!("{brand} --member snowy={b}")).fails(2, "there is no `@`");
     new(&format!("{brand} --member snowy=12@127.0.0.1:7401")).fails(2, "64 hexadecimal digits");
-    new(&format!("{brand} --member snowy={b}@somewhere")).fails(2, "not IP:PORT");
+    new(&format!("{brand} --member snowy={b}@somewhere")).fails(2, "a port from 1 to 65535");
     new(&format!("{brand} {snowy} --no-query carol")).fails(2, "not the name of a --member");
     assert!(!place.path("summer.toml").exists());
     new(&format!(
