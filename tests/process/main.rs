@@ -11,6 +11,7 @@ mod answers;
 mod approvals;
 mod audit;
 mod budget;
+mod cancelling;
 mod crash;
 mod curious;
 mod dp;
