@@ -39,6 +39,8 @@ use crate::threads::{self, EngineThreads, NetworkThreads};
 const LOCK_FILE: &str = "daemon.lock";
 /// How long a stopping node waits for its jobs to end by themselves.
 const JOBS_GOODBYE_MAX: Duration = Duration::from_secs(10);
+/// How long it waits until the peers of these jobs have been told.
+const JOBS_TOLD_MAX: Duration = Duration::from_secs(5);
 /// How long it waits until the peers have taken note.
 const PEERS_GOODBYE_MAX: Duration = Duration::from_secs(2);
 /// How often expired records for the auditor are looked for.
@@ -176,7 +178,8 @@ pub async fn run(
     Ok(Exit::Released)
 }
 
-/// Waits for running jobs to record their end; a job that does not is recorded at the next start.
+/// Waits for running jobs to record their end, and to tell their peers; a job that does not is recorded
+/// at the next start.
 async fn jobs_ended(registry: &Registry) {
     let all = async {
         while registry.running() > 0 {
@@ -186,6 +189,13 @@ async fn jobs_ended(registry: &Registry) {
     if tokio::time::timeout(JOBS_GOODBYE_MAX, all).await.is_err() {
         tracing::warn!(jobs = registry.running(), "jobs did not end in time");
     }
+    let told = async {
+        while registry.leaving() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    // What is not settled now is settled after the next start.
+    let _ = tokio::time::timeout(JOBS_TOLD_MAX, told).await;
 }
 
 async fn until(mut stopped: watch::Receiver<bool>) {

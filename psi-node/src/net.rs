@@ -26,7 +26,7 @@ use crate::places::Places;
 
 pub use connection::PeerConnection;
 pub use endpoint::{ConnectError, Endpoint};
-pub use frame::{Frame, FrameReceiver, FrameSender, FramedStream};
+pub use frame::{Frame, FrameReceiver, FrameSender, FramedStream, LastHeard};
 pub use known::Known;
 
 /// The protocol and its version, as both sides must name it in the handshake.

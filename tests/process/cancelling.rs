@@ -5,7 +5,7 @@
 
 use psi_node::api::client::Client;
 
-use crate::harness::{Node, World, eventually, people, people_csv};
+use crate::harness::{Background, Node, World, eventually, people, people_csv};
 
 const SETTINGS: &str = "peer_timeout_s = 3600\nconnect_timeout_s = 20\n";
 
@@ -20,7 +20,7 @@ fn table(name: &str, identities: u32) -> String {
 
 /// Sizes that keep both nodes busy for far longer than it takes to cancel. The smaller list is the
 /// Receiver's.
-const TABLES: [(&str, u32); 3] = [("large", 240_000), ("medium", 200_000), ("few", 30)];
+const TABLES: [(&str, u32); 3] = [("large", 500_000), ("medium", 400_000), ("few", 30)];
 
 fn world() -> World {
     let tables: String = TABLES.map(|(name, size)| table(name, size)).concat();
@@ -58,32 +58,125 @@ fn sends(node: &Node) -> bool {
     stages.iter().any(|stage| stage.stage == "send")
 }
 
+/// A question whose list is on its way.
+struct Running<'a> {
+    asker: &'a Node,
+    id: String,
+    query: Background,
+}
+
+impl<'a> Running<'a> {
+    fn begin(asker: &'a Node, sql: &str) -> Self {
+        let query = asker.query_in_background(sql);
+        eventually("the job sends its list", || sends(asker));
+        let id = id_of_newest(asker);
+        Self { asker, id, query }
+    }
+
+    fn cancel(&self) {
+        self.asker.run(&["jobs", "cancel", &self.id]).expect(0);
+    }
+
+    #[track_caller]
+    fn expect_cancelled(self) {
+        let document = self.query.wait_patiently().expect(8).json();
+        assert_eq!(document["reason"], "cancelled", "{document}");
+    }
+}
+
+fn id_of_newest(node: &Node) -> String {
+    let job = node.newest_job().unwrap();
+    job["id"].as_str().unwrap().to_owned()
+}
+
+/// A small question, which ends however long this node waits for a silent peer.
+#[track_caller]
+fn ask_few(asker: &Node, peer: &Node) {
+    let running = asker.query_in_background(&count(asker, "few", peer, "few"));
+    running.wait_patiently().expect(0);
+}
+
+/// Both logs agree, and have so many jobs that were cancelled.
+#[track_caller]
+fn expect_settled(world: &World, cancelled: usize) {
+    let closed = |log: &str| {
+        log.lines()
+            .filter(|line| line.contains("\"aborted\""))
+            .count()
+    };
+    eventually("cancelled jobs are closed", || {
+        closed(&world.a.export()) == cancelled
+    });
+    world.agreed_log();
+}
+
 #[test]
 fn a_cancelled_job_ends_at_once_on_both_nodes_and_holds_nobody_up() {
     let mut world = world();
     world.serve();
     let (a, b) = (&world.a, &world.b);
     let mut ended = 0;
-    // Asker as Sender and as Receiver, and either member as the one that orders the entries.
+    // The asker as Sender and as Receiver, and either member as the one that orders the entries.
     for (asker, peer) in [(a, b), (b, a)] {
         for (own, of_peer) in [("large", "medium"), ("medium", "large")] {
-            let running = asker.query_in_background(&count(asker, own, peer, of_peer));
-            eventually("the job sends its list", || sends(asker));
-            let id = asker.newest_job().unwrap()["id"].as_str().unwrap().to_owned();
-            let t = std::time::Instant::now();
-            asker.run(&["jobs", "cancel", &id]).expect(0);
-            let ran = running.wait().expect(8);
-            eprintln!("{} {own}: ended after {:?}", asker.name, t.elapsed());
-            let document = ran.json();
-            assert_eq!(document["reason"], "cancelled", "{document}");
+            let sql = count(asker, own, peer, of_peer);
+            let job = Running::begin(asker, &sql);
+            job.cancel();
+            job.expect_cancelled();
             // The other member asks something else, and does not wait.
-            peer.query(&count(peer, "few", asker, "few")).expect(0);
-            eprintln!("{} {own}: others after {:?}", asker.name, t.elapsed());
-            asker.query(&count(asker, "few", peer, "few")).expect(0);
+            ask_few(peer, asker);
+            ask_few(asker, peer);
             ended += 1;
+            if own == "medium" {
+                continue;
+            }
+            // Ctrl-C does the same.
+            let job = Running::begin(asker, &sql);
+            job.query.interrupt();
+            job.expect_cancelled();
+            // So does the owner of the other node.
+            let job = Running::begin(asker, &sql);
+            let of_peer = id_of_newest(peer);
+            peer.run(&["jobs", "cancel", &of_peer]).expect(0);
+            job.expect_cancelled();
+            ended += 2;
         }
     }
-    let log = world.agreed_log();
-    let aborted = log.lines().filter(|line| line.contains("\"aborted\""));
-    assert_eq!(aborted.count(), ended, "{log}");
+    expect_settled(&world, ended);
+    for node in [&world.a, &world.b] {
+        let log = node.log();
+        assert!(!log.contains("protocol") && !log.contains("ERROR"), "{log}");
+    }
+}
+
+#[test]
+fn several_cancelled_jobs_are_settled_without_anybody_waiting() {
+    let mut world = world();
+    world.serve();
+    let (a, b) = (&world.a, &world.b);
+    for (asker, peer) in [(a, b), (b, a)] {
+        let sql = count(asker, "large", peer, "medium");
+        let jobs = [(); 3].map(|()| Running::begin(asker, &sql));
+        jobs.iter().for_each(Running::cancel);
+        ask_few(peer, asker);
+        jobs.into_iter().for_each(Running::expect_cancelled);
+    }
+    expect_settled(&world, 6);
+}
+
+#[test]
+fn a_job_ends_at_once_also_where_its_peer_is_silent() {
+    let mut world = world();
+    world.serve();
+    let (a, b) = (&world.a, &world.b);
+    for (asker, peer) in [(a, b), (b, a)] {
+        let job = Running::begin(asker, &count(asker, "large", peer, "medium"));
+        peer.signal("STOP");
+        job.cancel();
+        job.expect_cancelled();
+        peer.signal("CONT");
+        ask_few(peer, asker);
+        ask_few(asker, peer);
+    }
+    expect_settled(&world, 2);
 }

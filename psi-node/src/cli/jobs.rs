@@ -110,7 +110,7 @@ fn cancel(args: &JobArgs) -> Result<Exit, UserError> {
     match args.common.format {
         Format::Json => output::print_json(&json!({"id": id, "cancelling": true}))?,
         Format::Table => output::print(&format!(
-            "Job {id} was asked to stop; `psi-node jobs show {id}` shows how it ended.\n"
+            "Cancelling job {id}; `psi-node jobs show {id}` shows how it ended.\n"
         ))?,
     }
     Ok(Exit::Released)

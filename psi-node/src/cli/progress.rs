@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::output;
 use crate::job::registry::{Snapshot, StageProgress};
 
 /// The bars of one job.
@@ -52,6 +53,13 @@ impl Bars {
         if !snapshot.stages.is_empty() {
             self.waiting.set_message("working");
         }
+    }
+
+    /// Says that the job was asked to stop.
+    pub fn cancelling(&self) {
+        self.waiting.set_message("cancelling");
+        let note = "cancelling the job; Ctrl-C again leaves it to the daemon";
+        self.all.suspend(|| output::print_note(note));
     }
 
     /// Takes the bars away, so that the result is alone.

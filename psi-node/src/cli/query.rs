@@ -114,8 +114,8 @@ fn list_file(path: &Path, overwrite: bool) -> Result<ListFile, UserError> {
     Ok(ListFile { path, overwrite })
 }
 
-/// Puts the question and waits for the end of the job, showing progress. Ctrl-C cancels the job;
-/// its end is still awaited, a second Ctrl-C is not.
+/// Puts the question and waits for the end of the job, showing progress. Ctrl-C cancels the job,
+/// whose end is still awaited; with a second Ctrl-C it is not.
 ///
 /// # Errors
 /// [`UserError`] from the daemon, or with [`Exit::Interrupted`].
@@ -139,6 +139,7 @@ pub async fn ask(client: &Client, job: &NewJob) -> Result<Ended, UserError> {
                     break Err(interrupted(&id));
                 }
                 cancelled = true;
+                bars.cancelling();
                 // It may have ended in this moment; then its end is on the way.
                 let _ = client.cancel(&id).await;
             }

@@ -87,6 +87,15 @@ impl Failure {
         )
     }
 
+    /// The same, of a job: a peer that resets its stream, or reads no more of this side's, says what
+    /// its `Abort` would have said.
+    pub(in crate::job) fn of_job(self) -> Self {
+        match self {
+            Self::Net(NetError::Reset(code)) => Self::PeerAborted(code),
+            other => other,
+        }
+    }
+
     /// What the peer is told.
     #[must_use]
     pub const fn code(&self) -> Code {

@@ -60,8 +60,15 @@ impl Link {
         Ok(self.sender.working_while(work).await?)
     }
 
-    /// Sends the last message of the stream and sees it delivered.
+    /// Sends the last message of the stream and sees it delivered. One that ends a job is also the
+    /// reason why this side reads no more, and all that the peer hears where a frame was cut off.
     pub(super) async fn end(mut self, message: &Control) {
+        if let Control::Abort(code) = message {
+            self.receiver.stop(*code);
+            if self.sender.is_amid_frame() {
+                return self.sender.reset(*code);
+            }
+        }
         let goodbye = async {
             if self.sender.control(message).await.is_ok() {
                 self.sender.finish();

@@ -39,6 +39,8 @@ struct Shared {
 struct Jobs {
     running: HashMap<String, Arc<Job>>,
     ended: VecDeque<Arc<Job>>,
+    /// Jobs that have ended and are still being told to their peers.
+    leaving: usize,
     /// Inquiries that are being answered.
     inquiries: HashMap<NodeId, usize>,
 }
@@ -175,6 +177,19 @@ impl Registry {
     pub fn running(&self) -> usize {
         self.0.lock().running.len()
     }
+
+    /// Notes that a job has ended here and is still being told to its peer, until this is dropped.
+    #[must_use]
+    pub fn leave(&self) -> Leaving {
+        self.0.lock().leaving += 1;
+        Leaving(Arc::clone(&self.0))
+    }
+
+    /// The number of jobs that have ended here and are still being told to their peers.
+    #[must_use]
+    pub fn leaving(&self) -> usize {
+        self.0.lock().leaving
+    }
 }
 
 impl Shared {
@@ -203,6 +218,16 @@ impl Jobs {
             return Err(BeginError::TooManyJobs(places.all()));
         }
         Ok(())
+    }
+}
+
+/// A job that has ended and is still being told to its peer, until this is dropped.
+pub struct Leaving(Arc<Shared>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        let mut jobs = self.0.lock();
+        jobs.leaving = jobs.leaving.saturating_sub(1);
     }
 }
 

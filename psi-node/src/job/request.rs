@@ -1,7 +1,10 @@
 //! The requester's side of a job: from SQL to the end of the job.
 //!
 //! Spec 06 §3. `negotiate::question` says what is asked; here it is proposed, signed and run. Called
-//! by the local API.
+//! by the local API. A job that ends here, or is cancelled, ends at once: what the peer has yet to
+//! hear of it, and what is to be settled, is left to `farewell`.
+
+mod farewell;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,6 +34,7 @@ use super::outcome::stopwatch::{Stopwatch, peak_rss_bytes};
 use super::outcome::{Ended, exit_of};
 use super::registry::JobHandle;
 use super::{run, seeds};
+use crate::collab::Collaboration;
 use crate::net::PeerConnection;
 use crate::state::{JobRecord, JobRole, JobState};
 
@@ -94,41 +98,49 @@ async fn run_request(
     ctx.state.job_insert(&record)?;
 
     document.mode = collab.mode().as_str().into();
+    let (ready, conn) = unless_cancelled(job, reach(ctx, collab, request, document)).await?;
+    conn.widen();
+    let link = Link::new(unless_cancelled(job, async { Ok(conn.open_stream().await?) }).await?);
+    // On the heap: a job holds much.
+    Box::pin(over_link(ctx, job, conn, link, ready, document)).await
+}
+
+/// Plans the question and connects to the peer. Nothing that is done here needs to be undone.
+async fn reach(
+    ctx: &JobContext,
+    collab: Collaboration,
+    request: &JobRequest,
+    document: &mut ResultDocument,
+) -> Result<(Ready, PeerConnection), Failure> {
     let question = Question::plan(ctx, collab, request).await?;
     document.columns.clone_from(&question.plan.output.columns);
     let file = answer_file::place(request.output.as_ref(), &question.plan.output)?;
     let permit = question.asking().ask(ctx)?;
     question.check_may_begin(ctx)?;
-    let conn = tokio::select! {
-        conn = settlements::connect(ctx, &question.peer, &question.collab) => conn?,
-        () = job.cancelled() => return Err(Failure::Cancelled),
-    };
-
-    conn.widen();
-    let link = Link::new(conn.open_stream().await?);
-    let collab = question.collab.clone();
+    let conn = settlements::connect(ctx, &question.peer, &question.collab).await?;
     let ready = Ready {
         question,
         permit,
         file,
     };
-    // On the heap: a job holds much.
-    let result = Box::pin(over_link(ctx, job, &conn, link, ready, document)).await;
-    let stats = &mut document.stats;
-    (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
-    // Its owner may have suspended the collaboration meanwhile.
-    if result.is_ok() && takes_part(ctx, &collab) {
-        ctx.endpoint.keep(conn);
-    } else {
-        conn.close(Code::Interrupted);
+    Ok((ready, conn))
+}
+
+async fn unless_cancelled<T>(
+    job: &JobHandle,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        result = work => result,
+        () = job.cancelled() => Err(Failure::Cancelled),
     }
-    result
 }
 
 async fn over_link(
     ctx: &Arc<JobContext>,
     job: &JobHandle,
-    conn: &PeerConnection,
+    conn: PeerConnection,
     mut link: Link,
     ready: Ready,
     document: &mut ResultDocument,
@@ -138,12 +150,9 @@ async fn over_link(
         let agreed = agree(ctx, job, &mut link, ready, document).await?;
         Box::pin(run::run(ctx, job, &mut link, agreed)).await
     };
-    let result = tokio::select! {
-        result = work => result,
-        () = job.cancelled() => Err(Failure::Cancelled),
-    };
+    let result = unless_cancelled(job, work).await.map_err(Failure::of_job);
     (document.stats.bytes_sent, document.stats.bytes_received) = link.bytes();
-    match result {
+    let result = match result {
         Ok(outcome) => {
             // The peer waits for nothing any more, whatever a list takes to be written.
             link.finish().await;
@@ -151,16 +160,20 @@ async fn over_link(
                 .show(ctx.list_writer(job.progress()), document)
                 .await
         }
+        Err(failure) => Err(failure),
+    };
+    let stats = &mut document.stats;
+    (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
+    match &result {
+        // Its owner may have suspended the collaboration meanwhile.
+        Ok(_) if takes_part(ctx, &collab) => ctx.endpoint.keep(conn),
+        Ok(_) => conn.close(Code::Interrupted),
         Err(failure) => {
-            if failure.is_news_for_peer() {
-                link.end(&Control::Abort(failure.code())).await;
-            }
-            if document.job_id.is_some() && settlements::over(ctx, conn, &collab).await.is_err() {
-                settlements::later(ctx, collab);
-            }
-            Err(failure)
+            let agreed = document.job_id.is_some();
+            farewell::say(ctx, conn, link, failure, agreed.then_some(collab));
         }
     }
+    result
 }
 
 /// Step 0 of the protocol: proposes, checks the other half, and signs what follows from both.

@@ -65,7 +65,8 @@ pub(super) async fn respond(
         Box::pin(run::run(ctx, &job, &mut link, agreed)).await
     };
     let result = tokio::select! {
-        result = work => result,
+        biased;
+        result = work => result.map_err(Failure::of_job),
         () = job.cancelled() => Err(Failure::Cancelled),
     };
     let stats = &mut document.stats;

@@ -49,7 +49,10 @@ pub(super) async fn run(
     } = &mut agreed;
     let result = match reservation.freezing(spec, *own, agreements) {
         Ok(()) => tokio::select! {
-            result = run_live(ctx, job, link, &agreed) => result,
+            biased;
+            result = run_live(ctx, job, link, &agreed) => result.map_err(Failure::of_job),
+            // Also here, so that the closing entry says why.
+            () = job.cancelled() => Err(Failure::Cancelled),
             () = agreed.reservation.interrupted() => Err(Failure::OwnStop(OwnStop::PeerGaveUp)),
         },
         Err(failure) => Err(failure),

@@ -15,7 +15,7 @@ use psi_core::messages::frame::{
     self, FRAME_HEADER_BYTES, FrameKind, ROWS_HEADER_BYTES, RowsHeader,
 };
 use psi_core::messages::{Control, codec};
-use quinn::{ReadError, RecvStream, SendStream, WriteError};
+use quinn::{ReadError, RecvStream, SendStream, StoppedError, VarInt, WriteError};
 
 use super::{NetError, NetLimits, code_of, var_int};
 
@@ -34,6 +34,7 @@ impl FramedStream {
                 heard: heard.clone(),
                 bytes: 0,
                 ended: false,
+                amid_frame: false,
                 write_timeout: limits.write_timeout,
                 working_interval: limits.working_interval(),
             },
@@ -58,12 +59,12 @@ impl FramedStream {
     }
 }
 
-/// When a stream last brought anything, as both of its halves know it.
+/// When a stream last brought anything, as both of its halves, and whoever waits for it, know it.
 ///
 /// A peer that computes reads nothing, and what this side sends may wait for room for as long as
 /// that takes. It says `Working` meanwhile, on the other half.
 #[derive(Clone)]
-struct LastHeard {
+pub struct LastHeard {
     since: Instant,
     millis: Arc<AtomicU64>,
 }
@@ -82,8 +83,14 @@ impl LastHeard {
     }
 
     fn is_within(&self, time: Duration) -> bool {
+        !self.left_of(time).is_zero()
+    }
+
+    /// What is left of `time` since the stream last brought anything.
+    #[must_use]
+    pub fn left_of(&self, time: Duration) -> Duration {
         let last = Duration::from_millis(self.millis.load(Ordering::Relaxed));
-        self.since.elapsed().saturating_sub(last) < time
+        time.saturating_sub(self.since.elapsed().saturating_sub(last))
     }
 }
 
@@ -93,6 +100,8 @@ pub struct FrameSender {
     heard: LastHeard,
     bytes: u64,
     ended: bool,
+    /// Whether a frame has begun and not ended: its writing failed, or was dropped.
+    amid_frame: bool,
     write_timeout: Duration,
     working_interval: Duration,
 }
@@ -127,12 +136,20 @@ impl FrameSender {
     /// `work` must not block a thread of the runtime; put computing into `spawn_blocking`.
     ///
     /// # Errors
-    /// As the stream fails; `work` is then dropped.
+    /// As the stream fails, at once also where the peer reads no more of it; `work` is then dropped.
     pub async fn working_while<F: Future>(&mut self, work: F) -> Result<F::Output, NetError> {
         let mut work = std::pin::pin!(work);
+        let mut stopped = std::pin::pin!(self.stream.stopped());
         loop {
-            match tokio::time::timeout(self.working_interval, &mut work).await {
-                Ok(output) => return Ok(output),
+            let waited = async {
+                tokio::select! {
+                    biased;
+                    output = &mut work => Ok(output),
+                    stopped = &mut stopped => Err(nothing_is_read(stopped)),
+                }
+            };
+            match tokio::time::timeout(self.working_interval, waited).await {
+                Ok(ended) => return ended,
                 Err(_elapsed) => self.control(&Control::Working).await?,
             }
         }
@@ -150,6 +167,12 @@ impl FrameSender {
     /// losing the last message.
     pub async fn delivered(&mut self) {
         let _ = tokio::time::timeout(self.write_timeout, self.stream.stopped()).await;
+    }
+
+    /// Whether a frame has begun and not ended. No other may follow it.
+    #[must_use]
+    pub const fn is_amid_frame(&self) -> bool {
+        self.amid_frame
     }
 
     /// Gives up the stream; what was sent may not arrive, the reason does.
@@ -171,6 +194,9 @@ impl FrameSender {
     }
 
     async fn write(&mut self, head: &[u8], body: &[u8]) -> Result<(), NetError> {
+        if std::mem::replace(&mut self.amid_frame, true) {
+            return Err(NetError::Lost("a frame was cut off".into()));
+        }
         let stream = &mut self.stream;
         let both = async {
             stream.write_all(head).await?;
@@ -181,6 +207,7 @@ impl FrameSender {
             match tokio::time::timeout(self.write_timeout, &mut both).await {
                 Ok(Ok(())) => {
                     self.bytes = self.bytes.saturating_add((head.len() + body.len()) as u64);
+                    self.amid_frame = false;
                     return Ok(());
                 }
                 Ok(Err(error)) => return Err(write_error(error)),
@@ -259,6 +286,12 @@ impl FrameReceiver {
         }
     }
 
+    /// When the stream last brought anything.
+    #[must_use]
+    pub fn heard(&self) -> LastHeard {
+        self.heard.clone()
+    }
+
     /// Tells the peer that nothing more of this stream will be read, and why.
     pub fn stop(&mut self, code: Code) {
         let _ = self.stream.stop(var_int(code));
@@ -320,6 +353,16 @@ fn truncated() -> NetError {
         code: Code::MalformedMessage,
         detail: "a frame was cut off",
     })
+}
+
+/// The peer reads no more of a stream that has not ended.
+fn nothing_is_read(stopped: Result<Option<VarInt>, StoppedError>) -> NetError {
+    match stopped {
+        Ok(Some(code)) => NetError::Reset(code_of(code)),
+        Ok(None) => NetError::Ended,
+        Err(StoppedError::ConnectionLost(error)) => error.into(),
+        Err(other) => NetError::Lost(other.to_string()),
+    }
 }
 
 fn read_error(error: ReadError) -> NetError {

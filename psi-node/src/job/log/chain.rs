@@ -11,7 +11,7 @@ use psi_core::spec::CollabId;
 use psi_core::{Code, limits};
 use tokio::sync::OwnedMutexGuard;
 
-use super::locks::ChainLocks;
+use super::locks::{ChainLocks, Waiting};
 use super::open_jobs::LiveJobs;
 use crate::collab::Collaboration;
 use crate::config::NodeConfig;
@@ -19,6 +19,7 @@ use crate::identity::{NodeId, NodeKey};
 use crate::job::context::JobContext;
 use crate::job::deadlines::Deadlines;
 use crate::job::failure::Failure;
+use crate::net::LastHeard;
 use crate::state::State;
 
 /// What one job adds to a log at most: its opened entry and its closed one.
@@ -56,7 +57,25 @@ impl Chain {
     }
 
     pub(in crate::job) async fn lock(&self) -> OwnedMutexGuard<()> {
+        let _waiting = self.waits();
         self.locks.lock(self.collab_id).await
+    }
+
+    /// Notes, until it is dropped, that something waits for a log with the peer.
+    pub(in crate::job) fn waits(&self) -> Waiting {
+        self.locks.wait_for(self.peer)
+    }
+
+    /// Waits until the peer has been silent for too long, and something else wants a log with it.
+    pub(in crate::job) async fn gives_way(&self, heard: &LastHeard) {
+        loop {
+            self.locks.wanted(self.peer).await;
+            let left = heard.left_of(self.deadlines().giving_way());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left).await;
+        }
     }
 
     /// Refuses to go on with a log that is known not to agree with the peer's.

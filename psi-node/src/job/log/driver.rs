@@ -2,7 +2,8 @@
 //!
 //! Of each step the changes are made durable first, in their order, then the message leaves, then
 //! the peer's next one is awaited. The log's lock is held by the sequencer from the first step to the
-//! last, by the follower for each step. Decides nothing about entries. Called by both sides of a job
+//! last, by the follower for each step. Where the peer is silent and something else wants the log, the
+//! machine is given up: the next settlement completes what it began. Decides nothing about entries. Called by both sides of a job
 //! ([`Chain::record`]) and by every settlement ([`settle`], [`answer_settlement`]).
 
 use psi_core::Code;
@@ -20,6 +21,7 @@ use crate::job::deadlines::within;
 use crate::job::failure::Failure;
 use crate::job::failure::own_stop::OwnStop;
 use crate::job::link::Link;
+use crate::net::NetError;
 use crate::state::StateError;
 
 impl Chain {
@@ -55,7 +57,17 @@ impl Chain {
                     if !self.is_sequencer() {
                         drop(lock.take());
                     }
-                    let message = match link.control().await {
+                    let heard = link.receiver.heard();
+                    let message = tokio::select! {
+                        biased;
+                        message = link.control() => message,
+                        // What was begun is completed by the next settlement.
+                        () = self.gives_way(&heard) => {
+                            let limit = self.deadlines().giving_way();
+                            return Err(NetError::TimedOut(limit).into());
+                        }
+                    };
+                    let message = match message {
                         Err(Failure::PeerAborted(code)) => Control::Abort(code),
                         message => message?,
                     };

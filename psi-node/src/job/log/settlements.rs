@@ -78,9 +78,12 @@ pub(in crate::job) async fn over(
     driver::settle(&chain, link).await
 }
 
-/// Settles what a job left open that a peer broke off: over its connection, or else in the
-/// background. Does nothing more than ask if such a settlement is under way.
-pub(in crate::job) async fn after_job(
+/// Settles what a job of this node left open: over its connection, or else in the background. Does
+/// nothing more than ask if such a settlement is under way.
+///
+/// For the side that opened the connection. The other cannot: nobody takes up what it would begin
+/// there, and it waits until its peer has settled ([`later`]).
+pub(in crate::job) async fn after_own_job(
     ctx: &Arc<JobContext>,
     conn: &PeerConnection,
     collab: &Collaboration,
@@ -94,7 +97,8 @@ pub(in crate::job) async fn after_job(
     }
 }
 
-/// Settles in the background, with patience, if a job or a signature is left open.
+/// Settles in the background, with patience, if a job or a signature is left open. Leaves it to the
+/// peer as long as that is connected.
 pub(in crate::job) fn later(ctx: &Arc<JobContext>, collab: Collaboration) {
     in_background(ctx, collab, Reason::SomethingOpen);
 }
@@ -222,8 +226,12 @@ pub(in crate::job) async fn answer(ctx: &JobContext, peer: NodeId, link: Link, f
     if !takes_part(ctx, &collab) {
         return link.end(&Control::Abort(Code::Unavailable)).await;
     }
-    let _door = ctx.settle_doors.of(peer).await;
     let chain = Chain::new(ctx, &collab, peer);
+    let _door = {
+        // One that waits for a peer which is gone gives way.
+        let _waiting = chain.waits();
+        ctx.settle_doors.of(peer).await
+    };
     if let Err(failure) = driver::answer_settlement(&chain, link, first).await
         && ctx.notes.has_line(&NoteShare::Collab(collab.id()))
     {

@@ -143,9 +143,10 @@ pub(super) async fn end_badly(
         }
         other => link.end(&Control::Abort(other.code())).await,
     }
-    // A job that nobody signed leaves nothing to settle.
+    // A job that nobody signed leaves nothing to settle. The peer, which has the connection, comes
+    // first.
     if settlements::is_open(&chain).unwrap_or(true) {
-        settlements::after_job(ctx, conn, collab).await;
+        settlements::later(ctx, collab.clone());
     }
 }
 

@@ -1,0 +1,43 @@
+//! What is left to do when a job of this node has ended without a result: the peer is told, the
+//! receipt log is settled, the connection is closed.
+//!
+//! Goes on behind the job, which has ended for its owner and whose place is free: a peer may be
+//! silent, or slow to read. Called by the requester's side of a job; a node that stops waits for it
+//! ([`Registry::leaving`](crate::job::registry::Registry::leaving)).
+
+use std::sync::Arc;
+
+use psi_core::messages::Control;
+
+use crate::collab::Collaboration;
+use crate::job::context::JobContext;
+use crate::job::failure::Failure;
+use crate::job::link::Link;
+use crate::job::log::settlements;
+use crate::net::PeerConnection;
+
+/// Tells the peer why the job ended, if it waits to hear that, and settles the receipt log of
+/// `agreed`, the collaboration of a job that both had agreed to.
+pub(super) fn say(
+    ctx: &Arc<JobContext>,
+    conn: PeerConnection,
+    link: Link,
+    failure: &Failure,
+    agreed: Option<Collaboration>,
+) {
+    let (code, is_news) = (failure.code(), failure.is_news_for_peer());
+    let ctx = Arc::clone(ctx);
+    let leaving = ctx.registry.leave();
+    tokio::spawn(async move {
+        if is_news {
+            link.end(&Control::Abort(code)).await;
+        } else {
+            drop(link);
+        }
+        if let Some(collab) = agreed {
+            settlements::after_own_job(&ctx, &conn, &collab).await;
+        }
+        conn.close(code);
+        drop(leaving);
+    });
+}
