@@ -56,7 +56,8 @@ struct Accepted {
 pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) -> Ended {
     let watch = Stopwatch::start();
     let mut document = ResultDocument::new("exact");
-    let result = run_request(&ctx, &job, &request, &mut document).await;
+    // On the heap: a job holds much.
+    let result = Box::pin(run_request(&ctx, &job, &request, &mut document)).await;
     document.stats.cpu_seconds = watch.cpu_seconds();
     document.stats.wall_seconds = watch.wall_seconds();
     document.stats.peak_rss_bytes = peak_rss_bytes();
@@ -98,10 +99,10 @@ async fn run_request(
     ctx.state.job_insert(&record)?;
 
     document.mode = collab.mode().as_str().into();
-    let (ready, conn) = unless_cancelled(job, reach(ctx, collab, request, document)).await?;
+    let (ready, conn) =
+        unless_cancelled(job, Box::pin(reach(ctx, collab, request, document))).await?;
     conn.widen();
     let link = Link::new(unless_cancelled(job, async { Ok(conn.open_stream().await?) }).await?);
-    // On the heap: a job holds much.
     Box::pin(over_link(ctx, job, conn, link, ready, document)).await
 }
 
@@ -150,7 +151,9 @@ async fn over_link(
         let agreed = agree(ctx, job, &mut link, ready, document).await?;
         Box::pin(run::run(ctx, job, &mut link, agreed)).await
     };
-    let result = unless_cancelled(job, work).await.map_err(Failure::of_job);
+    let result = unless_cancelled(job, Box::pin(work))
+        .await
+        .map_err(Failure::of_job);
     (document.stats.bytes_sent, document.stats.bytes_received) = link.bytes();
     let result = match result {
         Ok(outcome) => {
