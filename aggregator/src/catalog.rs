@@ -4,7 +4,7 @@
 //! when a job is proposed, to freeze inputs and to write lists. It loads [`crate::tables`], keeps
 //! them under a lock, and hands each call to the module that does the work.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock, RwLockReadGuard};
@@ -90,6 +90,51 @@ impl Catalog {
             },
             report,
         ))
+    }
+
+    /// The tables of another configuration. Those in `kept`, whose sections are the same, are taken
+    /// over as they are; the others are loaded and checked. This catalog stays as it is, for jobs that
+    /// began with it. The report is about the tables that were loaded.
+    ///
+    /// # Errors
+    /// Those of [`Self::load`]; nothing was loaded then.
+    pub async fn reconfigured(
+        &self,
+        tables: &TableConfigs,
+        kept: &BTreeSet<String>,
+    ) -> Result<(Self, LoadReport), Problem> {
+        policy::validate(tables)?;
+        let Inner {
+            base_dir,
+            options,
+            store,
+            ..
+        } = &*self.inner;
+        let mut loaded = Tables::default();
+        let mut report = LoadReport::default();
+        for (name, table) in tables {
+            let known = kept.contains(name).then(|| self.read().state(name));
+            let state = if let Some(state) = known.flatten() {
+                state
+            } else {
+                let (found, state) = load::load(name, base_dir, table, *options, &**store).await;
+                log_problems(&found);
+                report.tables.push(found);
+                state
+            };
+            loaded.insert(name, table.clone(), state);
+        }
+        let inner = Inner {
+            base_dir: base_dir.clone(),
+            options: *options,
+            store: Arc::clone(store),
+            tables: RwLock::new(loaded),
+            reloading: StdMutex::default(),
+        };
+        let catalog = Self {
+            inner: Arc::new(inner),
+        };
+        Ok((catalog, report))
     }
 
     /// The tables that are served, in the order of their names.

@@ -19,6 +19,7 @@ pub mod preview;
 pub mod progress;
 pub mod query;
 pub mod receipts;
+pub mod reload;
 pub mod serve;
 
 mod question;
@@ -71,6 +72,8 @@ pub enum Command {
     Policy(policy::PolicyCommand),
     /// Run the node: serve the peer's jobs and the local commands
     Serve(serve::ServeArgs),
+    /// Have the running node read its configuration again, without ending jobs
+    Reload(reload::ReloadArgs),
     /// Ask a question over both members' tables
     Query(query::QueryArgs),
     /// Say what a question would tell whom and what it would cost, without asking it
@@ -177,6 +180,7 @@ impl Command {
             Self::Check(args) => check::run(&args),
             Self::Policy(command) => policy::run(command),
             Self::Serve(args) => serve::run(&args),
+            Self::Reload(args) => reload::run(&args),
             Self::Query(args) => query::run(args),
             Self::Explain(args) => explain::run(args),
             Self::Jobs(command) => jobs::run(command),
@@ -207,6 +211,7 @@ impl Command {
             | Self::Explain(_)
             | Self::Jobs(_)
             | Self::Approvals(_)
+            | Self::Reload(_)
             | Self::Completions(_) => false,
         }
     }

@@ -4,6 +4,7 @@
 //! Unknown fields are errors, because a mistyped rule that is silently ignored would be a leak.
 
 mod population;
+mod renewal;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -99,6 +100,9 @@ pub struct NodeConfig {
     /// The canonical policy of each table, for receipts. See [`crate::policy_text`].
     #[serde(skip)]
     pub policies: BTreeMap<String, String>,
+    /// The configuration file.
+    #[serde(skip)]
+    pub file: PathBuf,
     /// The folder of the configuration file; relative paths start here.
     #[serde(skip)]
     pub base_dir: PathBuf,
@@ -179,6 +183,7 @@ impl NodeConfig {
             )
         })?;
         config.policies = policy_text::of_tables(text);
+        path.clone_into(&mut config.file);
         config.base_dir = durable_file::folder_of(path).to_path_buf();
         let room = |jobs: &usize| memory::limit_min(*jobs) <= config.memory_limit;
         let fits = (Places::JOBS_MIN..=JOBS_MAX_UNLESS_SAID).rev().find(room);

@@ -1,7 +1,7 @@
 //! The daemon: wires configuration, state, tables, network and local API, and stops them again.
 //!
 //! Start: take the state folder's lock; end what a crash left running; load the tables; listen;
-//! settle receipts. Stop (SIGTERM, SIGINT): take no new work, end running jobs, tell the peers.
+//! settle receipts. SIGHUP: read the configuration again ([`crate::reload`]). Stop (SIGTERM, SIGINT): take no new work, end running jobs, tell the peers.
 //! Called by `psi-node serve` alone; decides nothing about jobs.
 
 use std::fs::File;
@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aggregator::{Catalog, LoadReport, ReadOptions};
+use aggregator::{Catalog, LoadReport, Problem, ReadOptions};
 use psi_core::Code;
 use psi_core::kernel::Kernel;
 use rustix::fs::FlockOperation;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::api;
 use crate::audit::keep;
-use crate::audit::room::AuditRoom;
 use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -27,11 +27,12 @@ use crate::identity::{NodeId, NodeKey};
 use crate::job::membership::{admit_members, members};
 use crate::job::registry::Registry;
 use crate::job::{
-    self, ChainLocks, Doors, JobContext, LiveJobs, Looks, NoteShare, Notes, Settling, Turns,
+    self, ChainLocks, Current, JobContext, LiveJobs, NoteShare, Notes, Turns,
 };
 use crate::list_storage::{self, JOBS_FOLDER, Lists};
 use crate::net::{Endpoint, Known, NetLimits};
 use crate::places::Places;
+use crate::reload::reload;
 use crate::state::{State, now_unix};
 use crate::threads::{self, EngineThreads, NetworkThreads};
 
@@ -79,6 +80,9 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<Exit, UserError> {
     tracing::info!(kernel = kernel.name(), "starting");
+    // From the first moment, or the signal would end the process.
+    let hangup = signal(SignalKind::hangup())
+        .map_err(|e| UserError::machine("cannot watch for signals", e))?;
     let config = Arc::new(config);
     let key = Arc::new(NodeKey::load(&config.key_path())?);
     let state_dir = config.state_dir();
@@ -116,14 +120,14 @@ pub async fn run(
         .map_err(|e| UserError::machine("cannot tell the address listened on", e))?;
     let socket = config.socket_path();
     let listener = api::server::bind(&socket)?;
-    let ctx = Arc::new(JobContext {
+    let node = Current::new(Arc::new(JobContext {
         registry: Registry::new(places),
-        notes: Notes::new(state.clone(), Arc::clone(&key)),
-        looks: Looks::default(),
-        doors: Doors::default(),
-        settle_doors: Doors::default(),
+        notes: Arc::new(Notes::new(state.clone(), Arc::clone(&key))),
+        looks: Arc::default(),
+        doors: Arc::default(),
+        settle_doors: Arc::default(),
         turns: Turns::default(),
-        audit_room: AuditRoom::default(),
+        audit_room: Arc::default(),
         known,
         config,
         key,
@@ -135,22 +139,24 @@ pub async fn run(
         kernel,
         chains: Arc::new(ChainLocks::default()),
         live: LiveJobs::default(),
-        settling: Settling::default(),
-    });
+        settling: Arc::default(),
+    }));
+    let ctx = node.get();
     job::settle_all(&ctx)
         .map_err(|e| UserError::machine("cannot read the receipts to settle", e))?;
 
     let (stopping, stopped) = watch::channel(false);
     let api = tokio::spawn(api::server::serve(
         listener,
-        Arc::clone(&ctx),
+        node.clone(),
         until(stopped),
     ));
-    let accepting = tokio::spawn(accept(Arc::clone(&ctx)));
+    let accepting = tokio::spawn(accept(node.clone()));
     let expiring = tokio::spawn(expire_records(ctx.state.clone(), state_dir));
     let keeping = tokio::spawn(keep_up(Arc::clone(&ctx)));
     let naming = tokio::spawn(look_up_names(ctx.known.clone()));
-    let watching = tokio::spawn(job::watch_tables(Arc::clone(&ctx)));
+    let watching = tokio::spawn(job::watch_tables(node.clone()));
+    let reloading = tokio::spawn(reload_at(hangup, node));
     ready(&Ready {
         id: ctx.key.id(),
         listen,
@@ -166,6 +172,7 @@ pub async fn run(
     accepting.abort();
     expiring.abort();
     keeping.abort();
+    reloading.abort();
     naming.abort();
     watching.abort();
     write_notes(&ctx);
@@ -203,7 +210,16 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-async fn accept(ctx: Arc<JobContext>) {
+/// Reads the configuration again at each SIGHUP.
+async fn reload_at(mut hangup: Signal, node: Current) {
+    while hangup.recv().await.is_some() {
+        // What came of it is in the log.
+        let _ = reload(&node).await;
+    }
+}
+
+async fn accept(node: Current) {
+    let ctx = node.get();
     let (least, peers) = CONNECTIONS_MAX;
     let of_one_peer = NetLimits::of(ctx.config.peer_timeout(), Places::new(ctx.config.jobs_max));
     let most = least.max(peers * of_one_peer.connections_per_peer);
@@ -217,9 +233,9 @@ async fn accept(ctx: Arc<JobContext>) {
             continue;
         };
         tracing::debug!(peer = %connection.peer, from = %connection.remote_address(), "connected");
-        let ctx = Arc::clone(&ctx);
+        let node = node.clone();
         tokio::spawn(async move {
-            job::serve_connection(ctx, connection).await;
+            job::serve_connection(node, connection).await;
             drop(place);
         });
     }
@@ -350,7 +366,15 @@ pub(crate) async fn load(
     let store = lists.store(place);
     Catalog::load(&config.base_dir, &config.table, options, store)
         .await
-        .map_err(|e| UserError::bad_input(format!("{}: {}", e.place, e.what), e.remedy))
+        .map_err(problem)
+}
+
+/// A value of the configuration that makes no sense whatever the data.
+pub(crate) fn problem(problem: Problem) -> UserError {
+    UserError::bad_input(
+        format!("{}: {}", problem.place, problem.what),
+        problem.remedy,
+    )
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub mod standing;
 mod table_watch;
 
 pub use charge::recover as recover_ledger;
-pub use context::JobContext;
+pub use context::{Current, JobContext};
 pub use failure::Failure;
 pub use log::locks::ChainLocks;
 pub use log::open_jobs::LiveJobs;

@@ -47,6 +47,7 @@ pub mod net;
 pub mod places;
 pub mod policy_text;
 pub mod receipts;
+pub mod reload;
 pub mod run_files;
 pub mod state;
 pub mod threads;

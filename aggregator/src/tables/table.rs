@@ -82,6 +82,7 @@ impl LoadedTable {
 }
 
 /// The state of a configured table.
+#[derive(Clone)]
 pub(crate) enum TableState {
     Served(Arc<LoadedTable>),
     NotServed {
@@ -149,6 +150,12 @@ impl Tables {
         {
             entry.state = state;
         }
+    }
+
+    /// The state of the table of this name.
+    pub(crate) fn state(&self, name: &str) -> Option<TableState> {
+        let entry = self.entries.get(&name.to_lowercase());
+        entry.map(|entry| entry.state.clone())
     }
 
     /// The table of this name, upper and lower case aside.

@@ -23,6 +23,7 @@ use super::types::{
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::job::explain::Explanation;
+use crate::reload::Reloaded;
 
 /// Bytes of one answer; a list of a thousand jobs with long queries stays below it.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -109,6 +110,14 @@ impl Client {
     /// As [`Self::new_job`].
     pub async fn node(&self) -> Result<NodeInfo, UserError> {
         self.call(Method::GET, "/v1/node", None::<&()>).await
+    }
+
+    /// Has the daemon read its configuration again.
+    ///
+    /// # Errors
+    /// As [`Self::new_job`]; also if the file is not right.
+    pub async fn reload(&self) -> Result<Reloaded, UserError> {
+        self.call(Method::POST, "/v1/reload", None::<&()>).await
     }
 
     /// The joined collaborations.

@@ -19,7 +19,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, Query, State as Injected};
+use axum::extract::{DefaultBodyLimit, FromRef, Path, Query, State as Injected};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -37,8 +37,9 @@ use crate::exit::Exit;
 use crate::job::outcome::Ended;
 use crate::job::outcome::document::ResultDocument;
 use crate::job::registry::JobView;
-use crate::job::{self, JobContext, JobRequest};
+use crate::job::{self, Current, JobContext, JobRequest};
 use crate::places::Whose;
+use crate::reload::reload;
 use crate::state::{JobRecord, JobRole, JobState, StateError};
 
 /// Bytes of a request body; a query has at most 16 KiB.
@@ -50,7 +51,14 @@ const JOBS_DEFAULT: u32 = 50;
 /// Time between two looks at a job that somebody follows.
 const EVENT_INTERVAL: Duration = Duration::from_millis(150);
 
+/// The node as it is configured when a request comes.
 type Context = Injected<Arc<JobContext>>;
+
+impl FromRef<Current> for Arc<JobContext> {
+    fn from_ref(node: &Current) -> Self {
+        node.get()
+    }
+}
 
 /// Binds the socket, for this user alone. The caller holds the lock of the state folder, so a
 /// socket that lies there belongs to no living daemon.
@@ -75,15 +83,15 @@ pub fn bind(socket: &FilePath) -> Result<UnixListener, UserError> {
 /// The operating system's.
 pub async fn serve(
     listener: UnixListener,
-    ctx: Arc<JobContext>,
+    node: Current,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(ctx))
+    axum::serve(listener, router(node))
         .with_graceful_shutdown(stop)
         .await
 }
 
-fn router(ctx: Arc<JobContext>) -> Router {
+fn router(node: Current) -> Router {
     Router::new()
         .route("/v1/node", get(node))
         .route(
@@ -95,6 +103,7 @@ fn router(ctx: Arc<JobContext>) -> Router {
         .route("/v1/jobs/{id}", get(job).delete(cancel))
         .route("/v1/jobs/{id}/events", get(events))
         .route("/v1/explain", post(explain::explain))
+        .route("/v1/reload", post(reload_configuration))
         .route("/v1/approvals", get(approvals::list))
         .route(
             "/v1/approvals/{id}",
@@ -103,7 +112,7 @@ fn router(ctx: Arc<JobContext>) -> Router {
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_path)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(ctx)
+        .with_state(node)
 }
 
 /// A failure on its way to the client.
@@ -189,6 +198,12 @@ async fn node(Injected(ctx): Context) -> Result<Response, Failed> {
             .collect(),
     };
     Ok(json(StatusCode::OK, &info))
+}
+
+async fn reload_configuration(Injected(node): Injected<Current>) -> Result<Response, Failed> {
+    let done = reload(&node).await;
+    let done = done.map_err(|error| Failed(StatusCode::BAD_REQUEST, error))?;
+    Ok(json(StatusCode::OK, &done))
 }
 
 #[derive(serde::Deserialize)]

@@ -24,6 +24,8 @@ use crate::threads;
 
 /// What is logged unless asked otherwise: this program's events, and others' troubles.
 const LOG_DEFAULT: &str = "warn,psi_node=info,aggregator=info";
+/// From the fewest events to all of them.
+const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// The environment variable that says otherwise.
 const LOG_VARIABLE: &str = "RUST_LOG";
 /// The environment variable that names the kernel, for comparisons and in case of doubt.
@@ -35,7 +37,7 @@ pub struct ServeArgs {
     /// The node.
     #[command(flatten)]
     pub config: ConfigArg,
-    /// What to log on standard error: error, warn, info, debug, trace, or a filter such as
+    /// What to log on standard error: off, error, warn, info, debug, trace, or a filter such as
     /// `warn,psi_node=debug` (the variable `RUST_LOG` if left out)
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,
@@ -111,21 +113,7 @@ fn start_log(level: Option<&str>) -> Result<(), UserError> {
     let from_environment = std::env::var(LOG_VARIABLE)
         .ok()
         .filter(|text| !text.is_empty());
-    let (text, place) = match (level, &from_environment) {
-        (Some(level @ ("error" | "warn" | "info" | "debug" | "trace")), _) => (
-            format!("warn,psi_node={level},aggregator={level}"),
-            "--log-level",
-        ),
-        (Some(filter), _) => (filter.to_owned(), "--log-level"),
-        (None, Some(filter)) => (filter.clone(), LOG_VARIABLE),
-        (None, None) => (LOG_DEFAULT.to_owned(), LOG_VARIABLE),
-    };
-    let filter = EnvFilter::try_new(&text).map_err(|e| {
-        UserError::bad_input(
-            format!("{place}: `{text}` is not a valid log filter: {e}"),
-            "use error, warn, info, debug or trace",
-        )
-    })?;
+    let filter = log_filter(level, from_environment.as_deref())?;
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -135,6 +123,39 @@ fn start_log(level: Option<&str>) -> Result<(), UserError> {
         .fmt_fields(debug_fn(show_field))
         .init();
     Ok(())
+}
+
+/// What is logged: as the argument says, or else the variable.
+fn log_filter(argument: Option<&str>, variable: Option<&str>) -> Result<EnvFilter, UserError> {
+    let (text, place) = match (argument, variable) {
+        (Some(level), _) if is_level(level) => (
+            format!("warn,psi_node={level},aggregator={level}"),
+            "--log-level",
+        ),
+        (Some(filter), _) => (filter.to_owned(), "--log-level"),
+        (None, Some(filter)) => (filter.to_owned(), LOG_VARIABLE),
+        (None, None) => (LOG_DEFAULT.to_owned(), LOG_VARIABLE),
+    };
+    let refuse = |why: String| {
+        UserError::bad_input(
+            format!("{place}: {why}"),
+            format!(
+                "use {}, or a filter such as `warn,psi_node=debug`",
+                LOG_LEVELS.join(", ")
+            ),
+        )
+    };
+    // The library takes a single word for the name of a module, and logs nothing of any other.
+    let words = text.split(',').map(str::trim);
+    let named = |word: &&str| !word.contains(['=', '[', ':']) && !word.is_empty();
+    if let Some(word) = words.filter(named).find(|word| !is_level(word)) {
+        return Err(refuse(format!("`{word}` is not a level")));
+    }
+    EnvFilter::try_new(&text).map_err(|e| refuse(format!("`{text}` is not a valid log filter: {e}")))
+}
+
+fn is_level(word: &str) -> bool {
+    LOG_LEVELS.contains(&word)
 }
 
 /// Writes one field of an event. Messages and errors may quote what a peer chose.
@@ -213,7 +234,7 @@ mod tests {
 
     use tracing_subscriber::fmt::format::debug_fn;
 
-    use super::{chosen_kernel, show_field};
+    use super::{chosen_kernel, log_filter, show_field};
     use crate::exit::Exit;
 
     /// What a log was given.
@@ -251,6 +272,29 @@ mod tests {
             " WARN proposal refused jobs=2 failure=the column `a\\u{202e}b\\u{1b}[2J\\u{a}INFO` is \
              not known\n"
         );
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_is_refused_with_the_levels() {
+        for (argument, variable, place) in [
+            (Some("loud"), None, "--log-level: `loud`"),
+            (Some("warn,loud"), None, "--log-level: `loud`"),
+            (Some("psi_node=loud"), None, "--log-level: `psi_node=loud`"),
+            (None, Some("verbose"), "RUST_LOG: `verbose`"),
+        ] {
+            let error = log_filter(argument, variable).unwrap_err();
+            assert!(error.what.starts_with(place), "{error}");
+            assert!(error.remedy.contains("off, error, warn, info, debug, trace"));
+        }
+        for (argument, variable) in [
+            (None, None),
+            (Some("debug"), Some("loud")),
+            (Some("warn,psi_node=debug"), None),
+            (Some("psi_node[{job=1}]=trace"), None),
+            (None, Some("psi_node::job=info, error")),
+        ] {
+            log_filter(argument, variable).unwrap();
+        }
     }
 
     #[test]

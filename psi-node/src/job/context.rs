@@ -1,15 +1,18 @@
 //! What every job of a node works with.
 //!
-//! Made once by the daemon. Every step of a job takes it; it knows of no step.
+//! Made by the daemon. Every step of a job takes it; it knows of no step. What is configured is the
+//! same from the beginning of a job to its end: a node that reads `node.toml` again makes another of
+//! these ([`Current`]), which shares everything else.
 
 #[cfg(test)]
 pub(crate) mod fixture;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aggregator::Catalog;
 use psi_core::kernel::Kernel;
 use psi_core::progress::Progress;
+use tokio::sync::OwnedMutexGuard;
 
 use super::deadlines::Deadlines;
 use super::failure::Failure;
@@ -32,6 +35,7 @@ use crate::state::State;
 use crate::threads::EngineThreads;
 
 /// What every job of a node works with.
+#[derive(Clone)]
 pub struct JobContext {
     /// The node's configuration.
     pub config: Arc<NodeConfig>,
@@ -56,21 +60,57 @@ pub struct JobContext {
     /// Running jobs, as receipts name them.
     pub live: LiveJobs,
     /// Settlements that this node makes of its own accord.
-    pub settling: Settling,
+    pub settling: Arc<Settling>,
     /// Whom the network admits.
     pub known: Known,
     /// What peers leave behind on this node's own log.
-    pub notes: Notes,
+    pub notes: Arc<Notes>,
     /// When the files of tables were looked at.
-    pub looks: Looks,
+    pub looks: Arc<Looks>,
     /// Where the questions of each peer wait for each other.
-    pub doors: Doors,
+    pub doors: Arc<Doors>,
     /// Where the settlements that each peer begins wait for each other.
-    pub settle_doors: Doors,
+    pub settle_doors: Arc<Doors>,
     /// Whose arithmetic is done.
     pub turns: Turns,
     /// Room for the records of running jobs.
-    pub audit_room: AuditRoom,
+    pub audit_room: Arc<AuditRoom>,
+}
+
+/// The node as it is configured now. Clones share it.
+#[derive(Clone)]
+pub struct Current {
+    now: Arc<RwLock<Arc<JobContext>>>,
+    /// Held while another configuration is being read and loaded.
+    changing: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Current {
+    /// A node that is configured like this.
+    #[must_use]
+    pub fn new(ctx: Arc<JobContext>) -> Self {
+        Self {
+            now: Arc::new(RwLock::new(ctx)),
+            changing: Arc::default(),
+        }
+    }
+
+    /// For a job, or whatever else begins now and is to keep its configuration to its end.
+    #[must_use]
+    pub fn get(&self) -> Arc<JobContext> {
+        // The change is one assignment, so a poisoned lock is as good as any.
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until nobody else changes the configuration.
+    pub async fn changing(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.changing).lock_owned().await
+    }
+
+    /// What begins from now on works with `ctx`.
+    pub fn set(&self, ctx: Arc<JobContext>) {
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = ctx;
+    }
 }
 
 impl JobContext {

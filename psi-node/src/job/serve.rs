@@ -2,12 +2,10 @@
 //!
 //! Spec 06 §3 and §4. Called by the daemon for each inbound connection.
 
-use std::sync::Arc;
-
 use psi_core::Code;
 use psi_core::messages::Control;
 
-use super::context::JobContext;
+use super::context::Current;
 use super::deadlines::within;
 use super::link::Link;
 use super::log::settlements;
@@ -16,10 +14,10 @@ use crate::job::shares::notes::NoteShare;
 use crate::net::PeerConnection;
 
 /// Serves one inbound connection until it ends: its streams are jobs or settlements.
-pub async fn serve_connection(ctx: Arc<JobContext>, conn: PeerConnection) {
+pub async fn serve_connection(node: Current, conn: PeerConnection) {
     let peer = conn.peer;
     while let Some(stream) = conn.accept_stream().await {
-        let ctx = Arc::clone(&ctx);
+        let ctx = node.get();
         let conn = conn.clone();
         tokio::spawn(async move {
             let mut link = Link::new(stream);

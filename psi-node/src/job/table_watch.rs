@@ -5,12 +5,11 @@
 //! The daemon runs it for as long as it runs; the load is that of [`super::negotiate::table_files`].
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aggregator::Look;
 
-use super::context::JobContext;
+use super::context::Current;
 use super::negotiate::table_files;
 
 /// The shortest time between two looks.
@@ -23,11 +22,11 @@ const PART_OF_TIME: u32 = 100;
 /// full disk.
 const TRY_EVERY: Duration = Duration::from_mins(1);
 
-/// Looks at all tables, again and again.
-pub async fn watch_tables(ctx: Arc<JobContext>) {
+/// Looks at all tables that are configured, again and again.
+pub async fn watch_tables(node: Current) {
     let mut tables: HashMap<String, Watched> = HashMap::new();
     loop {
-        let start = Instant::now();
+        let (start, ctx) = (Instant::now(), node.get());
         for name in ctx.config.table.keys() {
             let Ok(look) = ctx.catalog.look(name).await else {
                 continue;

@@ -11,7 +11,7 @@ use crate::api::client::Client;
 use crate::api::types::{Event, NewJob, ResultFor};
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
-use crate::job::JobContext;
+use crate::job::{Current, JobContext};
 use crate::job::context::fixture::context;
 use crate::places::Whose;
 
@@ -29,7 +29,11 @@ async fn api() -> Api {
     let ctx = context(folder.path(), text, NodeKey::generate().unwrap()).await;
     let socket = ctx.config.socket_path();
     let listener = bind(&socket).unwrap();
-    tokio::spawn(serve(listener, Arc::clone(&ctx), std::future::pending()));
+    tokio::spawn(serve(
+        listener,
+        Current::new(Arc::clone(&ctx)),
+        std::future::pending(),
+    ));
     Api {
         ctx,
         client: Client::new(&socket),

@@ -22,12 +22,12 @@ pub(crate) async fn context(folder: &Path, text: &str, key: NodeKey) -> Arc<JobC
         Endpoint::bind(config.listen, &key, Known::default(), NetLimits::default()).unwrap();
     Arc::new(JobContext {
         registry: Registry::new(Places::new(config.jobs_max)),
-        notes: Notes::new(state.clone(), Arc::clone(&key)),
-        looks: Looks::default(),
-        doors: Doors::default(),
-        settle_doors: Doors::default(),
+        notes: Arc::new(Notes::new(state.clone(), Arc::clone(&key))),
+        looks: Arc::default(),
+        doors: Arc::default(),
+        settle_doors: Arc::default(),
         turns: Turns::default(),
-        audit_room: AuditRoom::default(),
+        audit_room: Arc::default(),
         known: Known::default(),
         key,
         state,
@@ -38,7 +38,7 @@ pub(crate) async fn context(folder: &Path, text: &str, key: NodeKey) -> Arc<JobC
         kernel: Arc::new(Portable),
         chains: Arc::new(ChainLocks::default()),
         live: LiveJobs::default(),
-        settling: Settling::default(),
+        settling: Arc::default(),
         config: Arc::new(config),
     })
 }
