@@ -53,7 +53,7 @@ pub struct Cli {
 const AFTER_HELP: &str = "\
 Exit codes: 0 done or released, 1 internal error, 2 bad input, 3 suppressed, 4 refused by this \
 node's policy, 5 refused by the peer, 6 peer unreachable, 7 protocol violation by the peer, 8 \
-interrupted or cancelled, 9 no daemon running, 10 receipts do not verify.";
+interrupted or cancelled, 9 no daemon running, 10 receipts do not verify, 11 busy.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

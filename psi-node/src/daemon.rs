@@ -26,9 +26,7 @@ use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
 use crate::job::membership::{admit_members, members};
 use crate::job::registry::Registry;
-use crate::job::{
-    self, ChainLocks, Current, JobContext, LiveJobs, NoteShare, Notes, Turns,
-};
+use crate::job::{self, ChainLocks, Current, JobContext, LiveJobs, NoteShare, Notes, Turns};
 use crate::list_storage::{self, JOBS_FOLDER, Lists};
 use crate::net::{Endpoint, Known, NetLimits};
 use crate::places::Places;
@@ -146,11 +144,7 @@ pub async fn run(
         .map_err(|e| UserError::machine("cannot read the receipts to settle", e))?;
 
     let (stopping, stopped) = watch::channel(false);
-    let api = tokio::spawn(api::server::serve(
-        listener,
-        node.clone(),
-        until(stopped),
-    ));
+    let api = tokio::spawn(api::server::serve(listener, node.clone(), until(stopped)));
     let accepting = tokio::spawn(accept(node.clone()));
     let expiring = tokio::spawn(expire_records(ctx.state.clone(), state_dir));
     let keeping = tokio::spawn(keep_up(Arc::clone(&ctx)));

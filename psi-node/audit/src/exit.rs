@@ -30,6 +30,8 @@ codes! {
     NoDaemon = 9, "no_daemon";
     /// Receipts do not verify, or the two logs disagree.
     ReceiptsWrong = 10, "receipts_wrong";
+    /// This node or the peer runs as many jobs as it may, or has no room for another; ask again later.
+    Busy = 11, "busy";
 }
 
 impl From<Exit> for ExitCode {

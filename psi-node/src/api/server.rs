@@ -91,7 +91,7 @@ pub async fn serve(
         .await
 }
 
-fn router(node: Current) -> Router {
+fn router(current: Current) -> Router {
     Router::new()
         .route("/v1/node", get(node))
         .route(
@@ -112,7 +112,7 @@ fn router(node: Current) -> Router {
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_path)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(node)
+        .with_state(current)
 }
 
 /// A failure on its way to the client.
@@ -288,8 +288,8 @@ async fn new_job(
 ) -> Result<Response, Failed> {
     let request = asked(body)?;
     let handle = ctx.registry.begin(Whose::Owner).map_err(|error| {
-        let remedy = "wait for one to end, cancel one, or raise `jobs_max`";
-        let error = UserError::new(Exit::RefusedByPolicy, error.to_string(), remedy);
+        let remedy = "wait for one to end (`query --wait` does), cancel one, or raise `jobs_max`";
+        let error = UserError::new(Exit::Busy, error.to_string(), remedy);
         Failed(StatusCode::TOO_MANY_REQUESTS, error)
     })?;
     let id = handle.id.clone();

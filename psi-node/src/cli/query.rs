@@ -1,7 +1,7 @@
 //! `psi-node query`: one question over both members' tables, through the daemon.
 
 mod show;
-mod wait_for_approval;
+mod wait;
 
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use super::question::QuestionArgs;
 use super::{block_on, template};
 use crate::api::client::Client;
 use crate::api::types::{Event, NewJob};
+use crate::duration_text::Span;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::job::outcome::Ended;
@@ -45,9 +46,10 @@ pub struct QueryArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub format: QueryFormat,
-    /// Ask again until an owner has decided, where one approves each run
-    #[arg(long)]
-    pub wait: bool,
+    /// Ask again while one of the nodes has no place for another job, or an owner who approves each
+    /// run has not decided; for at most this long, such as 10m
+    #[arg(long, value_name = "MAX", num_args = 0..=1)]
+    pub wait: Option<Option<Span>>,
     /// Ask the question of a template of the configuration instead of writing it
     #[arg(long, value_name = "NAME", group = "question")]
     pub template: Option<String>,
@@ -92,10 +94,9 @@ pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
             .transpose()?,
     };
     let ended = block_on(async {
-        if args.wait {
-            wait_for_approval::ask_until_decided(&client, &job).await
-        } else {
-            ask(&client, &job).await
+        match args.wait {
+            Some(max) => wait::ask_until_answered(&client, &job, max).await,
+            None => ask(&client, &job).await,
         }
     })?;
     let exit = Exit::from_number(ended.exit).unwrap_or(Exit::Internal);

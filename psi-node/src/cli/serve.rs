@@ -151,7 +151,8 @@ fn log_filter(argument: Option<&str>, variable: Option<&str>) -> Result<EnvFilte
     if let Some(word) = words.filter(named).find(|word| !is_level(word)) {
         return Err(refuse(format!("`{word}` is not a level")));
     }
-    EnvFilter::try_new(&text).map_err(|e| refuse(format!("`{text}` is not a valid log filter: {e}")))
+    EnvFilter::try_new(&text)
+        .map_err(|e| refuse(format!("`{text}` is not a valid log filter: {e}")))
 }
 
 fn is_level(word: &str) -> bool {
@@ -284,7 +285,11 @@ mod tests {
         ] {
             let error = log_filter(argument, variable).unwrap_err();
             assert!(error.what.starts_with(place), "{error}");
-            assert!(error.remedy.contains("off, error, warn, info, debug, trace"));
+            assert!(
+                error
+                    .remedy
+                    .contains("off, error, warn, info, debug, trace")
+            );
         }
         for (argument, variable) in [
             (None, None),

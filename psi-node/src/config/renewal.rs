@@ -82,17 +82,20 @@ mod tests {
     #[test]
     fn what_needs_a_restart_stays_and_is_named_and_the_rest_is_taken_over() {
         let running = parsed(BEFORE);
-        let mut new = parsed(
-            &BEFORE
-                .replace("7601", "7602")
-                .replace("[table.a]", "jobs_max = 3\nconnect_timeout_s = 7\n[table.a]"),
-        );
+        let mut new = parsed(&BEFORE.replace("7601", "7602").replace(
+            "[table.a]",
+            "jobs_max = 3\nconnect_timeout_s = 7\n[table.a]",
+        ));
         let restart = new.keep_what_needs_a_restart(&running);
         assert_eq!(restart, ["listen", "jobs_max"]);
         assert_eq!(new.listen, running.listen);
         assert_eq!(new.jobs_max, running.jobs_max);
         assert_eq!(new.connect_timeout_s, 7);
-        assert!(parsed(BEFORE).keep_what_needs_a_restart(&running).is_empty());
+        assert!(
+            parsed(BEFORE)
+                .keep_what_needs_a_restart(&running)
+                .is_empty()
+        );
     }
 
     #[test]

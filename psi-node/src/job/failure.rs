@@ -137,6 +137,12 @@ impl Failure {
         }
     }
 
+    /// Whether one of the nodes does as much as it may, so that asking again later helps.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.code() == Code::TooManyJobs
+    }
+
     /// Whether this node's owner has to decide about the question first.
     #[must_use]
     pub const fn is_pending(&self) -> bool {
@@ -166,6 +172,10 @@ impl Failure {
             | Self::OwnData(_)
             | Self::Result(_)
             | Self::Protocol(psi_core::Error::Limit { .. }) => Exit::BadInput,
+            // A settlement that comes before the question ends with such a code too.
+            Self::OwnRefusal(_) | Self::PeerRefusal(_) | Self::PeerAborted(_) if self.is_busy() => {
+                Exit::Busy
+            }
             Self::OwnRefusal(_) | Self::ApprovalSpent(_) => Exit::RefusedByPolicy,
             Self::PeerRefusal(_) => Exit::RefusedByPeer,
             Self::Connect(_) => Exit::PeerUnreachable,

@@ -11,8 +11,8 @@ use crate::api::client::Client;
 use crate::api::types::{Event, NewJob, ResultFor};
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
-use crate::job::{Current, JobContext};
 use crate::job::context::fixture::context;
+use crate::job::{Current, JobContext};
 use crate::places::Whose;
 
 /// A daemon without tables and collaborations, and a client of it.
@@ -154,7 +154,7 @@ async fn more_jobs_than_the_bound_are_refused_and_a_cancelled_one_hears_of_it() 
         output: None,
     };
     let refused = api.client.new_job(&job).await.unwrap_err();
-    assert_eq!(refused.exit, Exit::RefusedByPolicy);
+    assert_eq!(refused.exit, Exit::Busy);
     assert_eq!(api.client.cancel(&one.id).await.unwrap().id, one.id);
     one.cancelled().await;
     let unknown = api.client.cancel("0123456789abcdef").await.unwrap_err();

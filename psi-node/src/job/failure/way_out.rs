@@ -72,7 +72,7 @@ pub(super) fn way_out(code: Code) -> Option<String> {
             "Ask with another `--epsilon` or `--delta`: the maximum is `epsilon_max` and \
              `delta_max` in each owner's table."
         }
-        Code::TooManyJobs => "Try again later.",
+        Code::TooManyJobs => "Ask again later; `query --wait` asks until there is a place.",
         Code::RevisionDiffers => {
             "Compare `psi-node collab show` on both sides: the member with the older revision joins \
              the newer one with `psi-node collab join`; then ask again."
