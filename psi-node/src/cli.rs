@@ -73,7 +73,7 @@ pub enum Command {
     /// Run the node: serve the peer's jobs and the local commands
     Serve(serve::ServeArgs),
     /// Have the running node read its configuration again, without ending jobs
-    Reload(reload::ReloadArgs),
+    Reload(Common),
     /// Ask a question over both members' tables
     Query(query::QueryArgs),
     /// Say what a question would tell whom and what it would cost, without asking it

@@ -49,13 +49,25 @@ fn sends(node: &Node) -> bool {
         return false;
     }
     let client = Client::new(&node.dir.join("state/api.sock"));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let job = runtime.block_on(client.job(id)).unwrap();
+    let job = runtime().block_on(client.job(id)).unwrap();
     let stages = job.progress.unwrap_or_default().stages;
     stages.iter().any(|stage| stage.stage == "send")
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+fn running_ids(node: &Node) -> Vec<String> {
+    let jobs = node.run(&["jobs", "list", "--format", "json"]).json();
+    let jobs = jobs.as_array().unwrap().iter();
+    let running = jobs.filter(|job| job["state"] == "running");
+    running
+        .map(|job| job["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// A question whose list is on its way.
@@ -76,12 +88,12 @@ impl<'a> Running<'a> {
     fn cancel(&self) {
         self.asker.run(&["jobs", "cancel", &self.id]).expect(0);
     }
+}
 
-    #[track_caller]
-    fn expect_cancelled(self) {
-        let document = self.query.wait_patiently().expect(8).json();
-        assert_eq!(document["reason"], "cancelled", "{document}");
-    }
+#[track_caller]
+fn expect_cancelled(query: Background) {
+    let document = query.wait_patiently().expect(8).json();
+    assert_eq!(document["reason"], "cancelled", "{document}");
 }
 
 fn id_of_newest(node: &Node) -> String {
@@ -122,7 +134,7 @@ fn a_cancelled_job_ends_at_once_on_both_nodes_and_holds_nobody_up() {
             let sql = count(asker, own, peer, of_peer);
             let job = Running::begin(asker, &sql);
             job.cancel();
-            job.expect_cancelled();
+            expect_cancelled(job.query);
             // The other member asks something else, and does not wait.
             ask_few(peer, asker);
             ask_few(asker, peer);
@@ -133,12 +145,12 @@ fn a_cancelled_job_ends_at_once_on_both_nodes_and_holds_nobody_up() {
             // Ctrl-C does the same.
             let job = Running::begin(asker, &sql);
             job.query.interrupt();
-            job.expect_cancelled();
+            expect_cancelled(job.query);
             // So does the owner of the other node.
             let job = Running::begin(asker, &sql);
             let of_peer = id_of_newest(peer);
             peer.run(&["jobs", "cancel", &of_peer]).expect(0);
-            job.expect_cancelled();
+            expect_cancelled(job.query);
             ended += 2;
         }
     }
@@ -156,10 +168,16 @@ fn several_cancelled_jobs_are_settled_without_anybody_waiting() {
     let (a, b) = (&world.a, &world.b);
     for (asker, peer) in [(a, b), (b, a)] {
         let sql = count(asker, "large", peer, "medium");
-        let jobs = [(); 3].map(|()| Running::begin(asker, &sql));
-        jobs.iter().for_each(Running::cancel);
+        let queries = [(); 3].map(|()| asker.query_in_background(&sql));
+        eventually("all of them run on both nodes", || {
+            running_ids(asker).len() == 3 && running_ids(peer).len() == 3
+        });
+        let client = Client::new(&asker.dir.join("state/api.sock"));
+        for id in running_ids(asker) {
+            runtime().block_on(client.cancel(&id)).unwrap();
+        }
         ask_few(peer, asker);
-        jobs.into_iter().for_each(Running::expect_cancelled);
+        queries.into_iter().for_each(expect_cancelled);
     }
     expect_settled(&world, 6);
 }
@@ -173,7 +191,7 @@ fn a_job_ends_at_once_also_where_its_peer_is_silent() {
         let job = Running::begin(asker, &count(asker, "large", peer, "medium"));
         peer.signal("STOP");
         job.cancel();
-        job.expect_cancelled();
+        expect_cancelled(job.query);
         peer.signal("CONT");
         ask_few(peer, asker);
         ask_few(asker, peer);

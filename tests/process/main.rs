@@ -33,6 +33,7 @@ mod random;
 mod receipts;
 mod recipients;
 mod refusals;
+mod reload;
 mod revisions;
 mod secrets;
 mod shop;

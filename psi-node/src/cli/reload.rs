@@ -1,37 +1,26 @@
 //! `psi-node reload`: has the daemon read `node.toml` again.
 
-use clap::Args;
+use std::fmt::Write as _;
 
 use super::output::{self, Format};
-use super::{ConfigArg, client_runtime};
+use super::{Common, block_on};
 use crate::api::client::Client;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::printable;
 use crate::reload::Reloaded;
 
-/// Arguments of `reload`.
-#[derive(Debug, Args)]
-pub struct ReloadArgs {
-    /// The node.
-    #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
 /// Runs the command.
 ///
 /// # Errors
 /// [`UserError`] if the file is not right or no daemon runs. The daemon's settings are as before then.
-pub fn run(args: &ReloadArgs) -> Result<Exit, UserError> {
+pub fn run(args: &Common) -> Result<Exit, UserError> {
     let config = args.config.load().map_err(|error| {
         let what = format!("{}; a running node keeps its settings", error.what);
         UserError { what, ..error }
     })?;
     let client = Client::new(&config.socket_path());
-    let done = client_runtime()?.block_on(client.reload())?;
+    let done = block_on(client.reload())?;
     match args.format {
         Format::Json => output::print_json(&done)?,
         Format::Table => output::print(&printable::lines(&say(&done)))?,
@@ -54,12 +43,14 @@ fn say(done: &Reloaded) -> String {
     let mut text = format!("{} was read again.\n", done.file);
     for (what, tables, more) in lines {
         for table in tables {
-            text += &format!("table {table}: {what}{more}\n");
+            // Writing into a String cannot fail.
+            let _ = writeln!(text, "table {table}: {what}{more}");
         }
     }
     if !done.needs_restart.is_empty() {
-        text += &format!(
-            "needs a restart: {}; the node keeps the values that it started with\n",
+        let _ = writeln!(
+            text,
+            "needs a restart: {}; the node keeps the values that it started with",
             done.needs_restart.join(", ")
         );
     }

@@ -108,24 +108,24 @@ mod tests {
     use crate::job::outcome::Ended;
     use crate::job::outcome::document::ResultDocument;
 
-    fn ended(exit: Exit, reason: &str) -> Result<Ended, UserError> {
+    fn ended(exit: Exit, reason: &str) -> Ended {
         let mut document = ResultDocument::new("exact");
         document.reason = Some(reason.into());
-        Ok(Ended::new(exit, document))
+        Ended::new(exit, document)
     }
 
     #[test]
     fn what_an_owner_has_not_decided_and_what_has_no_place_is_asked_again() {
         for (attempt, word) in [
             (
-                ended(Exit::RefusedByPeer, "approval_pending"),
+                Ok(ended(Exit::RefusedByPeer, "approval_pending")),
                 "other owner",
             ),
             (
-                ended(Exit::RefusedByPolicy, "approval_pending"),
+                Ok(ended(Exit::RefusedByPolicy, "approval_pending")),
                 "this node's owner",
             ),
-            (ended(Exit::Busy, "too_many_jobs"), "place"),
+            (Ok(ended(Exit::Busy, "too_many_jobs")), "place"),
             (
                 Err(UserError::new(Exit::Busy, "2 jobs are running", "wait")),
                 "place",
@@ -133,11 +133,11 @@ mod tests {
         ] {
             assert!(waits_for(&attempt, false).unwrap().contains(word));
         }
-        let denied = ended(Exit::RefusedByPeer, "not_approved");
+        let denied = Ok(ended(Exit::RefusedByPeer, "not_approved"));
         assert_eq!(waits_for(&denied, true), None);
         let wrong = Err(UserError::bad_input("no SQL", "write some"));
         assert_eq!(waits_for(&wrong, true), None);
-        let away = ended(Exit::PeerUnreachable, "peer_unreachable");
+        let away = Ok(ended(Exit::PeerUnreachable, "peer_unreachable"));
         assert_eq!(waits_for(&away, false), None);
         assert!(waits_for(&away, true).is_some());
     }
