@@ -14,7 +14,8 @@ use psi_core::spec::{JobSpec, Party, Recipients};
 use psi_core::store::{RecordList, RecordStore};
 use tokio::sync::Mutex;
 
-use crate::config::{ReadOptions, TableConfigs};
+use crate::agreed_types::AgreedTypes;
+use crate::config::{ReadOptions, TableConfig, TableConfigs};
 use crate::error::{FreezeError, Problem, QueryError, Refusal, Unavailable};
 use crate::freeze::input::{self, JobInput, OwnJob};
 use crate::freeze::limits::RowKey;
@@ -46,17 +47,43 @@ pub struct Catalog {
 }
 
 struct Inner {
-    base_dir: PathBuf,
-    options: ReadOptions,
-    store: Arc<dyn RecordStore>,
+    loading: Loading,
     tables: RwLock<Tables>,
     /// One reload of a table at a time; others go on meanwhile. By name, in lower case.
     reloading: StdMutex<HashMap<String, Arc<Mutex<()>>>>,
 }
 
+/// What every load works with.
+struct Loading {
+    base_dir: PathBuf,
+    options: ReadOptions,
+    store: Arc<dyn RecordStore>,
+    agreed: Arc<dyn AgreedTypes>,
+}
+
+impl Loading {
+    async fn load(&self, name: &str, table: &TableConfig) -> (TableReport, TableState) {
+        let (report, state) = load::load(
+            name,
+            &self.base_dir,
+            table,
+            self.options,
+            &*self.store,
+            &*self.agreed,
+        )
+        .await;
+        for problem in &report.problems {
+            let remedy = &problem.remedy;
+            tracing::error!(table = name, %problem, remedy, "table is not served");
+        }
+        (report, state)
+    }
+}
+
 impl Catalog {
     /// Loads and checks tables; sources are relative to `base_dir`. `store` keeps
-    /// the lists from which distinct identities are counted.
+    /// the lists from which distinct identities are counted, `agreed` the types of columns from load to
+    /// load.
     ///
     /// A table with a problem is in the report and is not served; the others are.
     ///
@@ -67,20 +94,24 @@ impl Catalog {
         tables: &TableConfigs,
         options: ReadOptions,
         store: Arc<dyn RecordStore>,
+        agreed: Arc<dyn AgreedTypes>,
     ) -> Result<(Self, LoadReport), Problem> {
         policy::validate(tables)?;
+        let loading = Loading {
+            base_dir: base_dir.to_owned(),
+            options,
+            store,
+            agreed,
+        };
         let mut loaded = Tables::default();
         let mut report = LoadReport::default();
         for (name, table) in tables {
-            let (found, state) = load::load(name, base_dir, table, options, &*store).await;
-            log_problems(&found);
+            let (found, state) = loading.load(name, table).await;
             report.tables.push(found);
             loaded.insert(name, table.clone(), state);
         }
         let inner = Inner {
-            base_dir: base_dir.to_owned(),
-            options,
-            store,
+            loading,
             tables: RwLock::new(loaded),
             reloading: StdMutex::default(),
         };
@@ -216,11 +247,7 @@ impl Catalog {
         let ToRefresh { name, config, .. } = self.read().to_refresh(table)?;
         let look = self.look(table).await?;
         if look.changed || look.may_pass {
-            let options = self.inner.options;
-            let store = &*self.inner.store;
-            let (report, state) =
-                load::load(&name, &self.inner.base_dir, &config, options, store).await;
-            log_problems(&report);
+            let (report, state) = self.inner.loading.load(&name, &config).await;
             if report.is_served() {
                 tracing::info!(
                     table = name,
@@ -257,7 +284,7 @@ impl Catalog {
     /// [`Unavailable`] if no such table is configured.
     pub async fn look(&self, table: &str) -> Result<Look, Unavailable> {
         let known = self.read().to_refresh(table)?;
-        let path = self.inner.base_dir.join(&known.config.source);
+        let path = self.inner.loading.base_dir.join(&known.config.source);
         let files = tokio::task::spawn_blocking(move || FileSet::observe(&path).ok())
             .await
             .unwrap_or_default();
@@ -284,7 +311,7 @@ impl Catalog {
         progress: Arc<dyn Progress>,
     ) -> Result<JobInput, FreezeError> {
         let table = self.table_of(side)?;
-        let options = self.inner.options;
+        let options = self.inner.loading.options;
         let job = OwnJob {
             spec,
             own,
@@ -308,7 +335,7 @@ impl Catalog {
         progress: Arc<dyn Progress>,
     ) -> Result<JobInput, FreezeError> {
         let table = self.table_of(side)?;
-        let options = self.inner.options;
+        let options = self.inner.loading.options;
         let job = OwnJob {
             spec,
             own,
@@ -395,13 +422,5 @@ impl Catalog {
             .tables
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What a load found wrong, for the owner.
-fn log_problems(report: &TableReport) {
-    for problem in &report.problems {
-        let remedy = &problem.remedy;
-        tracing::error!(table = report.name, %problem, remedy, "table is not served");
     }
 }

@@ -28,6 +28,7 @@ pub mod calendar;
 pub mod fuzzing;
 pub mod policy;
 
+mod agreed_types;
 mod catalog;
 mod column;
 mod condition;
@@ -48,6 +49,7 @@ mod survey;
 mod tables;
 mod value;
 
+pub use agreed_types::{AgreedTypes, ColumnTypes, NoTypes};
 pub use catalog::{Catalog, Look};
 pub use config::{
     AggregateConfig, AggregateFunction, Approval, ColumnType, Compare, DomainValue, FilterConfig,

@@ -17,6 +17,7 @@ pub(crate) mod read;
 mod read_error;
 mod suspect;
 mod text;
+mod text_type;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,12 +30,12 @@ use self::files::FileSet;
 pub(crate) use self::format::Format;
 pub(crate) use self::projection::Projection;
 use self::read_error::ReadError;
+pub(crate) use self::text_type::TextType;
 use crate::column::parse::{Inferred, Seen};
 use crate::column::{Column, DECIMAL_DIGITS, Form};
 use crate::config::ColumnType;
 use crate::key_text;
 use crate::sql::typing::ColumnClass;
-use crate::sql::zone::Zone;
 
 /// An opened source. Immutable: when the files change, it is opened again.
 #[derive(Clone, Debug)]
@@ -62,10 +63,31 @@ pub(crate) struct SourceColumn {
     class: Option<ColumnClass>,
     /// Where values are text without a type: the values that mean NULL.
     null_words: Option<Arc<[String]>>,
-    /// Where values are text without a type: the type that the owner declares.
-    declared: Option<ColumnType>,
+    /// Where values are text without a type: the type that all of them have.
+    inferred: Option<TextType>,
+    /// The type that its values are held to, if not to that.
+    held: Option<Held>,
     /// Whether the load found that its text is dates in another form than ISO has.
     foreign_dates: bool,
+}
+
+/// The type that the values of a column of text are held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// What its owner declares.
+    Declared(ColumnType),
+    /// What it was when the table was first served.
+    Kept(TextType),
+}
+
+impl Held {
+    /// The type.
+    pub(crate) fn to(self) -> TextType {
+        match self {
+            Self::Declared(declared) => declared.into(),
+            Self::Kept(kept) => kept,
+        }
+    }
 }
 
 /// Where a column's values are.
@@ -211,22 +233,30 @@ impl Source {
             if !column.is_untyped_text() {
                 return Err((name.clone(), None));
             }
-            column.declared = Some(*declared);
-            let (form, class) = match declared {
-                ColumnType::Text => (Form::Text, ColumnClass::Text),
-                ColumnType::Integer => (Form::Whole, ColumnClass::Integer),
-                ColumnType::Number => (Form::Double, ColumnClass::Float),
-                ColumnType::Boolean => (Form::Boolean, ColumnClass::Boolean),
-                ColumnType::Date => (Form::Date, ColumnClass::Date),
-                ColumnType::Timestamp => (Form::Instant, ColumnClass::Instant { zone: None }),
-                ColumnType::Timestamptz => {
-                    let zone = Some(Zone::UTC);
-                    (Form::Instant, ColumnClass::Instant { zone })
-                }
-            };
-            (column.form, column.class) = (Some(form), Some(class));
+            column.hold(Held::Declared(*declared));
         }
         Ok(())
+    }
+
+    /// Holds columns to the types that they had when the table was first served, unless their owner
+    /// declares others. `is_amount` says of which columns a decimal scale is declared: those may be
+    /// whole on one day and have a point on another.
+    pub(crate) fn hold_to(
+        &mut self,
+        kept: &BTreeMap<String, TextType>,
+        is_amount: &dyn Fn(&str) -> bool,
+    ) {
+        for column in &mut self.columns {
+            let Some(kept) = kept.get(&column.name).copied() else {
+                continue;
+            };
+            let is_free = kept == TextType::Amount || (is_amount(&column.name) && kept.is_number());
+            let is_number = column.inferred.is_none_or(TextType::is_number);
+            if column.held.is_some() || !column.is_untyped_text() || (is_free && is_number) {
+                continue;
+            }
+            column.hold(Held::Kept(if is_free { TextType::Amount } else { kept }));
+        }
     }
 
     /// Notes that columns hold dates as text, in another form than ISO has.
@@ -266,29 +296,10 @@ impl SourceColumn {
         inferred: Inferred,
         null_words: &Arc<[String]>,
     ) -> Self {
-        let (form, class) = match inferred {
-            // Blanks alone are NULL as whole numbers, and so is everything else in the column.
-            Inferred::Empty => (Form::Whole, ColumnClass::Empty),
-            Inferred::InstantInUtc => {
-                let zone = Some(Zone::UTC);
-                (Form::Instant, ColumnClass::Instant { zone })
-            }
-            Inferred::Form(form) => (
-                form,
-                match form {
-                    Form::Boolean => ColumnClass::Boolean,
-                    Form::Whole => ColumnClass::Integer,
-                    Form::Decimal(scale) => ColumnClass::Decimal {
-                        precision: DECIMAL_DIGITS,
-                        scale,
-                    },
-                    Form::Double => ColumnClass::Float,
-                    Form::Text | Form::Bytes => ColumnClass::Text,
-                    Form::Date => ColumnClass::Date,
-                    Form::Instant => ColumnClass::Instant { zone: None },
-                },
-            ),
-        };
+        let inferred = TextType::of(inferred);
+        // Blanks alone are NULL as whole numbers, and so is everything else in a column of them.
+        let empty = (Form::Whole, ColumnClass::Empty);
+        let (form, class) = inferred.map_or(empty, TextType::form_and_class);
         Self {
             name,
             origin,
@@ -296,7 +307,8 @@ impl SourceColumn {
             form: Some(form),
             class: Some(class),
             null_words: Some(Arc::clone(null_words)),
-            declared: None,
+            inferred,
+            held: None,
             foreign_dates: false,
         }
     }
@@ -307,9 +319,19 @@ impl SourceColumn {
         self.null_words.is_some()
     }
 
-    /// The type that the owner declares.
-    pub(crate) const fn declared(&self) -> Option<ColumnType> {
-        self.declared
+    /// The type that its values are held to, whatever most of them are.
+    pub(crate) const fn held(&self) -> Option<Held> {
+        self.held
+    }
+
+    /// Where values are text without a type: the type that all of them have, if there is one.
+    pub(crate) const fn inferred(&self) -> Option<TextType> {
+        self.inferred
+    }
+
+    fn hold(&mut self, held: Held) {
+        let (form, class) = held.to().form_and_class();
+        (self.held, self.form, self.class) = (Some(held), Some(form), Some(class));
     }
 
     /// Whether the load found that its text is dates in another form than ISO has.

@@ -22,8 +22,8 @@ use crate::error::FreezeError;
 use crate::source::read;
 use crate::source::{Batch, Projection};
 use crate::{
-    Catalog, JobInput, LoadReport, Problem, QueryError, ReadOptions, Refusal, RequestPlan,
-    ResponsePlan, TableConfigs,
+    AgreedTypes, Catalog, JobInput, LoadReport, NoTypes, Problem, QueryError, ReadOptions, Refusal,
+    RequestPlan, ResponsePlan, TableConfigs,
 };
 
 /// The member names of this side and the peer in all tests.
@@ -101,14 +101,16 @@ impl Folder {
 }
 
 pub(crate) async fn load(folder: &Path, toml: &str) -> Result<(Catalog, LoadReport), Problem> {
-    load_with(folder, toml, Arc::new(MemoryStore)).await
+    load_with(folder, toml, Arc::new(MemoryStore), Arc::new(NoTypes)).await
 }
 
-/// Loads tables whose identities are counted in lists of `store`.
+/// Loads tables whose identities are counted in lists of `store`, and whose columns have the types of
+/// `agreed`.
 pub(crate) async fn load_with(
     folder: &Path,
     toml: &str,
     store: Arc<dyn RecordStore>,
+    agreed: Arc<dyn AgreedTypes>,
 ) -> Result<(Catalog, LoadReport), Problem> {
     #[derive(serde::Deserialize)]
     struct Config {
@@ -116,7 +118,7 @@ pub(crate) async fn load_with(
     }
     let config: Config = toml::from_str(toml).unwrap();
     let options = ReadOptions { threads: 2 };
-    Catalog::load(folder, &config.table, options, store).await
+    Catalog::load(folder, &config.table, options, store, agreed).await
 }
 
 /// A query of `brand` over its table `t` with the condition, keys called `id`.

@@ -6,6 +6,7 @@ mod folders;
 mod formats;
 mod jobs;
 mod joined;
+mod kept_types;
 mod keys;
 mod lists;
 mod loading;

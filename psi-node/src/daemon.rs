@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aggregator::{Catalog, LoadReport, Problem, ReadOptions};
+use aggregator::{AgreedTypes, Catalog, LoadReport, Problem, ReadOptions};
 use psi_core::Code;
 use psi_core::kernel::Kernel;
 use rustix::fs::FlockOperation;
@@ -93,8 +93,9 @@ pub async fn run(
         .map_err(|e| UserError::machine("cannot start the threads that read tables", e))?;
     let lists = Lists::new(&config);
     let (loading, counting) = (Arc::clone(&config), lists.clone());
+    let agreed = Arc::new(state.clone());
     let (catalog, report) = engine
-        .run(async move { load(&loading, &counting, "tables").await })
+        .run(async move { load(&loading, &counting, "tables", agreed).await })
         .await
         .map_err(|e| UserError::internal(format!("loading the tables stopped: {e}")))??;
 
@@ -345,7 +346,8 @@ async fn expire_records(state: State, state_dir: PathBuf) {
     }
 }
 
-/// Loads and checks the configured tables. Identities are counted in lists in the folder `place`.
+/// Loads and checks the configured tables. Identities are counted in lists in the folder `place`;
+/// `agreed` has the types of columns from earlier loads.
 ///
 /// # Errors
 /// [`UserError`] if a configured value makes no sense whatever the data.
@@ -353,12 +355,13 @@ pub(crate) async fn load(
     config: &NodeConfig,
     lists: &Lists,
     place: &str,
+    agreed: Arc<dyn AgreedTypes>,
 ) -> Result<(Catalog, LoadReport), UserError> {
     let options = ReadOptions {
         threads: config.engine_threads(),
     };
     let store = lists.store(place);
-    Catalog::load(&config.base_dir, &config.table, options, store)
+    Catalog::load(&config.base_dir, &config.table, options, store, agreed)
         .await
         .map_err(problem)
 }

@@ -12,6 +12,7 @@ mod approvals;
 mod audit_records;
 mod awaited;
 mod collabs;
+pub(crate) mod column_types;
 mod doubt;
 mod jobs;
 mod ledger;

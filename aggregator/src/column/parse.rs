@@ -169,23 +169,52 @@ pub(crate) fn column(text: &StringArray, form: Form) -> Column {
     }
 }
 
+/// The dates of a column of text, without a time; NULL for all else.
+pub(crate) fn dates(text: &StringArray) -> StringArray {
+    let is_one = |value: &str| temporal::parse(value).is_some_and(|moment| moment.is_date());
+    those(text, is_one)
+}
+
+/// The numbers of a column of text that a double may hold, by the rule of [`Seen`]; NULL for all else.
+pub(crate) fn safe_doubles(text: &StringArray) -> StringArray {
+    let is_one = |value: &str| {
+        let is_safe = Digits::of(value).is_some_and(|digits| digits.is_safe_double());
+        is_safe && double(value).is_some_and(f64::is_finite)
+    };
+    those(text, is_one)
+}
+
 /// The moments of a column of text that have an offset, or those that have none; NULL for all else.
 pub(crate) fn moments(text: &StringArray, with_offset: bool) -> StringArray {
     let is_one = |value: &str| {
-        temporal::parse(trimmed(value)).is_some_and(|moment| moment.has_offset() == with_offset)
+        temporal::parse(value).is_some_and(|moment| moment.has_offset() == with_offset)
     };
+    those(text, is_one)
+}
+
+/// The values of which `is_one` is true without blanks around; NULL for all else.
+fn those(text: &StringArray, is_one: impl Fn(&str) -> bool) -> StringArray {
     text.iter()
-        .map(|value| value.filter(|value| is_one(value)))
+        .map(|value| value.filter(|value| is_one(trimmed(value))))
         .collect()
 }
 
 /// How many values of a column of text are more than blanks, and NULL in `column`.
 pub(crate) fn lost(text: &StringArray, column: &Column) -> u64 {
+    lost_rows(text, column).count() as u64
+}
+
+/// The row of the first of them.
+pub(crate) fn first_lost(text: &StringArray, column: &Column) -> Option<usize> {
+    lost_rows(text, column).next()
+}
+
+fn lost_rows(text: &StringArray, column: &Column) -> impl Iterator<Item = usize> {
     let rows = text.iter().enumerate();
     let lost = rows.filter(|(row, value)| {
         value.is_some_and(|value| !trimmed(value).is_empty()) && !column.is_valid(*row)
     });
-    lost.count() as u64
+    lost.map(|(row, _)| row)
 }
 
 /// The values unchanged, with the words that mean NULL as NULL.

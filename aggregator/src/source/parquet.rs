@@ -93,7 +93,8 @@ fn column(field: &Field) -> SourceColumn {
         class: class_of(&stored),
         stored,
         null_words: None,
-        declared: None,
+        inferred: None,
+        held: None,
         foreign_dates: false,
     }
 }

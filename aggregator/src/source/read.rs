@@ -5,6 +5,7 @@
 //! of a source, a CSV file or a row group of a Parquet file, is read by one thread from front to
 //! back.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
@@ -17,10 +18,10 @@ use super::files::FileStamp;
 use super::projection::{Reading, Wanted};
 use super::read_error::ReadError;
 use super::{
-    Batch, Format, Origin, Projection, Source, SourceColumn, parquet as parquet_files, text,
+    Batch, Format, Held, Origin, Projection, Source, SourceColumn, TextType,
+    parquet as parquet_files, text,
 };
 use crate::column::{Column, parse, unpack};
-use crate::config::ColumnType;
 
 /// Rows of one batch.
 pub(crate) const BATCH_ROWS: usize = 8192;
@@ -207,16 +208,69 @@ fn typed(
 fn untyped(column: &SourceColumn, wanted: Wanted, text: StringArray, lost: &mut u64) -> Column {
     match column.form {
         Some(form) if wanted.reading == Reading::Value => {
-            let values = match column.declared {
-                Some(ColumnType::Timestamp) => parse::column(&parse::moments(&text, false), form),
-                Some(ColumnType::Timestamptz) => parse::column(&parse::moments(&text, true), form),
-                _ => parse::column(&text, form),
+            // What is read as one form may be of another type than the one that it is held to.
+            let values = match column.held {
+                Some(Held::Kept(TextType::Number)) => {
+                    parse::column(&parse::safe_doubles(&text), form)
+                }
+                held => match held.map(Held::to) {
+                    Some(TextType::Date) => parse::column(&parse::dates(&text), form),
+                    Some(TextType::Timestamp) => parse::column(&parse::moments(&text, false), form),
+                    Some(TextType::Timestamptz) => {
+                        parse::column(&parse::moments(&text, true), form)
+                    }
+                    _ => parse::column(&text, form),
+                },
             };
             *lost += parse::lost(&text, &values);
             values
         }
         _ => Column::Text(text),
     }
+}
+
+/// Where the first value of a column of text is that is not of the type that it is held to: the file,
+/// and the row in it, of which the header is the first; without row if the names of folders say it.
+///
+/// # Errors
+/// [`ReadError`] if a file cannot be read any more.
+pub(crate) fn first_lost(
+    source: &Source,
+    number: usize,
+) -> Result<Option<(PathBuf, Option<u64>)>, ReadError> {
+    let column = &source.columns[number];
+    let words = column.null_words.as_deref().unwrap_or_default();
+    let wanted = Wanted {
+        column: number,
+        reading: Reading::Value,
+    };
+    for file in &source.files.files {
+        let place = match column.origin {
+            Origin::Line(place) => place,
+            Origin::Named => return Ok(None),
+            Origin::Folder(key) => {
+                let value = file.values.get(key).cloned().flatten();
+                let text = parse::with_null_words(&[value].into_iter().collect(), words);
+                let mut lost = 0;
+                untyped(column, wanted, text, &mut lost);
+                if lost > 0 {
+                    return Ok(Some((file.path.clone(), None)));
+                }
+                continue;
+            }
+        };
+        let mut row = 1;
+        for batch in CsvRows::open(file, source.line_values, vec![place])? {
+            let batch = batch?;
+            let text = parse::with_null_words(batch.column(0).as_string::<i32>(), words);
+            let values = untyped(column, wanted, text.clone(), &mut 0);
+            if let Some(first) = parse::first_lost(&text, &values) {
+                return Ok(Some((file.path.clone(), Some(row + 1 + first as u64))));
+            }
+            row += batch.num_rows() as u64;
+        }
+    }
+    Ok(None)
 }
 
 /// Rows of a CSV file, all columns as text.

@@ -23,6 +23,7 @@ use super::groups::{self, round_up};
 use super::measure::public_bound;
 use super::row_filter::RowFilter;
 use super::table::{LoadedKey, LoadedTable, LoadedValue, TableState};
+use crate::agreed_types::AgreedTypes;
 use crate::config::{ReadOptions, TableConfig};
 use crate::error::{FreezeError, Problem};
 use crate::report::{AggregateReport, ColumnReport, DimensionReport, KeyReport, TableReport};
@@ -36,6 +37,7 @@ pub(crate) async fn load(
     config: &TableConfig,
     options: ReadOptions,
     store: &dyn RecordStore,
+    agreed: &dyn AgreedTypes,
 ) -> (TableReport, TableState) {
     let mut report = TableReport {
         name: name.to_owned(),
@@ -49,6 +51,7 @@ pub(crate) async fn load(
         report: &mut report,
         files: None,
         may_pass: false,
+        agreed,
     };
     match loader.run(path, store).await {
         Ok(table) => (report, TableState::Served(Arc::new(table))),
@@ -73,6 +76,8 @@ struct Loader<'a> {
     files: Option<FileSet>,
     /// Whether what is wrong may pass without a change of the files.
     may_pass: bool,
+    /// The types that columns are held to.
+    agreed: &'a dyn AgreedTypes,
 }
 
 impl Loader<'_> {
@@ -92,7 +97,7 @@ impl Loader<'_> {
         let counted = count::count(self.config, self.options, &source, filter, &columns, store)
             .await
             .map_err(|err| vec![self.pass_problem(&err)])?;
-        self.check_types(&source, &counted)?;
+        self.check_types(&source, &counted).await?;
         let source = self.check_dates(source, &counted)?;
         self.report.rows = counted.rows;
         self.report.rows_allowed = counted.allowed;
@@ -107,6 +112,7 @@ impl Loader<'_> {
                 "replace files by renaming complete ones into place",
             )]);
         }
+        self.keep_types(&source, &counted)?;
         Ok(LoadedTable {
             source,
             source_path: path,
@@ -155,6 +161,7 @@ impl Loader<'_> {
                     "take it off the list",
                 ),
             })?;
+        self.hold_types(&mut source)?;
         self.report.notes.append(&mut source.notes);
         self.report.files = source
             .files

@@ -8,7 +8,7 @@ use psi_core::store::{MemoryStore, RecordStore, RecordWriter, StoreError, StoreE
 
 use super::pipeline::agree;
 use crate::testing::{Folder, MEMBERS, freeze_plan, load_with};
-use crate::{Catalog, FreezeError, RequestPlan};
+use crate::{Catalog, FreezeError, NoTypes, RequestPlan};
 
 const SQL: &str = "SELECT SUM(c.age), COUNT(c.age) FROM brand.t AS c JOIN snowy.t AS o \
                    ON c.id = o.id";
@@ -120,9 +120,14 @@ async fn a_table_that_found_no_room_is_tried_again_although_its_files_are_the_sa
     folder.write("t.csv", "id,age,factor\n1,20,1\n");
     let store = Arc::new(Full::default());
     store.0.store(true, Ordering::Relaxed);
-    let (catalog, report) = load_with(&folder.path(""), TABLE, Arc::clone(&store) as _)
-        .await
-        .unwrap();
+    let (catalog, report) = load_with(
+        &folder.path(""),
+        TABLE,
+        Arc::clone(&store) as _,
+        Arc::new(NoTypes),
+    )
+    .await
+    .unwrap();
     let problem = &report.tables[0].problems[0];
     assert!(problem.what.contains("no room"), "{problem}");
     let look = catalog.look("t").await.unwrap();

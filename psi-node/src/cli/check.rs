@@ -4,9 +4,11 @@
 //! counts and distinct identities are not for the peer. Exit code 2 if a table would not be served.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use aggregator::{
-    AggregateReport, ClassCount, KeyColumnReport, KeyReport, LoadReport, TableReport,
+    AggregateReport, AgreedTypes, ClassCount, KeyColumnReport, KeyReport, LoadReport, NoTypes,
+    TableReport,
 };
 use serde_json::{Value, json};
 
@@ -22,6 +24,8 @@ use crate::identity::{NodeId, NodeKey};
 use crate::job::outcome::OTHER;
 use crate::list_storage::{self, Lists};
 use crate::printable;
+use crate::state::column_types::LooksOnly;
+use crate::state::{STATE_FILE, State};
 
 /// Runs the command.
 ///
@@ -33,7 +37,8 @@ pub fn run(args: &Common) -> Result<Exit, UserError> {
     // A daemon may be running on the same state folder, with lists of its own.
     let place = list_storage::place_of_this_process("check");
     let lists = Lists::new(&config);
-    let (_, report) = block_on(daemon::load(&config, &lists, &place))?;
+    let agreed = agreed_types(&config)?;
+    let (_, report) = block_on(daemon::load(&config, &lists, &place, agreed))?;
     let running = block_on(Client::new(&config.socket_path()).node());
     let running = running.ok();
     match args.format {
@@ -45,6 +50,16 @@ pub fn run(args: &Common) -> Result<Exit, UserError> {
     } else {
         Exit::BadInput
     })
+}
+
+/// The types that the daemon holds columns to, so that both say the same. A node that never ran has
+/// none, and no state either.
+fn agreed_types(config: &NodeConfig) -> Result<Arc<dyn AgreedTypes>, UserError> {
+    let folder = config.state_dir();
+    if !folder.join(STATE_FILE).is_file() {
+        return Ok(Arc::new(NoTypes));
+    }
+    Ok(Arc::new(LooksOnly(State::open(&folder)?)))
 }
 
 fn text(

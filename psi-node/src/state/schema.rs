@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     AWAITED,
     CHARGES,
     SHARES,
+    COLUMN_TYPES,
 ];
 
 const FIRST: &str = "
@@ -302,8 +303,18 @@ CREATE INDEX jobs_collab ON jobs(collab_id, role, created_unix);
 CREATE INDEX approvals_collab ON approvals(collab_id, requested_unix);
 ";
 
+const COLUMN_TYPES: &str = "
+-- What the columns of this node's tables of text files were when the table was last served.
+CREATE TABLE column_types (
+    table_name  TEXT NOT NULL,
+    column_name TEXT NOT NULL,
+    type        TEXT NOT NULL,
+    PRIMARY KEY (table_name, column_name)
+) STRICT;
+";
+
 /// The version this program writes.
-pub(super) const VERSION: i64 = 8;
+pub(super) const VERSION: i64 = 9;
 
 /// Brings the database to [`VERSION`].
 pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), StateError> {

@@ -17,7 +17,14 @@ pub(crate) async fn context(folder: &Path, text: &str, key: NodeKey) -> Arc<JobC
     let state = State::open(&config.state_dir()).unwrap();
     let options = ReadOptions { threads: 1 };
     let store = Arc::new(MemoryStore);
-    let loaded = Catalog::load(folder, &config.table, options, store).await;
+    let loaded = Catalog::load(
+        folder,
+        &config.table,
+        options,
+        store,
+        Arc::new(state.clone()),
+    )
+    .await;
     let endpoint =
         Endpoint::bind(config.listen, &key, Known::default(), NetLimits::default()).unwrap();
     Arc::new(JobContext {
