@@ -63,7 +63,7 @@ pub use matched_rows::{ListError, ListFormat};
 pub use plan::{HiddenLiteral, OutputPlan, RequestPlan, ResponsePlan, SidePlan};
 pub use report::{
     AggregateReport, ClassCount, ColumnReport, DimensionReport, KeyColumnReport, KeyReport,
-    LoadReport, NotServed, ServedKey, ServedTable, TableReport, ValueClass,
+    LoadReport, NotServed, ServedKey, ServedTable, SharedValues, TableReport, ValueClass,
 };
 pub use result::{
     ColumnNoise, NoisyKind, NoisyNumber, ResultColumn, ResultError, ResultRow, ResultTable,

@@ -88,6 +88,24 @@ pub struct KeyReport {
     pub derived: bool,
     /// The values of each column, row by row.
     pub values: Vec<KeyColumnReport>,
+    /// Values of the whole key that very many rows share, if there are any.
+    pub shared: Option<SharedValues>,
+}
+
+/// Values of a key that very many rows share: more than one row in a hundred and ten times as many as
+/// usual. Words for missing values do, and whatever a program fills in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedValues {
+    /// How many values.
+    pub values: u64,
+    /// Each of them is in at least so many rows.
+    pub rows_each: u64,
+    /// They are in so many rows together.
+    pub rows: u64,
+    /// Rows of the table that have a value.
+    pub of_rows: u64,
+    /// The most frequent of them is in so many rows.
+    pub rows_max: u64,
 }
 
 /// The values of one column of a join key.
@@ -131,7 +149,7 @@ pub enum ValueClass {
     Base64,
     /// With an `@`, where none is expected.
     EmailAddress,
-    /// Without `@`, where one is expected.
+    /// Not one `@` with something around it, where that is expected.
     NoEmailAddress,
     /// A telephone number in another form than `+` and 7 to 15 digits.
     NotE164,
@@ -195,7 +213,9 @@ impl ValueClass {
             Self::Sha256 => "like SHA-256 in hexadecimal digits",
             Self::Base64 => "like a hash in base64",
             Self::EmailAddress => "like an e-mail address",
-            Self::NoEmailAddress => "not like an e-mail address",
+            Self::NoEmailAddress => {
+                "not an e-mail address, which has one @ with something around it"
+            }
             Self::NotE164 => "not E.164, which is + and 7 to 15 digits",
             Self::NotWhole => "not a whole number that is exact",
             Self::UpperCase => "with letters in upper case, where case counts",

@@ -26,9 +26,11 @@ pub enum IdentifierKind {
     Trim,
     /// Lowercase; nothing is removed.
     Lower,
-    /// White space around the value removed, then lowercase; never empty. Dots and `+tags` stay.
+    /// White space around the value removed, then lowercase. One `@` with something around it, and no
+    /// white space inside. Dots and `+tags` stay.
     Email,
-    /// White space around the value removed, then `+` and 7 to 15 digits (E.164).
+    /// White space around the value removed, then `+` and 7 to 15 digits, the first of them not 0
+    /// (E.164).
     Phone,
     /// White space around the value removed, then a leading `0x` or the hyphens of a UUID. The rest
     /// is hexadecimal digits, an even number of them and at least two, made lowercase.
@@ -76,7 +78,7 @@ impl IdentifierKind {
             Self::Text => append(out, raw),
             Self::Trim => append(out, raw.trim()),
             Self::Lower => append_lowercase(out, raw),
-            Self::Email => append_lowercase(out, raw.trim()) && !out.is_empty(),
+            Self::Email => append_email(out, raw.trim()),
             Self::Phone => append_phone(out, raw.trim()),
             Self::Hex => append_hex(out, raw),
             Self::Int => append_int(out, raw),
@@ -105,11 +107,25 @@ fn append_lowercase(out: &mut Vec<u8>, value: &str) -> bool {
     append(out, &lowered)
 }
 
+/// A value of another form, such as `n/a`, would match every other one of its spelling.
+fn append_email(out: &mut Vec<u8>, value: &str) -> bool {
+    let Some((local, domain)) = value.split_once('@') else {
+        return false;
+    };
+    let has_form = !local.is_empty()
+        && !domain.is_empty()
+        && !domain.contains('@')
+        && !value.contains(char::is_whitespace);
+    has_form && append_lowercase(out, value)
+}
+
 fn append_phone(out: &mut Vec<u8>, value: &str) -> bool {
     let Some(digits) = value.strip_prefix('+') else {
         return false;
     };
+    // No country code begins with 0.
     (7..=15).contains(&digits.len())
+        && !digits.starts_with('0')
         && digits.bytes().all(|byte| byte.is_ascii_digit())
         && append(out, value)
 }

@@ -27,7 +27,10 @@ pub use shape::{Shape, SideShape, ValueShape};
 use roles::Sides;
 
 /// The version of the protocol that this crate speaks.
-pub const PROTOCOL_VERSION: u16 = 1;
+///
+/// Two nodes of different versions refuse each other (Spec 06 §3): the same value could have an
+/// identity on one side alone.
+pub const PROTOCOL_VERSION: u16 = 2;
 
 named_bytes!(
     /// Names one job: SHA-512 of the canonical specification (Spec 03 §4).

@@ -65,6 +65,8 @@ pub(crate) fn refused(kind: IdentifierKind, value: &str) -> ValueClass {
         ValueClass::Sha256
     } else if is_base64_of_hash(text) {
         ValueClass::Base64
+    } else if kind == IdentifierKind::Email {
+        ValueClass::NoEmailAddress
     } else if text.contains('@') {
         ValueClass::EmailAddress
     } else {
@@ -89,15 +91,6 @@ pub(crate) fn doubtful(kind: IdentifierKind, value: &str) -> Option<ValueClass> 
     }
     if is_hash_of_nothing(text) {
         return Some(ValueClass::HashOfNothing);
-    }
-    if kind == Kind::Email {
-        if is_sha256(text) {
-            return Some(ValueClass::Sha256);
-        }
-        if is_base64_of_hash(text) {
-            return Some(ValueClass::Base64);
-        }
-        return (!text.contains('@')).then_some(ValueClass::NoEmailAddress);
     }
     if is_as_written && kind != Kind::Trim && text.len() < value.len() {
         return Some(ValueClass::BlanksAround);
@@ -173,6 +166,16 @@ mod tests {
             (Phone, "", ValueClass::Empty),
             (Phone, "N/A", ValueClass::Placeholder),
             (Phone, "0000000000", ValueClass::Placeholder),
+            (Phone, "+0000000000", ValueClass::Placeholder),
+            (Email, "n/a", ValueClass::Placeholder),
+            (Email, SHA256, ValueClass::Sha256),
+            (Email, BASE64, ValueClass::Base64),
+            (Email, "jo", ValueClass::NoEmailAddress),
+            (
+                Email,
+                "jo@example.com; jo@example.org",
+                ValueClass::NoEmailAddress,
+            ),
             (Int, "NULL", ValueClass::Placeholder),
             (Hex, "unknown", ValueClass::Placeholder),
             (Phone, SHA256, ValueClass::Sha256),
@@ -207,12 +210,7 @@ mod tests {
             (Trim, "jo ", None),
             (Text, "", Some(ValueClass::Empty)),
             (Lower, "Unknown", Some(ValueClass::Placeholder)),
-            (Email, "n/a", Some(ValueClass::Placeholder)),
-            (Email, SHA256, Some(ValueClass::Sha256)),
-            (Email, BASE64, Some(ValueClass::Base64)),
-            (Email, "jo", Some(ValueClass::NoEmailAddress)),
             (Email, " Jo@Example.com", None),
-            (Phone, "+0000000000", Some(ValueClass::Placeholder)),
             (Phone, "+436641234567", None),
             (Hex, "0000000000000000", Some(ValueClass::Placeholder)),
             (Hex, HASHES_OF_NOTHING[2], Some(ValueClass::HashOfNothing)),

@@ -284,6 +284,7 @@ impl Loader<'_> {
                 identities,
                 derived: key.identities.is_none(),
                 values: count::key_columns(key, counted.key_values.get(i)),
+                shared: measured.shared(),
             });
             let groups = groups::register(self.name, self.config, columns, measured);
             let groups = groups.unwrap_or_else(|problem| {

@@ -4,9 +4,12 @@
 //! is public or bounds what is: sizes of groups, how much one identity can contribute. It rests on
 //! all rows, so it does not depend on any filter.
 
+use std::collections::BTreeMap;
+
 use psi_core::store::RecordList;
 
 use crate::error::FreezeError;
+use crate::report::SharedValues;
 use crate::rows::for_each_record;
 use crate::rows::{DIGEST_BYTES, RowLayout};
 
@@ -20,6 +23,8 @@ pub(crate) struct KeyMeasure {
     pub(crate) distinct: u64,
     /// The most rows of one identity.
     pub(crate) rows_max: u64,
+    /// Identities and their rows, by the power of two that their number of rows reaches.
+    pub(crate) by_rows: BTreeMap<u32, (u64, u64)>,
     /// For each dimension, the identities of each group; `None` if the rows of one identity fall
     /// into different groups.
     pub(crate) groups: Vec<Option<Vec<u64>>>,
@@ -126,6 +131,9 @@ impl KeyMeasure {
     fn add(&mut self, identity: &Identity) {
         self.distinct += 1;
         self.rows_max = self.rows_max.max(identity.rows);
+        let power = identity.rows.checked_ilog2().unwrap_or(0);
+        let of_power = self.by_rows.entry(power).or_default();
+        *of_power = (of_power.0 + 1, of_power.1 + identity.rows);
         for (sizes, group) in self.groups.iter_mut().zip(&identity.groups) {
             match (sizes.as_mut(), group) {
                 (Some(counted), Some(group)) => {
@@ -145,8 +153,47 @@ impl KeyMeasure {
     }
 }
 
+/// Fewer rows than this may well share a value.
+const SHARED_ROWS_MIN: u64 = 20;
+
+/// One row in so many may well share a value.
+const SHARED_PART: u64 = 100;
+
+/// So many times the rows of an identity on average may well share a value.
+const SHARED_TIMES: u64 = 10;
+
+impl KeyMeasure {
+    /// Values that very many rows share, such as a word for a missing value or one person's address
+    /// that stands for all of a shop's. For the owner alone, like everything that says a true number.
+    pub(crate) fn shared(&self) -> Option<SharedValues> {
+        let rows: u64 = self.by_rows.values().map(|(_, rows)| rows).sum();
+        let average = rows.div_ceil(self.distinct.max(1));
+        let most = [
+            SHARED_ROWS_MIN,
+            rows.div_ceil(SHARED_PART),
+            average.saturating_mul(SHARED_TIMES),
+        ];
+        let limit = most.into_iter().max()?;
+        if self.rows_max < limit {
+            return None;
+        }
+        let power = limit.ilog2();
+        let many = self.by_rows.range(power..).map(|(_, counts)| counts);
+        let (values, in_rows) = many.fold((0, 0), |sum, more| (sum.0 + more.0, sum.1 + more.1));
+        Some(SharedValues {
+            values,
+            rows_each: 1 << power,
+            rows: in_rows,
+            of_rows: rows,
+            rows_max: self.rows_max,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use psi_core::store::{MemoryStore, RecordStore as _};
 
     use super::{KeyMeasure, ValueMeasure, measure, public_bound};
@@ -187,6 +234,7 @@ mod tests {
             KeyMeasure {
                 distinct: 3,
                 rows_max: 2,
+                by_rows: BTreeMap::from([(0, (1, 1)), (1, (2, 4))]),
                 groups: vec![Some(vec![2, 1]), None],
                 values: vec![ValueMeasure {
                     range: (-100, 100),
@@ -194,6 +242,49 @@ mod tests {
                     squares: 20_000,
                 }],
             }
+        );
+    }
+
+    fn key(identities: &[(u64, u64)]) -> KeyMeasure {
+        let mut key = KeyMeasure::default();
+        for (number, rows) in identities {
+            for _ in 0..*number {
+                key.add(&super::Identity {
+                    digest: Vec::new(),
+                    rows: *rows,
+                    groups: Vec::new(),
+                    amounts: Vec::new(),
+                    squares: Vec::new(),
+                });
+            }
+        }
+        key
+    }
+
+    #[test]
+    fn values_that_very_many_rows_share_are_counted() {
+        // Nobody is unusual: persons, orders of few customers, a small table with a family.
+        for usual in [
+            &[(20_000, 1)][..],
+            &[(30, 40)],
+            &[(50, 1), (1, 19)],
+            &[(900, 9), (100, 80)],
+            &[],
+        ] {
+            assert_eq!(key(usual).shared(), None, "{usual:?}");
+        }
+        let shared = key(&[(17_000, 1), (1, 2_500), (1, 400), (1, 100)]);
+        let shared = shared.shared().unwrap();
+        assert_eq!(
+            (
+                shared.values,
+                shared.rows_each,
+                shared.rows,
+                shared.of_rows,
+                shared.rows_max
+            ),
+            // One in a hundred rows is 200, and 128 the power of two below.
+            (2, 128, 2_900, 20_000, 2_500)
         );
     }
 

@@ -57,8 +57,22 @@ fn email_is_trimmed_and_lowercased_and_keeps_dots_and_tags() {
         "jo.doe+news@example.com",
     );
     gives(IdentifierKind::Email, "GRÜSSE@Ö.de", "grüsse@ö.de");
-    is_null(IdentifierKind::Email, "");
-    is_null(IdentifierKind::Email, "\u{a0} ");
+}
+
+#[test]
+fn an_email_has_one_at_sign_with_something_around_it_and_no_white_space() {
+    gives(IdentifierKind::Email, "a@b", "a@b");
+    gives(IdentifierKind::Email, "\u{a0}İ@x\n", "i\u{307}@x");
+    for wrong in [
+        "",
+        "\u{a0} ",
+        "@",
+        "jo@@example.com",
+        "jo@exam\u{2003}ple.com",
+        "a@b.c, d@e.f",
+    ] {
+        is_null(IdentifierKind::Email, wrong);
+    }
 }
 
 #[test]
@@ -76,6 +90,7 @@ fn phone_needs_a_plus_and_7_to_15_digits() {
         "41446681800",
         "0041446681800",
         "+123456",
+        "+0041446681800",
         "+1234567890123456",
         "+41 44 668",
     ] {
@@ -151,13 +166,13 @@ fn a_value_longer_than_the_limit_is_null_and_one_at_the_limit_is_not() {
         IdentifierKind::Trim,
         IdentifierKind::Lower,
     ];
-    for kind in other
-        .into_iter()
-        .chain([IdentifierKind::Email, IdentifierKind::Int])
-    {
+    for kind in other.into_iter().chain([IdentifierKind::Int]) {
         gives(kind, &longest, &longest);
         is_null(kind, &longer);
     }
+    let address = format!("{}@x", "7".repeat(IDENTIFIER_BYTES_MAX - 2));
+    gives(IdentifierKind::Email, &address, &address);
+    is_null(IdentifierKind::Email, &format!("7{address}"));
     is_null(IdentifierKind::Int, &format!("-{longest}"));
     gives(IdentifierKind::Int, &format!("00{longest}"), &longest);
     gives(IdentifierKind::Trim, &format!("  {longest} "), &longest);
@@ -257,4 +272,33 @@ proptest! {
         let lower = hex::encode(&bytes);
         prop_assert_eq!(normal(IdentifierKind::Hex, &lower.to_uppercase()), Some(lower));
     }
+}
+
+const SPECIFICATION: &str = include_str!("../../../docs/spec/02-identifiers.md");
+
+/// Rows of kind, values in back quotes, and bytes in back quotes or NULL.
+#[test]
+fn every_vector_of_the_specification_holds() {
+    let (_, table) = SPECIFICATION
+        .split_once("| kind | value | bytes |\n|---|---|---|\n")
+        .unwrap();
+    let mut held = 0;
+    for line in table.lines().take_while(|line| line.starts_with('|')) {
+        // Between the quotes are a kind, its values, and bytes.
+        let quoted: Vec<&str> = line.split('`').skip(1).step_by(2).collect();
+        let (kind, values) = quoted.split_first().unwrap();
+        let (expected, values) = if line.ends_with("| NULL |") {
+            (None, values)
+        } else {
+            let (bytes, values) = values.split_last().unwrap();
+            (Some((*bytes).to_owned()), values)
+        };
+        assert!(!values.is_empty(), "{line}");
+        for value in values {
+            let kind = kind.parse().unwrap();
+            assert_eq!(normal(kind, value), expected, "{line}: {value:?}");
+            held += 1;
+        }
+    }
+    assert!(held > 50, "{held} vectors");
 }

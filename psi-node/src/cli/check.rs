@@ -227,6 +227,22 @@ fn values_text(text: &mut String, key: &KeyReport) {
             let _ = writeln!(text, "    note: {rows} normalise, but are {what}");
         }
     }
+    if let Some(shared) = &key.shared {
+        let (share, whole) = (shared.rows.saturating_mul(1000), shared.of_rows.max(1));
+        let tenths = share / whole;
+        let _ = writeln!(
+            text,
+            "  note: {} of the key ({}) {} in {} rows or more, which is {}.{} % of all rows; the most \
+             frequent is in {}\n  help: if it means that there is no value, list it under `null`",
+            counted(shared.values, "value", "values"),
+            printable::line(&key.columns.join(", ")),
+            if shared.values == 1 { "is" } else { "are each" },
+            shared.rows_each,
+            tenths / 10,
+            tenths % 10,
+            shared.rows_max
+        );
+    }
 }
 
 fn document(
@@ -263,6 +279,13 @@ fn table_document(table: &TableReport) -> Value {
             "identities": key.identities,
             "derived": key.derived,
             "values": key.values.iter().map(values_document).collect::<Vec<_>>(),
+            "shared": key.shared.map(|shared| json!({
+                "values": shared.values,
+                "rows_each": shared.rows_each,
+                "rows": shared.rows,
+                "of_rows": shared.of_rows,
+                "rows_max": shared.rows_max,
+            })),
         })
     });
     let problems = table.problems.iter().map(
