@@ -6,6 +6,7 @@
 mod aggregates;
 mod filters;
 mod rules;
+mod text_files;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,10 +21,13 @@ pub use filters::{Compare, FilterConfig, FilterConfigs, Operator};
 pub(crate) use rules::DIGEST_PREFIX;
 pub use rules::{Approval, RuleKind, ScalarFunction, TemplateConfig};
 
+pub(crate) use text_files::encoding;
+pub use text_files::{CsvConfig, PhoneConfig};
 pub use types::ColumnType;
 
 use crate::budget::{RunLimits, some_delta_units, some_micro_epsilon};
 use crate::error::Problem;
+use crate::phone::Country;
 pub use crate::sql::parameter::ParameterType;
 
 /// All tables of one node, by name.
@@ -33,7 +37,7 @@ pub type TableConfigs = BTreeMap<String, TableConfig>;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TableConfig {
-    /// A `.csv` or `.parquet` file, or a folder of one of the two, relative to `node.toml`.
+    /// A `.csv`, `.tsv` or `.parquet` file, or a folder of one of them, relative to `node.toml`.
     pub source: String,
     /// Which form of query the table answers.
     #[serde(default)]
@@ -73,6 +77,12 @@ pub struct TableConfig {
     /// Of CSV files and of folders `key=value`: the types of columns, whatever single values look like.
     #[serde(default)]
     pub types: BTreeMap<String, ColumnType>,
+    /// Of text files: how they are written.
+    #[serde(default)]
+    pub csv: CsvConfig,
+    /// How telephone numbers in keys are written.
+    #[serde(default)]
+    pub phone: Option<PhoneConfig>,
     /// The allowed join keys.
     #[serde(default)]
     pub key: Vec<KeyConfig>,
@@ -121,6 +131,14 @@ pub struct TableConfig {
     /// The largest delta that one job may ask for, in units of 2^-64.
     #[serde(default, deserialize_with = "some_delta_units")]
     pub delta_max: Option<u64>,
+}
+
+impl TableConfig {
+    /// The country of telephone numbers that name none, of a checked configuration.
+    pub(crate) fn country(&self) -> Option<Country> {
+        let phone = self.phone.as_ref()?;
+        Country::named(&phone.country).ok()
+    }
 }
 
 /// One `[[table.NAME.key]]` section: a join key that queries may use.
@@ -211,7 +229,7 @@ fn check_table(name: &str, table: &TableConfig) -> Result<(), Problem> {
         return Err(Problem::new(
             place("source"),
             "the source is empty",
-            "name a .csv or .parquet file, or a folder of them",
+            "name a .csv, .tsv or .parquet file, or a folder of them",
         ));
     }
     if table.minimum == 0 || table.minimum > limits::IDENTITIES_MAX {
@@ -222,6 +240,7 @@ fn check_table(name: &str, table: &TableConfig) -> Result<(), Problem> {
         ));
     }
     filters::check(name, &table.filter)?;
+    text_files::check(name, table)?;
     if table
         .max_rows_per_identity
         .is_some_and(|rows| rows == 0 || i64::try_from(rows).is_err())

@@ -95,6 +95,7 @@ impl Reading {
             key: ScanKey {
                 columns,
                 kinds: side.key_kinds.clone(),
+                phone: table.phone,
             },
             extras,
         })

@@ -11,6 +11,7 @@ use psi_core::identifier::{IdentifierKind, IdentityHasher};
 
 use crate::column::Column;
 use crate::column::unpack::is_text;
+use crate::phone::Country;
 use crate::sql::temporal;
 
 /// A key to digest.
@@ -19,6 +20,8 @@ pub(crate) struct ScanKey {
     /// The places of its columns in the projection.
     pub(crate) columns: Vec<usize>,
     pub(crate) kinds: Vec<IdentifierKind>,
+    /// The country of telephone numbers that name none; without it they have to be E.164.
+    pub(crate) phone: Option<Country>,
 }
 
 impl ScanKey {
@@ -32,9 +35,29 @@ impl ScanKey {
         let values: Vec<Option<Cow<'_, str>>> = self
             .columns
             .iter()
-            .map(|column| text(&columns[*column], row))
+            .zip(&self.kinds)
+            .map(|(column, kind)| self.value(&columns[*column], *kind, row))
             .collect();
         hasher.digest(values.iter().map(Option::as_deref))
+    }
+}
+
+impl ScanKey {
+    /// The text that is normalised: the value's own, or the telephone number that it is.
+    pub(crate) fn value<'a>(
+        &self,
+        column: &'a Column,
+        kind: IdentifierKind,
+        row: usize,
+    ) -> Option<Cow<'a, str>> {
+        let text = text(column, row)?;
+        match self.phone {
+            Some(country) if kind == IdentifierKind::Phone => {
+                // What is no number keeps its text, which does not normalise either.
+                Some(country.e164(&text).map_or(text, Cow::Owned))
+            }
+            _ => Some(text),
+        }
     }
 }
 

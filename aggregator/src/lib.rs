@@ -38,6 +38,7 @@ mod error;
 mod freeze;
 mod key_text;
 mod matched_rows;
+mod phone;
 mod plan;
 mod report;
 mod result;
@@ -52,9 +53,9 @@ mod value;
 pub use agreed_types::{AgreedTypes, ColumnTypes, NoTypes};
 pub use catalog::{Catalog, Look};
 pub use config::{
-    AggregateConfig, AggregateFunction, Approval, ColumnType, Compare, DomainValue, FilterConfig,
-    FilterConfigs, KeyConfig, Operator, ParameterType, ReadOptions, ResultTo, RuleKind,
-    ScalarFunction, TableConfig, TableConfigs, TemplateConfig,
+    AggregateConfig, AggregateFunction, Approval, ColumnType, Compare, CsvConfig, DomainValue,
+    FilterConfig, FilterConfigs, KeyConfig, Operator, ParameterType, PhoneConfig, ReadOptions,
+    ResultTo, RuleKind, ScalarFunction, TableConfig, TableConfigs, TemplateConfig,
 };
 pub use error::{FreezeError, Position, Problem, QueryError, Refusal, Told, Unavailable};
 pub use freeze::input::JobInput;

@@ -8,6 +8,8 @@
 
 pub(crate) mod conditions;
 mod csv;
+mod decode;
+pub(crate) mod dialect;
 pub(crate) mod files;
 mod find_files;
 mod format;
@@ -24,8 +26,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_schema::DataType;
+use encoding_rs::Encoding;
 use psi_core::identifier::IdentifierKind;
 
+use self::dialect::Dialect;
 use self::files::FileSet;
 pub(crate) use self::format::Format;
 pub(crate) use self::projection::Projection;
@@ -45,6 +49,8 @@ pub(crate) struct Source {
     pub(crate) columns: Vec<SourceColumn>,
     /// CSV: the values of each line.
     line_values: usize,
+    /// CSV: how the files are written.
+    dialect: Dialect,
     /// What its owner ought to know.
     pub(crate) notes: Vec<String>,
 }
@@ -153,10 +159,14 @@ impl Source {
     ///
     /// # Errors
     /// [`SourceError`] if there is nothing to read or the files do not fit together.
-    pub(crate) fn open(path: &Path, null_words: &[String]) -> Result<Self, SourceError> {
+    pub(crate) fn open(
+        path: &Path,
+        null_words: &[String],
+        dialect: &Dialect,
+    ) -> Result<Self, SourceError> {
         let files = FileSet::observe(path)?;
         let mut source = match files.format {
-            Format::Csv => csv::open(files, null_words)?,
+            Format::Csv | Format::Tsv => csv::open(files, null_words, dialect)?,
             Format::Parquet => parquet::open(files)?,
         };
         source.leave_out_nameless();
@@ -179,6 +189,12 @@ impl Source {
             ));
         }
         Ok(source)
+    }
+
+    /// What separates the values of its files, and their encoding.
+    fn written(&self) -> (u8, &'static Encoding) {
+        let delimiter = self.dialect.delimiter(self.files.format);
+        (delimiter, self.dialect.encoding)
     }
 
     /// Nobody can name a column without a name, such as an index that a data frame was written with.
@@ -212,7 +228,7 @@ impl Source {
                 let value = file.values.get(place)?.as_deref()?;
                 (!words.iter().any(|word| word == value)).then_some(value)
             });
-            values.for_each(|value| seen.value(value));
+            values.for_each(|value| seen.value(&self.dialect.usual(value)));
             let origin = Origin::Folder(place);
             let column = SourceColumn::of_text(key.clone(), origin, seen.inferred(), &words);
             self.columns.push(column);

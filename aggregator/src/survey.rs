@@ -10,7 +10,7 @@ mod dates;
 use psi_core::identifier::IdentifierKind;
 
 use crate::column::Column;
-use crate::key_text::{self, ScanKey};
+use crate::key_text::ScanKey;
 use crate::report::ValueClass;
 
 /// What is looked at beside the keys.
@@ -61,7 +61,7 @@ impl Survey {
     pub(crate) fn of(&self, columns: &[Column], keys: &[ScanKey]) -> Surveyed {
         let of_key = |key: &ScanKey| {
             let places = key.columns.iter().zip(&key.kinds);
-            let values = places.map(|(place, kind)| key_values(&columns[*place], *kind));
+            let values = places.map(|(place, kind)| key_values(key, &columns[*place], *kind));
             values.collect()
         };
         Surveyed {
@@ -102,7 +102,7 @@ fn add_up(totals: &mut [u64], more: &[u64]) {
     }
 }
 
-fn key_values(column: &Column, kind: IdentifierKind) -> KeyValues {
+fn key_values(key: &ScanKey, column: &Column, kind: IdentifierKind) -> KeyValues {
     let mut values = KeyValues::default();
     let mut normal = Vec::new();
     for row in 0..column.len() {
@@ -110,7 +110,7 @@ fn key_values(column: &Column, kind: IdentifierKind) -> KeyValues {
             values.nulls += 1;
             continue;
         }
-        let Some(text) = key_text::text(column, row) else {
+        let Some(text) = key.value(column, kind, row) else {
             values.refused[ValueClass::NotWhole as usize] += 1;
             continue;
         };

@@ -2,6 +2,7 @@
 
 mod columns;
 mod conditions;
+mod dialects;
 mod folders;
 mod formats;
 mod jobs;

@@ -229,6 +229,11 @@ pub(crate) fn with_null_words(text: &StringArray, words: &[String]) -> StringArr
     out.finish()
 }
 
+/// Whether a text is a number, blanks around aside.
+pub(crate) fn is_number(value: &str) -> bool {
+    Digits::of(trimmed(value)).is_some()
+}
+
 fn trimmed(value: &str) -> &str {
     value.trim_matches(' ')
 }

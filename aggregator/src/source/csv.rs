@@ -11,16 +11,22 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray as _;
 use arrow_csv::reader::Format as CsvReading;
 
+use super::dialect::Dialect;
 use super::files::{FileSet, FileStamp};
 use super::read::CsvRows;
 use super::read_error::ReadError;
 use super::{Origin, Source, SourceColumn, SourceError, suspect, text};
 use crate::column::parse::{Seen, with_null_words};
 
-pub(super) fn open(files: FileSet, null_words: &[String]) -> Result<Source, SourceError> {
+pub(super) fn open(
+    files: FileSet,
+    null_words: &[String],
+    dialect: &Dialect,
+) -> Result<Source, SourceError> {
+    let delimiter = dialect.delimiter(files.format);
     let mut names: Option<Vec<String>> = None;
     for file in &files.files {
-        let header = header(file)?;
+        let header = header(file, dialect, delimiter)?;
         match &names {
             None => names = Some(header),
             Some(first) if *first == header => {}
@@ -38,7 +44,8 @@ pub(super) fn open(files: FileSet, null_words: &[String]) -> Result<Source, Sour
     let names = names.unwrap_or_default();
     let mut seen = vec![Seen::default(); names.len()];
     for file in &files.files {
-        look_at_values(file, null_words, &mut seen).map_err(|error| unreadable(&error))?;
+        look_at_values((file, delimiter), null_words, dialect, &mut seen)
+            .map_err(|error| unreadable(&error))?;
     }
     let words: Arc<[String]> = null_words.into();
     let line_values = names.len();
@@ -50,15 +57,18 @@ pub(super) fn open(files: FileSet, null_words: &[String]) -> Result<Source, Sour
         files,
         columns: columns.collect(),
         line_values,
+        dialect: dialect.clone(),
         notes: Vec::new(),
     })
 }
 
 /// The names in the first line, without the blanks around them.
-fn header(file: &FileStamp) -> Result<Vec<String>, SourceError> {
-    suspect::check(file, unreadable)?;
-    let text = text::open(file).map_err(|error| unreadable(&error))?;
-    let format = CsvReading::default().with_header(true);
+fn header(file: &FileStamp, dialect: &Dialect, delimiter: u8) -> Result<Vec<String>, SourceError> {
+    suspect::check(file, dialect, unreadable)?;
+    let text = text::open(file, dialect.encoding).map_err(|error| unreadable(&error))?;
+    let format = CsvReading::default()
+        .with_header(true)
+        .with_delimiter(delimiter);
     let (schema, _) = format
         .infer_schema(text, Some(0))
         .map_err(|error| unreadable(&ReadError::csv(&file.path, file.packing, &error)))?;
@@ -70,20 +80,23 @@ fn header(file: &FileStamp) -> Result<Vec<String>, SourceError> {
             "write the column names into the first line",
         ));
     }
-    suspect::check_names(file, &names)?;
+    suspect::check_names(file, &names, delimiter)?;
     Ok(names)
 }
 
 fn look_at_values(
-    file: &FileStamp,
+    (file, delimiter): (&FileStamp, u8),
     null_words: &[String],
+    dialect: &Dialect,
     seen: &mut [Seen],
 ) -> Result<(), ReadError> {
     let all: Vec<usize> = (0..seen.len()).collect();
-    for batch in CsvRows::open(file, seen.len(), all)? {
+    for batch in CsvRows::open(file, (delimiter, dialect.encoding), seen.len(), all)? {
         for (column, seen) in batch?.columns().iter().zip(seen.iter_mut()) {
             let values = with_null_words(column.as_string::<i32>(), null_words);
-            values.iter().flatten().for_each(|value| seen.value(value));
+            for value in values.iter().flatten() {
+                seen.value(&dialect.usual(value));
+            }
         }
     }
     Ok(())
@@ -92,7 +105,7 @@ fn look_at_values(
 fn unreadable(error: &ReadError) -> SourceError {
     SourceError::unreadable(
         error,
-        "check that it is complete, UTF-8, comma-separated, and has as many values in each line as \
-         names in the first, with quotes around values that hold a comma",
+        "check that it is complete, in the declared encoding (UTF-8 if none is), and has as many values \
+         in each line as names in the first, with quotes around values that hold the delimiter",
     )
 }

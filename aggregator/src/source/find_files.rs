@@ -39,14 +39,14 @@ impl FileSet {
         if !metadata.is_file() {
             return Err(SourceError::new(
                 format!("{} is neither a file nor a folder", source.display()),
-                "name a .csv, .csv.gz, .csv.zst or .parquet file, or a folder of them",
+                "name a .csv, .tsv, .csv.gz, .csv.zst or .parquet file, or a folder of them",
             ));
         }
         // The name counts that the owner wrote, not that of a link's target.
         let (format, packing) = format_of(source).ok_or_else(|| {
             SourceError::new(
-                format!("{} is neither .csv nor .parquet", source.display()),
-                "name a .csv, .csv.gz, .csv.zst or .parquet file, or a folder of them",
+                format!("{} is neither .csv, .tsv nor .parquet", source.display()),
+                "name a .csv, .tsv, .csv.gz, .csv.zst or .parquet file, or a folder of them",
             )
         })?;
         Ok(Self {
@@ -68,7 +68,7 @@ fn files(root: &Path) -> Result<FileSet, SourceError> {
     let Some(first) = walk.found.first() else {
         return Err(SourceError::new(
             format!(
-                "the folder {} holds no .csv or .parquet file",
+                "the folder {} holds no .csv, .tsv or .parquet file",
                 root.display()
             ),
             "put the data files into the folder, or into folders inside it",
@@ -79,8 +79,10 @@ fn files(root: &Path) -> Result<FileSet, SourceError> {
         if other.format != format {
             return Err(SourceError::new(
                 format!(
-                    "the folder {} holds both .csv and .parquet files",
-                    root.display()
+                    "the folder {} holds both {} and {} files",
+                    root.display(),
+                    first.format.ending().min(other.format.ending()),
+                    first.format.ending().max(other.format.ending())
                 ),
                 "use one folder for each format",
             ));
@@ -231,7 +233,7 @@ impl Keyed {
 fn left_out(path: &Path) -> SourceError {
     SourceError::new(
         format!(
-            "{} would be left out: only .csv, .csv.gz, .csv.zst and .parquet files are read",
+            "{} would be left out: only .csv, .tsv, .csv.gz, .csv.zst and .parquet files are read",
             path.display()
         ),
         "unpack or convert it, move it out of the folder, or give it a name that begins with `_`",

@@ -4,11 +4,23 @@
 
 use std::path::Path;
 
-/// The two formats.
+/// The formats. Text whose values are separated by tabs is read like CSV in everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Csv,
+    Tsv,
     Parquet,
+}
+
+impl Format {
+    /// The ending of its files.
+    pub(super) const fn ending(self) -> &'static str {
+        match self {
+            Self::Csv => ".csv",
+            Self::Tsv => ".tsv",
+            Self::Parquet => ".parquet",
+        }
+    }
 }
 
 /// How a CSV file is packed.
@@ -25,16 +37,18 @@ pub(super) fn format_of(path: &Path) -> Option<(Format, Packing)> {
         path.extension()
             .is_some_and(|found| found.eq_ignore_ascii_case(ending))
     };
+    let text = |path: &Path| {
+        let formats = [("csv", Format::Csv), ("tsv", Format::Tsv)];
+        let mut formats = formats.into_iter();
+        Some(formats.find(|(ending, _)| has(path, ending))?.1)
+    };
     for (ending, packing) in [("gz", Packing::Gzip), ("zst", Packing::Zstd)] {
         if has(path, ending) {
-            let is_csv = path
-                .file_stem()
-                .is_some_and(|stem| has(stem.as_ref(), "csv"));
-            return is_csv.then_some((Format::Csv, packing));
+            return Some((text(path.file_stem()?.as_ref())?, packing));
         }
     }
-    if has(path, "csv") {
-        Some((Format::Csv, Packing::Plain))
+    if let Some(format) = text(path) {
+        Some((format, Packing::Plain))
     } else if has(path, "parquet") {
         Some((Format::Parquet, Packing::Plain))
     } else {

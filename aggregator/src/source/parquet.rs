@@ -13,6 +13,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::Type as PhysicalType;
 use parquet::file::metadata::PageIndexPolicy;
 
+use super::dialect::Dialect;
 use super::files::{FileSet, FileStamp};
 use super::read_error::ReadError;
 use super::{Origin, Source, SourceColumn, SourceError};
@@ -38,6 +39,7 @@ pub(super) fn open(files: FileSet) -> Result<Source, SourceError> {
         files,
         columns,
         line_values: 0,
+        dialect: Dialect::default(),
         notes: Vec::new(),
     })
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray as _;
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
+use encoding_rs::Encoding;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 
@@ -46,7 +47,7 @@ pub(crate) fn pieces(source: &Source) -> Result<Vec<Piece>, ReadError> {
             group,
         };
         match source.files.format {
-            Format::Csv => pieces.push(piece(None)),
+            Format::Csv | Format::Tsv => pieces.push(piece(None)),
             Format::Parquet => {
                 let metadata = parquet_files::metadata(&file.path, &file.open()?)?;
                 let groups = 0..metadata.metadata().num_row_groups();
@@ -83,7 +84,7 @@ pub(crate) fn read(
                 file,
                 places,
             };
-            for batch in CsvRows::open(file, source.line_values, stored)? {
+            for batch in CsvRows::open(file, source.written(), source.line_values, stored)? {
                 if !take(wanted.batch(&batch?)?) {
                     break;
                 }
@@ -167,12 +168,13 @@ impl Delivered<'_> {
                     .map_err(|_| ReadError::damaged(&self.file.path))?,
                 (Some(place), Origin::Line(_) | Origin::Folder(_)) => {
                     let text = rows.column(*place).as_string::<i32>();
-                    untyped(column, *wanted, parse::with_null_words(text, words), lost)
+                    let text = parse::with_null_words(text, words);
+                    untyped((self.source, column), *wanted, text, lost)
                 }
                 (None, _) => {
                     let value = self.folder_value(column, words);
                     let text = std::iter::repeat_n(value, batch.rows).collect();
-                    untyped(column, *wanted, text, lost)
+                    untyped((self.source, column), *wanted, text, lost)
                 }
             });
         }
@@ -205,9 +207,15 @@ fn typed(
 }
 
 /// A column of a CSV file, or of the names of folders.
-fn untyped(column: &SourceColumn, wanted: Wanted, text: StringArray, lost: &mut u64) -> Column {
+fn untyped(
+    (source, column): (&Source, &SourceColumn),
+    wanted: Wanted,
+    text: StringArray,
+    lost: &mut u64,
+) -> Column {
     match column.form {
         Some(form) if wanted.reading == Reading::Value => {
+            let text = source.dialect.values(text, form);
             // What is read as one form may be of another type than the one that it is held to.
             let values = match column.held {
                 Some(Held::Kept(TextType::Number)) => {
@@ -252,7 +260,7 @@ pub(crate) fn first_lost(
                 let value = file.values.get(key).cloned().flatten();
                 let text = parse::with_null_words(&[value].into_iter().collect(), words);
                 let mut lost = 0;
-                untyped(column, wanted, text, &mut lost);
+                untyped((source, column), wanted, text, &mut lost);
                 if lost > 0 {
                     return Ok(Some((file.path.clone(), None)));
                 }
@@ -260,10 +268,10 @@ pub(crate) fn first_lost(
             }
         };
         let mut row = 1;
-        for batch in CsvRows::open(file, source.line_values, vec![place])? {
+        for batch in CsvRows::open(file, source.written(), source.line_values, vec![place])? {
             let batch = batch?;
             let text = parse::with_null_words(batch.column(0).as_string::<i32>(), words);
-            let values = untyped(column, wanted, text.clone(), &mut 0);
+            let values = untyped((source, column), wanted, text.clone(), &mut 0);
             if let Some(first) = parse::first_lost(&text, &values) {
                 return Ok(Some((file.path.clone(), Some(row + 1 + first as u64))));
             }
@@ -283,6 +291,7 @@ impl CsvRows {
     /// Reads the columns with the numbers `wanted` of `columns` in each line.
     pub(super) fn open(
         file: &FileStamp,
+        (delimiter, encoding): (u8, &'static Encoding),
         columns: usize,
         wanted: Vec<usize>,
     ) -> Result<Self, ReadError> {
@@ -291,9 +300,10 @@ impl CsvRows {
             .collect();
         let reader = arrow_csv::ReaderBuilder::new(Arc::new(Schema::new(fields)))
             .with_header(true)
+            .with_delimiter(delimiter)
             .with_batch_size(BATCH_ROWS)
             .with_projection(wanted)
-            .build_buffered(text::open(file)?)
+            .build_buffered(text::open(file, encoding)?)
             .map_err(|error| ReadError::csv(&file.path, file.packing, &error))?;
         Ok(Self {
             file: file.clone(),

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use arrow_schema::ArrowError;
 
+use super::decode::WrongEncoding;
 use super::format::Packing;
 use crate::error::FreezeError;
 
@@ -38,6 +39,12 @@ impl ReadError {
 
     /// Text that cannot be read or unpacked.
     pub(super) fn text(path: &Path, packing: Packing, error: &io::Error) -> Self {
+        if error
+            .get_ref()
+            .is_some_and(|error| error.is::<WrongEncoding>())
+        {
+            return Self::new(path, "holds bytes that its declared encoding does not have");
+        }
         let packing = match packing {
             Packing::Gzip => "gzip",
             Packing::Zstd => "zstd",

@@ -3,7 +3,10 @@
 //! Spec 10 §2.2. Called for the header of every CSV file, at load alone. Never quotes a value; the
 //! first line holds names.
 
+use encoding_rs::UTF_8;
+
 use super::SourceError;
+use super::dialect::Dialect;
 use super::files::FileStamp;
 use super::read_error::ReadError;
 use super::text;
@@ -20,10 +23,16 @@ const WIDE_BYTES: usize = 64;
 /// [`SourceError`] with what it looks like; [`ReadError`] as one if it cannot be read.
 pub(super) fn check(
     file: &FileStamp,
+    dialect: &Dialect,
     unreadable: impl Fn(&ReadError) -> SourceError,
 ) -> Result<(), SourceError> {
     let head = text::head(file, HEAD_BYTES).map_err(|error| unreadable(&error))?;
-    match cause(&head) {
+    let found = if dialect.encoding == UTF_8 {
+        cause(&head)
+    } else {
+        signature(&head)
+    };
+    match found {
         Some((what, remedy)) => Err(SourceError::new(
             format!("{} {what}", file.path.display()),
             remedy,
@@ -32,34 +41,79 @@ pub(super) fn check(
     }
 }
 
-/// Refuses a header of one name that holds another separator than a comma.
+/// Refuses a header of one name that holds another separator than the one that is expected.
 ///
 /// # Errors
 /// [`SourceError`] with the separator.
-pub(super) fn check_names(file: &FileStamp, names: &[String]) -> Result<(), SourceError> {
+pub(super) fn check_names(
+    file: &FileStamp,
+    names: &[String],
+    delimiter: u8,
+) -> Result<(), SourceError> {
     let [only] = names else {
         return Ok(());
     };
-    for (separator, what) in [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")] {
-        if only.contains(separator) {
-            return Err(SourceError::new(
-                format!(
-                    "{} separates its values by {what}, not by commas",
-                    file.path.display()
-                ),
-                "export it with commas, and with points in numbers; or convert it to Parquet",
-            ));
-        }
-    }
-    Ok(())
+    let separators = [
+        (',', "commas"),
+        (';', "semicolons"),
+        ('\t', "tabs"),
+        ('|', "vertical bars"),
+    ];
+    let mut others = separators.iter();
+    let other =
+        others.find(|(other, _)| u8::try_from(*other) != Ok(delimiter) && only.contains(*other));
+    let Some((other, what)) = other else {
+        return Ok(());
+    };
+    let mut expected = separators.iter();
+    let expected = expected.find(|(known, _)| u8::try_from(*known) == Ok(delimiter));
+    let expected = expected.map_or("the declared delimiter", |(_, what)| what);
+    Err(SourceError::new(
+        format!(
+            "{} separates its values by {what}, not by {expected}",
+            file.path.display()
+        ),
+        format!(
+            "declare it in the table: csv = {{ delimiter = {other:?} }}, with decimal = \",\" if \
+             numbers have a comma"
+        ),
+    ))
 }
 
 fn cause(head: &[u8]) -> Option<(&'static str, &'static str)> {
-    const EXPORT: &str = "export it as CSV in UTF-8";
-    const UTF_8: &str = "save it as UTF-8; spreadsheets call it \"CSV UTF-8\"";
+    const WIDE: &str = "declare it in the table, csv = { encoding = \"utf-16le\" }, or save it as UTF-8; \
+                        spreadsheets call that \"CSV UTF-8\"";
+    const OTHER: &str = "declare its encoding in the table, such as csv = { encoding = \
+                         \"windows-1252\" }, or save it as UTF-8; spreadsheets call that \"CSV UTF-8\"";
     if is_wide(head) {
-        return Some(("is UTF-16, not UTF-8", UTF_8));
+        return Some(("is UTF-16, not UTF-8", WIDE));
     }
+    if let Some(found) = signature(head) {
+        return Some(found);
+    }
+    let head = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head);
+    let line = head.split(|byte| matches!(byte, b'\n' | b'\r')).next()?;
+    let unquoted = line.strip_prefix(b"\"").unwrap_or(line);
+    if unquoted.len() <= 6
+        && unquoted
+            .get(..4)
+            .is_some_and(|sep| sep.eq_ignore_ascii_case(b"sep="))
+    {
+        return Some((
+            "begins with a line `sep=`, which is for spreadsheets alone",
+            "remove that line, so that the names of the columns come first, with commas between",
+        ));
+    }
+    // A line that is longer than what was read may end within a character.
+    if line.len() < head.len() && std::str::from_utf8(line).is_err() {
+        return Some(("is not UTF-8: the names of its columns are not", OTHER));
+    }
+    None
+}
+
+/// What the first bytes of a file say that is not text.
+fn signature(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    const EXPORT: &str = "export it as CSV in UTF-8";
     let signatures: [(&[u8], &str, &str); 6] = [
         (
             b"PK\x03\x04",
@@ -92,23 +146,6 @@ fn cause(head: &[u8]) -> Option<(&'static str, &'static str)> {
         if head.starts_with(signature) {
             return Some((what, remedy));
         }
-    }
-    let head = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head);
-    let line = head.split(|byte| matches!(byte, b'\n' | b'\r')).next()?;
-    let unquoted = line.strip_prefix(b"\"").unwrap_or(line);
-    if unquoted.len() <= 6
-        && unquoted
-            .get(..4)
-            .is_some_and(|sep| sep.eq_ignore_ascii_case(b"sep="))
-    {
-        return Some((
-            "begins with a line `sep=`, which is for spreadsheets alone",
-            "remove that line, so that the names of the columns come first, with commas between",
-        ));
-    }
-    // A line that is longer than what was read may end within a character.
-    if line.len() < head.len() && std::str::from_utf8(line).is_err() {
-        return Some(("is not UTF-8: the names of its columns are not", UTF_8));
     }
     None
 }

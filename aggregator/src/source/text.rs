@@ -1,15 +1,17 @@
 //! The text of a CSV file, unpacked, from its first character.
 //!
-//! Spec 10 §2.2. Called for the header at load and for the rows at load and in a job. A byte order
+//! Spec 10 §2.2. UTF-8, or of another encoding that the owner declares. Called for the header at load and for the rows at load and in a job. A byte order
 //! mark is left out.
 //!
 //! Cost: gzip unpacks some 270 MB of text a second on one thread (docs/performance). Memory: buffers
 //! of fixed size, and the window of a zstd file, which is bounded.
 
+use encoding_rs::{Encoding, UTF_8};
 use std::io::{BufRead, BufReader, Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
 
+use super::decode::Decoded;
 use super::files::FileStamp;
 use super::format::Packing;
 use super::read_error::ReadError;
@@ -31,9 +33,13 @@ pub(super) type Text = Box<dyn BufRead + Send>;
 ///
 /// # Errors
 /// [`ReadError`] if the file cannot be opened or begins with nothing that was packed so.
-pub(super) fn open(file: &FileStamp) -> Result<Text, ReadError> {
+pub(super) fn open(file: &FileStamp, encoding: &'static Encoding) -> Result<Text, ReadError> {
     let failed = |error: std::io::Error| ReadError::text(&file.path, file.packing, &error);
     let mut text = unpacked(file)?;
+    if encoding != UTF_8 {
+        let text = Decoded::new(text, encoding);
+        return Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, text)));
+    }
     let mut head = Vec::new();
     let most = BYTE_ORDER_MARK.len() as u64;
     text.by_ref()

@@ -14,6 +14,7 @@ use super::row_filter::RowFilter;
 use crate::config::{KeyConfig, ReadOptions, TableConfig};
 use crate::error::FreezeError;
 use crate::key_text::ScanKey;
+use crate::phone::Country;
 use crate::report::{ClassCount, KeyColumnReport, ValueClass};
 use crate::rows::RowLayout;
 use crate::scan::{self, Pass};
@@ -56,7 +57,7 @@ pub(super) async fn count(
     let mut projection = Projection::default();
     let condition = row_filter.map(|filter| filter.condition(source, &mut projection));
     let keys = config.key.iter();
-    let keys = keys.map(|key| scan_key(key, source, &mut projection));
+    let keys = keys.map(|key| scan_key(key, config.country(), source, &mut projection));
     let keys = keys.collect::<Option<Vec<_>>>().ok_or_else(gone)?;
     let extras = columns.extras(source, &mut projection).ok_or_else(gone)?;
     for (column, _) in config.filter.iter() {
@@ -163,7 +164,12 @@ fn gone() -> FreezeError {
     FreezeError::Internal("a configured column is gone")
 }
 
-fn scan_key(key: &KeyConfig, source: &Source, projection: &mut Projection) -> Option<ScanKey> {
+fn scan_key(
+    key: &KeyConfig,
+    phone: Option<Country>,
+    source: &Source,
+    projection: &mut Projection,
+) -> Option<ScanKey> {
     let columns = key
         .columns
         .iter()
@@ -173,6 +179,7 @@ fn scan_key(key: &KeyConfig, source: &Source, projection: &mut Projection) -> Op
     Some(ScanKey {
         columns,
         kinds: key.kinds.clone(),
+        phone,
     })
 }
 

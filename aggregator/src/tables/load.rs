@@ -24,11 +24,12 @@ use super::measure::public_bound;
 use super::row_filter::RowFilter;
 use super::table::{LoadedKey, LoadedTable, LoadedValue, TableState};
 use crate::agreed_types::AgreedTypes;
-use crate::config::{ReadOptions, TableConfig};
+use crate::config::{CsvConfig, ReadOptions, TableConfig};
 use crate::error::{FreezeError, Problem};
 use crate::report::{AggregateReport, ColumnReport, DimensionReport, KeyReport, TableReport};
+use crate::source::dialect::Dialect;
 use crate::source::files::FileSet;
-use crate::source::{NoColumn, Source, SourceError};
+use crate::source::{Format, NoColumn, Source, SourceError};
 
 /// Loads and checks one table. Never fails: what is wrong is in the report.
 pub(crate) async fn load(
@@ -119,6 +120,7 @@ impl Loader<'_> {
             row_filter,
             rows: counted.rows,
             misfits_are_null: self.config.epsilon_max.is_some(),
+            phone: self.config.country(),
             keys,
             columns: self.report.columns.clone(),
             dimensions: columns.dimensions,
@@ -129,7 +131,9 @@ impl Loader<'_> {
     async fn open(&mut self, path: PathBuf) -> Result<Source, Problem> {
         self.files = FileSet::observe(&path).ok();
         let null_words = self.config.null.clone();
-        let opened = tokio::task::spawn_blocking(move || Source::open(&path, &null_words)).await;
+        let dialect = Dialect::of(&self.config.csv);
+        let opened =
+            tokio::task::spawn_blocking(move || Source::open(&path, &null_words, &dialect)).await;
         let mut source = match opened {
             Ok(Ok(source)) => source,
             Ok(Err(SourceError {
@@ -161,6 +165,13 @@ impl Loader<'_> {
                     "take it off the list",
                 ),
             })?;
+        if source.files.format == Format::Parquet && self.config.csv != CsvConfig::default() {
+            return Err(Problem::new(
+                self.place("csv"),
+                "the files are Parquet, which says itself how it is written",
+                "remove the setting",
+            ));
+        }
         self.hold_types(&mut source)?;
         self.report.notes.append(&mut source.notes);
         self.report.files = source

@@ -10,6 +10,7 @@ use super::measure::{ValueMeasure, public_bound};
 use super::row_filter::RowFilter;
 use crate::config::TableConfig;
 use crate::error::{Problem, Unavailable};
+use crate::phone::Country;
 use crate::report::{ColumnReport, NotServed, ServedKey, ServedTable};
 use crate::source::Source;
 use crate::source::files::FileSet;
@@ -25,6 +26,8 @@ pub(crate) struct LoadedTable {
     /// Whether a value that does not fit its decimals counts as NULL: where jobs with differential
     /// privacy are allowed, one row must not decide whether the table is served.
     pub(crate) misfits_are_null: bool,
+    /// The country of telephone numbers that name none.
+    pub(crate) phone: Option<Country>,
     /// One entry per configured key, in the same order.
     pub(crate) keys: Vec<LoadedKey>,
     pub(crate) columns: Vec<ColumnReport>,
