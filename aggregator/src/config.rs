@@ -232,6 +232,15 @@ fn check_table(name: &str, table: &TableConfig) -> Result<(), Problem> {
             "name a .csv, .tsv or .parquet file, or a folder of them",
         ));
     }
+    if let Some((scheme, _)) = table.source.split_once("://") {
+        return Err(Problem::new(
+            place("source"),
+            format!(
+                "the source is an address ({scheme}://…), and a node reads files of its own machine"
+            ),
+            "copy the files to a folder of this machine, for example with a nightly job, and name it",
+        ));
+    }
     if table.minimum == 0 || table.minimum > limits::IDENTITIES_MAX {
         return Err(Problem::new(
             place("minimum"),

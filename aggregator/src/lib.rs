@@ -44,6 +44,8 @@ mod report;
 mod result;
 mod rows;
 mod scan;
+mod similar;
+mod sketch;
 mod source;
 mod sql;
 mod survey;
@@ -70,6 +72,8 @@ pub use result::{
     ColumnNoise, NoisyKind, NoisyNumber, ResultColumn, ResultError, ResultRow, ResultTable,
     ResultValue,
 };
+
+pub use sketch::sketch;
 
 #[cfg(test)]
 #[path = "../../psi-node/src/golden.rs"]

@@ -39,6 +39,7 @@ use crate::column::parse::{Inferred, Seen};
 use crate::column::{Column, DECIMAL_DIGITS, Form};
 use crate::config::ColumnType;
 use crate::key_text;
+use crate::similar;
 use crate::sql::typing::ColumnClass;
 
 /// An opened source. Immutable: when the files change, it is opened again.
@@ -126,7 +127,7 @@ pub(crate) struct SourceError {
 }
 
 impl SourceError {
-    fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             what: what.into(),
             remedy: remedy.into(),
@@ -135,7 +136,7 @@ impl SourceError {
     }
 
     /// What the reader of a file says, with what to do about its contents.
-    fn unreadable(error: &ReadError, remedy: &str) -> Self {
+    pub(crate) fn unreadable(error: &ReadError, remedy: &str) -> Self {
         let mut failed = Self::new(error.to_string(), remedy);
         if error.may_pass() {
             failed.may_pass = true;
@@ -296,6 +297,12 @@ impl Source {
             (None, _) => Err(NoColumn::Unknown),
             (Some(_), Some(_)) => Err(NoColumn::Ambiguous),
         }
+    }
+
+    /// The rest of a sentence about a name that is no column: the one that may be meant.
+    pub(crate) fn suggestion(&self, name: &str) -> String {
+        let names = self.columns.iter().map(|column| column.name.as_str());
+        similar::suggestion(name, names)
     }
 
     /// The column that a name means, as [`Self::number`] finds it.

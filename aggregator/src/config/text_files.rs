@@ -153,7 +153,6 @@ mod tests {
             "%Y",
             "%d.%m.%Y %H:%M",
             "%Q",
-            "%x",
             "%j %Y",
             "dd.mm.yyyy",
             "%s",

@@ -77,7 +77,8 @@ impl<'a> Loaded<'a> {
 
     fn group(&self, group: &GroupExpr) -> Result<(GroupFacts, SideGroup), QueryError> {
         let column = self.table.source.column(&group.column.name.0);
-        let column = column.map_err(|reason| no_column(&group.column, reason))?;
+        let column =
+            column.map_err(|reason| no_column(&self.table.source, &group.column, reason))?;
         let found = self.dimension(group);
         let (number, dimension) = found.ok_or_else(|| self.gone(&group.column))?;
         let sizes = self.key.groups.get(number).cloned().flatten();
@@ -154,7 +155,7 @@ impl<'a> Loaded<'a> {
 
     fn aggregate(&self, column: &ColumnRef) -> Result<(usize, &'a LoadedAggregate), QueryError> {
         let found = self.table.source.column(&column.name.0);
-        let found = found.map_err(|reason| no_column(column, reason))?;
+        let found = found.map_err(|reason| no_column(&self.table.source, column, reason))?;
         let mut aggregates = self.table.aggregates.iter().enumerate();
         aggregates
             .find(|(_, aggregate)| aggregate.column == found.name)

@@ -11,6 +11,7 @@ use super::side::{self, Planned};
 use crate::error::{QueryError, Refusal, Unavailable};
 use crate::policy::question::Parties;
 use crate::policy::{self, Question};
+use crate::similar;
 use crate::sql::ast::{Query, Side};
 use crate::tables::table::{Lookup, Tables};
 
@@ -83,7 +84,11 @@ pub(super) fn plan_side(
                 ..Question::default()
             };
             match policy::evaluate(&question, None) {
-                Err(refusal) => Err(QueryError::Refused(refusal)),
+                Err(mut refusal) => {
+                    // For this node's own people: a peer is told the code.
+                    refusal.sentence += &similar::suggestion(name, tables.names());
+                    Err(QueryError::Refused(refusal))
+                }
                 // The policy refuses every table that it does not list.
                 Ok(_) => Err(QueryError::Refused(not_accepted(
                     "no such table".to_owned(),

@@ -110,7 +110,7 @@ fn check_names(tables: &Tables, query: &Query, own: Side) -> Result<(), QueryErr
     let put_out = side::columns_put_out(query, own);
     for column in key.into_iter().chain(filters).chain(put_out) {
         if let Err(reason) = state.table.source.column(&column.name.0) {
-            return Err(no_column(column, reason));
+            return Err(no_column(&state.table.source, column, reason));
         }
     }
     Ok(())

@@ -27,7 +27,7 @@ fn resolve(
 ) -> Result<TypedColumn, QueryError> {
     let number = source
         .number(&column.name.0)
-        .map_err(|reason| no_column(column, reason))?;
+        .map_err(|reason| no_column(source, column, reason))?;
     let found = &source.columns[number];
     let class = found.class().cloned().ok_or_else(|| {
         QueryError::meaning(
@@ -48,13 +48,18 @@ fn resolve(
 }
 
 /// The message for a name that is not a column.
-pub(crate) fn no_column(column: &ColumnRef, reason: NoColumn) -> QueryError {
+pub(crate) fn no_column(source: &Source, column: &ColumnRef, reason: NoColumn) -> QueryError {
     let name = &column.name.0;
     match reason {
         NoColumn::Unknown => QueryError::meaning(
             column.at,
-            format!("there is no column {name} in this table"),
-            "`psi-node check` lists the columns; write text in single quotes",
+            format!(
+                "there is no column {name} in this table{}",
+                source.suggestion(name)
+            ),
+            format!(
+                "`psi-node check` lists the columns; if it is text, write '{name}' in single quotes"
+            ),
         ),
         NoColumn::Ambiguous => QueryError::meaning(
             column.at,

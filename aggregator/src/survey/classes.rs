@@ -114,6 +114,13 @@ fn is_placeholder(text: &str) -> bool {
             .any(|word| text.eq_ignore_ascii_case(word))
 }
 
+/// Whether a text is a word that is written where a value is missing.
+pub(crate) fn is_missing_word(text: &str) -> bool {
+    PLACEHOLDERS
+        .iter()
+        .any(|word| text.trim().eq_ignore_ascii_case(word))
+}
+
 fn is_hash_of_nothing(text: &str) -> bool {
     HASHES_OF_NOTHING
         .iter()

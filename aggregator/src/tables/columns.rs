@@ -73,7 +73,7 @@ impl Columns {
             let found = match source.column(&name.column) {
                 Ok(found) => found,
                 Err(reason) => {
-                    problems.push(no_column(place, &name.column, reason));
+                    problems.push(no_column(source, place, &name.column, reason));
                     continue;
                 }
             };
@@ -98,7 +98,7 @@ impl Columns {
                     Ok(loaded) => columns.aggregates.push(loaded),
                     Err((what, remedy)) => problems.push(Problem::new(place, what, remedy)),
                 },
-                Err(reason) => problems.push(no_column(place, setting, reason)),
+                Err(reason) => problems.push(no_column(source, place, setting, reason)),
             }
         }
         if problems.is_empty() {
@@ -253,9 +253,12 @@ fn clamp(bounds: &[String; 2], decimals: u8) -> Result<(i64, i64), (String, &'st
     }
 }
 
-fn no_column(place: String, column: &str, reason: NoColumn) -> Problem {
+/// A setting that names no column.
+pub(super) fn no_column(source: &Source, place: String, column: &str, reason: NoColumn) -> Problem {
     let what = match reason {
-        NoColumn::Unknown => format!("there is no column {column:?}"),
+        NoColumn::Unknown => {
+            format!("there is no column {column:?}{}", source.suggestion(column))
+        }
         NoColumn::Ambiguous => {
             format!("{column:?} may be several columns that differ in upper and lower case")
         }

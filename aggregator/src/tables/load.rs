@@ -17,7 +17,7 @@ use std::sync::Arc;
 use psi_core::limits;
 use psi_core::store::RecordStore;
 
-use super::columns::Columns;
+use super::columns::{self, Columns};
 use super::count::{self, Counted};
 use super::groups::{self, round_up};
 use super::measure::public_bound;
@@ -102,6 +102,13 @@ impl Loader<'_> {
         let source = self.check_dates(source, &counted)?;
         self.report.rows = counted.rows;
         self.report.rows_allowed = counted.allowed;
+        if counted.rows == 0 {
+            self.report.notes.push(
+                "there is a header and no row: every answer about the table is empty or suppressed, \
+                 until a file with rows takes its place"
+                    .to_owned(),
+            );
+        }
         let keys = self.check_keys(&counted, &columns)?;
         self.check_values(&counted, &mut columns)?;
         if FileSet::observe(&path).ok().as_ref() != Some(&source.files) {
@@ -156,7 +163,7 @@ impl Loader<'_> {
         source
             .declare(&self.config.types)
             .map_err(|(column, reason)| match reason {
-                Some(reason) => self.no_column("types", &column, reason),
+                Some(reason) => self.no_column(&source, "types", &column, reason),
                 None => Problem::new(
                     self.place("types"),
                     format!(
@@ -197,13 +204,13 @@ impl Loader<'_> {
                     format!("{column:?} is {}", found.describe()),
                     "take it off the list",
                 )),
-                Err(reason) => problems.push(self.no_column("filter", column, reason)),
+                Err(reason) => problems.push(self.no_column(source, "filter", column, reason)),
             }
         }
         // A misspelled column here would be shown.
         for column in &self.config.disallowed_outputs {
             if let Err(reason) = source.column(column) {
-                problems.push(self.no_column("disallowed_outputs", column, reason));
+                problems.push(self.no_column(source, "disallowed_outputs", column, reason));
             }
         }
         if self.config.key.is_empty() {
@@ -224,7 +231,7 @@ impl Loader<'_> {
                             "choose another kind, or store the column as text or whole numbers",
                         )
                     })),
-                    Err(reason) => problems.push(self.no_column(&setting, column, reason)),
+                    Err(reason) => problems.push(self.no_column(source, &setting, column, reason)),
                 }
             }
         }
@@ -383,18 +390,8 @@ impl Loader<'_> {
         Problem::new(self.place("source"), err.to_string(), "check the files")
     }
 
-    fn no_column(&self, setting: &str, column: &str, reason: NoColumn) -> Problem {
-        let what = match reason {
-            NoColumn::Unknown => format!("there is no column {column:?}"),
-            NoColumn::Ambiguous => {
-                format!("{column:?} may be several columns that differ in upper and lower case")
-            }
-        };
-        Problem::new(
-            self.place(setting),
-            what,
-            "write the name as the file has it",
-        )
+    fn no_column(&self, source: &Source, setting: &str, column: &str, reason: NoColumn) -> Problem {
+        columns::no_column(source, self.place(setting), column, reason)
     }
 
     fn place(&self, setting: &str) -> String {

@@ -196,6 +196,11 @@ impl Tables {
         })
     }
 
+    /// The names of all configured tables.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.values().map(|entry| entry.name.as_str())
+    }
+
     pub(crate) fn not_served(&self) -> Vec<NotServed> {
         let entries = self.entries.values();
         let not_served = entries.filter_map(|entry| match &entry.state {

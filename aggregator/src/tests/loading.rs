@@ -225,10 +225,10 @@ async fn files_that_cannot_be_read_are_named() {
         ("empty.csv", "empty"),
         ("twice.csv", "two columns are called \"id\""),
         ("broken.parquet", "as Parquet"),
-        ("table.txt", "neither .csv nor .parquet"),
+        ("table.txt", "neither .csv, .tsv nor .parquet"),
         ("mixed", "both .csv and .parquet"),
         ("headers", "another header"),
-        ("none", "no .csv or .parquet"),
+        ("none", "no .csv, .tsv or .parquet"),
     ] {
         let toml = table("", KEY).replace("t.csv", source);
         let (_, report) = folder.try_load(&toml).await.unwrap();

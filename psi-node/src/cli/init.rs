@@ -1,15 +1,16 @@
 //! `psi-node init`: a folder with a new key and a commented configuration.
 //!
-//! Never overwrites anything: a folder that holds a key or a configuration is refused.
+//! With `--table`, a section for each named file, in which nobody may ask yet. Never overwrites anything: a folder that holds a key or a configuration is refused.
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use aggregator::sketch;
 use clap::Args;
 use psi_audit::name::{NAME_REMEDY, check_name};
 
-use super::output;
+use super::{block_on, output};
 use crate::config::NodeConfig;
 use crate::durable_file;
 use crate::error::UserError;
@@ -31,6 +32,10 @@ pub struct InitArgs {
     /// The address (UDP) where the node waits for its peers
     #[arg(long, value_name = "IP:PORT")]
     pub listen: SocketAddr,
+    /// A table to describe in the configuration, from its CSV, TSV or Parquet file or a folder of
+    /// them; repeat for more
+    #[arg(long = "table", value_name = "NAME=FILE")]
+    pub tables: Vec<String>,
 }
 
 /// Runs the command.
@@ -42,8 +47,13 @@ pub fn run(args: &InitArgs) -> Result<Exit, UserError> {
     let config = args.dir.join(CONFIG_FILE);
     output::print(&format!(
         "Made node {name} in {dir}\n  id      {id}\n  key     {key} (keep it secret, and back it up)\n  \
-         config  {config}\nNext: describe your tables in {config}, then run \
+         config  {config}\nNext: {next} in {config}, then run \
          `psi-node check --config {config}`.\n",
+        next = if args.tables.is_empty() {
+            "describe your tables"
+        } else {
+            "read what is said of your tables, and name who may ask"
+        },
         name = args.name,
         dir = args.dir.display(),
         key = args.dir.join(KEY_FILE).display(),
@@ -68,10 +78,12 @@ pub fn create(args: &InitArgs) -> Result<identity::NodeId, UserError> {
             ));
         }
     }
+    // Before anything is made: a file that is no table is the likeliest mistake.
+    let sections = sections(args)?;
     fs::create_dir_all(&args.dir).map_err(|e| {
         UserError::machine(format!("cannot make the folder {}", args.dir.display()), e)
     })?;
-    let text = sample_config(&args.name, args.listen);
+    let text = sample_config(&args.name, args.listen) + &sections;
     NodeConfig::parse(&text, &config_path)
         .map_err(|e| UserError::internal(format!("the new configuration does not parse: {e}")))?;
     let key = NodeKey::generate()?;
@@ -79,6 +91,39 @@ pub fn create(args: &InitArgs) -> Result<identity::NodeId, UserError> {
     durable_file::create(&config_path, text.as_bytes(), durable_file::PUBLIC)
         .map_err(|e| UserError::machine(format!("cannot write {}", config_path.display()), e))?;
     Ok(key.id())
+}
+
+/// The sections of the tables that the command names, each made from its file.
+fn sections(args: &InitArgs) -> Result<String, UserError> {
+    let mut text = String::new();
+    for table in &args.tables {
+        let such = "write a name and a file, such as --table customers=customers.csv";
+        let (name, file) = table
+            .split_once('=')
+            .ok_or_else(|| UserError::bad_input(format!("--table: `{table}` has no `=`"), such))?;
+        check_name(name)
+            .map_err(|what| UserError::bad_input(format!("--table: {what}"), NAME_REMEDY))?;
+        let path = fs::canonicalize(file).map_err(|e| {
+            UserError::bad_input(
+                format!("--table {name}: cannot find {file}: {}", e.kind()),
+                such,
+            )
+        })?;
+        let source = path.to_str().ok_or_else(|| {
+            UserError::bad_input(
+                format!("--table {name}: the path of {file} is not UTF-8"),
+                "give the file another name",
+            )
+        })?;
+        let section = block_on(async {
+            let section = sketch(name, &path, source).await;
+            section
+                .map_err(|e| UserError::bad_input(format!("--table {name}: {}", e.what), e.remedy))
+        })?;
+        text.push('\n');
+        text.push_str(&section);
+    }
+    Ok(text)
 }
 
 fn sample_config(name: &str, listen: SocketAddr) -> String {

@@ -67,7 +67,10 @@ impl Scope {
                     "the column {} does not say which table it belongs to",
                     name.0
                 ),
-                format!("write alias.{}; text goes in single quotes", name.0),
+                format!(
+                    "write alias.{0}, or '{0}' in single quotes if it is text",
+                    name.0
+                ),
             ));
         }
         let matches = |side: &Side| {

@@ -31,10 +31,27 @@ fn said(message: &str) -> Option<String> {
     let rest = kinds.iter().find_map(|kind| message.strip_prefix(kind))?;
     let (found, wanted) = rest.rsplit_once(", expected ")?;
     Some(format!(
-        "{} belongs here, not {}",
+        "{} belongs here, not {}{}",
         wanted_in_words(wanted),
-        found_in_words(found)
+        found_in_words(found),
+        quotes_too_many(found, wanted)
     ))
+}
+
+/// What to do about `"10"` where a number belongs, and about `"true"`.
+fn quotes_too_many(found: &str, wanted: &str) -> String {
+    let text = found.strip_prefix("string \"");
+    let Some(text) = text.and_then(|text| text.strip_suffix('"')) else {
+        return String::new();
+    };
+    let wanted = wanted_in_words(wanted);
+    let is_number = wanted.contains("number") && text.parse::<f64>().is_ok();
+    let is_truth = wanted.contains("`true`") && matches!(text, "true" | "false");
+    if is_number || is_truth {
+        format!(": write {text} without quotes")
+    } else {
+        String::new()
+    }
 }
 
 /// Of `` `name`, expected one of `a`, `b` `` and its shorter forms.
@@ -50,7 +67,21 @@ fn unknown(what: &str, rest: &str) -> String {
     } else {
         "is"
     };
-    format!("unknown {what} {name}`; known here {is} {known}")
+    let meant = meant(name.trim_start_matches('`'), &known);
+    format!("unknown {what} {name}`; {meant}known here {is} {known}")
+}
+
+/// Which of the known names, each in back quotes, differs least from the one that is not known.
+fn meant(name: &str, known: &str) -> String {
+    let known = known.split('`').skip(1).step_by(2);
+    let distances = known.map(|known| (strsim::osa_distance(name, known), known));
+    let nearest = distances.min_by_key(|(distance, _)| *distance);
+    // One letter of three may be wrong, as in most slips.
+    let most = (name.chars().count() / 3).clamp(1, 3);
+    match nearest.filter(|(distance, _)| *distance <= most) {
+        Some((_, known)) => format!("did you mean `{known}`? "),
+        None => String::new(),
+    }
 }
 
 fn wanted_in_words(wanted: &str) -> Cow<'_, str> {
@@ -103,12 +134,12 @@ mod tests {
                 "unknown setting `a`",
             ),
             (
-                "unknown field `a`, expected `b`",
-                "unknown setting `a`; known here is `b`",
+                "unknown field `cat`, expected `dog`",
+                "unknown setting `cat`; known here is `dog`",
             ),
             (
-                "unknown variant `a`, expected `b` or `c`",
-                "unknown word `a`; known here are `b` and `c`",
+                "unknown variant `emial`, expected `email` or `phone`",
+                "unknown word `emial`; did you mean `email`? known here are `email` and `phone`",
             ),
             (
                 "data did not match any variant of untagged enum DomainValue",

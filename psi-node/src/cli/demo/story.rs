@@ -57,6 +57,7 @@ pub(super) async fn tell(folder: &Path, customers: u64, keep: bool) -> Result<Ex
             dir,
             name: name.into(),
             listen,
+            tables: Vec::new(),
         })?;
         let sells = shop == brand;
         let sections = story.write_tables(shop, sells)?;

@@ -80,9 +80,12 @@ pub fn render(document: &ResultDocument, format: QueryFormat) -> String {
                 .row_status
                 .get(number)
                 .is_some_and(|status| status == SUPPRESSED);
-            let values = row.iter().map(|value| match value {
+            let values = row.iter().enumerate().map(|(column, value)| match value {
                 // Labels are never null.
                 serde_json::Value::Null if hidden => word(),
+                serde_json::Value::String(text) if format == QueryFormat::Table => {
+                    rounded(text, decimals_shown(document, column))
+                }
                 value => cell(value, format),
             });
             values.collect()
@@ -111,6 +114,62 @@ pub fn render(document: &ResultDocument, format: QueryFormat) -> String {
         table.row(row);
     }
     table.render()
+}
+
+/// Decimals of a quotient that nobody reads on a terminal; sums and amounts have fewer.
+const DECIMALS_READ: usize = 8;
+
+/// How many decimals a terminal shows of a column's quotients: two more than its values have, and four
+/// at least. JSON and CSV have all of them.
+fn decimals_shown(document: &ResultDocument, column: usize) -> Option<usize> {
+    let name = document.columns.get(column)?;
+    let note = document.notes.iter().find(|note| note.column == *name);
+    if let Some(decimals) = note.and_then(|note| note.decimals) {
+        return Some((usize::from(decimals) + 2).max(4));
+    }
+    // Averages of whole numbers have no scale of their own, and labels none at all.
+    let name = name.to_lowercase();
+    let is_quotient = ["avg(", "var(", "stddev(", "/"]
+        .iter()
+        .any(|word| name.contains(word));
+    is_quotient.then_some(4)
+}
+
+/// A number with more decimals than a person reads, rounded to `decimals`, halves away from zero.
+fn rounded(text: &str, decimals: Option<usize>) -> String {
+    let parts = text.split_once('.').filter(|_| is_number(text));
+    let (Some(decimals), Some((whole, fraction))) = (decimals, parts) else {
+        return text.to_owned();
+    };
+    if fraction.len() <= DECIMALS_READ.max(decimals) {
+        return text.to_owned();
+    }
+    let (kept, rest) = fraction.split_at(decimals);
+    let mut digits: Vec<u8> = whole.bytes().chain(kept.bytes()).collect();
+    if rest.as_bytes().first().is_some_and(|first| *first >= b'5') {
+        let mut carries = true;
+        for digit in digits
+            .iter_mut()
+            .rev()
+            .filter(|digit| digit.is_ascii_digit())
+        {
+            *digit = match (*digit, carries) {
+                (digit, false) => digit,
+                (b'9', true) => b'0',
+                (digit, true) => {
+                    carries = false;
+                    digit + 1
+                }
+            };
+        }
+        if carries {
+            let first = digits.iter().position(u8::is_ascii_digit).unwrap_or(0);
+            digits.insert(first, b'1');
+        }
+    }
+    let mut shown: String = digits.into_iter().map(char::from).collect();
+    shown.insert(shown.len() - decimals, '.');
+    shown
 }
 
 /// Which columns of a table with several rows hold numbers.
@@ -174,7 +233,7 @@ fn is_number(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{ColumnNote, QueryFormat, ResultDocument, render, say};
+    use super::{ColumnNote, QueryFormat, ResultDocument, render, rounded, say};
 
     fn document(status: &str, rows: Vec<Vec<serde_json::Value>>) -> ResultDocument {
         let mut document = ResultDocument::new("exact");
@@ -233,6 +292,34 @@ mod tests {
             render(&document, QueryFormat::Csv),
             "region,count(*),sum(amount)\nnorth,318,1200.50\nother,suppressed,suppressed\n\
              south,7,\n"
+        );
+    }
+
+    #[test]
+    fn a_terminal_shows_what_a_person_reads_of_a_quotient_and_all_else_as_it_is() {
+        for (text, decimals, shown) in [
+            ("12.3456789012345678", Some(4), "12.3457"),
+            ("-0.0000499999999999", Some(4), "-0.0000"),
+            ("99.9999999999999999", Some(4), "100.0000"),
+            ("-9.9999999999999999", Some(4), "-10.0000"),
+            ("1234.5678", Some(4), "1234.5678"),
+            ("0.12345678", Some(4), "0.12345678"),
+            ("12.3456789012345678", None, "12.3456789012345678"),
+            ("v1.2345678901234", Some(4), "v1.2345678901234"),
+        ] {
+            assert_eq!(rounded(text, decimals), shown, "{text}");
+        }
+        let mut cents = document("released", vec![vec!["12.3333333333333333".into()]]);
+        cents.columns = vec!["mean".into()];
+        cents.notes = vec![ColumnNote {
+            column: "mean".into(),
+            decimals: Some(2),
+            clamped: false,
+        }];
+        assert_eq!(render(&cents, QueryFormat::Table), "mean\n12.3333\n");
+        assert_eq!(
+            render(&cents, QueryFormat::Csv),
+            "mean\n12.3333333333333333\n"
         );
     }
 

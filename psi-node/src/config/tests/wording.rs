@@ -21,7 +21,7 @@ fn errors_of_a_configuration_do_not_speak_rust() {
     for (lines, expected) in [
         (
             "jobs_max = \"4\"",
-            "a whole number, 0 or more belongs here, not the text \"4\"",
+            "a whole number, 0 or more belongs here, not the text \"4\": write 4 without quotes",
         ),
         (
             "jobs_max = -1",
@@ -57,5 +57,10 @@ fn errors_of_a_configuration_do_not_speak_rust() {
         assert_eq!(said(lines), expected, "{lines}");
     }
     let unknown = said("job_max = 3");
-    assert!(unknown.starts_with("unknown setting `job_max`; known here are `name`, `listen`"));
+    assert!(
+        unknown.starts_with(
+            "unknown setting `job_max`; did you mean `jobs_max`? known here are `name`, `listen`"
+        ),
+        "{unknown}"
+    );
 }

@@ -1,0 +1,226 @@
+//! The text of a section, with comments that say what each line is for.
+//!
+//! Called by [`super`]. What the file says, such as the names of columns, is quoted as TOML, so that
+//! no name ends a line or a comment.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use psi_core::identifier::IdentifierKind;
+
+use super::{Sketch, SketchColumn};
+use crate::report::KeyReport;
+
+/// Where comments begin.
+const COMMENT_AT: usize = 34;
+
+/// Keys with everything that is needed to load them.
+pub(super) fn to_load(path: &Path, sketch: &Sketch) -> String {
+    let mut text = format!("source = {}\n", quoted(&path.to_string_lossy()));
+    text.push_str(&reading(sketch));
+    for (column, kind) in &sketch.keys {
+        let _ = writeln!(
+            text,
+            "[[key]]\ncolumns = [{}]\nkinds = [{}]",
+            quoted(column),
+            quoted(kind.as_str())
+        );
+    }
+    text
+}
+
+/// The section of the configuration.
+pub(super) fn section(name: &str, source: &str, sketch: &Sketch) -> String {
+    // Writing into a String cannot fail, here and below.
+    let rows = if sketch.keys.is_empty() {
+        String::new()
+    } else {
+        format!("{} rows and ", sketch.rows)
+    };
+    let mut text = format!(
+        "# {} had {rows}{} columns when this was written. Nobody may ask about it yet.\n\
+         # Read each line; then name members under allowed_requesters. psi-node check says what fits.\n\n\
+         [table.{name}]\n",
+        quoted(source),
+        sketch.columns.len()
+    );
+    line(&mut text, &format!("source = {}", quoted(source)), "");
+    text.push_str(&reading(sketch));
+    if sketch.dates_are_unclear {
+        text.push_str(
+            "# csv.date: days or months come first; say which, such as date = \"%d/%m/%Y\"\n",
+        );
+    }
+    line(
+        &mut text,
+        "allowed_requesters = []",
+        "nobody: name the members that may ask, [\"brand\"]",
+    );
+    line(
+        &mut text,
+        "minimum = 10",
+        "no answer rests on fewer persons than this",
+    );
+    types(&mut text, sketch);
+    text.push_str(
+        "# Columns that queries may filter by. What is not listed cannot be asked for.\n",
+    );
+    let is_key = |column: &SketchColumn| sketch.keys.iter().any(|(key, _)| *key == column.name);
+    let others: Vec<&SketchColumn> = sketch
+        .columns
+        .iter()
+        .filter(|column| !is_key(column))
+        .collect();
+    let names: Vec<String> = others.iter().map(|column| quoted(&column.name)).collect();
+    let _ = writeln!(text, "# filter = [{}]", names.join(", "));
+    for column in &others {
+        let _ = writeln!(text, "#   {}: {}", quoted(&column.name), column.describes);
+    }
+    text.push_str(
+        "# row_filter = \"consent = true\"    # only these rows take part, whatever is asked\n",
+    );
+    if sketch.keys.is_empty() {
+        text.push_str(
+            "\n# No column looks like an identifier that another member may have too. A table needs a key:\n\
+             # [[table.NAME.key]] with columns = [\"…\"] and kinds = [\"…\"].\n",
+        );
+    }
+    for (number, (column, kind)) in sketch.keys.iter().enumerate() {
+        let loaded = sketch
+            .loaded
+            .iter()
+            .find(|key| key.columns[..] == [column.clone()]);
+        key(&mut text, name, (number, column, *kind), loaded);
+    }
+    text
+}
+
+/// The settings by which the file is read.
+fn reading(sketch: &Sketch) -> String {
+    let mut text = String::new();
+    let csv = &sketch.csv;
+    let character = |name: &str, value: Option<char>| {
+        value.map(|value| format!("{name} = {}", quoted(&value.to_string())))
+    };
+    let word = |name: &str, value: &Option<String>| {
+        let value = value.as_ref();
+        value.map(|value| format!("{name} = {}", quoted(value)))
+    };
+    let parts = [
+        character("delimiter", csv.delimiter),
+        character("decimal", csv.decimal),
+        word("encoding", &csv.encoding),
+        word("date", &csv.date),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if !parts.is_empty() {
+        let _ = writeln!(text, "csv = {{ {} }}", parts.join(", "));
+    }
+    if sketch.null_words.len() > 1 {
+        let words: Vec<String> = sketch.null_words.iter().map(|word| quoted(word)).collect();
+        let null = format!("null = [{}]", words.join(", "));
+        line(&mut text, &null, "words of the file for a missing value");
+    }
+    text
+}
+
+fn types(text: &mut String, sketch: &Sketch) {
+    let is_key = |name: &String| sketch.keys.iter().any(|(key, _)| key == name);
+    let words = [
+        "text",
+        "integer",
+        "number",
+        "boolean",
+        "date",
+        "timestamp",
+        "timestamptz",
+    ];
+    let columns = sketch.columns.iter().filter(|column| !is_key(&column.name));
+    let typed = columns.filter_map(|column| {
+        let word = column
+            .word
+            .as_ref()
+            .filter(|word| words.contains(&word.as_str()))?;
+        Some(format!("{} = {}", quoted(&column.name), quoted(word)))
+    });
+    let typed: Vec<String> = typed.collect();
+    if !typed.is_empty() {
+        text.push_str(
+            "# A later file with a value of another type is not served; check names the row.\n",
+        );
+        let _ = writeln!(text, "types = {{ {} }}", typed.join(", "));
+    }
+}
+
+/// A key; all but the likeliest one commented out.
+fn key(
+    text: &mut String,
+    table: &str,
+    (number, column, kind): (usize, &str, IdentifierKind),
+    loaded: Option<&KeyReport>,
+) {
+    let mark = if number == 0 { "" } else { "# " };
+    let values = loaded.and_then(|key| key.values.first());
+    let found = values.map_or_else(String::new, |values| {
+        let refused: u64 = values.refused.iter().map(|count| count.rows).sum();
+        format!(
+            ": {} values have its form, {refused} do not, {} are missing",
+            values.normalised, values.nulls
+        )
+    });
+    let _ = write!(
+        text,
+        "\n# A join key: the other member's key has to be of the same kind, {kind}{found}.\n"
+    );
+    if kind == IdentifierKind::Phone {
+        let _ = write!(
+            text,
+            "# Numbers without a country need one: phone = {{ country = \"DE\" }} in [table.{table}].\n"
+        );
+    }
+    let is_unique = loaded.is_some_and(|key| {
+        key.values
+            .first()
+            .is_some_and(|values| values.normalised == key.distinct)
+    });
+    let _ = writeln!(text, "{mark}[[table.{table}.key]]");
+    let _ = writeln!(text, "{mark}columns = [{}]", quoted(column));
+    let _ = writeln!(text, "{mark}kinds = [{}]", quoted(kind.as_str()));
+    let why = if is_unique {
+        "no value repeats, and none may"
+    } else {
+        "values repeat: a person may have several rows"
+    };
+    line(text, &format!("{mark}unique = {is_unique}"), why);
+    let public = "public: the other member sees this number. Round it up, with room to grow";
+    let identities = loaded.map_or(0, |key| key.identities);
+    line(text, &format!("# identities = {identities}"), public);
+}
+
+/// A setting, and what it is for.
+fn line(text: &mut String, setting: &str, comment: &str) {
+    if comment.is_empty() {
+        let _ = writeln!(text, "{setting}");
+    } else {
+        let _ = writeln!(text, "{setting:<COMMENT_AT$} # {comment}");
+    }
+}
+
+/// A text as TOML writes it, on one line.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => {
+                quoted.push('\\');
+                quoted.push(c);
+            }
+            c if c.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
