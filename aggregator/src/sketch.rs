@@ -11,7 +11,6 @@ mod guess;
 mod write;
 
 use std::path::Path;
-use std::sync::Arc;
 
 use arrow_array::Array as _;
 use psi_core::identifier::IdentifierKind;
@@ -24,7 +23,7 @@ use crate::error::Problem;
 use crate::report::KeyReport;
 use crate::source::dialect::Dialect;
 use crate::source::read;
-use crate::source::{Batch, Projection, Source, SourceError};
+use crate::source::{Batch, Projection, Source, SourceError, TextType};
 use crate::sql::typing::ColumnClass;
 use crate::tables::load;
 
@@ -130,7 +129,7 @@ fn look(path: &Path) -> Result<Sketch, SourceError> {
             .map(|column| SketchColumn {
                 name: column.name.clone(),
                 describes: column.describe(),
-                word: column.inferred().map(|found| found.word()),
+                word: column.inferred().map(TextType::word),
             })
             .collect(),
         loaded: Vec::new(),

@@ -250,7 +250,8 @@ impl JobSpec {
     }
 
     /// Reads canonical bytes and checks that the halves give exactly these roles and sizes, so that
-    /// an auditor accepts only what a node could have agreed to.
+    /// an auditor accepts only what a node could have agreed to. Jobs of earlier versions stay on
+    /// receipts, so their specifications are read too.
     ///
     /// # Errors
     /// [`Code::MalformedMessage`] if the bytes do not decode or are not canonical; those of
@@ -260,6 +261,7 @@ impl JobSpec {
         let spec: Self = codec::decode(bytes)?;
         // The collaboration, not the specification, says who may receive: accept what some
         // collaboration allows. The requester always may, or the job would have been refused.
+        let is_known = (1..=PROTOCOL_VERSION).contains(&spec.version);
         let derive = |responder_may_receive| {
             let agreement = Agreement {
                 collab_id: spec.collab_id,
@@ -272,10 +274,17 @@ impl JobSpec {
                 requester_may_receive: true,
                 responder_may_receive,
             };
-            Self::assemble(agreement, spec.requester.clone(), spec.responder.clone())
+            let (requester, responder) = (spec.requester.clone(), spec.responder.clone());
+            let derived = Self::assemble(agreement, requester, responder)?;
+            // Nothing but identifiers differs between the versions that are known.
+            Ok::<_, Error>(Self {
+                version: spec.version,
+                ..derived
+            })
         };
         // With both permissions, `assemble` refuses only what no node may agree to.
-        if derive(true)? == spec || derive(false).is_ok_and(|derived| derived == spec) {
+        let fits = derive(true)? == spec || derive(false).is_ok_and(|derived| derived == spec);
+        if fits && is_known {
             return Ok(spec);
         }
         Err(Error::misbehaved(

@@ -21,7 +21,7 @@ async fn section(folder: &Folder, file: &str) -> (String, TableConfig) {
         table
             .allowed_requesters
             .as_ref()
-            .map(|members| members.len()),
+            .map(std::collections::BTreeSet::len),
         Some(0)
     );
     let (_, report) = folder.try_load(&text).await.unwrap();

@@ -168,20 +168,20 @@ fn key(
             values.normalised, values.nulls
         )
     });
-    let _ = write!(
+    let _ = writeln!(
         text,
-        "\n# A join key: the other member's key has to be of the same kind, {kind}{found}.\n"
+        "\n# A join key: the other member's key has to be of the same kind, {kind}{found}."
     );
     if kind == IdentifierKind::Phone {
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "# Numbers without a country need one: phone = {{ country = \"DE\" }} in [table.{table}].\n"
+            "# Numbers without a country need one: phone = {{ country = \"DE\" }} in [table.{table}]."
         );
     }
     let is_unique = loaded.is_some_and(|key| {
         key.values
             .first()
-            .is_some_and(|values| values.normalised == key.distinct)
+            .is_some_and(|values| values.normalised > 0 && values.normalised == key.distinct)
     });
     let _ = writeln!(text, "{mark}[[table.{table}.key]]");
     let _ = writeln!(text, "{mark}columns = [{}]", quoted(column));

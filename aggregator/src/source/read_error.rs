@@ -6,6 +6,7 @@
 //! The errors of the libraries that decode files can quote what a file holds, so none of their texts
 //! goes further than this module.
 
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,9 @@ use arrow_schema::ArrowError;
 use super::decode::WrongEncoding;
 use super::format::Packing;
 use crate::error::FreezeError;
+
+/// What is said of a file that its declared encoding does not fit.
+const WRONG_ENCODING: &str = "holds bytes that its declared encoding does not have";
 
 /// Why a file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,11 +43,9 @@ impl ReadError {
 
     /// Text that cannot be read or unpacked.
     pub(super) fn text(path: &Path, packing: Packing, error: &io::Error) -> Self {
-        if error
-            .get_ref()
-            .is_some_and(|error| error.is::<WrongEncoding>())
-        {
-            return Self::new(path, "holds bytes that its declared encoding does not have");
+        let below = error.get_ref();
+        if below.is_some_and(<dyn Error + Send + Sync>::is::<WrongEncoding>) {
+            return Self::new(path, WRONG_ENCODING);
         }
         let packing = match packing {
             Packing::Gzip => "gzip",
@@ -106,6 +108,10 @@ impl ReadError {
 
 /// What the CSV reader complains about, with the line, if it is one of its usual complaints.
 fn complaint(text: &str) -> String {
+    // The reader hands on the sentence of an error below it, and not the error.
+    if text.contains(&WrongEncoding.to_string()) {
+        return WRONG_ENCODING.to_owned();
+    }
     let line_behind = |words: &str| {
         let rest = text.strip_prefix(words)?;
         let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;

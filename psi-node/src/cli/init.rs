@@ -180,6 +180,44 @@ mod tests {
 
     use super::*;
 
+    fn arguments(folder: &std::path::Path, table: &str) -> InitArgs {
+        InitArgs {
+            dir: folder.join("node"),
+            name: "brand".into(),
+            listen: "127.0.0.1:7402".parse().unwrap(),
+            tables: vec![table.into()],
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_named_is_in_the_configuration_and_nobody_may_ask_about_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("people.csv");
+        std::fs::write(&file, "email,age\na@example.com,30\nb@example.com,40\n").unwrap();
+        let arguments = arguments(folder.path(), &format!("people={}", file.display()));
+        create(&arguments).unwrap();
+        let config = NodeConfig::load(&arguments.dir.join(CONFIG_FILE)).unwrap();
+        let table = &config.table["people"];
+        assert_eq!(table.key[0].columns, ["email"]);
+        assert!(table.allowed_requesters.as_ref().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_table_without_a_file_or_a_name_makes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        for (table, says) in [
+            ("people", "has no `=`"),
+            ("people=/no/such/file.csv", "cannot find"),
+            ("My People=/dev/null", "--table:"),
+        ] {
+            let arguments = arguments(folder.path(), table);
+            let error = create(&arguments).unwrap_err();
+            assert!(error.what.contains(says), "{table}: {}", error.what);
+            assert!(!error.remedy.is_empty());
+            assert!(!arguments.dir.exists(), "{table}");
+        }
+    }
+
     #[test]
     fn the_sample_configuration_parses_with_its_comments_removed_too() {
         let text = sample_config("brand", "127.0.0.1:7402".parse().unwrap());

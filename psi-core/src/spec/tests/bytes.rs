@@ -152,6 +152,14 @@ fn a_derived_field_that_does_not_follow_is_refused() {
 }
 
 #[test]
+fn a_job_of_the_first_version_is_read_as_it_was_signed() {
+    let mut first = base();
+    first.version = 1;
+    assert_eq!(JobSpec::decode(&first.encode()).unwrap(), first);
+    assert_ne!(first.job_id(), base().job_id());
+}
+
+#[test]
 fn a_reader_holds_the_bounds_that_a_node_holds() {
     let cases: [(&str, Code, Change); 6] = [
         ("no query", Code::MalformedMessage, |spec| {
