@@ -182,3 +182,18 @@ async fn a_table_whose_types_cannot_be_kept_is_not_served_yet() {
     );
     assert!(catalog.look("t").await.unwrap().may_pass);
 }
+
+#[tokio::test]
+async fn dates_in_another_form_are_still_noted_at_the_second_load() {
+    let (folder, kept) = (Folder::new(), Arc::new(Kept::default()));
+    let csv = "id,since\n1,01/31/2025\n2,02/28/2025\n";
+    for load in ["first", "second"] {
+        let report = day(&folder, &kept, "filter = ['since']", csv).await;
+        let notes = report.notes.iter();
+        assert_eq!(
+            notes.filter(|note| note.contains("another form")).count(),
+            1,
+            "{load}"
+        );
+    }
+}

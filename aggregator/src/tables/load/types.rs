@@ -166,9 +166,10 @@ impl Loader<'_> {
         source: Arc<Source>,
         counted: &Counted,
     ) -> Result<Arc<Source>, Vec<Problem>> {
-        let is_held = |column: &usize| source.columns[*column].held().is_some();
+        let is_declared =
+            |column: &usize| matches!(source.columns[*column].held(), Some(Held::Declared(_)));
         let dates = counted.foreign_dates.iter().copied();
-        let dates: Vec<usize> = dates.filter(|column| !is_held(column)).collect();
+        let dates: Vec<usize> = dates.filter(|column| !is_declared(column)).collect();
         for column in &dates {
             let found = &source.columns[*column];
             let or = if found.is_untyped_text() {
