@@ -54,6 +54,7 @@ struct Inner {
 }
 
 /// What every load works with.
+#[derive(Clone)]
 struct Loading {
     base_dir: PathBuf,
     options: ReadOptions,
@@ -81,8 +82,8 @@ impl Loading {
 }
 
 impl Catalog {
-    /// Loads and checks tables; sources are relative to `base_dir`. `store` keeps
-    /// the lists from which distinct identities are counted, `agreed` the types of columns from load to
+    /// Loads and checks tables; sources are relative to `base_dir`. `store` keeps the lists
+    /// from which distinct identities are counted, `agreed` the types of columns from load to
     /// load.
     ///
     /// A table with a problem is in the report and is not served; the others are.
@@ -135,12 +136,7 @@ impl Catalog {
         kept: &BTreeSet<String>,
     ) -> Result<(Self, LoadReport), Problem> {
         policy::validate(tables)?;
-        let Inner {
-            base_dir,
-            options,
-            store,
-            ..
-        } = &*self.inner;
+        let loading = self.inner.loading.clone();
         let mut loaded = Tables::default();
         let mut report = LoadReport::default();
         for (name, table) in tables {
@@ -148,17 +144,14 @@ impl Catalog {
             let state = if let Some(state) = known.flatten() {
                 state
             } else {
-                let (found, state) = load::load(name, base_dir, table, *options, &**store).await;
-                log_problems(&found);
+                let (found, state) = loading.load(name, table).await;
                 report.tables.push(found);
                 state
             };
             loaded.insert(name, table.clone(), state);
         }
         let inner = Inner {
-            base_dir: base_dir.clone(),
-            options: *options,
-            store: Arc::clone(store),
+            loading,
             tables: RwLock::new(loaded),
             reloading: StdMutex::default(),
         };

@@ -115,9 +115,11 @@ fn difference(node: &NodeInfo, table: &TableReport) -> Option<String> {
             "the running node does not serve it: {}: {}; it looks at the files again in a moment",
             problem.place, problem.what
         ),
-        None => "the running node does not know the table: restart it, so that it reads node.toml \
-                 again"
-            .to_owned(),
+        None => {
+            "the running node does not know the table: run `psi-node reload`, so that it reads \
+                 node.toml again"
+                .to_owned()
+        }
     })
 }
 
