@@ -139,3 +139,39 @@ async fn numbers_of_a_country_have_the_identity_of_their_international_form() {
     let (_, report) = folder.try_load(&table("")).await.unwrap();
     assert_eq!(report.tables[0].keys[0].values[0].normalised, 0);
 }
+
+#[tokio::test]
+async fn an_address_is_no_file_and_a_header_alone_is_noted() {
+    let folder = Folder::new();
+    let problem = folder
+        .try_load(&toml("s3://bucket/t.csv", ""))
+        .await
+        .err()
+        .unwrap();
+    assert!(problem.what.contains("(s3://…)"), "{problem}");
+    assert!(
+        problem.remedy.contains("copy the files"),
+        "{}",
+        problem.remedy
+    );
+    folder.write("t.csv", "id,city\n");
+    let (_, report) = folder
+        .try_load(&toml("t.csv", "filter = ['city']"))
+        .await
+        .unwrap();
+    assert!(report.is_clean(), "{report:#?}");
+    let notes = &report.tables[0].notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("a header and no row")),
+        "{notes:?}"
+    );
+    // A slip in the configuration is answered with the column that may be meant.
+    let (_, report) = folder
+        .try_load(&toml("t.csv", "filter = ['ctiy']"))
+        .await
+        .unwrap();
+    let what = &report.tables[0].problems[0].what;
+    assert!(what.ends_with("did you mean \"city\"?"), "{what}");
+}
