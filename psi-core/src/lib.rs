@@ -24,6 +24,7 @@
 
 pub mod canary;
 mod code_table;
+pub mod contact;
 pub mod digest;
 pub mod dp;
 pub mod dummy;

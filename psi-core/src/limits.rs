@@ -6,6 +6,24 @@
 /// [`QUERY_BYTES_MAX`] and [`HIDDEN_LITERALS_MAX`] commitments, or an entry.
 pub const CONTROL_BYTES_MAX: usize = 128 * 1024;
 
+/// Bytes of an invite, and of a reply to one: what a person pastes, and an offer in it.
+pub const INVITE_BYTES_MAX: usize = 40 * 1024;
+
+/// Seconds for which an invite may be accepted: ninety days.
+pub const INVITE_SECONDS_MAX: u64 = 90 * 24 * 60 * 60;
+
+/// Bytes of what a member's tables offer.
+pub const OFFER_BYTES_MAX: usize = 32 * 1024;
+
+/// Tables of an offer.
+pub const OFFER_TABLES_MAX: usize = 64;
+
+/// Items of one list of an offered table, such as its filter columns.
+pub const OFFER_ITEMS_MAX: usize = 256;
+
+/// Bytes of one name or word of an offer, an invite or a reply.
+pub const OFFER_TEXT_BYTES_MAX: usize = 256;
+
 /// Bytes of one rows frame's body. Large enough that headers cost next to nothing, small enough
 /// that several jobs buffer little.
 pub const ROWS_BYTES_MAX: usize = 256 * 1024;

@@ -8,7 +8,9 @@ pub mod codec;
 mod control;
 pub mod frame;
 
-pub use control::{Control, EntryMessage, Opening, Outcome, PartCount, Proposal, SettleState};
+pub use control::{
+    Control, EntryMessage, Opening, Outcome, PartCount, Ping, Pong, Proposal, SettleState,
+};
 
 #[cfg(test)]
 mod tests;

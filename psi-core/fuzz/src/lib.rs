@@ -5,6 +5,7 @@
 //! copies of them (`psi-core/tests/fuzz.rs`, which takes this file in by its path). The SQL reader
 //! has its function in `aggregator`, which tests it in the same way.
 
+mod contact;
 mod entries;
 mod exchange;
 mod frames;
@@ -18,7 +19,8 @@ mod specs;
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// Every target over psi-core.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
+    ("contact", contact::contact),
     ("entries", entries::entries),
     ("exchange", exchange::exchange),
     ("frames", frames::frames),

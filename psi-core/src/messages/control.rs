@@ -2,6 +2,7 @@
 
 use bincode::{Decode, Encode};
 
+use crate::contact::Offer;
 use crate::dp::Amount;
 use crate::error::Code;
 use crate::facts::TableFacts;
@@ -124,6 +125,53 @@ pub enum Control {
     /// Follower: it holds durably what it will sign as the end of the job. Only then does the
     /// sequencer propose the closed entry.
     ReadyToClose,
+    /// Either member: whether the other is there, and under which revision. Opens a stream that is
+    /// not a job (Spec 14 §5).
+    Ping(Ping),
+    /// The answer. Ends the stream.
+    Pong(Pong),
+    /// Either member: what the other's tables offer it. Opens a stream that is not a job (Spec 14
+    /// §4).
+    AskOffer {
+        /// The protocol version it speaks.
+        version: u16,
+        /// The collaboration that is meant.
+        collab_id: [u8; 32],
+    },
+    /// The answer; nothing if the owner tells nothing. Ends the stream.
+    Offered(Option<Offer>),
+}
+
+/// What a member asks to know whether the other is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Ping {
+    /// The protocol version it speaks.
+    pub version: u16,
+    /// The collaboration that is meant.
+    pub collab_id: [u8; 32],
+    /// The revision that it has joined or accepted.
+    pub revision: [u8; 32],
+    /// Its signature over that revision, for a member that lacks it.
+    pub signature: Signature,
+}
+
+/// What the other says.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Pong {
+    /// The version of its program.
+    pub program: String,
+    /// Its clock, in milliseconds since 1970.
+    pub clock_ms: u64,
+    /// Whether it has joined; else it has accepted an invite and lacks the other's signature.
+    pub joined: bool,
+    /// The number of the revision that it has joined or accepted.
+    pub revision_number: u32,
+    /// The hash of that revision.
+    pub revision: [u8; 32],
+    /// Whether the revision's mode is `dp`.
+    pub dp: bool,
+    /// Its signature over that revision.
+    pub signature: Signature,
 }
 
 /// What a Sender that is a recipient may know of one part; of the same size in all cases (Spec 05

@@ -3,6 +3,7 @@
 //! The files' bytes are put together here field by field, without the encoder, so that they show
 //! what the format is and not what the code makes of it.
 
+mod contact;
 mod opening;
 
 use crate::dp::Amount;
@@ -185,6 +186,7 @@ pub(super) fn messages() -> Vec<(&'static str, Control, Fields)> {
     messages.extend(settling());
     messages.extend(opening::messages());
     messages.extend(inquiring());
+    messages.extend(contact::messages());
     messages
 }
 
@@ -564,8 +566,12 @@ fn every_control_message_has_a_wire_file() {
         Control::Inquire(_) => 19,
         Control::Facts { .. } => 20,
         Control::ReadyToClose => 21,
+        Control::Ping(_) => 22,
+        Control::Pong(_) => 23,
+        Control::AskOffer { .. } => 24,
+        Control::Offered(_) => 25,
     };
-    let mut seen = [false; 22];
+    let mut seen = [false; 26];
     for (name, message, _) in messages() {
         let number: u8 = number(&message);
         seen[usize::from(number)] = true;
@@ -575,5 +581,5 @@ fn every_control_message_has_a_wire_file() {
             "{name}"
         );
     }
-    assert_eq!(seen, [true; 22]);
+    assert_eq!(seen, [true; 26]);
 }
