@@ -9,6 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock, RwLockReadGuard};
 
+use psi_core::contact::Offer;
 use psi_core::progress::Progress;
 use psi_core::spec::{JobSpec, Party, Recipients};
 use psi_core::store::{RecordList, RecordStore};
@@ -169,6 +170,12 @@ impl Catalog {
     /// The tables that are configured and not served, in the order of their names, and why.
     pub fn not_served(&self) -> Vec<NotServed> {
         self.read().not_served()
+    }
+
+    /// What the tables that are served offer `member` (Spec 14 §4); nothing if none tells anything.
+    #[must_use]
+    pub fn offer_to(&self, member: &str) -> Option<Offer> {
+        policy::offer::of_tables(self.read().configured(), Some(member))
     }
 
     /// Plans the analyst's query over a table of this node and one of the peer's, for a result that

@@ -19,7 +19,7 @@ pub use aggregates::{AggregateConfig, AggregateFunction, DomainValue, ResultTo};
 pub(crate) use aggregates::{COLUMN_DECIMALS_MAX, OTHER};
 pub use filters::{Compare, FilterConfig, FilterConfigs, Operator};
 pub(crate) use rules::DIGEST_PREFIX;
-pub use rules::{Approval, RuleKind, ScalarFunction, TemplateConfig};
+pub use rules::{Approval, CatalogueLevel, RuleKind, ScalarFunction, TemplateConfig};
 
 pub(crate) use text_files::encoding;
 pub use text_files::{CsvConfig, PhoneConfig};
@@ -42,6 +42,9 @@ pub struct TableConfig {
     /// Which form of query the table answers.
     #[serde(default)]
     pub rule: RuleKind,
+    /// What a member that may ask is told of the table before it does.
+    #[serde(default)]
+    pub catalogue: CatalogueLevel,
     /// The members that may ask. If left out: every member that the collaboration lets query.
     #[serde(default)]
     pub allowed_requesters: Option<BTreeSet<String>>,

@@ -55,7 +55,7 @@ mod value;
 pub use agreed_types::{AgreedTypes, ColumnTypes, NoTypes};
 pub use catalog::{Catalog, Look};
 pub use config::{
-    AggregateConfig, AggregateFunction, Approval, ColumnType, Compare, CsvConfig, DomainValue,
+    AggregateConfig, AggregateFunction, Approval, CatalogueLevel, ColumnType, Compare, CsvConfig, DomainValue,
     FilterConfig, FilterConfigs, KeyConfig, Operator, ParameterType, PhoneConfig, ReadOptions,
     ResultTo, RuleKind, ScalarFunction, TableConfig, TableConfigs, TemplateConfig,
 };

@@ -9,6 +9,7 @@ mod columns;
 pub mod explain;
 pub mod import_aws;
 pub mod lint;
+pub mod offer;
 pub mod question;
 pub mod template;
 

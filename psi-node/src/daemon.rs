@@ -171,6 +171,7 @@ pub async fn run(
     naming.abort();
     watching.abort();
     write_notes(&ctx);
+    say_who_was_turned_away(&ctx.known);
     report_turned_away(&ctx);
     ctx.endpoint.close(Code::Interrupted);
     let _ = tokio::time::timeout(PEERS_GOODBYE_MAX, ctx.endpoint.wait_idle()).await;
@@ -251,6 +252,7 @@ async fn keep_up(ctx: Arc<JobContext>) {
             Err(error) => tracing::error!(%error, "the state cannot be read"),
         }
         write_notes(&ctx);
+        say_who_was_turned_away(&ctx.known);
         if reported.elapsed() >= REPORTS_EVERY {
             reported = Instant::now();
             report_turned_away(&ctx);
@@ -263,6 +265,24 @@ async fn look_up_names(known: Known) {
     loop {
         known.look_up_names().await;
         tokio::time::sleep(NAMES_EVERY).await;
+    }
+}
+
+/// A line for each key that was turned away and is news: it may be that of a partner.
+fn say_who_was_turned_away(known: &Known) {
+    let (news, beyond) = known.take_strangers();
+    for key in news {
+        tracing::warn!(
+            %key,
+            "a node that says it has this key was turned away: no collaboration in force here names \
+             it; if it is your partner's, join: psi-node collab accept, or collab join"
+        );
+    }
+    if beyond > 0 {
+        tracing::warn!(
+            beyond,
+            "more handshakes of such nodes were turned away in an hour"
+        );
     }
 }
 

@@ -7,6 +7,7 @@
 //! | [`request()`], `respond` | the two sides of a job, up to both signatures; each calls what follows |
 //! | `negotiate` | what both ask before they sign: the plan, the other half, sizes, accounts, approval |
 //! | [`explain`], `inquire` | the same questions without a job: what one would be |
+//! | [`contact`], `introduce` | whether the other member has joined, and what its tables offer |
 //! | `run` | from both signatures to the closing entry |
 //! | `matches` | the matches over a stream, in both directions at once |
 //! | [`outcome`] | what came out: rows, the file of a list, the document that shows them |
@@ -17,11 +18,13 @@
 //! work with a [`JobContext`]. Nothing here opens sockets or decides policy.
 
 mod charge;
+pub mod contact;
 pub(crate) mod context;
 mod deadlines;
 pub mod explain;
 mod failure;
 mod inquire;
+mod introduce;
 mod link;
 mod log;
 mod matches;

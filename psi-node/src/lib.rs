@@ -40,6 +40,7 @@ mod frozen;
 #[cfg(test)]
 mod golden;
 pub mod identity;
+pub mod invite;
 pub mod job;
 pub mod list_storage;
 pub mod memory;

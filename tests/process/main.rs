@@ -12,6 +12,7 @@ mod approvals;
 mod audit;
 mod budget;
 mod cancelling;
+mod contact;
 mod crash;
 mod curious;
 mod dp;

@@ -39,6 +39,19 @@ impl RuleKind {
     }
 }
 
+/// What a member is told of the table before it asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CatalogueLevel {
+    /// Nothing, not even that it is there.
+    #[default]
+    None,
+    /// The names that a question is made of.
+    Names,
+    /// Those, and the values, sizes and limits that bound it.
+    Full,
+}
+
 /// A function of single values that a query may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -213,6 +213,17 @@ impl Tables {
         not_served.collect()
     }
 
+    /// The tables that are served, with the registered sizes of their keys.
+    pub(crate) fn configured(&self) -> impl Iterator<Item = (&str, &TableConfig, Vec<u64>)> {
+        self.entries.values().filter_map(|entry| {
+            let TableState::Served(table) = &entry.state else {
+                return None;
+            };
+            let sizes = table.keys.iter().map(|key| key.identities).collect();
+            Some((entry.name.as_str(), &entry.config, sizes))
+        })
+    }
+
     pub(crate) fn served(&self) -> Vec<ServedTable> {
         self.entries
             .values()

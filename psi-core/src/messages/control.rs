@@ -162,9 +162,7 @@ pub struct Pong {
     pub program: String,
     /// Its clock, in milliseconds since 1970.
     pub clock_ms: u64,
-    /// Whether it has joined; else it has accepted an invite and lacks the other's signature.
-    pub joined: bool,
-    /// The number of the revision that it has joined or accepted.
+    /// The number of the revision that it has joined.
     pub revision_number: u32,
     /// The hash of that revision.
     pub revision: [u8; 32],

@@ -13,7 +13,7 @@ mod revision;
 use std::path::Path;
 
 use psi_core::receipt::{Signature, signature_holds};
-use sha2::{Digest as _, Sha512_256};
+use sha2::{Digest as _, Sha512, Sha512_256};
 
 use crate::error::UserError;
 use crate::identity::NodeId;
@@ -242,6 +242,28 @@ impl Collaboration {
             self.revision_hash().as_bytes(),
         ]
         .concat()
+    }
+
+    /// What two people read to each other to know that both have this document before them: fifty
+    /// digits, in groups of five, of `SHA-512("psi/v1/collab-code" || revision hash)`.
+    ///
+    /// # Security
+    /// Two documents that somebody in between made up have the same code with probability below
+    /// 2^-80 for each of 2^80 attempts: each group is five bytes modulo 100,000.
+    #[must_use]
+    pub fn comparison_code(&self) -> String {
+        let hash = Sha512::new()
+            .chain_update(b"psi/v1/collab-code")
+            .chain_update(self.revision_hash())
+            .finalize();
+        let group = |bytes: &[u8]| {
+            let number = bytes
+                .iter()
+                .fold(0_u64, |all, byte| (all << 8) | u64::from(*byte));
+            format!("{:05}", number % 100_000)
+        };
+        let groups: Vec<_> = hash.chunks_exact(5).take(10).map(group).collect();
+        groups.join(" ")
     }
 
     /// Whether the member with this name has a signature in the document.

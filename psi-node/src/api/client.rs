@@ -11,6 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use psi_audit::name::check_name;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
@@ -18,7 +19,7 @@ use tokio::net::UnixStream;
 use super::socket::SocketPath;
 use super::types::{
     ApprovalInfo, ApprovalList, CollabChange, CollabList, Decision, ErrorBody, Event, JobInfo,
-    JobRef, NewExplanation, NewJob, NodeInfo,
+    JobRef, NewExplanation, NewJob, NodeInfo, PingInfo, TablesInfo,
 };
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -136,6 +137,33 @@ impl Client {
     pub async fn collaborations_changed(&self) -> Result<CollabList, UserError> {
         self.call(Method::POST, "/v1/collaborations", None::<&()>)
             .await
+    }
+
+    /// Asks the other member of a collaboration whether it is ready.
+    ///
+    /// # Errors
+    /// As [`Self::new_job`]; also if it cannot be reached, or has not joined.
+    pub async fn ping(&self, name: &str) -> Result<PingInfo, UserError> {
+        let path = collab_path(name, "/ping")?;
+        self.call(Method::POST, &path, None::<&()>).await
+    }
+
+    /// Asks the other member of a collaboration what its tables offer.
+    ///
+    /// # Errors
+    /// As [`Self::ping`].
+    pub async fn ask_tables(&self, name: &str) -> Result<TablesInfo, UserError> {
+        let path = collab_path(name, "/tables")?;
+        self.call(Method::POST, &path, None::<&()>).await
+    }
+
+    /// What it said last.
+    ///
+    /// # Errors
+    /// As [`Self::new_job`]; also if it never said anything.
+    pub async fn told_tables(&self, name: &str) -> Result<TablesInfo, UserError> {
+        let path = collab_path(name, "/tables")?;
+        self.call(Method::GET, &path, None::<&()>).await
     }
 
     /// Suspends, resumes or leaves a collaboration. `name` is that of one that was joined.
@@ -280,6 +308,14 @@ fn job_path(id: &str) -> Result<String, UserError> {
             "list the jobs with `psi-node jobs list`",
         )),
     }
+}
+
+/// The path of something about a collaboration.
+fn collab_path(name: &str, rest: &str) -> Result<String, UserError> {
+    check_name(name).map_err(|what| {
+        UserError::bad_input(what, "list the collaborations with `psi-node collab list`")
+    })?;
+    Ok(format!("/v1/collaborations/{name}{rest}"))
 }
 
 /// The path of a request for approval.

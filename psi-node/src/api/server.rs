@@ -99,6 +99,11 @@ fn router(current: Current) -> Router {
             get(collabs::list).post(collabs::look_again),
         )
         .route("/v1/collaborations/{name}", post(collabs::change))
+        .route("/v1/collaborations/{name}/ping", post(collabs::ping))
+        .route(
+            "/v1/collaborations/{name}/tables",
+            get(collabs::told_tables).post(collabs::ask_tables),
+        )
         .route("/v1/jobs", get(jobs).post(new_job))
         .route("/v1/jobs/{id}", get(job).delete(cancel))
         .route("/v1/jobs/{id}/events", get(events))

@@ -1,11 +1,17 @@
 //! The JSON of the local API. Field names are stable; fields may be added.
 
+mod contact;
 mod node;
 
 use aggregator::budget::{delta_of, epsilon_of};
 use clap::ValueEnum;
 use psi_core::spec::Recipients;
 use serde::{Deserialize, Serialize};
+
+pub use contact::{
+    OfferInfo, OfferedAggregateInfo, OfferedDimensionInfo, OfferedFilterInfo, OfferedKeyInfo,
+    OfferedRulesInfo, OfferedTableInfo, PingInfo, RunsInfo, TablesInfo,
+};
 
 use crate::error::UserError;
 use crate::exit::Exit;

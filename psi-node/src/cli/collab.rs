@@ -1,5 +1,10 @@
-//! `psi-node collab`: make, sign, join and revise collaborations, suspend and leave them.
+//! `psi-node collab`: invite and accept, or make, sign and join collaborations; revise, suspend and
+//! leave them.
 
+mod accept;
+mod invite;
+mod offer_text;
+mod ping;
 mod show;
 mod standing;
 
@@ -21,6 +26,14 @@ use crate::state::{CollabStanding, Joined, State, StateError};
 /// The commands of `collab`.
 #[derive(Debug, Subcommand)]
 pub enum CollabCommand {
+    /// Invite another member: prints a text to send to it
+    Invite(invite::InviteArgs),
+    /// Accept an invite, or the reply to one, after showing what it says
+    Accept(accept::AcceptArgs),
+    /// Ask whether the other member is there and has joined
+    Ping(ping::PingArgs),
+    /// Ask what the other member's tables offer this one
+    Tables(ping::TablesArgs),
     /// Write a new, unsigned collaboration document
     New(NewArgs),
     /// Add this node's signature to a document
@@ -120,6 +133,9 @@ pub struct ShowArgs {
     /// Print the signed document itself, for a member that lacks it
     #[arg(long, conflicts_with = "format")]
     pub document: bool,
+    /// Print the reply to the invite that this node has accepted, for an inviter that lacks it
+    #[arg(long, conflicts_with_all = ["document", "revision", "format"])]
+    pub reply: bool,
     /// The revision; the one in force if it is left out
     #[arg(long, value_name = "NUMBER")]
     pub revision: Option<u32>,
@@ -134,6 +150,10 @@ pub struct ShowArgs {
 /// [`UserError`] by command.
 pub fn run(command: CollabCommand) -> Result<Exit, UserError> {
     match command {
+        CollabCommand::Invite(args) => invite::invite(&args),
+        CollabCommand::Accept(args) => accept::accept(&args),
+        CollabCommand::Ping(args) => ping::ping(&args),
+        CollabCommand::Tables(args) => ping::tables(&args),
         CollabCommand::New(args) => new(&args),
         CollabCommand::Sign(args) => sign(&args),
         CollabCommand::Join(args) => join(&args),

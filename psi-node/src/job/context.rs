@@ -26,11 +26,11 @@ use super::shares::looks::Looks;
 use super::shares::notes::Notes;
 use super::shares::turns::Turns;
 use crate::audit::room::AuditRoom;
-use crate::collab::Member;
+use crate::collab::{Collaboration, Member};
 use crate::config::NodeConfig;
 use crate::identity::NodeKey;
 use crate::list_storage::Lists;
-use crate::net::{Endpoint, Known, PeerConnection};
+use crate::net::{ConnectError, Endpoint, Known, PeerConnection};
 use crate::state::State;
 use crate::threads::EngineThreads;
 
@@ -128,12 +128,22 @@ impl JobContext {
         }
     }
 
-    /// Connects to a member; waits for one that is not up yet.
-    pub(super) async fn connect(&self, member: &Member) -> Result<PeerConnection, Failure> {
+    /// Connects to a member of a collaboration; waits for one that is not up yet.
+    pub(super) async fn connect(
+        &self,
+        member: &Member,
+        collab: &Collaboration,
+    ) -> Result<PeerConnection, Failure> {
         let patience = self.config.connect_timeout();
-        Ok(self
-            .endpoint
-            .connect(member.address.clone(), member.id, patience)
-            .await?)
+        let address = member.address.clone();
+        let connected = self.endpoint.connect(address, member.id, patience).await;
+        connected.map_err(|error| match error {
+            ConnectError::KeyRefused { .. } => Failure::NotJoined {
+                member: member.name.clone(),
+                collab: collab.name().to_owned(),
+                awaited: false,
+            },
+            other => other.into(),
+        })
     }
 }

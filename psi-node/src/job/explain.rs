@@ -28,6 +28,7 @@ pub use rate::Rate;
 
 use self::counts::{cells, numbers, points};
 use super::charge;
+use super::contact;
 use super::context::JobContext;
 use super::failure::Failure;
 use super::negotiate::question::{JobRequest, Question, find_collab};
@@ -51,6 +52,7 @@ pub async fn explain(
     request: &JobRequest,
     with_peer: bool,
 ) -> Result<Explanation, Failure> {
+    contact::complete_awaited(ctx, &request.collab).await?;
     let collab = find_collab(ctx, &request.collab)?;
     let question = Question::plan(ctx, collab, request).await?;
     question.check_may_begin(ctx)?;
@@ -58,7 +60,7 @@ pub async fn explain(
     let hidden = vec![LiteralCommitment([0; 64]); question.plan.hidden.len()];
     let inquiry = question.proposal(ctx, [0; 32], hidden);
     let known = if with_peer {
-        let answer = ask_peer::ask(ctx, &question.peer, &inquiry).await?;
+        let answer = ask_peer::ask(ctx, (&question.peer, &question.collab), &inquiry).await?;
         Known {
             facts: Some(answer.facts),
             source: FactsSource::Asked,

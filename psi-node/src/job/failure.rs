@@ -42,6 +42,16 @@ pub enum Failure {
     /// The peer cannot be reached.
     #[error("{0}")]
     Connect(#[from] ConnectError),
+    /// The other node is there and does not know the collaboration, or not this node's key.
+    #[error("{member} has not joined {collab} yet, or takes no part in it now")]
+    NotJoined {
+        /// The other member.
+        member: String,
+        /// The collaboration.
+        collab: String,
+        /// Whether this node has accepted its invite and lacks its signature.
+        awaited: bool,
+    },
     /// The connection or the peer's bytes failed.
     #[error("{0}")]
     Net(#[from] NetError),
@@ -109,6 +119,7 @@ impl Failure {
             Self::ApprovalSpent(_) => Code::ApprovalPending,
             Self::Cancelled => Code::Cancelled,
             Self::Connect(_) => Code::Interrupted,
+            Self::NotJoined { .. } => Code::UnknownCollaboration,
             Self::Input { .. }
             | Self::OwnData(_)
             | Self::Result(_)
@@ -124,6 +135,7 @@ impl Failure {
         match self {
             Self::Input { .. } => "bad_input",
             Self::Connect(_) => "peer_unreachable",
+            Self::NotJoined { .. } => "not_joined",
             Self::Result(_) => "result_too_large",
             Self::NotWritten(_) => "not_written",
             Self::State(_) | Self::Internal(_) => "internal",
@@ -159,7 +171,10 @@ impl Failure {
     #[must_use]
     pub const fn state(&self) -> JobState {
         match self {
-            Self::Input { .. } | Self::OwnRefusal(_) | Self::PeerRefusal(_) => JobState::Refused,
+            Self::Input { .. }
+            | Self::OwnRefusal(_)
+            | Self::PeerRefusal(_)
+            | Self::NotJoined { .. } => JobState::Refused,
             _ => JobState::Aborted,
         }
     }
@@ -177,7 +192,7 @@ impl Failure {
                 Exit::Busy
             }
             Self::OwnRefusal(_) | Self::ApprovalSpent(_) => Exit::RefusedByPolicy,
-            Self::PeerRefusal(_) => Exit::RefusedByPeer,
+            Self::PeerRefusal(_) | Self::NotJoined { .. } => Exit::RefusedByPeer,
             Self::Connect(_) => Exit::PeerUnreachable,
             Self::Receipts(_) => Exit::ReceiptsWrong,
             Self::NotWritten(_) | Self::State(_) | Self::Internal(_) => Exit::Internal,
@@ -211,6 +226,11 @@ impl Failure {
                 .into(),
             Self::Result(_) => "ask for the parts of the output, and compute with them".into(),
             Self::Connect(error) => connecting(error).into(),
+            Self::NotJoined {
+                member,
+                collab,
+                awaited,
+            } => not_joined(member, collab, *awaited),
             Self::Receipts(_) => "compare both members' exported logs; after a restore from a \
                                   backup, record a statement with `psi-node receipts repair`"
                 .into(),
@@ -239,6 +259,21 @@ impl Failure {
             }
         }
     }
+}
+
+/// What the other person has to type.
+fn not_joined(member: &str, collab: &str, awaited: bool) -> String {
+    if awaited {
+        return format!(
+            "the owner of {member} runs `psi-node collab accept` with this node's reply, which \
+             `psi-node collab show {collab} --reply` prints"
+        );
+    }
+    format!(
+        "the owner of {member} runs `psi-node collab accept` with the invite, or `psi-node collab \
+         join FILE` with the document that `psi-node collab show {collab} --document` prints here; \
+         or `psi-node collab resume {collab}` if it was suspended there"
+    )
 }
 
 /// What to do where the other node could not be connected to.

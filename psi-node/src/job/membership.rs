@@ -9,12 +9,15 @@ use crate::collab::{Address, CollabId, Collaboration};
 use crate::identity::NodeId;
 use crate::state::{CollabStanding, State, StateError};
 
-/// The members of the collaborations that are in force here, with their addresses.
+/// The members of the collaborations that are in force here, or accepted, with their addresses.
 ///
 /// # Errors
 /// [`StateError`] if the state cannot be read.
 pub fn members(state: &State) -> Result<Vec<(NodeId, Address)>, StateError> {
-    let collabs = state.collabs_in_force()?;
+    let mut collabs = state.collabs_in_force()?;
+    // An inviter brings the signature that is missing.
+    let awaited = state.awaited()?.into_iter();
+    collabs.extend(awaited.map(|awaited| awaited.collab));
     let members = collabs.iter().flat_map(Collaboration::members);
     Ok(members
         .map(|member| (member.id, member.address.clone()))

@@ -33,7 +33,7 @@ use super::outcome::privacy::PrivacyDocument;
 use super::outcome::stopwatch::{Stopwatch, peak_rss_bytes};
 use super::outcome::{Ended, exit_of};
 use super::registry::JobHandle;
-use super::{run, seeds};
+use super::{contact, run, seeds};
 use crate::collab::Collaboration;
 use crate::net::PeerConnection;
 use crate::state::{JobRecord, JobRole, JobState};
@@ -91,6 +91,7 @@ async fn run_request(
     request: &JobRequest,
     document: &mut ResultDocument,
 ) -> Result<JobState, Failure> {
+    contact::complete_awaited(ctx, &request.collab).await?;
     let collab = find_collab(ctx, &request.collab)?;
     job.is_under(collab.id());
     let mut record = JobRecord::begin(&job.id, JobRole::Requester, &request.sql);

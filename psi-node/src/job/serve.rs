@@ -1,6 +1,6 @@
-//! The streams that a peer opens: each is a job, an inquiry or a settlement.
+//! The streams that a peer opens: each is a job, an inquiry, a settlement, a ping, or asks for an offer.
 //!
-//! Spec 06 §3 and §4. Called by the daemon for each inbound connection.
+//! Spec 06 §3 and §4, Spec 14 §4 and §5. Called by the daemon for each inbound connection.
 
 use psi_core::Code;
 use psi_core::messages::Control;
@@ -9,7 +9,7 @@ use super::context::Current;
 use super::deadlines::within;
 use super::link::Link;
 use super::log::settlements;
-use super::{inquire, respond};
+use super::{contact, inquire, respond};
 use crate::job::shares::notes::NoteShare;
 use crate::net::PeerConnection;
 
@@ -29,6 +29,10 @@ pub async fn serve_connection(node: Current, conn: PeerConnection) {
                 }
                 Ok(Control::Inquire(proposal)) => {
                     inquire::inquire(&ctx, &conn, link, proposal).await;
+                }
+                Ok(Control::Ping(ping)) => contact::answer_ping(&ctx, peer, link, ping).await,
+                Ok(Control::AskOffer { version, collab_id }) => {
+                    contact::answer_offer(&ctx, peer, link, version, collab_id).await;
                 }
                 Ok(first @ (Control::Settle(_) | Control::SettleRequest { .. })) => {
                     settlements::answer(&ctx, peer, link, first).await;

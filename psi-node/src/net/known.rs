@@ -2,11 +2,13 @@
 //!
 //! Spec 08 §1 and §2. Asked in the middle of a handshake, on threads that must not wait for a disk
 //! or a name server. The daemon fills it from the collaborations, at start and whenever they change,
-//! and says from time to time which addresses the names among them have.
+//! and asks from time to time for the addresses of the names among them. A partner that has not been
+//! joined yet is a stranger, so the keys of a few strangers are kept for the operator to see.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 use super::resolve;
 use crate::collab::Address;
@@ -14,7 +16,10 @@ use crate::identity::NodeId;
 
 /// The other members of the collaborations. Clones share one list.
 #[derive(Clone, Debug, Default)]
-pub struct Known(Arc<RwLock<Members>>);
+pub struct Known {
+    members: Arc<RwLock<Members>>,
+    strangers: Arc<Mutex<Strangers>>,
+}
 
 #[derive(Debug, Default)]
 struct Members {
@@ -89,12 +94,70 @@ impl Known {
         }
     }
 
+    /// Notes that a key was turned away. Whoever dialled has not proved yet that it is its own.
+    pub(super) fn turned_away(&self, id: NodeId) {
+        self.strangers().note(id, Instant::now());
+    }
+
+    /// The keys that were turned away and are news since this was asked last: each once an hour, and
+    /// few an hour in all; and how many handshakes beyond these there were.
+    pub fn take_strangers(&self) -> (Vec<NodeId>, u64) {
+        let mut strangers = self.strangers();
+        let news = std::mem::take(&mut strangers.news);
+        let beyond = if strangers.is_over(Instant::now()) {
+            std::mem::take(&mut strangers.beyond)
+        } else {
+            0
+        };
+        (news, beyond)
+    }
+
+    fn strangers(&self) -> MutexGuard<'_, Strangers> {
+        // Each change is one insertion or number, so a poisoned lock is as good as any.
+        let strangers = self.strangers.lock();
+        strangers.unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Members> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.members.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Members> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.members.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keys that an hour's strangers presented, as many as the operator is to see.
+#[derive(Debug, Default)]
+struct Strangers {
+    since: Option<Instant>,
+    seen: HashSet<NodeId>,
+    news: Vec<NodeId>,
+    beyond: u64,
+}
+
+/// Keys of strangers that the operator sees in an hour.
+const STRANGERS_PER_HOUR: usize = 12;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+impl Strangers {
+    fn is_over(&self, now: Instant) -> bool {
+        let since = self.since;
+        since.is_none_or(|since| now.saturating_duration_since(since) >= HOUR)
+    }
+
+    fn note(&mut self, id: NodeId, now: Instant) {
+        if self.is_over(now) {
+            self.since = Some(now);
+            self.seen.clear();
+        }
+        if self.seen.contains(&id) || self.seen.len() >= STRANGERS_PER_HOUR {
+            self.beyond = self.beyond.saturating_add(1);
+            return;
+        }
+        self.seen.insert(id);
+        self.news.push(id);
     }
 }
 
@@ -114,6 +177,23 @@ mod tests {
         let shared = known.clone();
         shared.replace([]);
         assert!(!known.is_member(&id) && !known.is_named(address));
+    }
+
+    #[test]
+    fn keys_that_are_turned_away_are_news_once_an_hour_and_few_in_all() {
+        let mut strangers = Strangers::default();
+        let start = Instant::now();
+        for _ in 0..1000 {
+            for number in 0..=u8::MAX {
+                strangers.note(NodeId([number; 32]), start);
+            }
+        }
+        assert_eq!(strangers.news.len(), STRANGERS_PER_HOUR);
+        assert_eq!(strangers.seen.len(), STRANGERS_PER_HOUR);
+        assert_eq!(strangers.beyond, 256_000 - 12);
+        strangers.note(NodeId([200; 32]), start + HOUR);
+        assert_eq!(strangers.news.last(), Some(&NodeId([200; 32])));
+        assert_eq!(strangers.seen.len(), 1);
     }
 
     #[tokio::test]

@@ -193,6 +193,7 @@ impl ClientCertVerifier for PinnedClients {
         if self.known.is_member(&id) {
             Ok(ClientCertVerified::assertion())
         } else {
+            self.known.turned_away(id);
             Err(not_pinned())
         }
     }

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     CHARGES,
     SHARES,
     COLUMN_TYPES,
+    CONTACT,
 ];
 
 const FIRST: &str = "
@@ -313,8 +314,26 @@ CREATE TABLE column_types (
 ) STRICT;
 ";
 
+const CONTACT: &str = "
+-- Accepted invites that lack the inviter's signature: the document with this node's, and the reply.
+CREATE TABLE awaited_collabs (
+    id            BLOB PRIMARY KEY CHECK (length(id) = 32),
+    name          TEXT NOT NULL UNIQUE,
+    document      TEXT NOT NULL,
+    reply         TEXT NOT NULL,
+    accepted_unix INTEGER NOT NULL
+) STRICT;
+
+-- What the other member of a collaboration said last about its tables; NULL where it says nothing.
+CREATE TABLE offers (
+    collab_id BLOB PRIMARY KEY CHECK (length(collab_id) = 32),
+    offer     BLOB,
+    told_unix INTEGER NOT NULL
+) STRICT;
+";
+
 /// The version this program writes.
-pub(super) const VERSION: i64 = 9;
+pub(super) const VERSION: i64 = 10;
 
 /// Brings the database to [`VERSION`].
 pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), StateError> {

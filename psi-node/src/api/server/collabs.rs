@@ -6,9 +6,10 @@ use axum::extract::{Path, State as Injected};
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::explain::failed;
 use super::{Context, Failed, bad, json, whole};
 use crate::api::types::{CollabChange, CollabInfo, CollabList, MemberInfo};
-use crate::job::{JobContext, membership, standing};
+use crate::job::{JobContext, contact, membership, standing};
 use crate::state::StateError;
 
 pub(super) async fn list(Injected(ctx): Context) -> Result<Response, Failed> {
@@ -36,6 +37,36 @@ pub(super) async fn change(
     let collab = found.ok_or(StateError::UnknownCollab)?;
     standing::change(&ctx, &collab, change.standing())?;
     listed(&ctx)
+}
+
+pub(super) async fn ping(
+    Injected(ctx): Context,
+    Path(name): Path<String>,
+) -> Result<Response, Failed> {
+    let answer = contact::ping(&ctx, &name).await;
+    Ok(json(StatusCode::OK, &answer.map_err(|f| failed(&f))?))
+}
+
+pub(super) async fn ask_tables(
+    Injected(ctx): Context,
+    Path(name): Path<String>,
+) -> Result<Response, Failed> {
+    let answer = contact::ask_offer(&ctx, &name).await;
+    Ok(json(StatusCode::OK, &answer.map_err(|f| failed(&f))?))
+}
+
+pub(super) async fn told_tables(
+    Injected(ctx): Context,
+    Path(name): Path<String>,
+) -> Result<Response, Failed> {
+    let told = contact::told_offer(&ctx, &name).map_err(|f| failed(&f))?;
+    let told = told.ok_or_else(|| {
+        bad(
+            format!("the other member of {name} has not said yet what its tables offer"),
+            format!("ask it with `psi-node collab tables {name}`"),
+        )
+    })?;
+    Ok(json(StatusCode::OK, &told))
 }
 
 fn listed(ctx: &JobContext) -> Result<Response, Failed> {

@@ -29,8 +29,8 @@ pub(super) async fn explain(
     Ok(json(StatusCode::OK, &explained.map_err(|f| failed(&f))?))
 }
 
-/// What has no explanation: the query is refused, or the other node is not there.
-fn failed(failure: &Failure) -> Failed {
+/// What has no answer: the query is refused, or the other node is not there.
+pub(super) fn failed(failure: &Failure) -> Failed {
     let mut what = failure.to_string();
     let code = failure.reason();
     if !what.contains(code) {

@@ -16,20 +16,25 @@ use crate::state::{CollabStanding, State, StateError};
 pub(super) fn list(args: &Common) -> Result<(), UserError> {
     let state = args.config.state()?;
     let collabs = state.collabs()?;
+    let awaited = state.awaited()?.into_iter().map(|awaited| awaited.collab);
+    let awaited: Vec<_> = awaited.collect();
     match args.format {
         Format::Json => {
-            let all: Result<Vec<_>, _> = collabs.iter().map(|c| document(&state, c)).collect();
+            let all = collabs.iter().chain(&awaited);
+            let all: Result<Vec<_>, _> = all.map(|c| document(&state, c)).collect();
             output::print_json(&all?)
         }
         Format::Table => {
             let mut table = Table::new(&[
                 "NAME", "REVISION", "MODE", "MEMBERS", "ENTRIES", "STATE", "ID",
             ]);
-            for collab in &collabs {
+            for collab in collabs.iter().chain(&awaited) {
                 let members = collab.members().iter().map(|m| m.name.as_str());
                 let head = state.chain_head(&collab.id())?;
                 let standing = state.collab_standing(&collab.id())?;
-                let log = if standing != CollabStanding::InForce {
+                let log = if collab.verify().is_err() {
+                    "awaited"
+                } else if standing != CollabStanding::InForce {
                     standing.as_str()
                 } else if state.chain_broken(&collab.id())?.is_some() {
                     "broken"
@@ -54,9 +59,25 @@ pub(super) fn list(args: &Common) -> Result<(), UserError> {
 /// Shows one, in one of its revisions.
 pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
     let state = args.common.config.state()?;
-    let collab = state
-        .collab_by_name(&args.name)?
-        .ok_or(StateError::UnknownCollab)?;
+    let awaited = state.awaited_by_name(&args.name)?;
+    if args.reply {
+        let reply = awaited.map(|awaited| awaited.reply).ok_or_else(|| {
+            UserError::bad_input(
+                format!(
+                    "this node has accepted no invite to {} that waits",
+                    args.name
+                ),
+                "see what there is with `psi-node collab list`",
+            )
+        })?;
+        return output::print(&format!("{reply}\n"));
+    }
+    let collab = match awaited {
+        Some(awaited) => awaited.collab,
+        None => state
+            .collab_by_name(&args.name)?
+            .ok_or(StateError::UnknownCollab)?,
+    };
     let collab = match args.revision {
         None => collab,
         Some(number) => state
@@ -80,12 +101,13 @@ pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
         Format::Json => output::print_json(&document(&state, &collab)?),
         Format::Table => {
             let mut text = format!(
-                "{}  {}\nRevision {} {}, mode {}\n",
+                "{}  {}\nRevision {} {}, mode {}\nCode {}\n",
                 collab.name(),
                 hex::encode(collab.id()),
                 collab.revision(),
                 hex::encode(collab.revision_hash()),
                 collab.mode(),
+                collab.comparison_code(),
             );
             let mut table = Table::new(&["MEMBER", "ADDRESS", "MAY QUERY", "MAY RECEIVE", "ID"]);
             for member in collab.members() {
@@ -98,6 +120,10 @@ pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
                 ]);
             }
             text.push_str(&table.render());
+            if collab.verify().is_err() {
+                text.push_str("Accepted here; the inviter's signature is missing\n");
+                return output::print(&text);
+            }
             let jobs = state.jobs_debited(&collab.id())?;
             // Writing into a String cannot fail.
             let _ = writeln!(text, "Jobs opened so far: {jobs}");
@@ -140,7 +166,12 @@ fn document(state: &State, collab: &Collaboration) -> Result<Value, UserError> {
         "revision": collab.revision(),
         "revision_hash": hex::encode(collab.revision_hash()),
         "mode": collab.mode(),
-        "standing": state.collab_standing(&collab.id())?.as_str(),
+        "code": collab.comparison_code(),
+        "standing": if collab.verify().is_ok() {
+            state.collab_standing(&collab.id())?.as_str()
+        } else {
+            "awaited"
+        },
         "members": members,
         "entries": head.map_or(0, |head| head.seq + 1),
         "jobs_opened": state.jobs_debited(&collab.id())?,

@@ -44,6 +44,16 @@ pub(super) fn leave(args: &LeaveArgs) -> Result<(), UserError> {
             ),
         ));
     }
+    let config = args.config.load()?;
+    let state = State::open(&config.state_dir())?;
+    if let Some(awaited) = state.awaited_by_name(name)? {
+        state.awaited_forget(&awaited.collab.id())?;
+        tell_daemon(&config)?;
+        return output::print(&format!(
+            "Took back that this node accepted {name}. Tell the other member: it may have signed by \
+             now, and then finds that this node has not joined.\n"
+        ));
+    }
     if !change(&args.config, name, CollabChange::Leave)? {
         return unchanged(name, "was left before");
     }

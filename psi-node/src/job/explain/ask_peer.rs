@@ -4,10 +4,11 @@ use psi_core::Code;
 use psi_core::facts::TableFacts;
 use psi_core::messages::{Control, Proposal};
 
-use crate::collab::Member;
+use crate::collab::{Collaboration, Member};
 use crate::job::context::JobContext;
 use crate::job::deadlines::within;
 use crate::job::failure::Failure;
+use crate::job::introduce::introduce;
 use crate::job::link::{Link, unexpected};
 
 /// What the other node said.
@@ -24,11 +25,11 @@ pub(super) struct Answer {
 /// [`Failure::PeerRefusal`] with the code that a proposal would get; [`Failure::Connect`].
 pub(super) async fn ask(
     ctx: &JobContext,
-    peer: &Member,
+    (peer, collab): (&Member, &Collaboration),
     inquiry: &Proposal,
 ) -> Result<Answer, Failure> {
-    let conn = ctx.connect(peer).await?;
-    let asking = async {
+    let conn = ctx.connect(peer, collab).await?;
+    let asking = async || {
         let mut link = Link::new(conn.open_stream().await?);
         let answer = within(ctx.deadlines().answer(), async {
             link.send(&Control::Inquire(inquiry.clone())).await?;
@@ -40,7 +41,16 @@ pub(super) async fn ask(
             _ => Err(unexpected("something else than an answer to an inquiry")),
         }
     };
-    let answer: Result<_, Failure> = asking.await;
+    let mut answer: Result<_, Failure> = asking().await;
+    if matches!(
+        answer,
+        Err(Failure::PeerRefusal(Code::UnknownCollaboration))
+    ) {
+        answer = match introduce(ctx, &conn, collab, peer).await {
+            Ok(()) => asking().await,
+            Err(failure) => Err(failure),
+        };
+    }
     conn.close(Code::Interrupted);
     answer
 }

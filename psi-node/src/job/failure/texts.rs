@@ -95,6 +95,16 @@ fn samples() -> Vec<Failure> {
         }),
         Failure::Connect(ConnectError::NoAddress),
         Failure::Connect(ConnectError::Local("a reason".into())),
+        Failure::NotJoined {
+            member: "brand".into(),
+            collab: "summer".into(),
+            awaited: false,
+        },
+        Failure::NotJoined {
+            member: "brand".into(),
+            collab: "summer".into(),
+            awaited: true,
+        },
         Failure::Net(NetError::TimedOut(Duration::from_secs(30))),
         Failure::Net(NetError::TooSlow(Duration::from_mins(10))),
         Failure::Net(NetError::Ended),

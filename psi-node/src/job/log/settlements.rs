@@ -16,6 +16,7 @@ use crate::identity::NodeId;
 use crate::job::charge;
 use crate::job::context::JobContext;
 use crate::job::failure::Failure;
+use crate::job::introduce::introduce;
 use crate::job::link::Link;
 use crate::job::membership::{joined_with, takes_part};
 use crate::job::shares::notes::NoteShare;
@@ -62,9 +63,16 @@ pub(in crate::job) async fn connect(
             Ok(settled) => return settled.map(|()| conn),
         }
     }
-    let conn = ctx.connect(member).await?;
-    over(ctx, &conn, collab).await?;
-    Ok(conn)
+    let conn = ctx.connect(member, collab).await?;
+    let mut settled = over(ctx, &conn, collab).await;
+    if matches!(
+        settled,
+        Err(Failure::PeerAborted(Code::UnknownCollaboration))
+    ) {
+        introduce(ctx, &conn, collab, member).await?;
+        settled = over(ctx, &conn, collab).await;
+    }
+    settled.map(|()| conn)
 }
 
 /// Settles with the peer over an existing connection.

@@ -29,7 +29,6 @@ pub(super) fn messages() -> Vec<(&'static str, Control, Fields)> {
             Control::Pong(Pong {
                 program: "0.1.0".into(),
                 clock_ms: 1_700_000_000_123,
-                joined: true,
                 revision_number: 2,
                 revision: [0xc1; 32],
                 dp: false,
@@ -38,7 +37,6 @@ pub(super) fn messages() -> Vec<(&'static str, Control, Fields)> {
             Fields::message(23, "Pong")
                 .text("program", "0.1.0")
                 .u64("clock_ms", 1_700_000_000_123)
-                .bool("joined", true)
                 .u32("revision_number", 2, "the second")
                 .bytes("revision", [0xc1; 32])
                 .bool("dp", false)

@@ -1,0 +1,467 @@
+//! `psi-node collab accept`: shows what an invite or a reply says, and signs it if told to.
+//!
+//! Spec 14 §2 and §3. Everything in the text was chosen by somebody else, so it is checked and
+//! escaped before it is shown, and shown before it is signed. Accepting an invite makes the reply;
+//! accepting the reply joins the collaboration, and the other node is told when the two meet.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use psi_core::contact::{Invite, Offer, Reply, Terms};
+use psi_core::receipt::Signature;
+use serde_json::json;
+
+use super::invite::{self, ReachArgs};
+use super::{offer_text, standing};
+use crate::api::types::OfferInfo;
+use crate::cli::ConfigArg;
+use crate::cli::output::{self, Format, Table, utc};
+use crate::collab::{Address, Collaboration, Member};
+use crate::config::NodeConfig;
+use crate::error::UserError;
+use crate::identity::NodeKey;
+use crate::invite::{ANY_PREFIX, Pasted, TEXT_BYTES_MAX, document, parse, reply_text};
+use crate::printable;
+use crate::state::{AwaitedCollab, Joined, State, now_unix};
+use psi_audit::text_file::read_text;
+
+/// How far the clocks of two nodes may be apart.
+const CLOCKS_APART: u64 = 24 * 60 * 60;
+
+/// Arguments of `collab accept`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  psi-node collab accept invite.txt --address glovebox.example.org -o reply.txt
+  psi-node collab accept reply.txt
+It shows what would be signed and asks first. Without a terminal, look with `--show` and then \
+accept with `--yes`. Compare the code that it prints with the other person, by telephone.")]
+pub struct AcceptArgs {
+    /// The text that the other person sent, a file that holds it, or `-` for standard input
+    #[arg(value_name = "TEXT|FILE")]
+    pub text: String,
+    /// Where this node is reached from there; for an invite
+    #[command(flatten)]
+    pub reach: ReachArgs,
+    /// Only show what the text says
+    #[arg(long, conflicts_with = "yes")]
+    pub show: bool,
+    /// Sign without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// The code that the other person reads out; another one ends the command
+    #[arg(long, value_name = "DIGITS")]
+    pub code: Option<String>,
+    /// Do not say what this node's tables offer, whatever their `catalogue` says
+    #[arg(long)]
+    pub without_tables: bool,
+    /// Write the reply to a file instead of printing it
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The node.
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// This node, as far as it is needed here.
+struct Own {
+    config: NodeConfig,
+    key: NodeKey,
+    state: State,
+}
+
+pub(super) fn accept(args: &AcceptArgs) -> Result<(), UserError> {
+    let pasted = parse(&text(&args.text)?)?;
+    let config = args.config.load()?;
+    let own = Own {
+        key: NodeKey::load(&config.key_path())?,
+        state: State::open(&config.state_dir())?,
+        config,
+    };
+    match pasted {
+        Pasted::Invite(invite) => accept_invite(args, &own, &invite),
+        Pasted::Reply(reply) => accept_reply(args, &own, &reply),
+    }
+}
+
+/// The text itself, or what a file or standard input holds.
+fn text(argument: &str) -> Result<String, UserError> {
+    if argument.trim_start().starts_with(ANY_PREFIX) {
+        return Ok(argument.to_owned());
+    }
+    if argument != "-" {
+        return read_text(Path::new(argument), TEXT_BYTES_MAX as u64, || {
+            "paste the text itself in quotes, or name the file that holds it".into()
+        });
+    }
+    let mut text = String::new();
+    let most = TEXT_BYTES_MAX as u64 + 1;
+    let read = io::stdin().lock().take(most).read_to_string(&mut text);
+    read.map_err(|e| {
+        UserError::bad_input(
+            format!("cannot read standard input: {e}"),
+            "pipe the text into the command",
+        )
+    })?;
+    Ok(text)
+}
+
+fn accept_invite(args: &AcceptArgs, own: &Own, invite: &Invite) -> Result<(), UserError> {
+    let terms = &invite.terms;
+    check_guest(terms, &own.config.name)?;
+    check_time(terms)?;
+    let awaited = own.state.awaited_by_name(&terms.collab)?;
+    let address = match &awaited {
+        // Accepted before: the reply stays what it was.
+        Some(awaited) if args.reach.address.is_none() && !args.reach.only_dials => {
+            let member = awaited.collab.member_by_id(&own.key.id());
+            member.map(|member| member.address.clone())
+        }
+        _ => None,
+    };
+    let address = match address {
+        Some(address) => address,
+        None => args.reach.address(own.config.listen)?,
+    };
+    let guest = invite::contact(&own.config, &own.key, &address);
+    let collab = document(terms, &guest)?;
+    check_name_is_free(own, &collab)?;
+    let said = describe(own, &collab, terms, invite.offer.as_ref());
+    if args.show {
+        return show(args, &collab, &said);
+    }
+    check_code(args, &collab)?;
+    confirm(args, &said, "Sign it and make the reply?")?;
+
+    let name = &own.config.name;
+    let signature = own.key.sign(&collab.signing_text());
+    let mut signed = collab;
+    let added = signed.add_signature(name, signature);
+    added.map_err(|e| UserError::internal(e.to_string()))?;
+    let offer = if args.without_tables {
+        None
+    } else {
+        invite::offer_for(&own.config, Some(&terms.inviter.name))
+    };
+    let mut reply = Reply {
+        terms: terms.clone(),
+        invite_signature: invite.signature,
+        guest,
+        document_signature: signature,
+        offer,
+        signature: Signature([0; 64]),
+    };
+    reply.signature = own.key.sign(&reply.signing_text());
+    let text = reply_text(&reply);
+    let accepted = AwaitedCollab {
+        collab: signed,
+        reply: text,
+    };
+    own.state.awaited_insert(&accepted)?;
+    own.state
+        .offer_set(&accepted.collab.id(), invite.offer.as_ref())?;
+    standing::tell_daemon(&own.config)?;
+    // The very same one may have been accepted before, with a reply that was sent already.
+    let kept = own.state.awaited_by_name(&terms.collab)?;
+    let AwaitedCollab { collab, reply } = kept.unwrap_or(accepted);
+    tell_reply(args, &collab, &reply, &terms.inviter.name)
+}
+
+fn tell_reply(
+    args: &AcceptArgs,
+    collab: &Collaboration,
+    reply: &str,
+    inviter: &str,
+) -> Result<(), UserError> {
+    invite::write(args.output.as_deref(), reply)?;
+    let code = collab.comparison_code();
+    if args.format == Format::Json {
+        return output::print_json(&json!({
+            "collab": collab.name(),
+            "id": hex::encode(collab.id()),
+            "code": code,
+            "joined": false,
+            "text": reply,
+        }));
+    }
+    let name = collab.name();
+    let head = format!(
+        "Accepted {name}. It is in force as soon as {inviter} has accepted the reply.\n  id    {}\n  \
+         code  {code}\n",
+        hex::encode(collab.id())
+    );
+    let next = format!(
+        "Next: send the reply to the person at {inviter}, who runs `psi-node collab accept` with \
+         it; compare the code by telephone. `psi-node collab show {name} --reply` prints the reply \
+         again.\n"
+    );
+    match &args.output {
+        Some(path) => output::print(&format!("{head}Wrote {}\n{next}", path.display())),
+        None => output::print(&format!("{head}{next}\n{reply}\n")),
+    }
+}
+
+fn accept_reply(args: &AcceptArgs, own: &Own, reply: &Reply) -> Result<(), UserError> {
+    let terms = &reply.terms;
+    if terms.inviter.node_id != own.key.id().0 {
+        return Err(UserError::bad_input(
+            "this is a reply to an invite of another node",
+            "check --config; a node that was made anew has a new id, and invites anew",
+        ));
+    }
+    if terms.inviter.name != own.config.name {
+        return Err(UserError::bad_input(
+            format!(
+                "the invite calls this node {:?}, and its configuration {:?}",
+                terms.inviter.name, own.config.name
+            ),
+            "use the same name in both, because queries name tables by it, or invite anew",
+        ));
+    }
+    check_guest(terms, &reply.guest.name)?;
+    let mut collab = document(terms, &reply.guest)?;
+    let added = collab.add_signature(&reply.guest.name, reply.document_signature);
+    added
+        .and_then(|()| collab.verify_present())
+        .map_err(|e| UserError::bad_input(e.to_string(), "ask for another reply"))?;
+    let before = own.state.collab_by_name(collab.name())?;
+    let is_again = before.is_some_and(|before| before.id() == collab.id());
+    if !is_again {
+        check_time(terms)?;
+        check_name_is_free(own, &collab)?;
+    }
+    let said = describe(own, &collab, terms, reply.offer.as_ref());
+    if args.show {
+        return show(args, &collab, &said);
+    }
+    check_code(args, &collab)?;
+    confirm(
+        args,
+        &said,
+        "Is the code the same on both sides, and shall this node join?",
+    )?;
+    let signature = own.key.sign(&collab.signing_text());
+    let added = collab.add_signature(&own.config.name, signature);
+    added.map_err(|e| UserError::internal(e.to_string()))?;
+    let joined = own.state.collab_join(&collab)?;
+    own.state.offer_set(&collab.id(), reply.offer.as_ref())?;
+    standing::tell_daemon(&own.config)?;
+    let (name, id) = (collab.name(), hex::encode(collab.id()));
+    if args.format == Format::Json {
+        return output::print_json(&json!({
+            "collab": name,
+            "id": id,
+            "code": collab.comparison_code(),
+            "joined": true,
+        }));
+    }
+    output::print(&match joined {
+        Joined::Already => format!("This node joined {name} before; nothing was changed.\n"),
+        Joined::New | Joined::Revised => format!(
+            "Joined {name}\n  id    {id}\n  code  {}\nNext: `psi-node serve` on both nodes, then \
+             `psi-node collab ping {name}`.\n",
+            collab.comparison_code()
+        ),
+    })
+}
+
+/// Whether the member that accepts is the one that is invited.
+fn check_guest(terms: &Terms, name: &str) -> Result<(), UserError> {
+    match &terms.guest {
+        Some(invited) if invited != name => Err(UserError::bad_input(
+            format!("the invite is for {invited:?}, and the member that accepts is {name:?}"),
+            "use the same name in both: set `name` in node.toml, or ask for another invite",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_time(terms: &Terms) -> Result<(), UserError> {
+    let now = u64::try_from(now_unix()).unwrap_or_default();
+    let shown = |unix: u64| utc(i64::try_from(unix).unwrap_or(i64::MAX).min(253_402_300_799));
+    if now > terms.expires_unix {
+        return Err(UserError::bad_input(
+            format!("the invite was valid until {}", shown(terms.expires_unix)),
+            "ask for another invite",
+        ));
+    }
+    if now.saturating_add(CLOCKS_APART) < terms.made_unix {
+        return Err(UserError::bad_input(
+            format!(
+                "the invite says that it was made at {}",
+                shown(terms.made_unix)
+            ),
+            "compare the clocks of both machines",
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a collaboration whose name another one has, or whose other member has the name of a
+/// member with another key: rules and budgets in `node.toml` go by the names of members.
+fn check_name_is_free(own: &Own, collab: &Collaboration) -> Result<(), UserError> {
+    let joined = own.state.collab_by_name(collab.name())?;
+    if joined.is_some_and(|joined| joined.id() != collab.id()) {
+        return Err(crate::state::StateError::NameTaken(collab.name().to_owned()).into());
+    }
+    let id = own.key.id();
+    let Some(peer) = collab.peer_of(&id) else {
+        return Err(UserError::bad_input(
+            "this node is not a member of what follows from the text",
+            "check --config",
+        ));
+    };
+    let awaited = own
+        .state
+        .awaited()?
+        .into_iter()
+        .map(|awaited| awaited.collab);
+    let others = own.state.collabs_in_force()?.into_iter().chain(awaited);
+    for other in others.filter(|other| other.id() != collab.id()) {
+        let member = other.member_by_name(&peer.name);
+        if member.is_some_and(|member| member.id != peer.id) {
+            return Err(UserError::bad_input(
+                format!(
+                    "in {}, {} is another node than here: rules in node.toml go by names, so one of \
+                     them would get what you allow the other",
+                    other.name(),
+                    peer.name
+                ),
+                "let the other member choose another name; if its key was replaced, leave the old \
+                 collaboration first",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What would be signed, and what it means for this node.
+fn describe(own: &Own, collab: &Collaboration, terms: &Terms, offer: Option<&Offer>) -> String {
+    let id = own.key.id();
+    let mut table = Table::new(&["MEMBER", "ADDRESS", "MAY QUERY", "MAY RECEIVE", "ID"]);
+    for Member {
+        name,
+        id: member,
+        address,
+        may_query,
+        may_receive,
+    } in collab.members()
+    {
+        let yes = |yes: &bool| if *yes { "yes" } else { "no" };
+        let name = if *member == id {
+            format!("{name} (you)")
+        } else {
+            name.clone()
+        };
+        let address = match address {
+            Address::OnlyDials => "only dials".to_owned(),
+            dialled => dialled.to_string(),
+        };
+        let (query, receive) = (yes(may_query), yes(may_receive));
+        table.row([&name, &address, query, receive, &member.to_string()]);
+    }
+    let peer = collab.peer_of(&id).map_or("", |peer| peer.name.as_str());
+    let until = i64::try_from(terms.expires_unix).unwrap_or(i64::MAX);
+    format!(
+        "Collaboration {}, mode {}, offered until {}\n{}Code  {}\n\n{}\n{}",
+        collab.name(),
+        collab.mode(),
+        utc(until.min(253_402_300_799)),
+        table.render(),
+        collab.comparison_code(),
+        exposed(own, collab, peer),
+        offer_text::describe(peer, offer.map(OfferInfo::from).as_ref()),
+    )
+}
+
+/// Which of this node's tables the other member may then ask about.
+fn exposed(own: &Own, collab: &Collaboration, peer: &str) -> String {
+    let may_query = collab
+        .member_by_name(peer)
+        .is_some_and(|peer| peer.may_query);
+    if !may_query {
+        return format!("{peer} may not ask about your tables.\n");
+    }
+    let open = own.config.table.iter().filter(|(_, table)| {
+        let listed = table.allowed_requesters.as_ref();
+        let named = |listed: &std::collections::BTreeSet<String>| {
+            let mut names = listed.iter();
+            names.any(|name| name.eq_ignore_ascii_case(peer))
+        };
+        !table.key.is_empty() && listed.is_none_or(named)
+    });
+    let open: Vec<_> = open.map(|(name, _)| printable::line(name)).collect();
+    if open.is_empty() {
+        return format!("{peer} may ask about none of your tables, as node.toml is now.\n");
+    }
+    format!(
+        "{peer} may then ask about your tables {}, within their rules (`psi-node policy explain \
+         TABLE`).\n",
+        open.join(", ")
+    )
+}
+
+fn show(args: &AcceptArgs, collab: &Collaboration, said: &str) -> Result<(), UserError> {
+    if args.format == Format::Json {
+        let members = collab.members().iter().map(|member| {
+            json!({
+                "name": member.name,
+                "id": member.id,
+                "address": member.address.is_dialled().then(|| member.address.to_string()),
+                "only_dials": !member.address.is_dialled(),
+                "may_query": member.may_query,
+                "may_receive": member.may_receive,
+            })
+        });
+        return output::print_json(&json!({
+            "collab": collab.name(),
+            "id": hex::encode(collab.id()),
+            "mode": collab.mode(),
+            "code": collab.comparison_code(),
+            "members": members.collect::<Vec<_>>(),
+        }));
+    }
+    output::print(said)
+}
+
+fn check_code(args: &AcceptArgs, collab: &Collaboration) -> Result<(), UserError> {
+    let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
+    let expected = digits(&collab.comparison_code());
+    match &args.code {
+        Some(code) if digits(code) != expected => Err(UserError::bad_input(
+            "the code is not the one of what this text says; nothing was signed",
+            "do not go on: somebody may have changed a text on its way. Exchange both again over \
+             another channel",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Asks the person at the terminal, who has seen what is to be signed.
+fn confirm(args: &AcceptArgs, said: &str, question: &str) -> Result<(), UserError> {
+    if args.yes || args.code.is_some() {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() {
+        return Err(UserError::bad_input(
+            "nobody at a terminal could look at what would be signed",
+            "look at it with `--show`, then accept it with `--yes`",
+        ));
+    }
+    let mut answer = String::new();
+    let asked = write!(io::stderr(), "{said}\n{question} [y/N] ").and_then(|()| {
+        let mut line = io::stdin().lock().take(16);
+        line.read_line(&mut answer)
+    });
+    if asked.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Ok(());
+    }
+    Err(UserError::bad_input(
+        "not accepted; nothing was signed",
+        "run the command again to accept it",
+    ))
+}

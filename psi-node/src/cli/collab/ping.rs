@@ -1,0 +1,158 @@
+//! `psi-node collab ping` and `collab tables`: whether the other member is ready, and what it offers.
+//!
+//! Spec 14 §4 and §5. The daemon asks, over the connections that it may make.
+
+use clap::Args;
+
+use super::offer_text;
+use crate::api::client::Client;
+use crate::api::types::{PingInfo, TablesInfo};
+use crate::cli::output::{self, Format, utc};
+use crate::cli::{ConfigArg, client_runtime};
+use crate::error::UserError;
+use crate::printable;
+
+/// Clocks that are further apart make receipts and budgets hard to read.
+const CLOCKS_APART_MS: u64 = 60_000;
+
+/// Arguments of `collab ping`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  psi-node collab ping summer")]
+pub struct PingArgs {
+    /// The collaboration's name
+    pub name: String,
+    /// The node.
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Arguments of `collab tables`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  psi-node collab tables summer
+  psi-node collab tables summer --stored     what it said last, without asking")]
+pub struct TablesArgs {
+    /// The collaboration's name
+    pub name: String,
+    /// Show what the other member said last, without asking it
+    #[arg(long)]
+    pub stored: bool,
+    /// The node.
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+pub(super) fn ping(args: &PingArgs) -> Result<(), UserError> {
+    let client = Client::new(&args.config.load()?.socket_path());
+    let answer = client_runtime()?.block_on(client.ping(&args.name))?;
+    match args.format {
+        Format::Json => output::print_json(&answer),
+        Format::Table => output::print(&render(&answer)),
+    }
+}
+
+fn render(answer: &PingInfo) -> String {
+    let revision = if answer.same_revision {
+        format!("{}, the same on both sides", answer.revision)
+    } else {
+        format!(
+            "{}, and {} here: whoever has the older one joins the newer one",
+            answer.revision, answer.own_revision
+        )
+    };
+    let version = printable::line(&answer.version);
+    let version = if answer.version == answer.own_version {
+        format!("{version}, the same on both sides")
+    } else {
+        format!("{version}, and {} here", answer.own_version)
+    };
+    let clock = answer.clock_difference_ms;
+    let (word, seconds) = if clock < 0 {
+        ("behind", -clock)
+    } else {
+        ("ahead of", clock)
+    };
+    let seconds = format!("{}.{:03} s", seconds / 1000, seconds % 1000);
+    let warning = if clock.unsigned_abs() > CLOCKS_APART_MS {
+        "; set both by a time server"
+    } else {
+        ""
+    };
+    format!(
+        "{} is ready under {}\n  key       {}\n  address   {}, answers in {} ms\n  revision  \
+         {revision}\n  mode      {}\n  version   {version}\n  clock     {seconds} {word} this one\
+         {warning}\n",
+        answer.member, answer.collab, answer.id, answer.address, answer.answer_ms, answer.mode,
+    )
+}
+
+pub(super) fn tables(args: &TablesArgs) -> Result<(), UserError> {
+    let client = Client::new(&args.config.load()?.socket_path());
+    let runtime = client_runtime()?;
+    let answer = if args.stored {
+        runtime.block_on(client.told_tables(&args.name))?
+    } else {
+        runtime.block_on(client.ask_tables(&args.name))?
+    };
+    match args.format {
+        Format::Json => output::print_json(&answer),
+        Format::Table => output::print(&rendered(&answer)),
+    }
+}
+
+fn rendered(answer: &TablesInfo) -> String {
+    let TablesInfo {
+        member,
+        told_unix,
+        offer,
+        ..
+    } = answer;
+    let text = offer_text::describe(member, offer.as_ref());
+    format!("{text}\nAs it said at {}\n", utc(*told_unix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ping_says_what_differs_between_the_two_nodes() {
+        let mut answer = PingInfo {
+            collab: "summer".into(),
+            member: "brand".into(),
+            id: "00".repeat(32),
+            address: "203.0.113.9:7402".into(),
+            joined: true,
+            revision: 2,
+            own_revision: 2,
+            same_revision: true,
+            mode: "exact".into(),
+            version: "0.1.0".into(),
+            own_version: "0.1.0".into(),
+            clock_difference_ms: -1_250,
+            answer_ms: 3,
+        };
+        let text = render(&answer);
+        assert!(text.contains("1.250 s behind this one\n"), "{text}");
+        assert_eq!(text.matches("the same on both sides").count(), 2, "{text}");
+        answer.clock_difference_ms = 400 * 24 * 60 * 60 * 1000;
+        answer.same_revision = false;
+        answer.own_revision = 3;
+        answer.version = "9\u{1b}[2J".into();
+        let text = render(&answer);
+        for expected in [
+            "time server",
+            "2, and 3 here",
+            "9\\u{1b}[2J, and 0.1.0 here",
+        ] {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+    }
+}

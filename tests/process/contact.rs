@@ -1,0 +1,232 @@
+//! First contact: two people who have nothing but texts to send to each other, up to an answer.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::{COUNT, Node, Ran, eventually, people, people_csv, people_table};
+
+/// Two nodes with a table `people` each, which know nothing of each other.
+fn strangers(catalogue: [&str; 2]) -> (Node, Node, TempDir) {
+    let dir = TempDir::new().unwrap();
+    let node = |name: &str, catalogue: &str, range| {
+        let more = format!("filter = [\"name\"]\ncatalogue = \"{catalogue}\"\n");
+        let node = Node::init(dir.path(), name, &people_table("text", 30, 1, &more));
+        node.write("people.csv", &people_csv(&people(range)));
+        node
+    };
+    let (a, b) = (
+        node("anna", catalogue[0], 0..30),
+        node("bert", catalogue[1], 10..40),
+    );
+    (a, b, dir)
+}
+
+fn text(ran: &Ran) -> String {
+    ran.json()["text"].as_str().unwrap().to_owned()
+}
+
+fn invite(node: &Node, more: &[&str]) -> String {
+    let mut arguments = vec!["collab", "invite", "--name", "test", "--format", "json"];
+    arguments.extend(more);
+    text(&node.run(&arguments).expect(0))
+}
+
+fn accept(node: &Node, pasted: &str, more: &[&str]) -> Ran {
+    let mut arguments = vec!["collab", "accept", pasted, "--format", "json"];
+    arguments.extend(more);
+    node.run(&arguments)
+}
+
+/// Bert's reply to anna's invite.
+fn reply(a: &Node, b: &Node) -> String {
+    text(&accept(b, &invite(a, &[]), &["--yes"]).expect(0))
+}
+
+fn rows(ran: &Ran) -> Value {
+    ran.json()["rows"].clone()
+}
+
+const BACK: &str = "SELECT COUNT(*) FROM bert.people AS b JOIN anna.people AS a ON b.name = a.name";
+
+#[test]
+fn two_texts_lead_from_two_folders_to_an_answer_whoever_asks_first() {
+    for inviter_asks in [true, false] {
+        let (mut a, mut b, _dir) = strangers(["names", "full"]);
+        let reply = reply(&a, &b);
+        let joined = accept(&a, &reply, &["--yes"]).expect(0).json();
+        assert_eq!(joined["joined"], json!(true));
+        let show = |node: &Node| {
+            let show = ["collab", "show", "test", "--format", "json"];
+            node.run(&show).expect(0).json()
+        };
+        assert_eq!(show(&b)["standing"], "awaited");
+        assert_eq!(show(&a)["code"], show(&b)["code"]);
+        a.serve();
+        b.serve();
+        let (asker, sql) = if inviter_asks {
+            (&a, COUNT)
+        } else {
+            (&b, BACK)
+        };
+        assert_eq!(rows(&asker.query(sql).expect(0)), json!([[20]]));
+        assert_eq!(show(&b)["standing"], "in_force");
+        assert_eq!(show(&a)["id"], show(&b)["id"]);
+    }
+}
+
+#[test]
+fn who_has_not_joined_yet_is_told_of_on_both_sides_with_what_to_type() {
+    let (mut a, mut b, _dir) = strangers(["none", "none"]);
+    let reply = reply(&a, &b);
+    a.serve();
+    b.serve();
+    // Bert has accepted, and anna has not read the reply.
+    for ran in [
+        b.query(BACK),
+        b.run(&["collab", "ping", "test", "--format", "json"]),
+    ] {
+        let said = ran.expect(5);
+        let said = said.stdout + &said.stderr;
+        for word in ["anna has not joined", "collab accept", "show test --reply"] {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+    }
+    let id = b.id();
+    eventually("anna's log names the key that was turned away", || {
+        a.log().contains(&id) && a.log().contains("collab accept")
+    });
+    let shown = b.run(&["collab", "show", "test", "--reply"]).expect(0);
+    assert_eq!(shown.stdout.trim(), reply);
+
+    accept(&a, &reply, &["--yes"]).expect(0);
+    let ping = a.run(&["collab", "ping", "test", "--format", "json"]);
+    let ping = ping.expect(0).json();
+    assert_eq!(ping["member"], "bert");
+    assert_eq!(ping["same_revision"], json!(true));
+    assert!(ping["clock_difference_ms"].as_i64().unwrap().abs() < 60_000);
+    assert_eq!(rows(&b.query(BACK).expect(0)), json!([[20]]));
+
+    // Who takes back what it accepted, or leaves, is not there for the other.
+    b.run(&["collab", "leave", "test", "--for-good"]).expect(0);
+    let ran = a
+        .run(&["collab", "ping", "test", "--format", "json"])
+        .expect(5);
+    assert!(ran.stderr.contains("bert has not joined"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_member_says_of_its_tables_what_its_owner_wants_and_no_more() {
+    let (mut a, mut b, _dir) = strangers(["none", "names"]);
+    accept(&a, &reply(&a, &b), &["--yes"]).expect(0);
+    let tables = |node: &Node, more: &[&str]| {
+        let arguments = [&["collab", "tables", "test", "--format", "json"], more].concat();
+        node.run(&arguments).expect(0).json()
+    };
+    a.serve();
+    b.serve();
+    // From the invite and the reply, without asking.
+    assert_eq!(tables(&b, &["--stored"])["offer"], Value::Null);
+    let stored = tables(&a, &["--stored"]);
+    assert_eq!(stored["offer"]["tables"][0]["name"], "people");
+
+    assert_eq!(tables(&b, &[])["offer"], Value::Null);
+    let offer = tables(&a, &[])["offer"].clone();
+    let table = &offer["tables"][0];
+    assert_eq!(table["keys"][0]["columns"], json!(["name"]));
+    assert_eq!(table["keys"][0]["identities"], Value::Null);
+    assert_eq!(table["rules"], Value::Null);
+    assert_eq!(table["filters"][0]["column"], "name");
+    let notes = b.run(&["jobs", "list", "--format", "json"]).expect(0);
+    assert!(
+        notes.stdout.len() < 10,
+        "asking is no job: {}",
+        notes.stdout
+    );
+
+    let full = people_table("text", 30, 1, "catalogue = \"full\"\n");
+    b.kill();
+    b.configure("peer_timeout_s = 10\n", &full);
+    b.serve();
+    let table = tables(&a, &[])["offer"]["tables"][0].clone();
+    assert_eq!(table["keys"][0]["identities"], 30);
+    assert_eq!(table["rules"]["minimum"], 1);
+}
+
+#[test]
+fn nothing_is_signed_that_was_not_looked_at_or_does_not_fit() {
+    let (a, b, dir) = strangers(["none", "none"]);
+    let pasted = invite(&a, &["--for", "bert", "--they-may-not-query"]);
+    // Nobody looks: standard input is no terminal.
+    let ran = accept(&b, &pasted, &[]).expect(2);
+    assert!(ran.stderr.contains("--show"), "{}", ran.stderr);
+    let shown = accept(&b, &pasted, &["--show"]).expect(0).json();
+    assert_eq!(shown["members"].as_array().unwrap().len(), 2);
+    let said = b
+        .run(&["collab", "accept", &pasted, "--show"])
+        .expect(0)
+        .stdout;
+    assert!(
+        said.contains("anna may then ask about your tables people"),
+        "{said}"
+    );
+    let wrong = [
+        "--code",
+        "00000 11111 22222 33333 44444 55555 66666 77777 88888 99999",
+    ];
+    accept(&b, &pasted, &wrong).expect(2);
+    let list = b.run(&["collab", "list", "--format", "json"]).expect(0);
+    assert_eq!(list.json(), json!([]), "nothing was accepted");
+
+    let code = shown["code"].as_str().unwrap().to_owned();
+    let first = text(&accept(&b, &pasted, &["--code", &code]).expect(0));
+    let again = text(&accept(&b, &pasted, &["--yes"]).expect(0));
+    assert_eq!(first, again);
+    // A reply to another node, and a text that was changed.
+    assert!(
+        accept(&b, &first, &["--yes"])
+            .expect(2)
+            .stderr
+            .contains("another node")
+    );
+    let file = Path::new(dir.path()).join("reply.txt");
+    std::fs::write(
+        &file,
+        first.replace("glovebox-reply-1.A", "glovebox-reply-1.B"),
+    )
+    .unwrap();
+    accept(&a, file.to_str().unwrap(), &["--yes"]).expect(2);
+    accept(&a, &first, &["--code", &code]).expect(0);
+
+    // Somebody else who calls itself bert, and a second collaboration of the name.
+    let mallory = Node::init(&dir.path().join("x"), "bert", "");
+    let other = text(&mallory.run(&["collab", "invite", "--name", "other", "--format", "json"]));
+    let ran = accept(&a, &other, &["--yes"]).expect(2);
+    assert!(
+        ran.stderr.contains("another node than here"),
+        "{}",
+        ran.stderr
+    );
+    let same = text(&mallory.run(&["collab", "invite", "--name", "test", "--format", "json"]));
+    accept(&b, &same, &["--yes"]).expect(2);
+    let mine = invite(&b, &[]);
+    accept(&b, &mine, &["--yes"]).expect(2);
+}
+
+#[test]
+fn a_member_that_nobody_can_reach_asks_and_is_not_dialled() {
+    let (mut a, mut b, _dir) = strangers(["none", "none"]);
+    let pasted = invite(&a, &["--address", "localhost"]);
+    let reply = text(&accept(&b, &pasted, &["--yes", "--only-dials"]).expect(0));
+    accept(&a, &reply, &["--yes"]).expect(0);
+    a.serve();
+    b.serve();
+    let ran = a.query(COUNT).expect(6);
+    assert!(ran.stdout.contains("only dials"), "{}", ran.stdout);
+    assert_eq!(rows(&b.query(BACK).expect(0)), json!([[20]]));
+    let document = a.run(&["collab", "show", "test", "--document"]).expect(0);
+    for line in ["only_dials = true", "address = \"localhost:"] {
+        assert!(document.stdout.contains(line), "{}", document.stdout);
+    }
+}
