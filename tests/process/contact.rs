@@ -1,11 +1,16 @@
 //! First contact: two people who have nothing but texts to send to each other, up to an answer.
 
+use std::fs;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{COUNT, Node, Ran, eventually, people, people_csv, people_table};
+use crate::harness::{
+    BINARY, COUNT, Node, Ran, eventually, free_address, people, people_csv, people_table,
+};
+use crate::walkthrough::{blocks, repository};
 
 /// Two nodes with a table `people` each, which know nothing of each other.
 fn strangers(catalogue: [&str; 2]) -> (Node, Node, TempDir) {
@@ -191,7 +196,7 @@ fn nothing_is_signed_that_was_not_looked_at_or_does_not_fit() {
             .contains("another node")
     );
     let file = Path::new(dir.path()).join("reply.txt");
-    std::fs::write(
+    fs::write(
         &file,
         first.replace("glovebox-reply-1.A", "glovebox-reply-1.B"),
     )
@@ -229,4 +234,108 @@ fn a_member_that_nobody_can_reach_asks_and_is_not_dialled() {
     for line in ["only_dials = true", "address = \"localhost:"] {
         assert!(document.stdout.contains(line), "{}", document.stdout);
     }
+}
+
+/// One of the two people of the page: a folder, and the address that takes the place of the printed
+/// one.
+struct Person {
+    dir: TempDir,
+    listen: (&'static str, String),
+    daemon: Option<Child>,
+}
+
+impl Person {
+    fn new(printed: &'static str) -> Self {
+        Self {
+            dir: TempDir::new().unwrap(),
+            listen: (printed, free_address()),
+            daemon: None,
+        }
+    }
+
+    /// The command of a block, on one machine and without a terminal.
+    fn command(&self, block: &str) -> Command {
+        let mut line = block.trim().replace("psi-node", BINARY);
+        line = line.replace(self.listen.0, &self.listen.1);
+        for name in ["node.snowy.example", "node.brand.example"] {
+            line = line.replace(&format!("--address {name} "), "");
+        }
+        if line.contains("collab accept") {
+            line += " --yes";
+        }
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!("exec {line}")]);
+        command.current_dir(self.dir.path());
+        command
+    }
+
+    fn run(&self, block: &str) -> String {
+        let output = self.command(block).output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{block}: {printed}{error}");
+        printed
+    }
+
+    fn serve(&mut self, block: &str) {
+        let log = self.dir.path().join("serve.log");
+        let mut command = self.command(block);
+        command.stdout(fs::File::create(&log).unwrap());
+        self.daemon = Some(command.stderr(Stdio::null()).spawn().unwrap());
+        eventually("a node listens", || {
+            fs::read_to_string(&log).is_ok_and(|text| text.contains("listening on"))
+        });
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        if let Some(daemon) = &mut self.daemon {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+    }
+}
+
+#[test]
+fn the_commands_of_the_page_lead_to_an_answer_and_are_as_many_as_it_says() {
+    let page = fs::read_to_string(repository().join("docs/operating/first-contact.md")).unwrap();
+    let blocks = blocks(&page);
+    assert_eq!(blocks.len(), 10, "each block is one command");
+    assert!(blocks.iter().all(|block| block.lines().count() == 1));
+    assert!(page.contains("**ten commands for both people together**"));
+    let (_, table) = page.split_once("```toml\n").unwrap();
+    let (table, _) = table.split_once("```").unwrap();
+
+    let [mut ann, mut ben] = ["0.0.0.0:7401", "0.0.0.0:7402"].map(Person::new);
+    ann.run(&blocks[0]);
+    ben.run(&blocks[1]);
+    for (person, first) in [(&ann, 0), (&ben, 10)] {
+        let emails = (first..first + 30).map(|n| format!("p{n}@example.org\n"));
+        let data = format!("email\n{}", emails.collect::<String>());
+        fs::write(person.dir.path().join("customers.csv"), data).unwrap();
+        let config = person.dir.path().join("node.toml");
+        let text = fs::read_to_string(&config).unwrap();
+        fs::write(&config, format!("{text}\n{table}")).unwrap();
+    }
+    ann.run(&blocks[2]);
+    ben.run(&blocks[3]);
+    ann.run(&blocks[4]);
+    let send = |from: &Person, to: &Person, file: &str| {
+        fs::copy(from.dir.path().join(file), to.dir.path().join(file)).unwrap();
+    };
+    send(&ann, &ben, "invite.txt");
+    ben.run(&blocks[5]);
+    send(&ben, &ann, "reply.txt");
+    let joined = ann.run(&blocks[6]);
+    assert!(joined.contains("code  "), "{joined}");
+    ann.serve(&blocks[7]);
+    ben.serve(&blocks[8]);
+    let answer = ann.run(&blocks[9]);
+    assert!(answer.contains("20"), "{answer}");
+    let tables = ann.run("psi-node collab tables summer");
+    assert!(
+        tables.contains("brand.customers") && tables.contains("email (email)"),
+        "{tables}"
+    );
 }

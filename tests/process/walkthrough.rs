@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::harness::{BINARY, free_address};
 
-fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap()
@@ -97,7 +97,7 @@ impl Drop for Shell {
 }
 
 /// The blocks of commands on a page, in order.
-fn blocks(page: &str) -> Vec<String> {
+pub(crate) fn blocks(page: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut rest = page;
     while let Some((_, after)) = rest.split_once("```console\n") {

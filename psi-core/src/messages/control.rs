@@ -136,7 +136,7 @@ pub enum Control {
         /// The protocol version it speaks.
         version: u16,
         /// The collaboration that is meant.
-        collab_id: [u8; 32],
+        collab_id: CollabId,
     },
     /// The answer; nothing if the owner tells nothing. Ends the stream.
     Offered(Option<Offer>),
@@ -148,9 +148,9 @@ pub struct Ping {
     /// The protocol version it speaks.
     pub version: u16,
     /// The collaboration that is meant.
-    pub collab_id: [u8; 32],
+    pub collab_id: CollabId,
     /// The revision that it has joined or accepted.
-    pub revision: [u8; 32],
+    pub revision: RevisionHash,
     /// Its signature over that revision, for a member that lacks it.
     pub signature: Signature,
 }
@@ -165,7 +165,7 @@ pub struct Pong {
     /// The number of the revision that it has joined.
     pub revision_number: u32,
     /// The hash of that revision.
-    pub revision: [u8; 32],
+    pub revision: RevisionHash,
     /// Whether the revision's mode is `dp`.
     pub dp: bool,
     /// Its signature over that revision.

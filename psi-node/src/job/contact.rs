@@ -21,6 +21,7 @@ use super::introduce::{
 use super::link::{Link, unexpected, violation};
 use super::membership::{admit_members, joined_with, takes_part};
 use super::negotiate::question::find_collab;
+use super::shares::notes::NoteShare;
 use crate::api::types::{OfferInfo, PingInfo, TablesInfo};
 use crate::collab::{CollabId, Collaboration, Member};
 use crate::identity::NodeId;
@@ -306,7 +307,7 @@ fn offer(
         return Ok(None);
     };
     let text = "the other member asked what this node's tables offer";
-    if !ctx.notes.inquired(&collab.id(), text)? {
+    if !ctx.notes.inquired(&NoteShare::Collab(collab.id()), text)? {
         return Err(Failure::PeerRefusal(Code::TooManyJobs));
     }
     Ok(ctx.catalog.offer_to(&member.name))
@@ -314,7 +315,7 @@ fn offer(
 
 /// The code for the peer, and a line for the operator within the peer's share.
 fn turned_away(ctx: &JobContext, peer: NodeId, failure: &Failure) -> Control {
-    if ctx.notes.has_line(&peer.0) {
+    if ctx.notes.has_line(&NoteShare::Stranger(peer)) {
         tracing::warn!(%peer, %failure, "a peer that wanted to meet this node was turned away");
     }
     match failure {

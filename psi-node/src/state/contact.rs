@@ -50,14 +50,14 @@ impl State {
                 )
                 .optional()?;
             match taken {
-                Some(taken) if taken == id => Ok(()),
+                Some(taken) if taken == id.0 => Ok(()),
                 Some(_) => Err(StateError::NameTaken(name.to_owned())),
                 None => {
                     transaction.execute(
                         "INSERT INTO awaited_collabs (id, name, document, reply, accepted_unix) \
                          VALUES (?1, ?2, ?3, ?4, ?5)",
                         params![
-                            id,
+                            id.0,
                             name,
                             awaited.collab.to_toml(),
                             awaited.reply,
@@ -90,7 +90,7 @@ impl State {
         rows.map(|row| {
             let (id, document, reply) = row?;
             let collab = Collaboration::parse(&document, Path::new("stored document"));
-            let collab = collab.ok().filter(|collab| collab.id() == *id);
+            let collab = collab.ok().filter(|collab| collab.id().0 == *id);
             let collab = collab
                 .ok_or_else(|| StateError::Damaged("an accepted invite cannot be read".into()))?;
             Ok(AwaitedCollab { collab, reply })
@@ -144,7 +144,7 @@ impl State {
     /// [`StateError::Database`].
     pub fn awaited_forget(&self, id: &CollabId) -> Result<bool, StateError> {
         self.write(|transaction| {
-            let gone = transaction.execute("DELETE FROM awaited_collabs WHERE id = ?1", [id])?;
+            let gone = transaction.execute("DELETE FROM awaited_collabs WHERE id = ?1", [id.0])?;
             Ok(gone > 0)
         })
     }
@@ -160,7 +160,7 @@ impl State {
                 "INSERT INTO offers (collab_id, offer, told_unix) VALUES (?1, ?2, ?3) \
                  ON CONFLICT (collab_id) DO UPDATE SET \
                  offer = excluded.offer, told_unix = excluded.told_unix",
-                params![id, bytes, now_unix()],
+                params![id.0, bytes, now_unix()],
             )?;
             Ok(())
         })
@@ -174,7 +174,7 @@ impl State {
         let found: Option<(Option<Vec<u8>>, i64)> = self
             .lock()
             .prepare_cached("SELECT offer, told_unix FROM offers WHERE collab_id = ?1")?
-            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let Some((bytes, told_unix)) = found else {
             return Ok(None);
@@ -234,10 +234,13 @@ mod tests {
     fn what_a_member_offers_is_what_it_said_last() {
         let folder = private_tempdir();
         let state = State::open(folder.path()).unwrap();
-        assert_eq!(state.offer(&[1; 32]).unwrap(), None);
+        assert_eq!(state.offer(&CollabId([1; 32])).unwrap(), None);
         let told = |offer: Option<Offer>| {
-            state.offer_set(&[1; 32], offer.as_ref()).unwrap();
-            assert_eq!(state.offer(&[1; 32]).unwrap().unwrap().offer, offer);
+            state.offer_set(&CollabId([1; 32]), offer.as_ref()).unwrap();
+            assert_eq!(
+                state.offer(&CollabId([1; 32])).unwrap().unwrap().offer,
+                offer
+            );
         };
         told(Some(Offer::default()));
         told(None);

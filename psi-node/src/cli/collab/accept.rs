@@ -15,7 +15,7 @@ use serde_json::json;
 use super::invite::{self, ReachArgs};
 use super::{offer_text, standing};
 use crate::api::types::OfferInfo;
-use crate::cli::ConfigArg;
+use crate::cli::Common;
 use crate::cli::output::{self, Format, Table, utc};
 use crate::collab::{Address, Collaboration, Member};
 use crate::config::NodeConfig;
@@ -59,12 +59,9 @@ pub struct AcceptArgs {
     /// Write the reply to a file instead of printing it
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// The node.
+    /// Node and format.
     #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub common: Common,
 }
 
 /// This node, as far as it is needed here.
@@ -76,7 +73,7 @@ struct Own {
 
 pub(super) fn accept(args: &AcceptArgs) -> Result<(), UserError> {
     let pasted = parse(&text(&args.text)?)?;
-    let config = args.config.load()?;
+    let config = args.common.config.load()?;
     let own = Own {
         key: NodeKey::load(&config.key_path())?,
         state: State::open(&config.state_dir())?,
@@ -164,7 +161,7 @@ fn accept_invite(args: &AcceptArgs, own: &Own, invite: &Invite) -> Result<(), Us
     own.state.awaited_insert(&accepted)?;
     own.state
         .offer_set(&accepted.collab.id(), invite.offer.as_ref())?;
-    standing::tell_daemon(&own.config)?;
+    standing::tell_daemon(&own.config);
     // The very same one may have been accepted before, with a reply that was sent already.
     let kept = own.state.awaited_by_name(&terms.collab)?;
     let AwaitedCollab { collab, reply } = kept.unwrap_or(accepted);
@@ -179,7 +176,7 @@ fn tell_reply(
 ) -> Result<(), UserError> {
     invite::write(args.output.as_deref(), reply)?;
     let code = collab.comparison_code();
-    if args.format == Format::Json {
+    if args.common.format == Format::Json {
         return output::print_json(&json!({
             "collab": collab.name(),
             "id": hex::encode(collab.id()),
@@ -249,9 +246,9 @@ fn accept_reply(args: &AcceptArgs, own: &Own, reply: &Reply) -> Result<(), UserE
     added.map_err(|e| UserError::internal(e.to_string()))?;
     let joined = own.state.collab_join(&collab)?;
     own.state.offer_set(&collab.id(), reply.offer.as_ref())?;
-    standing::tell_daemon(&own.config)?;
+    standing::tell_daemon(&own.config);
     let (name, id) = (collab.name(), hex::encode(collab.id()));
-    if args.format == Format::Json {
+    if args.common.format == Format::Json {
         return output::print_json(&json!({
             "collab": name,
             "id": id,
@@ -406,7 +403,7 @@ fn exposed(own: &Own, collab: &Collaboration, peer: &str) -> String {
 }
 
 fn show(args: &AcceptArgs, collab: &Collaboration, said: &str) -> Result<(), UserError> {
-    if args.format == Format::Json {
+    if args.common.format == Format::Json {
         let members = collab.members().iter().map(|member| {
             json!({
                 "name": member.name,

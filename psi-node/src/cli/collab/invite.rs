@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::offer_text;
 use crate::api::types::OfferInfo;
-use crate::cli::ConfigArg;
+use crate::cli::Common;
 use crate::cli::output::{self, Format};
 use crate::collab::{Address, Mode};
 use crate::config::NodeConfig;
@@ -67,12 +67,9 @@ pub struct InviteArgs {
     /// Write the text to a file instead of printing it
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// The node.
+    /// Node and format.
     #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub common: Common,
 }
 
 /// Where other nodes reach this one.
@@ -133,7 +130,7 @@ pub(super) fn invite(args: &InviteArgs) -> Result<(), UserError> {
             ));
         }
     }
-    let config = args.config.load()?;
+    let config = args.common.config.load()?;
     let key = NodeKey::load(&config.key_path())?;
     let address = args.reach.address(config.listen)?;
     let offer = if args.without_tables {
@@ -167,7 +164,7 @@ pub(super) fn invite(args: &InviteArgs) -> Result<(), UserError> {
         signature,
         offer: offer.clone(),
     });
-    if args.format == Format::Json {
+    if args.common.format == Format::Json {
         write(args.output.as_deref(), &text)?;
         return output::print_json(&json!({
             "collab": args.name,

@@ -5,10 +5,9 @@
 use clap::Args;
 
 use super::offer_text;
-use crate::api::client::Client;
 use crate::api::types::{PingInfo, TablesInfo};
 use crate::cli::output::{self, Format, utc};
-use crate::cli::{ConfigArg, client_runtime};
+use crate::cli::{Common, block_on};
 use crate::error::UserError;
 use crate::printable;
 
@@ -21,12 +20,9 @@ const CLOCKS_APART_MS: u64 = 60_000;
 pub struct PingArgs {
     /// The collaboration's name
     pub name: String,
-    /// The node.
+    /// Node and format.
     #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub common: Common,
 }
 
 /// Arguments of `collab tables`.
@@ -41,18 +37,15 @@ pub struct TablesArgs {
     /// Show what the other member said last, without asking it
     #[arg(long)]
     pub stored: bool,
-    /// The node.
+    /// Node and format.
     #[command(flatten)]
-    pub config: ConfigArg,
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub common: Common,
 }
 
 pub(super) fn ping(args: &PingArgs) -> Result<(), UserError> {
-    let client = Client::new(&args.config.load()?.socket_path());
-    let answer = client_runtime()?.block_on(client.ping(&args.name))?;
-    match args.format {
+    let client = args.common.config.client()?;
+    let answer = block_on(client.ping(&args.name))?;
+    match args.common.format {
         Format::Json => output::print_json(&answer),
         Format::Table => output::print(&render(&answer)),
     }
@@ -94,14 +87,13 @@ fn render(answer: &PingInfo) -> String {
 }
 
 pub(super) fn tables(args: &TablesArgs) -> Result<(), UserError> {
-    let client = Client::new(&args.config.load()?.socket_path());
-    let runtime = client_runtime()?;
+    let client = args.common.config.client()?;
     let answer = if args.stored {
-        runtime.block_on(client.told_tables(&args.name))?
+        block_on(client.told_tables(&args.name))?
     } else {
-        runtime.block_on(client.ask_tables(&args.name))?
+        block_on(client.ask_tables(&args.name))?
     };
-    match args.format {
+    match args.common.format {
         Format::Json => output::print_json(&answer),
         Format::Table => output::print(&rendered(&answer)),
     }

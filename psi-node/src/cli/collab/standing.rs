@@ -48,7 +48,7 @@ pub(super) fn leave(args: &LeaveArgs) -> Result<(), UserError> {
     let state = State::open(&config.state_dir())?;
     if let Some(awaited) = state.awaited_by_name(name)? {
         state.awaited_forget(&awaited.collab.id())?;
-        tell_daemon(&config)?;
+        tell_daemon(&config);
         return output::print(&format!(
             "Took back that this node accepted {name}. Tell the other member: it may have signed by \
              now, and then finds that this node has not joined.\n"

@@ -14,8 +14,8 @@ pub(super) fn messages() -> Vec<(&'static str, Control, Fields)> {
             "ping",
             Control::Ping(Ping {
                 version: 1,
-                collab_id: [0xc0; 32],
-                revision: [0xc1; 32],
+                collab_id: [0xc0; 32].into(),
+                revision: [0xc1; 32].into(),
                 signature: [0x51; 64].into(),
             }),
             Fields::message(22, "Ping")
@@ -30,7 +30,7 @@ pub(super) fn messages() -> Vec<(&'static str, Control, Fields)> {
                 program: "0.1.0".into(),
                 clock_ms: 1_700_000_000_123,
                 revision_number: 2,
-                revision: [0xc1; 32],
+                revision: [0xc1; 32].into(),
                 dp: false,
                 signature: [0x52; 64].into(),
             }),
@@ -46,7 +46,7 @@ pub(super) fn messages() -> Vec<(&'static str, Control, Fields)> {
             "ask_offer",
             Control::AskOffer {
                 version: 1,
-                collab_id: [0xc0; 32],
+                collab_id: [0xc0; 32].into(),
             },
             Fields::message(24, "AskOffer")
                 .u16("version", 1)
