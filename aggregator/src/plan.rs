@@ -28,6 +28,7 @@ pub(crate) use self::response::response;
 
 use crate::domain::Domain;
 use crate::error::Refusal;
+use crate::policy::Question;
 use crate::sql::ast::Predicate;
 use crate::tables::table::LoadedTable;
 use crate::value::ValueProgram;
@@ -50,6 +51,8 @@ pub struct RequestPlan {
     pub peer_table: String,
     /// The peer's key columns, in the order of the ON clause, as the text names them.
     pub peer_key_columns: Vec<String>,
+    /// What the query asks of the peer's table, as the text names its columns.
+    pub peer_question: Question,
 }
 
 /// The responder's half of a job.

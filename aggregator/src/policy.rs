@@ -5,6 +5,7 @@
 //! Both the requester's and the responder's node judge their own half with this function; a job
 //! needs both, so the stricter holds.
 
+pub mod at_fault;
 mod columns;
 pub mod explain;
 pub mod import_aws;

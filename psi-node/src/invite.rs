@@ -96,7 +96,12 @@ fn damaged(why: &str) -> UserError {
 }
 
 fn refused(error: &psi_core::Error) -> UserError {
-    UserError::bad_input(format!("the text is not valid: {error}"), PASTE_REMEDY)
+    // Whose fault it is nobody can say: mail programs change texts too.
+    let what = match error {
+        psi_core::Error::PeerMisbehaved { code, detail } => format!("{detail} ({code})"),
+        other => other.to_string(),
+    };
+    UserError::bad_input(format!("the text is not valid: {what}"), PASTE_REMEDY)
 }
 
 /// The unsigned collaboration that follows from the terms of an invite and who accepts it: the same

@@ -10,9 +10,10 @@ use super::output;
 use super::side::{self, Planned};
 use super::{HiddenLiteral, RequestPlan};
 use crate::error::QueryError;
+use crate::policy::Question;
 use crate::policy::question::Parties;
 use crate::source::conditions::no_column;
-use crate::sql::ast::{Query, Side};
+use crate::sql::ast::{ColumnRef, Query, Side};
 use crate::sql::canonical::{self, typed_literal};
 use crate::sql::parse::{self, Author};
 use crate::tables::table::{Lookup, Tables};
@@ -42,6 +43,8 @@ pub(crate) fn request(
         .map(|literal| HiddenLiteral::new(typed_literal(&literal.value)))
         .collect();
     let (peer_table, peer_key_columns) = peer_half(&query, peer);
+    let as_written = |column: &ColumnRef| column.name.0.clone();
+    let peer_question = Question::of(&query, peer, parties, (&peer_table, None), &as_written);
     let Planned {
         side,
         facts,
@@ -56,6 +59,7 @@ pub(crate) fn request(
         output,
         peer_table,
         peer_key_columns,
+        peer_question,
     })
 }
 

@@ -79,13 +79,13 @@ pub(crate) struct Parties<'a> {
 }
 
 impl Question {
-    /// What `query` asks of the table of `side`; `listed` gives a column's name as its source
+    /// What `query` asks of the table of `side`, whose rules are known if it is this node's; `listed` gives a column's name as its source
     /// writes it.
     pub(crate) fn of(
         query: &Query,
         side: Side,
         parties: Parties<'_>,
-        table: (&str, &TableConfig),
+        table: (&str, Option<&TableConfig>),
         listed: &dyn Fn(&ColumnRef) -> String,
     ) -> Self {
         let (name, config) = table;
@@ -131,7 +131,7 @@ impl Question {
             functions,
             listed: own.map(listed).collect(),
             is_list: !query.list.is_empty(),
-            templates: instances(query, config),
+            templates: config.map_or_else(Vec::new, |config| instances(query, config)),
         }
     }
 }

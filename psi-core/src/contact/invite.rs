@@ -193,7 +193,7 @@ fn decode<T: Encode + Decode<()>>(bytes: &[u8]) -> Result<T, Error> {
     if bytes.len() > limits::INVITE_BYTES_MAX {
         return Err(malformed("an invite or a reply that is too long"));
     }
-    codec::decode(bytes)
+    codec::decode(bytes).map_err(|_| malformed("an invite or a reply that is cut off or changed"))
 }
 
 fn check_offer(offer: Option<&Offer>) -> Result<(), Error> {

@@ -60,7 +60,11 @@ pub async fn explain(
     let hidden = vec![LiteralCommitment([0; 64]); question.plan.hidden.len()];
     let inquiry = question.proposal(ctx, [0; 32], hidden);
     let known = if with_peer {
-        let answer = ask_peer::ask(ctx, (&question.peer, &question.collab), &inquiry).await?;
+        let answer = ask_peer::ask(ctx, (&question.peer, &question.collab), &inquiry).await;
+        let answer = answer.map_err(|failure| match failure {
+            Failure::PeerRefusal(code) => question.refused_by_peer(ctx, code),
+            other => other,
+        })?;
         Known {
             facts: Some(answer.facts),
             source: FactsSource::Asked,

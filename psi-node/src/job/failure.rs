@@ -39,6 +39,9 @@ pub enum Failure {
     /// The peer's policy says no.
     #[error("the other node refused the query: {0}")]
     PeerRefusal(Code),
+    /// The same, with a sentence about the part of the query that it can mean.
+    #[error("the other node refused the query: {0}. {1}")]
+    PeerRefusalOf(Code, String),
     /// The peer cannot be reached.
     #[error("{0}")]
     Connect(#[from] ConnectError),
@@ -93,7 +96,10 @@ impl Failure {
     pub const fn is_news_for_peer(&self) -> bool {
         !matches!(
             self,
-            Self::PeerAborted(_) | Self::PeerRefusal(_) | Self::OwnStop(OwnStop::PeerGaveUp)
+            Self::PeerAborted(_)
+                | Self::PeerRefusal(_)
+                | Self::PeerRefusalOf(..)
+                | Self::OwnStop(OwnStop::PeerGaveUp)
         )
     }
 
@@ -112,7 +118,9 @@ impl Failure {
         match self {
             Self::Protocol(error) => error.code(),
             Self::Net(error) => error.code(),
-            Self::PeerRefusal(code) | Self::PeerAborted(code) => *code,
+            Self::PeerRefusal(code) | Self::PeerRefusalOf(code, _) | Self::PeerAborted(code) => {
+                *code
+            }
             Self::OwnStop(stop) => stop.code(),
             Self::OwnRefusal(refusal) => refusal.code,
             Self::Receipts(_) => Code::ReceiptsDisagree,
@@ -174,6 +182,7 @@ impl Failure {
             Self::Input { .. }
             | Self::OwnRefusal(_)
             | Self::PeerRefusal(_)
+            | Self::PeerRefusalOf(..)
             | Self::NotJoined { .. } => JobState::Refused,
             _ => JobState::Aborted,
         }
@@ -192,7 +201,9 @@ impl Failure {
                 Exit::Busy
             }
             Self::OwnRefusal(_) | Self::ApprovalSpent(_) => Exit::RefusedByPolicy,
-            Self::PeerRefusal(_) | Self::NotJoined { .. } => Exit::RefusedByPeer,
+            Self::PeerRefusal(_) | Self::PeerRefusalOf(..) | Self::NotJoined { .. } => {
+                Exit::RefusedByPeer
+            }
             Self::Connect(_) => Exit::PeerUnreachable,
             Self::Receipts(_) => Exit::ReceiptsWrong,
             Self::NotWritten(_) | Self::State(_) | Self::Internal(_) => Exit::Internal,
@@ -217,7 +228,9 @@ impl Failure {
             Self::Input { remedy, .. } => remedy.clone(),
             Self::OwnRefusal(refusal) => refusal.remedy.clone(),
             // A settlement that comes before the question ends with such a code too.
-            Self::PeerAborted(code) | Self::PeerRefusal(code) if code.is_refusal() => {
+            Self::PeerAborted(code) | Self::PeerRefusal(code) | Self::PeerRefusalOf(code, _)
+                if code.is_refusal() =>
+            {
                 let way_out = way_out(*code).unwrap_or_else(|| ASK_PEER.into());
                 format!("{} {way_out}", code.meaning().trim())
             }
@@ -246,7 +259,11 @@ impl Failure {
             Self::Protocol(psi_core::Error::Limit { .. }) => {
                 "ask about fewer rows: filter your table, or split it".into()
             }
-            Self::Protocol(_) | Self::Net(_) | Self::PeerAborted(_) | Self::PeerRefusal(_) => {
+            Self::Protocol(_)
+            | Self::Net(_)
+            | Self::PeerAborted(_)
+            | Self::PeerRefusal(_)
+            | Self::PeerRefusalOf(..) => {
                 if self.code().is_violation() {
                     "one of the two nodes broke the protocol: compare their versions, then the \
                      logs of both"

@@ -257,7 +257,7 @@ async fn propose(
                 let body = refusal::body(ctx.key.id(), peer, &plan.canonical, code);
                 refusal::record(&chain, link, body).await;
             }
-            return Err(Failure::PeerRefusal(code));
+            return Err(question.refused_by_peer(ctx, code));
         }
         _ => return Err(unexpected("something else than an answer to the proposal")),
     };

@@ -107,7 +107,10 @@ pub(in crate::job) fn note_own(ctx: &JobContext, job_id: Option<&str>, failure: 
         Failure::Input { .. } => return,
         // The request for approval is in the log once, however often it is repeated.
         failure if failure.is_pending() => return,
-        Failure::OwnRefusal(_) | Failure::PeerRefusal(_) | Failure::NotJoined { .. } => "refused",
+        Failure::OwnRefusal(_)
+        | Failure::PeerRefusal(_)
+        | Failure::PeerRefusalOf(..)
+        | Failure::NotJoined { .. } => "refused",
         Failure::Connect(_) => "unreachable",
         _ => "failed",
     };

@@ -4,6 +4,7 @@
 //! order is: the collaboration, the members, the table as its files are now, the plan, what it may
 //! spend, the accounts.
 
+use aggregator::policy::at_fault::at_fault;
 use aggregator::{OutputPlan, Refusal, RequestPlan};
 use psi_core::Code;
 use psi_core::messages::Proposal;
@@ -155,6 +156,19 @@ impl Question {
                 nonce,
                 facts: self.plan.facts.clone(),
             },
+        }
+    }
+
+    /// A refusal of the peer, with the part of the query that it can mean by what the peer has said
+    /// of its tables.
+    pub(in crate::job) fn refused_by_peer(&self, ctx: &JobContext, code: Code) -> Failure {
+        // A state that cannot be read shows elsewhere; here it costs a hint.
+        let told = ctx.state.offer(&self.collab.id()).ok().flatten();
+        let offer = told.and_then(|told| told.offer);
+        let (member, question) = (&self.peer.name, &self.plan.peer_question);
+        match at_fault(code, member, question, offer.as_ref()) {
+            Some(sentence) => Failure::PeerRefusalOf(code, sentence),
+            None => Failure::PeerRefusal(code),
         }
     }
 
