@@ -162,7 +162,7 @@ fn a_member_says_of_its_tables_what_its_owner_wants_and_no_more() {
 #[test]
 fn nothing_is_signed_that_was_not_looked_at_or_does_not_fit() {
     let (a, b, dir) = strangers(["none", "none"]);
-    let pasted = invite(&a, &["--for", "bert", "--they-may-not-query"]);
+    let pasted = invite(&a, &["--for", "bert", "--no-query", "them"]);
     // Nobody looks: standard input is no terminal.
     let ran = accept(&b, &pasted, &[]).expect(2);
     assert!(ran.stderr.contains("--show"), "{}", ran.stderr);

@@ -49,7 +49,7 @@ fn a_collaboration_goes_on_where_it_was_when_it_is_resumed() {
     assert_eq!(asks(&world).expect(0).json()["rows"], json!([[20]]));
     world.a.run(&["collab", "suspend", "test"]).expect(0);
     // Bert's key is not admitted any more.
-    asks(&world).expect(6);
+    asks(&world).expect(5);
     world.a.run(&["collab", "resume", "test"]).expect(0);
     assert_eq!(asks(&world).expect(0).json()["rows"], json!([[20]]));
     world.agreed_log();

@@ -56,15 +56,17 @@ pub fn at_fault(
         return None;
     }
     let texts: Vec<String> = texts.into_iter().collect();
-    let mut sentence = format!("Your query uses {} of {named}", texts.join(", "));
     let suggested: BTreeSet<&str> = meant.filter_map(|used| used.nearest.as_deref()).collect();
-    if suggested.is_empty() {
-        sentence.push('.');
+    let suggested: Vec<&str> = suggested.into_iter().collect();
+    let end = if suggested.is_empty() {
+        ".".to_owned()
     } else {
-        let suggested: Vec<&str> = suggested.into_iter().collect();
-        sentence += &format!("; did you mean {}?", suggested.join(" or "));
-    }
-    Some(sentence)
+        format!("; did you mean {}?", suggested.join(" or "))
+    };
+    Some(format!(
+        "Your query uses {} of {named}{end}",
+        texts.join(", ")
+    ))
 }
 
 /// One use of a column in the query.

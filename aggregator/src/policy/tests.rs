@@ -48,9 +48,13 @@ fn judge(rules: &str, sql: &str) -> Result<Allowed, Refusal> {
         requester: "snowy",
         other_recipient: None,
     };
-    let question = Question::of(&query, Side::Second, parties, ("t", &config), &|column| {
-        column.name.0.clone()
-    });
+    let question = Question::of(
+        &query,
+        Side::Second,
+        parties,
+        ("t", Some(&config)),
+        &|column| column.name.0.clone(),
+    );
     evaluate(&question, Some(("t", &config)))
 }
 

@@ -213,7 +213,7 @@ fn complete(
 pub(super) async fn answer_ping(ctx: &JobContext, peer: NodeId, link: Link, ping: Ping) {
     let _door = ctx.settle_doors.of(peer).await;
     let answer = match pong(ctx, peer, &ping) {
-        Ok(pong) => Control::Pong(pong),
+        Ok(answer) => Control::Pong(answer),
         Err(failure) => turned_away(ctx, peer, &failure),
     };
     link.end(&answer).await;

@@ -48,7 +48,7 @@ pub(in crate::job) async fn ping_over(
         signature: own_signature(ctx, collab)?,
     };
     match exchange(ctx, conn, &Control::Ping(ping)).await? {
-        Control::Pong(pong) => Ok(pong),
+        Control::Pong(answer) => Ok(answer),
         _ => Err(unexpected("something else than an answer to a ping")),
     }
 }

@@ -45,9 +45,13 @@ fn refusals_of_the_rules_are_those_of_the_golden_file() {
             requester: "snowy",
             other_recipient,
         };
-        let question = Question::of(&query, Side::Second, parties, ("t", &config), &|column| {
-            column.name.0.clone()
-        });
+        let question = Question::of(
+            &query,
+            Side::Second,
+            parties,
+            ("t", Some(&config)),
+            &|column| column.name.0.clone(),
+        );
         let refusal = evaluate(&question, Some(("t", &config))).unwrap_err();
         let _ = write!(
             texts,

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use aggregator::policy::offer;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use psi_audit::name::{NAME_REMEDY, check_name};
 use psi_core::contact::{Contact, Invite, Offer, Terms};
 use psi_core::limits::INVITE_SECONDS_MAX;
@@ -43,18 +43,12 @@ pub struct InviteArgs {
     /// Where this node is reached from there
     #[command(flatten)]
     pub reach: ReachArgs,
-    /// The member that is invited may not ask questions
-    #[arg(long)]
-    pub they_may_not_query: bool,
-    /// The member that is invited may not receive results
-    #[arg(long)]
-    pub they_may_not_receive: bool,
-    /// This node may not ask questions
-    #[arg(long)]
-    pub we_may_not_query: bool,
-    /// This node may not receive results
-    #[arg(long)]
-    pub we_may_not_receive: bool,
+    /// Who may not ask questions (repeatable)
+    #[arg(long, value_enum, value_name = "WHO")]
+    pub no_query: Vec<Who>,
+    /// Who may not receive results (repeatable)
+    #[arg(long, value_enum, value_name = "WHO")]
+    pub no_receive: Vec<Who>,
     /// How jobs protect their answers
     #[arg(long, value_enum, default_value_t)]
     pub mode: Mode,
@@ -70,6 +64,15 @@ pub struct InviteArgs {
     /// Node and format.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// One of the two members of an invite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Who {
+    /// This node
+    Us,
+    /// The member that is invited
+    Them,
 }
 
 /// Where other nodes reach this one.
@@ -152,8 +155,8 @@ pub(super) fn invite(args: &InviteArgs) -> Result<(), UserError> {
         dp: args.mode == Mode::Dp,
         inviter: contact(&config, &key, &address),
         guest: args.guest.clone(),
-        may_query: [!args.we_may_not_query, !args.they_may_not_query],
-        may_receive: [!args.we_may_not_receive, !args.they_may_not_receive],
+        may_query: [Who::Us, Who::Them].map(|who| !args.no_query.contains(&who)),
+        may_receive: [Who::Us, Who::Them].map(|who| !args.no_receive.contains(&who)),
         made_unix,
         expires_unix: made_unix.saturating_add(valid),
         offer: Offer::hash(offer.as_ref()),
