@@ -6,6 +6,7 @@
 pub mod approvals;
 pub mod audit;
 pub mod budget;
+pub mod candidates;
 pub mod check;
 pub mod collab;
 pub mod demo;
@@ -23,6 +24,7 @@ pub mod reload;
 pub mod serve;
 
 mod question;
+mod sole_collab;
 mod template;
 
 use std::ffi::OsString;
@@ -59,24 +61,36 @@ interrupted or cancelled, 9 no daemon running, 10 receipts do not verify, 11 bus
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a new node: a folder with a key and a commented configuration
+    #[command(
+        after_help = "Example:\n  psi-node init /srv/glovebox --name brand --listen 0.0.0.0:7402"
+    )]
     Init(init::InitArgs),
     /// Print the node's id, which is its public key
+    #[command(after_help = "Example:\n  psi-node id --config /srv/glovebox/node.toml")]
     Id(ConfigArg),
     /// Make, sign, join and revise collaborations
     #[command(subcommand)]
     Collab(collab::CollabCommand),
     /// Check the configuration and the data against each other; needs no peer
+    #[command(after_help = "Example:\n  psi-node check --config /srv/glovebox/node.toml")]
     Check(Common),
     /// Give advice about the rules of the tables, explain and import them
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// Run the node: serve the peer's jobs and the local commands
+    #[command(after_help = "Example:\n  psi-node serve --config /srv/glovebox/node.toml")]
     Serve(serve::ServeArgs),
     /// Have the running node read its configuration again, without ending jobs
     Reload(Common),
     /// Ask a question over both members' tables
+    #[command(
+        after_help = "Example:\n  psi-node query --collab summer \"SELECT COUNT(*) FROM snowy.customers s JOIN brand.customers b ON s.email = b.email\""
+    )]
     Query(query::QueryArgs),
     /// Say what a question would tell whom and what it would cost, without asking it
+    #[command(
+        after_help = "Example:\n  psi-node explain --collab summer --with-peer \"SELECT COUNT(*) FROM snowy.customers s JOIN brand.customers b ON s.email = b.email\""
+    )]
     Explain(explain::ExplainArgs),
     /// Show and cancel jobs
     #[command(subcommand)]
@@ -94,16 +108,30 @@ pub enum Command {
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Run two nodes on this machine over sample data, and show what happens
+    #[command(after_help = "Example:\n  psi-node demo")]
     Demo(demo::DemoArgs),
     /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  psi-node completions bash")]
     Completions(completions::CompletionsArgs),
 }
+
+/// The environment variable that says which node commands are about.
+pub const CONFIG_VARIABLE: &str = "GLOVEBOX_CONFIG";
+
+/// The configuration file where nothing is said: that of the current folder.
+pub const CONFIG_DEFAULT: &str = "node.toml";
 
 /// Which node a command is about.
 #[derive(Clone, Debug, Args)]
 pub struct ConfigArg {
     /// The node's configuration file
-    #[arg(long, value_name = "FILE", default_value = "node.toml")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = CONFIG_VARIABLE,
+        hide_env_values = true,
+        default_value = CONFIG_DEFAULT
+    )]
     pub config: PathBuf,
 }
 
@@ -240,6 +268,44 @@ mod tests {
     #[test]
     fn the_command_tree_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// The words of an example, as a shell would split them.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quoted = false;
+        for c in line.chars() {
+            match c {
+                '"' => quoted = !quoted,
+                ' ' if !quoted => words.push(String::new()),
+                c => words.last_mut().unwrap().push(c),
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn every_command_has_an_example_that_is_a_command_of_its_own() {
+        fn check(command: &clap::Command, path: &str) -> usize {
+            let inner = command.get_subcommands().filter(|c| c.get_name() != "help");
+            let inner: Vec<_> = inner.collect();
+            if !inner.is_empty() {
+                let path = |inner: &clap::Command| format!("{path} {}", inner.get_name());
+                return inner.iter().map(|inner| check(inner, &path(inner))).sum();
+            }
+            let help = command.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
+            let examples: Vec<_> = lines.filter(|line| line.starts_with("psi-node ")).collect();
+            assert!(!examples.is_empty(), "{path} has no example");
+            for example in &examples {
+                assert!(example.starts_with(path), "{example} is not of {path}");
+                let parsed = Cli::command().try_get_matches_from(words(example));
+                assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+            }
+            examples.len()
+        }
+        assert!(check(&Cli::command(), "psi-node") > 40);
     }
 
     #[test]

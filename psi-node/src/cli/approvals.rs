@@ -14,12 +14,16 @@ use crate::exit::Exit;
 #[derive(Debug, Subcommand)]
 pub enum ApprovalsCommand {
     /// List questions about tables with `approval = "manual"`; those that wait come first
+    #[command(after_help = "Example:\n  psi-node approvals list")]
     List(NewestArgs),
     /// Show one question: who asks, what, under which rules
+    #[command(after_help = "Example:\n  psi-node approvals show 3f2a")]
     Show(RequestArgs),
     /// Allow one run of the question
+    #[command(after_help = "Example:\n  psi-node approvals approve 3f2a")]
     Approve(RequestArgs),
     /// Refuse the question until the refusal expires
+    #[command(after_help = "Example:\n  psi-node approvals deny 3f2a --reason \"not this week\"")]
     Deny(DenyArgs),
 }
 

@@ -21,16 +21,22 @@ use crate::state::{AuditRecord, StoredPolicy};
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
     /// Write a collaboration's log to a file that others can verify
+    #[command(after_help = "Example:\n  psi-node audit export --collab summer -o summer.jsonl")]
     Export(ExportArgs),
     /// Verify an exported log; needs no node, no data and no network
+    #[command(after_help = "Example:\n  psi-node audit verify summer.jsonl")]
     Verify(VerifyArgs),
     /// Show one entry of a log in full
+    #[command(after_help = "Example:\n  psi-node audit show 0")]
     Show(ShowArgs),
     /// List the records that this node keeps for its auditor, and their bytes
+    #[command(after_help = "Example:\n  psi-node audit list")]
     List(Common),
     /// List the policies under which this node agreed to jobs, with the salts of their digests
+    #[command(after_help = "Example:\n  psi-node audit policies")]
     Policies(Common),
     /// Run this node's half of a job again from its record, and compare it with the receipt
+    #[command(after_help = "Example:\n  psi-node audit replay 3f2a --identity auditor.key")]
     Replay(ReplayArgs),
 }
 

@@ -6,6 +6,7 @@ mod show;
 
 use clap::{Args, Subcommand};
 
+use super::candidates;
 use super::{Common, ConfigArg, NewestArgs, output, receipts};
 use crate::collab::CollabId;
 use crate::error::UserError;
@@ -20,10 +21,15 @@ const REPAIRED: &str = "ledger_repaired";
 #[derive(Debug, Subcommand)]
 pub enum BudgetCommand {
     /// Show budgets and runs: spent, reserved, left, and when they are renewed
+    #[command(after_help = "Example:\n  psi-node budget show")]
     Show(Common),
     /// List debits, the newest first
+    #[command(after_help = "Example:\n  psi-node budget history --limit 10")]
     History(NewestArgs),
     /// Record what happened after the state was restored from a backup
+    #[command(
+        after_help = "Example:\n  psi-node budget repair --statement \"state restored from the backup of Monday\""
+    )]
     Repair(RepairArgs),
 }
 
@@ -36,7 +42,7 @@ pub struct RepairArgs {
     pub statement: String,
     /// A collaboration whose other member cannot be reached: debits that only its log holds are
     /// given up. May be repeated
-    #[arg(long, value_name = "COLLAB")]
+    #[arg(long, value_name = "COLLAB", add = candidates::collabs())]
     pub without: Vec<String>,
     /// The node.
     #[command(flatten)]

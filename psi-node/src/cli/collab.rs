@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 use psi_audit::address::AddressError;
 
 use super::output::{self, counted};
-use super::{Common, ConfigArg};
+use super::{Common, ConfigArg, candidates};
 use crate::collab::{Collaboration, Member, Mode, signature_section};
 use crate::durable_file;
 use crate::error::UserError;
@@ -27,30 +27,49 @@ use crate::state::{CollabStanding, Joined, State, StateError};
 #[derive(Debug, Subcommand)]
 pub enum CollabCommand {
     /// Invite another member: prints a text to send to it
+    #[command(
+        after_help = "Example:\n  psi-node collab invite --name summer --address node.example.org -o invite.txt"
+    )]
     Invite(invite::InviteArgs),
     /// Accept an invite, or the reply to one, after showing what it says
+    #[command(
+        after_help = "Example:\n  psi-node collab accept invite.txt --address node.example.org -o reply.txt"
+    )]
     Accept(accept::AcceptArgs),
     /// Ask whether the other member is there and has joined
+    #[command(after_help = "Example:\n  psi-node collab ping summer")]
     Ping(ping::PingArgs),
     /// Ask what the other member's tables offer this one
+    #[command(after_help = "Example:\n  psi-node collab tables summer")]
     Tables(ping::TablesArgs),
     /// Write a new, unsigned collaboration document
+    #[command(
+        after_help = "Example:\n  psi-node collab new --name summer --member snowy=ID@198.51.100.7:7401 --member brand=ID@node.example.org:7402 -o summer.toml"
+    )]
     New(NewArgs),
     /// Add this node's signature to a document
+    #[command(after_help = "Example:\n  psi-node collab sign summer.toml")]
     Sign(FileArgs),
     /// Check all signatures and take the collaboration, or its next revision, into this node's state
+    #[command(after_help = "Example:\n  psi-node collab join summer.toml")]
     Join(FileArgs),
     /// Write the next, unsigned revision of a joined collaboration, to be edited and signed
+    #[command(after_help = "Example:\n  psi-node collab revise summer -o summer-2.toml")]
     Revise(ReviseArgs),
     /// Stop taking part in a collaboration for now; needs no consent of the other member
+    #[command(after_help = "Example:\n  psi-node collab suspend summer")]
     Suspend(StandingArgs),
     /// Take part again in a collaboration that was suspended
+    #[command(after_help = "Example:\n  psi-node collab resume summer")]
     Resume(StandingArgs),
     /// Leave a collaboration for good; needs no consent of the other member
+    #[command(after_help = "Example:\n  psi-node collab leave summer --for-good")]
     Leave(LeaveArgs),
     /// List the collaborations this node has joined
+    #[command(after_help = "Example:\n  psi-node collab list --format json")]
     List(Common),
     /// Show one collaboration this node has joined
+    #[command(after_help = "Example:\n  psi-node collab show summer --document")]
     Show(ShowArgs),
 }
 
@@ -82,6 +101,7 @@ pub struct NewArgs {
 #[derive(Debug, Args)]
 pub struct ReviseArgs {
     /// The collaboration's name
+    #[arg(add = candidates::collabs())]
     pub name: String,
     /// Where to write the document
     #[arg(short, long, value_name = "FILE")]
@@ -106,6 +126,7 @@ pub struct FileArgs {
 #[derive(Debug, Args)]
 pub struct StandingArgs {
     /// The collaboration's name
+    #[arg(add = candidates::collabs())]
     pub name: String,
     /// The node.
     #[command(flatten)]
@@ -116,6 +137,7 @@ pub struct StandingArgs {
 #[derive(Debug, Args)]
 pub struct LeaveArgs {
     /// The collaboration's name
+    #[arg(add = candidates::collabs())]
     pub name: String,
     /// Confirm that this cannot be taken back
     #[arg(long)]
@@ -129,6 +151,7 @@ pub struct LeaveArgs {
 #[derive(Debug, Args)]
 pub struct ShowArgs {
     /// The collaboration's name
+    #[arg(add = candidates::collabs())]
     pub name: String,
     /// Print the signed document itself, for a member that lacks it
     #[arg(long, conflicts_with = "format")]

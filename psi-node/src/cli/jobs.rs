@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::candidates;
 use super::output::{self, Format, Table, shortened};
 use super::{Common, NewestArgs, block_on};
 use crate::error::UserError;
@@ -15,10 +16,13 @@ use crate::state::{JobRecord, JobRole};
 #[derive(Debug, Subcommand)]
 pub enum JobsCommand {
     /// List jobs, the newest first
+    #[command(after_help = "Example:\n  psi-node jobs list --limit 10")]
     List(NewestArgs),
     /// Show one job
+    #[command(after_help = "Example:\n  psi-node jobs show 3f2a")]
     Show(JobArgs),
     /// Cancel a running job; needs the daemon
+    #[command(after_help = "Example:\n  psi-node jobs cancel 3f2a")]
     Cancel(JobArgs),
 }
 
@@ -26,7 +30,7 @@ pub enum JobsCommand {
 #[derive(Debug, Args)]
 pub struct JobArgs {
     /// The job: its local id, its job id, or the first digits of either
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", add = candidates::jobs())]
     pub job: String,
     /// Node and format.
     #[command(flatten)]

@@ -16,6 +16,7 @@ use psi_audit::text_file::{read_text, toml_error};
 use serde_json::json;
 
 use super::Common;
+use super::candidates;
 use super::output::{self, Format, counted};
 use super::preview::{self, PreviewArgs};
 use crate::config::NodeConfig;
@@ -30,14 +31,21 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
     /// Look for rules that allow more than they have to, or that have no effect
+    #[command(after_help = "Example:\n  psi-node policy check")]
     Check(Common),
     /// Say in words what a table's rules allow, and what leaves this node
+    #[command(after_help = "Example:\n  psi-node policy explain customers")]
     Explain(ExplainArgs),
     /// Make a table section from an analysis rule of AWS Clean Rooms (JSON of its API)
+    #[command(after_help = "Example:\n  psi-node policy import-aws rule.json --table customers")]
     ImportAws(ImportArgs),
     /// Print the digest by which a template is approved
+    #[command(after_help = "Example:\n  psi-node policy template-digest overlap.toml")]
     TemplateDigest(DigestArgs),
     /// Say what a question with noise would cost, and how wide the noise would be
+    #[command(
+        after_help = "Example:\n  psi-node policy preview --collab summer --epsilon 0.5 \"SELECT COUNT(DISTINCT s.email) FROM snowy.customers s JOIN brand.customers b ON s.email = b.email\""
+    )]
     Preview(PreviewArgs),
 }
 
@@ -45,7 +53,7 @@ pub enum PolicyCommand {
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     /// The table's name in the configuration
-    #[arg(value_name = "TABLE")]
+    #[arg(value_name = "TABLE", add = candidates::tables())]
     pub table: String,
     /// Node and format.
     #[command(flatten)]

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::output::{self, ErrorStyle};
 use super::progress::Bars;
 use super::question::QuestionArgs;
+use super::sole_collab::sole_collab;
 use super::{block_on, template};
 use crate::api::client::Client;
 use crate::api::types::{Event, NewJob};
@@ -83,7 +84,7 @@ pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
         None => question.text.read()?,
     };
     let job = NewJob {
-        collab: question.collab,
+        collab: block_on(sole_collab(&client, question.collab))?,
         sql,
         recipients: question.recipients,
         epsilon: question.epsilon,

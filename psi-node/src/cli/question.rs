@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use clap::Args;
 use psi_core::limits::QUERY_BYTES_MAX;
 
-use super::{ConfigArg, block_on};
+use super::sole_collab::sole_collab;
+use super::{ConfigArg, block_on, candidates};
 use crate::api::types::{NewExplanation, ResultFor};
 use crate::error::UserError;
 use crate::job::explain::Explanation;
@@ -24,9 +25,9 @@ pub struct QuestionArgs {
     /// The node.
     #[command(flatten)]
     pub config: ConfigArg,
-    /// The collaboration
-    #[arg(long, value_name = "NAME")]
-    pub collab: String,
+    /// The collaboration; may be left out if there is only one
+    #[arg(long, value_name = "NAME", add = candidates::collabs())]
+    pub collab: Option<String>,
     /// Who gets the result
     #[arg(long, value_enum, default_value_t, value_name = "WHO")]
     pub recipients: ResultFor,
@@ -50,9 +51,10 @@ impl QuestionArgs {
     /// [`UserError`] if the text cannot be read, or the question is refused or cannot be explained.
     pub(super) fn explained(self, with_peer: bool) -> Result<Explanation, UserError> {
         let client = self.config.client()?;
+        let sql = self.text.read()?;
         let query = NewExplanation {
-            collab: self.collab,
-            sql: self.text.read()?,
+            collab: block_on(sole_collab(&client, self.collab))?,
+            sql,
             recipients: self.recipients,
             with_peer,
             epsilon: self.epsilon,

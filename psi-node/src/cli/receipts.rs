@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 pub use psi_audit::cli::verify::VerifyArgs;
 use psi_core::limits::STATEMENT_BYTES_MAX;
 
+use super::candidates;
 use super::output::{self, counted};
 use super::{Common, ConfigArg};
 use crate::collab::Collaboration;
@@ -22,14 +23,21 @@ use crate::state::{State, StateError};
 #[derive(Debug, Subcommand)]
 pub enum ReceiptsCommand {
     /// List the entries of a collaboration's log, or of this node's own log
+    #[command(after_help = "Example:\n  psi-node receipts list --collab summer")]
     List(ListArgs),
     /// Show one entry in full
+    #[command(after_help = "Example:\n  psi-node receipts show 0")]
     Show(ShowArgs),
     /// Write a collaboration's log to a file that others can verify
+    #[command(after_help = "Example:\n  psi-node receipts export --collab summer -o summer.jsonl")]
     Export(ExportArgs),
     /// Verify an exported log; needs no node, no data and no network
+    #[command(after_help = "Example:\n  psi-node receipts verify summer.jsonl")]
     Verify(VerifyArgs),
     /// Accept the peer's log after this node's own was rolled back, and record why
+    #[command(
+        after_help = "Example:\n  psi-node receipts repair --collab summer --statement \"state restored from the backup of Monday\""
+    )]
     Repair(RepairArgs),
 }
 
@@ -37,7 +45,7 @@ pub enum ReceiptsCommand {
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// The collaboration; may be left out if there is only one
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = candidates::collabs())]
     pub collab: Option<String>,
     /// List this node's own signed log instead: attempts that left no shared entry
     #[arg(long, conflicts_with = "collab")]
@@ -54,7 +62,7 @@ pub struct ShowArgs {
     #[arg(value_name = "SEQ")]
     pub seq: u64,
     /// The collaboration; may be left out if there is only one
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = candidates::collabs())]
     pub collab: Option<String>,
     /// Node and format.
     #[command(flatten)]
@@ -65,7 +73,7 @@ pub struct ShowArgs {
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     /// The collaboration; may be left out if there is only one
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = candidates::collabs())]
     pub collab: Option<String>,
     /// Where to write the log (JSON Lines)
     #[arg(short, long, value_name = "FILE")]
@@ -79,7 +87,7 @@ pub struct ExportArgs {
 #[derive(Debug, Args)]
 pub struct RepairArgs {
     /// The collaboration; may be left out if there is only one
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = candidates::collabs())]
     pub collab: Option<String>,
     /// What happened, in your words; both members' logs will hold it
     #[arg(long, value_name = "TEXT")]

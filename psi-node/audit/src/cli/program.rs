@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Parser};
+use clap_complete::CompleteEnv;
 
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -18,6 +19,18 @@ pub fn main<P: Parser>(
     style: fn(&ArgMatches) -> ErrorStyle,
     run: fn(P) -> Result<Exit, UserError>,
 ) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // The shell of somebody who types asks for the words that could come next.
+    let here = std::env::current_dir().ok();
+    let completing = CompleteEnv::with_factory(P::command);
+    match completing.try_complete(arguments.iter(), here.as_deref()) {
+        Ok(false) => {}
+        Ok(true) => return Exit::Released.into(),
+        Err(message) => {
+            let _ = message.print();
+            return Exit::BadInput.into();
+        }
+    }
     let parsed = P::command()
         .try_get_matches_from(arguments)
         .and_then(|mut matches| {

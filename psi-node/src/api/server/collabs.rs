@@ -71,7 +71,9 @@ pub(super) async fn told_tables(
 
 fn listed(ctx: &JobContext) -> Result<Response, Failed> {
     let mut collaborations = Vec::new();
-    for collab in ctx.state.collabs()? {
+    let awaited = ctx.state.awaited()?.into_iter();
+    let awaited: Vec<_> = awaited.map(|awaited| awaited.collab).collect();
+    for collab in ctx.state.collabs()?.iter().chain(&awaited) {
         let id = collab.id();
         collaborations.push(CollabInfo {
             name: collab.name().to_owned(),
@@ -79,7 +81,12 @@ fn listed(ctx: &JobContext) -> Result<Response, Failed> {
             revision: collab.revision(),
             revision_hash: hex::encode(collab.revision_hash()),
             mode: collab.mode().as_str().into(),
-            standing: ctx.state.collab_standing(&id)?.as_str().into(),
+            standing: if collab.verify().is_ok() {
+                ctx.state.collab_standing(&id)?.as_str()
+            } else {
+                "awaited"
+            }
+            .into(),
             members: collab.members().iter().map(member_info).collect(),
             jobs_debited: ctx.state.jobs_debited(&id)?,
             broken: ctx.state.chain_broken(&id)?,

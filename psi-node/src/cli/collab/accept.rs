@@ -31,12 +31,6 @@ const CLOCKS_APART: u64 = 24 * 60 * 60;
 
 /// Arguments of `collab accept`.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  psi-node collab accept invite.txt --address glovebox.example.org -o reply.txt
-  psi-node collab accept reply.txt
-It shows what would be signed and asks first. Without a terminal, look with `--show` and then \
-accept with `--yes`. Compare the code that it prints with the other person, by telephone.")]
 pub struct AcceptArgs {
     /// The text that the other person sent, a file that holds it, or `-` for standard input
     #[arg(value_name = "TEXT|FILE")]

@@ -29,10 +29,6 @@ use crate::state::now_unix;
 
 /// Arguments of `collab invite`.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Example:
-  psi-node collab invite --name summer --address glovebox.example.org -o invite.txt
-Send the text to the other person, who runs `psi-node collab accept` with it and sends a reply.")]
 pub struct InviteArgs {
     /// The collaboration's name
     #[arg(long)]

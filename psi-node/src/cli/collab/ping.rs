@@ -7,7 +7,8 @@ use clap::Args;
 use super::offer_text;
 use crate::api::types::{PingInfo, TablesInfo};
 use crate::cli::output::{self, Format, utc};
-use crate::cli::{Common, block_on};
+use crate::cli::sole_collab::sole_collab;
+use crate::cli::{Common, block_on, candidates};
 use crate::error::UserError;
 use crate::printable;
 
@@ -16,10 +17,10 @@ const CLOCKS_APART_MS: u64 = 60_000;
 
 /// Arguments of `collab ping`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  psi-node collab ping summer")]
 pub struct PingArgs {
-    /// The collaboration's name
-    pub name: String,
+    /// The collaboration; may be left out if there is only one
+    #[arg(value_name = "NAME", add = candidates::collabs())]
+    pub name: Option<String>,
     /// Node and format.
     #[command(flatten)]
     pub common: Common,
@@ -27,13 +28,10 @@ pub struct PingArgs {
 
 /// Arguments of `collab tables`.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  psi-node collab tables summer
-  psi-node collab tables summer --stored     what it said last, without asking")]
 pub struct TablesArgs {
-    /// The collaboration's name
-    pub name: String,
+    /// The collaboration; may be left out if there is only one
+    #[arg(value_name = "NAME", add = candidates::collabs())]
+    pub name: Option<String>,
     /// Show what the other member said last, without asking it
     #[arg(long)]
     pub stored: bool,
@@ -44,7 +42,10 @@ pub struct TablesArgs {
 
 pub(super) fn ping(args: &PingArgs) -> Result<(), UserError> {
     let client = args.common.config.client()?;
-    let answer = block_on(client.ping(&args.name))?;
+    let answer = block_on(async {
+        let name = sole_collab(&client, args.name.clone()).await?;
+        client.ping(&name).await
+    })?;
     match args.common.format {
         Format::Json => output::print_json(&answer),
         Format::Table => output::print(&render(&answer)),
@@ -88,11 +89,14 @@ fn render(answer: &PingInfo) -> String {
 
 pub(super) fn tables(args: &TablesArgs) -> Result<(), UserError> {
     let client = args.common.config.client()?;
-    let answer = if args.stored {
-        block_on(client.told_tables(&args.name))?
-    } else {
-        block_on(client.ask_tables(&args.name))?
-    };
+    let answer = block_on(async {
+        let name = sole_collab(&client, args.name.clone()).await?;
+        if args.stored {
+            client.told_tables(&name).await
+        } else {
+            client.ask_tables(&name).await
+        }
+    })?;
     match args.common.format {
         Format::Json => output::print_json(&answer),
         Format::Table => output::print(&rendered(&answer)),
