@@ -81,6 +81,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  psi-node serve --config /srv/glovebox/node.toml")]
     Serve(serve::ServeArgs),
     /// Have the running node read its configuration again, without ending jobs
+    #[command(after_help = "Example:\n  psi-node reload --config /srv/glovebox/node.toml")]
     Reload(Common),
     /// Ask a question over both members' tables
     #[command(

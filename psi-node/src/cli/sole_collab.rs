@@ -11,9 +11,9 @@ use crate::error::UserError;
 /// [`UserError`] if there is none, or more than one.
 pub(super) async fn sole_collab(
     client: &Client,
-    named: Option<String>,
+    given: Option<String>,
 ) -> Result<String, UserError> {
-    if let Some(name) = named {
+    if let Some(name) = given {
         return Ok(name);
     }
     let all = client.collaborations().await?.collaborations.into_iter();

@@ -91,7 +91,10 @@ async fn run_request(
     request: &JobRequest,
     document: &mut ResultDocument,
 ) -> Result<JobState, Failure> {
-    contact::complete_awaited(ctx, &request.collab).await?;
+    tokio::select! {
+        met = contact::complete_awaited(ctx, &request.collab) => met?,
+        () = job.cancelled() => return Err(Failure::Cancelled),
+    }
     let collab = find_collab(ctx, &request.collab)?;
     job.is_under(collab.id());
     let mut record = JobRecord::begin(&job.id, JobRole::Requester, &request.sql);
