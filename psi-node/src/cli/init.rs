@@ -149,6 +149,7 @@ state_dir = "state"              # jobs, receipts, the local API's socket
 
 # [table.customers]
 # source = "customers.parquet"   # .csv, .parquet, or a folder of them
+# catalogue = "names"            # what members may be told before they ask: none, names, full
 # filter = ["last_purchase"]     # columns that queries may filter by
 # row_filter = "consent = true"  # only these rows take part; your own SQL predicate
 # minimum = 10                   # no result rests on fewer identities than this

@@ -7,11 +7,13 @@ use aggregator::{FreezeError, QueryError, Refusal, ResultError, Unavailable};
 use psi_core::Code;
 use psi_core::store::StoreErrorKind;
 
+mod not_met;
 pub(in crate::job) mod own_stop;
 #[cfg(test)]
 mod texts;
 mod way_out;
 
+use self::not_met::{connecting, not_joined};
 use self::own_stop::OwnStop;
 use self::way_out::way_out;
 use crate::exit::Exit;
@@ -274,52 +276,6 @@ impl Failure {
                         .into()
                 }
             }
-        }
-    }
-}
-
-/// What the other person has to type.
-fn not_joined(member: &str, collab: &str, awaited: bool) -> String {
-    if awaited {
-        return format!(
-            "the owner of {member} runs `psi-node collab accept` with this node's reply, which \
-             `psi-node collab show {collab} --reply` prints"
-        );
-    }
-    format!(
-        "the owner of {member} runs `psi-node collab accept` with the invite, or `psi-node collab \
-         join FILE` with the document that `psi-node collab show {collab} --document` prints here; \
-         or `psi-node collab resume {collab}` if it was suspended there"
-    )
-}
-
-/// What to do where the other node could not be connected to.
-const fn connecting(error: &ConnectError) -> &'static str {
-    match error {
-        ConnectError::WrongPeer { .. } => {
-            "check the address and the id of the other member in the collaboration"
-        }
-        ConnectError::KeyRefused { .. } => {
-            "ask the other member to run `psi-node collab join`, or `psi-node collab resume` if it \
-             suspended the collaboration"
-        }
-        ConnectError::OtherProtocol { .. } => {
-            "check the address, and install the same version of Glovebox on both nodes"
-        }
-        ConnectError::NoSuchName { .. } => {
-            "check the name in the collaboration and this machine's name server; a name that has \
-             changed is a revision of the collaboration (`psi-node collab revise`)"
-        }
-        ConnectError::NoRoute { .. } => {
-            "check this machine's network, and that `listen` in node.toml is an address from which \
-             the other node can be reached, such as 0.0.0.0 or [::]"
-        }
-        ConnectError::NoAddress => {
-            "let the other member ask; or give its node an address with `psi-node collab revise`"
-        }
-        ConnectError::Unreachable { .. } | ConnectError::Local(_) => {
-            "check that the other node is running, that its address in the collaboration is right, \
-             and that no firewall blocks UDP between the two nodes"
         }
     }
 }

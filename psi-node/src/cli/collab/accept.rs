@@ -4,25 +4,26 @@
 //! escaped before it is shown, and shown before it is signed. Accepting an invite makes the reply;
 //! accepting the reply joins the collaboration, and the other node is told when the two meet.
 
+mod what_is_signed;
+
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use psi_core::contact::{Invite, Offer, Reply, Terms};
+use psi_core::contact::{Invite, Reply, Terms};
 use psi_core::receipt::Signature;
 use serde_json::json;
 
+use self::what_is_signed::describe;
 use super::invite::{self, ReachArgs};
-use super::{offer_text, standing};
-use crate::api::types::OfferInfo;
+use super::standing;
 use crate::cli::Common;
-use crate::cli::output::{self, Format, Table, utc};
-use crate::collab::{Address, Collaboration, Member};
+use crate::cli::output::{self, Format, utc};
+use crate::collab::Collaboration;
 use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::identity::NodeKey;
 use crate::invite::{ANY_PREFIX, Pasted, TEXT_BYTES_MAX, document, parse, reply_text};
-use crate::printable;
 use crate::state::{AwaitedCollab, Joined, State, now_unix};
 use psi_audit::text_file::read_text;
 
@@ -121,7 +122,12 @@ fn accept_invite(args: &AcceptArgs, own: &Own, invite: &Invite) -> Result<(), Us
     let guest = invite::contact(&own.config, &own.key, &address);
     let collab = document(terms, &guest)?;
     check_name_is_free(own, &collab)?;
-    let said = describe(own, &collab, terms, invite.offer.as_ref());
+    let said = describe(
+        (&own.config, own.key.id()),
+        &collab,
+        terms,
+        invite.offer.as_ref(),
+    );
     if args.show {
         return show(args, &collab, &said);
     }
@@ -225,7 +231,12 @@ fn accept_reply(args: &AcceptArgs, own: &Own, reply: &Reply) -> Result<(), UserE
         check_time(terms)?;
         check_name_is_free(own, &collab)?;
     }
-    let said = describe(own, &collab, terms, reply.offer.as_ref());
+    let said = describe(
+        (&own.config, own.key.id()),
+        &collab,
+        terms,
+        reply.offer.as_ref(),
+    );
     if args.show {
         return show(args, &collab, &said);
     }
@@ -328,72 +339,6 @@ fn check_name_is_free(own: &Own, collab: &Collaboration) -> Result<(), UserError
         }
     }
     Ok(())
-}
-
-/// What would be signed, and what it means for this node.
-fn describe(own: &Own, collab: &Collaboration, terms: &Terms, offer: Option<&Offer>) -> String {
-    let id = own.key.id();
-    let mut table = Table::new(&["MEMBER", "ADDRESS", "MAY QUERY", "MAY RECEIVE", "ID"]);
-    for Member {
-        name,
-        id: member,
-        address,
-        may_query,
-        may_receive,
-    } in collab.members()
-    {
-        let yes = |yes: &bool| if *yes { "yes" } else { "no" };
-        let name = if *member == id {
-            format!("{name} (you)")
-        } else {
-            name.clone()
-        };
-        let address = match address {
-            Address::OnlyDials => "only dials".to_owned(),
-            dialled => dialled.to_string(),
-        };
-        let (query, receive) = (yes(may_query), yes(may_receive));
-        table.row([&name, &address, query, receive, &member.to_string()]);
-    }
-    let peer = collab.peer_of(&id).map_or("", |peer| peer.name.as_str());
-    let until = i64::try_from(terms.expires_unix).unwrap_or(i64::MAX);
-    format!(
-        "Collaboration {}, mode {}, offered until {}\n{}Code  {}\n\n{}\n{}",
-        collab.name(),
-        collab.mode(),
-        utc(until.min(253_402_300_799)),
-        table.render(),
-        collab.comparison_code(),
-        exposed(own, collab, peer),
-        offer_text::describe(peer, offer.map(OfferInfo::from).as_ref()),
-    )
-}
-
-/// Which of this node's tables the other member may then ask about.
-fn exposed(own: &Own, collab: &Collaboration, peer: &str) -> String {
-    let may_query = collab
-        .member_by_name(peer)
-        .is_some_and(|peer| peer.may_query);
-    if !may_query {
-        return format!("{peer} may not ask about your tables.\n");
-    }
-    let open = own.config.table.iter().filter(|(_, table)| {
-        let listed = table.allowed_requesters.as_ref();
-        let named = |listed: &std::collections::BTreeSet<String>| {
-            let mut names = listed.iter();
-            names.any(|name| name.eq_ignore_ascii_case(peer))
-        };
-        !table.key.is_empty() && listed.is_none_or(named)
-    });
-    let open: Vec<_> = open.map(|(name, _)| printable::line(name)).collect();
-    if open.is_empty() {
-        return format!("{peer} may ask about none of your tables, as node.toml is now.\n");
-    }
-    format!(
-        "{peer} may then ask about your tables {}, within their rules (`psi-node policy explain \
-         TABLE`).\n",
-        open.join(", ")
-    )
 }
 
 fn show(args: &AcceptArgs, collab: &Collaboration, said: &str) -> Result<(), UserError> {
