@@ -37,6 +37,7 @@ pub struct NodeConfig {
     /// The member's name, as collaborations and queries write it.
     pub name: String,
     /// Where the node waits for its peers (UDP).
+    #[serde(deserialize_with = "listen_address")]
     pub listen: SocketAddr,
     /// Where durable state is kept, relative to the configuration file. See [`Self::state_dir`].
     #[serde(default = "default_state_dir")]
@@ -132,6 +133,16 @@ impl<'de> Deserialize<'de> for Days {
         days.map(Self)
             .ok_or_else(|| de::Error::invalid_value(de::Unexpected::Str(&text), &expected))
     }
+}
+
+/// An address to listen on. A name may have several, or another one tomorrow.
+fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        let expected = "an IP address and a port, such as \"0.0.0.0:7601\", \"[::]:7601\" or, for this \
+                        machine alone, \"127.0.0.1:7601\"; a name does not say on which address to listen";
+        de::Error::invalid_value(de::Unexpected::Str(&text), &expected)
+    })
 }
 
 fn default_state_dir() -> PathBuf {

@@ -33,6 +33,7 @@ use crate::places::Places;
 use crate::reload::reload;
 use crate::state::{State, now_unix};
 use crate::threads::{self, EngineThreads, NetworkThreads};
+use crate::warnings;
 
 /// The file that a running daemon keeps locked.
 const LOCK_FILE: &str = "daemon.lock";
@@ -87,6 +88,7 @@ pub async fn run(
     let state = State::open(&state_dir)?;
     let _lock = lock(&state_dir)?;
     recover(&state, &state_dir)?;
+    warnings::log(&config, &key.id(), &state)?;
     job::recover_ledger(&state, &key.id(), &config)?;
     threads::start_compute_pool();
     let engine = EngineThreads::start(config.engine_threads())

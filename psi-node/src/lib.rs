@@ -53,6 +53,7 @@ pub mod run_files;
 pub mod state;
 pub mod threads;
 mod transfer_size;
+mod warnings;
 
 use std::process::ExitCode;
 

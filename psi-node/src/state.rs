@@ -45,7 +45,7 @@ pub use awaited::AwaitedRefusal;
 pub use collabs::{CollabStanding, Joined};
 pub use contact::{AwaitedCollab, ToldOffer};
 pub use doubt::Doubt;
-pub use jobs::{JobRecord, JobRole, JobState};
+pub use jobs::{JobRecord, JobRole, JobState, short_name};
 pub use ledger::{Debit, StoredDebit, Uncharged};
 pub use local_log::{LocalEntry, first_wrong as local_first_wrong};
 pub use log_day::LogDay;
@@ -170,6 +170,11 @@ impl From<StateError> for UserError {
             {
                 (Exit::Internal, RESTORE)
             }
+            StateError::Database(_) if sqlite == Some(ErrorCode::DiskFull) => (
+                Exit::Internal,
+                "make room on the disk that holds the state folder, then try again; nothing that was \
+                 recorded is lost",
+            ),
             StateError::Database(_) | StateError::Folder { .. } | StateError::Machine(_) => (
                 Exit::Internal,
                 "check the disk, the permissions of the state folder and free space",

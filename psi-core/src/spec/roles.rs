@@ -167,7 +167,8 @@ pub(super) fn check_owner(
     if receives && !sides.of(sender.other()).owner_may_receive {
         return incompatible(
             Code::OwnerNotAllowed,
-            "a recipient that owns what is aggregated",
+            "the answer would go to the member whose columns are aggregated, and the other \
+             member's table does not say `owner_may_receive`",
         );
     }
     Ok(())

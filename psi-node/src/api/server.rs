@@ -247,6 +247,7 @@ fn job_info(ctx: &JobContext, record: JobRecord) -> JobInfo {
     };
     JobInfo {
         progress: view.map(|view| view.snapshot()),
+        name: record.name(),
         job_id: record.job_id.map(hex::encode),
         collab: record.collab,
         role: record.role.as_str().into(),
@@ -307,7 +308,7 @@ async fn new_job(
             Ok(ended) => ended,
             Err(error) => crashed(&error),
         };
-        tracing::info!(job = view.id(), exit = ended.exit_name, "job ended");
+        tracing::info!(job = view.name(), exit = ended.exit_name, "job ended");
         view.end(ended);
     });
     Ok(json(StatusCode::ACCEPTED, &JobRef { id }))
@@ -333,7 +334,8 @@ async fn cancel(Injected(ctx): Context, Path(id): Path<String>) -> Result<Respon
         let error = UserError::bad_input(what, "see how it ended with `psi-node jobs show`");
         return Err(Failed(StatusCode::CONFLICT, error));
     }
-    tracing::info!(job = id, "job cancelled by its owner");
+    let name = ctx.registry.get(&id).map(|view| view.name().to_owned());
+    tracing::info!(job = name, local = id, "job cancelled by its owner");
     Ok(json(StatusCode::ACCEPTED, &JobRef { id }))
 }
 

@@ -156,6 +156,9 @@ pub struct JobList {
 pub struct JobInfo {
     /// The local id.
     pub id: String,
+    /// What both members call it: the first digits of the job id, or of the local id until there is
+    /// one.
+    pub name: String,
     /// The name in both members' receipts, once there is one.
     pub job_id: Option<String>,
     /// The collaboration's name.

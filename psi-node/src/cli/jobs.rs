@@ -29,7 +29,7 @@ pub enum JobsCommand {
 /// Arguments of `jobs show` and `jobs cancel`.
 #[derive(Debug, Args)]
 pub struct JobArgs {
-    /// The job: its local id, its job id, or the first digits of either
+    /// The job: its name, local id or job id, or the first digits of one of these
     #[arg(value_name = "JOB", add = candidates::jobs())]
     pub job: String,
     /// Node and format.
@@ -59,7 +59,7 @@ fn list(args: &NewestArgs) -> Result<Exit, UserError> {
             ]);
             for job in &jobs {
                 table.row([
-                    &job.id,
+                    &job.name(),
                     &output::utc(job.created_unix),
                     &job.collab,
                     job.role.as_str(),
@@ -79,7 +79,8 @@ fn show(args: &JobArgs) -> Result<Exit, UserError> {
     match args.common.format {
         Format::Json => output::print_json(&document(&job))?,
         Format::Table => {
-            let mut table = Table::new(&["JOB", &job.id]);
+            let mut table = Table::new(&["JOB", &job.name()]);
+            table.row(["local id", &job.id]);
             table.row([
                 "job id",
                 &job.job_id.map_or_else(|| "-".into(), hex::encode),
@@ -135,6 +136,7 @@ fn query(job: &JobRecord) -> Cow<'_, str> {
 fn document(job: &JobRecord) -> Value {
     json!({
         "id": job.id,
+        "name": job.name(),
         "job_id": job.job_id.map(hex::encode),
         "collab": job.collab,
         "collab_id": hex::encode(job.collab_id),

@@ -20,6 +20,7 @@ use super::link::{Link, violation};
 use super::negotiate::admission::{self, Admitted};
 use super::negotiate::approval;
 use super::registry::InquiryPlace;
+use crate::collab::Collaboration;
 use crate::job::shares::notes::NoteShare;
 use crate::net::PeerConnection;
 
@@ -31,12 +32,13 @@ pub(super) async fn inquire(
     proposal: Proposal,
 ) {
     let collab = admission::collab_of(ctx, conn.peer, &proposal);
-    let share = NoteShare::of(collab.ok().map(|collab| collab.id()), conn.peer);
+    let collab = collab.ok();
+    let share = NoteShare::of(collab.as_ref().map(Collaboration::id), conn.peer);
     let limit = ctx.deadlines().answer() / 2;
     match within(limit, answer(ctx, conn, proposal, &mut link)).await {
         Ok(facts) => link.end(&facts).await,
         Err(failure) => {
-            admission::warn(ctx, &share, &failure);
+            admission::warn(ctx, &share, (conn.peer, collab.as_ref()), &failure);
             let end = match &failure {
                 Failure::OwnRefusal(refusal) => Control::Refuse {
                     code: refusal.code,

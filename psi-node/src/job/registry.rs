@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use psi_core::Error;
 use psi_core::limits::INQUIRIES_MAX;
 use psi_core::progress::{Progress, Stage};
+use psi_core::spec::JobId;
 use tokio::sync::watch;
 
 use self::stages::Stages;
@@ -20,7 +21,7 @@ use super::outcome::Ended;
 use crate::collab::CollabId;
 use crate::identity::NodeId;
 use crate::places::{Places, Whose};
-use crate::state::JobRole;
+use crate::state::{JobRole, StateError, short_name};
 
 /// Ended jobs whose outcome is still at hand for someone who follows late; older ones are in the
 /// state.
@@ -51,9 +52,17 @@ struct Job {
     whose: Whose,
     /// The collaboration, once it is known.
     collab: OnceLock<CollabId>,
+    /// The name by which both members know it, once they have agreed.
+    name: OnceLock<String>,
     stages: Stages,
     cancelled: watch::Sender<bool>,
     outcome: watch::Sender<Option<Ended>>,
+}
+
+impl Job {
+    fn name(&self) -> &str {
+        self.name.get().unwrap_or(&self.id)
+    }
 }
 
 /// Why a job cannot begin.
@@ -97,6 +106,7 @@ impl Registry {
             id: id.clone(),
             whose,
             collab: OnceLock::new(),
+            name: OnceLock::new(),
             stages: Stages::begin(),
             cancelled: watch::Sender::new(false),
             outcome: watch::Sender::new(None),
@@ -264,6 +274,18 @@ impl JobHandle {
         let _ = self.job.collab.set(collab_id);
     }
 
+    /// Says which id both members have agreed on.
+    pub fn is_named(&self, job_id: &JobId) {
+        // Agreed on once.
+        let _ = self.job.name.set(short_name(job_id));
+    }
+
+    /// What the job is called in the log: as the other member calls it, once both have agreed.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.job.name()
+    }
+
     /// Whose question the job answers.
     #[must_use]
     pub fn whose(&self) -> Whose {
@@ -315,6 +337,17 @@ impl fmt::Debug for JobHandle {
     }
 }
 
+/// The state took no record of how a job ended. It shows as running until the next start ends it.
+pub(in crate::job) fn ending_not_recorded(job: &JobHandle, error: &StateError) {
+    tracing::error!(
+        job = job.name(),
+        %error,
+        help = "make room on the disk of the state folder; the job shows as running until then, and \
+                as interrupted after the next start",
+        "the end of the job could not be recorded"
+    );
+}
+
 struct Reporter(Arc<Job>);
 
 impl Progress for Reporter {
@@ -337,6 +370,12 @@ impl JobView {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.0.id
+    }
+
+    /// What the job is called in the log.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.name()
     }
 
     /// Which side of the job this node is.

@@ -32,7 +32,7 @@ use super::outcome::document::ResultDocument;
 use super::outcome::privacy::PrivacyDocument;
 use super::outcome::stopwatch::{Stopwatch, peak_rss_bytes};
 use super::outcome::{Ended, exit_of};
-use super::registry::JobHandle;
+use super::registry::{JobHandle, ending_not_recorded};
 use super::{contact, run, seeds};
 use crate::collab::Collaboration;
 use crate::net::PeerConnection;
@@ -56,8 +56,13 @@ struct Accepted {
 pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) -> Ended {
     let watch = Stopwatch::start();
     let mut document = ResultDocument::new("exact");
-    // On the heap: a job holds much.
-    let result = Box::pin(run_request(&ctx, &job, &request, &mut document)).await;
+    let begun = begin(&ctx, &job, &request).await;
+    let is_recorded = begun.is_ok();
+    let result = match begun {
+        // On the heap: a job holds much.
+        Ok(collab) => Box::pin(run_request(&ctx, &job, collab, &request, &mut document)).await,
+        Err(failure) => Err(failure),
+    };
     document.stats.cpu_seconds = watch.cpu_seconds();
     document.stats.wall_seconds = watch.wall_seconds();
     document.stats.peak_rss_bytes = peak_rss_bytes();
@@ -72,25 +77,29 @@ pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) 
         }
     };
     document.status = state.as_str().into();
-    let finished = ctx.state.job_finish(
-        &job.id,
-        state,
-        document.reason.as_deref(),
-        document.detail.as_deref(),
-        serde_json::to_string(&document).ok().as_deref(),
-    );
-    if let Err(error) = finished {
-        tracing::error!(%error, job = job.id, "the end of the job could not be recorded");
+    // Without a record there is no job to look up later; who asked hears the reason all the same.
+    if is_recorded {
+        let finished = ctx.state.job_finish(
+            &job.id,
+            state,
+            document.reason.as_deref(),
+            document.detail.as_deref(),
+            serde_json::to_string(&document).ok().as_deref(),
+        );
+        if let Err(error) = finished {
+            ending_not_recorded(&job, &error);
+        }
     }
     Ended::new(exit, document)
 }
 
-async fn run_request(
+/// Finds the collaboration and records that the job runs. One that names no collaboration of this
+/// node, or that cannot be recorded, is none.
+async fn begin(
     ctx: &Arc<JobContext>,
     job: &JobHandle,
     request: &JobRequest,
-    document: &mut ResultDocument,
-) -> Result<JobState, Failure> {
+) -> Result<Collaboration, Failure> {
     tokio::select! {
         met = contact::complete_awaited(ctx, &request.collab) => met?,
         () = job.cancelled() => return Err(Failure::Cancelled),
@@ -101,7 +110,16 @@ async fn run_request(
     record.collab_id = collab.id();
     collab.name().clone_into(&mut record.collab);
     ctx.state.job_insert(&record)?;
+    Ok(collab)
+}
 
+async fn run_request(
+    ctx: &Arc<JobContext>,
+    job: &JobHandle,
+    collab: Collaboration,
+    request: &JobRequest,
+    document: &mut ResultDocument,
+) -> Result<JobState, Failure> {
     document.mode = collab.mode().as_str().into();
     let (ready, conn) =
         unless_cancelled(job, Box::pin(reach(ctx, collab, request, document))).await?;
@@ -205,6 +223,7 @@ async fn agree(
     let reservation = account::reserve(ctx, &question.collab, &spec)?;
     permit.spend(ctx, &spec.job_id())?;
     ctx.state.job_set_job_id(&job.id, &spec.job_id())?;
+    job.is_named(&spec.job_id());
     // From here on a job that breaks off is settled, whether or not the signature arrives.
     document.begin(&spec);
     let own = ctx.key.sign(&agreement_text(&spec.job_id()));

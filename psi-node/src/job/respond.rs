@@ -181,6 +181,7 @@ async fn agree(
         job_id: Some(spec.job_id()),
         ..record_of(job, collab, &spec.query)
     })?;
+    job.is_named(&spec.job_id());
     Ok(Agreed {
         since: Instant::now(),
         _record: record,

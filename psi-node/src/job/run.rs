@@ -15,7 +15,7 @@ use psi_core::messages::Control;
 use psi_core::receipt::{Body, ClosedStatus, opening_commitment};
 use psi_core::session::opened::Opened;
 use psi_core::session::{Ended, Tools};
-use psi_core::spec::JobId;
+use psi_core::spec::{JobId, Party};
 
 use self::prepare::{Prepared, keep_unfinished, prepare};
 use super::context::JobContext;
@@ -30,6 +30,7 @@ use super::negotiate::agreed::Agreed;
 use super::outcome::Outcome;
 use super::outcome::answer_file::Matched;
 use super::registry::JobHandle;
+use super::shares::notes::NoteShare;
 use crate::state::{OwnClosing, StoredOutput};
 use crate::transfer_size::match_bits_bytes;
 
@@ -40,6 +41,7 @@ pub(super) async fn run(
     link: &mut Link,
     mut agreed: Agreed,
 ) -> Result<Outcome, Failure> {
+    log_agreed(ctx, job, &agreed);
     let Agreed {
         spec,
         own,
@@ -62,6 +64,24 @@ pub(super) async fn run(
     }
     drop::<Reservation>(agreed.reservation);
     result
+}
+
+/// The owner's line about a job that both have agreed to. The query is the canonical text that both
+/// have signed, in which the literals of the asker's side are hidden.
+fn log_agreed(ctx: &JobContext, job: &JobHandle, agreed: &Agreed) {
+    let collab = &agreed.collab;
+    if agreed.own == Party::Responder && !ctx.notes.has_line(&NoteShare::Collab(collab.id())) {
+        return;
+    }
+    tracing::info!(
+        job = job.name(),
+        local = job.id,
+        collab = collab.name(),
+        peer = agreed.spec.half(agreed.own.other()).facts.member,
+        asked_by = agreed.spec.requester.facts.member,
+        query = agreed.spec.query,
+        "job agreed"
+    );
 }
 
 async fn run_live(

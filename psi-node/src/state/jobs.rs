@@ -83,6 +83,29 @@ impl fmt::Display for JobState {
     }
 }
 
+/// The short name of a job that both members have agreed to: the first digits of its id. Both show it,
+/// and their commands take it.
+#[must_use]
+pub fn short_name(job_id: &JobId) -> String {
+    hex::encode(job_id)
+        .chars()
+        .take(SHORT_NAME_DIGITS)
+        .collect()
+}
+
+/// Enough to tell the jobs of one node apart for years.
+const SHORT_NAME_DIGITS: usize = 8;
+
+impl JobRecord {
+    /// What the job is called: as the other member calls it, if both have agreed to it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.job_id
+            .as_ref()
+            .map_or_else(|| self.id.clone(), short_name)
+    }
+}
+
 /// One job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobRecord {

@@ -196,6 +196,16 @@ fn insert(
     ])?)
 }
 
+impl State {
+    /// The latest time that the ledger has seen, if any.
+    ///
+    /// # Errors
+    /// [`StateError::Database`].
+    pub fn ledger_latest(&self) -> Result<Option<i64>, StateError> {
+        latest(&self.lock())
+    }
+}
+
 /// The latest time that was ever seen.
 fn latest(connection: &Connection) -> Result<Option<i64>, StateError> {
     let mut statement = connection.prepare_cached("SELECT latest_unix FROM ledger_clock")?;

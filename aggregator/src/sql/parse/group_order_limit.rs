@@ -7,7 +7,7 @@ use super::aggregate::{Known, RawGroup};
 use super::from::Scope;
 use super::outputs::{self, RawOutput};
 use super::token::Token;
-use super::{GROUPS_MAX, Reader, names};
+use super::{Author, GROUPS_MAX, Reader, names};
 use crate::error::{Position, QueryError};
 use crate::sql::ast::{GroupExpr, Name, OrderItem, Output};
 
@@ -193,6 +193,14 @@ impl Reader {
             _ => None,
         };
         self.advance();
+        // The peer's text is what its own node made of one that was accepted.
+        if number == Some(0) && self.author == Author::Own {
+            return Err(QueryError::subset(
+                at,
+                "LIMIT 0, which shows no row of an answer that is computed and paid for all the same,",
+                "leave it out, or write a number from 1 on",
+            ));
+        }
         number.map(|number| Some(number.into())).ok_or_else(|| {
             QueryError::subset(
                 at,

@@ -362,7 +362,7 @@ proptest! {
         outputs in prop::collection::vec(formula(), 1..4),
         having in prop::option::of(having()),
         order in prop::collection::vec((1..4_usize, any::<bool>(), any::<bool>()), 0..3),
-        limit in prop::option::of(0..100_u32),
+        limit in prop::option::of(1..100_u32),
     ) {
         let mut sql = format!(
             "SELECT EXTRACT(MONTH FROM a.d), {} {FROM} GROUP BY a.r, 1", outputs.join(", "));

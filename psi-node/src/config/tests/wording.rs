@@ -64,3 +64,17 @@ fn errors_of_a_configuration_do_not_speak_rust() {
         "{unknown}"
     );
 }
+
+#[test]
+fn a_name_to_listen_on_is_refused_with_addresses_to_choose_from() {
+    let text = "name = \"b\"\nlisten = \"localhost:7611\"\n";
+    let error = NodeConfig::parse(text, Path::new("node.toml")).unwrap_err();
+    for part in [
+        "node.toml:2",
+        "an IP address and a port",
+        "\"0.0.0.0:7601\"",
+        "localhost:7611",
+    ] {
+        assert!(error.what.contains(part), "{}", error.what);
+    }
+}

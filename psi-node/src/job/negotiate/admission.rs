@@ -165,8 +165,19 @@ pub(in crate::job) fn turn_away<T>(code: Code, rule: &str, sentence: &str) -> Re
 }
 
 /// The operator's line about a question that came to nothing, within the share of its collaboration.
-pub(in crate::job) fn warn(ctx: &JobContext, share: &NoteShare, failure: &Failure) {
-    if ctx.notes.has_line(share) {
-        tracing::warn!(whose = hex::encode(share.as_bytes()), %failure, "a peer's question came to nothing");
+pub(in crate::job) fn warn(
+    ctx: &JobContext,
+    share: &NoteShare,
+    (peer, collab): (NodeId, Option<&Collaboration>),
+    failure: &Failure,
+) {
+    if !ctx.notes.has_line(share) {
+        return;
     }
+    let Some(collab) = collab else {
+        return tracing::warn!(%peer, %failure, "a peer's question came to nothing");
+    };
+    let member = collab.members().iter().find(|member| member.id == peer);
+    let peer = member.map_or_else(|| peer.to_string(), |member| member.name.clone());
+    tracing::warn!(collab = collab.name(), peer, %failure, "a peer's question came to nothing");
 }

@@ -16,7 +16,7 @@ use crate::job::log::chain::Chain;
 use crate::job::log::{refusal, settlements};
 use crate::job::negotiate::admission;
 use crate::job::outcome::document::ResultDocument;
-use crate::job::registry::JobHandle;
+use crate::job::registry::{JobHandle, ending_not_recorded};
 use crate::job::shares::notes::NoteShare;
 use crate::net::PeerConnection;
 use crate::state::{JobRecord, JobRole, JobState, now_unix};
@@ -31,7 +31,7 @@ pub(super) async fn turned_away(
     failure: &Failure,
 ) {
     let share = NoteShare::of(collab.map(Collaboration::id), conn.peer);
-    admission::warn(ctx, &share, failure);
+    admission::warn(ctx, &share, (conn.peer, collab), failure);
     ctx.notes.refused(
         &share,
         &refusal::sentence_of(conn.peer, failure),
@@ -63,10 +63,17 @@ pub(super) fn record_end(
         query,
     } = *question;
     let (state, failure) = match shown {
-        Ok(state) => (state, None),
+        Ok(state) => {
+            if ctx.notes.has_line(&NoteShare::Collab(collab.id())) {
+                tracing::info!(job = job.name(), collab = collab.name(), %state, "job ended");
+            }
+            (state, None)
+        }
         Err(failure) => {
             if ctx.notes.has_line(&NoteShare::Collab(collab.id())) {
-                tracing::warn!(job = job.id, %failure, "job ended without a result");
+                let peer = peer_name(collab, peer);
+                let (job, collab) = (job.name(), collab.name());
+                tracing::warn!(job, collab, peer, query, %failure, "job ended without a result");
             }
             document.reason = Some(failure.reason().into());
             (failure.state(), Some(failure))
@@ -108,7 +115,7 @@ pub(super) fn record_end(
         kept.flatten().as_deref(),
     );
     if let Err(error) = finished {
-        tracing::error!(%error, job = job.id, "the end of the job could not be recorded");
+        ending_not_recorded(job, &error);
     }
     failure
 }
@@ -148,6 +155,12 @@ pub(super) async fn end_badly(
     if settlements::is_open(&chain).unwrap_or(true) {
         settlements::later(ctx, collab.clone());
     }
+}
+
+/// What the collaboration calls the peer.
+fn peer_name(collab: &Collaboration, peer: NodeId) -> &str {
+    let member = collab.members().iter().find(|member| member.id == peer);
+    member.map_or("", |member| &member.name)
 }
 
 /// What the owner sees of a peer's job.

@@ -20,6 +20,7 @@ use crate::job::matches::Record;
 use crate::job::negotiate::agreed::Agreed;
 use crate::job::registry::JobHandle;
 use crate::job::seeds;
+use crate::state::short_name;
 
 /// What a side has made of its rows before it says so.
 pub(super) struct Prepared {
@@ -72,6 +73,7 @@ async fn freeze(ctx: &JobContext, agreed: &Agreed, tools: &Tools) -> Result<Froz
     let input = scan.await;
     let input = input.map_err(|error| Failure::Internal(error.to_string()))??;
     tracing::info!(
+        job = short_name(&agreed.spec.job_id()),
         rows = input.rows_scanned,
         selected = input.rows_selected,
         nulls = input.nulls,
