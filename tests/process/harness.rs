@@ -1,5 +1,7 @@
 //! Two nodes as real processes over real QUIC on loopback, each with its own folder.
 
+mod background;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -12,6 +14,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+pub(crate) use self::background::Background;
+use self::background::signal;
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_glovebox-node-under-test");
 
@@ -285,42 +290,6 @@ impl Drop for Node {
             let _ = daemon.wait();
         }
     }
-}
-
-/// A query that is running.
-pub(crate) struct Background(Child);
-
-impl Background {
-    pub(crate) fn wait(self) -> Ran {
-        Ran::from(&self.0.wait_with_output().unwrap())
-    }
-
-    /// [`Self::wait`], for a query that ends however long its node waits for the peer.
-    #[track_caller]
-    pub(crate) fn wait_patiently(mut self) -> Ran {
-        let start = Instant::now();
-        while self.0.try_wait().unwrap().is_none() {
-            if start.elapsed() >= PATIENCE {
-                let _ = self.0.kill();
-                panic!("the query did not end: {:?}", self.wait());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        self.wait()
-    }
-
-    /// What Ctrl-C does.
-    pub(crate) fn interrupt(&self) {
-        signal("INT", &self.0);
-    }
-}
-
-/// Sends a signal to a process that a test has started.
-fn signal(name: &str, to: &Child) {
-    let sent = Command::new("kill")
-        .args([format!("-{name}"), to.id().to_string()])
-        .status();
-    assert!(sent.unwrap().success(), "{name} could not be sent");
 }
 
 /// Waits until `condition` holds.

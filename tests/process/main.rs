@@ -27,6 +27,7 @@ mod hostile_shares;
 mod hostile_sums;
 mod hostile_transfer;
 mod listing;
+mod naming;
 mod nycflights;
 mod plain;
 mod planes;
