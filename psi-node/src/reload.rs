@@ -14,6 +14,7 @@ use crate::config::NodeConfig;
 use crate::daemon::problem;
 use crate::error::UserError;
 use crate::job::{Current, JobContext};
+use crate::warnings;
 
 /// What reading the configuration again has changed. The JSON of `POST /v1/reload`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +83,7 @@ async fn read_again(node: &Current) -> Result<Reloaded, UserError> {
         unchanged: same.into_iter().collect(),
         needs_restart: needs_restart.into_iter().map(str::to_owned).collect(),
     };
+    warnings::log(&config, &before.key.id(), &before.state)?;
     node.set(Arc::new(JobContext {
         config: Arc::new(config),
         catalog,
