@@ -23,10 +23,10 @@ fn both_logs_call_a_job_by_one_name_and_say_who_asked_what() {
     let name = name_of(&world.a.newest_job().unwrap());
     assert_eq!(name.len(), 8, "{name}");
     assert_eq!(name_of(&world.b.newest_job().unwrap()), name);
-    for (node, peer) in [(&world.a, "peer=bert"), (&world.b, "peer=anna")] {
-        let job = format!("job={name}");
+    for (node, peer) in [(&world.a, "peer=\"bert\""), (&world.b, "peer=\"anna\"")] {
+        let job = format!("job=\"{name}\"");
         eventually("the log says how the job went", || {
-            let agreed = ["job agreed", &job, "collab=test", peer, "COUNT(*)"];
+            let agreed = ["job agreed", &job, "collab=\"test\"", peer, "COUNT(*)"];
             lines(node, &agreed) == 1 && lines(node, &["job ended", &job]) == 1
         });
         // The name is taken wherever a job is named.

@@ -20,7 +20,8 @@ const FREEZING: Duration = Duration::from_micros(20);
 const RECORD: Duration = Duration::from_millis(1);
 /// Numbers of a row of a transfer that count as one record: as many bytes as a point has.
 const NUMBERS_PER_RECORD: u64 = 4;
-/// Longer than the interval of `Working`, whatever the peer's patience is.
+/// Longer than the interval of `Working`, and shorter than the wait for the first message of a stream:
+/// who waits for the log has opened one.
 const GIVING_WAY_MAX: Duration = Duration::from_secs(20);
 /// Lists of one match, the parts of one counted as one: A, tags, R, columns, corrections.
 const LISTS: u32 = 5;
@@ -83,7 +84,7 @@ impl Deadlines {
     /// For which a peer may be silent in the middle of an entry or a settlement while something else
     /// wants the log. A peer that works says so more often.
     pub(super) fn giving_way(self) -> Duration {
-        self.patience.min(GIVING_WAY_MAX)
+        (self.patience * 2 / 5).min(GIVING_WAY_MAX)
     }
 
     /// For one whole list of `records`, as far as this side waits for it.
@@ -152,7 +153,7 @@ mod tests {
         assert_eq!(limits.signature(), Duration::from_mins(1));
         assert_eq!(limits.giving_way(), Duration::from_secs(20));
         let short = Deadlines::new(Duration::from_secs(10));
-        assert_eq!(short.giving_way(), Duration::from_secs(10));
+        assert_eq!(short.giving_way(), Duration::from_secs(4));
         assert_eq!(limits.pace(), Duration::from_mins(5));
         assert_eq!(limits.list(1_000_000), Duration::from_secs(600 + 1_000));
         assert_eq!(times(RECORD, u64::MAX), Duration::from_nanos(u64::MAX));

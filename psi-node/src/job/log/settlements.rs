@@ -217,7 +217,7 @@ pub fn all(ctx: &Arc<JobContext>) -> Result<(), Failure> {
 }
 
 /// Answers a settlement that the peer begins, on its stream.
-pub(in crate::job) async fn answer(ctx: &JobContext, peer: NodeId, link: Link, first: Control) {
+pub(in crate::job) async fn answer(ctx: &JobContext, peer: NodeId, mut link: Link, first: Control) {
     let collab_id = match &first {
         Control::SettleRequest { collab_id } => *collab_id,
         Control::Settle(state) => state.collab_id,
@@ -238,7 +238,7 @@ pub(in crate::job) async fn answer(ctx: &JobContext, peer: NodeId, link: Link, f
     let _door = {
         // One that waits for a peer which is gone gives way.
         let _waiting = chain.waits();
-        ctx.settle_doors.of(peer).await
+        link.working_while(ctx.settle_doors.of(peer)).await
     };
     if let Err(failure) = driver::answer_settlement(&chain, link, first).await
         && ctx.notes.has_line(&NoteShare::Collab(collab.id()))

@@ -26,6 +26,7 @@ pub(super) fn say(
     agreed: Option<Collaboration>,
 ) {
     let (code, is_news) = (failure.code(), failure.is_news_for_peer());
+    let is_lost = matches!(failure, Failure::Net(_));
     let ctx = Arc::clone(ctx);
     let leaving = ctx.registry.leave();
     tokio::spawn(async move {
@@ -34,8 +35,11 @@ pub(super) fn say(
         } else {
             drop(link);
         }
-        if let Some(collab) = agreed {
-            settlements::after_own_job(&ctx, &conn, &collab).await;
+        match agreed {
+            // Nobody answers over a connection that has failed, and the log would be held meanwhile.
+            Some(collab) if is_lost => settlements::later(&ctx, collab),
+            Some(collab) => settlements::after_own_job(&ctx, &conn, &collab).await,
+            None => {}
         }
         conn.close(code);
         drop(leaving);
