@@ -235,11 +235,13 @@ pub(in crate::job) async fn answer(ctx: &JobContext, peer: NodeId, mut link: Lin
         return link.end(&Control::Abort(Code::Unavailable)).await;
     }
     let chain = Chain::new(ctx, &collab, peer);
-    let _door = {
+    let door = {
         // One that waits for a peer which is gone gives way.
         let _waiting = chain.waits();
         link.working_while(ctx.settle_doors.of(peer)).await
     };
+    // The peer is gone.
+    let Ok(_door) = door else { return };
     if let Err(failure) = driver::answer_settlement(&chain, link, first).await
         && ctx.notes.has_line(&NoteShare::Collab(collab.id()))
     {
