@@ -69,7 +69,7 @@ impl Loading {
             name,
             &self.base_dir,
             table,
-            self.options,
+            &self.options,
             &*self.store,
             &*self.agreed,
         )
@@ -311,7 +311,7 @@ impl Catalog {
         progress: Arc<dyn Progress>,
     ) -> Result<JobInput, FreezeError> {
         let table = self.table_of(side)?;
-        let options = self.inner.loading.options;
+        let options = &self.inner.loading.options;
         let job = OwnJob {
             spec,
             own,
@@ -335,7 +335,7 @@ impl Catalog {
         progress: Arc<dyn Progress>,
     ) -> Result<JobInput, FreezeError> {
         let table = self.table_of(side)?;
-        let options = self.inner.loading.options;
+        let options = &self.inner.loading.options;
         let job = OwnJob {
             spec,
             own,
@@ -359,9 +359,11 @@ impl Catalog {
         out: Box<dyn Write + Send>,
         progress: &dyn Progress,
     ) -> Result<u64, ListError> {
-        let table = self.table_of(side).map_err(FreezeError::from)?;
+        // Still the table that `side` was planned over, or an error.
+        self.table_of(side).map_err(FreezeError::from)?;
         let at_once = matched_rows::DIGESTS_AT_ONCE;
-        matched_rows::write(&table, side, matched, at_once, format, out, progress)
+        let kernel = Arc::clone(&self.inner.options.kernel);
+        matched_rows::write(side, kernel, matched, at_once, format, out, progress)
     }
 
     /// Takes a table out of service whose rows no longer keep what was checked when it was loaded.

@@ -10,8 +10,11 @@ mod text_files;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use psi_core::identifier::IdentifierKind;
+use psi_core::kernel::portable::Portable;
+use psi_core::kernel::{Choice, Kernel, select};
 use psi_core::limits;
 use serde::{Deserialize, Deserializer, de};
 
@@ -161,17 +164,21 @@ pub struct KeyConfig {
     pub identities: Option<u64>,
 }
 
-/// How files are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How tables are read.
+#[derive(Clone)]
 pub struct ReadOptions {
     /// Files or row groups that are read at the same time.
     pub threads: usize,
+    /// What digests identities.
+    pub kernel: Arc<dyn Kernel>,
 }
 
+/// All cores, and the fastest kernel of this machine.
 impl Default for ReadOptions {
     fn default() -> Self {
         Self {
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            kernel: select(Choice::Auto).unwrap_or_else(|_| Arc::new(Portable)),
         }
     }
 }

@@ -149,7 +149,7 @@ async fn record_rows(
     side: &SidePlan,
     reading: Reading,
     room: usize,
-    options: ReadOptions,
+    options: &ReadOptions,
     store: &dyn RecordStore,
     progress: &dyn Progress,
 ) -> Result<RecordedRows, FreezeError> {
@@ -185,7 +185,7 @@ async fn record_rows(
         extras: reading.extras,
         survey: None,
     };
-    scan::scan(options.threads, pass, &mut take).await?;
+    scan::scan(options, pass, &mut take).await?;
     table.check_files(&side.table)?;
     // After the last row, so that the moment does not tell where a value lies. The load has found
     // that every value of every identity fits.

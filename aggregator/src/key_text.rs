@@ -7,7 +7,10 @@
 use std::borrow::Cow;
 
 use arrow_schema::DataType;
+use psi_core::digest::Digest;
 use psi_core::identifier::{IdentifierKind, IdentityHasher};
+use psi_core::kernel::Kernel;
+use psi_core::kernel::batch::BATCH;
 
 use crate::column::Column;
 use crate::column::unpack::is_text;
@@ -25,20 +28,26 @@ pub(crate) struct ScanKey {
 }
 
 impl ScanKey {
-    /// The digest of a row's key; `None` if it is NULL or does not normalise.
-    pub(crate) fn digest(
+    /// Calls `take` with each row of a batch and the digest of its key; `None` if that is NULL or does
+    /// not normalise.
+    pub(crate) fn for_each_digest(
         &self,
-        hasher: &mut IdentityHasher,
+        kernel: &dyn Kernel,
         columns: &[Column],
-        row: usize,
-    ) -> Option<psi_core::digest::Digest> {
-        let values: Vec<Option<Cow<'_, str>>> = self
-            .columns
-            .iter()
-            .zip(&self.kinds)
-            .map(|(column, kind)| self.value(&columns[*column], *kind, row))
-            .collect();
-        hasher.digest(values.iter().map(Option::as_deref))
+        rows: usize,
+        mut take: impl FnMut(usize, Option<Digest>),
+    ) {
+        let mut hasher = IdentityHasher::new(&self.kinds);
+        for first in (0..rows).step_by(BATCH) {
+            let piece = first..rows.min(first + BATCH);
+            let keys = piece.clone().map(|row| {
+                let places = self.columns.iter().zip(&self.kinds);
+                places.map(move |(place, kind)| self.value(&columns[*place], *kind, row))
+            });
+            for (row, digest) in piece.zip(hasher.digests(kernel, keys)) {
+                take(row, digest);
+            }
+        }
     }
 }
 

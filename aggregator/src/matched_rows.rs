@@ -22,9 +22,10 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray};
-use arrow_buffer::BooleanBuffer;
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use arrow_select::filter::filter;
-use psi_core::identifier::IdentityHasher;
+use psi_core::digest::Digest;
+use psi_core::kernel::Kernel;
 use psi_core::progress::{Progress, Stage};
 use psi_core::store::RecordList;
 use zeroize::Zeroizing;
@@ -79,14 +80,15 @@ pub enum ListError {
 /// which
 /// `at_once` are held at a time.
 pub(crate) fn write(
-    table: &LoadedTable,
     side: &SidePlan,
+    kernel: Arc<dyn Kernel>,
     matched: &dyn RecordList,
     at_once: usize,
     format: ListFormat,
     out: Box<dyn Write + Send>,
     progress: &dyn Progress,
 ) -> Result<u64, ListError> {
+    let table = &*side.loaded;
     let check = || table.check_files(&side.table).map_err(FreezeError::from);
     check()?;
     let mut projection = Projection::default();
@@ -98,6 +100,7 @@ pub(crate) fn write(
         ..
     } = Reading::new(table, side, Extras::default(), projection)?;
     let wanted = Wanting {
+        kernel,
         condition,
         key,
         shown: shown.iter().map(|(_, place)| *place).collect(),
@@ -191,6 +194,7 @@ impl<'a> Wanted<'a> {
 
 /// Which rows of a batch are wanted, and what is shown of them.
 struct Wanting {
+    kernel: Arc<dyn Kernel>,
     condition: Option<Condition>,
     key: ScanKey,
     /// The places of the shown columns.
@@ -204,13 +208,14 @@ impl Wanting {
             Some(condition) => condition.select(&batch.columns, batch.rows, &mut Tally::default()),
             None => BooleanBuffer::new_set(batch.rows),
         };
-        let mut hasher = IdentityHasher::new(&self.key.kinds);
-        let mask: BooleanArray = (0..batch.rows)
-            .map(|row| {
-                let digest = self.key.digest(&mut hasher, &batch.columns, row);
-                Some(selects.value(row) && digest.is_some_and(|digest| wanted.take(&digest)))
-            })
-            .collect();
+        let mut mask = BooleanBufferBuilder::new(batch.rows);
+        let mark = |row, digest: Option<Digest>| {
+            let is_wanted = selects.value(row) && digest.is_some_and(|digest| wanted.take(&digest));
+            mask.append(is_wanted);
+        };
+        self.key
+            .for_each_digest(&*self.kernel, &batch.columns, batch.rows, mark);
+        let mask = BooleanArray::from(mask.finish());
         let rows = self
             .shown
             .iter()

@@ -15,12 +15,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_buffer::BooleanBuffer;
-use psi_core::identifier::IdentityHasher;
+use psi_core::kernel::Kernel;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use zeroize::Zeroize;
 
 use crate::condition::{Condition, Tally};
+use crate::config::ReadOptions;
 use crate::error::FreezeError;
 use crate::key_text::ScanKey;
 use crate::rows::Extras;
@@ -75,12 +76,12 @@ pub(crate) struct Pass {
     pub(crate) survey: Option<Survey>,
 }
 
-/// Reads a source once, by `threads` threads, and hands every batch's records to `take`.
+/// Reads a source once, as `options` say, and hands every batch's records to `take`.
 ///
 /// # Errors
 /// [`FreezeError::Read`] if a file cannot be read; whatever `take` returns, which ends the pass.
 pub(crate) async fn scan(
-    threads: usize,
+    options: &ReadOptions,
     pass: Pass,
     take: &mut (dyn FnMut(&Chunk) -> Result<(), FreezeError> + Send),
 ) -> Result<(), FreezeError> {
@@ -88,13 +89,14 @@ pub(crate) async fn scan(
     let pieces = tokio::task::spawn_blocking(move || read::pieces(&source)).await;
     let pieces = pieces.map_err(|_| FreezeError::stopped())??;
     let work = Arc::new(Work {
+        kernel: Arc::clone(&options.kernel),
         pass,
         next: AtomicUsize::new(0),
         pieces,
     });
     let (sender, mut receiver) = mpsc::channel(CHUNKS_WAITING_MAX);
     let mut readers = JoinSet::new();
-    for _ in 0..threads.clamp(1, work.pieces.len().max(1)) {
+    for _ in 0..options.threads.clamp(1, work.pieces.len().max(1)) {
         let (work, sender) = (Arc::clone(&work), sender.clone());
         readers.spawn_blocking(move || work.run(&sender));
     }
@@ -111,6 +113,7 @@ pub(crate) async fn scan(
 
 /// The pieces of a source, and which of them is next.
 struct Work {
+    kernel: Arc<dyn Kernel>,
     pass: Pass,
     next: AtomicUsize,
     pieces: Vec<Piece>,
@@ -123,7 +126,10 @@ impl Work {
             source, projection, ..
         } = &self.pass;
         while let Some(piece) = self.pieces.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            let mut send = |batch: Batch| sender.blocking_send(Ok(self.pass.chunk(&batch))).is_ok();
+            let mut send = |batch: Batch| {
+                let chunk = self.pass.chunk(&*self.kernel, &batch);
+                sender.blocking_send(Ok(chunk)).is_ok()
+            };
             if let Err(error) = read::read(source, piece, projection, &mut send) {
                 // A closed channel means that the pass ended; there is nobody to tell.
                 let _ = sender.blocking_send(Err(error.into()));
@@ -137,7 +143,7 @@ impl Work {
 }
 
 impl Pass {
-    fn chunk(&self, batch: &Batch) -> Chunk {
+    fn chunk(&self, kernel: &dyn Kernel, batch: &Batch) -> Chunk {
         let rows = batch.rows;
         let mut tally = Tally::default();
         let selects = match &self.condition {
@@ -164,14 +170,13 @@ impl Pass {
         let width = self.extras.layout().width();
         let extra = self.extras.layout().extra();
         for key in &self.keys {
-            let mut hasher = IdentityHasher::new(&key.kinds);
             let mut records = Vec::with_capacity(rows * width);
             let (mut nulls, mut selected_nulls) = (0, 0);
-            for row in 0..rows {
-                let Some(digest) = key.digest(&mut hasher, &batch.columns, row) else {
+            key.for_each_digest(kernel, &batch.columns, rows, |row, digest| {
+                let Some(digest) = digest else {
                     nulls += 1;
                     selected_nulls += u64::from(selects.value(row));
-                    continue;
+                    return;
                 };
                 if extras.unfit_rows.get(row).is_some_and(|unfit| *unfit) {
                     chunk.identity_misfits += 1;
@@ -179,7 +184,7 @@ impl Pass {
                 records.extend_from_slice(&digest);
                 records.extend_from_slice(&extras.bytes[row * extra..(row + 1) * extra]);
                 records.push(selects.value(row).into());
-            }
+            });
             chunk.records.push(records);
             chunk.nulls.push(nulls);
             chunk.selected_nulls.push(selected_nulls);

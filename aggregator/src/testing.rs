@@ -11,6 +11,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use psi_core::identifier::{IdentifierKind, IdentityHasher};
+use psi_core::kernel::{Choice, select};
 use psi_core::progress::{Progress, Silent};
 use psi_core::spec::{
     Agreement, AskedMode, CollabId, Half, JobSpec, Party, Recipients, RevisionHash,
@@ -117,7 +118,10 @@ pub(crate) async fn load_with(
         table: TableConfigs,
     }
     let config: Config = toml::from_str(toml).unwrap();
-    let options = ReadOptions { threads: 2 };
+    let options = ReadOptions {
+        threads: 2,
+        kernel: select(Choice::Auto).unwrap(),
+    };
     Catalog::load(folder, &config.table, options, store, agreed).await
 }
 

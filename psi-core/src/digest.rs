@@ -1,10 +1,11 @@
-//! The 32-byte digest that represents one identity, and the one way to build it.
+//! The 32-byte digest that represents one identity, and the message that it is made from.
 //!
 //! Spec 02 §2. An identity becomes one digest as soon as it is read from its table. Sorting,
 //! removing duplicates, spilling to disk and hashing to the group all work on that fixed width.
-//! [`crate::identifier`] calls this. It knows nothing of columns, kinds or NULL.
+//! [`crate::identifier`] writes messages, [`crate::kernel::Kernel::digest`] hashes them. It knows
+//! nothing of columns, kinds or NULL.
 
-use sha2::{Digest as _, Sha512_256};
+use zeroize::Zeroizing;
 
 /// Bytes of one [`Digest`].
 pub const DIGEST_BYTES: usize = 32;
@@ -15,50 +16,87 @@ pub const DIGEST_BYTES: usize = 32;
 /// A digest of a guessable identifier reveals the identifier, so digests never leave the node.
 pub type Digest = [u8; DIGEST_BYTES];
 
-/// Builds a digest from fields: SHA-512/256 over, for each field, its length as a big-endian `u32`
-/// and its bytes.
+/// The messages of identities, one behind the other, from which a kernel makes digests.
+///
+/// A message is, for each field, its length as a big-endian `u32` and its bytes.
 ///
 /// # Discussion
 /// The lengths make the message unambiguous: ("ab", "c") and ("a", "bc") are different identities.
-/// SHA-512/256 is used rather than SHA-256 because the group hash uses SHA-512 anyway and 64-bit
-/// machines without SHA instructions run it faster.
-#[derive(Clone, Default)]
-pub struct DigestBuilder(Sha512_256);
+/// The digest is SHA-512/256 rather than SHA-256 because the group hash uses SHA-512 anyway and
+/// 64-bit machines without SHA instructions run it faster.
+#[derive(Default)]
+pub struct Messages {
+    bytes: Zeroizing<Vec<u8>>,
+    /// Where each message that is complete ends.
+    ends: Vec<usize>,
+}
 
-impl DigestBuilder {
-    /// A digest of no fields so far.
+impl Messages {
+    /// No messages so far.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one field. Returns `false`, and adds nothing, if it has 2^32 bytes or more.
+    /// Adds one field to the message that is being written. Returns `false`, and adds nothing, if
+    /// it has 2^32 bytes or more.
     #[must_use]
     pub fn field(&mut self, bytes: &[u8]) -> bool {
         let Ok(length) = u32::try_from(bytes.len()) else {
             return false;
         };
-        self.0.update(length.to_be_bytes());
-        self.0.update(bytes);
+        self.bytes.extend_from_slice(&length.to_be_bytes());
+        self.bytes.extend_from_slice(bytes);
         true
     }
 
-    /// The digest of the fields added since the builder was made or last finished.
-    pub fn finish(&mut self) -> Digest {
-        self.0.finalize_reset().into()
+    /// Ends the message that is being written, of as many fields as were added; a next one begins.
+    pub fn end(&mut self) {
+        self.ends.push(self.bytes.len());
+    }
+
+    /// How many messages have ended.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether no message has ended.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The messages that have ended, in the order in which they were written.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let places = starts.zip(&self.ends);
+        // Every end is a length that the bytes once had, and they only grow until they are cleared.
+        places.map(|(start, end)| self.bytes.get(start..*end).unwrap_or_default())
+    }
+
+    /// Forgets all messages. The memory is kept.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Digest, DigestBuilder};
+    use super::{Digest, Messages};
+    use crate::kernel::Kernel as _;
+    use crate::kernel::portable::Portable;
 
     fn digest(fields: &[&[u8]]) -> Digest {
-        let mut builder = DigestBuilder::new();
+        let mut messages = Messages::new();
         for field in fields {
-            assert!(builder.field(field));
+            assert!(messages.field(field));
         }
-        builder.finish()
+        messages.end();
+        let mut out = [[0; 32]];
+        Portable.digest(&messages, &mut out);
+        out[0]
     }
 
     #[test]
@@ -78,11 +116,20 @@ mod tests {
     }
 
     #[test]
-    fn a_finished_builder_starts_afresh() {
-        let mut builder = DigestBuilder::new();
-        assert!(builder.field(b"first"));
-        builder.finish();
-        assert!(builder.field(b"second"));
-        assert_eq!(builder.finish(), digest(&[b"second"]));
+    fn messages_come_back_in_their_order_and_none_is_left_after_clearing() {
+        let mut messages = Messages::new();
+        assert!(messages.field(b"a") && messages.field(b""));
+        messages.end();
+        messages.end();
+        assert!(messages.field(b"bc"));
+        messages.end();
+        assert!(messages.field(b"not ended"));
+        let expected: [&[u8]; 3] = [b"\0\0\0\x01a\0\0\0\0", b"", b"\0\0\0\x02bc"];
+        assert!(messages.iter().eq(expected));
+        assert_eq!((messages.len(), messages.is_empty()), (3, false));
+        messages.clear();
+        assert_eq!((messages.iter().count(), messages.is_empty()), (0, true));
+        messages.end();
+        assert!(messages.iter().eq([b""]));
     }
 }

@@ -20,8 +20,9 @@ pub mod portable;
 #[cfg(any(test, target_arch = "x86_64"))]
 mod vector;
 
-use sha2::{Digest as _, Sha512};
+use sha2::{Digest as _, Sha512, Sha512_256};
 
+use crate::digest::{Digest, Messages};
 use crate::group::{SecretScalar, hash_to_uniform};
 
 pub use choice::{Choice, Unavailable, UnknownChoice, available, select};
@@ -33,6 +34,14 @@ pub use choice::{Choice, Unavailable, UnknownChoice, available, select};
 pub trait Kernel: Send + Sync {
     /// A stable name for logs and measurements, such as `portable`.
     fn name(&self) -> &'static str;
+
+    /// `out[i]` = the digest of message `i`. There is one output for each message.
+    ///
+    /// # Security
+    /// What it takes depends on the lengths of the messages, and on nothing else of them.
+    fn digest(&self, messages: &Messages, out: &mut [Digest]) {
+        digest_one_by_one(messages, out);
+    }
 
     /// `out[i]` = the 64 uniform bytes that `digests[i]` expands to under `domain_tag`. Both slices
     /// have the same length.
@@ -63,6 +72,21 @@ pub trait Kernel: Send + Sync {
 
     /// `out[i] = encode(k[i] * G)`, G the generator. Both slices have the same length.
     fn base_mul_encode(&self, k: &[SecretScalar], out: &mut [[u8; 32]]);
+}
+
+/// [`Kernel::digest`] with one hash after the other.
+///
+/// # Panics
+/// If the lengths differ: elements left out silently would be a wrong answer.
+fn digest_one_by_one(messages: &Messages, out: &mut [Digest]) {
+    assert_eq!(
+        messages.len(),
+        out.len(),
+        "inputs and outputs of a kernel have the same length"
+    );
+    for (out, message) in out.iter_mut().zip(messages.iter()) {
+        *out = Sha512_256::digest(message).into();
+    }
 }
 
 /// [`Kernel::expand`] with one single operation after the other.

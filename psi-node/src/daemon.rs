@@ -96,8 +96,9 @@ pub async fn run(
     let lists = Lists::new(&config);
     let (loading, counting) = (Arc::clone(&config), lists.clone());
     let agreed = Arc::new(state.clone());
+    let reading = Arc::clone(&kernel);
     let (catalog, report) = engine
-        .run(async move { load(&loading, &counting, "tables", agreed).await })
+        .run(async move { load(&loading, &counting, "tables", agreed, reading).await })
         .await
         .map_err(|e| UserError::internal(format!("loading the tables stopped: {e}")))??;
 
@@ -369,7 +370,7 @@ async fn expire_records(state: State, state_dir: PathBuf) {
 }
 
 /// Loads and checks the configured tables. Identities are counted in lists in the folder `place`;
-/// `agreed` has the types of columns from earlier loads.
+/// `agreed` has the types of columns from earlier loads; `kernel` digests identities, in a job too.
 ///
 /// # Errors
 /// [`UserError`] if a configured value makes no sense whatever the data.
@@ -378,9 +379,11 @@ pub(crate) async fn load(
     lists: &Lists,
     place: &str,
     agreed: Arc<dyn AgreedTypes>,
+    kernel: Arc<dyn Kernel>,
 ) -> Result<(Catalog, LoadReport), UserError> {
     let options = ReadOptions {
         threads: config.engine_threads(),
+        kernel,
     };
     let store = lists.store(place);
     Catalog::load(&config.base_dir, &config.table, options, store, agreed)

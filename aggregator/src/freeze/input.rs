@@ -90,7 +90,7 @@ pub(crate) async fn freeze(
     table: &LoadedTable,
     side: &SidePlan,
     job: OwnJob<'_>,
-    options: ReadOptions,
+    options: &ReadOptions,
     store: Arc<dyn RecordStore>,
     progress: Arc<dyn Progress>,
 ) -> Result<JobInput, FreezeError> {

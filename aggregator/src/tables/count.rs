@@ -48,7 +48,7 @@ pub(super) struct Counted {
 /// [`FreezeError`] if a file cannot be read or a list not be kept.
 pub(super) async fn count(
     config: &TableConfig,
-    options: ReadOptions,
+    options: &ReadOptions,
     source: &Arc<Source>,
     row_filter: Option<&RowFilter>,
     columns: &Columns,
@@ -114,7 +114,7 @@ pub(super) async fn count(
         projection: projection.clone(),
         survey: Some(survey),
     };
-    scan::scan(options.threads, pass, &mut take).await?;
+    scan::scan(options, pass, &mut take).await?;
     // A column that is both key and filter is read once for each.
     let lost: BTreeMap<usize, u64> = projection.columns().zip(lost).collect();
     counted.lost = lost.into_iter().filter(|(_, lost)| *lost > 0).collect();

@@ -36,7 +36,7 @@ pub(crate) async fn load(
     name: &str,
     base_dir: &Path,
     config: &TableConfig,
-    options: ReadOptions,
+    options: &ReadOptions,
     store: &dyn RecordStore,
     agreed: &dyn AgreedTypes,
 ) -> (TableReport, TableState) {
@@ -72,7 +72,7 @@ pub(crate) async fn load(
 struct Loader<'a> {
     name: &'a str,
     config: &'a TableConfig,
-    options: ReadOptions,
+    options: &'a ReadOptions,
     report: &'a mut TableReport,
     files: Option<FileSet>,
     /// Whether what is wrong may pass without a change of the files.

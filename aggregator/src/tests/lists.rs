@@ -14,6 +14,7 @@ use arrow_csv::ReaderBuilder;
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use psi_core::identifier::{IdentifierKind, IdentityHasher};
+use psi_core::kernel::{Choice, select};
 use psi_core::progress::Silent;
 use psi_core::store::{MemoryStore, RecordList, RecordStore as _};
 
@@ -157,8 +158,8 @@ fn written(side: &SidePlan, at_once: usize, format: ListFormat) -> (u64, Vec<u8>
     let out = Box::new(sink.clone());
     let matched = matched();
     let count = write(
-        &side.loaded,
         side,
+        select(Choice::Auto).unwrap(),
         matched.as_ref(),
         at_once,
         format,

@@ -22,6 +22,7 @@ use super::portable::Portable;
 use super::vector;
 use super::vector::recode::Digits;
 use super::{DecodeFailed, Kernel};
+use crate::digest::{Digest, Messages};
 use crate::group::SecretScalar;
 
 /// The kernel on AVX2 and FMA; a value is proof that this machine has them.
@@ -72,6 +73,15 @@ impl Avx2 {
 impl Kernel for Avx2 {
     fn name(&self) -> &'static str {
         "avx2"
+    }
+
+    fn digest(&self, messages: &Messages, out: &mut [Digest]) {
+        #[target_feature(enable = "avx2,fma")]
+        fn run(messages: &Messages, out: &mut [Digest]) {
+            vector::digest::digest::<Vector>(messages, out);
+        }
+        // SAFETY: see the head of this module.
+        unsafe { run(messages, out) }
     }
 
     fn expand(&self, domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64]]) {

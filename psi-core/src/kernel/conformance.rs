@@ -7,11 +7,12 @@ mod kernels;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng as _, SeedableRng as _};
 use curve25519_dalek::scalar::Scalar;
-use sha2::{Digest as _, Sha512};
+use sha2::{Digest as _, Sha512, Sha512_256};
 
 use super::portable::Portable;
 use super::vector::lanes::model::{FloatModel, IntegerModel};
 use super::{DecodeFailed, Kernel, available, batch};
+use crate::digest::Messages;
 use crate::group::{Element, SecretScalar, hash_to_uniform, vectors};
 use kernels::{Modelled, Spread};
 
@@ -22,6 +23,8 @@ const LENGTH_SHORT: usize = 33;
 
 fn check(kernel: &dyn Kernel) {
     vectors_of_rfc_9496_and_9497(kernel);
+    messages_of_equal_lengths_have_the_digests_of_sha2(kernel);
+    messages_of_mixed_lengths_have_the_digests_of_sha2(kernel);
     for length in (0..=LENGTH_SHORT).chain(LENGTHS_LONG) {
         every_digest_expands_as_by_the_single_operation(kernel, length);
         every_point_hashes_as_one_message(kernel, length);
@@ -39,6 +42,12 @@ pub(super) struct Random(ChaCha20Rng);
 impl Random {
     pub(super) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
+        self.0.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    fn vec(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
         self.0.fill_bytes(&mut bytes);
         bytes
     }
@@ -178,6 +187,47 @@ fn every_point_hashes_as_one_message(kernel: &dyn Kernel, length: usize) {
         let mut out = vec![[0xaa; 64]; length];
         kernel.hash_points(prefix, &points, &mut out);
         assert_eq!(out, expected, "length {length}, prefix of {}", prefix.len());
+    }
+}
+
+/// A message of one field takes four bytes more.
+fn digests_are_those_of_sha2(kernel: &dyn Kernel, fields: &[Vec<u8>]) {
+    let mut messages = Messages::new();
+    for field in fields {
+        // None at all for one of the lengths, so that the empty message is among them.
+        assert!(field.is_empty() || messages.field(field));
+        messages.end();
+    }
+    let expected: Vec<[u8; 32]> = messages
+        .iter()
+        .map(|message| Sha512_256::digest(message).into())
+        .collect();
+    assert_eq!(expected.len(), fields.len());
+    let mut out = vec![[0xaa; 32]; fields.len()];
+    kernel.digest(&messages, &mut out);
+    assert_eq!(out, expected, "{} by {}", fields.len(), kernel.name());
+}
+
+fn messages_of_equal_lengths_have_the_digests_of_sha2(kernel: &dyn Kernel) {
+    let mut random = random(65);
+    for length in 0..=300 {
+        let fields: Vec<Vec<u8>> = (0..17).map(|_| random.vec(length)).collect();
+        digests_are_those_of_sha2(kernel, &fields);
+    }
+}
+
+fn messages_of_mixed_lengths_have_the_digests_of_sha2(kernel: &dyn Kernel) {
+    let mut random = random(66);
+    for number in (0..=LENGTH_SHORT).chain(LENGTHS_LONG) {
+        for longest in [1, 107, 108, 130, 300, 1100] {
+            let fields: Vec<Vec<u8>> = (0..number)
+                .map(|_| {
+                    let length = usize::from(u16::from_be_bytes(random.bytes()));
+                    random.vec(length % (longest + 1))
+                })
+                .collect();
+            digests_are_those_of_sha2(kernel, &fields);
+        }
     }
 }
 

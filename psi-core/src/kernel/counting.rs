@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{DecodeFailed, Kernel};
+use crate::digest::{Digest, Messages};
 use crate::group::SecretScalar;
 
 /// What a kernel was asked to do so far.
@@ -63,6 +64,11 @@ impl<K: Kernel> Counting<K> {
 impl<K: Kernel> Kernel for Counting<K> {
     fn name(&self) -> &'static str {
         self.kernel.name()
+    }
+
+    /// Not counted: sessions start from digests.
+    fn digest(&self, messages: &Messages, out: &mut [Digest]) {
+        self.kernel.digest(messages, out);
     }
 
     /// Not counted: each element that is mapped needs one.

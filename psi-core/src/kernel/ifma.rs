@@ -23,6 +23,7 @@ use super::portable::Portable;
 use super::vector;
 use super::vector::recode::Digits;
 use super::{DecodeFailed, Kernel};
+use crate::digest::{Digest, Messages};
 use crate::group::SecretScalar;
 
 /// The kernel on AVX-512 IFMA; a value is proof that this machine has it.
@@ -74,6 +75,15 @@ impl Ifma {
 impl Kernel for Ifma {
     fn name(&self) -> &'static str {
         "ifma"
+    }
+
+    fn digest(&self, messages: &Messages, out: &mut [Digest]) {
+        #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
+        fn run(messages: &Messages, out: &mut [Digest]) {
+            vector::digest::digest::<Vector>(messages, out);
+        }
+        // SAFETY: see the head of this module.
+        unsafe { run(messages, out) }
     }
 
     fn expand(&self, domain_tag: &[u8], digests: &[[u8; 32]], out: &mut [[u8; 64]]) {

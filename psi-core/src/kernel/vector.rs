@@ -10,8 +10,9 @@
 //! multiply  a point times the secret scalar, constant-time
 //! map, decode, encode   ristretto255 (RFC 9496)
 //! recode    the scalar as signed digits
+//! digest, sha512   messages of identities to digests
 //! expand, sha512   digests to the uniform bytes that are mapped (RFC 9380)
-//! prefixed         points to the hashes that tags are cut from
+//! prefixed, sha512 points to the hashes that tags are cut from
 //! ```
 //!
 //! All of it is written once and generic over the lanes, except the limb arithmetic below the
@@ -33,6 +34,7 @@
 )]
 
 mod decode;
+pub(super) mod digest;
 mod encode;
 pub(super) mod expand;
 pub(super) mod field;

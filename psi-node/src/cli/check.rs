@@ -13,6 +13,7 @@ use aggregator::{
 use serde_json::{Value, json};
 
 use super::output::{self, Format, Table, counted};
+use super::serve::kernel_of_environment;
 use super::{Common, block_on};
 use crate::api::client::Client;
 use crate::api::types::NodeInfo;
@@ -38,7 +39,8 @@ pub fn run(args: &Common) -> Result<Exit, UserError> {
     let place = list_storage::place_of_this_process("check");
     let lists = Lists::new(&config);
     let agreed = agreed_types(&config)?;
-    let (_, report) = block_on(daemon::load(&config, &lists, &place, agreed))?;
+    let kernel = kernel_of_environment()?;
+    let (_, report) = block_on(daemon::load(&config, &lists, &place, agreed, kernel))?;
     let running = block_on(Client::new(&config.socket_path()).node());
     let running = running.ok();
     match args.format {

@@ -53,7 +53,7 @@ pub struct ServeArgs {
 pub fn run(args: &ServeArgs) -> Result<Exit, UserError> {
     start_log(args.log_level.as_deref())?;
     let config = args.config.load()?;
-    let kernel = chosen_kernel(std::env::var(KERNEL_VARIABLE).ok().as_deref())?;
+    let kernel = kernel_of_environment()?;
     let runtime =
         threads::job_runtime().map_err(|e| UserError::machine("cannot start the runtime", e))?;
     let place = args.config.config.display().to_string();
@@ -93,6 +93,11 @@ fn stop_signal(until_stdin_closes: bool) -> Result<impl Future<Output = ()>, Use
             _ = stdin_closed => {}
         }
     })
+}
+
+/// The kernel that the environment names; the fastest of this machine if it names none.
+pub(super) fn kernel_of_environment() -> Result<Arc<dyn Kernel>, UserError> {
+    chosen_kernel(std::env::var(KERNEL_VARIABLE).ok().as_deref())
 }
 
 /// The kernel that the variable names; the fastest of this machine if it is not set or empty.

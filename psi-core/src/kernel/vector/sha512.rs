@@ -1,7 +1,7 @@
 //! The compression function of SHA-512 (FIPS 180-4 §6.4.2) on one message in each lane.
 //!
-//! [`super::expand`] and [`super::prefixed`] call this. The `sha2` crate, which works on one
-//! message at a time, does all other hashing. Only the result depends on what is hashed.
+//! [`super::digest`], [`super::expand`] and [`super::prefixed`] call this. The `sha2` crate, which
+//! works on one message at a time, does all other hashing. Only the result depends on what is hashed.
 
 use super::lanes::Lanes;
 
@@ -13,6 +13,13 @@ pub(super) const BLOCK: usize = 128;
 pub(super) const INITIAL: [u64; 8] = [
     0x6a09_e667_f3bc_c908, 0xbb67_ae85_84ca_a73b, 0x3c6e_f372_fe94_f82b, 0xa54f_f53a_5f1d_36f1,
     0x510e_527f_ade6_82d1, 0x9b05_688c_2b3e_6c1f, 0x1f83_d9ab_fb41_bd6b, 0x5be0_cd19_137e_2179,
+];
+
+/// The initial state of SHA-512/256 (FIPS 180-4 §5.3.6.2).
+#[rustfmt::skip]
+pub(super) const INITIAL_256: [u64; 8] = [
+    0x2231_2194_fc2b_f72c, 0x9f55_5fa3_c84c_64c2, 0x2393_b86b_6f53_b151, 0x9638_7719_5940_eabd,
+    0x9628_3ee2_a88e_ffe3, 0xbe5e_1e25_5386_3992, 0x2b01_99fc_2c85_b8aa, 0x0eb7_2ddc_81c5_2ca2,
 ];
 
 /// The state after one block of zeros.

@@ -15,7 +15,11 @@ pub(crate) async fn context(folder: &Path, text: &str, key: NodeKey) -> Arc<JobC
     let config = NodeConfig::parse(text, &folder.join("node.toml")).unwrap();
     let key = Arc::new(key);
     let state = State::open(&config.state_dir()).unwrap();
-    let options = ReadOptions { threads: 1 };
+    let kernel: Arc<dyn Kernel> = Arc::new(Portable);
+    let options = ReadOptions {
+        threads: 1,
+        kernel: Arc::clone(&kernel),
+    };
     let store = Arc::new(MemoryStore);
     let loaded = Catalog::load(
         folder,
@@ -42,7 +46,7 @@ pub(crate) async fn context(folder: &Path, text: &str, key: NodeKey) -> Arc<JobC
         lists: Lists::new(&config),
         engine: EngineThreads::start(1).unwrap(),
         endpoint,
-        kernel: Arc::new(Portable),
+        kernel,
         chains: Arc::new(ChainLocks::default()),
         live: LiveJobs::default(),
         settling: Arc::default(),
