@@ -362,7 +362,7 @@ impl Catalog {
         // Still the table that `side` was planned over, or an error.
         self.table_of(side).map_err(FreezeError::from)?;
         let at_once = matched_rows::DIGESTS_AT_ONCE;
-        let kernel = Arc::clone(&self.inner.options.kernel);
+        let kernel = Arc::clone(&self.inner.loading.options.kernel);
         matched_rows::write(side, kernel, matched, at_once, format, out, progress)
     }
 

@@ -77,7 +77,7 @@ pub async fn sketch(name: &str, path: &Path, source: &str) -> Result<String, Pro
     let config = sketch.config(path)?;
     let options = ReadOptions::default();
     let store = MemoryStore;
-    let (report, _) = load::load(name, Path::new(""), &config, options, &store, &NoTypes).await;
+    let (report, _) = load::load(name, Path::new(""), &config, &options, &store, &NoTypes).await;
     sketch.rows = report.rows;
     sketch.loaded = report.keys;
     Ok(write::section(name, source, &sketch))
