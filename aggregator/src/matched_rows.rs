@@ -209,12 +209,12 @@ impl Wanting {
             None => BooleanBuffer::new_set(batch.rows),
         };
         let mut mask = BooleanBufferBuilder::new(batch.rows);
-        let mark = |row, digest: Option<Digest>| {
+        let append = |row, digest: Option<Digest>| {
             let is_wanted = selects.value(row) && digest.is_some_and(|digest| wanted.take(&digest));
             mask.append(is_wanted);
         };
         self.key
-            .for_each_digest(&*self.kernel, &batch.columns, batch.rows, mark);
+            .for_each_digest(&*self.kernel, &batch.columns, batch.rows, append);
         let mask = BooleanArray::from(mask.finish());
         let rows = self
             .shown

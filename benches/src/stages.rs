@@ -21,7 +21,7 @@ use psi_core::list::{RecordCodec as _, Rice};
 use psi_core::matching;
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::spec::JobId;
-use psi_core::store::{MemoryStore, RecordStore as _};
+use psi_core::store::MemoryStore;
 use psi_core::tag::tags;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -112,7 +112,7 @@ fn arithmetic(kernel: &dyn Kernel, repeat: u32) -> Vec<Stage> {
     let (digests, _) = digests.split_at(POINTS);
     let mut points = vec![[0; 32]; POINTS];
     let mut out = points.clone();
-    let mut hashes = Vec::new();
+    let mut tagged = Vec::new();
     let texts: Vec<String> = (0..POINTS).map(|number| format!("{number:064x}")).collect();
     let mut hasher = IdentityHasher::new(&[IdentifierKind::Hex]);
     vec![
@@ -143,7 +143,7 @@ fn arithmetic(kernel: &dyn Kernel, repeat: u32) -> Vec<Stage> {
         stage(
             "tags of points",
             least(repeat, POINTS, || {
-                tags(kernel, &JobId([7; 64]), 0, &out, TAG, &mut hashes);
+                tags(kernel, &JobId([7; 64]), 0, &out, TAG, &mut tagged);
             }),
         ),
     ]
@@ -202,8 +202,8 @@ fn of_lists(repeat: u32) -> Vec<Stage> {
             least(repeat, RECORDS, || read(list.as_ref())),
         );
         let mut sorted = Vec::new();
-        let read_all = finished(&MemoryStore, width, &records).reader();
-        let mut reader = read_all.expect("a list can be read");
+        let in_memory = finished(&MemoryStore, width, &records);
+        let mut reader = in_memory.reader().expect("a list can be read");
         reader
             .next_batch(&mut sorted, RECORDS)
             .expect("a list can be read");
