@@ -11,18 +11,21 @@ use std::sync::Arc;
 use aggregator::Refusal;
 use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
-use psi_core::spec::LiteralCommitment;
+use psi_core::spec::{LiteralCommitment, Party};
 
 use super::context::JobContext;
 use super::deadlines::within;
 use super::failure::Failure;
 use super::link::{Link, violation};
+use super::log::chain::Chain;
 use super::negotiate::admission::{self, Admitted};
-use super::negotiate::approval;
+use super::negotiate::{approval, record_room};
 use super::registry::InquiryPlace;
 use crate::collab::Collaboration;
+use crate::identity::NodeId;
 use crate::job::shares::notes::NoteShare;
 use crate::net::PeerConnection;
+use crate::places::Whose;
 
 /// Answers one inquiry on its stream.
 pub(super) async fn inquire(
@@ -89,8 +92,26 @@ async fn answer(
             "ask again in an hour",
         ));
     }
-    let Admitted { plan, .. } =
-        admission::judge(ctx, conn.peer, &collab, &proposal, [0; 32]).await?;
+    facts(ctx, conn.peer, &collab, &proposal).await
+}
+
+/// What the proposal would meet as a job's: the same room on the log and among the records, the same
+/// judgement. Nothing of it is kept.
+pub(super) async fn facts(
+    ctx: &Arc<JobContext>,
+    peer: NodeId,
+    collab: &Collaboration,
+    proposal: &Proposal,
+) -> Result<Control, Failure> {
+    Chain::new(ctx, collab, peer).check_room(&ctx.live)?;
+    let Admitted { plan, spec, .. } =
+        admission::judge(ctx, peer, collab, proposal, [0; 32]).await?;
+    drop(record_room::reserve(
+        ctx,
+        Whose::Peer(peer),
+        &spec,
+        Party::Responder,
+    )?);
     Ok(Control::Facts {
         facts: plan.facts,
         approval: approval::is_by_hand(ctx, plan.side.table()),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use psi_core::Code;
+use psi_core::limits::LOG_BYTES_PER_DAY_MAX;
 use psi_core::messages::Proposal;
 use psi_core::spec::{AskedMode, JobSpec, LiteralCommitment, Recipients};
 use tempfile::TempDir;
@@ -17,6 +18,7 @@ use crate::identity::NodeKey;
 use crate::job::context::{JobContext, fixture};
 use crate::job::explain::{FactsSource, explain};
 use crate::job::failure::Failure;
+use crate::job::inquire;
 
 const COUNT: &str = "SELECT COUNT(*) FROM brand.people a JOIN snowy.people b ON a.name = b.name";
 
@@ -247,6 +249,28 @@ async fn a_mode_that_the_collaboration_does_not_have_breaks_the_protocol_before_
     proposal.mode = AskedMode::Exact;
     proposal.query = "no query".into();
     refused(pair.judge(&proposal).await, Code::SpecMismatch);
+}
+
+#[tokio::test]
+async fn an_inquiry_is_refused_where_a_job_would_find_no_room_on_the_log_or_among_the_records() {
+    let mut pair = pair(Mode::Exact, ["", ""], "").await;
+    let (brand, proposal) = (pair.brand.key.id(), pair.proposal().await);
+    for (taken, has_room) in [(0, true), (LOG_BYTES_PER_DAY_MAX, false), (0, true)] {
+        pair.snowy.state.fill_log_day(taken);
+        let answer = inquire::facts(&pair.snowy, brand, &pair.collab, &proposal).await;
+        if has_room {
+            answer.unwrap();
+        } else {
+            refused(answer, Code::TooManyJobs);
+        }
+    }
+    // Half of it, a peer's share, is less than any record.
+    let mut config = pair.snowy.config.as_ref().clone();
+    config.retain_for_audit = Some(serde_json::from_str("\"9d\"").unwrap());
+    config.audit_limit = serde_json::from_str("\"1MB\"").unwrap();
+    Arc::get_mut(&mut pair.snowy).unwrap().config = Arc::new(config);
+    let answer = inquire::facts(&pair.snowy, brand, &pair.collab, &proposal);
+    refused(answer.await, Code::Unavailable);
 }
 
 #[tokio::test]
