@@ -130,7 +130,7 @@ fn check(toml: &str) -> Result<(), ImportError> {
     };
     let parsed: Config = toml::from_str(toml)
         .map_err(|error| refused(error.message().to_owned(), "report this".to_owned()))?;
-    super::validate(&parsed.table).map_err(|e| refused(e.to_string(), e.remedy.clone()))
+    crate::policy::validate(&parsed.table).map_err(|e| refused(e.to_string(), e.remedy.clone()))
 }
 
 /// The section as it is collected.

@@ -26,6 +26,7 @@ pub mod budget;
 pub mod calendar;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod import_aws;
 pub mod policy;
 
 mod agreed_types;

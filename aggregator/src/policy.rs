@@ -8,7 +8,6 @@
 pub mod at_fault;
 mod columns;
 pub mod explain;
-pub mod import_aws;
 pub mod lint;
 pub mod offer;
 pub mod question;

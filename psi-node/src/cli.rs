@@ -9,7 +9,6 @@ pub mod budget;
 pub mod candidates;
 pub mod check;
 pub mod collab;
-pub mod demo;
 pub mod explain;
 pub mod id;
 pub mod init;
@@ -110,7 +109,7 @@ pub enum Command {
     Audit(audit::AuditCommand),
     /// Run two nodes on this machine over sample data, and show what happens
     #[command(after_help = "Example:\n  psi-node demo")]
-    Demo(demo::DemoArgs),
+    Demo(crate::demo::DemoArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  psi-node completions bash")]
     Completions(completions::CompletionsArgs),
@@ -185,7 +184,9 @@ pub struct NewestArgs {
 }
 
 /// Runs what a command waits for.
-fn block_on<T>(future: impl Future<Output = Result<T, UserError>>) -> Result<T, UserError> {
+pub(crate) fn block_on<T>(
+    future: impl Future<Output = Result<T, UserError>>,
+) -> Result<T, UserError> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -217,7 +218,7 @@ impl Command {
             Self::Receipts(command) => receipts::run(command),
             Self::Budget(command) => budget::run(command),
             Self::Audit(command) => audit::run(command),
-            Self::Demo(args) => demo::run(args),
+            Self::Demo(args) => crate::demo::run(args),
             Self::Completions(args) => completions::run::<Cli>(&args),
         }
     }

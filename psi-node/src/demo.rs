@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::block_on;
+use crate::cli::block_on;
 use crate::error::UserError;
 use crate::exit::Exit;
 

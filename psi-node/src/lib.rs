@@ -32,6 +32,7 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod demo;
 pub mod durable_file;
 pub mod duration_text;
 #[cfg(test)]

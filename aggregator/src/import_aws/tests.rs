@@ -1,9 +1,9 @@
 use super::{Imported, import_aws};
 use crate::config::{RuleKind, TableConfig, TableConfigs};
 
-const AGGREGATION: &str = include_str!("../../../testdata/aws/aggregation.json");
-const LIST: &str = include_str!("../../../testdata/aws/list.json");
-const CUSTOM: &str = include_str!("../../../testdata/aws/custom.json");
+const AGGREGATION: &str = include_str!("../../testdata/aws/aggregation.json");
+const LIST: &str = include_str!("../../testdata/aws/list.json");
+const CUSTOM: &str = include_str!("../../testdata/aws/custom.json");
 
 /// The imported table, and its notes as `place: why`.
 fn import(text: &str) -> (TableConfig, Vec<String>) {

@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use aggregator::import_aws::import_aws;
 use aggregator::policy::explain::{Topic, explain};
-use aggregator::policy::import_aws::import_aws;
 use aggregator::policy::lint::{Advice, lint};
 use aggregator::policy::template::Template;
 use aggregator::{TableConfig, TemplateConfig};
