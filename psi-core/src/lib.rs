@@ -22,6 +22,10 @@
     )
 )]
 
+// For the files of tests that other crates take in by their path.
+#[cfg(test)]
+extern crate self as psi_core;
+
 pub mod canary;
 mod code_table;
 pub mod contact;
@@ -30,6 +34,8 @@ pub mod dp;
 pub mod dummy;
 pub mod error;
 pub mod facts;
+#[cfg(test)]
+mod facts_fixture;
 pub mod filler;
 #[cfg(test)]
 mod fixture;

@@ -36,6 +36,9 @@ pub mod demo;
 pub mod durable_file;
 pub mod duration_text;
 #[cfg(test)]
+#[path = "../../psi-core/src/facts_fixture.rs"]
+mod facts_fixture;
+#[cfg(test)]
 mod fixture;
 mod frozen;
 #[cfg(test)]

@@ -11,8 +11,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use psi_core::Error;
-use psi_core::facts::TableFacts;
-use psi_core::identifier::IdentifierKind;
 use psi_core::kernel::portable::Portable;
 use psi_core::list::{Rice, encode_list};
 use psi_core::messages::frame::RowsHeader;
@@ -20,10 +18,10 @@ use psi_core::messages::{Control, codec};
 use psi_core::progress::Silent;
 use psi_core::seed::JobSeed;
 use psi_core::session::{Ended, Exchange, JobLists, Outgoing, Step, Tools};
-use psi_core::spec::{
-    Agreement, AskedMode, CollabId, Half, JobSpec, Party, Recipients, RevisionHash, Shape,
-};
+use psi_core::spec::{CollabId, Half, JobSpec, Party, Shape};
 use psi_core::store::{MemoryStore, RecordStore as _};
+
+use super::facts_fixture::{agreement, facts};
 
 /// More would only be slower.
 const OPERATIONS_MAX: usize = 64;
@@ -219,33 +217,8 @@ fn spec(shape: Shape) -> JobSpec {
     let half = |member: &str, node: u8| Half {
         node_id: [node; 32],
         nonce: [node; 32],
-        facts: TableFacts {
-            member: member.into(),
-            table: "people".into(),
-            key_columns: vec!["name".into()],
-            key_kinds: vec![IdentifierKind::Text],
-            key_unique: true,
-            identities: 3,
-            minimum: 1,
-            prefer_receiver: false,
-            owner_may_receive: false,
-            result_to_both: true,
-            rows_bound: 1,
-            groups: Vec::new(),
-            values: Vec::new(),
-            privacy: None,
-        },
+        facts: facts(member, 3, 1),
     };
-    let agreement = Agreement {
-        collab_id: CollabId([1; 32]),
-        revision: RevisionHash([1; 32]),
-        query: "SELECT".into(),
-        hidden: Vec::new(),
-        shape,
-        recipients: Recipients::Requester,
-        mode: AskedMode::Exact,
-        requester_may_receive: true,
-        responder_may_receive: true,
-    };
+    let agreement = agreement(CollabId([1; 32]), "SELECT", shape);
     JobSpec::assemble(agreement, half("one", 1), half("other", 2)).expect("halves that fit")
 }

@@ -8,6 +8,8 @@
 mod contact;
 mod entries;
 mod exchange;
+#[path = "../../src/facts_fixture.rs"]
+mod facts_fixture;
 mod frames;
 mod kernels;
 mod log;

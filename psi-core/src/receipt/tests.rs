@@ -8,10 +8,9 @@ use super::{
 };
 use crate::dp::Amount;
 use crate::error::Code;
-use crate::facts::TableFacts;
-use crate::identifier::IdentifierKind;
+use crate::facts_fixture::{agreement, facts};
 use crate::receipt::OutputCommitment;
-use crate::spec::{Agreement, AskedMode, CollabId, Half, JobSpec, Recipients, RevisionHash, Shape};
+use crate::spec::{Agreement, CollabId, Half, JobSpec, Recipients, Shape};
 use crate::transcript::Transcripts;
 
 pub(super) const COLLAB: CollabId = CollabId([0xc0; 32]);
@@ -51,33 +50,11 @@ pub(super) fn spec_between(
     let half = |key: &SigningKey| Half {
         node_id: node_id(key),
         nonce: [nonce; 32],
-        facts: TableFacts {
-            member: "member".into(),
-            table: "table".into(),
-            key_columns: vec!["key".into()],
-            key_kinds: vec![IdentifierKind::Text],
-            key_unique: true,
-            identities: 100,
-            minimum: 10,
-            prefer_receiver: false,
-            owner_may_receive: false,
-            result_to_both: true,
-            rows_bound: 1,
-            groups: Vec::new(),
-            values: Vec::new(),
-            privacy: None,
-        },
+        facts: facts("member", 100, 10),
     };
     let agreement = Agreement {
-        collab_id,
-        revision: RevisionHash([5; 32]),
-        query: "SELECT COUNT(*)".into(),
-        hidden: Vec::new(),
-        shape: Shape::count_rows(),
         recipients: Recipients::Both,
-        mode: AskedMode::Exact,
-        requester_may_receive: true,
-        responder_may_receive: true,
+        ..agreement(collab_id, "SELECT COUNT(*)", Shape::count_rows())
     };
     JobSpec::assemble(agreement, half(requester), half(responder)).unwrap()
 }

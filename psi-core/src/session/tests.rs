@@ -22,7 +22,7 @@ use pair::{Ends, Pair};
 use super::opened::Opened;
 use super::{Awaiting, JobLists, MatchSetup, SharedList, Tools};
 use crate::error::Error;
-use crate::facts::TableFacts;
+use crate::facts_fixture::{agreement, facts};
 use crate::identifier::{IdentifierKind, IdentityHasher};
 use crate::kernel::Kernel;
 use crate::kernel::portable::Portable;
@@ -31,9 +31,7 @@ use crate::list::{RecordCodec as _, Rice};
 use crate::messages::frame::{ListId, RowsHeader};
 use crate::progress::Silent;
 use crate::receipt::Cell;
-use crate::spec::{
-    Agreement, AskedMode, CollabId, Half, JobSpec, Party, Recipients, RevisionHash, Shape,
-};
+use crate::spec::{Agreement, AskedMode, CollabId, Half, JobSpec, Party, Recipients, Shape};
 use crate::store::{MemoryStore, RecordStore as _};
 
 /// One side of a match: its people, and what it declared.
@@ -58,26 +56,10 @@ impl Side {
     }
 
     fn half(&self, member: &str) -> Half {
-        let facts = TableFacts {
-            member: member.into(),
-            table: "customers".into(),
-            key_columns: vec!["name".into()],
-            key_kinds: vec![IdentifierKind::Text],
-            key_unique: true,
-            identities: self.identities,
-            minimum: self.minimum,
-            prefer_receiver: false,
-            owner_may_receive: false,
-            result_to_both: true,
-            rows_bound: 1,
-            groups: Vec::new(),
-            values: Vec::new(),
-            privacy: None,
-        };
         Half {
             node_id: [u8::try_from(member.len()).unwrap(); 32],
             nonce: [7; 32],
-            facts,
+            facts: facts(member, self.identities, self.minimum),
         }
     }
 
@@ -96,15 +78,12 @@ impl Side {
 /// The specification of a count between two sides; the requester is Receiver on equal sizes.
 fn spec_of(requester: &Side, responder: &Side, recipients: Recipients) -> JobSpec {
     let agreement = Agreement {
-        collab_id: CollabId([1; 32]),
-        revision: RevisionHash([5; 32]),
-        query: "SELECT COUNT(*)".into(),
-        hidden: Vec::new(),
-        shape: Shape::count_identities(),
         recipients,
-        mode: AskedMode::Exact,
-        requester_may_receive: true,
-        responder_may_receive: true,
+        ..agreement(
+            CollabId([1; 32]),
+            "SELECT COUNT(*)",
+            Shape::count_identities(),
+        )
     };
     JobSpec::assemble(agreement, requester.half("one"), responder.half("other")).unwrap()
 }

@@ -7,6 +7,7 @@ mod privacy;
 use super::{Agreement, AskedMode, Half, JobSpec, Mode, PartSize, Party, Recipients, Shape};
 use crate::error::{Code, Error};
 use crate::facts::TableFacts;
+use crate::facts_fixture::facts;
 use crate::identifier::IdentifierKind;
 use crate::limits;
 use crate::messages::{Control, Proposal, codec};
@@ -32,20 +33,9 @@ fn half(node: u8, identities: u64) -> Half {
         node_id: [node; 32],
         nonce: [node + 100; 32],
         facts: TableFacts {
-            member: format!("member{node}"),
-            table: "customers".into(),
             key_columns: vec!["email".into()],
             key_kinds: vec![IdentifierKind::Email],
-            key_unique: true,
-            identities,
-            minimum: 10,
-            prefer_receiver: false,
-            owner_may_receive: false,
-            result_to_both: true,
-            rows_bound: 1,
-            groups: Vec::new(),
-            values: Vec::new(),
-            privacy: None,
+            ..facts(&format!("member{node}"), identities, 10)
         },
     }
 }

@@ -13,7 +13,7 @@ use psi_core::receipt::{
     Body, ChainSummary, ClosedStatus, Entry, OutputCommitment, QueryDigest, agreement_text,
     entry_hash, query_digest, signing_text,
 };
-use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, Recipients, Shape};
+use psi_core::spec::{Agreement, Half, JobSpec, Shape};
 use psi_core::transcript::Transcripts;
 use serde_json::{Value, json};
 
@@ -21,6 +21,7 @@ use super::export::export;
 use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::facts_fixture::{agreement, facts};
 use crate::fixture::{sign_all, signed, signed_as};
 use crate::identity::NodeKey;
 use crate::state::{Debit, State, StoredEntry};
@@ -60,20 +61,9 @@ impl Fixture {
             node_id: member.id.0,
             nonce: [nonce; 32],
             facts: TableFacts {
-                member: member.name.clone(),
-                table: "customers".into(),
                 key_columns: vec!["email_hash".into()],
                 key_kinds: vec![IdentifierKind::Hex],
-                key_unique: true,
-                identities: 5000,
-                minimum: 10,
-                prefer_receiver: false,
-                owner_may_receive: false,
-                result_to_both: true,
-                rows_bound: 1,
-                groups: Vec::new(),
-                values: Vec::new(),
-                privacy: None,
+                ..facts(&member.name, 5000, 10)
             },
         }
     }
@@ -81,15 +71,8 @@ impl Fixture {
     /// A job in which the member with the smaller id asks; `nonce` tells jobs apart.
     pub(crate) fn job(&self, nonce: u8) -> JobSpec {
         let agreement = Agreement {
-            collab_id: self.collab.id(),
             revision: self.collab.revision_hash(),
-            query: "SELECT COUNT(*) …".into(),
-            hidden: Vec::new(),
-            shape: Shape::count_rows(),
-            recipients: Recipients::Requester,
-            mode: AskedMode::Exact,
-            requester_may_receive: true,
-            responder_may_receive: true,
+            ..agreement(self.collab.id(), "SELECT COUNT(*) …", Shape::count_rows())
         };
         JobSpec::assemble(agreement, self.half(0, nonce), self.half(1, nonce)).unwrap()
     }

@@ -3,16 +3,14 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 use psi_core::Code;
 use psi_core::dp::Amount;
-use psi_core::facts::TableFacts;
-use psi_core::identifier::IdentifierKind;
 use psi_core::receipt::{
     Body, ClosedStatus, Commitment, OutputCommitment, PolicyDigest, Signature, agreement_text,
     query_digest,
 };
-use psi_core::spec::{
-    Agreement, AskedMode, CollabId, Half, JobId, JobSpec, Recipients, RevisionHash, Shape,
-};
+use psi_core::spec::{Agreement, CollabId, Half, JobId, JobSpec, Recipients, Shape};
 use psi_core::transcript::Transcripts;
+
+use super::super::facts_fixture::{agreement, facts};
 
 /// The collaboration whose log it is.
 pub(super) const COLLAB: CollabId = CollabId([0xc0; 32]);
@@ -42,33 +40,11 @@ pub(super) fn job(nonce: u8) -> JobSpec {
     let half = |key: &SigningKey| Half {
         node_id: key.verifying_key().to_bytes(),
         nonce: [nonce; 32],
-        facts: TableFacts {
-            member: "member".into(),
-            table: "table".into(),
-            key_columns: vec!["key".into()],
-            key_kinds: vec![IdentifierKind::Text],
-            key_unique: true,
-            identities: 100,
-            minimum: 10,
-            prefer_receiver: false,
-            owner_may_receive: false,
-            result_to_both: true,
-            rows_bound: 1,
-            groups: Vec::new(),
-            values: Vec::new(),
-            privacy: None,
-        },
+        facts: facts("member", 100, 10),
     };
     let agreement = Agreement {
-        collab_id: COLLAB,
-        revision: RevisionHash([5; 32]),
-        query: "SELECT COUNT(*)".into(),
-        hidden: Vec::new(),
-        shape: Shape::count_rows(),
         recipients: Recipients::Both,
-        mode: AskedMode::Exact,
-        requester_may_receive: true,
-        responder_may_receive: true,
+        ..agreement(COLLAB, "SELECT COUNT(*)", Shape::count_rows())
     };
     let [sequencer, follower] = keys();
     JobSpec::assemble(agreement, half(&follower), half(&sequencer)).expect("halves that fit")

@@ -9,6 +9,7 @@ mod opening;
 use crate::dp::Amount;
 use crate::error::Code;
 use crate::facts::{Clamp, GroupFacts, LabelKind, TableFacts, ValueFacts};
+use crate::facts_fixture::facts;
 use crate::fixture::{self, Fixture};
 use crate::identifier::IdentifierKind;
 use crate::list::{RecordCodec as _, Rice, reference};
@@ -161,20 +162,9 @@ fn half(node: u8, kinds: &[(&str, IdentifierKind)]) -> Half {
         node_id: [node; 32],
         nonce: [node + 1; 32],
         facts: TableFacts {
-            member: "snowy".into(),
-            table: "customers".into(),
             key_columns: columns.collect(),
             key_kinds: kinds.iter().map(|(_, kind)| *kind).collect(),
-            key_unique: true,
-            identities: 5000,
-            minimum: 10,
-            prefer_receiver: false,
-            owner_may_receive: false,
-            result_to_both: true,
-            rows_bound: 1,
-            groups: Vec::new(),
-            values: Vec::new(),
-            privacy: None,
+            ..facts("snowy", 5000, 10)
         },
     }
 }

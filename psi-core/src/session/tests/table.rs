@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{JobLists, MemoryStore, SharedList};
 use crate::facts::{Clamp, GroupFacts, LabelKind, PrivacyFacts, TableFacts, ValueFacts};
+use crate::facts_fixture::facts;
 use crate::identifier::{IdentifierKind, IdentityHasher};
 use crate::session::opened::{OpenedMatch, OpenedPart};
 use crate::spec::{
@@ -69,20 +70,11 @@ impl Table {
             node_id: [u8::try_from(member.len()).unwrap(); 32],
             nonce: [7; 32],
             facts: TableFacts {
-                member: member.into(),
-                table: "customers".into(),
-                key_columns: vec!["name".into()],
-                key_kinds: vec![IdentifierKind::Text],
-                key_unique: true,
-                identities: self.identities,
-                minimum: self.minimum,
-                prefer_receiver: false,
                 owner_may_receive: true,
-                result_to_both: true,
-                rows_bound: 1,
                 groups: group.into_iter().collect(),
                 values: self.columns.iter().map(value).collect(),
                 privacy: is_private.then_some(PRIVACY),
+                ..facts(member, self.identities, self.minimum)
             },
         }
     }

@@ -1,47 +1,28 @@
 use psi_core::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
-use psi_core::identifier::IdentifierKind;
 use psi_core::spec::{
-    Agreement, AskedMode, CollabId, Half, JobSpec, LiteralCommitment, Party, Recipients,
-    RevisionHash, Shape, SideShape, ValueShape,
+    Agreement, CollabId, Half, JobSpec, LiteralCommitment, Party, Shape, SideShape, ValueShape,
 };
 
 use super::counts::{cells, numbers};
 use super::{learns, match_outline};
+use crate::facts_fixture::{agreement, facts};
 
 fn half(node: u8, member: &str, identities: u64) -> Half {
     Half {
         node_id: [node; 32],
         nonce: [0; 32],
         facts: TableFacts {
-            member: member.into(),
-            table: "people".into(),
-            key_columns: vec!["name".into()],
-            key_kinds: vec![IdentifierKind::Text],
-            key_unique: true,
-            identities,
-            minimum: 10,
-            prefer_receiver: false,
-            owner_may_receive: false,
             result_to_both: false,
-            rows_bound: 1,
-            groups: Vec::new(),
-            values: Vec::new(),
-            privacy: None,
+            ..facts(member, identities, 10)
         },
     }
 }
 
 fn assemble(shape: Shape, requester: Half, responder: Half) -> JobSpec {
     let agreement = Agreement {
-        collab_id: CollabId([1; 32]),
-        revision: RevisionHash([5; 32]),
-        query: "SELECT …".into(),
         hidden: vec![LiteralCommitment([0; 64])],
-        shape,
-        recipients: Recipients::Requester,
-        mode: AskedMode::Exact,
-        requester_may_receive: true,
         responder_may_receive: false,
+        ..agreement(CollabId([1; 32]), "SELECT …", shape)
     };
     JobSpec::assemble(agreement, requester, responder).unwrap()
 }

@@ -169,13 +169,13 @@ fn refusal(rule: &str, sentence: String, remedy: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use psi_core::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
-    use psi_core::identifier::IdentifierKind;
     use psi_core::spec::{
         Agreement, AskedMode, CollabId, Half, Recipients, RevisionHash, Shape, SideShape,
         ValueShape,
     };
 
     use super::*;
+    use crate::facts_fixture::facts;
 
     const IDENTITIES: u64 = 1_000;
 
@@ -184,20 +184,10 @@ mod tests {
             node_id: [node; 32],
             nonce: [node; 32],
             facts: TableFacts {
-                member: format!("member{node}"),
-                table: "customers".into(),
-                key_columns: vec!["id".into()],
-                key_kinds: vec![IdentifierKind::Text],
-                key_unique: true,
-                identities: IDENTITIES,
-                minimum: 1,
-                prefer_receiver: false,
-                owner_may_receive: false,
                 result_to_both: false,
-                rows_bound: 1,
                 groups,
                 values,
-                privacy: None,
+                ..facts(&format!("member{node}"), IDENTITIES, 1)
             },
         }
     }
