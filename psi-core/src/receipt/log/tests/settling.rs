@@ -169,3 +169,22 @@ fn a_completed_job_needs_no_settlement() {
     assert_eq!(pair.bodies(), [opened(1), completed(1)]);
     assert!(pair.nodes[FOLLOWER].disk.awaited.is_empty());
 }
+
+#[test]
+fn a_follower_takes_two_days_of_the_sequencers_statements_in_one_of_its_own_and_no_more() {
+    let mut pair = Pair::new();
+    let bound = 2 * STATEMENTS_PER_DAY_MAX;
+    for number in 0..=bound {
+        // By the sequencer's clock, each one comes on another day.
+        let disk = &mut pair.nodes[SEQUENCER].disk;
+        disk.before_today = disk.entries.len();
+        disk.statement = Some("restored".into());
+        let ends = pair.settle(SEQUENCER);
+        if number < bound {
+            assert_eq!(ends, DONE);
+        } else {
+            assert_eq!(ends[FOLLOWER], End::Refused(Code::EntryMismatch));
+        }
+    }
+    assert_eq!(pair.nodes[FOLLOWER].disk.entries.len() as u64, bound);
+}
