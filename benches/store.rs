@@ -6,7 +6,7 @@ mod lists;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use lists::{RECORDS, finished, random, read, spilling, written};
 use psi_core::matching;
-use psi_core::store::{MemoryStore, RecordWriter as _};
+use psi_core::store::MemoryStore;
 
 fn stores(criterion: &mut Criterion) {
     for width in [32, 11] {
