@@ -1,11 +1,10 @@
 //! `psi-node demo`: two real nodes on this machine over sample data.
 //!
-//! Runs the very code behind the commands it shows; only the two daemons are processes of their
-//! own. Never prints an answer that was not computed, and compares all with a plain join.
+//! Runs the commands that it shows, as processes of this very program. Never prints an answer that
+//! was not computed, and compares all with a plain join.
 
 mod findings;
 mod nodes;
-mod private;
 mod sample;
 mod story;
 

@@ -10,7 +10,6 @@ use psi_core::spec::{JobSpec, Party};
 use serde_json::Value;
 
 use super::sample::{self, RegionTotal, Shop};
-use crate::cli::output;
 use crate::error::UserError;
 use crate::job::DELTA_DEFAULT;
 use crate::job::outcome::OTHER;
@@ -27,38 +26,27 @@ pub(super) fn learned(
     brand: &Shop,
 ) -> String {
     let (asking, answering) = (snowy.name, brand.name);
-    let rows: Vec<String> = count
-        .rows
-        .iter()
-        .flatten()
-        .map(ToString::to_string)
-        .collect();
+    let answer = count.rows.iter().flatten().map(ToString::to_string);
+    let answer = answer.collect::<Vec<_>>().join(", ");
     let size = |size: Option<u64>| size.map_or_else(|| "?".into(), |size| size.to_string());
     let (receiver, sender) = match spec.receiver {
         Party::Requester => (asking, answering),
         Party::Responder => (answering, asking),
     };
-    let answering_count = match spec.receiver {
-        Party::Requester => format!("  {answering}    not the answers, and not who {asking} knows"),
-        Party::Responder => format!(
-            "  {answering}    its node did the matching, so its operator can see how many matched;\n\
-             \u{20}          not who they are"
-        ),
+    let of_answering = match spec.receiver {
+        Party::Requester => format!("not the answers, and not who {asking} knows"),
+        Party::Responder => "how many matched, on its node's machine; not who they are".into(),
     };
-    format!(
-        "  both     the questions, as the receipts have them; the first is\n           {}\n  \
-         both     the sizes of the lists, padded to public sizes: in the first job\n           \
-         {} points of {receiver}, {} tags of {sender}\n  \
-         {asking}    the count: {}; not which of its customers they are\n  \
-         {asking}    orders, total and average of each region that is not suppressed; its node\n           \
-         also how many of its customers match {answering}'s orders, not which\n\
-         {answering_count}\n  \
-         neither  a row of the other, an e-mail address or its hash, or how many customers\n           \
-         of the other passed a filter\n",
-        spec.query,
+    let (points, tags) = (
         size(count.stats.receiver_size),
         size(count.stats.sender_size),
-        rows.join(", "),
+    );
+    format!(
+        "   both     the questions, and padded sizes: first {points} points of {receiver}, {tags} tags \
+         of {sender}\n   \
+         {asking}    the count, {answer}, and the table; not which of its customers they are\n   \
+         {answering}    {of_answering}\n   \
+         neither  a row, an address or a hash of the other, or how many rows passed a filter\n"
     )
 }
 
@@ -86,23 +74,20 @@ pub(super) fn compare(
     }
     let expected = sample::plain_totals(&customers, &read(brand, "orders.csv")?);
     compare_totals(totals, &expected)?;
-    output::print(&format!(
-        "  a plain join of the files answers {plain}, and the same orders, totals and averages\n"
-    ))?;
     Ok(plain)
 }
 
-/// Compares the noisy count with what the files say: the noise of the dummies has a bound.
-pub(super) fn compare_noisy(noisy: &ResultDocument, plain: u64) -> Result<(), UserError> {
+/// Compares the noisy count with what the files say, and says so: the noise has a bound.
+pub(super) fn compare_noisy(noisy: &ResultDocument, plain: u64) -> Result<String, UserError> {
     let Some(count) = noisy.rows.first().and_then(|row| row.first()) else {
-        return output::print("  the noisy count was too small to be shown\n");
+        return Ok("the noisy count was too small to be shown".into());
     };
     let internal = |e: psi_core::dp::NoiseError| UserError::internal(e.to_string());
     let epsilon = Epsilon::from_micros(EPSILON.1).map_err(internal)?;
     let reach = dummies(epsilon, Delta(DELTA_DEFAULT)).map_err(internal)? / 2;
     match count.as_u64() {
-        Some(count) if count.abs_diff(plain) <= reach => output::print(&format!(
-            "  the noisy count {count} is {} away from it; no noise of this count is above {reach}\n",
+        Some(count) if count.abs_diff(plain) <= reach => Ok(format!(
+            "the noisy count {count} is {} away from it; no noise of this count is above {reach}",
             count.abs_diff(plain)
         )),
         _ => Err(UserError::internal(format!(

@@ -318,7 +318,7 @@ pub(super) fn query() -> impl Strategy<Value = Query> {
                 (any::<prop::sample::Index>(), any::<bool>(), any::<bool>()),
                 0..3,
             ),
-            prop::option::weighted(0.2, 0..4_usize),
+            prop::option::weighted(0.2, 1..4_usize),
             any::<bool>(),
         )
             .prop_map(
