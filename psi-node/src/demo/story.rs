@@ -164,7 +164,7 @@ impl Story {
 
     /// Makes a collaboration by the commands of a first contact.
     async fn agree(&self, shops: &[Shop; 2], name: &str, mode: &str) -> Result<(), UserError> {
-        let [one, other] = shops.each_ref().map(|shop| config(shop));
+        let [one, other] = shops.each_ref().map(config);
         let (invite, reply) = (format!("{name}-invite.txt"), format!("{name}-reply.txt"));
         let from = ["--config", &one];
         let to = ["--config", &other];
