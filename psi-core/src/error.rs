@@ -100,7 +100,7 @@ codes! {
     FilterNotAllowed = 6, "filter_not_allowed";
     /// The two sides declare different identifier kinds for the join key.
     KindsDiffer = 7, "kinds_differ";
-    /// The member that asks may not query in this collaboration.
+    /// The collaboration does not let the member that asks query, or the table does not list it.
     RequesterNotAllowed = 8, "requester_not_allowed";
     /// A member that would receive the result may not receive it.
     RecipientNotAllowed = 9, "recipient_not_allowed";

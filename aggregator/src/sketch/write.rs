@@ -54,7 +54,7 @@ pub(super) fn section(name: &str, source: &str, sketch: &Sketch) -> String {
     line(
         &mut text,
         "allowed_requesters = []",
-        "nobody: name the members that may ask, [\"brand\"]",
+        "nobody yet: name the other member, such as [\"partner\"]",
     );
     line(
         &mut text,

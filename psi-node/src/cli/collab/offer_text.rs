@@ -23,7 +23,7 @@ pub(super) fn summary(offer: Option<&Offer>, config: &NodeConfig) -> String {
                 `catalogue`."
             .into();
     }
-    format!("It says what {} offer.", counted(tables, "table", "tables"))
+    format!("It describes {}.", counted(tables, "table", "tables"))
 }
 
 /// What `peer` offers, in lines.
