@@ -24,7 +24,7 @@ use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::identity::NodeKey;
 use crate::invite::{ANY_PREFIX, Pasted, TEXT_BYTES_MAX, document, parse, reply_text};
-use crate::state::{AwaitedCollab, Joined, State, now_unix};
+use crate::state::{AwaitedCollab, CollabStanding, Joined, State, now_unix};
 use psi_audit::text_file::read_text;
 
 /// How far the clocks of two nodes may be apart.
@@ -244,7 +244,10 @@ fn accept_reply(args: &AcceptArgs, own: &Own, reply: &Reply) -> Result<(), UserE
     confirm(
         args,
         &said,
-        "Is the code the same on both sides, and shall this node join?",
+        &format!(
+            "Does the other side read out {}, and shall this node join?",
+            collab.comparison_code()
+        ),
     )?;
     let signature = own.key.sign(&collab.signing_text());
     let added = collab.add_signature(&own.config.name, signature);
@@ -304,7 +307,8 @@ fn check_time(terms: &Terms) -> Result<(), UserError> {
 }
 
 /// Refuses a collaboration whose name another one has, or whose other member has the name of a
-/// member with another key: rules and budgets in `node.toml` go by the names of members.
+/// member with another key, also where it is suspended: rules and budgets in `node.toml` go by the
+/// names of members.
 fn check_name_is_free(own: &Own, collab: &Collaboration) -> Result<(), UserError> {
     let joined = own.state.collab_by_name(collab.name())?;
     if joined.is_some_and(|joined| joined.id() != collab.id()) {
@@ -322,8 +326,11 @@ fn check_name_is_free(own: &Own, collab: &Collaboration) -> Result<(), UserError
         .awaited()?
         .into_iter()
         .map(|awaited| awaited.collab);
-    let others = own.state.collabs_in_force()?.into_iter().chain(awaited);
+    let others = own.state.collabs()?.into_iter().chain(awaited);
     for other in others.filter(|other| other.id() != collab.id()) {
+        if own.state.collab_standing(&other.id())? == CollabStanding::Left {
+            continue;
+        }
         let member = other.member_by_name(&peer.name);
         if member.is_some_and(|member| member.id != peer.id) {
             return Err(UserError::bad_input(

@@ -26,6 +26,20 @@ pub(super) fn summary(offer: Option<&Offer>, config: &NodeConfig) -> String {
     format!("It describes {}.", counted(tables, "table", "tables"))
 }
 
+/// Most characters of one item of an offer that are shown; JSON has all of it.
+const SHOWN_MAX: usize = 200;
+
+/// A text of the other side as it is shown: escaped, and too short and too dense to look like
+/// anything but an item of a list.
+fn shown(text: &str) -> String {
+    let words: Vec<_> = text.split(' ').filter(|word| !word.is_empty()).collect();
+    let line = printable::line(&words.join(" "));
+    if line.chars().count() <= SHOWN_MAX {
+        return line;
+    }
+    line.chars().take(SHOWN_MAX).chain(['…']).collect()
+}
+
 /// What `peer` offers, in lines.
 pub(super) fn describe(peer: &str, offer: Option<&OfferInfo>) -> String {
     let Some(offer) = offer else {
@@ -46,12 +60,12 @@ pub(super) fn describe(peer: &str, offer: Option<&OfferInfo>) -> String {
 fn describe_table(text: &mut String, peer: &str, table: &OfferedTableInfo) {
     let form = match table.rule.as_str() {
         "aggregation" => String::new(),
-        other => format!(", {} only", printable::line(other)),
+        other => format!(", {} only", shown(other)),
     };
-    let _ = writeln!(text, "\n{peer}.{}{form}", printable::line(&table.name));
+    let _ = writeln!(text, "\n{peer}.{}{form}", shown(&table.name));
     let mut line = |what: &str, items: Vec<String>| {
         if !items.is_empty() {
-            let items: Vec<_> = items.iter().map(|item| printable::line(item)).collect();
+            let items: Vec<_> = items.iter().map(|item| shown(item)).collect();
             let _ = writeln!(text, "  {what:<10} {}", items.join(", "));
         }
     };
@@ -128,4 +142,17 @@ fn key(key: &OfferedKeyInfo) -> String {
         let _ = write!(text, ": {identities} identities{unique}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_other_side_writes_is_one_short_item_and_fills_no_line_with_blanks() {
+        let padded = format!("orders{}Code 12345", " ".repeat(150));
+        assert_eq!(shown(&padded), "orders Code 12345");
+        assert_eq!(shown(&"x".repeat(1000)).chars().count(), SHOWN_MAX + 1);
+        assert!(!shown("a\nb").contains('\n'));
+    }
 }

@@ -13,7 +13,8 @@ use crate::config::NodeConfig;
 use crate::identity::NodeId;
 use crate::printable;
 
-/// What would be signed, and what it means for this node.
+/// What would be signed, and what it means for this node. What the other side offers, as long as it
+/// likes, comes first: members, rights and code are the last lines before the question.
 pub(super) fn describe(
     own: (&NodeConfig, NodeId),
     collab: &Collaboration,
@@ -46,14 +47,14 @@ pub(super) fn describe(
     let peer = collab.peer_of(&id).map_or("", |peer| peer.name.as_str());
     let until = i64::try_from(terms.expires_unix).unwrap_or(i64::MAX);
     format!(
-        "Collaboration {}, mode {}, offered until {}\n{}Code  {}\n\n{}\n{}",
+        "{}\nCollaboration {}, mode {}, offered until {}\n{}\n{}\nCode  {}\n",
+        offer_text::describe(peer, offer.map(OfferInfo::from).as_ref()),
         collab.name(),
         collab.mode(),
         utc(until.min(253_402_300_799)),
         table.render(),
-        collab.comparison_code(),
         exposed(config, collab, peer),
-        offer_text::describe(peer, offer.map(OfferInfo::from).as_ref()),
+        collab.comparison_code(),
     )
 }
 
