@@ -62,7 +62,7 @@ impl ScanKey {
         let text = text(column, row)?;
         match self.phone {
             Some(country) if kind == IdentifierKind::Phone => {
-                // What is no number keeps its text, which does not normalise either.
+                // What is not a number keeps its text, which does not normalise either.
                 Some(country.e164(&text).map_or(text, Cow::Owned))
             }
             _ => Some(text),

@@ -25,7 +25,7 @@ impl Country {
         let id = is_code.then(|| code.parse().ok()).flatten();
         id.map(Self).ok_or_else(|| {
             (
-                format!("{code:?} is no country that is known"),
+                format!("{code:?} is not a known country"),
                 "write the two capital letters of ISO 3166-1, such as \"DE\", \"AT\" or \"US\"",
             )
         })

@@ -60,7 +60,7 @@ pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), Problem> {
     {
         return problem(
             "csv.decimal",
-            format!("{decimal:?} is no decimal separator"),
+            format!("{decimal:?} is not a decimal separator"),
             "write \",\" or \".\"",
         );
     }

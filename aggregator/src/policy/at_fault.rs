@@ -135,7 +135,7 @@ fn filters(question: &Question, table: Option<&OfferedTable>) -> Vec<Used> {
             same_name(&filter.column, &used.column) && with && operators.any(|o| o == operator)
         });
         let text = format!("{:?} with {operator:?} as a filter", used.column);
-        // Another comparison of the same column is no other spelling.
+        // Another comparison of the same column is not another spelling.
         let known = offered().any(|filter| same_name(&filter.column, &used.column));
         let names = offered().map(|filter| filter.column.as_str());
         Used::new(text, &used.column, allowed, names.filter(|_| !known))

@@ -89,7 +89,7 @@ async fn an_odd_value_is_a_problem_with_its_place_and_without_the_value() {
         "{problem}"
     );
     assert!(!format!("{report:?}").contains("secret"));
-    // A time of day is no date either, which only the types of all values would notice.
+    // A time of day is not a date either, which only the types of all values would notice.
     let times = "id,since,note\n1,2025-01-01,a\n2,2025-01-02 10:00,b\n";
     assert!(!day(&folder, &kept, settings, times).await.is_served());
     // Any of the three ways out.

@@ -78,7 +78,7 @@ pub fn create(args: &InitArgs) -> Result<identity::NodeId, UserError> {
             ));
         }
     }
-    // Before anything is made: a file that is no table is the likeliest mistake.
+    // Before anything is made: a file that is not a table is the likeliest mistake.
     let sections = sections(args)?;
     fs::create_dir_all(&args.dir).map_err(|e| {
         UserError::machine(format!("cannot make the folder {}", args.dir.display()), e)

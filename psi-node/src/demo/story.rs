@@ -336,8 +336,8 @@ impl Story {
         let programs = program.parent().unwrap_or(Path::new(".")).display();
         let folder = self.folder.display();
         let mut text = format!(
-            "\nAll of it is in {folder}. To go on, paste these; each `serve` into a terminal of its \
-             own:\n\n  cd \"{folder}\"; PATH=\"{programs}:$PATH\"\n"
+            "\nAll of it is in {folder}. To go on, paste these, the first line into each terminal, each `serve` into \
+             one of its own:\n\n  cd \"{folder}\"; PATH=\"{programs}:$PATH\"\n"
         );
         for shop in shops {
             // Writing into a String cannot fail.

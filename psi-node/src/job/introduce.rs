@@ -1,4 +1,4 @@
-//! Two members whose nodes do not know yet that both have signed: a ping, with the own signature in it.
+//! Two members whose nodes do not know yet that both have signed: a ping, with this node's signature in it.
 //!
 //! Spec 14 §5. A member that has accepted an invite lacks the inviter's signature until the two meet.
 //! Called before a settlement, where the peer says that it does not know the collaboration, and by

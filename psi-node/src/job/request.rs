@@ -77,7 +77,7 @@ pub async fn request(ctx: Arc<JobContext>, job: JobHandle, request: JobRequest) 
         }
     };
     document.status = state.as_str().into();
-    // Without a record there is no job to look up later; who asked hears the reason all the same.
+    // Without a record there is no job to look up later; whoever asked hears the reason anyway.
     if is_recorded {
         let finished = ctx.state.job_finish(
             &job.id,
