@@ -1,13 +1,15 @@
 //! How two nodes talk: one QUIC endpoint, pinned keys on both sides, frames on streams.
 //!
-//! Spec 08. [`tls`] decides who may connect, out of those that [`Known`] names; [`endpoint`] makes and
-//! accepts connections within fixed limits, which `gate` and `shares` keep, `resolve` finds the
-//! addresses of names, and `kept` has the connections that wait for the next job; [`frame`] turns a stream into the frames of [`psi_core::messages`]. The daemon binds the endpoint, the job runner uses
+//! Spec 08. [`tls`] decides who may connect, out of those that [`Known`] names; [`endpoint`] accepts
+//! connections within fixed limits, which `gate` and `shares` keep; `dial` makes them, at the addresses
+//! that `resolve` finds, and `kept` has those that wait for the next job; [`frame`] turns a stream into
+//! the frames of [`psi_core::messages`]. The daemon binds the endpoint, the job runner uses
 //! connections. Nothing here knows what a message means; the one exception is
 //! [`Control::Working`](psi_core::messages::Control::Working), which only says that the peer is not
 //! silent.
 
 mod connection;
+mod dial;
 pub mod endpoint;
 pub mod frame;
 mod gate;
@@ -25,7 +27,8 @@ use psi_core::Code;
 use crate::places::Places;
 
 pub use connection::PeerConnection;
-pub use endpoint::{ConnectError, Endpoint};
+pub use dial::ConnectError;
+pub use endpoint::Endpoint;
 pub use frame::{Frame, FrameReceiver, FrameSender, FramedStream, LastHeard};
 pub use known::Known;
 

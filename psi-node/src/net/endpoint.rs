@@ -2,20 +2,19 @@
 //!
 //! Spec 08 §2. Inbound: a dialer proves its address before anything else, the `gate` says
 //! whether its share has room for a handshake, and `shares` how many connections a peer may
-//! have open. Outbound: a peer that is not up yet is dialled again until a deadline, so that start
-//! order does not matter.
+//! have open. Outbound: see `dial`.
 //!
 //! **Greeting.** In TLS 1.3 the dialer is done before the listener has seen the dialer's key, so a
 //! dialer cannot tell "accepted" from "not yet refused". The listener therefore opens one empty
 //! unidirectional stream when the handshake is complete and admitted, and the dialer waits for it.
-//! The daemon binds the endpoint, the job runner calls [`Endpoint::connect`].
+//! The daemon binds the endpoint.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use psi_core::Code;
-use quinn::{ConnectionError, EndpointConfig, IdleTimeout, Incoming, TransportConfig, VarInt};
+use quinn::{EndpointConfig, IdleTimeout, Incoming, TransportConfig, VarInt};
 use rustls::pki_types::CertificateDer;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -24,88 +23,21 @@ use super::gate::{Gate, TurnedAway};
 use super::kept::Kept;
 use super::runtime::NetworkRuntime;
 use super::shares::Shares;
-use super::{Known, NetError, NetLimits, PeerConnection, resolve, tls, var_int};
+use super::{Known, NetError, NetLimits, PeerConnection, tls, var_int};
 use crate::collab::Address;
 use crate::identity::{NodeId, NodeKey};
 
 /// Admitted connections that wait for [`Endpoint::accept`].
 const ACCEPTED_QUEUE: usize = 16;
-/// First and longest pause between two attempts to reach a peer.
-const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
-const RETRY_PAUSE_MAX: Duration = Duration::from_secs(1);
-/// How often the addresses of a name are asked for again while it is dialled.
-const RESOLVED_EVERY: Duration = Duration::from_secs(5);
-/// The name that QUIC wants in a handshake. Peers are known by key; it is not sent.
-const SERVER_NAME: &str = "psi-node";
-/// TLS alerts travel as QUIC transport errors 0x100 + alert (RFC 9001 §4.8).
-const TLS_ALERTS: std::ops::Range<u64> = 0x100..0x200;
-/// The alert of a peer that shares no application protocol (RFC 7301 §3.2).
-const ALERT_NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
-
-/// Why a peer could not be connected to.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// Nothing answered before the deadline. Trying again later may help.
-    #[error("nobody answered at {address} ({last})")]
-    Unreachable {
-        /// The address that was dialled.
-        address: Address,
-        /// What the last attempt ran into.
-        last: String,
-    },
-    /// Somebody answered there with another key. Trying again does not help.
-    #[error("the node at {address} is not {expected}")]
-    WrongPeer {
-        /// The address that was dialled.
-        address: Address,
-        /// The node that the collaboration names.
-        expected: NodeId,
-    },
-    /// The peer does not accept this node's key. Trying again helps after the peer has joined.
-    #[error("the node at {address} refused this node's key")]
-    KeyRefused {
-        /// The address that was dialled.
-        address: Address,
-    },
-    /// The peer speaks another protocol, or another version of this one.
-    #[error("the node at {address} does not speak this version of the protocol")]
-    OtherProtocol {
-        /// The address that was dialled.
-        address: Address,
-    },
-    /// The name has no address. Trying again helps once its owner or the network corrects that.
-    #[error("the name {host} cannot be found ({why})")]
-    NoSuchName {
-        /// The name.
-        host: String,
-        /// What the system says.
-        why: String,
-    },
-    /// This machine has no way there.
-    #[error("this machine has no route to {address} ({why})")]
-    NoRoute {
-        /// The address that was to be dialled.
-        address: Address,
-        /// What the system says.
-        why: String,
-    },
-    /// The other node dials and is never dialled.
-    #[error("the other node cannot be dialled: the collaboration says that it only dials")]
-    NoAddress,
-    /// This node could not even try.
-    #[error("cannot dial: {0}")]
-    Local(String),
-}
 
 /// One QUIC endpoint, listening and dialling. Clones share it.
 #[derive(Clone)]
 pub struct Endpoint {
-    quic: quinn::Endpoint,
-    key: Arc<NodeKey>,
-    limits: Arc<NetLimits>,
-    transport: Arc<TransportConfig>,
-    known: Known,
+    pub(super) quic: quinn::Endpoint,
+    pub(super) key: Arc<NodeKey>,
+    pub(super) limits: Arc<NetLimits>,
+    pub(super) transport: Arc<TransportConfig>,
+    pub(super) known: Known,
     shares: Shares,
     pub(super) kept: Kept,
     turned_away: TurnedAway,
@@ -178,65 +110,6 @@ impl Endpoint {
         self.accepted.lock().await.recv().await
     }
 
-    /// Connects to the node `expected` at `address`, again and again for as long as `patience`. The
-    /// addresses of a name are asked for again while nobody answers.
-    ///
-    /// # Errors
-    /// [`ConnectError`]; everything but [`ConnectError::Unreachable`] ends the attempts at once.
-    pub async fn connect(
-        &self,
-        address: impl Into<Address>,
-        expected: NodeId,
-        patience: Duration,
-    ) -> Result<PeerConnection, ConnectError> {
-        let address: Address = address.into();
-        let deadline = Instant::now() + patience;
-        let crypto = tls::client_config(&self.key, expected)
-            .map_err(|error| ConnectError::Local(error.to_string()))?;
-        let mut config = quinn::ClientConfig::new(Arc::new(crypto));
-        config.transport_config(Arc::clone(&self.transport));
-
-        let mut targets = self.targets(&address).await?;
-        let mut resolved = Instant::now();
-        let mut pause = RETRY_PAUSE_MIN;
-        loop {
-            let mut last = String::new();
-            for target in &targets {
-                let left = deadline.saturating_duration_since(Instant::now());
-                let longest = self.limits.handshake_timeout.min(left);
-                let attempt = self.attempt(&config, *target, &address, expected);
-                last = match tokio::time::timeout(longest, attempt).await {
-                    Ok(Ok(connection)) => return Ok(connection),
-                    Ok(Err(Attempt::Final(error))) => return Err(error),
-                    Ok(Err(Attempt::Again(last))) => last,
-                    Err(_elapsed) => "no answer".to_owned(),
-                };
-            }
-            if Instant::now() + pause >= deadline {
-                return Err(ConnectError::Unreachable { address, last });
-            }
-            tracing::debug!(%address, %last, "peer not reached yet");
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(RETRY_PAUSE_MAX);
-            if resolved.elapsed() >= RESOLVED_EVERY {
-                resolved = Instant::now();
-                // What was found before is as good as nothing.
-                targets = self.targets(&address).await.unwrap_or(targets);
-            }
-        }
-    }
-
-    /// Where `address` is now.
-    async fn targets(&self, address: &Address) -> Result<Vec<SocketAddr>, ConnectError> {
-        let own = self.quic.local_addr();
-        let own = own.map_err(|error| ConnectError::Local(error.to_string()))?;
-        let targets = resolve::targets(address, own).await?;
-        if let Address::Name { host, .. } = address {
-            self.known.found(host, &targets);
-        }
-        Ok(targets)
-    }
-
     /// The connection to the node at `address` that the last job left open, if any. The node may be
     /// gone nevertheless.
     #[must_use]
@@ -278,82 +151,6 @@ impl Endpoint {
     /// Waits until the peers have been told of [`Endpoint::close`].
     pub async fn wait_idle(&self) {
         self.quic.wait_idle().await;
-    }
-
-    async fn attempt(
-        &self,
-        config: &quinn::ClientConfig,
-        target: SocketAddr,
-        address: &Address,
-        expected: NodeId,
-    ) -> Result<PeerConnection, Attempt> {
-        let connecting = self
-            .quic
-            .connect_with(config.clone(), target, SERVER_NAME)
-            .map_err(|error| Attempt::Final(ConnectError::Local(error.to_string())))?;
-        let failed = |error: &ConnectionError| Attempt::of(error, address, expected);
-        let quic = connecting.await.map_err(|error| failed(&error))?;
-        // The greeting; see the head of this file. It must be empty.
-        let mut greeting = quic.accept_uni().await.map_err(|error| failed(&error))?;
-        if let Err(error) = greeting.read_to_end(0).await {
-            return Err(match error {
-                quinn::ReadToEndError::Read(quinn::ReadError::ConnectionLost(error)) => {
-                    failed(&error)
-                }
-                _ => Attempt::Final(ConnectError::OtherProtocol {
-                    address: address.clone(),
-                }),
-            });
-        }
-        Ok(PeerConnection {
-            peer: expected,
-            dialled: Some(address.clone()),
-            quic,
-            limits: Arc::clone(&self.limits),
-            admission: None,
-            udp_before: (0, 0),
-        })
-    }
-}
-
-/// What a failed attempt means for the next one.
-enum Attempt {
-    Again(String),
-    Final(ConnectError),
-}
-
-impl Attempt {
-    fn of(error: &ConnectionError, address: &Address, expected: NodeId) -> Self {
-        let address = address.clone();
-        match error {
-            // This side's verifier refused the listener's key.
-            ConnectionError::TransportError(own)
-                if TLS_ALERTS.contains(&u64::from(own.code))
-                    && u64::from(own.code) != ALERT_NO_APPLICATION_PROTOCOL =>
-            {
-                Self::Final(ConnectError::WrongPeer { address, expected })
-            }
-            ConnectionError::TransportError(own)
-                if u64::from(own.code) == ALERT_NO_APPLICATION_PROTOCOL =>
-            {
-                Self::Final(ConnectError::OtherProtocol { address })
-            }
-            ConnectionError::ConnectionClosed(close)
-                if u64::from(close.error_code) == ALERT_NO_APPLICATION_PROTOCOL =>
-            {
-                Self::Final(ConnectError::OtherProtocol { address })
-            }
-            // The listener's verifier refused this node's key.
-            ConnectionError::ConnectionClosed(close)
-                if TLS_ALERTS.contains(&u64::from(close.error_code)) =>
-            {
-                Self::Final(ConnectError::KeyRefused { address })
-            }
-            ConnectionError::VersionMismatch => {
-                Self::Final(ConnectError::OtherProtocol { address })
-            }
-            other => Self::Again(other.to_string()),
-        }
     }
 }
 

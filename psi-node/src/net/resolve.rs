@@ -2,7 +2,7 @@
 //! route there.
 //!
 //! Spec 08 §2. A name is looked up again each time, because its owner may have moved. Nothing here
-//! is sent to a node. [`super::endpoint`] calls this before it dials. So does the daemon, so that a
+//! is sent to a node. [`super::dial`] calls this before it dials. So does the daemon, so that a
 //! member with a name has a share of its own when it dials in.
 
 use std::io;
