@@ -2,8 +2,8 @@
 //!
 //! Spec 14 §1 to §3. A text is a word that says what it is and in which version, a point, and the
 //! bytes of [`psi_core::contact`] in base64url without padding. White space in it is what mail
-//! programs put there and means nothing. Called by `collab invite`, `collab accept`, and by what
-//! shows them. Reads no clock and no state, and signs nothing.
+//! programs put there and means nothing. Called by `collab invite`, `collab accept`, by what shows them,
+//! and by the state that keeps replies. Reads no clock and no state, and signs nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -25,6 +25,9 @@ pub const ANY_PREFIX: &str = "glovebox-";
 
 /// Bytes of a pasted text, white space included.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// How far the clocks of two nodes may be apart, in seconds.
+pub const CLOCKS_APART_SECONDS: i64 = 24 * 60 * 60;
 
 const PASTE_REMEDY: &str = "ask for the text again, as a file if the mail program changes it, and \
                             paste all of it";
@@ -104,6 +107,12 @@ fn refused(error: &psi_core::Error) -> UserError {
     UserError::bad_input(format!("the text is not valid: {what}"), PASTE_REMEDY)
 }
 
+/// Until when an invite may be accepted, in seconds since 1970.
+#[must_use]
+pub fn expires_unix(terms: &Terms) -> i64 {
+    i64::try_from(terms.expires_unix).unwrap_or(i64::MAX)
+}
+
 /// The unsigned collaboration that follows from the terms of an invite and who accepts it: the same
 /// on both sides.
 ///
@@ -136,14 +145,15 @@ pub fn document(terms: &Terms, guest: &Contact) -> Result<Collaboration, UserErr
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use psi_core::contact::Offer;
     use psi_core::receipt::Signature;
 
     use super::*;
     use crate::identity::NodeKey;
 
-    fn pair() -> (Invite, Reply) {
+    /// An invite that expired in 1970, and a reply to it.
+    pub(crate) fn pair() -> (Invite, Reply) {
         let (inviter, guest) = (NodeKey::generate().unwrap(), NodeKey::generate().unwrap());
         let contact = |name: &str, key: &NodeKey, address: &str| Contact {
             name: name.into(),

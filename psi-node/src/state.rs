@@ -19,6 +19,7 @@ mod jobs;
 mod ledger;
 mod local_log;
 mod log_day;
+mod member_names;
 mod outputs;
 pub(crate) mod place;
 mod policies;
@@ -32,6 +33,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aggregator::calendar::day_text;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use self::collabs::Verified;
@@ -43,7 +45,7 @@ pub use approvals::{Approval, ApprovalState, Question, Standing};
 pub use audit_records::AuditRecord;
 pub use awaited::AwaitedRefusal;
 pub use collabs::{CollabStanding, Joined};
-pub use contact::{AwaitedCollab, ToldOffer};
+pub use contact::{AwaitedCollab, TakenBack, ToldOffer};
 pub use doubt::Doubt;
 pub use jobs::{JobRecord, JobRole, JobState, short_name};
 pub use ledger::{Debit, StoredDebit, Uncharged};
@@ -102,8 +104,32 @@ pub enum StateError {
     #[error("{0}")]
     Machine(String),
     /// Another collaboration has the name.
-    #[error("another collaboration named `{0}` was joined before")]
+    #[error("another collaboration named `{0}` was joined or accepted before")]
     NameTaken(String),
+    /// A member of another collaboration has the name, with another key.
+    #[error(
+        "in {collab}, {member} is another node than here: rules in node.toml go by names, so one of \
+         them would get what you allow the other"
+    )]
+    MemberNameTaken {
+        /// The other collaboration.
+        collab: String,
+        /// The name.
+        member: String,
+    },
+    /// This node's owner took back what it had accepted, before the inviter's signature came.
+    #[error(
+        "this node's owner took back that it accepted `{0}`, before the inviter's signature came"
+    )]
+    NotAwaited(String),
+    /// The inviter's signature came after the invite had expired.
+    #[error("the invite to `{name}` was valid until {}", day_text(*.expires_unix))]
+    InviteExpired {
+        /// The collaboration.
+        name: String,
+        /// Until when it was valid, in seconds since 1970.
+        expires_unix: i64,
+    },
     /// A document that is not the revision which comes next.
     #[error("{0}")]
     Revision(#[from] RevisionError),
@@ -150,6 +176,10 @@ pub enum StateError {
 const RESTORE: &str = "restore the state folder from a backup and start the node; where it then \
                        says that logs disagree, run `psi-node receipts repair`";
 
+const EXPIRED: &str = "take it back with `psi-node collab leave NAME --for-good` and ask for another \
+                       invite; or, if the inviter has joined, join the document that `psi-node \
+                       collab show NAME --document` prints there";
+
 impl From<StateError> for UserError {
     fn from(error: StateError) -> Self {
         let what = error.to_string();
@@ -188,6 +218,16 @@ impl From<StateError> for UserError {
                 Exit::BadInput,
                 "see it with `psi-node collab show`; make the new collaboration under another name",
             ),
+            StateError::MemberNameTaken { .. } => (
+                Exit::BadInput,
+                "let the other member choose another name; if its key was replaced, leave the old \
+                 collaboration first",
+            ),
+            StateError::NotAwaited(_) => (
+                Exit::BadInput,
+                "accept the invite again, or ask for another one",
+            ),
+            StateError::InviteExpired { .. } => (Exit::BadInput, EXPIRED),
             StateError::Revision(revision) => return Self::bad_input(what, revision.remedy()),
             StateError::Exposed { remedy, .. } => return Self::bad_input(what, remedy),
             StateError::UnknownApproval(_) => {

@@ -403,7 +403,10 @@ fn another_collaboration_of_the_same_name_is_refused() {
     }
     let help = place
         .run("collab join other.toml --config brand/node.toml")
-        .fails(2, "another collaboration named `summer` was joined before");
+        .fails(
+            2,
+            "another collaboration named `summer` was joined or accepted before",
+        );
     assert!(help.contains("another name"), "{help}");
 }
 

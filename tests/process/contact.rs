@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::{
-    BINARY, COUNT, Node, Ran, eventually, free_address, people, people_csv, people_table,
+    BINARY, COUNT, Node, Ran, eventually, free_address, people, people_csv, people_table, psi_node,
 };
 use crate::walkthrough::{blocks, repository};
 
@@ -98,6 +98,13 @@ fn who_has_not_joined_yet_is_told_of_on_both_sides_with_what_to_type() {
             assert!(said.contains(word), "{word}: {said}");
         }
     }
+    // What waits has an end, and both forms say when.
+    let listed = b.run(&["collab", "list", "--format", "json"]).expect(0);
+    let waiting = &listed.json()[0];
+    assert_eq!(waiting["standing"], "awaited");
+    assert!(waiting["expires_unix"].as_i64().unwrap() > 1_700_000_000);
+    let shown = b.run(&["collab", "show", "test"]).expect(0).stdout;
+    assert!(shown.contains("taken until a day after 20"), "{shown}");
     let id = b.id();
     eventually("anna's log names the key that was turned away", || {
         a.log().contains(&id) && a.log().contains("collab accept")
@@ -119,6 +126,30 @@ fn who_has_not_joined_yet_is_told_of_on_both_sides_with_what_to_type() {
         .run(&["collab", "ping", "test", "--format", "json"])
         .expect(5);
     assert!(ran.stderr.contains("bert has not joined"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_a_member_takes_back_is_told_on_both_sides_and_can_be_accepted_again() {
+    let (mut a, mut b, _dir) = strangers(["none", "none"]);
+    let pasted = invite(&a, &[]);
+    let reply = text(&accept(&b, &pasted, &["--yes"]).expect(0));
+    accept(&a, &reply, &["--yes"]).expect(0);
+    let leave = ["collab", "leave", "test", "--for-good"];
+    let told = b.run(&leave).expect(0).stdout;
+    assert!(told.contains("before the inviter's signature"), "{told}");
+    a.serve();
+    b.serve();
+    let ping = ["collab", "ping", "test"];
+    let ran = a.run(&ping).expect(5);
+    for word in ["bert has not joined", "also where it took that back"] {
+        assert!(ran.stderr.contains(word), "{word}: {}", ran.stderr);
+    }
+    accept(&b, &pasted, &["--yes"]).expect(0);
+    a.run(&ping).expect(0);
+    // The signature came first: what is in force is left.
+    let told = b.run(&leave).expect(0).stdout;
+    assert!(told.contains("Left test"), "{told}");
+    a.run(&ping).expect(5);
 }
 
 #[test]
@@ -208,6 +239,26 @@ fn nothing_is_signed_that_was_not_looked_at_or_does_not_fit() {
     let mallory = Node::init(&dir.path().join("x"), "bert", "");
     let other = text(&mallory.run(&["collab", "invite", "--name", "other", "--format", "json"]));
     let ran = accept(&a, &other, &["--yes"]).expect(2);
+    assert!(
+        ran.stderr.contains("another node than here"),
+        "{}",
+        ran.stderr
+    );
+    // Nor by a file that both have signed.
+    let file = dir.path().join("filed.toml").to_str().unwrap().to_owned();
+    let member = |node: &Node| format!("{}={}@{}", node.name, node.id(), node.address);
+    let (anna, other) = (member(&a), member(&mallory));
+    let members = ["--member", &anna, "--member", &other];
+    let new = [
+        &["collab", "new", "--name", "filed", "-o", &file],
+        &members[..],
+    ]
+    .concat();
+    psi_node(&new).expect(0);
+    for node in [&a, &mallory] {
+        node.run(&["collab", "sign", &file]).expect(0);
+    }
+    let ran = a.run(&["collab", "join", &file]).expect(2);
     assert!(
         ran.stderr.contains("another node than here"),
         "{}",

@@ -2,31 +2,32 @@
 //!
 //! Spec 14 §4 and §5. Both are streams that are not jobs: nothing is signed but a revision that was
 //! signed before, and no row is looked at. A ping also hands over the signature that a member lacks
-//! who has accepted an invite, which is how such a collaboration comes into force. Called by the
-//! local API, before the first settlement of a job, and for the streams of a peer.
+//! who has accepted an invite, which is how such a collaboration comes into force. Here is the side that
+//! asks, and in `answering` the one that is asked. Called by the local API, before the first settlement
+//! of a job, and for the streams of a peer.
+
+mod answering;
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use psi_core::Code;
-use psi_core::contact::Offer;
-use psi_core::messages::{Control, Ping, Pong};
-use psi_core::receipt::signature_holds;
+use psi_core::messages::{Control, Pong};
+use psi_core::receipt::{Signature, signature_holds};
 use psi_core::spec::PROTOCOL_VERSION;
 
+pub(in crate::job) use self::answering::{answer_offer, answer_ping};
 use super::context::JobContext;
 use super::failure::Failure;
-use super::introduce::{
-    exchange, introduce, not_joined, not_joined_if_unknown, own_signature, ping_over,
-};
-use super::link::{Link, unexpected, violation};
-use super::membership::{admit_members, joined_with, takes_part};
+use super::introduce::{exchange, introduce, not_joined, not_joined_if_unknown, ping_over};
+use super::link::{unexpected, violation};
+use super::membership::admit_members;
 use super::negotiate::question::find_collab;
-use super::shares::notes::NoteShare;
 use crate::api::types::{OfferInfo, PingInfo, TablesInfo};
-use crate::collab::{CollabId, Collaboration, Member};
+use crate::collab::{Collaboration, Member};
+use crate::error::UserError;
 use crate::identity::NodeId;
 use crate::net::PeerConnection;
-use crate::state::AwaitedCollab;
+use crate::state::{AwaitedCollab, Joined, StateError, now_unix};
 
 /// Characters of a version that are shown.
 const VERSION_CHARS_MAX: usize = 64;
@@ -42,6 +43,13 @@ struct Met {
 /// The collaboration of this name.
 fn met(ctx: &JobContext, name: &str) -> Result<Met, Failure> {
     let (collab, awaited) = match ctx.state.awaited_by_name(name)? {
+        // Nothing comes of it any more, so nobody is dialled for it.
+        Some(awaited) if awaited.has_expired(now_unix()) => {
+            return Err(not_completed(StateError::InviteExpired {
+                name: name.to_owned(),
+                expires_unix: awaited.expires_unix,
+            }));
+        }
         Some(awaited) => (awaited.collab.clone(), Some(awaited)),
         None => (find_collab(ctx, name)?, None),
     };
@@ -199,135 +207,50 @@ fn complete(
             "the inviter's signature of a collaboration",
         ));
     }
-    ctx.state
-        .awaited_complete(awaited, &peer.id, pong.signature)?;
-    admit_members(ctx);
-    tracing::info!(
-        collab = collab.name(),
-        "the inviter has signed, so it is in force"
-    );
-    Ok(())
+    bring_into_force(ctx, awaited, peer.id, pong.signature).map_err(not_completed)
 }
 
-/// Answers a ping on its stream.
-pub(super) async fn answer_ping(ctx: &JobContext, peer: NodeId, link: Link, ping: Ping) {
-    let _door = ctx.settle_doors.of(peer).await;
-    let answer = match pong(ctx, peer, &ping) {
-        Ok(answer) => Control::Pong(answer),
-        Err(failure) => turned_away(ctx, peer, &failure),
-    };
-    link.end(&answer).await;
-}
-
-fn pong(ctx: &JobContext, peer: NodeId, ping: &Ping) -> Result<Pong, Failure> {
-    if ping.version != PROTOCOL_VERSION {
-        return Err(Failure::PeerRefusal(Code::VersionUnsupported));
-    }
-    if let Some(awaited) = ctx.state.awaited_by_id(&ping.collab_id)? {
-        join_awaited(ctx, peer, &awaited, ping)?;
-    }
-    let collab = known(ctx, &ping.collab_id, peer)?;
-    Ok(Pong {
-        program: env!("CARGO_PKG_VERSION").into(),
-        clock_ms: now_ms(),
-        revision_number: collab.revision(),
-        revision: collab.revision_hash(),
-        dp: collab.mode() == crate::collab::Mode::Dp,
-        signature: own_signature(ctx, &collab)?,
-    })
-}
-
-/// The peer is the inviter and brings its signature, unless it is somebody else, or about something
-/// else.
-fn join_awaited(
+/// Joins an accepted invite with the inviter's signature, which holds.
+fn bring_into_force(
     ctx: &JobContext,
-    peer: NodeId,
     awaited: &AwaitedCollab,
-    ping: &Ping,
-) -> Result<(), Failure> {
-    let collab = &awaited.collab;
-    let member = collab.peer_of(&ctx.key.id());
-    if member.is_none_or(|member| member.id != peer) || ping.revision != collab.revision_hash() {
-        return Err(Failure::PeerRefusal(Code::UnknownCollaboration));
-    }
-    if !signature_holds(&peer.0, &collab.signing_text(), &ping.signature) {
-        return Err(violation(
-            Code::SignatureInvalid,
-            "the inviter's signature of a collaboration",
-        ));
-    }
-    ctx.state.awaited_complete(awaited, &peer, ping.signature)?;
+    inviter: NodeId,
+    signature: Signature,
+) -> Result<(), StateError> {
+    let joined = ctx.state.awaited_complete(awaited, &inviter, signature)?;
     admit_members(ctx);
-    tracing::info!(
-        collab = collab.name(),
-        "the inviter has signed, so it is in force"
-    );
+    if joined == Joined::New {
+        let collab = awaited.collab.name();
+        tracing::info!(collab, "the inviter has signed, so it is in force");
+    }
     Ok(())
 }
 
-/// The collaboration with the peer in which this node's owner takes part.
-fn known(ctx: &JobContext, id: &CollabId, peer: NodeId) -> Result<Collaboration, Failure> {
-    let collab = joined_with(ctx, id, peer)?;
-    let collab = collab.ok_or(Failure::PeerRefusal(Code::UnknownCollaboration))?;
-    if !takes_part(ctx, &collab) {
-        return Err(Failure::PeerRefusal(Code::Unavailable));
+/// Why an accepted invite does not come into force, for this node's owner.
+fn not_completed(error: StateError) -> Failure {
+    if !is_over(&error) {
+        return error.into();
     }
-    Ok(collab)
+    let UserError { what, remedy, .. } = error.into();
+    Failure::Input { what, remedy }
 }
 
-/// Answers what this node's tables offer, on its stream.
-pub(super) async fn answer_offer(
-    ctx: &JobContext,
-    peer: NodeId,
-    link: Link,
-    version: u16,
-    collab_id: CollabId,
-) {
-    let _door = ctx.settle_doors.of(peer).await;
-    let answer = match offer(ctx, peer, version, &collab_id) {
-        Ok(offer) => Control::Offered(offer),
-        Err(failure) => turned_away(ctx, peer, &failure),
-    };
-    link.end(&answer).await;
-}
-
-fn offer(
-    ctx: &JobContext,
-    peer: NodeId,
-    version: u16,
-    collab_id: &CollabId,
-) -> Result<Option<Offer>, Failure> {
-    if version != PROTOCOL_VERSION {
-        return Err(Failure::PeerRefusal(Code::VersionUnsupported));
-    }
-    let collab = known(ctx, collab_id, peer)?;
-    let member = collab.member_by_id(&peer);
-    // Who may not ask is refused whatever it asks, and needs no names.
-    let Some(member) = member.filter(|member| member.may_query && member.may_receive) else {
-        return Ok(None);
-    };
-    let text = "the other member asked what this node's tables offer";
-    if !ctx.notes.inquired(&NoteShare::Collab(collab.id()), text)? {
-        return Err(Failure::PeerRefusal(Code::TooManyJobs));
-    }
-    Ok(ctx.catalog.offer_to(&member.name))
-}
-
-/// The code for the peer, and a line for the operator within the peer's share.
-fn turned_away(ctx: &JobContext, peer: NodeId, failure: &Failure) -> Control {
-    if ctx.notes.has_line(&NoteShare::Stranger(peer)) {
-        tracing::warn!(%peer, %failure, "a peer that wanted to meet this node was turned away");
-    }
-    match failure {
-        Failure::PeerRefusal(code) => Control::Refuse {
-            code: *code,
-            recorded: false,
-        },
-        other => Control::Abort(other.code()),
-    }
+/// Whether the inviter's signature finds nothing that it could complete.
+const fn is_over(error: &StateError) -> bool {
+    matches!(
+        error,
+        StateError::NotAwaited(_)
+            | StateError::InviteExpired { .. }
+            | StateError::NameTaken(_)
+            | StateError::MemberNameTaken { .. }
+            | StateError::CollabLeft(_)
+    )
 }
 
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::facts_fixture::{agreement, facts};
-use crate::fixture::{sign_all, signed, signed_as};
+use crate::fixture::{sign_all, signed, unsigned};
 use crate::identity::NodeKey;
 use crate::state::{Debit, State, StoredEntry};
 
@@ -52,7 +52,8 @@ impl Fixture {
 
     /// Joins a second collaboration.
     pub(crate) fn join_another(&self) {
-        self.state.collab_join(&signed_as("autumn").0).unwrap();
+        let autumn = sign_all(unsigned("autumn", &self.keys), &self.keys);
+        self.state.collab_join(&autumn).unwrap();
     }
 
     fn half(&self, side: usize, nonce: u8) -> Half {

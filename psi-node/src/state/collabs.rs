@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{State, StateError, local_log, now_unix};
+use super::{State, StateError, contact, local_log, member_names, now_unix};
 use crate::collab::{CollabId, Collaboration, RevisionError};
 use crate::identity::NodeKey;
 
@@ -61,7 +61,8 @@ impl State {
     /// collaboration that was left stays so.
     ///
     /// # Errors
-    /// [`StateError::UnknownCollab`]; [`StateError::CollabLeft`].
+    /// [`StateError::UnknownCollab`]; [`StateError::CollabLeft`]; [`StateError::MemberNameTaken`] if
+    /// it is resumed and another node has the name of a member.
     pub fn collab_set_standing(
         &self,
         id: &CollabId,
@@ -69,14 +70,16 @@ impl State {
         key: &NodeKey,
     ) -> Result<CollabStanding, StateError> {
         self.write(|transaction| {
-            let name: Option<String> = transaction
+            let document: Option<String> = transaction
                 .query_row(
-                    "SELECT name FROM collabs WHERE id = ?1",
+                    "SELECT document FROM collabs WHERE id = ?1",
                     [id.as_bytes()],
                     |row| row.get(0),
                 )
                 .optional()?;
-            let name = name.ok_or(StateError::UnknownCollab)?;
+            let document = document.ok_or(StateError::UnknownCollab)?;
+            let collab = read(id.as_bytes(), &document)?;
+            let name = collab.name().to_owned();
             let before = standing(transaction, id)?;
             if before == now {
                 return Ok(before);
@@ -88,6 +91,7 @@ impl State {
                 CollabStanding::Left => format!("{name}: left by this node's owner"),
             };
             if now == CollabStanding::InForce {
+                member_names::check_members(transaction, &collab)?;
                 transaction.execute(
                     "DELETE FROM collab_standing WHERE collab_id = ?1",
                     [id.as_bytes()],
@@ -118,66 +122,15 @@ impl State {
     /// that the node is a member.
     ///
     /// # Errors
-    /// [`StateError::NameTaken`] if another collaboration has its name; [`StateError::Revision`] if
-    /// it is not the revision that comes next; [`StateError::Damaged`] if a signature is missing or
-    /// wrong, which the caller must have checked.
+    /// [`StateError::NameTaken`] if another collaboration has its name, and
+    /// [`StateError::MemberNameTaken`] if another node has the name of a member;
+    /// [`StateError::Revision`] if it is not the revision that comes next; [`StateError::CollabLeft`];
+    /// [`StateError::Damaged`] if a signature is missing or wrong, which the caller must have checked.
     pub fn collab_join(&self, collab: &Collaboration) -> Result<Joined, StateError> {
         collab
             .verify()
             .map_err(|e| StateError::Damaged(e.to_string()))?;
-        self.write(|transaction| {
-            let same_name = transaction
-                .query_row(
-                    "SELECT id, document FROM collabs WHERE name = ?1",
-                    [collab.name()],
-                    |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?)),
-                )
-                .optional()?;
-            let joined = match same_name {
-                None => None,
-                Some((id, _)) if id != *collab.id().as_bytes() => {
-                    return Err(StateError::NameTaken(collab.name().to_owned()));
-                }
-                Some((id, document)) => Some(read(&id, &document)?),
-            };
-            if standing(transaction, &collab.id())? == CollabStanding::Left {
-                return Err(StateError::CollabLeft(collab.name().to_owned()));
-            }
-            match joined {
-                None if collab.link().is_some() => Err(RevisionError::Gap {
-                    name: collab.name().to_owned(),
-                    offered: collab.revision(),
-                    joined: 0,
-                }
-                .into()),
-                None => {
-                    transaction.execute(
-                        "INSERT INTO collabs (id, name, document, joined_unix) \
-                         VALUES (?1, ?2, ?3, ?4)",
-                        params![
-                            collab.id().as_bytes(),
-                            collab.name(),
-                            collab.to_toml(),
-                            now_unix()
-                        ],
-                    )?;
-                    insert_revision(transaction, collab)?;
-                    Ok(Joined::New)
-                }
-                Some(joined) if joined.revision_hash() == collab.revision_hash() => {
-                    Ok(Joined::Already)
-                }
-                Some(joined) => {
-                    collab.follows(&joined)?;
-                    transaction.execute(
-                        "UPDATE collabs SET document = ?2 WHERE id = ?1",
-                        params![collab.id().as_bytes(), collab.to_toml()],
-                    )?;
-                    insert_revision(transaction, collab)?;
-                    Ok(Joined::Revised)
-                }
-            }
-        })
+        self.write(|transaction| join(transaction, collab))
     }
 
     /// All revisions of a collaboration that this node has joined, the first one first.
@@ -276,6 +229,56 @@ fn standing(connection: &Connection, id: &CollabId) -> Result<CollabStanding, St
             "a collaboration has an unknown standing".into(),
         )),
     }
+}
+
+/// [`State::collab_join`], of a document whose signatures were verified, in a transaction.
+pub(super) fn join(
+    transaction: &Transaction<'_>,
+    collab: &Collaboration,
+) -> Result<Joined, StateError> {
+    let id = collab.id();
+    let document: Option<String> = transaction
+        .query_row(
+            "SELECT document FROM collabs WHERE id = ?1",
+            [id.as_bytes()],
+            |row| row.get(0),
+        )
+        .optional()?;
+    if standing(transaction, &id)? == CollabStanding::Left {
+        return Err(StateError::CollabLeft(collab.name().to_owned()));
+    }
+    let Some(document) = document else {
+        member_names::check_name(transaction, collab)?;
+        member_names::check_members(transaction, collab)?;
+        if collab.link().is_some() {
+            return Err(RevisionError::Gap {
+                name: collab.name().to_owned(),
+                offered: collab.revision(),
+                joined: 0,
+            }
+            .into());
+        }
+        contact::forget_awaited(transaction, &id)?;
+        contact::forget_expired(transaction, collab.name())?;
+        transaction.execute(
+            "INSERT INTO collabs (id, name, document, joined_unix) VALUES (?1, ?2, ?3, ?4)",
+            params![id.as_bytes(), collab.name(), collab.to_toml(), now_unix()],
+        )?;
+        insert_revision(transaction, collab)?;
+        return Ok(Joined::New);
+    };
+    let joined = read(id.as_bytes(), &document)?;
+    if joined.revision_hash() == collab.revision_hash() {
+        return Ok(Joined::Already);
+    }
+    // A revision changes no name and no key of a member.
+    collab.follows(&joined)?;
+    transaction.execute(
+        "UPDATE collabs SET document = ?2 WHERE id = ?1",
+        params![id.as_bytes(), collab.to_toml()],
+    )?;
+    insert_revision(transaction, collab)?;
+    Ok(Joined::Revised)
 }
 
 fn insert_revision(

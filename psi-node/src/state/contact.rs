@@ -2,18 +2,20 @@
 //!
 //! Spec 14. An accepted invite is a collaboration that this node's owner has signed and the inviter
 //! has not yet, as far as this node knows. It becomes a joined one with the inviter's signature,
-//! and no other way.
+//! and no other way; not after the invite has expired, nor after it was taken back. Each of these
+//! ends is one transaction, so that exactly one of them happens.
 
 use std::path::Path;
 
 use psi_core::contact::Offer;
 use psi_core::messages::codec;
 use psi_core::receipt::Signature;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::{Joined, State, StateError, now_unix};
+use super::{Joined, State, StateError, collabs, member_names, now_unix};
 use crate::collab::{CollabId, Collaboration};
 use crate::identity::NodeId;
+use crate::invite::{self, CLOCKS_APART_SECONDS, Pasted};
 
 /// An invite that was accepted here.
 #[derive(Clone, Debug)]
@@ -22,6 +24,32 @@ pub struct AwaitedCollab {
     pub collab: Collaboration,
     /// What the inviter has to accept.
     pub reply: String,
+    /// Until when the invite was valid, in seconds since 1970.
+    pub expires_unix: i64,
+}
+
+impl AwaitedCollab {
+    /// Whether the inviter's signature comes too late now, a day of difference between the clocks
+    /// allowed.
+    #[must_use]
+    pub const fn has_expired(&self, now_unix: i64) -> bool {
+        has_expired(self.expires_unix, now_unix)
+    }
+}
+
+pub(super) const fn has_expired(expires_unix: i64, now_unix: i64) -> bool {
+    now_unix > expires_unix.saturating_add(CLOCKS_APART_SECONDS)
+}
+
+/// What became of an accepted invite that its owner took back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenBack {
+    /// It is gone, and no signature of the inviter brings it into force.
+    Gone,
+    /// The inviter's signature came first: it is in force.
+    InForce,
+    /// There is none.
+    NotThere,
 }
 
 /// What another member said that its tables offer.
@@ -34,68 +62,51 @@ pub struct ToldOffer {
 }
 
 impl State {
-    /// Keeps an accepted invite. The same one again changes nothing.
+    /// Keeps an accepted invite. The same one again changes nothing; one that has expired gives its
+    /// name up.
     ///
     /// # Errors
-    /// [`StateError::NameTaken`] if another collaboration has its name.
+    /// [`StateError::NameTaken`] if another collaboration has its name;
+    /// [`StateError::MemberNameTaken`] if another node has the name of a member.
     pub fn awaited_insert(&self, awaited: &AwaitedCollab) -> Result<(), StateError> {
-        let (name, id) = (awaited.collab.name(), awaited.collab.id());
+        let collab = &awaited.collab;
+        let (name, id) = (collab.name(), collab.id());
         self.write(|transaction| {
-            let taken: Option<Vec<u8>> = transaction
-                .query_row(
-                    "SELECT id FROM collabs WHERE name = ?1 UNION ALL \
-                     SELECT id FROM awaited_collabs WHERE name = ?1",
-                    [name],
-                    |row| row.get(0),
-                )
-                .optional()?;
-            match taken {
-                Some(taken) if taken == id.0 => Ok(()),
-                Some(_) => Err(StateError::NameTaken(name.to_owned())),
-                None => {
-                    transaction.execute(
-                        "INSERT INTO awaited_collabs (id, name, document, reply, accepted_unix) \
-                         VALUES (?1, ?2, ?3, ?4, ?5)",
-                        params![
-                            id.0,
-                            name,
-                            awaited.collab.to_toml(),
-                            awaited.reply,
-                            now_unix()
-                        ],
-                    )?;
-                    Ok(())
-                }
+            member_names::check_name(transaction, collab)?;
+            if joined(transaction, &id)? || row_of(transaction, &id)?.is_some() {
+                return Ok(());
             }
+            member_names::check_members(transaction, collab)?;
+            forget_expired(transaction, name)?;
+            transaction.execute(
+                "INSERT INTO awaited_collabs \
+                 (id, name, document, reply, accepted_unix, expires_unix) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    id.0,
+                    name,
+                    collab.to_toml(),
+                    awaited.reply,
+                    now_unix(),
+                    awaited.expires_unix
+                ],
+            )?;
+            Ok(())
         })
     }
 
-    /// The accepted invites that are not joined yet, by name.
+    /// The accepted invites that are not joined yet, by name; those that have expired among them.
     ///
     /// # Errors
     /// [`StateError::Damaged`] if a stored document cannot be read.
     pub fn awaited(&self) -> Result<Vec<AwaitedCollab>, StateError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(
-            "SELECT id, document, reply FROM awaited_collabs \
+            "SELECT id, document, reply, expires_unix FROM awaited_collabs \
              WHERE id NOT IN (SELECT id FROM collabs) ORDER BY name",
         )?;
-        let rows = statement.query_map([], |row| {
-            Ok((
-                row.get::<_, Vec<u8>>(0)?,
-                row.get::<_, String>(1)?,
-                row.get(2)?,
-            ))
-        })?;
-        rows.map(|row| {
-            let (id, document, reply) = row?;
-            let collab = Collaboration::parse(&document, Path::new("stored document"));
-            let collab = collab.ok().filter(|collab| collab.id().0 == *id);
-            let collab = collab
-                .ok_or_else(|| StateError::Damaged("an accepted invite cannot be read".into()))?;
-            Ok(AwaitedCollab { collab, reply })
-        })
-        .collect()
+        let rows = statement.query_map([], StoredInvite::read)?;
+        rows.map(|row| row?.checked()).collect()
     }
 
     /// The accepted invite of this name that is not joined yet.
@@ -119,7 +130,9 @@ impl State {
     /// Joins an accepted invite with the signature of `peer`, if that holds.
     ///
     /// # Errors
-    /// [`StateError::Damaged`] if it does not, which the caller must have checked.
+    /// [`StateError::NotAwaited`] if it was taken back before; [`StateError::InviteExpired`];
+    /// [`StateError::MemberNameTaken`]; [`StateError::Damaged`] if the signature does not hold, which
+    /// the caller must have checked.
     pub fn awaited_complete(
         &self,
         awaited: &AwaitedCollab,
@@ -132,20 +145,42 @@ impl State {
         let name = name.ok_or_else(|| damaged("a signature of somebody else".into()))?;
         let added = collab.add_signature(&name, signature);
         added.map_err(|error| damaged(error.to_string()))?;
-        // What was accepted stays beside it until it is joined, whatever happens in between.
-        let joined = self.collab_join(&collab)?;
-        self.awaited_forget(&collab.id())?;
-        Ok(joined)
+        collab
+            .verify()
+            .map_err(|error| damaged(error.to_string()))?;
+        let id = collab.id();
+        self.write(|transaction| {
+            // What this node's owner took back meanwhile is not here any more, and what came into
+            // force meanwhile is joined.
+            if !joined(transaction, &id)? {
+                let waiting = row_of(transaction, &id)?;
+                let name = collab.name().to_owned();
+                let waiting = waiting.ok_or_else(|| StateError::NotAwaited(name.clone()))?;
+                let waiting = waiting.checked()?;
+                if waiting.has_expired(now_unix()) {
+                    let expires_unix = waiting.expires_unix;
+                    return Err(StateError::InviteExpired { name, expires_unix });
+                }
+            }
+            collabs::join(transaction, &collab)
+        })
     }
 
-    /// Takes back an accepted invite; returns whether there was one.
+    /// Takes back an accepted invite, unless the inviter's signature came first.
     ///
     /// # Errors
     /// [`StateError::Database`].
-    pub fn awaited_forget(&self, id: &CollabId) -> Result<bool, StateError> {
+    pub fn awaited_take_back(&self, id: &CollabId) -> Result<TakenBack, StateError> {
         self.write(|transaction| {
-            let gone = transaction.execute("DELETE FROM awaited_collabs WHERE id = ?1", [id.0])?;
-            Ok(gone > 0)
+            let was_there = forget_awaited(transaction, id)?;
+            if joined(transaction, id)? {
+                return Ok(TakenBack::InForce);
+            }
+            if !was_there {
+                return Ok(TakenBack::NotThere);
+            }
+            transaction.execute("DELETE FROM offers WHERE collab_id = ?1", [id.0])?;
+            Ok(TakenBack::Gone)
         })
     }
 
@@ -190,59 +225,77 @@ impl State {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixture::{signed, signed_as, unsigned};
-    use crate::state::place::private_tempdir;
+/// A row of `awaited_collabs`.
+struct StoredInvite {
+    id: Vec<u8>,
+    document: String,
+    reply: String,
+    /// Absent in one that an older version accepted.
+    expires_unix: Option<i64>,
+}
 
-    #[test]
-    fn an_accepted_invite_waits_for_the_other_signature_and_is_joined_with_it_alone() {
-        let folder = private_tempdir();
-        let state = State::open(folder.path()).unwrap();
-        let (_, keys) = signed();
-        let mut collab = unsigned("summer", &keys);
-        let [own, peer] = &keys;
-        let own_signature = own.sign_collab(&collab).unwrap();
-        let own_name = collab.member_by_id(&own.id()).unwrap().name.clone();
-        collab.add_signature(&own_name, own_signature).unwrap();
-        let reply = "glovebox-reply-1.x".to_owned();
-        let awaited = AwaitedCollab { collab, reply };
-        state.awaited_insert(&awaited).unwrap();
-        state.awaited_insert(&awaited).unwrap();
-        let found = state.awaited_by_name("summer").unwrap().unwrap();
-        assert_eq!(found.collab, awaited.collab);
-        assert!(state.collab_by_name("summer").unwrap().is_none());
-
-        // Another one of this name has no place beside it.
-        let (other, _) = signed_as("summer");
-        let (collab, reply) = (other.clone(), String::new());
-        let error = state.awaited_insert(&AwaitedCollab { collab, reply });
-        assert!(matches!(error, Err(StateError::NameTaken(_))));
-
-        let wrong = state.awaited_complete(&awaited, &peer.id(), own_signature);
-        assert!(wrong.is_err());
-        assert!(state.awaited_by_name("summer").unwrap().is_some());
-        let signature = peer.sign_collab(&awaited.collab).unwrap();
-        let joined = state.awaited_complete(&awaited, &peer.id(), signature);
-        assert_eq!(joined.unwrap(), Joined::New);
-        assert!(state.awaited().unwrap().is_empty());
-        assert!(state.collab_by_name("summer").unwrap().is_some());
+impl StoredInvite {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            document: row.get(1)?,
+            reply: row.get(2)?,
+            expires_unix: row.get(3)?,
+        })
     }
 
-    #[test]
-    fn what_a_member_offers_is_what_it_said_last() {
-        let folder = private_tempdir();
-        let state = State::open(folder.path()).unwrap();
-        assert_eq!(state.offer(&CollabId([1; 32])).unwrap(), None);
-        let told = |offer: Option<Offer>| {
-            state.offer_set(&CollabId([1; 32]), offer.as_ref()).unwrap();
-            assert_eq!(
-                state.offer(&CollabId([1; 32])).unwrap().unwrap().offer,
-                offer
-            );
+    fn checked(self) -> Result<AwaitedCollab, StateError> {
+        let damaged = || StateError::Damaged("an accepted invite cannot be read".into());
+        let collab = Collaboration::parse(&self.document, Path::new("stored document"));
+        let collab = collab.ok().filter(|collab| collab.id().0 == *self.id);
+        let expires_unix = match self.expires_unix {
+            Some(unix) => unix,
+            // The reply repeats the terms of the invite.
+            None => match invite::parse(&self.reply) {
+                Ok(Pasted::Reply(reply)) => invite::expires_unix(&reply.terms),
+                _ => return Err(damaged()),
+            },
         };
-        told(Some(Offer::default()));
-        told(None);
+        Ok(AwaitedCollab {
+            collab: collab.ok_or_else(damaged)?,
+            reply: self.reply,
+            expires_unix,
+        })
     }
 }
+
+fn row_of(connection: &Connection, id: &CollabId) -> Result<Option<StoredInvite>, StateError> {
+    let sql = "SELECT id, document, reply, expires_unix FROM awaited_collabs WHERE id = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement.query_row([id.0], StoredInvite::read).optional()?)
+}
+
+fn joined(connection: &Connection, id: &CollabId) -> Result<bool, StateError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM collabs WHERE id = ?1)";
+    Ok(connection.query_row(sql, [id.0], |row| row.get(0))?)
+}
+
+/// An accepted invite waits no longer; returns whether one did.
+pub(super) fn forget_awaited(
+    transaction: &Transaction<'_>,
+    id: &CollabId,
+) -> Result<bool, StateError> {
+    let gone = transaction.execute("DELETE FROM awaited_collabs WHERE id = ?1", [id.0])?;
+    Ok(gone > 0)
+}
+
+/// An invite of this name that has expired gives its place to another.
+pub(super) fn forget_expired(transaction: &Transaction<'_>, name: &str) -> Result<(), StateError> {
+    let latest = now_unix().saturating_sub(CLOCKS_APART_SECONDS);
+    let of_name = "name = ?1 AND expires_unix < ?2";
+    let offers = format!(
+        "DELETE FROM offers WHERE collab_id IN (SELECT id FROM awaited_collabs WHERE {of_name})"
+    );
+    transaction.execute(&offers, params![name, latest])?;
+    let invites = format!("DELETE FROM awaited_collabs WHERE {of_name}");
+    transaction.execute(&invites, params![name, latest])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

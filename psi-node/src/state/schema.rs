@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     SHARES,
     COLUMN_TYPES,
     CONTACT,
+    INVITES_EXPIRE,
 ];
 
 const FIRST: &str = "
@@ -332,8 +333,14 @@ CREATE TABLE offers (
 ) STRICT;
 ";
 
+const INVITES_EXPIRE: &str = "
+-- Until when an accepted invite may be completed; NULL where an older version accepted it, whose reply
+-- says it.
+ALTER TABLE awaited_collabs ADD COLUMN expires_unix INTEGER;
+";
+
 /// The version this program writes.
-pub(super) const VERSION: i64 = 10;
+pub(super) const VERSION: i64 = 11;
 
 /// Brings the database to [`VERSION`].
 pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), StateError> {
@@ -363,71 +370,4 @@ pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<(), St
 }
 
 #[cfg(test)]
-mod tests {
-    use aggregator::budget::{DebitState, RunState};
-    use rusqlite::Connection;
-
-    use psi_core::spec::CollabId;
-
-    use super::{MIGRATIONS, VERSION};
-    use crate::state::place::private_tempdir;
-    use crate::state::{STATE_FILE, State};
-
-    #[test]
-    fn the_version_counts_the_migrations() {
-        assert_eq!(usize::try_from(VERSION).unwrap(), MIGRATIONS.len());
-    }
-
-    #[test]
-    fn debits_of_an_older_state_count_as_runs_and_those_that_were_released_are_gone() {
-        let folder = private_tempdir();
-        let old = Connection::open(folder.path().join(STATE_FILE)).unwrap();
-        for migration in &MIGRATIONS[..6] {
-            old.execute_batch(migration).unwrap();
-        }
-        for (number, state) in ["reserved", "committed", "released"].iter().enumerate() {
-            let sql = "INSERT INTO debits VALUES (?1, zeroblob(32), zeroblob(32), 'shop', 't',
-                       'people', 5, 0, ?2, ?3)";
-            let number = u8::try_from(number).unwrap();
-            let values = rusqlite::params![[number; 64], i64::from(number), state];
-            old.execute(sql, values).unwrap();
-        }
-        old.execute_batch("PRAGMA user_version = 6;").unwrap();
-        drop(old);
-        let state = State::open(folder.path()).unwrap();
-        let found = state.budget_history(9).unwrap();
-        let found: Vec<_> = found.iter().map(|found| (found.state, found.run)).collect();
-        // The released one was not opened, so it holds nothing and is gone.
-        assert_eq!(
-            found,
-            [
-                (DebitState::Committed, RunState::Counted),
-                (DebitState::Reserved, RunState::Counted),
-            ]
-        );
-    }
-
-    #[test]
-    fn the_opened_jobs_of_a_state_with_a_plain_counter_are_kept_and_wait_for_their_debits() {
-        let folder = private_tempdir();
-        let old = Connection::open(folder.path().join(STATE_FILE)).unwrap();
-        for migration in &MIGRATIONS[..2] {
-            old.execute_batch(migration).unwrap();
-        }
-        old.execute_batch(
-            "INSERT INTO collabs VALUES (zeroblob(32), 'summer', '', 0);
-             INSERT INTO entries VALUES (zeroblob(32), 0, x'01', zeroblob(64), NULL, NULL);
-             INSERT INTO opened_jobs VALUES (zeroblob(64), zeroblob(32), 0, NULL);
-             INSERT INTO ledger VALUES (zeroblob(64), zeroblob(32), 1);
-             INSERT INTO jobs VALUES ('0a', zeroblob(64), zeroblob(32), 'summer', 'requester', '',
-                 'aborted', NULL, NULL, NULL, 77, NULL);
-             PRAGMA user_version = 2;",
-        )
-        .unwrap();
-        drop(old);
-        let state = State::open(folder.path()).unwrap();
-        assert_eq!(state.jobs_debited(&CollabId([0; 32])).unwrap(), 1);
-        let found = state.budget_uncharged().unwrap();
-        assert_eq!((found.len(), found[0].unix), (1, Some(77)));
-    }
-}
+mod tests;

@@ -9,8 +9,9 @@ use axum::response::Response;
 use super::explain::failed;
 use super::{Context, Failed, bad, json, whole};
 use crate::api::types::{CollabChange, CollabInfo, CollabList, MemberInfo};
+use crate::collab::Collaboration;
 use crate::job::{JobContext, contact, membership, standing};
-use crate::state::StateError;
+use crate::state::{StateError, now_unix};
 
 pub(super) async fn list(Injected(ctx): Context) -> Result<Response, Failed> {
     listed(&ctx)
@@ -71,28 +72,31 @@ pub(super) async fn told_tables(
 
 fn listed(ctx: &JobContext) -> Result<Response, Failed> {
     let mut collaborations = Vec::new();
-    let awaited = ctx.state.awaited()?.into_iter();
-    let awaited: Vec<_> = awaited.map(|awaited| awaited.collab).collect();
-    for collab in ctx.state.collabs()?.iter().chain(&awaited) {
-        let id = collab.id();
-        collaborations.push(CollabInfo {
-            name: collab.name().to_owned(),
-            id: hex::encode(id),
-            revision: collab.revision(),
-            revision_hash: hex::encode(collab.revision_hash()),
-            mode: collab.mode().as_str().into(),
-            standing: if collab.verify().is_ok() {
-                ctx.state.collab_standing(&id)?.as_str()
-            } else {
-                "awaited"
-            }
-            .into(),
-            members: collab.members().iter().map(member_info).collect(),
-            jobs_debited: ctx.state.jobs_debited(&id)?,
-            broken: ctx.state.chain_broken(&id)?,
-        });
+    for collab in ctx.state.collabs()? {
+        let standing = ctx.state.collab_standing(&collab.id())?;
+        collaborations.push(info(ctx, &collab, standing.as_str())?);
+    }
+    for awaited in ctx.state.awaited()? {
+        let expired = awaited.has_expired(now_unix());
+        let standing = if expired { "expired" } else { "awaited" };
+        collaborations.push(info(ctx, &awaited.collab, standing)?);
     }
     Ok(json(StatusCode::OK, &CollabList { collaborations }))
+}
+
+fn info(ctx: &JobContext, collab: &Collaboration, standing: &str) -> Result<CollabInfo, Failed> {
+    let id = collab.id();
+    Ok(CollabInfo {
+        name: collab.name().to_owned(),
+        id: hex::encode(id),
+        revision: collab.revision(),
+        revision_hash: hex::encode(collab.revision_hash()),
+        mode: collab.mode().as_str().into(),
+        standing: standing.into(),
+        members: collab.members().iter().map(member_info).collect(),
+        jobs_debited: ctx.state.jobs_debited(&id)?,
+        broken: ctx.state.chain_broken(&id)?,
+    })
 }
 
 fn member_info(member: &crate::collab::Member) -> MemberInfo {

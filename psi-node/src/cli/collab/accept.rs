@@ -23,12 +23,12 @@ use crate::collab::Collaboration;
 use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::identity::NodeKey;
-use crate::invite::{ANY_PREFIX, Pasted, TEXT_BYTES_MAX, document, parse, reply_text};
-use crate::state::{AwaitedCollab, CollabStanding, Joined, State, now_unix};
+use crate::invite::{
+    ANY_PREFIX, CLOCKS_APART_SECONDS, Pasted, TEXT_BYTES_MAX, document, expires_unix, parse,
+    reply_text,
+};
+use crate::state::{AwaitedCollab, Joined, State, now_unix};
 use psi_audit::text_file::read_text;
-
-/// How far the clocks of two nodes may be apart.
-const CLOCKS_APART: u64 = 24 * 60 * 60;
 
 /// Arguments of `collab accept`.
 #[derive(Debug, Args)]
@@ -121,7 +121,7 @@ fn accept_invite(args: &AcceptArgs, own: &Own, invite: &Invite) -> Result<(), Us
     };
     let guest = invite::contact(&own.config, &own.key, &address);
     let collab = document(terms, &guest)?;
-    check_name_is_free(own, &collab)?;
+    check_names(own, &collab)?;
     let said = describe(
         (&own.config, own.key.id()),
         &collab,
@@ -157,6 +157,7 @@ fn accept_invite(args: &AcceptArgs, own: &Own, invite: &Invite) -> Result<(), Us
     let accepted = AwaitedCollab {
         collab: signed,
         reply: text,
+        expires_unix: expires_unix(terms),
     };
     own.state.awaited_insert(&accepted)?;
     own.state
@@ -164,7 +165,7 @@ fn accept_invite(args: &AcceptArgs, own: &Own, invite: &Invite) -> Result<(), Us
     standing::tell_daemon(&own.config);
     // The very same one may have been accepted before, with a reply that was sent already.
     let kept = own.state.awaited_by_name(&terms.collab)?;
-    let AwaitedCollab { collab, reply } = kept.unwrap_or(accepted);
+    let AwaitedCollab { collab, reply, .. } = kept.unwrap_or(accepted);
     tell_reply(args, &collab, &reply, &terms.inviter.name)
 }
 
@@ -229,7 +230,7 @@ fn accept_reply(args: &AcceptArgs, own: &Own, reply: &Reply) -> Result<(), UserE
     let is_again = before.is_some_and(|before| before.id() == collab.id());
     if !is_again {
         check_time(terms)?;
-        check_name_is_free(own, &collab)?;
+        check_names(own, &collab)?;
     }
     let said = describe(
         (&own.config, own.key.id()),
@@ -286,66 +287,34 @@ fn check_guest(terms: &Terms, name: &str) -> Result<(), UserError> {
 }
 
 fn check_time(terms: &Terms) -> Result<(), UserError> {
-    let now = u64::try_from(now_unix()).unwrap_or_default();
-    let shown = |unix: u64| utc(i64::try_from(unix).unwrap_or(i64::MAX).min(253_402_300_799));
-    if now > terms.expires_unix {
+    let now = now_unix();
+    let shown = |unix: i64| utc(unix.min(253_402_300_799));
+    let until = expires_unix(terms);
+    if now > until {
         return Err(UserError::bad_input(
-            format!("the invite was valid until {}", shown(terms.expires_unix)),
+            format!("the invite was valid until {}", shown(until)),
             "ask for another invite",
         ));
     }
-    if now.saturating_add(CLOCKS_APART) < terms.made_unix {
+    let made = i64::try_from(terms.made_unix).unwrap_or(i64::MAX);
+    if now.saturating_add(CLOCKS_APART_SECONDS) < made {
         return Err(UserError::bad_input(
-            format!(
-                "the invite says that it was made at {}",
-                shown(terms.made_unix)
-            ),
+            format!("the invite says that it was made at {}", shown(made)),
             "compare the clocks of both machines",
         ));
     }
     Ok(())
 }
 
-/// Refuses a collaboration whose name another one has, or whose other member has the name of a
-/// member with another key, also where it is suspended: rules and budgets in `node.toml` go by the
-/// names of members.
-fn check_name_is_free(own: &Own, collab: &Collaboration) -> Result<(), UserError> {
-    let joined = own.state.collab_by_name(collab.name())?;
-    if joined.is_some_and(|joined| joined.id() != collab.id()) {
-        return Err(crate::state::StateError::NameTaken(collab.name().to_owned()).into());
-    }
-    let id = own.key.id();
-    let Some(peer) = collab.peer_of(&id) else {
+/// Refuses, before anything is shown or signed, what the state would not take for its names.
+fn check_names(own: &Own, collab: &Collaboration) -> Result<(), UserError> {
+    if collab.peer_of(&own.key.id()).is_none() {
         return Err(UserError::bad_input(
             "this node is not a member of what follows from the text",
             "check --config",
         ));
-    };
-    let awaited = own
-        .state
-        .awaited()?
-        .into_iter()
-        .map(|awaited| awaited.collab);
-    let others = own.state.collabs()?.into_iter().chain(awaited);
-    for other in others.filter(|other| other.id() != collab.id()) {
-        if own.state.collab_standing(&other.id())? == CollabStanding::Left {
-            continue;
-        }
-        let member = other.member_by_name(&peer.name);
-        if member.is_some_and(|member| member.id != peer.id) {
-            return Err(UserError::bad_input(
-                format!(
-                    "in {}, {} is another node than here: rules in node.toml go by names, so one of \
-                     them would get what you allow the other",
-                    other.name(),
-                    peer.name
-                ),
-                "let the other member choose another name; if its key was replaced, leave the old \
-                 collaboration first",
-            ));
-        }
     }
-    Ok(())
+    Ok(own.state.collab_check_names(collab)?)
 }
 
 fn show(args: &AcceptArgs, collab: &Collaboration, said: &str) -> Result<(), UserError> {

@@ -6,34 +6,35 @@ use serde_json::{Value, json};
 
 use super::ShowArgs;
 use crate::cli::Common;
-use crate::cli::output::{self, Format, Table};
+use crate::cli::output::{self, Format, Table, utc};
 use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::printable;
-use crate::state::{CollabStanding, State, StateError};
+use crate::state::{AwaitedCollab, CollabStanding, State, StateError, now_unix};
 
 /// Lists the joined collaborations.
 pub(super) fn list(args: &Common) -> Result<(), UserError> {
     let state = args.config.state()?;
-    let collabs = state.collabs()?;
-    let awaited = state.awaited()?.into_iter().map(|awaited| awaited.collab);
-    let awaited: Vec<_> = awaited.collect();
+    let joined = state.collabs()?.into_iter().map(|collab| (collab, None));
+    let awaited = state.awaited()?.into_iter();
+    let awaited = awaited.map(|awaited| (awaited.collab.clone(), Some(awaited)));
+    let all: Vec<_> = joined.chain(awaited).collect();
     match args.format {
         Format::Json => {
-            let all = collabs.iter().chain(&awaited);
-            let all: Result<Vec<_>, _> = all.map(|c| document(&state, c)).collect();
-            output::print_json(&all?)
+            let all = all.iter();
+            let all = all.map(|(collab, awaited)| document(&state, collab, awaited.as_ref()));
+            output::print_json(&all.collect::<Result<Vec<_>, _>>()?)
         }
         Format::Table => {
             let mut table = Table::new(&[
                 "NAME", "REVISION", "MODE", "MEMBERS", "ENTRIES", "STATE", "ID",
             ]);
-            for collab in collabs.iter().chain(&awaited) {
+            for (collab, awaited) in &all {
                 let members = collab.members().iter().map(|m| m.name.as_str());
                 let head = state.chain_head(&collab.id())?;
                 let standing = state.collab_standing(&collab.id())?;
-                let log = if collab.verify().is_err() {
-                    "awaited"
+                let log = if let Some(awaited) = awaited {
+                    awaited_standing(awaited)
                 } else if standing != CollabStanding::InForce {
                     standing.as_str()
                 } else if state.chain_broken(&collab.id())?.is_some() {
@@ -61,7 +62,8 @@ pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
     let state = args.common.config.state()?;
     let awaited = state.awaited_by_name(&args.name)?;
     if args.reply {
-        let reply = awaited.map(|awaited| awaited.reply).ok_or_else(|| {
+        let reply = awaited.as_ref().map(|awaited| &awaited.reply);
+        let reply = reply.ok_or_else(|| {
             UserError::bad_input(
                 format!(
                     "this node has accepted no invite to {} that waits",
@@ -72,8 +74,8 @@ pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
         })?;
         return output::print(&format!("{reply}\n"));
     }
-    let collab = match awaited {
-        Some(awaited) => awaited.collab,
+    let collab = match &awaited {
+        Some(awaited) => awaited.collab.clone(),
         None => state
             .collab_by_name(&args.name)?
             .ok_or(StateError::UnknownCollab)?,
@@ -98,7 +100,7 @@ pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
         return output::print(&collab.to_toml());
     }
     match args.common.format {
-        Format::Json => output::print_json(&document(&state, &collab)?),
+        Format::Json => output::print_json(&document(&state, &collab, awaited.as_ref())?),
         Format::Table => {
             let mut text = format!(
                 "{}  {}\nRevision {} {}, mode {}\nCode {}\n",
@@ -120,8 +122,8 @@ pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
                 ]);
             }
             text.push_str(&table.render());
-            if collab.verify().is_err() {
-                text.push_str("Accepted here; the inviter's signature is missing\n");
+            if let Some(awaited) = &awaited {
+                text.push_str(&awaited_sentence(awaited));
                 return output::print(&text);
             }
             let jobs = state.jobs_debited(&collab.id())?;
@@ -144,7 +146,34 @@ pub(super) fn show(args: &ShowArgs) -> Result<(), UserError> {
     }
 }
 
-fn document(state: &State, collab: &Collaboration) -> Result<Value, UserError> {
+/// How an accepted invite that lacks the inviter's signature stands.
+fn awaited_standing(awaited: &AwaitedCollab) -> &'static str {
+    if awaited.has_expired(now_unix()) {
+        "expired"
+    } else {
+        "awaited"
+    }
+}
+
+fn awaited_sentence(awaited: &AwaitedCollab) -> String {
+    let until = utc(awaited.expires_unix.min(253_402_300_799));
+    if awaited.has_expired(now_unix()) {
+        let name = awaited.collab.name();
+        return format!(
+            "Accepted here, and expired: the invite was valid until {until}, and the inviter's \
+             signature did not come. Take it back with `psi-node collab leave {name} --for-good`\n"
+        );
+    }
+    format!(
+        "Accepted here; the inviter's signature is missing, and is taken until a day after {until}\n"
+    )
+}
+
+fn document(
+    state: &State,
+    collab: &Collaboration,
+    awaited: Option<&AwaitedCollab>,
+) -> Result<Value, UserError> {
     let members: Vec<Value> = collab
         .members()
         .iter()
@@ -167,11 +196,11 @@ fn document(state: &State, collab: &Collaboration) -> Result<Value, UserError> {
         "revision_hash": hex::encode(collab.revision_hash()),
         "mode": collab.mode(),
         "code": collab.comparison_code(),
-        "standing": if collab.verify().is_ok() {
-            state.collab_standing(&collab.id())?.as_str()
-        } else {
-            "awaited"
+        "standing": match awaited {
+            None => state.collab_standing(&collab.id())?.as_str(),
+            Some(awaited) => awaited_standing(awaited),
         },
+        "expires_unix": awaited.map(|awaited| awaited.expires_unix),
         "members": members,
         "entries": head.map_or(0, |head| head.seq + 1),
         "jobs_opened": state.jobs_debited(&collab.id())?,

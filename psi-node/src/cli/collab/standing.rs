@@ -11,7 +11,7 @@ use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::NodeKey;
-use crate::state::State;
+use crate::state::{State, TakenBack};
 
 pub(super) fn suspend(args: &StandingArgs) -> Result<(), UserError> {
     let name = &args.name;
@@ -46,20 +46,28 @@ pub(super) fn leave(args: &LeaveArgs) -> Result<(), UserError> {
     }
     let config = args.config.load()?;
     let state = State::open(&config.state_dir())?;
+    let mut first = "";
     if let Some(awaited) = state.awaited_by_name(name)? {
-        state.awaited_forget(&awaited.collab.id())?;
-        tell_daemon(&config);
-        return output::print(&format!(
-            "Took back that this node accepted {name}. Tell the other member: it may have signed by \
-             now, and then finds that this node has not joined.\n"
-        ));
+        // Either this comes first, or the inviter's signature does: then there is one to leave.
+        match state.awaited_take_back(&awaited.collab.id())? {
+            TakenBack::Gone => {
+                tell_daemon(&config);
+                return output::print(&format!(
+                    "Took back that this node accepted {name}, before the inviter's signature came: \
+                     it does not come into force any more. Tell the other member: where it has \
+                     signed, its `psi-node collab ping {name}` says that this node has not joined.\n"
+                ));
+            }
+            TakenBack::NotThere => return unchanged(name, "was taken back before"),
+            TakenBack::InForce => first = "The inviter's signature came first. ",
+        }
     }
     if !change(&args.config, name, CollabChange::Leave)? {
         return unchanged(name, "was left before");
     }
     output::print(&format!(
-        "Left {name}: its jobs are cancelled, and the other member gets no answer any more. Its receipts \
-         stay, for `psi-node receipts export`.\n"
+        "{first}Left {name}: its jobs are cancelled, and the other member gets no answer any more. Its \
+         receipts stay, for `psi-node receipts export`.\n"
     ))
 }
 

@@ -14,9 +14,10 @@ pub(super) fn not_joined(member: &str, collab: &str, awaited: bool) -> String {
         );
     }
     format!(
-        "the owner of {member} runs `psi-node collab accept` with the invite, or `psi-node collab \
-         join FILE` with the document that `psi-node collab show {collab} --document` prints here; \
-         or `psi-node collab resume {collab}` if it was suspended there"
+        "the owner of {member} runs `psi-node collab accept` with the invite, also where it took that \
+         back; or `psi-node collab join FILE` with the document that `psi-node collab show {collab} \
+         --document` prints here, also where the invite has expired there; or `psi-node collab resume \
+         {collab}` if it was suspended there"
     )
 }
 
