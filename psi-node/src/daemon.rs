@@ -49,10 +49,12 @@ const RECORDS_CHECKED_EVERY: Duration = Duration::from_mins(10);
 const REPORTS_EVERY: Duration = Duration::from_hours(1);
 /// How often the daemon looks whether another process changed the state, such as `collab join`.
 const KEEPS_UP_EVERY: Duration = Duration::from_secs(1);
+/// How often it looks anyway whose invites have expired.
+const ADMITS_EVERY: Duration = Duration::from_mins(10);
 /// How often the addresses of members with names are asked for.
 const NAMES_EVERY: Duration = Duration::from_mins(5);
 /// Inbound connections that are served at the same time, all peers together, at least; and of how many
-/// peers that have all of theirs open.
+/// peers that have all of theirs open. Beyond them each peer has one.
 const CONNECTIONS_MAX: (usize, usize) = (64, 3);
 
 /// What a daemon that is up tells.
@@ -105,7 +107,7 @@ pub async fn run(
     let network = NetworkThreads::start()
         .map_err(|e| UserError::machine("cannot start the network's threads", e))?;
     let places = Places::new(config.jobs_max);
-    let known = Known::of(members(&state)?);
+    let known = Known::of(members(&state, &key.id())?);
     let endpoint = {
         let _there = network.handle().enter();
         let limits = NetLimits::of(config.peer_timeout(), places);
@@ -224,13 +226,15 @@ async fn accept(node: Current) {
     let most = least.max(peers * of_one_peer.connections_per_peer);
     let places = Arc::new(tokio::sync::Semaphore::new(most));
     while let Some(connection) = ctx.endpoint.accept().await {
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let place = Arc::clone(&places).try_acquire_owned().ok();
+        // However many others there are, a peer has its first.
+        if place.is_none() && !ctx.endpoint.is_only_connection(&connection) {
             if ctx.notes.has_line(&NoteShare::Stranger(connection.peer)) {
                 tracing::warn!(peer = %connection.peer, "too many connections, one is turned away");
             }
             connection.close(Code::TooManyJobs);
             continue;
-        };
+        }
         tracing::debug!(peer = %connection.peer, from = %connection.remote_address(), "connected");
         let node = node.clone();
         tokio::spawn(async move {
@@ -243,12 +247,12 @@ async fn accept(node: Current) {
 /// Keeps up with what other processes change in the state, and writes notes about peers down.
 async fn keep_up(ctx: Arc<JobContext>) {
     let mut seen = None;
-    let mut reported = Instant::now();
+    let (mut reported, mut admitted) = (Instant::now(), Instant::now());
     loop {
         tokio::time::sleep(KEEPS_UP_EVERY).await;
         match ctx.state.version_of_others() {
-            Ok(version) if seen != Some(version) => {
-                seen = Some(version);
+            Ok(version) if seen != Some(version) || admitted.elapsed() >= ADMITS_EVERY => {
+                (seen, admitted) = (Some(version), Instant::now());
                 admit_members(&ctx);
             }
             Ok(_) => {}
@@ -277,8 +281,8 @@ fn say_who_was_turned_away(known: &Known) {
     for key in news {
         tracing::warn!(
             %key,
-            "a node that says it has this key was turned away: no collaboration in force here names \
-             it; if it is your partner's, join: psi-node collab accept, or collab join"
+            "a node with this key was turned away: no collaboration in force here names it; if it is \
+             your partner's, join: psi-node collab accept, or collab join"
         );
     }
     if beyond > 0 {

@@ -53,16 +53,18 @@ pub struct NetLimits {
     pub keep_alive: Duration,
     /// Inbound handshakes in progress.
     pub handshakes_max: usize,
-    /// Those of them with dialers whose address no collaboration names.
+    /// Those of them with dialers whose address no collaboration names, or whose members' shares are
+    /// used up.
     pub stranger_handshakes_max: usize,
-    /// Those of them with one address that a collaboration names.
-    pub named_handshakes_max: usize,
+    /// Those of them from the addresses of one member, whatever its name resolves to. The first of
+    /// these is always there.
+    pub member_handshakes_max: usize,
     /// Handshakes that strangers who proved their address may begin, per second.
     pub strangers_per_second: u32,
     /// The same of one network of strangers: a /24 or a /48.
     pub network_per_second: u32,
-    /// The same of one address that a collaboration names.
-    pub named_per_second: u32,
+    /// The same from the addresses of one member.
+    pub member_per_second: u32,
     /// Open inbound connections of one peer. It needs one per running job, one to ask and one to
     /// settle.
     pub connections_per_peer: usize,
@@ -115,10 +117,10 @@ impl NetLimits {
             keep_alive: Duration::from_secs(5),
             handshakes_max: 64,
             stranger_handshakes_max: 8,
-            named_handshakes_max: 4,
+            member_handshakes_max: 4,
             strangers_per_second: 20,
             network_per_second: 5,
-            named_per_second: 20,
+            member_per_second: 20,
             connections_per_peer: 5,
             wide_per_peer: 3,
             wide_max: 7,
@@ -200,8 +202,22 @@ impl From<quinn::ConnectionError> for NetError {
             quinn::ConnectionError::ApplicationClosed(close) => {
                 Self::Reset(code_of(close.error_code))
             }
-            other => Self::Lost(other.to_string()),
+            other => Self::Lost(lost(&other)),
         }
+    }
+}
+
+/// Why a connection is gone, in this program's words: the reason that the other end gives with its
+/// code is a text of its choice, and whoever answers at an address has proved nothing by it.
+fn lost(error: &quinn::ConnectionError) -> String {
+    match error {
+        quinn::ConnectionError::ConnectionClosed(close) => {
+            format!("the other end closed it: {}", close.error_code)
+        }
+        quinn::ConnectionError::ApplicationClosed(close) => {
+            format!("the other end closed it: {}", code_of(close.error_code))
+        }
+        other => other.to_string(),
     }
 }
 

@@ -3,33 +3,48 @@
 //! Spec 08 §2 and Spec 09 §5. Called where a stream begins, before a job, and by the daemon, which
 //! admits the same members to the network.
 
+use psi_core::Code;
+
 use super::context::JobContext;
 use super::failure::Failure;
 use crate::collab::{Address, CollabId, Collaboration};
 use crate::identity::NodeId;
-use crate::state::{CollabStanding, State, StateError};
+use crate::state::{CollabStanding, State, StateError, now_unix};
 
-/// The members of the collaborations that are in force here, or accepted, with their addresses.
+/// The other members of the collaborations that are in force here, or accepted, with their addresses;
+/// `own` is this node.
 ///
 /// # Errors
 /// [`StateError`] if the state cannot be read.
-pub fn members(state: &State) -> Result<Vec<(NodeId, Address)>, StateError> {
-    let mut collabs = state.collabs_in_force()?;
-    // An inviter brings the signature that is missing.
+pub fn members(state: &State, own: &NodeId) -> Result<Vec<(NodeId, Address)>, StateError> {
+    // An inviter brings the signature that is missing. Those that are accepted come first: one that
+    // comes into force meanwhile is found twice, and not missed.
+    let now = now_unix();
     let awaited = state.awaited()?.into_iter();
-    collabs.extend(awaited.map(|awaited| awaited.collab));
-    let members = collabs.iter().flat_map(Collaboration::members);
-    Ok(members
+    let awaited = awaited.filter(|awaited| !awaited.has_expired(now));
+    let mut collabs: Vec<_> = awaited.map(|awaited| awaited.collab).collect();
+    collabs.extend(state.collabs_in_force()?);
+    let others = collabs.iter().filter_map(|collab| collab.peer_of(own));
+    Ok(others
         .map(|member| (member.id, member.address.clone()))
         .collect())
 }
 
-/// Admits the members of the collaborations that are in force now, and nobody else.
+/// Admits the members of the collaborations that are in force now, and nobody else. Whoever is a
+/// member of none any more is disconnected.
 pub fn admit_members(ctx: &JobContext) {
-    match members(&ctx.state) {
+    for gone in admit(ctx) {
+        ctx.endpoint.close_peer(&gone, Code::Cancelled);
+    }
+}
+
+/// The same, but leaves it to the caller to disconnect those that it returns.
+pub(super) fn admit(ctx: &JobContext) -> Vec<NodeId> {
+    match members(&ctx.state, &ctx.key.id()) {
         Ok(members) => ctx.known.replace(members),
         Err(error) => {
             tracing::error!(%error, "the state cannot be read; the members stay as before");
+            Vec::new()
         }
     }
 }
@@ -56,9 +71,10 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::fixture::signed;
+    use crate::fixture::{signed, unsigned};
     use crate::identity::NodeKey;
     use crate::job::context::fixture::context;
+    use crate::state::AwaitedCollab;
 
     const TEXT: &str = "name = \"brand\"\nlisten = \"127.0.0.1:0\"\n";
 
@@ -75,6 +91,7 @@ mod tests {
         assert!(joined(snowy) && takes_part(&ctx, &collab));
         assert!(!joined(stranger) && !joined(ctx.key.id()));
         assert!(ctx.known.is_member(&snowy) && !ctx.known.is_member(&stranger));
+        assert!(!ctx.known.is_member(&ctx.key.id()), "nobody but this node");
 
         let suspended = CollabStanding::Suspended;
         ctx.state
@@ -84,5 +101,27 @@ mod tests {
         // Its stream is still known for what it is, and turned away.
         assert!(joined(snowy) && !takes_part(&ctx, &collab));
         assert!(!ctx.known.is_member(&snowy));
+    }
+
+    #[tokio::test]
+    async fn an_inviter_is_admitted_until_its_invite_has_expired_and_not_after() {
+        let (_, keys) = signed();
+        for (expires_unix, admitted) in [(i64::MAX, true), (1, false)] {
+            let folder = TempDir::new().unwrap();
+            let mut collab = unsigned("summer", &keys);
+            let signature = keys[0].sign_collab(&collab).unwrap();
+            collab.add_signature("brand", signature).unwrap();
+            let state = State::open(&folder.path().join("state")).unwrap();
+            let awaited = AwaitedCollab {
+                collab,
+                reply: String::new(),
+                expires_unix,
+            };
+            state.awaited_insert(&awaited).unwrap();
+            let found = members(&state, &keys[0].id()).unwrap();
+            let found: Vec<_> = found.into_iter().map(|(id, _)| id).collect();
+            let expected: &[NodeId] = if admitted { &[keys[1].id()] } else { &[] };
+            assert_eq!(found, expected);
+        }
     }
 }

@@ -31,7 +31,7 @@ pub fn change(
         standing = standing.as_str(),
         "the owner changed whether this node takes part"
     );
-    membership::admit_members(ctx);
+    let mut gone = membership::admit(ctx);
     if standing == CollabStanding::InForce {
         if before != standing {
             settlements::in_background(ctx, collab.clone(), Reason::SomethingOpen);
@@ -39,12 +39,14 @@ pub fn change(
         return Ok(());
     }
     ctx.registry.cancel_of(&collab.id());
-    let Some(peer) = collab.peer_of(&ctx.key.id()) else {
-        return Ok(());
-    };
     // Another collaboration with the same member goes on.
-    if !ctx.known.is_member(&peer.id) {
-        ctx.endpoint.close_peer(&peer.id, Code::Cancelled);
+    let peer = collab.peer_of(&ctx.key.id());
+    gone.extend(
+        peer.filter(|peer| !ctx.known.is_member(&peer.id))
+            .map(|peer| peer.id),
+    );
+    for peer in gone {
+        ctx.endpoint.close_peer(&peer, Code::Cancelled);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use quinn::ConnectionError;
 
-use super::{Endpoint, PeerConnection, resolve, tls};
+use super::{Endpoint, PeerConnection, lost, resolve, tls};
 use crate::collab::Address;
 use crate::identity::NodeId;
 
@@ -86,7 +86,8 @@ impl Endpoint {
     /// addresses of a name are asked for again while nobody answers.
     ///
     /// # Errors
-    /// [`ConnectError`]; everything but [`ConnectError::Unreachable`] ends the attempts at once.
+    /// [`ConnectError`]; everything but [`ConnectError::Unreachable`] ends the attempts once each
+    /// address was tried.
     pub async fn connect(
         &self,
         address: impl Into<Address>,
@@ -95,27 +96,16 @@ impl Endpoint {
     ) -> Result<PeerConnection, ConnectError> {
         let address: Address = address.into();
         let deadline = Instant::now() + patience;
-        let crypto = tls::client_config(&self.key, expected)
-            .map_err(|error| ConnectError::Local(error.to_string()))?;
-        let mut config = quinn::ClientConfig::new(Arc::new(crypto));
-        config.transport_config(Arc::clone(&self.transport));
-
         let mut targets = self.targets(&address).await?;
         let mut resolved = Instant::now();
         let mut pause = RETRY_PAUSE_MIN;
         loop {
-            let mut last = String::new();
-            for target in &targets {
-                let left = deadline.saturating_duration_since(Instant::now());
-                let longest = self.limits.handshake_timeout.min(left);
-                let attempt = self.attempt(&config, *target, &address, expected);
-                last = match tokio::time::timeout(longest, attempt).await {
-                    Ok(Ok(connection)) => return Ok(connection),
-                    Ok(Err(Attempt::Final(error))) => return Err(error),
-                    Ok(Err(Attempt::Again(last))) => last,
-                    Err(_elapsed) => "no answer".to_owned(),
-                };
-            }
+            let round = self.try_each(&targets, &address, expected, deadline);
+            let last = match round.await {
+                Ok(connection) => return Ok(connection),
+                Err(Attempt::Final(error)) => return Err(error),
+                Err(Attempt::Again(last)) => last,
+            };
             if Instant::now() + pause >= deadline {
                 return Err(ConnectError::Unreachable { address, last });
             }
@@ -128,6 +118,39 @@ impl Endpoint {
                 targets = self.targets(&address).await.unwrap_or(targets);
             }
         }
+    }
+
+    /// Tries the addresses that `address` has, one after the other, until one is `expected`'s. Whoever
+    /// answers at another of them says nothing about the rest: each gets its part of the time that is
+    /// left.
+    pub(super) async fn try_each(
+        &self,
+        targets: &[SocketAddr],
+        address: &Address,
+        expected: NodeId,
+        deadline: Instant,
+    ) -> Result<PeerConnection, Attempt> {
+        let crypto = tls::client_config(&self.key, expected)
+            .map_err(|error| Attempt::Final(ConnectError::Local(error.to_string())))?;
+        let mut config = quinn::ClientConfig::new(Arc::new(crypto));
+        config.transport_config(Arc::clone(&self.transport));
+        let mut worst = Attempt::Again(String::new());
+        let mut to_try = u32::try_from(targets.len()).unwrap_or(u32::MAX);
+        for target in targets {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let longest = self.limits.handshake_timeout.min(left / to_try.max(1));
+            to_try = to_try.saturating_sub(1);
+            let attempt = self.attempt(&config, *target, address, expected);
+            let failed = match tokio::time::timeout(longest, attempt).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(failed)) => failed,
+                Err(_elapsed) => Attempt::Again("no answer".to_owned()),
+            };
+            if failed.weight() >= worst.weight() {
+                worst = failed;
+            }
+        }
+        Err(worst)
     }
 
     /// Where `address` is now.
@@ -177,13 +200,27 @@ impl Endpoint {
     }
 }
 
-/// What a failed attempt means for the next one.
-enum Attempt {
+/// What a failed attempt means for the next one at the same address.
+#[derive(Debug)]
+pub(super) enum Attempt {
+    /// It may succeed.
     Again(String),
+    /// It would end in the same way.
     Final(ConnectError),
 }
 
 impl Attempt {
+    /// Which of several attempts is the one to report: the node itself, which refuses this one's key,
+    /// before somebody else at one of its addresses, and anybody before nobody.
+    const fn weight(&self) -> u8 {
+        match self {
+            Self::Again(_) => 0,
+            Self::Final(ConnectError::KeyRefused { .. }) => 3,
+            Self::Final(ConnectError::WrongPeer { .. }) => 2,
+            Self::Final(_) => 1,
+        }
+    }
+
     fn of(error: &ConnectionError, address: &Address, expected: NodeId) -> Self {
         let address = address.clone();
         match error {
@@ -213,7 +250,7 @@ impl Attempt {
             ConnectionError::VersionMismatch => {
                 Self::Final(ConnectError::OtherProtocol { address })
             }
-            other => Self::Again(other.to_string()),
+            other => Self::Again(lost(other)),
         }
     }
 }

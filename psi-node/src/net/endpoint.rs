@@ -78,6 +78,7 @@ impl Endpoint {
         let now = Instant::now();
         let gate = Gate::new(known.clone(), Arc::clone(&limits), turned_away.clone(), now);
         let door = Door {
+            known: known.clone(),
             turned_away: turned_away.clone(),
             limits: Arc::clone(&limits),
             shares: shares.clone(),
@@ -129,6 +130,12 @@ impl Endpoint {
         self.shares.is_connected(peer)
     }
 
+    /// Whether this connection, which its peer opened, is the only one that it has open here.
+    #[must_use]
+    pub fn is_only_connection(&self, connection: &PeerConnection) -> bool {
+        self.shares.is_only(&connection.peer)
+    }
+
     /// The dialers that were turned away since this was asked last: handshakes of strangers and of
     /// named addresses, and connections of members that had too many.
     #[must_use]
@@ -175,6 +182,7 @@ fn transport(limits: &NetLimits) -> std::io::Result<TransportConfig> {
 /// Where admitted connections go.
 #[derive(Clone)]
 struct Door {
+    known: Known,
     limits: Arc<NetLimits>,
     shares: Shares,
     turned_away: TurnedAway,
@@ -219,6 +227,11 @@ impl Door {
             .and_then(|identity| identity.downcast::<Vec<CertificateDer<'static>>>().ok())
             .and_then(|presented| tls::node_id_of(presented.first()?))
             .ok_or_else(|| NetError::Lost("the peer presented no node key".to_owned()))?;
+        // The handshake has seen to that, unless the member was one until just now.
+        if !self.known.is_member(&peer) {
+            quic.close(var_int(Code::UnknownCollaboration), b"");
+            return Err(NetError::Lost(format!("{peer} is no member any more")));
+        }
         let Some(admission) = self.shares.admit(peer, &quic, &self.limits) else {
             self.turned_away.count_connection();
             quic.close(var_int(Code::TooManyJobs), b"");

@@ -1,22 +1,31 @@
-//! Which dialers may begin a handshake now: strangers within one share, each named address within
-//! its own.
+//! Which dialers may begin a handshake now: strangers within one share, each member within its own.
 //!
 //! Spec 08 §2. A handshake costs two signatures and a place, so a dialer pays first: it proves its
-//! address (Retry, RFC 9000 §8.1.2), which costs this node one packet and no memory. A dialer that
-//! has proven it takes from the share of its address if a collaboration names that address;
-//! otherwise from the one share of all strangers. So no stranger can keep out a member that dials
-//! from its named address, nor one address another. [`super::endpoint`] calls this for every proven
-//! attempt; it holds no connection.
+//! address (Retry, RFC 9000 §8.1.2), which costs this node one packet and no memory. Who it is, only
+//! the handshake will show. So a dialer that has proven its address takes from the share of a member
+//! whose collaboration names that address, and where there is none, or no share has room, from the one
+//! share of all strangers. [`super::endpoint`] calls this for every proven attempt; it holds no
+//! connection.
+//!
+//! # Discussion
+//! A share of each address would be simpler. But a member decides what its DNS name resolves to: it
+//! could have a share for each of many addresses. So the share is the member's, at whatever addresses.
+//! It could also point its name at another member's address. That gives it nothing, because it
+//! cannot dial from there, and takes nothing from the other one, whose own share is asked too: a
+//! handshake there is refused only if no share of all that claim the address has room, nor that of
+//! strangers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::{Known, NetLimits};
+use crate::identity::NodeId;
 
-/// Networks and addresses whose buckets are kept; those that are full again are forgotten first.
+/// Networks and members whose buckets are kept; those that are full again are forgotten first.
 const BUCKETS_MAX: usize = 1024;
 
 /// Decides about proven attempts, one after the other.
@@ -25,7 +34,7 @@ pub(super) struct Gate {
     limits: Arc<NetLimits>,
     strangers: Bucket,
     networks: HashMap<IpAddr, Bucket>,
-    named: HashMap<IpAddr, Bucket>,
+    members: HashMap<NodeId, Bucket>,
     places: Arc<Mutex<Places>>,
     turned_away: TurnedAway,
 }
@@ -42,7 +51,7 @@ struct Counts {
 }
 
 impl TurnedAway {
-    /// Takes the counts: handshakes of strangers and of named addresses, and connections of members
+    /// Takes the counts: handshakes of strangers and at addresses of members, and connections of members
     /// that had too many.
     #[must_use]
     pub(super) fn take(&self) -> [u64; 3] {
@@ -68,57 +77,77 @@ impl Gate {
             known,
             strangers: Bucket::full(limits.strangers_per_second, now),
             networks: HashMap::new(),
-            named: HashMap::new(),
+            members: HashMap::new(),
             places: Arc::default(),
             turned_away,
             limits,
         }
     }
 
-    /// A place for a handshake with a dialer at `address`, if its share has one.
+    /// A place for a handshake with a dialer at `address`, if a share has one.
     pub(super) fn admit(&mut self, address: IpAddr, now: Instant) -> Option<Place> {
         let address = address.to_canonical();
-        let place = self.place(address, now);
+        let claiming = self.known.named(address);
+        let place = self.place_of_member(&claiming, now);
+        let place = place.or_else(|| self.place_of_stranger(address, now));
         if place.is_none() {
             let counts = &self.turned_away.0;
-            let count = if self.known.is_named(address) {
-                &counts.named
-            } else {
+            let count = if claiming.is_empty() {
                 &counts.strangers
+            } else {
+                &counts.named
             };
             count.fetch_add(1, Ordering::Relaxed);
         }
         place
     }
 
-    fn place(&mut self, address: IpAddr, now: Instant) -> Option<Place> {
-        let whose = if self.known.is_named(address) {
-            let rate = self.limits.named_per_second;
-            take(&mut self.named, address, rate, now).then_some(Some(address))?
-        } else {
-            // The bucket of all is asked first and paid last: an attempt that its own network has no
-            // room for takes nothing from others.
-            let rate = self.limits.network_per_second;
-            let network = network(address);
-            let allowed = self.strangers.holds_one(now)
-                && take(&mut self.networks, network, rate, now)
-                && self.strangers.take(now);
-            allowed.then_some(None)?
-        };
-        Place::take(&self.places, whose, &self.limits)
+    /// A place from the share of one of these members, the one that has most left of it.
+    fn place_of_member(&mut self, claiming: &BTreeSet<NodeId>, now: Instant) -> Option<Place> {
+        let rate = self.limits.member_per_second;
+        let mut left = Vec::new();
+        for member in claiming {
+            if let Some(bucket) = bucket(&mut self.members, *member, rate, now)
+                && bucket.holds_one(now)
+            {
+                left.push((bucket.tokens, *member));
+            }
+        }
+        left.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+        let mut of_members = left.into_iter();
+        of_members.find_map(|(_, member)| {
+            let place = Place::take(&self.places, Some(member), &self.limits)?;
+            let bucket = self.members.get_mut(&member)?;
+            bucket.take(now).then_some(place)
+        })
+    }
+
+    fn place_of_stranger(&mut self, address: IpAddr, now: Instant) -> Option<Place> {
+        // The bucket of all is asked first and paid last: an attempt that its own network has no
+        // room for takes nothing from others.
+        let rate = self.limits.network_per_second;
+        let allowed = self.strangers.holds_one(now)
+            && bucket(&mut self.networks, network(address), rate, now)?.take(now)
+            && self.strangers.take(now);
+        allowed.then_some(())?;
+        Place::take(&self.places, None, &self.limits)
     }
 }
 
-/// Takes one from the bucket of `of`. An address without a bucket gets a full one.
-fn take(buckets: &mut HashMap<IpAddr, Bucket>, of: IpAddr, rate: u32, now: Instant) -> bool {
+/// The bucket of `of`, a full one if it had none; none if too many others are in use.
+fn bucket<K: Eq + Hash>(
+    buckets: &mut HashMap<K, Bucket>,
+    of: K,
+    rate: u32,
+    now: Instant,
+) -> Option<&mut Bucket> {
     if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(&of) {
         buckets.retain(|_, bucket| !bucket.is_full(now));
         if buckets.len() >= BUCKETS_MAX {
-            return false;
+            return None;
         }
     }
-    let bucket = buckets.entry(of).or_insert_with(|| Bucket::full(rate, now));
-    bucket.take(now)
+    Some(buckets.entry(of).or_insert_with(|| Bucket::full(rate, now)))
 }
 
 /// The network that one stranger can be expected to have to itself: a /24, or a /48 (RFC 6177 §2).
@@ -181,12 +210,12 @@ impl Bucket {
 #[derive(Default)]
 struct Places {
     strangers: usize,
-    named: HashMap<IpAddr, usize>,
+    members: HashMap<NodeId, usize>,
 }
 
 impl Places {
     fn taken(&self) -> usize {
-        self.strangers + self.named.values().sum::<usize>()
+        self.strangers + self.members.values().sum::<usize>()
     }
 }
 
@@ -198,32 +227,34 @@ fn lock(places: &Mutex<Places>) -> MutexGuard<'_, Places> {
 /// The place of one handshake, free again when it is dropped.
 pub(super) struct Place {
     places: Arc<Mutex<Places>>,
-    /// The named address whose share it is of; strangers have one share.
-    whose: Option<IpAddr>,
+    /// The member whose share it is of; strangers have one share.
+    whose: Option<NodeId>,
 }
 
 impl Place {
     fn take(
         places: &Arc<Mutex<Places>>,
-        whose: Option<IpAddr>,
+        whose: Option<NodeId>,
         limits: &NetLimits,
     ) -> Option<Self> {
         let mut held = lock(places);
         let taken = held.taken();
         let (share, most) = match whose {
-            Some(address) => (
-                held.named.entry(address).or_default(),
-                limits.named_handshakes_max,
+            Some(member) => (
+                held.members.entry(member).or_default(),
+                limits.member_handshakes_max,
             ),
             None => (&mut held.strangers, limits.stranger_handshakes_max),
         };
-        let fits = *share < most && taken < limits.handshakes_max;
+        // However many others there are, a member has its first place.
+        let is_first = whose.is_some() && *share == 0;
+        let fits = *share < most && (taken < limits.handshakes_max || is_first);
         if fits {
             *share += 1;
         } else if *share == 0
-            && let Some(address) = whose
+            && let Some(member) = whose
         {
-            held.named.remove(&address);
+            held.members.remove(&member);
         }
         drop(held);
         fits.then(|| Self {
@@ -238,11 +269,11 @@ impl Drop for Place {
         let mut held = lock(&self.places);
         match self.whose {
             None => held.strangers = held.strangers.saturating_sub(1),
-            Some(address) => {
-                if let Some(share) = held.named.get_mut(&address) {
+            Some(member) => {
+                if let Some(share) = held.members.get_mut(&member) {
                     *share = share.saturating_sub(1);
                     if *share == 0 {
-                        held.named.remove(&address);
+                        held.members.remove(&member);
                     }
                 }
             }
@@ -251,82 +282,4 @@ impl Drop for Place {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::identity::NodeId;
-
-    fn v4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
-        Ipv4Addr::new(a, b, c, d).into()
-    }
-
-    /// A gate that knows one member, at 192.0.2.1.
-    fn gate(now: Instant) -> Gate {
-        let known = Known::of([(NodeId([1; 32]), (v4(192, 0, 2, 1), 7401).into())]);
-        let limits = Arc::new(NetLimits::default());
-        Gate::new(known, limits, TurnedAway::default(), now)
-    }
-
-    #[test]
-    fn strangers_wait_for_their_rate_each_network_for_its_own_and_a_member_for_neither() {
-        let start = Instant::now();
-        let mut gate = gate(start);
-        let from = |gate: &mut Gate, address, now| gate.admit(address, now).is_some();
-        let one_network = (0..50).filter(|n| from(&mut gate, v4(198, 51, 100, *n), start));
-        assert_eq!(one_network.count(), 5);
-        let many = (0..200).filter(|n| from(&mut gate, v4(10, 1, *n, 1), start));
-        assert_eq!(many.count(), 15, "20 a second in all");
-        let member = (0..50).filter(|_| from(&mut gate, v4(192, 0, 2, 1), start));
-        assert_eq!(member.count(), 20);
-        let later = start + Duration::from_millis(100);
-        let again = (0..50).filter(|n| from(&mut gate, v4(10, 2, *n, 1), later));
-        assert_eq!(again.count(), 2);
-        assert_eq!(gate.turned_away.take(), [45 + 185 + 48, 30, 0]);
-    }
-
-    #[test]
-    fn a_network_that_is_refused_takes_nothing_from_others() {
-        let start = Instant::now();
-        let mut gate = gate(start);
-        for n in 0..200 {
-            drop(gate.admit(v4(198, 51, 100, n), start));
-        }
-        let others = (0..200).filter(|n| gate.admit(v4(10, 1, *n, 1), start).is_some());
-        assert_eq!(others.count(), 15);
-        let six: [IpAddr; 2] = ["2001:db8:1::1", "2001:db8:1:9::2"].map(|a| a.parse().unwrap());
-        assert_eq!(network(six[0]), network(six[1]));
-    }
-
-    #[test]
-    fn handshakes_of_strangers_and_of_one_address_leave_places_for_others() {
-        let mut now = Instant::now();
-        let mut gate = gate(now);
-        let mut held = Vec::new();
-        for n in 0..60 {
-            now += Duration::from_secs(1);
-            held.extend(gate.admit(v4(10, 1, n, 1), now));
-        }
-        assert_eq!(held.len(), 8, "strangers");
-        for _ in 0..60 {
-            now += Duration::from_secs(1);
-            held.extend(gate.admit(v4(192, 0, 2, 1), now));
-        }
-        assert_eq!(held.len(), 12, "one address");
-        held.clear();
-        now += Duration::from_secs(1);
-        assert!(gate.admit(v4(10, 1, 1, 1), now).is_some());
-        assert_eq!(lock(&gate.places).taken(), 0);
-    }
-
-    #[test]
-    fn the_buckets_that_are_kept_are_bounded() {
-        let mut now = Instant::now();
-        let mut gate = gate(now);
-        for n in 0..10_000_u32 {
-            now += Duration::from_millis(100);
-            drop(gate.admit(IpAddr::from(Ipv4Addr::from(n << 8)), now));
-        }
-        assert!(gate.networks.len() <= BUCKETS_MAX);
-    }
-}
+mod tests;

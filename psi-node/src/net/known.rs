@@ -1,11 +1,11 @@
-//! Whom the network admits, and whose addresses have a share of their own: in memory.
+//! Whom the network admits, and which of them may be dialling from an address: in memory.
 //!
 //! Spec 08 §1 and §2. Asked in the middle of a handshake, on threads that must not wait for a disk
 //! or a name server. The daemon fills it from the collaborations, at start and whenever they change,
 //! and asks from time to time for the addresses of the names among them. A partner that has not been
 //! joined yet is a stranger, so the keys of a few strangers are kept for the operator to see.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
@@ -24,9 +24,16 @@ pub struct Known {
 #[derive(Debug, Default)]
 struct Members {
     ids: HashSet<NodeId>,
-    addresses: HashSet<IpAddr>,
-    /// DNS names, with the addresses that they had last.
-    names: HashMap<String, Vec<IpAddr>>,
+    addresses: HashMap<IpAddr, BTreeSet<NodeId>>,
+    names: HashMap<String, Named>,
+}
+
+/// A DNS name that collaborations give.
+#[derive(Debug, Default)]
+struct Named {
+    members: BTreeSet<NodeId>,
+    /// The addresses that it had last.
+    addresses: Vec<IpAddr>,
 }
 
 impl Known {
@@ -38,26 +45,32 @@ impl Known {
         known
     }
 
-    /// From now on these members and no others. Open connections stay as they are.
-    pub fn replace(&self, members: impl IntoIterator<Item = (NodeId, Address)>) {
+    /// From now on these members and no others; returns those that are members no more. Open
+    /// connections stay as they are.
+    pub fn replace(&self, members: impl IntoIterator<Item = (NodeId, Address)>) -> Vec<NodeId> {
         let mut now = Members::default();
-        let before = self.read();
         for (id, address) in members {
             now.ids.insert(id);
             match address {
                 Address::Ip(address) => {
-                    now.addresses.insert(address.ip().to_canonical());
+                    let address = address.ip().to_canonical();
+                    now.addresses.entry(address).or_default().insert(id);
                 }
                 Address::Name { host, .. } => {
-                    let last = before.names.get(&host).cloned().unwrap_or_default();
-                    now.names.insert(host, last);
+                    now.names.entry(host).or_default().members.insert(id);
                 }
                 Address::OnlyDials => {}
             }
         }
-        drop(before);
+        let mut held = self.write();
+        for (host, named) in &mut now.names {
+            if let Some(last) = held.names.get_mut(host) {
+                named.addresses = std::mem::take(&mut last.addresses);
+            }
+        }
         // A list that is replaced as a whole is never half changed.
-        *self.write() = now;
+        let before = std::mem::replace(&mut *held, now);
+        before.ids.difference(&held.ids).copied().collect()
     }
 
     /// Whether the key is a member's.
@@ -66,12 +79,16 @@ impl Known {
         self.read().ids.contains(id)
     }
 
-    /// Whether a collaboration names the address, or a name that has it.
+    /// The members whose collaborations name the address, or a name that has it. Whose names lead where
+    /// is up to their owners, so one of these may be dialling, or somebody else.
     #[must_use]
-    pub fn is_named(&self, address: IpAddr) -> bool {
+    pub fn named(&self, address: IpAddr) -> BTreeSet<NodeId> {
         let (known, address) = (self.read(), address.to_canonical());
-        let mut of_names = known.names.values().flatten();
-        known.addresses.contains(&address) || of_names.any(|of| *of == address)
+        let by_name = known.names.values();
+        let by_name = by_name.filter(|named| named.addresses.contains(&address));
+        let by_address = known.addresses.get(&address).into_iter().flatten();
+        let all = by_address.chain(by_name.flat_map(|named| &named.members));
+        all.copied().collect()
     }
 
     /// Asks for the addresses of all names; a name that is not found keeps those that it had.
@@ -88,13 +105,13 @@ impl Known {
 
     /// The addresses that a name has now, if it is a member's.
     pub(super) fn found(&self, name: &str, addresses: &[SocketAddr]) {
-        if let Some(last) = self.write().names.get_mut(name) {
+        if let Some(named) = self.write().names.get_mut(name) {
             let addresses = addresses.iter().map(|address| address.ip().to_canonical());
-            *last = addresses.collect();
+            named.addresses = addresses.collect();
         }
     }
 
-    /// Notes that a key was turned away. Whoever dialled has not proved yet that it is its own.
+    /// Notes that a key was turned away, which whoever dialled has proved to hold.
     pub(super) fn turned_away(&self, id: NodeId) {
         self.strangers().note(id, Instant::now());
     }
@@ -127,7 +144,7 @@ impl Known {
     }
 }
 
-/// Keys that an hour's strangers presented, as many as the operator is to see.
+/// Keys that an hour's strangers have, as many as the operator is to see.
 #[derive(Debug, Default)]
 struct Strangers {
     since: Option<Instant>,
@@ -171,12 +188,14 @@ mod tests {
     fn a_member_is_known_by_key_and_by_address_until_it_is_replaced() {
         let (id, address) = (NodeId([1; 32]), IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
         let known = Known::of([(id, (address, 7401).into())]);
-        assert!(known.is_member(&id) && known.is_named(address));
+        assert!(known.is_member(&id));
+        assert_eq!(known.named(address), [id].into());
         let mapped = IpAddr::V6(Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped());
-        assert!(known.is_named(mapped), "the same address in another form");
+        let same = known.named(mapped);
+        assert_eq!(same, [id].into(), "the same address in another form");
         let shared = known.clone();
-        shared.replace([]);
-        assert!(!known.is_member(&id) && !known.is_named(address));
+        assert_eq!(shared.replace([]), [id]);
+        assert!(!known.is_member(&id) && known.named(address).is_empty());
     }
 
     #[test]
@@ -197,16 +216,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_member_with_a_name_has_the_share_of_its_addresses_once_they_are_found() {
-        let member = || (NodeId([1; 32]), "localhost:7401".parse().unwrap());
+    async fn a_member_with_a_name_is_known_at_its_addresses_once_they_are_found() {
+        let id = NodeId([1; 32]);
+        let member = || (id, "localhost:7401".parse().unwrap());
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let known = Known::of([member()]);
-        assert!(!known.is_named(loopback));
+        assert!(known.named(loopback).is_empty());
         known.look_up_names().await;
-        assert!(known.is_named(loopback));
+        assert_eq!(known.named(loopback), [id].into());
         known.replace([member()]);
-        assert!(known.is_named(loopback), "as it was found last");
-        known.replace([(NodeId([1; 32]), Address::OnlyDials)]);
-        assert!(!known.is_named(loopback));
+        assert_eq!(known.named(loopback), [id].into(), "as it was found last");
+        known.replace([(id, Address::OnlyDials)]);
+        assert!(known.named(loopback).is_empty());
+    }
+
+    #[test]
+    fn an_address_that_several_claim_is_that_of_each_of_them() {
+        let [brand, rude] = [NodeId([1; 32]), NodeId([2; 32])];
+        let address = SocketAddr::from(([192, 0, 2, 1], 7401));
+        let known = Known::of([
+            (brand, address.into()),
+            (rude, "rude.example.org:7401".parse().unwrap()),
+        ]);
+        known.found("rude.example.org", &[address]);
+        assert_eq!(known.named(address.ip()), [brand, rude].into());
     }
 }

@@ -72,6 +72,11 @@ impl Shares {
         self.lock().open.contains_key(peer)
     }
 
+    /// Whether the peer has one connection open here, and no more.
+    pub(super) fn is_only(&self, peer: &NodeId) -> bool {
+        self.lock().open.get(peer).map_or(0, HashMap::len) == 1
+    }
+
     /// Closes all connections of a peer.
     pub(super) fn close(&self, peer: &NodeId, code: Code) {
         let table = self.lock();

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::identity::{NodeId, NodeKey};
 
+mod dialling;
 mod kept;
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -143,12 +144,9 @@ async fn a_listener_with_another_key_than_the_expected_one_is_refused() {
     );
 }
 
-#[tokio::test]
-async fn presenting_a_pinned_public_key_without_its_secret_is_refused() {
-    // A thief presents the key of `a`, which the listener pins, and signs with its own.
-    let (a, b, thief) = (key(), key(), key());
-    let listener = bind(&b, &[a.id()], limits());
-    let crypto = tls::client_config_presenting(a.id(), &thief, b.id()).unwrap();
+/// How a listener ends a handshake in which a thief presents `shown`, whose secret it lacks.
+async fn refusal_of_thief(listener: &Endpoint, shown: NodeId, expected: NodeId) -> u64 {
+    let crypto = tls::client_config_presenting(shown, &key(), expected).unwrap();
     let mut quic = quinn::Endpoint::client(LOOPBACK).unwrap();
     quic.set_default_client_config(quinn::ClientConfig::new(Arc::new(crypto)));
     let connection = quic
@@ -159,10 +157,30 @@ async fn presenting_a_pinned_public_key_without_its_secret_is_refused() {
         Ok(connection) => connection.closed().await,
         Err(error) => error,
     };
-    assert!(
-        matches!(closed, quinn::ConnectionError::ConnectionClosed(_)),
-        "{closed:?}"
-    );
+    let quinn::ConnectionError::ConnectionClosed(close) = closed else {
+        panic!("{closed:?}")
+    };
+    close.error_code.into()
+}
+
+#[tokio::test]
+async fn a_key_that_is_presented_without_its_secret_is_refused_the_same_whether_known_or_not() {
+    let (member, own) = (key(), key());
+    let known = known(&[member.id()]);
+    let listener = Endpoint::bind(LOOPBACK, &own, known.clone(), limits()).unwrap();
+    let stranger = key().id();
+    let of_member = refusal_of_thief(&listener, member.id(), own.id()).await;
+    let of_stranger = refusal_of_thief(&listener, stranger, own.id()).await;
+    assert_eq!(of_member, of_stranger, "who is a partner here is no oracle");
+    let (news, _) = known.take_strangers();
+    assert!(news.is_empty(), "nobody has shown to hold these: {news:?}");
+    // One that is held and not known is news for the operator, and refused in the same way.
+    let (held, id) = (key(), own.id());
+    let dialer = bind(&held, &[id], limits());
+    let there = address(&listener);
+    let refused = dialer.connect(there, id, soon()).await.err();
+    assert!(matches!(refused, Some(ConnectError::KeyRefused { .. })));
+    assert_eq!(known.take_strangers().0, [held.id()]);
     let admitted = tokio::time::timeout(Duration::from_millis(200), listener.accept()).await;
     assert!(admitted.is_err());
 }

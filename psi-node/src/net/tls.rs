@@ -167,7 +167,8 @@ impl Signer for HandshakeKey {
     }
 }
 
-/// Admits the members of joined collaborations.
+/// Admits the members of joined collaborations. In TLS 1.3 a dialer that presents a key signs with it,
+/// and is asked for a key always, so that the second of the two checks below is made for each.
 struct PinnedClients {
     known: Known,
 }
@@ -189,13 +190,9 @@ impl ClientCertVerifier for PinnedClients {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let id = presented_id(end_entity, intermediates)?;
-        if self.known.is_member(&id) {
-            Ok(ClientCertVerified::assertion())
-        } else {
-            self.known.turned_away(id);
-            Err(not_pinned())
-        }
+        // Whose key it may be is not asked before its holder has signed; see below.
+        presented_id(end_entity, intermediates)?;
+        Ok(ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -213,7 +210,15 @@ impl ClientCertVerifier for PinnedClients {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_signature(message, cert, signature)
+        let id = presented_id(cert, &[])?;
+        // The same answer to whoever presents a key that is another's and to whoever has one that is
+        // not known: nobody learns by trying keys who this node's partners are.
+        let held = verify_signature(message, cert, signature).map_err(|_| not_pinned())?;
+        if self.known.is_member(&id) {
+            return Ok(held);
+        }
+        self.known.turned_away(id);
+        Err(not_pinned())
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
