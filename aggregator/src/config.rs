@@ -22,7 +22,7 @@ pub use aggregates::{AggregateConfig, AggregateFunction, DomainValue, ResultTo};
 pub(crate) use aggregates::{COLUMN_DECIMALS_MAX, OTHER};
 pub use filters::{Compare, FilterConfig, FilterConfigs, Operator};
 pub(crate) use rules::DIGEST_PREFIX;
-pub use rules::{Approval, CatalogueLevel, RuleKind, ScalarFunction, TemplateConfig};
+pub use rules::{Approval, CatalogueLevel, QueryForm, RuleKind, ScalarFunction, TemplateConfig};
 
 pub(crate) use text_files::encoding;
 pub use text_files::{CsvConfig, PhoneConfig};
@@ -45,6 +45,9 @@ pub struct TableConfig {
     /// Which form of query the table answers.
     #[serde(default)]
     pub rule: RuleKind,
+    /// How queries of aggregates may put the table and the other member's together.
+    #[serde(default = "default_forms")]
+    pub forms: BTreeSet<QueryForm>,
     /// What a member that may ask is told of the table before it does.
     #[serde(default)]
     pub catalogue: CatalogueLevel,
@@ -189,6 +192,10 @@ const fn yes() -> bool {
 
 fn default_minimum() -> u64 {
     10
+}
+
+fn default_forms() -> BTreeSet<QueryForm> {
+    BTreeSet::from([QueryForm::Join])
 }
 
 const fn default_groups() -> u32 {

@@ -17,7 +17,7 @@ use psi_core::Code;
 
 pub use question::{ComparedWith, FilterUse, FunctionUse, Question};
 
-use crate::config::{self, ResultTo, RuleKind, TableConfig, TableConfigs};
+use crate::config::{self, QueryForm, ResultTo, RuleKind, TableConfig, TableConfigs};
 use crate::error::{Problem, Refusal};
 
 /// What was allowed, and by which rules.
@@ -191,6 +191,22 @@ impl Judge<'_> {
         }
         if rule != RuleKind::Aggregation {
             self.decided("rule");
+        }
+        let form = self.question.form;
+        if !self.config.forms.contains(&form) {
+            return Err(self.refusal(
+                Code::FormNotAllowed,
+                "forms",
+                format!(
+                    "the query is written with {}, and the table {} does not answer such queries",
+                    form.written(),
+                    self.name
+                ),
+                format!("add {:?} to table.{}.forms to allow it", form.as_str(), self.name),
+            ));
+        }
+        if form != QueryForm::Join {
+            self.decided("forms");
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ use crate::named_bytes::named_bytes;
 pub use matches::{MatchSpec, PartSize};
 pub use payload::{Component, ComponentKind, Payload};
 pub use privacy::{AskedMode, DpTerms, JobUncertainty, Loss, Mode, NoiseTerms};
-pub use shape::{Shape, SideShape, ValueShape};
+pub use shape::{Form, Shape, SideShape, ValueShape};
 
 use roles::Sides;
 
@@ -237,7 +237,7 @@ impl JobSpec {
     /// that releases a list does not count as one.
     #[must_use]
     pub fn is_single_count(&self) -> bool {
-        !self.shape.list
+        !self.shape.is_list()
             && self.parts.len() == 1
             && self.payload.components.is_empty()
             && self.second.is_none()

@@ -18,7 +18,7 @@ use psi_core::messages::frame::{ListId, RowsHeader};
 use psi_core::progress::Silent;
 use psi_core::seed::JobSeed;
 use psi_core::session::{Exchange, JobLists, Outgoing, SharedList, Step, Tools};
-use psi_core::spec::{JobSpec, Party, Recipients, Shape, SideShape, ValueShape};
+use psi_core::spec::{Form, JobSpec, Party, Recipients, Shape, SideShape, ValueShape};
 use psi_core::store::{MemoryStore, RecordStore as _};
 use psi_node::net::Frame;
 
@@ -64,7 +64,7 @@ impl Owner {
             Self::Both => (BOTH_SUMS, true, true),
         };
         let shape = Shape {
-            list: false,
+            form: Form::Join,
             rows: false,
             requester: sum(berts),
             responder: sum(annas),

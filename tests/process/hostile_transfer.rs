@@ -10,7 +10,7 @@ use psi_core::Code;
 use psi_core::messages::Control;
 use psi_core::messages::frame::{ListId, RowsHeader};
 use psi_core::ot::{BASE_KEYS_BYTES, CHECK_BYTES, COLUMN_RECORD_BYTES};
-use psi_core::spec::{JobSpec, Shape, SideShape, ValueShape};
+use psi_core::spec::{Form, JobSpec, Shape, SideShape, ValueShape};
 use psi_node::net::{Frame, FrameReceiver};
 
 use crate::harness::people_table;
@@ -26,7 +26,7 @@ fn shape() -> Shape {
         squares: false,
     };
     Shape {
-        list: false,
+        form: Form::Join,
         rows: false,
         requester: SideShape::default(),
         responder: SideShape {

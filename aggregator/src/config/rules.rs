@@ -39,6 +39,37 @@ impl RuleKind {
     }
 }
 
+/// How a query of aggregates puts this table and the other together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QueryForm {
+    #[default]
+    /// `JOIN … ON`: rows of both tables with equal keys.
+    Join,
+    /// `EXISTS` or `IN (SELECT …)`: rows of one table whose key the other has.
+    Semi,
+}
+
+impl QueryForm {
+    /// The word in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Join => "join",
+            Self::Semi => "semi",
+        }
+    }
+
+    /// How SQL writes it.
+    #[must_use]
+    pub const fn written(self) -> &'static str {
+        match self {
+            Self::Join => "a JOIN",
+            Self::Semi => "EXISTS or IN (SELECT …)",
+        }
+    }
+}
+
 /// What a member is told of the table before it asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -136,6 +167,13 @@ pub(super) fn only_true<'de, D: Deserializer<'de>>(d: D) -> Result<bool, D::Erro
 /// Checks the rules of table `name`.
 pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), Problem> {
     let place = |setting: &str| format!("table.{name}.{setting}");
+    if table.forms.is_empty() {
+        return Err(Problem::new(
+            place("forms"),
+            "without a form of query the table answers nothing",
+            "list \"join\", \"semi\" or both, or leave it out: that is [\"join\"]",
+        ));
+    }
     let lists = [
         ("allowed_requesters", "member", &table.allowed_requesters),
         ("allowed_recipients", "member", &table.allowed_recipients),
@@ -165,6 +203,7 @@ fn check_kind(name: &str, table: &TableConfig) -> Result<(), Problem> {
             "approved_templates",
             !custom && !table.approved_templates.is_empty(),
         ),
+        ("forms", list && table.forms != super::default_forms()),
         ("dimension", list && !table.dimension.is_empty()),
         ("aggregate", list && !table.aggregate.is_empty()),
     ];

@@ -5,11 +5,11 @@
 
 use std::fmt::Write as _;
 
-use psi_core::spec::{Party, Shape, SideShape};
+use psi_core::spec::{Form, Party, Shape, SideShape};
 
 use crate::sql::arith::Arith;
 use crate::sql::asked::{Asked, AskedValue, asked, for_each_aggregate};
-use crate::sql::ast::{Aggregate, Function, Having, OrderItem, OutputValue, Query, Side};
+use crate::sql::ast::{self, Aggregate, Function, Having, OrderItem, OutputValue, Query, Side};
 
 /// What comes out of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,8 +106,15 @@ pub(super) fn output(query: &Query, party: &dyn Fn(Side) -> Party) -> OutputPlan
 }
 
 fn shape(query: &Query, sides: &[Asked<'_>; 2], party: &dyn Fn(Side) -> Party) -> Shape {
+    let form = match query.form {
+        _ if !query.list.is_empty() => Form::List,
+        ast::Form::Join => Form::Join,
+        ast::Form::Semi => Form::Semi {
+            outer: party(Side::First),
+        },
+    };
     let mut shape = Shape {
-        list: !query.list.is_empty(),
+        form,
         ..Shape::default()
     };
     for_each_aggregate(query, &mut |aggregate| {

@@ -103,7 +103,8 @@ pub(super) fn plan(
         || columns.value_facts.iter().any(|value| value.nullable)
         || asked.values.iter().any(|value| value.shape().count);
     let rows_bound = match loaded.rows_bound {
-        _ if configured.unique || !counts_rows => 1,
+        // The rows of a subquery's table are not counted.
+        _ if configured.unique || !counts_rows || query.inner() == Some(side) => 1,
         Some(bound) => bound,
         None => return Err(too_many_rows(name).into()),
     };
@@ -126,7 +127,7 @@ pub(super) fn plan(
     let private_facts = privacy::facts(
         &facts,
         &asked,
-        output.shape.rows,
+        output.shape.rows && query.inner() != Some(side),
         key_of_table,
         config,
         configured,

@@ -5,7 +5,7 @@
 
 use super::template::Template;
 use crate::config::{
-    Approval, Compare, FilterConfig, ResultTo, RuleKind, ScalarFunction, TableConfig,
+    Approval, Compare, FilterConfig, QueryForm, ResultTo, RuleKind, ScalarFunction, TableConfig,
 };
 
 /// One subject of an explanation.
@@ -51,9 +51,18 @@ fn requesters(table: &TableConfig) -> Vec<String> {
 
 fn form(member: &str, name: &str, table: &TableConfig) -> Vec<String> {
     match table.rule {
-        RuleKind::Aggregation => vec![format!(
-            "Aggregates over the join of {member}.{name} with a table of the other member."
-        )],
+        RuleKind::Aggregation => {
+            let form = |form: &QueryForm| match form {
+                QueryForm::Join => format!(
+                    "Aggregates over the join of {member}.{name} with a table of the other member."
+                ),
+                QueryForm::Semi => format!(
+                    "Aggregates over the rows of {member}.{name} whose key the other member's \
+                     table has (EXISTS), or over the other table's rows whose key this one has."
+                ),
+            };
+            table.forms.iter().map(form).collect()
+        }
         RuleKind::List => vec![
             "LISTS: the member that asks learns which of its own identifiers are in this table, \
              person by person."

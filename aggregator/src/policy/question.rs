@@ -4,11 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::{AggregateFunction, Operator, TableConfig};
+use crate::config::{AggregateFunction, Operator, QueryForm, TableConfig};
 use crate::policy::template::Template;
 use crate::sql::arith::Arith;
 use crate::sql::asked::asked;
-use crate::sql::ast::{ColumnRef, Function, Operand, Predicate, Query, Side};
+use crate::sql::ast::{ColumnRef, Form, Function, Operand, Predicate, Query, Side};
 
 /// What a query asks of one table. Columns are written as the configuration writes them where
 /// they exist, so that the rules compare equal strings.
@@ -20,6 +20,8 @@ pub struct Question {
     pub requester: String,
     /// The other members that are to get the result: the one that asks always is.
     pub other_recipients: Vec<String>,
+    /// How the query puts the two tables together.
+    pub form: QueryForm,
     /// The columns of the join key, in the order of the ON clause.
     pub key_columns: Vec<String>,
     /// What the WHERE clause does with columns, each use once.
@@ -121,6 +123,10 @@ impl Question {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
+            form: match query.form {
+                Form::Join => QueryForm::Join,
+                Form::Semi => QueryForm::Semi,
+            },
             key_columns: query
                 .on
                 .iter()

@@ -67,18 +67,30 @@ impl PartialEq for ColumnRef {
 
 impl Eq for ColumnRef {}
 
+/// How a query puts its two tables together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `FROM first JOIN second ON …`.
+    Join,
+    /// `FROM first WHERE EXISTS (SELECT 1 FROM second WHERE …)`: the first table is the outer one,
+    /// the second the inner one, of which nothing is put out.
+    Semi,
+}
+
 /// A whole query.
 #[derive(Clone)]
 pub(crate) struct Query {
+    pub(crate) form: Form,
     /// What a query of aggregates shows; empty in a list.
     pub(crate) outputs: Vec<Output>,
     /// The key columns of one table, of which a list shows the values that match; empty in a query
     /// of aggregates.
     pub(crate) list: Vec<ColumnRef>,
     pub(crate) tables: [TableName; 2],
-    /// The column pairs of the join, first table's column first, in the order of the ON clause.
+    /// The column pairs of the join, first table's column first, in the order of the ON clause or
+    /// of the subquery's conditions.
     pub(crate) on: Vec<[ColumnRef; 2]>,
-    /// The conditions of the WHERE clause, joined by AND.
+    /// The conditions of the WHERE clause, joined by AND; those of a subquery are the first.
     pub(crate) conjuncts: Vec<Conjunct>,
     /// The expressions of GROUP BY, no two the same.
     pub(crate) groups: Vec<GroupExpr>,
@@ -202,6 +214,14 @@ impl Predicate {
 }
 
 impl Query {
+    /// The table of the subquery, of which nothing is put out, if there is one.
+    pub(crate) const fn inner(&self) -> Option<Side> {
+        match self.form {
+            Form::Join => None,
+            Form::Semi => Some(Side::Second),
+        }
+    }
+
     /// The constants of WHERE, in the order of the text.
     pub(crate) fn literals(&self) -> Vec<&Literal> {
         let mut literals = Vec::new();

@@ -1,6 +1,6 @@
 //! Prints a tree as the one text that both nodes bind into the job.
 //!
-//! Spec 10 §3.3. Keywords in upper case, single blanks, the tables in the order of FROM, aliases
+//! Spec 10 §3.3. A subquery comes first in WHERE and is written with EXISTS. Keywords in upper case, single blanks, the tables in the order of FROM, aliases
 //! resolved away (columns are written `member.table.column`), names in double quotes only where
 //! needed, a column left of the literal it is compared with, inner conditions in parentheses.
 //! The requester's own-side literals become `$1`, `$2`, … in the order of the text.
@@ -12,7 +12,7 @@ mod output;
 use std::fmt::Write as _;
 
 use super::ast::{
-    ColumnRef, Literal, LiteralValue, Name, Operand, Predicate, Query, Side, TableName,
+    ColumnRef, Form, Literal, LiteralValue, Name, Operand, Predicate, Query, Side, TableName,
 };
 
 /// Prints `query`, with the literals of side `hide` replaced by placeholders. Returns the text
@@ -51,20 +51,48 @@ impl<'a> Printer<'a> {
         self.outputs();
         self.out.push_str(" FROM ");
         self.out.push_str(&table_name(&query.tables[0]));
-        self.out.push_str(" JOIN ");
-        self.out.push_str(&table_name(&query.tables[1]));
-        self.out.push_str(" ON ");
+        match query.form {
+            Form::Join => {
+                self.out.push_str(" JOIN ");
+                self.out.push_str(&table_name(&query.tables[1]));
+                self.out.push_str(" ON ");
+                self.equalities();
+                for (i, conjunct) in query.conjuncts.iter().enumerate() {
+                    self.out.push_str(if i == 0 { " WHERE " } else { " AND " });
+                    self.part(&conjunct.predicate);
+                }
+            }
+            Form::Semi => {
+                self.out.push_str(" WHERE EXISTS (SELECT 1 FROM ");
+                self.out.push_str(&table_name(&query.tables[1]));
+                self.out.push_str(" WHERE ");
+                self.equalities();
+                self.conditions_on(Side::Second);
+                self.out.push(')');
+                self.conditions_on(Side::First);
+            }
+        }
+        self.tail();
+    }
+
+    /// The equal keys, joined by AND.
+    fn equalities(&mut self) {
+        let query = self.query;
         for (i, [first, second]) in query.on.iter().enumerate() {
             self.separate(i, " AND ");
             self.column(first);
             self.out.push_str(" = ");
             self.column(second);
         }
-        for (i, conjunct) in query.conjuncts.iter().enumerate() {
-            self.out.push_str(if i == 0 { " WHERE " } else { " AND " });
+    }
+
+    /// The conditions on one table, each after AND.
+    fn conditions_on(&mut self, side: Side) {
+        let query = self.query;
+        for conjunct in query.conjuncts.iter().filter(|c| c.side == side) {
+            self.out.push_str(" AND ");
             self.part(&conjunct.predicate);
         }
-        self.tail();
     }
 
     /// A condition inside AND, OR, NOT: compound ones in parentheses.

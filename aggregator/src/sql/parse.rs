@@ -20,13 +20,15 @@ mod having;
 pub(crate) mod literal;
 mod names;
 mod outputs;
+mod subquery;
 mod token;
 
 use psi_core::limits;
 
 use self::aggregate::Known;
+use self::subquery::Joined;
 use self::token::{Placed, Token, Word};
-use super::ast::{Name, Predicate, Query};
+use super::ast::{Form, Name, Predicate, Query};
 use crate::error::{Position, QueryError};
 
 /// Nested parentheses and NOTs.
@@ -109,17 +111,26 @@ impl Reader {
         }
         let select = self.outputs()?;
         let (scope, on) = self.from()?;
-        let conjuncts = if self.take_word("WHERE") {
-            self.conjuncts(&scope)?
-        } else {
-            Vec::new()
-        };
+        let Joined {
+            form,
+            scope,
+            on,
+            conjuncts,
+        } = self.where_clause(scope, on)?;
         let groups = self.groups(&scope, &select)?;
         if groups.is_empty()
             && let Some(list) = outputs::listed_key(&select, &scope, &on)?
         {
+            if form != Form::Join {
+                return Err(QueryError::subset(
+                    start,
+                    "a list with a subquery",
+                    "write a JOIN to get a list of your identifiers that match",
+                ));
+            }
             self.end()?;
             return Ok(Query {
+                form,
                 outputs: Vec::new(),
                 list,
                 tables: scope.into_tables()?,
@@ -145,6 +156,7 @@ impl Reader {
         let limit = self.limit()?;
         self.end()?;
         Ok(Query {
+            form,
             outputs,
             list: Vec::new(),
             tables: scope.into_tables()?,

@@ -1,4 +1,5 @@
 mod outputs;
+mod subqueries;
 
 use proptest::prelude::*;
 

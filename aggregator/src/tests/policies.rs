@@ -31,11 +31,11 @@ async fn a_list_is_of_the_askers_own_identifiers_where_the_rule_is_list() {
     };
     assert_eq!(refused(&peers), "a list of the other member's identifiers");
     let plan = lists.plan_request(&own, MEMBERS).unwrap();
-    assert!(plan.output.shape.list);
+    assert!(plan.output.shape.is_list());
     assert_eq!(plan.output.columns, ["id"]);
     // The peer asks for a list of its own identifiers, or of this side's.
     let plan = lists.plan_response(&peers, MEMBERS, 0).unwrap();
-    assert!(plan.output.shape.list);
+    assert!(plan.output.shape.is_list());
     let refusal = lists.plan_response(&own, MEMBERS, 0).err().unwrap();
     assert_eq!(refusal.code, Code::QueryNotAccepted);
     // Another rule is what decides where there is one.

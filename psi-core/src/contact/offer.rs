@@ -28,6 +28,8 @@ pub struct OfferedTable {
     pub name: String,
     /// Which form of query it answers: `aggregation`, `custom` or `list`.
     pub rule: String,
+    /// How its queries of aggregates may be written: `join`, `semi`; empty for a list.
+    pub forms: Vec<String>,
     /// The join keys.
     pub keys: Vec<OfferedKey>,
     /// The columns that a WHERE clause may use.
@@ -160,6 +162,7 @@ impl OfferedTable {
     fn check(&self) -> Result<(), Error> {
         check_text(&self.name)?;
         check_text(&self.rule)?;
+        check_texts(&self.forms)?;
         for count in [
             self.keys.len(),
             self.filters.len(),

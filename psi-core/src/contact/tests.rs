@@ -31,6 +31,7 @@ fn table(name: &str) -> OfferedTable {
     OfferedTable {
         name: name.into(),
         rule: "aggregation".into(),
+        forms: vec!["join".into()],
         keys: Vec::new(),
         filters: Vec::new(),
         dimensions: Vec::new(),

@@ -156,7 +156,7 @@ pub fn records_to_send(spec: &JobSpec, own: Party) -> u64 {
         let points = points(of);
         if of.receiver == own {
             points
-        } else if spec.shape.list {
+        } else if spec.shape.is_list() {
             of.sender_size
         } else {
             of.sender_size + points

@@ -291,7 +291,7 @@ impl Course {
 
     /// Adds the cells of a list, and hands the list out unless its count is suppressed.
     fn release_list(&mut self, opened: &mut Opened) -> Result<Option<MatchedList>, Error> {
-        if !self.terms.spec.shape.list {
+        if !self.terms.spec.shape.is_list() {
             return Ok(None);
         }
         let missing = Error::ApiMisuse("a list without a match");

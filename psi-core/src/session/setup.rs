@@ -95,7 +95,7 @@ impl MatchSetup {
             counts_identities: of.payload.find(ComponentKind::Identities).is_some(),
             minimum: spec.minimum,
             dp: spec.dp().cloned(),
-            list: spec.shape.list,
+            list: spec.shape.is_list(),
             receiver_is_recipient: spec.recipients.include(of.receiver),
             sender_is_recipient: spec.recipients.include(of.receiver.other()),
             domain_tag: domain_tag(&spec.requester.facts.key_kinds),

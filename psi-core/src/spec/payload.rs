@@ -6,7 +6,7 @@
 use bincode::{Decode, Encode};
 
 use super::Party;
-use super::shape::{Shape, SideShape};
+use super::shape::Shape;
 use crate::error::{Code, Error};
 use crate::facts::TableFacts;
 use crate::limits;
@@ -63,7 +63,7 @@ impl Payload {
 
     /// The payload of a Sender.
     pub(super) fn derive(shape: &Shape, party: Party, sender: &TableFacts) -> Self {
-        let components = components(shape, shape.side(party), sender);
+        let components = components(shape, party, sender);
         let groups = if components.is_empty() {
             1
         } else {
@@ -73,21 +73,22 @@ impl Payload {
     }
 }
 
-fn components(shape: &Shape, side: &SideShape, sender: &TableFacts) -> Vec<Component> {
+fn components(shape: &Shape, party: Party, sender: &TableFacts) -> Vec<Component> {
+    let side = shape.side(party);
     let mut components = Vec::new();
     let mut add = |kind, bound| components.push(Component { kind, bound });
     // Without groups of the Sender, a part's identities are its match count.
     if !sender.groups.is_empty() {
         add(ComponentKind::Identities, 1);
     }
-    // Where the Sender's key is unique, rows are identities.
+    // Where an identity of the Sender counts as one row, rows are identities.
     let counts_rows = shape.rows
         || side
             .values
             .iter()
             .zip(&sender.values)
             .any(|(asked, facts)| asked.count && !facts.nullable);
-    if counts_rows && !sender.key_unique {
+    if counts_rows && !shape.counts_once(party, sender) {
         add(ComponentKind::Rows, sender.rows_bound);
     }
     for (index, (asked, facts)) in (0..).zip(side.values.iter().zip(&sender.values)) {

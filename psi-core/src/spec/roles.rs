@@ -30,18 +30,23 @@ const fn incompatible<T>(code: Code, detail: &'static str) -> Result<T, Error> {
     Err(Error::PeerIncompatible { code, detail })
 }
 
+/// Whether an identity of `party` counts as one row of its table.
+fn counts_once(agreement: &Agreement, sides: Sides<'_>, party: Party) -> bool {
+    agreement.shape.counts_once(party, sides.of(party))
+}
+
 /// A joined row is counted once for each row of the other side that it meets. So if one side's
 /// column is summed, the other side's key must not repeat.
 pub(super) fn check_fan_out(agreement: &Agreement, sides: Sides<'_>) -> Result<(), Error> {
     for party in PARTIES {
-        if !sides.of(party).values.is_empty() && !sides.of(party.other()).key_unique {
+        if !sides.of(party).values.is_empty() && !counts_once(agreement, sides, party.other()) {
             return incompatible(
                 Code::KeyNotUnique,
                 "an aggregate of one side's column needs the other side's key declared unique",
             );
         }
     }
-    let one_unique = PARTIES.iter().any(|party| sides.of(*party).key_unique);
+    let one_unique = PARTIES.iter().any(|party| counts_once(agreement, sides, *party));
     if agreement.shape.rows && !one_unique {
         return incompatible(
             Code::KeyNotUnique,
@@ -57,7 +62,7 @@ pub(super) fn receivers(
     agreement: &Agreement,
     sides: Sides<'_>,
 ) -> Result<(Party, Option<Party>), Error> {
-    if agreement.shape.list {
+    if agreement.shape.is_list() {
         // The side that learns which of its own identifiers match must be the one that unblinds
         // them.
         return Ok((Party::Requester, None));
@@ -69,7 +74,8 @@ pub(super) fn receivers(
     }
     let must_send = |party| {
         let facts = sides.of(party);
-        owns(party) || (agreement.shape.rows && !facts.key_unique) || !facts.groups_are_constant()
+        let repeats = agreement.shape.rows && !counts_once(agreement, sides, party);
+        owns(party) || repeats || !facts.groups_are_constant()
     };
     let receiver = match PARTIES.map(must_send) {
         [true, true] => {
@@ -108,7 +114,7 @@ fn free_choice(agreement: &Agreement, sides: Sides<'_>) -> Party {
 /// A list needs exact mode, since no noise hides who is on it. It is for its Receiver alone: to the
 /// other side, its identifiers would be somebody else's.
 pub(super) fn check_list(agreement: &Agreement) -> Result<(), Error> {
-    if !agreement.shape.list {
+    if !agreement.shape.is_list() {
         return Ok(());
     }
     if agreement.mode != AskedMode::Exact {

@@ -15,13 +15,89 @@ use crate::facts::TableFacts;
 pub struct Shape {
     /// Joined rows are asked for, by `COUNT(*)`.
     pub rows: bool,
-    /// A list is asked for: which of the requester's own identifiers match.
-    pub list: bool,
+    /// How the query puts the two tables together.
+    pub form: Form,
     /// What is asked of the requester's table.
     pub requester: SideShape,
     /// What is asked of the responder's table.
     pub responder: SideShape,
 }
+
+/// How a query puts the two tables together.
+///
+/// One byte: 0 join, 1 list, 2 and 3 semi-join whose outer table is the requester's or the
+/// responder's. The first two are the bytes of the flag that was here before semi-joins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Rows of both tables whose keys are equal.
+    #[default]
+    Join,
+    /// Which of the requester's own identifiers match.
+    List,
+    /// The rows of `outer`'s table whose key the other table has, each once (`EXISTS`).
+    Semi {
+        /// Whose rows are counted.
+        outer: Party,
+    },
+}
+
+impl Form {
+    /// Whose table is only looked into, if one is.
+    #[must_use]
+    pub const fn inner(self) -> Option<Party> {
+        match self {
+            Self::Semi { outer } => Some(outer.other()),
+            Self::Join | Self::List => None,
+        }
+    }
+
+    const ALL: [Self; 4] = [
+        Self::Join,
+        Self::List,
+        Self::Semi {
+            outer: Party::Requester,
+        },
+        Self::Semi {
+            outer: Party::Responder,
+        },
+    ];
+
+    const fn number(self) -> u8 {
+        match self {
+            Self::Join => 0,
+            Self::List => 1,
+            Self::Semi {
+                outer: Party::Requester,
+            } => 2,
+            Self::Semi {
+                outer: Party::Responder,
+            } => 3,
+        }
+    }
+}
+
+impl Encode for Form {
+    fn encode<E: bincode::enc::Encoder>(
+        &self,
+        encoder: &mut E,
+    ) -> Result<(), bincode::error::EncodeError> {
+        self.number().encode(encoder)
+    }
+}
+
+impl<Context> Decode<Context> for Form {
+    fn decode<D: bincode::de::Decoder<Context = Context>>(
+        decoder: &mut D,
+    ) -> Result<Self, bincode::error::DecodeError> {
+        let number = u8::decode(decoder)?;
+        Self::ALL
+            .into_iter()
+            .find(|form| form.number() == number)
+            .ok_or(bincode::error::DecodeError::Other("a form that does not exist"))
+    }
+}
+
+bincode::impl_borrow_decode!(Form);
 
 /// What a query asks of one table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -63,7 +139,7 @@ impl Shape {
     #[must_use]
     pub fn list() -> Self {
         Self {
-            list: true,
+            form: Form::List,
             ..Self::default()
         }
     }
@@ -79,30 +155,51 @@ impl Shape {
 
     /// Whether the query asks for a count without groups, or for a list, and for nothing else.
     fn is_of_identities_alone(&self) -> bool {
-        [&self.requester, &self.responder]
-            .iter()
-            .all(|side| side.groups == 0 && side.values.is_empty())
+        self.requester.is_empty() && self.responder.is_empty()
     }
 
     /// Whether the query asks for a count without groups and for nothing else.
     #[must_use]
     pub fn is_single_count(&self) -> bool {
-        !self.list && self.is_of_identities_alone()
+        !self.is_list() && self.is_of_identities_alone()
     }
 
-    /// Checks that a query for a list asks for nothing else.
+    /// Whether the query asks for a list.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        self.form == Form::List
+    }
+
+    /// Whether an identity of `party`, whose table has `facts`, counts as one row: its key is
+    /// unique, or it is the inner table of a semi-join, whose repetitions count once.
+    pub(super) fn counts_once(&self, party: Party, facts: &TableFacts) -> bool {
+        facts.key_unique || self.form.inner() == Some(party)
+    }
+
+    /// Checks that a query asks for nothing that its form does not have.
     pub(super) fn check(&self) -> Result<(), Error> {
-        if !self.list || !self.rows && self.is_of_identities_alone() {
-            return Ok(());
+        if self.is_list() && (self.rows || !self.is_of_identities_alone()) {
+            return Err(Error::misbehaved(
+                Code::MalformedMessage,
+                "a list with something beside it",
+            ));
         }
-        Err(Error::misbehaved(
-            Code::MalformedMessage,
-            "a list with something beside it",
-        ))
+        if self.form.inner().is_some_and(|party| !self.side(party).is_empty()) {
+            return Err(Error::misbehaved(
+                Code::MalformedMessage,
+                "groups or aggregates of the inner table of a semi-join",
+            ));
+        }
+        Ok(())
     }
 }
 
 impl SideShape {
+    /// Whether nothing is asked of the table but its key.
+    fn is_empty(&self) -> bool {
+        self.groups == 0 && self.values.is_empty()
+    }
+
     /// Checks that a half brings facts about exactly what is asked.
     pub(super) fn check(&self, facts: &TableFacts) -> Result<(), Error> {
         let asked = self.values.iter().all(|value| {

@@ -3,6 +3,7 @@
 mod aggregates;
 mod bytes;
 mod privacy;
+mod semi_joins;
 
 use super::{Agreement, AskedMode, Half, JobSpec, Mode, PartSize, Party, Recipients, Shape};
 use crate::error::{Code, Error};

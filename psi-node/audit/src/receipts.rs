@@ -164,6 +164,20 @@ fn charge(charge: &Amount) -> Value {
 /// What a receipt says a list is, loudly: it is the one answer that names persons.
 pub const LIST: &str = "LIST: the requester learns which of its own identifiers match";
 
+/// What the job answers.
+const fn answers(form: Form) -> &'static str {
+    match form {
+        Form::List => LIST,
+        Form::Join => "aggregates",
+        Form::Semi {
+            outer: Party::Requester,
+        } => "aggregates of the requester's rows that have a match (EXISTS)",
+        Form::Semi {
+            outer: Party::Responder,
+        } => "aggregates of the responder's rows that have a match (EXISTS)",
+    }
+}
+
 fn job(spec: &JobSpec) -> Value {
     let mut job = json!({
         "job_id": hex::encode(spec.job_id()),
@@ -171,7 +185,7 @@ fn job(spec: &JobSpec) -> Value {
         "query": spec.query,
         "hidden_literals": spec.hidden.len(),
         "counts": if spec.shape.rows { "rows" } else { "identities" },
-        "answers": if spec.shape.list { LIST } else { "aggregates" },
+        "answers": answers(spec.shape.form),
         "recipients": match spec.recipients {
             Recipients::Requester => "requester",
             Recipients::Both => "both",

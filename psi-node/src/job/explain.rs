@@ -169,7 +169,7 @@ async fn outline(
         budget,
         cost: Cost::of(
             &matches,
-            spec.shape.list,
+            spec.shape.is_list(),
             Party::Requester,
             rate.multiplications_per_second,
         ),

@@ -4,36 +4,31 @@
 //! parenthesis may open a condition or enclose a column or literal; what was read decides.
 
 use super::from::Scope;
+use super::subquery::Subquery;
 use super::token::Token;
 use super::{Reader, names};
 use crate::error::{Position, QueryError};
 use crate::sql::ast::{ColumnRef, CompareOp, Conjunct, Operand, Predicate, Side};
 
 /// What was read between two keywords.
-enum Node {
+pub(super) enum Node {
     Condition(Predicate),
     Operand(Operand, Position),
+    /// A subquery, and the conditions that AND joins with it.
+    Subquery {
+        subquery: Box<Subquery>,
+        beside: Vec<Predicate>,
+    },
 }
 
 impl Reader {
     pub(super) fn conjuncts(&mut self, scope: &Scope) -> Result<Vec<Conjunct>, QueryError> {
         let at = self.at();
-        let parts = match self.or(scope).and_then(condition)? {
-            Predicate::And(parts) => parts,
-            other => vec![other],
-        };
-        parts
-            .into_iter()
-            .map(|predicate| {
-                Ok(Conjunct {
-                    side: one_side(&predicate, at)?,
-                    predicate,
-                })
-            })
-            .collect()
+        let predicate = self.or(scope).and_then(condition)?;
+        on_one_side(parts_of(predicate), at)
     }
 
-    fn or(&mut self, scope: &Scope) -> Result<Node, QueryError> {
+    pub(super) fn or(&mut self, scope: &Scope) -> Result<Node, QueryError> {
         let first = self.and(scope)?;
         if !self.is_word("OR") {
             return Ok(first);
@@ -53,17 +48,32 @@ impl Reader {
             return Ok(first);
         }
         let mut parts = Vec::new();
-        append_and(&mut parts, condition(first)?);
+        let mut found = None;
+        append_and(&mut parts, &mut found, first)?;
         while self.take_word("AND") {
             let next = self.not(scope)?;
-            append_and(&mut parts, condition(next)?);
+            append_and(&mut parts, &mut found, next)?;
         }
-        Ok(Node::Condition(Predicate::And(parts)))
+        Ok(match found {
+            None => Node::Condition(Predicate::And(parts)),
+            Some(subquery) => Node::Subquery {
+                subquery,
+                beside: parts,
+            },
+        })
     }
 
     fn not(&mut self, scope: &Scope) -> Result<Node, QueryError> {
         if !self.take_word("NOT") {
             return self.primary(scope);
+        }
+        if self.begins_exists(scope) {
+            return Err(QueryError::subset(
+                self.at(),
+                "NOT EXISTS",
+                "only rows that have a match can be counted: write EXISTS, and take the count from \
+                 that of your whole table where it is yours",
+            ));
         }
         let inner = self.nested(|reader| reader.not(scope).and_then(condition))?;
         Ok(Node::Condition(Predicate::Not(Box::new(inner))))
@@ -83,13 +93,15 @@ impl Reader {
             }
             self.expect(&Token::RParen)?;
             node
+        } else if self.begins_exists(scope) {
+            return self.exists(scope);
         } else {
             let at = self.at();
             Node::Operand(self.operand(scope)?, at)
         };
         match node {
             Node::Operand(left, at) => self.comparison(left, at, scope),
-            condition @ Node::Condition(_) => Ok(condition),
+            complete @ (Node::Condition(_) | Node::Subquery { .. }) => Ok(complete),
         }
     }
 
@@ -126,6 +138,9 @@ impl Reader {
             }
         }
         let column = only_column(left, at)?;
+        if word.as_deref() == Some("IN") && self.begins_in_subquery(negated, scope) {
+            return self.in_subquery(column, negated, scope);
+        }
         if negated {
             self.advance();
         }
@@ -278,9 +293,10 @@ impl Reader {
 }
 
 /// A node as a condition.
-fn condition(node: Node) -> Result<Predicate, QueryError> {
+pub(super) fn condition(node: Node) -> Result<Predicate, QueryError> {
     match node {
         Node::Condition(predicate) => Ok(predicate),
+        Node::Subquery { subquery, .. } => Err(subquery.misplaced()),
         Node::Operand(Operand::Column(_), at) => Err(QueryError::subset(
             at,
             "a bare column as a condition",
@@ -294,11 +310,47 @@ fn condition(node: Node) -> Result<Predicate, QueryError> {
     }
 }
 
-fn append_and(parts: &mut Vec<Predicate>, part: Predicate) {
+/// Adds what AND joins to `parts`, and a subquery to `found`, of which there is at most one.
+fn append_and(
+    parts: &mut Vec<Predicate>,
+    found: &mut Option<Box<Subquery>>,
+    part: Node,
+) -> Result<(), QueryError> {
     match part {
-        Predicate::And(inner) => parts.extend(inner),
-        other => parts.push(other),
+        Node::Subquery { subquery, beside } => {
+            if found.is_some() {
+                return Err(subquery.second());
+            }
+            *found = Some(subquery);
+            parts.extend(beside);
+        }
+        other => parts.extend(parts_of(condition(other)?)),
     }
+    Ok(())
+}
+
+/// The conditions that AND joins.
+pub(super) fn parts_of(predicate: Predicate) -> Vec<Predicate> {
+    match predicate {
+        Predicate::And(parts) => parts,
+        other => vec![other],
+    }
+}
+
+/// The conditions, each with the table that it touches.
+pub(super) fn on_one_side(
+    parts: Vec<Predicate>,
+    at: Position,
+) -> Result<Vec<Conjunct>, QueryError> {
+    parts
+        .into_iter()
+        .map(|predicate| {
+            Ok(Conjunct {
+                side: one_side(&predicate, at)?,
+                predicate,
+            })
+        })
+        .collect()
 }
 
 fn append_or(parts: &mut Vec<Predicate>, part: Predicate) {

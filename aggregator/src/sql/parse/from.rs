@@ -1,4 +1,5 @@
-//! FROM and JOIN: two members' tables, inner join on equalities joined by AND.
+//! FROM and JOIN: two members' tables, inner join on equalities joined by AND; or one table, whose
+//! partner is in a subquery of WHERE.
 //!
 //! Spec 10 §3.2.
 
@@ -11,26 +12,64 @@ use crate::sql::ast::{ColumnRef, Name, Side, TableName};
 
 /// The tables and the names by which a text calls them.
 pub(super) enum Scope {
-    /// The two tables of a query.
+    /// The two tables of a join, or of a subquery: the outer one and its own.
     Joined([ScopeTable; 2]),
+    /// What is outside of a subquery: the outer table, and the subquery's once it has been read,
+    /// whose columns cannot be used here.
+    Outer {
+        outer: ScopeTable,
+        inner: Option<ScopeTable>,
+    },
     /// The one table of an owner's condition, whose columns are written without a table.
     Alone,
 }
 
+#[derive(Clone)]
 pub(super) struct ScopeTable {
     table: TableName,
     alias: Option<Name>,
 }
 
+impl ScopeTable {
+    /// Whether `qualifier` is what the text calls this table.
+    fn is_called(&self, qualifier: &[Name]) -> bool {
+        match qualifier {
+            [one] => self.alias.as_ref().unwrap_or(&self.table.table) == one,
+            [member, name] => self.table.member == *member && self.table.table == *name,
+            _ => false,
+        }
+    }
+}
+
 impl Scope {
     pub(super) fn into_tables(self) -> Result<[TableName; 2], QueryError> {
         match self {
-            Self::Joined(tables) => Ok(tables.map(|table| table.table)),
-            Self::Alone => Err(QueryError::subset(
-                Position::START,
-                "a query over one table",
-                JOIN,
-            )),
+            Self::Joined([first, second])
+            | Self::Outer {
+                outer: first,
+                inner: Some(second),
+            } => Ok([first.table, second.table]),
+            Self::Outer { outer, inner: None } => Err(one_table(outer.table.at)),
+            Self::Alone => Err(one_table(Position::START)),
+        }
+    }
+
+    /// Refuses a query over one table, of which no subquery was read.
+    pub(super) fn check_joined(&self) -> Result<(), QueryError> {
+        match self {
+            Self::Outer { outer, inner: None } => Err(one_table(outer.table.at)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same with the table of the subquery, where this is what is outside of one.
+    pub(super) fn with_inner(self, inner: ScopeTable) -> Self {
+        match self {
+            Self::Outer { outer, .. } => Self::Outer {
+                outer,
+                inner: Some(inner),
+            },
+            other => other,
         }
     }
 
@@ -43,8 +82,20 @@ impl Scope {
                 names::CONDITION,
             ));
         };
-        let tables = match self {
-            Self::Joined(tables) => tables,
+        let tables: Vec<(Side, &ScopeTable)> = match self {
+            Self::Joined([first, second]) => vec![(Side::First, first), (Side::Second, second)],
+            Self::Outer { outer, inner } => {
+                let is_inner = |inner: &ScopeTable| inner.is_called(qualifier);
+                if !qualifier.is_empty() && inner.as_ref().is_some_and(is_inner) {
+                    return Err(QueryError::subset(
+                        at,
+                        format!("a column of the subquery's table, {},", written(path)),
+                        "outside of the subquery only the columns of the table after FROM can be \
+                         used; write a JOIN to use those of both",
+                    ));
+                }
+                vec![(Side::First, outer)]
+            }
             Self::Alone if qualifier.is_empty() => {
                 return Ok(ColumnRef {
                     side: Side::First,
@@ -73,17 +124,11 @@ impl Scope {
                 ),
             ));
         }
-        let matches = |side: &Side| {
-            let ScopeTable { table, alias } = &tables[side.index()];
-            match qualifier {
-                [one] => alias.as_ref().unwrap_or(&table.table) == one,
-                [member, name] => table.member == *member && table.table == *name,
-                _ => false,
-            }
-        };
-        let mut sides = [Side::First, Side::Second].into_iter().filter(matches);
-        match (sides.next(), sides.next()) {
-            (Some(side), None) => Ok(ColumnRef {
+        let mut called = tables
+            .into_iter()
+            .filter(|(_, table)| table.is_called(qualifier));
+        match (called.next(), called.next()) {
+            (Some((side, _)), None) => Ok(ColumnRef {
                 side,
                 name: name.clone(),
                 at,
@@ -102,6 +147,10 @@ impl Scope {
     }
 }
 
+fn one_table(at: Position) -> QueryError {
+    QueryError::subset(at, "a query over one table", JOIN)
+}
+
 const JOIN: &str = "write FROM member.table AS a JOIN member.table AS b ON a.key = b.key";
 
 /// Words that may follow a table, and therefore cannot be its alias.
@@ -111,6 +160,7 @@ const FOLLOWING: [&str; 14] = [
 ];
 
 impl Reader {
+    /// FROM with both tables and the equal columns of ON, or with one table and none.
     pub(super) fn from(&mut self) -> Result<(Scope, Vec<[ColumnRef; 2]>), QueryError> {
         if !self.take_word("FROM") {
             return Err(match self.peek() {
@@ -119,7 +169,13 @@ impl Reader {
             });
         }
         let first = self.table()?;
-        self.join(first.table.at)?;
+        if !self.join()? {
+            let scope = Scope::Outer {
+                outer: first,
+                inner: None,
+            };
+            return Ok((scope, Vec::new()));
+        }
         let second = self.table()?;
         if self.is_word("USING") {
             return Err(QueryError::subset(self.at(), "JOIN … USING", JOIN));
@@ -141,7 +197,7 @@ impl Reader {
         Ok((scope, pairs))
     }
 
-    fn table(&mut self) -> Result<ScopeTable, QueryError> {
+    pub(super) fn table(&mut self) -> Result<ScopeTable, QueryError> {
         let at = self.at();
         let lateral = self.is_word("LATERAL");
         if lateral || self.peek() == Some(&Token::LParen) {
@@ -180,16 +236,16 @@ impl Reader {
         Ok(ScopeTable { table, alias })
     }
 
-    /// `JOIN` or `INNER JOIN`; every other join is refused by its name.
-    fn join(&mut self, first_table: Position) -> Result<(), QueryError> {
+    /// `JOIN` or `INNER JOIN`, if a join follows; every other join is refused by its name.
+    fn join(&mut self) -> Result<bool, QueryError> {
         let at = self.at();
         if self.take_word("JOIN") {
-            return Ok(());
+            return Ok(true);
         }
         if self.is_word("INNER") && self.keyword_at(1).as_deref() == Some("JOIN") {
             self.advance();
             self.advance();
-            return Ok(());
+            return Ok(true);
         }
         if self.peek() == Some(&Token::Comma) {
             return Err(QueryError::subset(at, "a comma between tables", JOIN));
@@ -201,11 +257,7 @@ impl Reader {
             .keyword()
             .is_none_or(|keyword| !kinds.contains(&keyword.as_str()))
         {
-            return Err(QueryError::subset(
-                first_table,
-                "a query over one table",
-                JOIN,
-            ));
+            return Ok(false);
         }
         let mut name = String::new();
         // `LEFT OUTER JOIN` is the longest with three words; NATURAL may precede them.
@@ -238,7 +290,7 @@ impl Reader {
                 self.expect(&Token::RParen)?;
             } else {
                 let pair = self.equality(scope)?;
-                add(pairs, pair)?;
+                add_pair(pairs, pair)?;
             }
             if self.is_word("OR") {
                 return Err(QueryError::subset(self.at(), "OR in ON", ON));
@@ -301,7 +353,7 @@ impl Reader {
 const ON: &str =
     "compare a key column of each table with = and AND; conditions on one side go into WHERE";
 
-fn check_tables(first: &ScopeTable, second: &ScopeTable) -> Result<(), QueryError> {
+pub(super) fn check_tables(first: &ScopeTable, second: &ScopeTable) -> Result<(), QueryError> {
     if first.table.member == second.table.member {
         return Err(QueryError::subset(
             second.table.at,
@@ -319,7 +371,8 @@ fn check_tables(first: &ScopeTable, second: &ScopeTable) -> Result<(), QueryErro
     Ok(())
 }
 
-fn add(pairs: &mut Vec<[ColumnRef; 2]>, pair: [ColumnRef; 2]) -> Result<(), QueryError> {
+/// Adds a pair of equal columns.
+pub(super) fn add_pair(pairs: &mut Vec<[ColumnRef; 2]>, pair: [ColumnRef; 2]) -> Result<(), QueryError> {
     for (i, column) in pair.iter().enumerate() {
         if pairs.iter().any(|earlier| earlier[i].name == column.name) {
             return Err(QueryError::subset(

@@ -150,6 +150,19 @@ impl Coverage {
                 "a key that repeats at the Sender",
                 single && sender.1.repeats(),
             ),
+            ("a semi-join", query.outer.is_some()),
+            (
+                "a semi-join whose outer key repeats",
+                query.outer.is_some() && single && sender.1.repeats(),
+            ),
+            (
+                "a semi-join over keys that both repeat",
+                query.outer.is_some() && a.repeats() && b.repeats(),
+            ),
+            (
+                "a semi-join whose outer table is the Receiver's",
+                query.outer.is_some_and(|outer| (outer == "a") == requester(&matches[0])),
+            ),
             ("two matches", !single),
             (
                 "two matches with groups",

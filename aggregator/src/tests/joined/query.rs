@@ -17,6 +17,8 @@ pub(super) struct Group {
 
 #[derive(Clone, Debug)]
 pub(super) struct Query {
+    /// The outer table of a semi-join, if the query is one.
+    pub(super) outer: Option<&'static str>,
     pub(super) groups: Vec<Group>,
     pub(super) formulas: Vec<String>,
     pub(super) conditions: Vec<String>,
@@ -51,9 +53,9 @@ impl Query {
 
     /// The query as a node takes it.
     pub(super) fn asked(&self) -> String {
-        let from = "brand.t AS a JOIN snowy.t AS b ON a.id = b.id";
         let groups = self.groups.iter().map(|group| group.asked.as_str());
-        let mut sql = self.head(&self.outputs(), from, groups);
+        let tables = ["brand.t AS a", "snowy.t AS b"].map(str::to_owned);
+        let mut sql = self.head(&self.outputs(), tables, groups);
         if let Some(having) = &self.having {
             let _ = write!(sql, " HAVING {having}");
         }
@@ -76,7 +78,6 @@ impl Query {
     /// without ORDER BY and LIMIT.
     pub(super) fn plain(&self, minimum: u64, a: &Table, b: &Table) -> String {
         let sides = [("a", a), ("b", b)].map(|(side, table)| self.source(side, table));
-        let from = format!("{} JOIN {} ON a.id = b.id", sides[0], sides[1]);
         let groups = self.groups.iter().map(|group| group.plain.as_str());
         let clamped = |text: &str| {
             let sides = [("a", a), ("b", b)].into_iter();
@@ -86,9 +87,12 @@ impl Query {
         let outputs = self.in_order(|group| &group.plain);
         let exactly = |text: &str| exact(&clamped(text));
         let outputs: Vec<String> = outputs.iter().map(|text| exactly(text)).collect();
-        let mut sql = self.head(&outputs, &from, groups);
+        let mut sql = self.head(&outputs, sides, groups);
         let having = exactly(self.having.as_deref().unwrap_or("TRUE"));
-        let enough = format!("COUNT(DISTINCT a.id) >= {minimum}");
+        let enough = format!(
+            "COUNT(DISTINCT {}.id) >= {minimum}",
+            self.outer.unwrap_or("a")
+        );
         let _ = write!(sql, " HAVING ({having}) AND {enough}");
         sql
     }
@@ -96,16 +100,35 @@ impl Query {
     fn head<'a>(
         &self,
         outputs: &[String],
-        from: &str,
+        [a, b]: [String; 2],
         groups: impl Iterator<Item = &'a str>,
     ) -> String {
         // Outputs that are the same have different names.
         let outputs = outputs.iter().enumerate();
         let outputs: Vec<String> = outputs.map(|(n, text)| format!("{text} AS o{n}")).collect();
-        let mut sql = format!("SELECT {} FROM {from}", outputs.join(", "));
-        for (i, condition) in self.conditions.iter().enumerate() {
-            let word = if i == 0 { "WHERE" } else { "AND" };
-            let _ = write!(sql, " {word} {condition}");
+        let mut sql = format!("SELECT {} FROM ", outputs.join(", "));
+        match self.outer {
+            None => {
+                let _ = write!(sql, "{a} JOIN {b} ON a.id = b.id");
+                for (i, condition) in self.conditions.iter().enumerate() {
+                    let word = if i == 0 { "WHERE" } else { "AND" };
+                    let _ = write!(sql, " {word} {condition}");
+                }
+            }
+            Some(outer) => {
+                let (outer_table, inner_table) = if outer == "a" { (a, b) } else { (b, a) };
+                let is_outer = |condition: &&String| condition.starts_with(&format!("{outer}."));
+                let (outside, inside): (Vec<_>, Vec<_>) = self.conditions.iter().partition(is_outer);
+                let _ = write!(sql, "{outer_table} WHERE ");
+                for condition in outside {
+                    let _ = write!(sql, "{condition} AND ");
+                }
+                let _ = write!(sql, "EXISTS (SELECT 1 FROM {inner_table} WHERE a.id = b.id");
+                for condition in inside {
+                    let _ = write!(sql, " AND {condition}");
+                }
+                sql.push(')');
+            }
         }
         for (i, group) in groups.enumerate() {
             let _ = write!(sql, "{}{group}", if i == 0 { " GROUP BY " } else { ", " });
@@ -238,6 +261,8 @@ fn aggregate(sides: Vec<&'static str>) -> BoxedStrategy<String> {
         "STDDEV_SAMP",
         "STDDEV_POP",
     ];
+    // The side whose key is counted makes no difference, unless only one side may be used.
+    let key_of = sides.last().copied().unwrap_or("b");
     let of = prop::sample::select(sides.clone()).prop_flat_map(value);
     // Tables may clamp `x`, and then allow little else of it.
     let sum = (
@@ -248,7 +273,7 @@ fn aggregate(sides: Vec<&'static str>) -> BoxedStrategy<String> {
     prop_oneof![
         2 => sum,
         1 => Just("COUNT(*)".to_owned()),
-        1 => Just("COUNT(DISTINCT b.id)".to_owned()),
+        1 => Just(format!("COUNT(DISTINCT {}.id)", key_of)),
         5 => (prop::sample::select(functions.to_vec()), of).prop_map(|(f, v)| format!("{f}({v})")),
     ]
     .boxed()
@@ -296,9 +321,11 @@ fn having(sides: Vec<&'static str>) -> BoxedStrategy<String> {
 
 pub(super) fn query() -> impl Strategy<Value = Query> {
     let sides = prop_oneof![
-        3 => Just(vec!["a"]),
-        3 => Just(vec!["b"]),
-        3 => Just(vec!["a", "b"]),
+        3 => Just((vec!["a"], None)),
+        3 => Just((vec!["b"], None)),
+        3 => Just((vec!["a", "b"], None)),
+        2 => Just((vec!["a"], Some("a"))),
+        2 => Just((vec!["b"], Some("b"))),
     ];
     let condition = prop::sample::select(vec![
         "a.y > 0",
@@ -308,9 +335,15 @@ pub(super) fn query() -> impl Strategy<Value = Query> {
         "a.d >= '2025-02-01'",
         "b.n IN (0, 1)",
     ]);
-    sides.prop_flat_map(move |sides| {
+    sides.prop_flat_map(move |(sides, outer)| {
+        let own = sides.clone();
+        let groups = groups().prop_map(move |mut groups| {
+            let is_outer = |group: &Group| own.iter().any(|side| group.asked.contains(&format!("{side}.")));
+            groups.retain(|group| outer.is_none() || is_outer(group));
+            groups
+        });
         (
-            groups(),
+            groups,
             prop::collection::vec(formula(sides.clone()), 1..4),
             prop::collection::vec(condition.clone().prop_map(str::to_owned), 0..2),
             prop::option::weighted(0.3, having(sides)),
@@ -322,9 +355,10 @@ pub(super) fn query() -> impl Strategy<Value = Query> {
             any::<bool>(),
         )
             .prop_map(
-                |(groups, formulas, conditions, having, order, limit, groups_first)| {
+                move |(groups, formulas, conditions, having, order, limit, groups_first)| {
                     let outputs = groups.len() + formulas.len();
                     Query {
+                        outer,
                         groups,
                         formulas,
                         conditions,

@@ -104,6 +104,7 @@ impl Table {
              minimum = {minimum}
              filter = ['y', 'r', 'f', 'd', 'n']
              owner_may_receive = true
+             forms = ['join', 'semi']
              dimension = {{ r = ['x', 'y'], n = [0, 1, 7], 'month(d)' = [1, 2], p = [true] }}
              [[table.t.key]]
              columns = ['id']

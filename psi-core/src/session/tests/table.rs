@@ -10,7 +10,7 @@ use crate::facts_fixture::facts;
 use crate::identifier::{IdentifierKind, IdentityHasher};
 use crate::session::opened::{OpenedMatch, OpenedPart};
 use crate::spec::{
-    Agreement, AskedMode, CollabId, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients,
+    Form,     Agreement, AskedMode, CollabId, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients,
     RevisionHash, Shape, SideShape, ValueShape,
 };
 use crate::store::RecordStore as _;
@@ -173,7 +173,7 @@ pub(super) fn spec_in(
         query: "SELECT SUM(x)".into(),
         hidden: Vec::new(),
         shape: Shape {
-            list: false,
+            form: Form::Join,
             rows: true,
             requester: requester.shape(),
             responder: responder.shape(),

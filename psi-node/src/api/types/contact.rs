@@ -35,6 +35,8 @@ pub struct OfferedTableInfo {
     pub name: String,
     /// `aggregation`, `custom` or `list`.
     pub rule: String,
+    /// How queries of aggregates may be written: `join`, `semi`.
+    pub forms: Vec<String>,
     /// The join keys.
     pub keys: Vec<OfferedKeyInfo>,
     /// The columns of a WHERE clause.
@@ -190,6 +192,7 @@ impl From<&OfferedTable> for OfferedTableInfo {
         Self {
             name: table.name.clone(),
             rule: table.rule.clone(),
+            forms: table.forms.clone(),
             keys: keys.collect(),
             filters: filters.collect(),
             dimensions: dimensions.collect(),

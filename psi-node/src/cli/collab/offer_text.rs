@@ -69,6 +69,10 @@ fn describe_table(text: &mut String, peer: &str, table: &OfferedTableInfo) {
             let _ = writeln!(text, "  {what:<10} {}", items.join(", "));
         }
     };
+    // A join alone is the usual case.
+    if table.forms.iter().any(|form| form != "join") {
+        line("forms", table.forms.clone());
+    }
     line("keys", table.keys.iter().map(key).collect());
     let filters = table.filters.iter().map(|filter| {
         let with = match filter.compare.as_str() {

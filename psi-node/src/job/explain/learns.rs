@@ -1,7 +1,7 @@
 //! Who would learn what of a job, in words and in numbers. What `docs/security/leakage.md` says,
 //! for one query. Only of nodes that follow the protocol.
 
-use psi_core::spec::{JobSpec, MatchSpec, Party};
+use psi_core::spec::{Form, JobSpec, MatchSpec, Party};
 use serde::{Deserialize, Serialize};
 
 use super::counts::{cells, numbers};
@@ -60,6 +60,14 @@ fn node(spec: &JobSpec, side: Party) -> Vec<String> {
             spec.hidden.len()
         ));
     }
+    if let Form::Semi { outer } = spec.shape.form {
+        let [outer, inner] = [outer, outer.other()].map(|side| &spec.half(side).facts);
+        says.push(format!(
+            "that rows of {}.{} are counted which have a match in {}.{}; how many matches a row has \
+             changes nothing, and nobody learns it",
+            outer.member, outer.table, inner.member, inner.table
+        ));
+    }
     for one in &spec.matches() {
         if one.receiver == side {
             receiver(spec, one, side, &mut says);
@@ -71,7 +79,7 @@ fn node(spec: &JobSpec, side: Party) -> Vec<String> {
 }
 
 fn receiver(spec: &JobSpec, one: &MatchSpec, side: Party, says: &mut Vec<String>) {
-    if spec.shape.list {
+    if spec.shape.is_list() {
         let other = &spec.half(side.other()).facts;
         says.push(format!(
             "as Receiver of a LIST: WHICH of its own identifiers are in {}.{}, person by person; \
@@ -112,7 +120,7 @@ fn receiver(spec: &JobSpec, one: &MatchSpec, side: Party, says: &mut Vec<String>
 fn sender(spec: &JobSpec, one: &MatchSpec, side: Party, says: &mut Vec<String>) {
     if !spec.recipients.include(side) {
         says.push("as Sender: nothing of what matches".into());
-        if spec.shape.list {
+        if spec.shape.is_list() {
             let other = &spec.half(side.other()).facts;
             says.push(format!(
                 "that {} asks for a LIST, and so learns WHICH of its identifiers this side has",
@@ -161,7 +169,7 @@ fn analyst(spec: &JobSpec, side: Party) -> Vec<String> {
                 .into(),
         ];
     }
-    if spec.shape.list {
+    if spec.shape.is_list() {
         let other = &spec.half(side.other()).facts;
         return vec![format!(
             "a LIST in a file: WHICH of its own identifiers {}.{} has, and how many, if they are at \

@@ -1,6 +1,6 @@
 use psi_core::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
 use psi_core::spec::{
-    Agreement, CollabId, Half, JobSpec, LiteralCommitment, Party, Shape, SideShape, ValueShape,
+    Form,     Agreement, CollabId, Half, JobSpec, LiteralCommitment, Party, Shape, SideShape, ValueShape,
 };
 
 use super::counts::{cells, numbers};
@@ -72,7 +72,7 @@ fn sums_by_groups_are_counted_in_parts_cells_and_numbers() {
     }];
     let shape = Shape {
         rows: false,
-        list: false,
+        form: Form::Join,
         requester: SideShape {
             groups: 1,
             values: Vec::new(),

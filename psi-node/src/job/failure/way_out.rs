@@ -9,8 +9,9 @@ use psi_core::{Code, limits};
 pub(super) fn way_out(code: Code) -> Option<String> {
     let text = match code {
         Code::KeyNotUnique => {
-            "Count distinct keys instead, or aggregate one table to one row per key and declare \
-             the key `unique`."
+            "Count the rows of one table that have a match: `FROM a.t AS t WHERE EXISTS (SELECT 1 \
+             FROM b.u AS u WHERE u.key = t.key)`, if both tables list `\"semi\"` in `forms`. Or count \
+             distinct keys, or aggregate one table to one row per key and declare the key `unique`."
         }
         Code::UnknownCollaboration => {
             "The other node's owner has to run `psi-node collab join`, or has left the collaboration."
@@ -32,8 +33,9 @@ pub(super) fn way_out(code: Code) -> Option<String> {
             "Ask for what `functions` in its owner's table allows for the column."
         }
         Code::FormNotAllowed => {
-            "A table answers aggregates, approved templates, or lists: `rule` in its owner's \
-             table says which."
+            "A table answers aggregates, approved templates, or lists, as `rule` in its owner's \
+             configuration says, and of aggregates the `forms` that are listed there: a query with \
+             EXISTS needs `forms = [\"join\", \"semi\"]` of both tables."
         }
         Code::TemplateNotApproved => {
             "Its owner approves templates by their digest: send it the text that \

@@ -274,7 +274,7 @@ fn check_list(output: &OutputPlan, mode: Mode, recipients: Recipients) -> Result
             remedy: remedy.into(),
         }))
     };
-    if !output.shape.list {
+    if !output.shape.is_list() {
         return Ok(());
     }
     if mode == Mode::Dp {

@@ -170,7 +170,7 @@ fn refusal(rule: &str, sentence: String, remedy: &str) -> Failure {
 mod tests {
     use psi_core::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
     use psi_core::spec::{
-        Agreement, AskedMode, CollabId, Half, Recipients, RevisionHash, Shape, SideShape,
+    Form,         Agreement, AskedMode, CollabId, Half, Recipients, RevisionHash, Shape, SideShape,
         ValueShape,
     };
 
@@ -220,7 +220,7 @@ mod tests {
             hidden: Vec::new(),
             shape: Shape {
                 rows: false,
-                list: false,
+                form: Form::Join,
                 requester: SideShape {
                     groups: 1,
                     values: Vec::new(),

@@ -64,7 +64,7 @@ pub(in crate::job) fn place(
     file: Option<&ListFile>,
     output: &OutputPlan,
 ) -> Result<Option<Place>, Failure> {
-    let file = match (file, output.shape.list) {
+    let file = match (file, output.shape.is_list()) {
         (None, false) => return Ok(None),
         (Some(file), true) => file,
         (None, true) => {

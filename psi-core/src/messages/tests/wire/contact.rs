@@ -68,6 +68,7 @@ pub(crate) fn offer() -> Offer {
         tables: vec![OfferedTable {
             name: "customers".into(),
             rule: "aggregation".into(),
+            forms: texts(&["join"]),
             keys: vec![OfferedKey {
                 columns: vec![OfferedKeyColumn {
                     name: "email".into(),
@@ -112,6 +113,8 @@ fn offered() -> Fields {
         .u64("tables: count", 1)
         .text("tables.name", "customers")
         .text("tables.rule", "aggregation")
+        .u64("tables.forms: count", 1)
+        .text("tables.forms", "join")
         .u64("tables.keys: count", 1)
         .u64("tables.keys.columns: count", 1)
         .text("tables.keys.columns.name", "email")
