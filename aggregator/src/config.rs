@@ -10,7 +10,7 @@ mod text_files;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use psi_core::identifier::IdentifierKind;
 use psi_core::kernel::portable::Portable;
@@ -206,15 +206,15 @@ fn default_null_words() -> Vec<String> {
     vec![String::new()]
 }
 
+static KIND_NAMES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| IdentifierKind::ALL.iter().map(|kind| kind.as_str()).collect());
+
 fn kinds_from_text<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<IdentifierKind>, D::Error> {
     Vec::<String>::deserialize(d)?
         .iter()
         .map(|text| {
             text.parse().map_err(|_| {
-                de::Error::unknown_variant(
-                    text,
-                    &["text", "trim", "lower", "email", "phone", "hex", "int"],
-                )
+                de::Error::unknown_variant(text, &KIND_NAMES)
             })
         })
         .collect()

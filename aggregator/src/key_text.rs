@@ -61,7 +61,7 @@ impl ScanKey {
     ) -> Option<Cow<'a, str>> {
         let text = text(column, row)?;
         match self.phone {
-            Some(country) if kind == IdentifierKind::Phone => {
+            Some(country) if kind.plain() == IdentifierKind::Phone && !is_hash(kind, &text) => {
                 // What is not a number keeps its text, which does not normalise either.
                 Some(country.e164(&text).map_or(text, Cow::Owned))
             }
@@ -69,6 +69,14 @@ impl ScanKey {
         }
     }
 }
+
+/// Whether a value of a kind of hashes is longer than every telephone number.
+fn is_hash(kind: IdentifierKind, text: &str) -> bool {
+    kind.hashed().is_some() && text.trim().len() >= HASH_CHARS_MIN
+}
+
+/// Characters of a SHA-256 in base64, the shorter of its two spellings.
+const HASH_CHARS_MIN: usize = 44;
 
 /// Why a column of this type cannot be part of a key of this kind, if it cannot.
 pub(crate) fn problem(raw: &DataType, kind: IdentifierKind) -> Option<String> {
@@ -93,7 +101,7 @@ pub(crate) fn problem(raw: &DataType, kind: IdentifierKind) -> Option<String> {
         | DataType::Decimal64(..)
         | DataType::Decimal128(..)
         | DataType::Float64 => kind == IdentifierKind::Int,
-        DataType::FixedSizeBinary(_) => kind == IdentifierKind::Hex,
+        DataType::FixedSizeBinary(_) => kind == IdentifierKind::Hex || kind.hashed().is_some(),
         DataType::Date32 => matches!(kind, IdentifierKind::Text | IdentifierKind::Trim),
         _ => false,
     };

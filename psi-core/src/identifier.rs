@@ -5,12 +5,16 @@
 //! table. It never logs or returns a value it was given, and it does not count NULLs (the caller
 //! does).
 
+mod email;
+mod sha256;
+
 use std::fmt;
 use std::str::FromStr;
 
 use bincode::{Decode, Encode};
 use zeroize::Zeroizing;
 
+use self::email::MailboxRule;
 use crate::digest::{Digest, Messages};
 use crate::kernel::Kernel;
 use crate::kernel::portable::Portable;
@@ -40,6 +44,20 @@ pub enum IdentifierKind {
     /// A decimal integer of any size. Leading zeros, the sign of `-0`, and the point and zeros of
     /// `123.0` are dropped.
     Int,
+    /// An e-mail address by Google's rule: all white space removed, then lowercase; at `gmail.com`
+    /// and `googlemail.com` without dots and without what follows a plus sign.
+    EmailGoogle,
+    /// An e-mail address by the rule of Unified ID 2.0: white space around it removed, then
+    /// lowercase; at `gmail.com` without dots and without what follows a plus sign.
+    EmailUid2,
+    /// The SHA-256 of an [`Self::Email`]: a hash, or an address that is hashed here.
+    Sha256Email,
+    /// The SHA-256 of an [`Self::EmailGoogle`].
+    Sha256EmailGoogle,
+    /// The SHA-256 of an [`Self::EmailUid2`].
+    Sha256EmailUid2,
+    /// The SHA-256 of a [`Self::Phone`].
+    Sha256Phone,
 }
 
 impl IdentifierKind {
@@ -52,6 +70,12 @@ impl IdentifierKind {
         Self::Phone,
         Self::Hex,
         Self::Int,
+        Self::EmailGoogle,
+        Self::EmailUid2,
+        Self::Sha256Email,
+        Self::Sha256EmailGoogle,
+        Self::Sha256EmailUid2,
+        Self::Sha256Phone,
     ];
 
     /// The stable name used in `node.toml` and in the domain-separation tag.
@@ -65,7 +89,40 @@ impl IdentifierKind {
             Self::Phone => "phone",
             Self::Hex => "hex",
             Self::Int => "int",
+            Self::EmailGoogle => "email_google",
+            Self::EmailUid2 => "email_uid2",
+            Self::Sha256Email => "sha256_email",
+            Self::Sha256EmailGoogle => "sha256_email_google",
+            Self::Sha256EmailUid2 => "sha256_email_uid2",
+            Self::Sha256Phone => "sha256_phone",
         }
+    }
+
+    /// The kind that was hashed, if values of this one are hashes.
+    #[must_use]
+    pub const fn hashed(self) -> Option<Self> {
+        match self {
+            Self::Sha256Email => Some(Self::Email),
+            Self::Sha256EmailGoogle => Some(Self::EmailGoogle),
+            Self::Sha256EmailUid2 => Some(Self::EmailUid2),
+            Self::Sha256Phone => Some(Self::Phone),
+            _ => None,
+        }
+    }
+
+    /// The kind of a value before it is hashed, if it is: this one or [`Self::hashed`].
+    #[must_use]
+    pub fn plain(self) -> Self {
+        self.hashed().unwrap_or(self)
+    }
+
+    /// Whether values are e-mail addresses, by whichever rule, hashed or not.
+    #[must_use]
+    pub fn is_email(self) -> bool {
+        matches!(
+            self.plain(),
+            Self::Email | Self::EmailGoogle | Self::EmailUid2
+        )
     }
 
     /// Replaces the contents of `out` by the normalised bytes of `raw` and returns `true`; returns
@@ -80,7 +137,13 @@ impl IdentifierKind {
             Self::Text => append(out, raw),
             Self::Trim => append(out, raw.trim()),
             Self::Lower => append_lowercase(out, raw),
-            Self::Email => append_email(out, raw.trim()),
+            Self::Email => email::append(out, raw.trim(), MailboxRule::Plain),
+            Self::EmailGoogle => email::append(out, raw.trim(), MailboxRule::Google),
+            Self::EmailUid2 => email::append(out, raw.trim(), MailboxRule::Uid2),
+            Self::Sha256Email
+            | Self::Sha256EmailGoogle
+            | Self::Sha256EmailUid2
+            | Self::Sha256Phone => sha256::append(out, raw, self.plain()),
             Self::Phone => append_phone(out, raw.trim()),
             Self::Hex => append_hex(out, raw),
             Self::Int => append_int(out, raw),
@@ -107,18 +170,6 @@ fn append_lowercase(out: &mut Vec<u8>, value: &str) -> bool {
     // Lowercasing can shorten a value, so the limit is applied to the result.
     let lowered = Zeroizing::new(value.to_lowercase());
     append(out, &lowered)
-}
-
-/// A value of another form, such as `n/a`, would match every other one of its spelling.
-fn append_email(out: &mut Vec<u8>, value: &str) -> bool {
-    let Some((local, domain)) = value.split_once('@') else {
-        return false;
-    };
-    let has_form = !local.is_empty()
-        && !domain.is_empty()
-        && !domain.contains('@')
-        && !value.contains(char::is_whitespace);
-    has_form && append_lowercase(out, value)
 }
 
 fn append_phone(out: &mut Vec<u8>, value: &str) -> bool {
@@ -196,7 +247,10 @@ impl fmt::Display for IdentifierKind {
 
 /// A text that names no identifier kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an identifier kind; use text, trim, lower, email, phone, hex or int")]
+#[error(
+    "not an identifier kind; use text, trim, lower, email, phone, hex, int, email_google, email_uid2, \
+     sha256_email, sha256_email_google, sha256_email_uid2 or sha256_phone"
+)]
 pub struct UnknownKind;
 
 impl FromStr for IdentifierKind {

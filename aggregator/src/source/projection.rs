@@ -39,6 +39,8 @@ impl Projection {
     pub(crate) fn key(&mut self, column: usize, kind: IdentifierKind) -> usize {
         let reading = match kind {
             IdentifierKind::Hex => Reading::Hex,
+            // A hash may be stored as bytes.
+            kind if kind.hashed().is_some() => Reading::Hex,
             _ => Reading::Stored,
         };
         self.place(column, reading)

@@ -65,12 +65,12 @@ pub(crate) fn refused(kind: IdentifierKind, value: &str) -> ValueClass {
         ValueClass::Sha256
     } else if is_base64_of_hash(text) {
         ValueClass::Base64
-    } else if kind == IdentifierKind::Email {
+    } else if kind.is_email() {
         ValueClass::NoEmailAddress
     } else if text.contains('@') {
         ValueClass::EmailAddress
     } else {
-        match kind {
+        match kind.plain() {
             IdentifierKind::Phone => ValueClass::NotE164,
             IdentifierKind::Int if is_number(text) => ValueClass::NotWhole,
             _ => ValueClass::Other,

@@ -162,7 +162,7 @@ state_dir = "state"              # jobs, receipts, the local API's socket
 
 # [[table.customers.key]]        # a join key that peers may use; repeat for more
 # columns = ["email_hash"]       # several columns make a composite key
-# kinds = ["hex"]                # of each column: text, trim, lower, email, phone, hex, int
+# kinds = ["hex"]                # of each column: text, trim, lower, email, phone, hex, int, ...
 # unique = true                  # no key value repeats; checked when the table is loaded
 # identities = 5000              # public: lists are padded to it; more distinct keys are an error
 

@@ -65,6 +65,10 @@ impl Linter<'_> {
 
 /// Whether every column of a key takes values from a range that one can go through.
 fn can_be_counted_through(key: &KeyConfig) -> bool {
-    let counted = [IdentifierKind::Int, IdentifierKind::Phone];
+    let counted = [
+        IdentifierKind::Int,
+        IdentifierKind::Phone,
+        IdentifierKind::Sha256Phone,
+    ];
     key.kinds.iter().all(|kind| counted.contains(kind))
 }
