@@ -206,16 +206,19 @@ fn default_null_words() -> Vec<String> {
     vec![String::new()]
 }
 
-static KIND_NAMES: LazyLock<Vec<&'static str>> =
-    LazyLock::new(|| IdentifierKind::ALL.iter().map(|kind| kind.as_str()).collect());
+static KIND_NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    IdentifierKind::ALL
+        .iter()
+        .map(|kind| kind.as_str())
+        .collect()
+});
 
 fn kinds_from_text<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<IdentifierKind>, D::Error> {
     Vec::<String>::deserialize(d)?
         .iter()
         .map(|text| {
-            text.parse().map_err(|_| {
-                de::Error::unknown_variant(text, &KIND_NAMES)
-            })
+            text.parse()
+                .map_err(|_| de::Error::unknown_variant(text, &KIND_NAMES))
         })
         .collect()
 }

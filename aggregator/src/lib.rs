@@ -58,7 +58,8 @@ pub use catalog::{Catalog, Look};
 pub use config::{
     AggregateConfig, AggregateFunction, Approval, CatalogueLevel, ColumnType, Compare, CsvConfig,
     DomainValue, FilterConfig, FilterConfigs, KeyConfig, Operator, ParameterType, PhoneConfig,
-    ReadOptions, ResultTo, RuleKind, ScalarFunction, TableConfig, TableConfigs, TemplateConfig,
+    QueryForm, ReadOptions, ResultTo, RuleKind, ScalarFunction, TableConfig, TableConfigs,
+    TemplateConfig,
 };
 pub use error::{FreezeError, Position, Problem, QueryError, Refusal, Told, Unavailable};
 pub use freeze::input::JobInput;

@@ -202,7 +202,11 @@ impl Judge<'_> {
                     form.written(),
                     self.name
                 ),
-                format!("add {:?} to table.{}.forms to allow it", form.as_str(), self.name),
+                format!(
+                    "add {:?} to table.{}.forms to allow it",
+                    form.as_str(),
+                    self.name
+                ),
             ));
         }
         if form != QueryForm::Join {

@@ -68,7 +68,11 @@ fn offered(name: &str, table: &TableConfig, sizes: &[u64]) -> OfferedTable {
         forms: if table.rule == RuleKind::List {
             Vec::new()
         } else {
-            table.forms.iter().map(|form| form.as_str().to_owned()).collect()
+            table
+                .forms
+                .iter()
+                .map(|form| form.as_str().to_owned())
+                .collect()
         },
         keys: keys(table, sizes, full),
         filters: filters.map(|(name, config)| filter(name, config)).collect(),

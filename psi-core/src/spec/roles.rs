@@ -46,7 +46,9 @@ pub(super) fn check_fan_out(agreement: &Agreement, sides: Sides<'_>) -> Result<(
             );
         }
     }
-    let one_unique = PARTIES.iter().any(|party| counts_once(agreement, sides, *party));
+    let one_unique = PARTIES
+        .iter()
+        .any(|party| counts_once(agreement, sides, *party));
     if agreement.shape.rows && !one_unique {
         return incompatible(
             Code::KeyNotUnique,

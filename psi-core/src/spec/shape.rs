@@ -93,7 +93,9 @@ impl<Context> Decode<Context> for Form {
         Self::ALL
             .into_iter()
             .find(|form| form.number() == number)
-            .ok_or(bincode::error::DecodeError::Other("a form that does not exist"))
+            .ok_or(bincode::error::DecodeError::Other(
+                "a form that does not exist",
+            ))
     }
 }
 
@@ -184,7 +186,11 @@ impl Shape {
                 "a list with something beside it",
             ));
         }
-        if self.form.inner().is_some_and(|party| !self.side(party).is_empty()) {
+        if self
+            .form
+            .inner()
+            .is_some_and(|party| !self.side(party).is_empty())
+        {
             return Err(Error::misbehaved(
                 Code::MalformedMessage,
                 "groups or aggregates of the inner table of a semi-join",

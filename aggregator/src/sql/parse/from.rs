@@ -372,7 +372,10 @@ pub(super) fn check_tables(first: &ScopeTable, second: &ScopeTable) -> Result<()
 }
 
 /// Adds a pair of equal columns.
-pub(super) fn add_pair(pairs: &mut Vec<[ColumnRef; 2]>, pair: [ColumnRef; 2]) -> Result<(), QueryError> {
+pub(super) fn add_pair(
+    pairs: &mut Vec<[ColumnRef; 2]>,
+    pair: [ColumnRef; 2],
+) -> Result<(), QueryError> {
     for (i, column) in pair.iter().enumerate() {
         if pairs.iter().any(|earlier| earlier[i].name == column.name) {
             return Err(QueryError::subset(

@@ -4,7 +4,8 @@ use super::{canonical, refused};
 use crate::sql::ast::{Form, Side};
 use crate::sql::parse::{self, Author};
 
-const CANONICAL: &str = "SELECT COUNT(*) FROM a.t WHERE EXISTS (SELECT 1 FROM b.u WHERE a.t.k = b.u.k)";
+const CANONICAL: &str =
+    "SELECT COUNT(*) FROM a.t WHERE EXISTS (SELECT 1 FROM b.u WHERE a.t.k = b.u.k)";
 
 fn filtered(condition: &str) -> String {
     format!("SELECT COUNT(*)\nFROM a.t AS t\nWHERE {condition}")
@@ -25,7 +26,11 @@ fn exists_and_in_are_one_query() {
         "SELECT COUNT(*) FROM a.t AS t WHERE t.k IN (SELECT DISTINCT b.u.k FROM b.u)",
         CANONICAL,
     ] {
-        assert_eq!(canonical(sql, Side::First), (CANONICAL.to_owned(), 0), "{sql}");
+        assert_eq!(
+            canonical(sql, Side::First),
+            (CANONICAL.to_owned(), 0),
+            "{sql}"
+        );
     }
 }
 
@@ -44,8 +49,14 @@ fn the_subquerys_conditions_come_first_and_each_sides_constants_are_hidden_alone
              ORDER BY 2 DESC NULLS FIRST LIMIT 7"
         )
     };
-    assert_eq!(canonical(sql, Side::First), (text("2", "3, 4", "$1", "$2"), 2));
-    assert_eq!(canonical(sql, Side::Second), (text("$1", "$2, $3", "1", "5"), 3));
+    assert_eq!(
+        canonical(sql, Side::First),
+        (text("2", "3, 4", "$1", "$2"), 2)
+    );
+    assert_eq!(
+        canonical(sql, Side::Second),
+        (text("$1", "$2, $3", "1", "5"), 3)
+    );
 }
 
 #[test]
@@ -96,22 +107,22 @@ fn what_is_outside_of_the_subset_is_named_with_its_place() {
         (
             exists("u.k = t.k AND EXISTS (SELECT 1 FROM a.v AS v WHERE v.k = u.k)"),
             "EXISTS",
-            (3, 53),
+            (3, 58),
         ),
         (
             exists("u.k = t.k AND t.x = 1"),
             "a condition on the outer table inside the subquery",
-            (3, 53),
+            (3, 58),
         ),
         (
             exists("u.k = t.k AND u.x < t.x"),
             "a comparison between the two sides' columns in WHERE",
-            (3, 59),
+            (3, 64),
         ),
         (
             exists("u.k = t.k OR u.l = t.l"),
             "OR across the two sides",
-            (3, 45),
+            (3, 50),
         ),
         (
             exists("u.x = 1"),
@@ -146,7 +157,7 @@ fn what_is_outside_of_the_subset_is_named_with_its_place() {
         (
             exists("u.k = t.k GROUP BY u.k"),
             "GROUP BY in this place",
-            (3, 49),
+            (3, 54),
         ),
     ] {
         assert_eq!(refused(&sql), (what.to_owned(), place), "{sql}");
@@ -155,6 +166,10 @@ fn what_is_outside_of_the_subset_is_named_with_its_place() {
 
 #[test]
 fn nesting_inside_a_subquery_is_bounded() {
-    let deep = exists(&format!("u.k = t.k AND {}u.x = 1{}", "(".repeat(60), ")".repeat(60)));
+    let deep = exists(&format!(
+        "u.k = t.k AND {}u.x = 1{}",
+        "(".repeat(60),
+        ")".repeat(60)
+    ));
     assert_eq!(refused(&deep).0, "deep nesting");
 }

@@ -161,7 +161,9 @@ impl Coverage {
             ),
             (
                 "a semi-join whose outer table is the Receiver's",
-                query.outer.is_some_and(|outer| (outer == "a") == requester(&matches[0])),
+                query
+                    .outer
+                    .is_some_and(|outer| (outer == "a") == requester(&matches[0])),
             ),
             ("two matches", !single),
             (

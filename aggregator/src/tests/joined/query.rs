@@ -118,7 +118,8 @@ impl Query {
             Some(outer) => {
                 let (outer_table, inner_table) = if outer == "a" { (a, b) } else { (b, a) };
                 let is_outer = |condition: &&String| condition.starts_with(&format!("{outer}."));
-                let (outside, inside): (Vec<_>, Vec<_>) = self.conditions.iter().partition(is_outer);
+                let (outside, inside): (Vec<_>, Vec<_>) =
+                    self.conditions.iter().partition(is_outer);
                 let _ = write!(sql, "{outer_table} WHERE ");
                 for condition in outside {
                     let _ = write!(sql, "{condition} AND ");
@@ -338,7 +339,10 @@ pub(super) fn query() -> impl Strategy<Value = Query> {
     sides.prop_flat_map(move |(sides, outer)| {
         let own = sides.clone();
         let groups = groups().prop_map(move |mut groups| {
-            let is_outer = |group: &Group| own.iter().any(|side| group.asked.contains(&format!("{side}.")));
+            let is_outer = |group: &Group| {
+                own.iter()
+                    .any(|side| group.asked.contains(&format!("{side}.")))
+            };
             groups.retain(|group| outer.is_none() || is_outer(group));
             groups
         });

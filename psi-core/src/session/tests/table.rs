@@ -10,8 +10,8 @@ use crate::facts_fixture::facts;
 use crate::identifier::{IdentifierKind, IdentityHasher};
 use crate::session::opened::{OpenedMatch, OpenedPart};
 use crate::spec::{
-    Form,     Agreement, AskedMode, CollabId, ComponentKind, Half, JobSpec, MatchSpec, Party, Recipients,
-    RevisionHash, Shape, SideShape, ValueShape,
+    Agreement, AskedMode, CollabId, ComponentKind, Form, Half, JobSpec, MatchSpec, Party,
+    Recipients, RevisionHash, Shape, SideShape, ValueShape,
 };
 use crate::store::RecordStore as _;
 

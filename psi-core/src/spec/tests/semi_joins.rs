@@ -56,15 +56,17 @@ fn a_column_of_the_outer_table_is_summed_whatever_repeats() {
     assert_eq!(spec.receiver, ASKING);
     assert_eq!(
         components(&spec),
-        [(ComponentKind::Identities, 1), (ComponentKind::Sum(0), 1024)]
+        [
+            (ComponentKind::Identities, 1),
+            (ComponentKind::Sum(0), 1024)
+        ]
     );
 }
 
 #[test]
 fn nothing_of_the_inner_table_is_put_out() {
-    let semi = |case: Case| {
-        case.change(|case| case.agreement.shape.form = Form::Semi { outer: ASKING })
-    };
+    let semi =
+        |case: Case| case.change(|case| case.agreement.shape.form = Form::Semi { outer: ASKING });
     let grouped = semi(Case::new().group(ASKED, group(&["a"], &[9, 9])));
     assert_eq!(grouped.code(), Code::MalformedMessage);
     let summed = semi(Case::new().value(ASKED, sum(), value()));

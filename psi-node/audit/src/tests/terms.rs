@@ -4,7 +4,7 @@ use psi_core::facts::{Clamp, GroupFacts, LabelKind, PrivacyFacts, TableFacts, Va
 use psi_core::identifier::IdentifierKind;
 use psi_core::seed::Purpose;
 use psi_core::spec::{
-    Form,     Agreement, AskedMode, CollabId, Half, JobSpec, LiteralCommitment, Party, Recipients,
+    Agreement, AskedMode, CollabId, Form, Half, JobSpec, LiteralCommitment, Party, Recipients,
     RevisionHash, Shape, SideShape, ValueShape,
 };
 use sha2::{Digest as _, Sha512};
@@ -41,7 +41,11 @@ pub(super) fn spec(job: Job, mode: AskedMode) -> JobSpec {
         )],
         shape: Shape {
             rows: [Job::Count, Job::Groups, Job::UniqueGroups].contains(&job),
-            form: if job == Job::List { Form::List } else { Form::Join },
+            form: if job == Job::List {
+                Form::List
+            } else {
+                Form::Join
+            },
             requester: side(Party::Requester),
             responder: side(Party::Responder),
         },

@@ -1,6 +1,7 @@
 use psi_core::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
 use psi_core::spec::{
-    Form,     Agreement, CollabId, Half, JobSpec, LiteralCommitment, Party, Shape, SideShape, ValueShape,
+    Agreement, CollabId, Form, Half, JobSpec, LiteralCommitment, Party, Shape, SideShape,
+    ValueShape,
 };
 
 use super::counts::{cells, numbers};

@@ -170,7 +170,7 @@ fn refusal(rule: &str, sentence: String, remedy: &str) -> Failure {
 mod tests {
     use psi_core::facts::{GroupFacts, LabelKind, TableFacts, ValueFacts};
     use psi_core::spec::{
-    Form,         Agreement, AskedMode, CollabId, Half, Recipients, RevisionHash, Shape, SideShape,
+        Agreement, AskedMode, CollabId, Form, Half, Recipients, RevisionHash, Shape, SideShape,
         ValueShape,
     };
 
