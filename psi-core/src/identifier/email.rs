@@ -56,7 +56,7 @@ fn append_mailbox(out: &mut Vec<u8>, value: &str, domains: &[&str]) -> bool {
     };
     let (local, domain) = out.split_at(at);
     let is_at = |other: &&str| domain.strip_prefix(b"@") == Some(other.as_bytes());
-    if !domains.iter().any(|other| is_at(&other)) {
+    if !domains.iter().any(is_at) {
         return true;
     }
     let tag = local.iter().position(|byte| *byte == b'+').unwrap_or(at);

@@ -12,7 +12,7 @@ use psi_core::dp::Amount;
 use psi_core::receipt::log::StoredEntry;
 use psi_core::receipt::{Body, Entry, EntryHash, Signature};
 use psi_core::spec::{
-    DpTerms, Half, JobSpec, Loss, MatchSpec, NoiseTerms, PartSize, Party, Recipients,
+    DpTerms, Form, Half, JobSpec, Loss, MatchSpec, NoiseTerms, PartSize, Party, Recipients,
 };
 use serde_json::{Value, json};
 

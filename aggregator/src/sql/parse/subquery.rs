@@ -184,9 +184,9 @@ impl Reader {
             let predicate = self.nested(|reader| reader.or(&inside).and_then(condition))?;
             let mut others = Vec::new();
             for part in parts_of(predicate) {
-                match equal_columns(part) {
-                    Ok(pair) => add_pair(&mut on, pair)?,
-                    Err(other) => others.push(other),
+                match equal_columns(&part) {
+                    Some(pair) => add_pair(&mut on, pair)?,
+                    None => others.push(part),
                 }
             }
             conjuncts = on_one_side(others, place)?;
@@ -223,17 +223,19 @@ impl Reader {
 }
 
 /// The two columns, the outer table's first, if the condition says that columns of the two tables
-/// are equal; else the condition.
-fn equal_columns(predicate: Predicate) -> Result<[ColumnRef; 2], Predicate> {
-    match predicate {
-        Predicate::Compare {
-            column,
-            op: CompareOp::Eq,
-            with: Operand::Column(other),
-        } if column.side != other.side => Ok(match column.side {
-            Side::First => [column, other],
-            Side::Second => [other, column],
-        }),
-        other => Err(other),
+/// are equal.
+fn equal_columns(predicate: &Predicate) -> Option<[ColumnRef; 2]> {
+    let Predicate::Compare {
+        column,
+        op: CompareOp::Eq,
+        with: Operand::Column(other),
+    } = predicate
+    else {
+        return None;
+    };
+    match (column.side, other.side) {
+        (Side::First, Side::Second) => Some([column.clone(), other.clone()]),
+        (Side::Second, Side::First) => Some([other.clone(), column.clone()]),
+        _ => None,
     }
 }

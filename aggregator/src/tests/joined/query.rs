@@ -274,7 +274,7 @@ fn aggregate(sides: Vec<&'static str>) -> BoxedStrategy<String> {
     prop_oneof![
         2 => sum,
         1 => Just("COUNT(*)".to_owned()),
-        1 => Just(format!("COUNT(DISTINCT {}.id)", key_of)),
+        1 => Just(format!("COUNT(DISTINCT {key_of}.id)")),
         5 => (prop::sample::select(functions.to_vec()), of).prop_map(|(f, v)| format!("{f}({v})")),
     ]
     .boxed()
