@@ -38,6 +38,7 @@ mod refusals;
 mod reload;
 mod revisions;
 mod secrets;
+mod semi_joins;
 mod shop;
 mod spill;
 mod stage;
