@@ -130,7 +130,7 @@ codes! {
     TooManyCells = 21, "too_many_cells";
     /// A sum over the whole list could exceed 63 bits.
     SumTooLarge = 22, "sum_too_large";
-    /// The table does not answer this form of query: aggregates, templates or lists.
+    /// The table does not answer this form of query: aggregates, templates or lists, by a join or by EXISTS.
     FormNotAllowed = 23, "form_not_allowed";
     /// The table answers approved templates only, and the query is not one of them.
     TemplateNotApproved = 24, "template_not_approved";
