@@ -12,7 +12,9 @@ type Visit = (u32, u32);
 
 /// Two or three orders of each of 60 persons, of which some are not paid.
 fn orders() -> Vec<Order> {
-    let of = |person: u32| (0..2 + person % 2).map(move |n| (person, 10 * person + n, n != 1 || person % 3 > 0));
+    let of = |person: u32| {
+        (0..2 + person % 2).map(move |n| (person, 10 * person + n, n != 1 || person % 3 > 0))
+    };
     (0..60).flat_map(of).collect()
 }
 
@@ -38,16 +40,18 @@ fn world(orders_say: &str, visits_say: &str) -> World {
         .iter()
         .map(|(person, amount, paid)| format!("{person},{amount},{paid}"))
         .collect::<Vec<_>>();
-    world
-        .a
-        .write("orders.csv", &format!("person,amount,paid\n{}\n", lines.join("\n")));
+    world.a.write(
+        "orders.csv",
+        &format!("person,amount,paid\n{}\n", lines.join("\n")),
+    );
     let lines = visits()
         .iter()
         .map(|(person, year)| format!("{person},{year}"))
         .collect::<Vec<_>>();
-    world
-        .b
-        .write("visits.csv", &format!("person,year\n{}\n", lines.join("\n")));
+    world.b.write(
+        "visits.csv",
+        &format!("person,year\n{}\n", lines.join("\n")),
+    );
     world
 }
 
