@@ -13,7 +13,8 @@ type Visit = (u32, u32);
 /// Two or three orders of each of 60 persons, of which some are not paid.
 fn orders() -> Vec<Order> {
     let of = |person: u32| {
-        (0..2 + person % 2).map(move |n| (person, 10 * person + n, n != 1 || person % 3 > 0))
+        (0..2 + person % 2)
+            .map(move |n| (person, 10 * person + n, n != 1 || !person.is_multiple_of(3)))
     };
     (0..60).flat_map(of).collect()
 }
