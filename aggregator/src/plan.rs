@@ -17,8 +17,6 @@ use std::sync::Arc;
 
 use psi_core::facts::TableFacts;
 use psi_core::identifier::IdentifierKind;
-use psi_core::spec::LiteralCommitment;
-use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
 pub use self::output::OutputPlan;
@@ -147,22 +145,10 @@ impl HiddenLiteral {
         Self(Zeroizing::new(typed))
     }
 
-    /// `SHA-512(salt || typed literal)` (Spec 10 §3.3). The typed literal is its SQL text, which
-    /// says its type: `5`, `'5'`, `DATE '2025-01-31'`.
+    /// Its SQL text, which says its type: to commit to it ([`LiteralSalt::commit`]), and for the
+    /// owner's own records.
     ///
-    /// # Security
-    /// The salt is drawn from the job seed for this literal alone; with a guessable literal and a
-    /// known salt the commitment hides nothing.
-    #[must_use]
-    pub fn commitment(&self, salt: &[u8; 32]) -> LiteralCommitment {
-        let hash = Sha512::new()
-            .chain_update(salt)
-            .chain_update(self.0.as_bytes())
-            .finalize();
-        LiteralCommitment(hash.into())
-    }
-
-    /// The typed literal, for the owner's own records and for opening it.
+    /// [`LiteralSalt::commit`]: psi_core::spec::LiteralSalt::commit
     pub fn reveal(&self) -> &str {
         &self.0
     }

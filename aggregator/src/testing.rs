@@ -163,8 +163,8 @@ pub(crate) fn job(plan: &RequestPlan) -> JobSpec {
     peer.prefer_receiver = false;
     peer.values.clear();
     let half = |node: u8, facts| Half {
-        node_id: [node; 32],
-        nonce: [node; 32],
+        node_id: [node; 32].into(),
+        nonce: [node; 32].into(),
         facts,
     };
     let agreement = Agreement {

@@ -48,8 +48,8 @@ pub(crate) fn count(snowy: &[&str], brand: &[&str]) -> Result<[Ended; 2], Box<dy
     // 1. Each declares public facts. Lists are padded to the registered number of identities, so
     //    the true one stays at home; what rests on fewer people than the minimum is suppressed.
     let half = |member: &str, node: u8| Half {
-        node_id: [node; 32],
-        nonce: [node; 32],
+        node_id: [node; 32].into(),
+        nonce: [node; 32].into(),
         facts: TableFacts {
             member: member.into(),
             table: "customers".into(),

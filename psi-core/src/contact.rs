@@ -13,7 +13,7 @@ pub mod offer;
 mod tests;
 
 pub use invite::{Contact, Invite, Reply, Terms};
-pub use offer::Offer;
+pub use offer::{Offer, OfferHash};
 
 use crate::error::{Code, Error};
 use crate::limits;

@@ -2,11 +2,12 @@
 //! cannot be swapped.
 //!
 //! [`named_bytes!`] defines such a type in the module that describes the value (`receipt`, `spec`).
-//! All of them are public values, so they may be printed; a secret has its own type (`seed`,
-//! `group`). On the wire, each is its bytes and nothing else (Spec 06 §2).
+//! All of them are public values, so they may be printed. [`salt_bytes!`] defines the type of a
+//! salt, whose bytes are never printed; other secrets have their own types (`seed`, `group`). On the
+//! wire, each is its bytes and nothing else (Spec 06 §2).
 
-/// Defines a type over an array of bytes: `named_bytes!(/** What it is. */ Name, 64)`.
-macro_rules! named_bytes {
+/// Defines a type over an array of bytes, without a way to print it.
+macro_rules! byte_string {
     ($(#[$doc:meta])* $name:ident, $length:literal) => {
         $(#[$doc])*
         #[derive(
@@ -33,6 +34,13 @@ macro_rules! named_bytes {
                 &self.0
             }
         }
+    };
+}
+
+/// Defines a type for a public value: `named_bytes!(/** What it is. */ Name, 64)`.
+macro_rules! named_bytes {
+    ($(#[$doc:meta])* $name:ident, $length:literal) => {
+        $crate::named_bytes::byte_string!($(#[$doc])* $name, $length);
 
         /// All bytes in hexadecimal digits.
         impl std::fmt::Display for $name {
@@ -52,12 +60,25 @@ macro_rules! named_bytes {
     };
 }
 
-pub(crate) use named_bytes;
+/// Defines the type of a salt: `salt_bytes!(/** Of what. */ Name, 32)`. `Debug` shows its name alone.
+macro_rules! salt_bytes {
+    ($(#[$doc:meta])* $name:ident, $length:literal) => {
+        $crate::named_bytes::byte_string!($(#[$doc])* $name, $length);
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    };
+}
+
+pub(crate) use {byte_string, named_bytes, salt_bytes};
 
 #[cfg(test)]
 mod tests {
     use crate::messages::codec;
-    use crate::receipt::Signature;
+    use crate::receipt::{OutputSalt, Signature};
 
     #[test]
     fn on_the_wire_it_is_its_bytes() {
@@ -73,5 +94,11 @@ mod tests {
         let signature = Signature([0x0a; 64]);
         assert_eq!(signature.to_string(), "0a".repeat(64));
         assert_eq!(format!("{signature:?}"), "Signature(0a0a0a0a..)");
+    }
+
+    #[test]
+    fn a_salt_is_not_printed() {
+        assert_eq!(format!("{:?}", OutputSalt([0x0a; 32])), "OutputSalt");
+        assert_eq!(codec::encode(&OutputSalt([0x0a; 32])), [0x0a; 32]);
     }
 }

@@ -52,6 +52,7 @@ pub use setup::TransferSetup;
 use zeroize::Zeroizing;
 
 use crate::seed::SeedStream;
+use crate::transcript::ListHash;
 use share::Share;
 
 /// The first half of the next 32 bytes of a side's stream: what it draws for itself (Spec 11 §3).
@@ -75,9 +76,9 @@ pub struct Transferred {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransferTranscripts {
     /// Base keys, columns, the answer to the check.
-    pub to_sender: [[u8; 64]; 3],
+    pub to_sender: [ListHash; 3],
     /// Base points, corrections.
-    pub to_receiver: [[u8; 64]; 2],
+    pub to_receiver: [ListHash; 2],
 }
 
 #[cfg(test)]

@@ -15,14 +15,14 @@ use ed25519_dalek::VerifyingKey;
 use sha2::{Digest as _, Sha512};
 
 pub use input::input_digest;
-pub use verify::{ChainError, ChainSummary, ChainVerifier};
+pub use verify::{ChainError, ChainSummary, ChainVerifier, LogMember};
 
 use crate::dp::Amount;
 use crate::error::{Code, Error};
 use crate::limits;
 use crate::messages::codec;
-use crate::named_bytes::named_bytes;
-use crate::spec::{CollabId, JobId, JobSpec};
+use crate::named_bytes::{named_bytes, salt_bytes};
+use crate::spec::{CollabId, JobId, JobSpec, NodeId};
 use crate::transcript::Transcripts;
 
 named_bytes!(
@@ -72,6 +72,16 @@ named_bytes!(
     64
 );
 
+salt_bytes!(
+    /// The salt of a [`PolicyDigest`]: its owner's secret, since a policy can be guessed.
+    PolicySalt, 32
+);
+
+salt_bytes!(
+    /// The salt of an [`OutputCommitment`], which recipients share.
+    OutputSalt, 32
+);
+
 /// One entry of a collaboration's receipt log.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Entry {
@@ -117,16 +127,16 @@ pub enum Body {
     /// A member states something about its own log, such as a repair after a rollback.
     Statement {
         /// The node id of the member.
-        node_id: [u8; 32],
+        node_id: NodeId,
         /// Its words.
         text: String,
     },
     /// A member asked, and the other refused, so nothing was agreed on.
     Refused {
         /// The node id of the member that asked.
-        requester: [u8; 32],
+        requester: NodeId,
         /// The node id of the member that refused.
-        responder: [u8; 32],
+        responder: NodeId,
         /// [`query_digest`] of what was asked.
         query: QueryDigest,
         /// Why.
@@ -263,9 +273,9 @@ pub fn agreement_text(job_id: &JobId) -> Vec<u8> {
 /// Whether `signature` over `text` is one of the node `node_id`, by the strict rules of RFC 8032
 /// that also exclude keys of small order.
 #[must_use]
-pub fn signature_holds(node_id: &[u8; 32], text: &[u8], signature: &Signature) -> bool {
+pub fn signature_holds(node_id: &NodeId, text: &[u8], signature: &Signature) -> bool {
     let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
-    VerifyingKey::from_bytes(node_id)
+    VerifyingKey::from_bytes(node_id.as_bytes())
         .and_then(|key| key.verify_strict(text, &signature))
         .is_ok()
 }
@@ -287,7 +297,7 @@ pub fn query_digest(query: &str) -> QueryDigest {
 /// # Security
 /// The salt is the policy owner's secret, since a policy can be guessed.
 #[must_use]
-pub fn policy_digest(salt: &[u8; 32], policy: &str) -> PolicyDigest {
+pub fn policy_digest(salt: &PolicySalt, policy: &str) -> PolicyDigest {
     let digest = Sha512::new()
         .chain_update(b"psi/v1/policy")
         .chain_update(salt)
@@ -322,7 +332,7 @@ pub type Cell = Option<u64>;
 /// The salted commitment to an output: `SHA-512("psi/v1/output" || salt || number of cells ||
 /// per cell a flag and the value, 0 if suppressed)` (Spec 07 §4).
 #[must_use]
-pub fn output_commitment(salt: &[u8; 32], cells: &[Cell]) -> OutputCommitment {
+pub fn output_commitment(salt: &OutputSalt, cells: &[Cell]) -> OutputCommitment {
     let mut hash = Sha512::new()
         .chain_update(b"psi/v1/output")
         .chain_update(salt)

@@ -119,7 +119,7 @@ use crate::kernel::Kernel;
 use crate::messages::frame::ListId;
 use crate::progress::Progress;
 use crate::store::{RecordList, RecordStore};
-use crate::transcript::ListTranscript;
+use crate::transcript::{ListHash, ListTranscript};
 
 /// A finished list that may be sent from one thread while another goes on.
 pub type SharedList = Arc<dyn RecordList>;
@@ -151,7 +151,7 @@ fn list_transcript(
     list: ListId,
     (match_index, part): (u8, u16),
     records: &dyn RecordList,
-) -> Result<[u8; 64], Error> {
+) -> Result<ListHash, Error> {
     let (width, count) = (records.width(), records.len());
     let mut transcript = ListTranscript::new(list, match_index, part, width, count);
     let mut reader = records.reader()?;

@@ -4,6 +4,7 @@
 //! the two halves with [`JobSpec::assemble`], and both nodes arrive at the same bytes or at
 //! nothing.
 
+mod literal;
 mod matches;
 mod payload;
 mod privacy;
@@ -18,7 +19,9 @@ use crate::facts::TableFacts;
 use crate::limits;
 use crate::messages::codec;
 use crate::named_bytes::named_bytes;
+use crate::seed::{JobSeed, Purpose};
 
+pub use literal::{LiteralCommitment, LiteralSalt};
 pub use matches::{MatchSpec, PartSize};
 pub use payload::{Component, ComponentKind, Payload};
 pub use privacy::{AskedMode, DpTerms, JobUncertainty, Loss, Mode, NoiseTerms};
@@ -31,6 +34,29 @@ use roles::Sides;
 /// Two nodes of different versions refuse each other (Spec 06 §3): the same value could have an
 /// identity on one side alone.
 pub const PROTOCOL_VERSION: u16 = 2;
+
+named_bytes!(
+    /// The ed25519 public key of a node, by which others know it (Spec 01 §6). What a peer sent need
+    /// not be a key; a signature under it holds only if it is
+    /// ([`crate::receipt::signature_holds`]).
+    NodeId, 32
+);
+
+named_bytes!(
+    /// One side's random number in a job, so that no two jobs share a name (Spec 03 §4).
+    Nonce, 32
+);
+
+impl Nonce {
+    /// In an inquiry, which names no job.
+    pub const ZERO: Self = Self([0; 32]);
+
+    /// The nonce of the side that holds this seed.
+    #[must_use]
+    pub fn of(seed: &JobSeed) -> Self {
+        Self(seed.stream(Purpose::Nonce, 0, 0).array())
+    }
+}
 
 named_bytes!(
     /// Names one job: SHA-512 of the canonical specification (Spec 03 §4).
@@ -46,11 +72,6 @@ named_bytes!(
     /// The hash of one revision of a collaboration's document: what both members signed, and what a
     /// job names (Spec 01 §6).
     RevisionHash, 32
-);
-
-named_bytes!(
-    /// A commitment to one hidden literal of a query (Spec 10 §3.3).
-    LiteralCommitment, 64
 );
 
 /// One of the two sides of a job, named by who asked.
@@ -97,9 +118,9 @@ impl Recipients {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Half {
     /// The node's ed25519 public key.
-    pub node_id: [u8; 32],
-    /// Fresh for each job, so that no two jobs share a name.
-    pub nonce: [u8; 32],
+    pub node_id: NodeId,
+    /// Fresh for each job.
+    pub nonce: Nonce,
     /// The public facts of the table and key that the query names.
     pub facts: TableFacts,
 }

@@ -10,7 +10,18 @@ use sha2::{Digest as _, Sha512};
 
 use crate::messages::frame::ListId;
 use crate::messages::{Control, codec};
+use crate::named_bytes::named_bytes;
 use crate::spec::{JobId, JobSpec};
+
+named_bytes!(
+    /// The hash of one list, or of the messages of the opening, in one direction.
+    ListHash, 64
+);
+
+named_bytes!(
+    /// Everything that was sent in one direction of a job: [`combine`].
+    Transcript, 64
+);
 
 /// The running hash of one message list.
 #[derive(Clone)]
@@ -37,8 +48,8 @@ impl ListTranscript {
 
     /// The hash of the whole list.
     #[must_use]
-    pub fn finish(self) -> [u8; 64] {
-        self.0.finalize().into()
+    pub fn finish(self) -> ListHash {
+        ListHash(self.0.finalize().into())
     }
 }
 
@@ -53,7 +64,7 @@ pub enum Direction {
 
 /// Combines the hashes of one direction's lists, in the order of the protocol's steps.
 #[must_use]
-pub fn combine(job_id: &JobId, direction: Direction, lists: &[[u8; 64]]) -> [u8; 64] {
+pub fn combine(job_id: &JobId, direction: Direction, lists: &[ListHash]) -> Transcript {
     let direction = match direction {
         Direction::ToSender => 0u8,
         Direction::ToReceiver => 1,
@@ -66,7 +77,7 @@ pub fn combine(job_id: &JobId, direction: Direction, lists: &[[u8; 64]]) -> [u8;
     for list in lists {
         hash.update(list);
     }
-    hash.finalize().into()
+    Transcript(hash.finalize().into())
 }
 
 /// What was sent in each direction of a job: one hash for each list in the order of the protocol's
@@ -78,9 +89,9 @@ pub fn combine(job_id: &JobId, direction: Direction, lists: &[[u8; 64]]) -> [u8;
 #[derive(Clone, Debug, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub struct ListHashes {
     /// To the Sender of the match. The opening counts as a list of the first match.
-    pub to_sender: Vec<[u8; 64]>,
+    pub to_sender: Vec<ListHash>,
     /// To the Receiver.
-    pub to_receiver: Vec<[u8; 64]>,
+    pub to_receiver: Vec<ListHash>,
 }
 
 impl ListHashes {
@@ -184,8 +195,8 @@ impl Default for OpeningHash {
 }
 
 impl OpeningHash {
-    fn finish(&self) -> [u8; 64] {
-        self.0.clone().finalize().into()
+    fn finish(&self) -> ListHash {
+        ListHash(self.0.clone().finalize().into())
     }
 }
 
@@ -193,7 +204,7 @@ impl OpeningHash {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub struct Transcripts {
     /// Everything that the Receiver sent.
-    pub to_sender: [u8; 64],
+    pub to_sender: Transcript,
     /// Everything that the Sender sent.
-    pub to_receiver: [u8; 64],
+    pub to_receiver: Transcript,
 }

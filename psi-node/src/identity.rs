@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use ed25519_dalek::{Signer, SigningKey};
-pub use psi_audit::identity::{NodeId, NodeIdError};
+pub use psi_audit::identity::{NodeId, NodeIdError, check_node_id, parse_node_id};
 use psi_core::receipt::Signature;
 use zeroize::{Zeroize, Zeroizing};
 

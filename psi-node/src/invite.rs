@@ -12,7 +12,7 @@ use psi_core::limits::INVITE_BYTES_MAX;
 
 use crate::collab::{Address, Collaboration, Member, Mode};
 use crate::error::UserError;
-use crate::identity::NodeId;
+use crate::identity::check_node_id;
 
 /// What the text of an invite begins with.
 pub const INVITE_PREFIX: &str = "glovebox-invite-1.";
@@ -126,9 +126,7 @@ pub fn document(terms: &Terms, guest: &Contact) -> Result<Collaboration, UserErr
         )
     };
     let member = |contact: &Contact, at: usize| -> Result<Member, UserError> {
-        let id: NodeId = hex::encode(contact.node_id)
-            .parse()
-            .map_err(|e: crate::identity::NodeIdError| wrong(e.to_string()))?;
+        let id = check_node_id(contact.node_id).map_err(|e| wrong(e.to_string()))?;
         let address = Address::from_canonical(&contact.address);
         Ok(Member {
             name: contact.name.clone(),
@@ -150,14 +148,14 @@ pub(crate) mod tests {
     use psi_core::receipt::Signature;
 
     use super::*;
-    use crate::identity::NodeKey;
+    use crate::identity::{NodeId, NodeKey};
 
     /// An invite that expired in 1970, and a reply to it.
     pub(crate) fn pair() -> (Invite, Reply) {
         let (inviter, guest) = (NodeKey::generate().unwrap(), NodeKey::generate().unwrap());
         let contact = |name: &str, key: &NodeKey, address: &str| Contact {
             name: name.into(),
-            node_id: key.id().0,
+            node_id: key.id(),
             address: address.into(),
         };
         let terms = Terms {
@@ -243,7 +241,7 @@ pub(crate) mod tests {
             |_, guest| guest.name = "snowy".into(),
             |_, guest| guest.name = "Brand".into(),
             |_, guest| guest.name = "a\u{1b}[2J".into(),
-            |_, guest| guest.node_id = [0; 32],
+            |_, guest| guest.node_id = NodeId([0; 32]),
             |_, guest| guest.address = "brand:0".into(),
             |_, guest| guest.address = "Brand:7401".into(),
             |terms, guest| guest.node_id = terms.inviter.node_id,

@@ -59,7 +59,7 @@ async fn answer_job(
     proposal: Proposal,
 ) -> JobSpec {
     let mut half = proposal.half.clone();
-    half.node_id = key.id().0;
+    half.node_id = key.id();
     half.facts.member = "bert".into();
     let agreement = Agreement {
         collab_id: proposal.collab_id,

@@ -11,7 +11,7 @@ use psi_core::Code;
 use psi_core::identifier::IdentifierKind;
 use psi_core::messages::frame::{ListId, RowsHeader};
 use psi_core::messages::{Control, Proposal};
-use psi_core::spec::{CollabId, JobSpec, LiteralCommitment, Recipients, RevisionHash};
+use psi_core::spec::{CollabId, JobSpec, LiteralCommitment, Nonce, Recipients, RevisionHash};
 use psi_node::identity::NodeKey;
 use psi_node::net::{ConnectError, Endpoint};
 use serde_json::json;
@@ -58,7 +58,7 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
             Code::QueryNotAccepted,
             Box::new(|p| p.hidden = vec![LiteralCommitment([0; 64])]),
         ),
-        (Code::SpecMismatch, Box::new(|p| p.half.node_id = [1; 32])),
+        (Code::SpecMismatch, Box::new(|p| p.half.node_id = [1; 32].into())),
         (
             Code::SpecMismatch,
             Box::new(|p| p.half.facts.table = "staff".into()),
@@ -136,7 +136,7 @@ fn an_inquiry_is_held_to_the_rules_of_a_proposal_and_commits_to_nothing() {
     let mut stage = Stage::new();
     let bert = stage.bert();
     let tamper: Vec<(Code, Tamper)> = vec![
-        (Code::MalformedMessage, Box::new(|p| p.half.nonce = [1; 32])),
+        (Code::MalformedMessage, Box::new(|p| p.half.nonce = [1; 32].into())),
         (
             Code::MalformedMessage,
             Box::new(|p| p.hidden = vec![LiteralCommitment([1; 64])]),
@@ -151,7 +151,7 @@ fn an_inquiry_is_held_to_the_rules_of_a_proposal_and_commits_to_nothing() {
             Code::QueryNotAccepted,
             Box::new(|p| p.query = "(".repeat(16_000)),
         ),
-        (Code::SpecMismatch, Box::new(|p| p.half.node_id = [1; 32])),
+        (Code::SpecMismatch, Box::new(|p| p.half.node_id = [1; 32].into())),
         (
             Code::RecipientNotAllowed,
             Box::new(|p| p.recipients = Recipients::Both),
@@ -160,7 +160,7 @@ fn an_inquiry_is_held_to_the_rules_of_a_proposal_and_commits_to_nothing() {
     stage.runtime.block_on(async {
         let inquiry = || {
             let mut proposal = bert.proposal();
-            proposal.half.nonce = [0; 32];
+            proposal.half.nonce = Nonce::ZERO;
             proposal
         };
         for (n, (code, change)) in tamper.iter().enumerate() {

@@ -106,7 +106,7 @@ fn a_settlement_that_stands_still_ends_and_holds_nobody_up() {
         let (mut send, receive) = bert.open().await;
         let collab_id = bert.collab_id;
         // One of the two begins a settlement, by the order of the keys.
-        let first = if bert.key.id().0 < bert.victim.0 {
+        let first = if bert.key.id() < bert.victim {
             Control::Settle(SettleState {
                 collab_id,
                 entries: 0,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use psi_core::Code;
 use psi_core::limits::LOCAL_NOTES_PER_HOUR_MAX;
 use psi_core::messages::Control;
-use psi_core::spec::Shape;
+use psi_core::spec::{Nonce, Shape};
 use serde_json::json;
 
 use crate::harness::{World, people, people_csv, people_table};
@@ -51,7 +51,7 @@ fn one_member_that_takes_its_places_and_connections_leaves_room_for_another_and_
     let answer = stage.runtime.block_on(async {
         let (mut send, mut receive) = berts[4].open().await;
         let mut inquiry = berts[4].proposal();
-        inquiry.half.nonce = [0; 32];
+        inquiry.half.nonce = Nonce::ZERO;
         send.control(&Control::Inquire(inquiry)).await.unwrap();
         control(&mut receive).await.unwrap()
     });
@@ -88,7 +88,7 @@ fn a_flood_of_questions_takes_no_note_of_another_member_and_is_counted() {
     let hidden = stage.runtime.block_on(async {
         let (mut send, mut receive) = bert.open().await;
         let mut inquiry = bert.proposal();
-        inquiry.half.nonce = [0; 32];
+        inquiry.half.nonce = Nonce::ZERO;
         send.control(&Control::Inquire(inquiry)).await.unwrap();
         ending(&mut receive).await
     });

@@ -235,8 +235,8 @@ impl Bert {
             privacy: self.asking.privacy(),
         };
         Half {
-            node_id: self.key.id().0,
-            nonce: [9; 32],
+            node_id: self.key.id(),
+            nonce: [9; 32].into(),
             facts,
         }
     }

@@ -78,8 +78,8 @@ pub(crate) async fn agree_in(
         asked_facts = response.private_facts.map_err(|refusal| refusal.code)?;
     }
     let half = |node: u8, facts: &psi_core::facts::TableFacts| Half {
-        node_id: [node; 32],
-        nonce: [node; 32],
+        node_id: [node; 32].into(),
+        nonce: [node; 32].into(),
         facts: facts.clone(),
     };
     let assemble = |output: &OutputPlan| {

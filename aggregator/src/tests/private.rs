@@ -97,8 +97,8 @@ fn assemble(shape: Shape, requester: TableFacts, responder: TableFacts) -> JobSp
         responder_may_receive: true,
     };
     let half = |node: u8, facts| Half {
-        node_id: [node; 32],
-        nonce: [node; 32],
+        node_id: [node; 32].into(),
+        nonce: [node; 32].into(),
         facts,
     };
     JobSpec::assemble(agreement, half(1, requester), half(2, responder)).unwrap()

@@ -215,8 +215,8 @@ fn queue(message: Outgoing, outbox: &mut VecDeque<Frame>) -> Result<(), Error> {
 
 fn spec(shape: Shape) -> JobSpec {
     let half = |member: &str, node: u8| Half {
-        node_id: [node; 32],
-        nonce: [node; 32],
+        node_id: [node; 32].into(),
+        nonce: [node; 32].into(),
         facts: facts(member, 3, 1),
     };
     let agreement = agreement(CollabId([1; 32]), "SELECT", shape);

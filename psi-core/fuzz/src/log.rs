@@ -17,7 +17,7 @@ use psi_core::messages::Control;
 use psi_core::receipt::log::{
     Append, LogError, Machine, Member, Next, Settlement, StepResult, StoredEntry,
 };
-use psi_core::receipt::{Body, ChainVerifier, EntryHash};
+use psi_core::receipt::{Body, ChainVerifier, EntryHash, LogMember};
 use psi_core::{Code, Error};
 
 use bodies::COLLAB;
@@ -119,7 +119,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let [sequencer, follower] = bodies::keys();
-        let ids = [&sequencer, &follower].map(|key| key.verifying_key().to_bytes());
+        let ids = [&sequencer, &follower].map(bodies::node_id);
         Self {
             nodes: [Node::new(sequencer, ids[1]), Node::new(follower, ids[0])],
             nonce: 0,
@@ -319,7 +319,10 @@ impl World {
         assert!(ends == [End::Done; 2], "the logs do not settle");
         let [first, second] = &self.nodes;
         assert!(first.disk.entries == second.disk.entries, "the logs differ");
-        let names = [first, second].map(|node| (node.id(), "member".to_owned()));
+        let names = [first, second].map(|node| LogMember {
+            node_id: node.id(),
+            name: "member".to_owned(),
+        });
         let mut verifier = ChainVerifier::new(COLLAB, names);
         for stored in &first.disk.entries {
             let checked = verifier.check(&stored.entry, &stored.signatures);

@@ -7,12 +7,13 @@
 
 use bincode::{Decode, Encode};
 
-use super::offer::Offer;
+use super::offer::{Offer, OfferHash};
 use super::{check_text, malformed};
 use crate::error::Error;
 use crate::limits;
 use crate::messages::codec;
 use crate::receipt::{Signature, signature_holds};
+use crate::spec::NodeId;
 
 /// Who a member is: its part of the document (Spec 01 §6).
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -20,7 +21,7 @@ pub struct Contact {
     /// The member's name.
     pub name: String,
     /// Its node id.
-    pub node_id: [u8; 32],
+    pub node_id: NodeId,
     /// Its canonical address; empty for a member that nobody can reach.
     pub address: String,
 }
@@ -47,7 +48,7 @@ pub struct Terms {
     /// Until when it may be accepted.
     pub expires_unix: u64,
     /// [`Offer::hash`] of what the inviter's tables offer.
-    pub offer: [u8; 32],
+    pub offer: OfferHash,
 }
 
 /// An invite: the text that goes from the inviter to the other person.
@@ -157,7 +158,7 @@ impl Reply {
             self.invite_signature.as_bytes(),
             &codec::encode(&self.guest),
             self.document_signature.as_bytes(),
-            &Offer::hash(self.offer.as_ref()),
+            Offer::hash(self.offer.as_ref()).as_bytes(),
         ]
         .concat()
     }

@@ -11,6 +11,12 @@ use super::{check_text, malformed};
 use crate::error::Error;
 use crate::limits;
 use crate::messages::codec;
+use crate::named_bytes::named_bytes;
+
+named_bytes!(
+    /// What the terms of an invite say of an offer: [`Offer::hash`].
+    OfferHash, 32
+);
 
 /// The tables that a member offers the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -151,10 +157,10 @@ impl Offer {
 
     /// `SHA-512/256("psi/v1/offer" || canonical bytes)`, or of no bytes where nothing is offered.
     #[must_use]
-    pub fn hash(offer: Option<&Self>) -> [u8; 32] {
+    pub fn hash(offer: Option<&Self>) -> OfferHash {
         let bytes = offer.map(codec::encode).unwrap_or_default();
         let hash = Sha512_256::new().chain_update(b"psi/v1/offer");
-        hash.chain_update(bytes).finalize().into()
+        OfferHash(hash.chain_update(bytes).finalize().into())
     }
 }
 

@@ -10,6 +10,7 @@ use super::*;
 use crate::fixture::{self, Fixture};
 use crate::messages::codec;
 use crate::receipt::Signature;
+use crate::spec::NodeId;
 
 fn key(number: u8) -> SigningKey {
     SigningKey::from_bytes(&[number; 32])
@@ -22,7 +23,7 @@ fn sign(key: &SigningKey, text: &[u8]) -> Signature {
 fn contact(name: &str, key: &SigningKey, address: &str) -> Contact {
     Contact {
         name: name.into(),
-        node_id: key.verifying_key().to_bytes(),
+        node_id: key.verifying_key().to_bytes().into(),
         address: address.into(),
     }
 }
@@ -161,7 +162,7 @@ fn invites() -> Vec<Case> {
     no_offer.offer = None;
     // Under the identity point anybody can make signatures that a lenient check takes.
     let mut weak = invite();
-    weak.terms.inviter.node_id = std::array::from_fn(|at| u8::from(at == 0));
+    weak.terms.inviter.node_id = NodeId(std::array::from_fn(|at| u8::from(at == 0)));
     weak.signature = Signature(std::array::from_fn(|at| u8::from(at == 0)));
     // The first count behind the terms' signature is that of the tables.
     let terms_bytes = codec::encode(&invite().terms).len();

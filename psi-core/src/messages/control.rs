@@ -6,7 +6,9 @@ use crate::contact::Offer;
 use crate::dp::Amount;
 use crate::error::Code;
 use crate::facts::TableFacts;
-use crate::receipt::{Commitment, EntryHash, OutputCommitment, PolicyDigest, Signature};
+use crate::receipt::{
+    Commitment, EntryHash, OutputCommitment, OutputSalt, PolicyDigest, Signature,
+};
 use crate::spec::{AskedMode, CollabId, Half, JobId, LiteralCommitment, Recipients, RevisionHash};
 
 /// A control message.
@@ -108,7 +110,7 @@ pub enum Control {
     /// Requester: the commitment to all cells, to be put on the closing entry.
     Output {
         /// Present exactly if the responder is a recipient.
-        salt: Option<[u8; 32]>,
+        salt: Option<OutputSalt>,
         /// The salted commitment to the cells.
         output_commitment: OutputCommitment,
     },
@@ -220,7 +222,7 @@ pub struct Opening {
     /// The count; 0 if it may not be shown.
     pub count: u64,
     /// The salt of the output commitment.
-    pub salt: [u8; 32],
+    pub salt: OutputSalt,
 }
 
 /// What the Receiver tells the Sender at the end of a match.

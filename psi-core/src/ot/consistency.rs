@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use super::columns::{BLOCK_RECORDS, Blocks, COLUMNS, Word};
 use super::setup::TransferSetup;
 use crate::error::{Code, Error};
+use crate::transcript::ListHash;
 
 /// Bytes of the Receiver's answer: one hash of its bits and one of each column.
 pub const CHECK_BYTES: usize = 16 * (1 + COLUMNS);
@@ -33,7 +34,7 @@ impl Challenge {
     /// # Discussion
     /// The challenge covers the base transfers as well as the columns: a Receiver that could still
     /// choose its base keys afterwards could choose its seeds to fit.
-    pub(super) fn new(setup: &TransferSetup, sent: [&[u8; 64]; 3]) -> Self {
+    pub(super) fn new(setup: &TransferSetup, sent: [&ListHash; 3]) -> Self {
         let mut hash = Sha512::new()
             .chain_update(b"psi/v1/ot/challenge")
             .chain_update(setup.context())

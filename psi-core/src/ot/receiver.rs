@@ -27,7 +27,7 @@ use crate::messages::frame::ListId;
 use crate::progress::Stage;
 use crate::seed::{JobSeed, Purpose, SeedStream};
 use crate::session::{Awaiting, Tools};
-use crate::transcript::ListTranscript;
+use crate::transcript::{ListHash, ListTranscript};
 
 /// Draws the sacrificed bits and awaits the Sender's points for the base transfers (Spec 11 §3).
 #[must_use]
@@ -94,8 +94,8 @@ pub struct SendColumns {
     pub(super) sacrificed: Zeroizing<u128>,
     /// The columns of branch 0 and of branch 1.
     pub(super) columns: [Expander; 2],
-    pub(super) points: [u8; 64],
-    pub(super) keys: [u8; 64],
+    pub(super) points: ListHash,
+    pub(super) keys: ListHash,
 }
 
 /// The Receiver's second step.
@@ -227,9 +227,9 @@ pub struct ExpectCorrections {
     pads: Pads,
     share: Share,
     transcript: ListTranscript,
-    points: [u8; 64],
+    points: ListHash,
     /// Transcripts of the base keys, the columns and the answer to the check.
-    sent: [[u8; 64]; 3],
+    sent: [ListHash; 3],
     /// Corrections of a word whose rows have not all come.
     begun: Vec<u8>,
     /// Words whose corrections were used.

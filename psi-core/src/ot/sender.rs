@@ -27,7 +27,7 @@ use crate::progress::Stage;
 use crate::seed::{JobSeed, Purpose};
 use crate::session::{Awaiting, Tools};
 use crate::store::{RecordList, RecordWriter};
-use crate::transcript::ListTranscript;
+use crate::transcript::{ListHash, ListTranscript};
 
 /// The Sender's first step.
 pub struct Chosen {
@@ -87,8 +87,8 @@ pub struct ExpectColumns {
     setup: TransferSetup,
     tools: Tools,
     own: OwnColumns,
-    points: [u8; 64],
-    keys: [u8; 64],
+    points: ListHash,
+    keys: ListHash,
     transcript: ListTranscript,
     writer: Box<dyn RecordWriter>,
     records: u64,
@@ -99,8 +99,8 @@ impl ExpectColumns {
         setup: TransferSetup,
         tools: Tools,
         own: OwnColumns,
-        points: [u8; 64],
-        keys: [u8; 64],
+        points: ListHash,
+        keys: ListHash,
     ) -> Result<Self, Error> {
         let count = setup.column_records();
         Ok(Self {
@@ -161,9 +161,9 @@ impl ExpectColumns {
 pub struct ExpectCheck {
     correlation: Correlation,
     challenge: Challenge,
-    points: [u8; 64],
+    points: ListHash,
     /// Transcripts of the base keys and of the columns.
-    received: [[u8; 64]; 2],
+    received: [ListHash; 2],
 }
 
 impl ExpectCheck {
@@ -200,9 +200,9 @@ impl ExpectCheck {
 pub struct Correlated {
     correlation: Correlation,
     pads: Pads,
-    points: [u8; 64],
+    points: ListHash,
     /// Transcripts of the base keys, the columns and the answer to the check.
-    received: [[u8; 64]; 3],
+    received: [ListHash; 3],
 }
 
 impl Correlated {

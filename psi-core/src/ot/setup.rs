@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::limits;
 use crate::messages::frame::ListId;
 use crate::spec::JobId;
-use crate::transcript::ListTranscript;
+use crate::transcript::{ListHash, ListTranscript};
 
 use super::columns::WORD_ROWS;
 
@@ -146,7 +146,7 @@ impl TransferSetup {
     }
 
     /// The transcript of a message that is one record.
-    pub(super) fn transcript_of_one(&self, list: ListId, message: &[u8]) -> [u8; 64] {
+    pub(super) fn transcript_of_one(&self, list: ListId, message: &[u8]) -> ListHash {
         let mut transcript = self.transcript(list, message.len(), 1);
         transcript.update(message);
         transcript.finish()

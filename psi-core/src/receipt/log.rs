@@ -31,7 +31,7 @@ pub use view::{AwaitedJob, LogView, OwnClosing, OwnOpening};
 
 use super::{EntryHash, Signature, signature_holds, signing_text};
 use crate::messages::EntryMessage;
-use crate::spec::CollabId;
+use crate::spec::{CollabId, NodeId};
 
 /// One entry as a member keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,9 +68,9 @@ pub struct Member<'a, V> {
     /// The collaboration.
     pub collab_id: CollabId,
     /// This member's node id.
-    pub own: [u8; 32],
+    pub own: NodeId,
     /// The other member's node id.
-    pub peer: [u8; 32],
+    pub peer: NodeId,
     /// Signs a text with this member's node key.
     pub sign: &'a (dyn Fn(&[u8]) -> Signature + Send + Sync),
     /// What this member's node holds.

@@ -3,14 +3,14 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 
 use super::{
-    Body, ChainError, ChainSummary, ChainVerifier, ClosedStatus, Entry, EntryHash, Signature,
-    agreement_text, query_digest, signing_text,
+    Body, ChainError, ChainSummary, ChainVerifier, ClosedStatus, Entry, EntryHash, LogMember,
+    Signature, agreement_text, query_digest, signing_text,
 };
 use crate::dp::Amount;
 use crate::error::Code;
 use crate::facts_fixture::{agreement, facts};
 use crate::receipt::OutputCommitment;
-use crate::spec::{Agreement, CollabId, Half, JobSpec, Recipients, Shape};
+use crate::spec::{Agreement, CollabId, Half, JobSpec, NodeId, Recipients, Shape};
 use crate::transcript::Transcripts;
 
 pub(super) const COLLAB: CollabId = CollabId([0xc0; 32]);
@@ -37,8 +37,8 @@ pub(super) fn keys() -> Keys {
     }
 }
 
-pub(super) fn node_id(key: &SigningKey) -> [u8; 32] {
-    key.verifying_key().to_bytes()
+pub(super) fn node_id(key: &SigningKey) -> NodeId {
+    key.verifying_key().to_bytes().into()
 }
 
 pub(super) fn spec_between(
@@ -49,7 +49,7 @@ pub(super) fn spec_between(
 ) -> JobSpec {
     let half = |key: &SigningKey| Half {
         node_id: node_id(key),
-        nonce: [nonce; 32],
+        nonce: [nonce; 32].into(),
         facts: facts("member", 100, 10),
     };
     let agreement = Agreement {
@@ -89,8 +89,8 @@ pub(super) fn completed(nonce: u8) -> Body {
         code: None,
         output_commitment: Some(OutputCommitment([0x63; 64])),
         transcripts: Some(Transcripts {
-            to_sender: [1; 64],
-            to_receiver: [2; 64],
+            to_sender: [1; 64].into(),
+            to_receiver: [2; 64].into(),
         }),
     }
 }
@@ -105,7 +105,7 @@ pub(super) fn aborted(nonce: u8) -> Body {
     }
 }
 
-pub(super) fn statement(node_id: [u8; 32]) -> Body {
+pub(super) fn statement(node_id: NodeId) -> Body {
     Body::Statement {
         node_id,
         text: "restored from a backup".into(),
@@ -168,12 +168,19 @@ fn honest_log() -> Log {
     ])
 }
 
+pub(super) fn member(key: &SigningKey, name: &str) -> LogMember {
+    LogMember {
+        node_id: node_id(key),
+        name: name.to_owned(),
+    }
+}
+
 fn verifier() -> ChainVerifier {
     let keys = keys();
     // In the wrong order, which the verifier corrects.
     let members = [
-        (node_id(&keys.second), "second".to_owned()),
-        (node_id(&keys.first), "first".to_owned()),
+        member(&keys.second, "second"),
+        member(&keys.first, "first"),
     ];
     ChainVerifier::new(COLLAB, members)
 }
@@ -250,7 +257,7 @@ fn an_edited_entry_breaks_its_own_signatures() {
             Body::Closed {
                 code: Some(code), ..
             } => *code = Code::Cancelled,
-            Body::Closed { transcripts, .. } => transcripts.as_mut().unwrap().to_sender[0] ^= 1,
+            Body::Closed { transcripts, .. } => transcripts.as_mut().unwrap().to_sender.0[0] ^= 1,
             Body::Statement { text, .. } => text.push('!'),
             Body::Refused { query, .. } => query.0[0] ^= 1,
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Body, Entry, EntryHash, Signature, entry_hash, signature_holds, signing_text};
 use crate::error::Error;
-use crate::spec::{CollabId, JobId, JobSpec};
+use crate::spec::{CollabId, JobId, JobSpec, NodeId};
 
 /// Why an entry does not belong in its place.
 #[derive(Debug, thiserror::Error)]
@@ -64,21 +64,29 @@ pub struct ChainSummary {
     pub unsigned: Vec<String>,
 }
 
+/// A member whose log is checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogMember {
+    /// The key under which its signatures must hold.
+    pub node_id: NodeId,
+    /// Its name, for messages.
+    pub name: String,
+}
+
 /// Checks a log from its first entry on.
 pub struct ChainVerifier {
     collab_id: CollabId,
-    members: [([u8; 32], String); 2],
+    members: [LogMember; 2],
     head: EntryHash,
     jobs: BTreeMap<JobId, bool>,
     summary: ChainSummary,
 }
 
 impl ChainVerifier {
-    /// A verifier for the collaboration `collab_id` between two members, each a node id and a
-    /// name, in any order.
+    /// A verifier for the collaboration `collab_id` between two members, in any order.
     #[must_use]
-    pub fn new(collab_id: CollabId, mut members: [([u8; 32], String); 2]) -> Self {
-        members.sort();
+    pub fn new(collab_id: CollabId, mut members: [LogMember; 2]) -> Self {
+        members.sort_by_key(|member| member.node_id);
         let (head, jobs, summary) = (EntryHash::ZERO, BTreeMap::new(), ChainSummary::default());
         Self {
             collab_id,
@@ -105,7 +113,7 @@ impl ChainVerifier {
         self.check_place(&entry)?;
         let hash = entry_hash(bytes);
         let text = signing_text(&hash);
-        for ((node_id, name), signature) in self.members.iter().zip(signatures) {
+        for (LogMember { node_id, name }, signature) in self.members.iter().zip(signatures) {
             match signature {
                 None => self.summary.unsigned.push(name.clone()),
                 Some(signature) if signature_holds(node_id, &text, signature) => {}
@@ -141,9 +149,10 @@ impl ChainVerifier {
         Ok(())
     }
 
-    fn check_nodes(&self, mut nodes: [[u8; 32]; 2]) -> Result<(), ChainError> {
+    fn check_nodes(&self, mut nodes: [NodeId; 2]) -> Result<(), ChainError> {
         nodes.sort_unstable();
-        if nodes == [self.members[0].0, self.members[1].0] {
+        let [first, second] = &self.members;
+        if nodes == [first.node_id, second.node_id] {
             Ok(())
         } else {
             Err(ChainError::OtherNodes)
@@ -171,7 +180,7 @@ impl ChainVerifier {
                 }
             }
             Body::Statement { node_id, .. } => {
-                if self.members.iter().all(|(member, _)| member != node_id) {
+                if self.members.iter().all(|member| member.node_id != *node_id) {
                     return Err(ChainError::OtherNodes);
                 }
             }

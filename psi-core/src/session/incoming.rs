@@ -6,7 +6,7 @@ use crate::error::{Code, Error};
 use crate::kernel::batch;
 use crate::list::{OrderCheck, Plain, RecordCodec as _, RecordDecoder, Rice};
 use crate::messages::frame::RowsHeader;
-use crate::transcript::ListTranscript;
+use crate::transcript::{ListHash, ListTranscript};
 
 /// Decodes, checks and hashes a list from a peer, piece by piece.
 pub(super) struct Incoming {
@@ -126,7 +126,7 @@ impl Incoming {
         self.order.count()
     }
 
-    pub(super) fn finish(self) -> [u8; 64] {
+    pub(super) fn finish(self) -> ListHash {
         self.transcript.finish()
     }
 }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{BATCH_RECORDS, SharedList};
 use crate::messages::PartCount;
 use crate::ot::opening::Sums;
-use crate::receipt::Cell;
+use crate::receipt::{Cell, OutputSalt};
 use crate::spec::{ComponentKind, JobSpec, MatchSpec};
 use crate::store::{RecordList, StoreError};
 
@@ -26,7 +26,7 @@ pub struct Opened {
     /// What the receipt commits to: every cell, in the order of Spec 05 §6.1.
     pub cells: Vec<Cell>,
     /// The salt of that commitment.
-    pub salt: [u8; 32],
+    pub salt: OutputSalt,
     /// Whether a block held numbers that no table gives, and was suppressed for that. For this
     /// node's log alone.
     pub implausible: bool,
@@ -127,7 +127,7 @@ impl Opened {
     /// Impossible numbers do not end the job. A Sender chooses its payload, and need not be a
     /// recipient: if it put minus one as the identities of one person, an abort would tell it
     /// whether that person matched.
-    pub(super) fn new(spec: &JobSpec, mut matches: Vec<OpenedMatch>, salt: [u8; 32]) -> Self {
+    pub(super) fn new(spec: &JobSpec, mut matches: Vec<OpenedMatch>, salt: OutputSalt) -> Self {
         let specs = spec.matches();
         let mut implausible = false;
         let mut judged: Vec<Vec<Option<u64>>> = specs

@@ -14,7 +14,7 @@
 
 mod checks;
 
-use crate::receipt::{OutputCommitment, output_commitment};
+use crate::receipt::{OutputCommitment, OutputSalt, output_commitment};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -44,10 +44,8 @@ impl Terms {
         self.spec.recipients.include(self.own)
     }
 
-    fn salt(&self) -> [u8; 32] {
-        let mut salt = [0; 32];
-        self.seed.stream(Purpose::ResultSalt, 0, 0).fill(&mut salt);
-        salt
+    fn salt(&self) -> OutputSalt {
+        OutputSalt(self.seed.stream(Purpose::ResultSalt, 0, 0).array())
     }
 }
 
@@ -303,7 +301,7 @@ impl Course {
         Ok(released.then_some(list))
     }
 
-    fn take_opened(&mut self, salt: [u8; 32]) -> Opened {
+    fn take_opened(&mut self, salt: OutputSalt) -> Opened {
         Opened::new(&self.terms.spec, std::mem::take(&mut self.matches), salt)
     }
 
@@ -413,7 +411,7 @@ impl Course {
     /// Checks that the requester committed to the cells that this side holds, if it is a recipient.
     fn check_output(
         &mut self,
-        salt: Option<[u8; 32]>,
+        salt: Option<OutputSalt>,
         commitment: &OutputCommitment,
     ) -> Result<Option<Opened>, Error> {
         let is_recipient = self.terms.is_recipient();

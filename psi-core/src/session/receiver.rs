@@ -29,7 +29,7 @@ use crate::progress::Stage;
 use crate::spec::PartSize;
 use crate::store::{RecordList, RecordWriter};
 use crate::tag;
-use crate::transcript::{ListHashes, ListTranscript};
+use crate::transcript::{ListHash, ListHashes, ListTranscript};
 
 /// Bytes of the number of a part, which follows a tag where there are several parts.
 const PART_BYTES: usize = 2;
@@ -43,7 +43,7 @@ struct Keep {
     own_digests: Option<Box<dyn RecordList>>,
     tools: Tools,
     /// Transcripts of the parts of A.
-    sent: Vec<[u8; 64]>,
+    sent: Vec<ListHash>,
 }
 
 /// Awaits `K_b`.
@@ -89,7 +89,7 @@ impl ExpectSenderKey {
 /// Awaits the Sender's tags.
 pub struct ExpectTags {
     keep: Keep,
-    key: [u8; 64],
+    key: ListHash,
     canaries: Vec<CanaryCheck>,
     incoming: Incoming,
     writer: Box<dyn RecordWriter>,
@@ -173,7 +173,7 @@ fn evaluated(setup: &MatchSetup, part: u16) -> Result<Incoming, Error> {
 pub struct ExpectEvaluated {
     keep: Keep,
     /// Transcripts of `K_b`, of the tags and of the parts of R that have come.
-    received: Vec<[u8; 64]>,
+    received: Vec<ListHash>,
     canaries: Vec<CanaryCheck>,
     tags: Box<dyn RecordList>,
     /// The part that is awaited.
@@ -291,7 +291,7 @@ impl ExpectEvaluated {
 /// moment of an abort would reveal which part it was in.
 fn finish(
     keep: Keep,
-    received: Vec<[u8; 64]>,
+    received: Vec<ListHash>,
     canaries: Vec<CanaryCheck>,
     tags: &dyn RecordList,
     reply: Reply,

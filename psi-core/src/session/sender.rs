@@ -21,7 +21,7 @@ use crate::progress::Stage;
 use crate::seed::{JobSeed, Purpose};
 use crate::spec::PartSize;
 use crate::store::{RecordList, RecordWriter};
-use crate::transcript::{ListHashes, ListTranscript};
+use crate::transcript::{ListHash, ListHashes, ListTranscript};
 
 /// The Sender's first step.
 pub struct Encrypted {
@@ -136,9 +136,9 @@ pub struct ExpectBlinded {
     tools: Tools,
     payload: Option<Box<dyn RecordList>>,
     /// Transcripts of `K_b` and of the tags.
-    sent: Vec<[u8; 64]>,
+    sent: Vec<ListHash>,
     /// Transcripts of the parts of A that have come.
-    received: Vec<[u8; 64]>,
+    received: Vec<ListHash>,
     /// The part that is awaited.
     incoming: Incoming,
     writer: Box<dyn RecordWriter>,

@@ -57,8 +57,8 @@ impl Side {
 
     fn half(&self, member: &str) -> Half {
         Half {
-            node_id: [u8::try_from(member.len()).unwrap(); 32],
-            nonce: [7; 32],
+            node_id: [u8::try_from(member.len()).unwrap(); 32].into(),
+            nonce: [7; 32].into(),
             facts: facts(member, self.identities, self.minimum),
         }
     }

@@ -31,8 +31,8 @@ fn agreement() -> Agreement {
 
 fn half(node: u8, identities: u64) -> Half {
     Half {
-        node_id: [node; 32],
-        nonce: [node + 100; 32],
+        node_id: [node; 32].into(),
+        nonce: [node + 100; 32].into(),
         facts: TableFacts {
             key_columns: vec!["email".into()],
             key_kinds: vec![IdentifierKind::Email],

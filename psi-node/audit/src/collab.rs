@@ -220,7 +220,7 @@ impl Collaboration {
         push_text(&mut bytes, &self.name);
         for member in &self.members {
             push_text(&mut bytes, &member.name);
-            bytes.extend_from_slice(&member.id.0);
+            bytes.extend_from_slice(member.id.as_bytes());
             push_text(&mut bytes, &member.address.canonical());
             bytes.extend_from_slice(&[u8::from(member.may_query), u8::from(member.may_receive)]);
         }
@@ -280,7 +280,7 @@ impl Collaboration {
     pub fn verify_present(&self) -> Result<(), CollabError> {
         let text = self.signing_text();
         for (member, signature) in self.members.iter().zip(&self.signatures) {
-            if signature.is_some_and(|s| !signature_holds(&member.id.0, &text, &s)) {
+            if signature.is_some_and(|s| !signature_holds(&member.id, &text, &s)) {
                 return Err(CollabError::SignatureInvalid(member.name.clone()));
             }
         }

@@ -12,7 +12,7 @@ use psi_core::dp::Amount;
 use psi_core::receipt::log::StoredEntry;
 use psi_core::receipt::{Body, Entry, EntryHash, Signature};
 use psi_core::spec::{
-    DpTerms, Form, Half, JobSpec, Loss, MatchSpec, NoiseTerms, PartSize, Party, Recipients,
+    DpTerms, Form, Half, JobSpec, Loss, MatchSpec, NodeId, NoiseTerms, PartSize, Party, Recipients,
 };
 use serde_json::{Value, json};
 
@@ -150,9 +150,9 @@ pub fn says(collab: &Collaboration, entry: &Entry) -> Value {
     }
 }
 
-fn name_of<'a>(collab: &'a Collaboration, node_id: &[u8; 32]) -> Option<&'a str> {
+fn name_of<'a>(collab: &'a Collaboration, node_id: &NodeId) -> Option<&'a str> {
     let mut members = collab.members().iter();
-    let member = members.find(|member| member.id.0 == *node_id);
+    let member = members.find(|member| member.id == *node_id);
     member.map(|member| member.name.as_str())
 }
 

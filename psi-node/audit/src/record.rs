@@ -11,9 +11,9 @@ use psi_core::messages::frame::{Frame, RowsHeader};
 use psi_core::messages::{Control, codec};
 use psi_core::seed::JobSeed;
 use psi_core::session::{BATCH_RECORDS, JobLists, SharedList};
-use psi_core::spec::{JobSpec, Party};
+use psi_core::spec::{JobSpec, LiteralSalt, Party};
 use psi_core::store::StoreError;
-use psi_core::transcript::ListHashes;
+use psi_core::transcript::{ListHash, ListHashes};
 use zeroize::Zeroizing;
 
 /// First bytes of the first item's body; the last byte is the format's version.
@@ -71,7 +71,7 @@ pub enum Item {
     /// A hidden literal, in the order of the specification.
     Literal {
         /// The salt of its commitment.
-        salt: [u8; 32],
+        salt: LiteralSalt,
         /// Its SQL text.
         text: Zeroizing<String>,
     },
@@ -135,8 +135,8 @@ impl<W: Write> RecordWriter<W> {
     ///
     /// # Errors
     /// Those of the output.
-    pub fn literal(&mut self, salt: &[u8; 32], text: &str) -> Result<(), RecordError> {
-        self.item(LITERAL, &[salt, text.as_bytes()])
+    pub fn literal(&mut self, salt: &LiteralSalt, text: &str) -> Result<(), RecordError> {
+        self.item(LITERAL, &[salt.as_bytes(), text.as_bytes()])
     }
 
     /// Adds the frozen input, and filling for `others`, the identities that are in none of its
@@ -239,7 +239,7 @@ impl<W: Write> RecordWriter<W> {
         if let Some(lists) = lists {
             for hashes in [&lists.to_sender, &lists.to_receiver] {
                 body.extend((hashes.len() as u64).to_be_bytes());
-                body.extend(hashes.as_flattened());
+                body.extend(hashes.iter().flat_map(ListHash::as_bytes));
             }
         }
         self.item(END, &[&body])?;
@@ -337,7 +337,7 @@ fn decode(kind: u8, body: Zeroizing<Vec<u8>>) -> Result<Item, RecordError> {
             let text = String::from_utf8(text.to_vec())
                 .map_err(|_| RecordError::Malformed("a literal that is not text"))?;
             Ok(Item::Literal {
-                salt: *salt,
+                salt: LiteralSalt(*salt),
                 text: Zeroizing::new(text),
             })
         }
@@ -388,11 +388,12 @@ fn decode(kind: u8, body: Zeroizing<Vec<u8>>) -> Result<Item, RecordError> {
 }
 
 /// A number of hashes and the hashes, and what follows.
-fn hashes(bytes: &[u8]) -> Result<(Vec<[u8; 64]>, &[u8]), RecordError> {
+fn hashes(bytes: &[u8]) -> Result<(Vec<ListHash>, &[u8]), RecordError> {
     let malformed = || RecordError::Malformed("hashes that do not decode");
     let (count, rest) = bytes.split_first_chunk().ok_or_else(malformed)?;
     let count = usize::try_from(u64::from_be_bytes(*count)).map_err(|_| malformed())?;
     let length = count.checked_mul(64).ok_or_else(malformed)?;
     let (hashes, rest) = rest.split_at_checked(length).ok_or_else(malformed)?;
-    Ok((hashes.as_chunks().0.to_vec(), rest))
+    let (hashes, _) = hashes.as_chunks();
+    Ok((hashes.iter().copied().map(ListHash).collect(), rest))
 }

@@ -20,9 +20,9 @@ use psi_core::Error;
 use psi_core::limits::HIDDEN_LITERALS_MAX;
 use psi_core::messages::frame::Frame;
 use psi_core::receipt::{input_digest, opening_commitment};
-use psi_core::seed::{JobSeed, Purpose};
+use psi_core::seed::JobSeed;
 use psi_core::session::{Ended, Exchange, JobLists, SharedList, Step, Tools};
-use psi_core::spec::{JobSpec, Party};
+use psi_core::spec::{JobSpec, LiteralSalt, Nonce, Party};
 use psi_core::transcript::ListHashes;
 use zeroize::Zeroizing;
 
@@ -92,9 +92,15 @@ struct Half<'a> {
     tools: Tools,
 }
 
+/// A hidden literal, as the record has it.
+struct KeptLiteral {
+    salt: LiteralSalt,
+    text: Zeroizing<String>,
+}
+
 /// What a record holds before the first message.
 struct Kept {
-    literals: Vec<([u8; 32], Zeroizing<String>)>,
+    literals: Vec<KeptLiteral>,
     input: JobLists,
     /// The first thing wrong with the input, if any.
     wrong: Option<String>,
@@ -123,7 +129,7 @@ impl Half<'_> {
         );
         report.note(
             "the nonce follows from the seed",
-            self.nonce() == self.own_nonce(),
+            self.spec.half(self.own).nonce == Nonce::of(&self.seed),
             || Some("this side's half of the specification".into()),
         );
         if self.own == Party::Requester {
@@ -161,32 +167,16 @@ impl Half<'_> {
         Ok(())
     }
 
-    fn nonce(&self) -> [u8; 32] {
-        let mut nonce = [0; 32];
-        self.seed.stream(Purpose::Nonce, 0, 0).fill(&mut nonce);
-        nonce
-    }
-
-    const fn own_nonce(&self) -> [u8; 32] {
-        match self.own {
-            Party::Requester => self.spec.requester.nonce,
-            Party::Responder => self.spec.responder.nonce,
-        }
-    }
-
     /// The first hidden literal whose salt or commitment is another.
-    fn wrong_literal(&self, kept: &[([u8; 32], Zeroizing<String>)]) -> Option<String> {
+    fn wrong_literal(&self, kept: &[KeptLiteral]) -> Option<String> {
         if kept.len() != self.spec.hidden.len() {
             return Some("their number".into());
         }
-        let mut salts = self.seed.stream(Purpose::LiteralSalts, 0, 0);
-        let mut kept = (1..).zip(kept).zip(&self.spec.hidden);
-        let wrong = kept.find(|((_, (salt, text)), committed)| {
-            let mut drawn = [0; 32];
-            salts.fill(&mut drawn);
-            drawn != *salt || checks::literal_commitment(salt, text) != **committed
+        let drawn = LiteralSalt::all_of(&self.seed).zip(&self.spec.hidden);
+        let wrong = kept.iter().zip(drawn).position(|(kept, (salt, committed))| {
+            kept.salt != salt || kept.salt.commit(&kept.text) != *committed
         });
-        wrong.map(|((number, _), _)| format!("literal {number}"))
+        wrong.map(|place| format!("literal {}", place + 1))
     }
 
     /// Reads up to the first message.
@@ -201,7 +191,7 @@ impl Half<'_> {
                     if literals.len() == HIDDEN_LITERALS_MAX {
                         return Err(RecordError::Malformed("more literals than any job has").into());
                     }
-                    literals.push((salt, text));
+                    literals.push(KeptLiteral { salt, text });
                     next = record.next_item()?;
                 }
                 Some(Item::List { role, width, count }) => {

@@ -15,7 +15,7 @@ use psi_audit::record::{RecordError, RecordWriter};
 use psi_audit::seal::{Auditor, seal};
 use psi_core::seed::JobSeed;
 use psi_core::session::Ended;
-use psi_core::spec::{JobId, JobSpec, Party};
+use psi_core::spec::{JobId, JobSpec, LiteralSalt, Party};
 use psi_core::store::{StoreError, StoreErrorKind};
 use psi_core::transcript::ListHashes;
 use zeroize::Zeroizing;
@@ -62,8 +62,15 @@ pub(crate) struct Subject<'a> {
     pub(crate) own: Party,
     pub(crate) seed: &'a JobSeed,
     pub(crate) input: &'a Frozen,
-    /// Hidden literals: the salt of each, and its text.
-    pub(crate) literals: Vec<([u8; 32], Zeroizing<String>)>,
+    pub(crate) literals: Vec<SaltedLiteral>,
+}
+
+/// A hidden literal of this node's question.
+pub(crate) struct SaltedLiteral {
+    /// The salt of its commitment.
+    pub(crate) salt: LiteralSalt,
+    /// Its SQL text.
+    pub(crate) text: Zeroizing<String>,
 }
 
 /// The record of a running job. Removed when dropped, unless the job was opened.
@@ -105,7 +112,7 @@ impl Recording {
         };
         let sealed = seal(&retention.auditor, BufWriter::new(file))?;
         let mut writer = RecordWriter::begin(sealed, of.own, of.seed, of.spec)?;
-        for (salt, text) in &of.literals {
+        for SaltedLiteral { salt, text } in &of.literals {
             writer.literal(salt, text)?;
         }
         writer.input(&of.input.clone().into(), &of.input.others)?;

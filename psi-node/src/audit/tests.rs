@@ -8,13 +8,14 @@ use psi_audit::record::{Item, ListRole, RecordReader};
 use psi_audit::seal::AuditorKeys;
 use psi_core::messages::frame::{Frame, ListId, RowsHeader};
 use psi_core::seed::JobSeed;
-use psi_core::spec::{JobId, JobSpec, Party};
+use psi_core::spec::{JobId, JobSpec, LiteralSalt, Party};
 use psi_core::store::{MemoryStore, RecordStore as _};
 use psi_core::transcript::ListHashes;
 use zeroize::Zeroizing;
 
 use super::keep::{
-    AUDIT_FOLDER, Recording, Retention, Subject, record_path, remove_expired, remove_incomplete,
+    AUDIT_FOLDER, Recording, Retention, SaltedLiteral, Subject, record_path, remove_expired,
+    remove_incomplete,
 };
 use crate::config::NodeConfig;
 use crate::frozen::Frozen;
@@ -75,7 +76,10 @@ impl Kept {
             own: Party::Requester,
             seed: &JobSeed::new([111; 32]),
             input: &input,
-            literals: vec![([9; 32], Zeroizing::new(LITERAL.into()))],
+            literals: vec![SaltedLiteral {
+                salt: LiteralSalt([9; 32]),
+                text: Zeroizing::new(LITERAL.into()),
+            }],
         };
         Recording::begin(&retention, &subject).unwrap()
     }
@@ -100,8 +104,8 @@ fn a_record_is_for_the_auditor_alone_and_holds_the_job() {
         recording.received(&Frame::Rows(tags, bytes)).unwrap();
     }
     let lists = ListHashes {
-        to_sender: vec![[3; 64]],
-        to_receiver: vec![[4; 64], [5; 64]],
+        to_sender: vec![[3; 64].into()],
+        to_receiver: vec![[4; 64].into(), [5; 64].into()],
     };
     recording.finish_with(&kept.state, Some(&lists)).unwrap();
 
@@ -137,7 +141,7 @@ fn a_record_is_for_the_auditor_alone_and_holds_the_job() {
     assert_eq!((*own, **seed), (Party::Requester, [111; 32]));
     assert_eq!(*spec, kept.spec.encode());
     assert!(
-        matches!(literal, Item::Literal { salt, text } if *salt == [9; 32] && **text == LITERAL)
+        matches!(literal, Item::Literal { salt, text } if *salt == LiteralSalt([9; 32]) && **text == LITERAL)
     );
     assert!(matches!(
         list,

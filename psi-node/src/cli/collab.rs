@@ -20,7 +20,7 @@ use crate::collab::{Collaboration, Member, Mode, signature_section};
 use crate::durable_file;
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::identity::{NodeIdError, NodeKey};
+use crate::identity::{NodeKey, parse_node_id};
 use crate::state::{CollabStanding, Joined, State, StateError};
 
 /// The commands of `collab`.
@@ -281,7 +281,7 @@ fn parse_member(text: &str) -> Result<Member, UserError> {
         .ok_or_else(|| wrong("there is no `@`"))?;
     Ok(Member {
         name: name.to_owned(),
-        id: id.parse().map_err(|e: NodeIdError| wrong(&e.to_string()))?,
+        id: parse_node_id(id).map_err(|e| wrong(&e.to_string()))?,
         address: address
             .parse()
             .map_err(|e: AddressError| wrong(&e.to_string()))?,

@@ -45,7 +45,7 @@ pub(super) fn limits<'a>(config: &'a NodeConfig, table: &'a str, peer: &'a str) 
 /// The debit of a job, now.
 pub(super) fn debit(spec: &JobSpec, own: &NodeId, config: &NodeConfig) -> Result<Debit, Failure> {
     let halves = [&spec.requester, &spec.responder];
-    let party = match halves.map(|half| half.node_id == own.0) {
+    let party = match halves.map(|half| half.node_id == *own) {
         [true, false] => Party::Requester,
         [false, true] => Party::Responder,
         _ => return Err(violation(Code::EntryMismatch, "a job of other nodes")),

@@ -201,7 +201,7 @@ fn complete(
     if pong.revision != collab.revision_hash() {
         return Err(not_joined(peer, collab, true));
     }
-    if !signature_holds(&peer.id.0, &collab.signing_text(), &pong.signature) {
+    if !signature_holds(&peer.id, &collab.signing_text(), &pong.signature) {
         return Err(violation(
             Code::SignatureInvalid,
             "the inviter's signature of a collaboration",

@@ -18,7 +18,7 @@ mod rate;
 use std::sync::Arc;
 
 use psi_core::facts::TableFacts;
-use psi_core::spec::{Half, JobSpec, LiteralCommitment, MatchSpec, Party};
+use psi_core::spec::{Half, JobSpec, LiteralCommitment, MatchSpec, Nonce, Party};
 
 pub use budget::BudgetOutline;
 pub use cost::Cost;
@@ -58,7 +58,7 @@ pub async fn explain(
     question.check_may_begin(ctx)?;
     // No proposal: nonce and commitments are zero.
     let hidden = vec![LiteralCommitment([0; 64]); question.plan.hidden.len()];
-    let inquiry = question.proposal(ctx, [0; 32], hidden);
+    let inquiry = question.proposal(ctx, Nonce::ZERO, hidden);
     let known = if with_peer {
         let answer = ask_peer::ask(ctx, (&question.peer, &question.collab), &inquiry).await;
         let answer = answer.map_err(|failure| match failure {
@@ -77,8 +77,8 @@ pub async fn explain(
         None => None,
         Some(facts) => {
             let theirs = Half {
-                node_id: question.peer.id.0,
-                nonce: [0; 32],
+                node_id: question.peer.id,
+                nonce: Nonce::ZERO,
                 facts: facts.clone(),
             };
             let spec = question.job(ctx, &inquiry, theirs)?;

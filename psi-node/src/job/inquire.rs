@@ -11,7 +11,7 @@ use std::sync::Arc;
 use aggregator::Refusal;
 use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
-use psi_core::spec::{LiteralCommitment, Party};
+use psi_core::spec::{LiteralCommitment, Nonce, Party};
 
 use super::context::JobContext;
 use super::deadlines::within;
@@ -70,7 +70,7 @@ async fn answer(
         )
     })?;
     let _door = link.working_while(ctx.doors.of(conn.peer)).await?;
-    if proposal.half.nonce != [0; 32]
+    if proposal.half.nonce != Nonce::ZERO
         || proposal
             .hidden
             .iter()

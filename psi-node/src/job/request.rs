@@ -14,7 +14,7 @@ use psi_core::Code;
 use psi_core::messages::Control;
 use psi_core::receipt::{Signature, agreement_text, signature_holds};
 use psi_core::seed::JobSeed;
-use psi_core::spec::{Half, JobSpec, LiteralCommitment, Party};
+use psi_core::spec::{Half, JobSpec, LiteralCommitment, LiteralSalt, Nonce, Party};
 
 use super::context::JobContext;
 use super::deadlines::within;
@@ -259,7 +259,7 @@ async fn propose(
     let (plan, peer) = (&question.plan, question.peer.id);
     let seed = seeds::fresh_seed()?;
     let hidden = commit_to_literals(plan, &seed);
-    let proposal = question.proposal(ctx, seeds::nonce(&seed), hidden);
+    let proposal = question.proposal(ctx, Nonce::of(&seed), hidden);
     let chain = Chain::new(ctx, &question.collab, peer);
     let awaited = refusal::awaited(&chain, ctx.key.id(), &plan.canonical, None)?;
     let answer = within(ctx.deadlines().answer(), async {
@@ -284,7 +284,7 @@ async fn propose(
         _ => return Err(unexpected("something else than an answer to the proposal")),
     };
     let spec = question.job(ctx, &proposal, theirs)?;
-    if !signature_holds(&peer.0, &agreement_text(&spec.job_id()), &signature) {
+    if !signature_holds(&peer, &agreement_text(&spec.job_id()), &signature) {
         return Err(violation(
             Code::SignatureInvalid,
             "the signature of an accepted job",
@@ -299,9 +299,8 @@ async fn propose(
 
 /// One commitment per hidden literal, each with a salt of its own.
 fn commit_to_literals(plan: &RequestPlan, seed: &JobSeed) -> Vec<LiteralCommitment> {
-    let mut salts = seeds::literal_salts(seed);
-    let literals = plan.hidden.iter();
+    let literals = plan.hidden.iter().zip(LiteralSalt::all_of(seed));
     literals
-        .map(|literal| literal.commitment(&salts()))
+        .map(|(literal, salt)| salt.commit(literal.reveal()))
         .collect()
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use psi_core::Code;
 use psi_core::messages::{Control, Proposal};
 use psi_core::receipt::{agreement_text, signature_holds};
-use psi_core::spec::Party;
+use psi_core::spec::{Nonce, Party};
 
 use self::ending::{Asked, end_badly, record_end, record_of, turned_away};
 use super::context::JobContext;
@@ -137,7 +137,7 @@ async fn agree(
 ) -> Result<Agreed, Failure> {
     let door = link.working_while(ctx.doors.of(conn.peer)).await?;
     let seed = seeds::fresh_seed()?;
-    let nonce = seeds::nonce(&seed);
+    let nonce = Nonce::of(&seed);
     let Admitted { plan, half, spec } =
         admission::judge(ctx, conn.peer, collab, &proposal, nonce).await?;
     let record = record_room::reserve(ctx, job.whose(), &spec, Party::Responder)?;
@@ -171,7 +171,7 @@ async fn agree(
     let Control::Agree { signature } = answer else {
         return Err(unexpected("something else than the requester's signature"));
     };
-    if !signature_holds(&conn.peer.0, &text, &signature) {
+    if !signature_holds(&conn.peer, &text, &signature) {
         return Err(violation(
             Code::SignatureInvalid,
             "the requester's signature",

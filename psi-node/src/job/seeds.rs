@@ -20,26 +20,9 @@ pub(super) fn fresh_seed() -> Result<Arc<JobSeed>, Failure> {
     Ok(Arc::new(JobSeed::new(*bytes)))
 }
 
-/// This side's nonce of the job specification.
-pub(super) fn nonce(seed: &JobSeed) -> [u8; 32] {
-    let mut nonce = [0; 32];
-    seed.stream(Purpose::Nonce, 0, 0).fill(&mut nonce);
-    nonce
-}
-
 /// The key by which rows are chosen of an identity that has more than are used (Spec 12 §3).
 pub(super) fn row_key(seed: &JobSeed) -> RowKey {
     let mut key = Zeroizing::new([0; 32]);
     seed.stream(Purpose::RowKey, 0, 0).fill(key.as_mut());
     RowKey::new(*key)
-}
-
-/// The salts of the commitments to hidden literals, one after the other.
-pub(super) fn literal_salts(seed: &JobSeed) -> impl FnMut() -> [u8; 32] {
-    let mut salts = seed.stream(Purpose::LiteralSalts, 0, 0);
-    move || {
-        let mut salt = [0; 32];
-        salts.fill(&mut salt);
-        salt
-    }
 }

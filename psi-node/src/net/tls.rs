@@ -114,9 +114,9 @@ pub fn node_id_of(spki: &[u8]) -> Option<NodeId> {
 
 /// The raw public key of a node id.
 fn spki_of(id: &NodeId) -> SubjectPublicKeyInfoDer<'static> {
-    let mut der = Vec::with_capacity(SPKI_PREFIX.len() + id.0.len());
+    let mut der = Vec::with_capacity(SPKI_PREFIX.len() + id.as_bytes().len());
     der.extend_from_slice(&SPKI_PREFIX);
-    der.extend_from_slice(&id.0);
+    der.extend_from_slice(id.as_bytes());
     SubjectPublicKeyInfoDer::from(der)
 }
 
@@ -305,7 +305,7 @@ fn verify_signature(
         return Err(bad());
     }
     let id = presented_id(cert, &[])?;
-    let key = VerifyingKey::from_bytes(&id.0).map_err(|_| bad())?;
+    let key = VerifyingKey::from_bytes(id.as_bytes()).map_err(|_| bad())?;
     let bytes = Signature::from_slice(signature.signature()).map_err(|_| bad())?;
     // Strict: also refuses keys of small order, for which one signature fits many messages.
     key.verify_strict(message, &bytes).map_err(|_| bad())?;

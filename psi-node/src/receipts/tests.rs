@@ -23,7 +23,7 @@ use crate::error::UserError;
 use crate::exit::Exit;
 use crate::facts_fixture::{agreement, facts};
 use crate::fixture::{sign_all, signed, unsigned};
-use crate::identity::NodeKey;
+use crate::identity::{NodeId, NodeKey};
 use crate::state::{Debit, State, StoredEntry};
 
 mod refused;
@@ -59,8 +59,8 @@ impl Fixture {
     fn half(&self, side: usize, nonce: u8) -> Half {
         let member = &self.collab.members()[side];
         Half {
-            node_id: member.id.0,
-            nonce: [nonce; 32],
+            node_id: member.id,
+            nonce: [nonce; 32].into(),
             facts: TableFacts {
                 key_columns: vec!["email_hash".into()],
                 key_kinds: vec![IdentifierKind::Hex],
@@ -132,7 +132,7 @@ impl Fixture {
         fixture.append(completed(&first));
         fixture.append(fixture.opened(&second));
         fixture.append(aborted(&second));
-        let node_id = fixture.keys[0].id().0;
+        let node_id = fixture.keys[0].id();
         fixture.append(Body::Statement {
             node_id,
             text: "restored from a backup".into(),
@@ -172,8 +172,8 @@ pub(crate) fn completed(job: &JobSpec) -> Body {
         code: None,
         output_commitment: Some(OutputCommitment([3; 64])),
         transcripts: Some(Transcripts {
-            to_sender: [4; 64],
-            to_receiver: [5; 64],
+            to_sender: [4; 64].into(),
+            to_receiver: [5; 64].into(),
         }),
     }
 }
@@ -192,15 +192,15 @@ pub(crate) fn aborted(job: &JobSpec) -> Body {
 pub(crate) fn refused(fixture: &Fixture) -> Body {
     let [requester, responder] = fixture.collab.members().clone();
     Body::Refused {
-        requester: requester.id.0,
-        responder: responder.id.0,
+        requester: requester.id,
+        responder: responder.id,
         query: query_digest("SELECT COUNT(*) …"),
         code: Code::FilterNotAllowed,
     }
 }
 
 /// The two nodes of a refusal, the digest of its query, and why.
-pub(crate) fn parts_of(refused: &Body) -> ([[u8; 32]; 2], QueryDigest, Code) {
+pub(crate) fn parts_of(refused: &Body) -> ([NodeId; 2], QueryDigest, Code) {
     match refused {
         Body::Refused {
             requester,

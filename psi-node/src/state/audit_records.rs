@@ -100,7 +100,7 @@ impl State {
         let role = JobRole::Responder.as_str();
         let sum: i64 = self
             .lock()
-            .query_row(sql, params![peer.0, role], |row| row.get(0))?;
+            .query_row(sql, params![peer.as_bytes(), role], |row| row.get(0))?;
         Ok(u64::try_from(sum).unwrap_or_default())
     }
 

@@ -10,7 +10,7 @@ use psi_core::Code;
 use psi_core::limits::{LIVE_JOBS_MAX, REFUSALS_RECORDED_MAX};
 use psi_core::receipt::QueryDigest;
 use psi_core::receipt::log::{AwaitedJob, OwnClosing, OwnOpening};
-use psi_core::spec::JobId;
+use psi_core::spec::{JobId, NodeId};
 use psi_core::transcript::Transcripts;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
@@ -29,7 +29,7 @@ const UNOPENED: &str =
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AwaitedRefusal {
     /// The node that asks.
-    pub requester: [u8; 32],
+    pub requester: NodeId,
     /// The digest of the query.
     pub query: QueryDigest,
     /// Why this node refused; absent if the peer is the one that answers.
@@ -81,8 +81,8 @@ impl State {
                 params![
                     job_id.as_bytes(),
                     closing.output_commitment.as_bytes(),
-                    to_sender,
-                    to_receiver
+                    to_sender.as_bytes(),
+                    to_receiver.as_bytes()
                 ],
             )?;
             match updated {
@@ -169,7 +169,7 @@ impl State {
                  VALUES (?1, ?2, ?3, ?4)",
                 params![
                     collab_id.as_bytes(),
-                    refusal.requester,
+                    refusal.requester.as_bytes(),
                     refusal.query.as_bytes(),
                     refusal.code.map(Code::number)
                 ],
@@ -218,7 +218,7 @@ impl State {
     pub fn awaits_refusal(
         &self,
         collab_id: &CollabId,
-        requester: &[u8; 32],
+        requester: &NodeId,
         query: &QueryDigest,
         code: Code,
     ) -> Result<bool, StateError> {
@@ -246,7 +246,7 @@ pub(super) fn job_done(transaction: &Transaction<'_>, job_id: &JobId) -> Result<
 pub(super) fn refusal_done(
     transaction: &Transaction<'_>,
     collab_id: &CollabId,
-    requester: &[u8; 32],
+    requester: &NodeId,
     query: &QueryDigest,
     code: Code,
 ) -> Result<(), StateError> {
@@ -259,7 +259,7 @@ pub(super) fn refusal_done(
 fn refusal(
     transaction: &Transaction<'_>,
     collab_id: &CollabId,
-    requester: &[u8; 32],
+    requester: &NodeId,
     query: &QueryDigest,
     code: Code,
 ) -> Result<Option<i64>, StateError> {
@@ -269,7 +269,7 @@ fn refusal(
     )?;
     let values = params![
         collab_id.as_bytes(),
-        requester,
+        requester.as_bytes(),
         query.as_bytes(),
         code.number()
     ];

@@ -15,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::{State, StateError, bytes, doubt};
 use crate::collab::CollabId;
+use crate::identity::NodeId;
 
 pub(super) use course::commit;
 
@@ -24,7 +25,7 @@ pub struct Debit {
     /// The job.
     pub job_id: JobId,
     /// The peer's node id.
-    pub peer_id: [u8; 32],
+    pub peer_id: NodeId,
     /// The peer's name in the collaboration.
     pub peer: String,
     /// This node's table that the job is about; stored in lower case, which SQL does not tell
@@ -184,7 +185,7 @@ fn insert(
     Ok(transaction.prepare_cached(&sql)?.execute(params![
         debit.job_id.as_bytes(),
         collab_id.as_bytes(),
-        debit.peer_id,
+        debit.peer_id.as_bytes(),
         debit.peer,
         debit.table.to_lowercase(),
         debit.population,
@@ -299,7 +300,7 @@ fn each_of(
 fn runs(
     connection: &Connection,
     table: &str,
-    peer_id: &[u8; 32],
+    peer_id: &NodeId,
     peer: &str,
     now: i64,
 ) -> Result<RunCounts, StateError> {
@@ -307,7 +308,7 @@ fn runs(
         "SELECT unix FROM debits WHERE table_name = ?1 AND run <> 'free' \
          AND (peer_id = ?2 OR peer = ?3)",
     )?;
-    let mut rows = statement.query(params![table.to_lowercase(), peer_id, peer])?;
+    let mut rows = statement.query(params![table.to_lowercase(), peer_id.as_bytes(), peer])?;
     let mut counts = RunCounts::default();
     while let Some(row) = rows.next()? {
         counts.count(row.get(0)?, now);

@@ -66,7 +66,7 @@ pub fn first_wrong(entries: &[LocalEntry], id: &NodeId) -> Option<u64> {
     let mut previous = [0; 64];
     for (seq, entry) in (0..).zip(entries) {
         let in_place = entry.seq == seq && entry.previous == previous;
-        if !in_place || !signature_holds(&id.0, &entry.signing_text(), &entry.signature) {
+        if !in_place || !signature_holds(id, &entry.signing_text(), &entry.signature) {
             return Some(seq);
         }
         previous = entry.hash();

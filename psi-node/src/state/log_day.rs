@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::StateError;
 use crate::collab::CollabId;
+use crate::identity::NodeId;
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -45,7 +46,7 @@ pub(super) fn of(
 pub(super) fn statements(
     connection: &Connection,
     collab_id: &CollabId,
-    node_id: &[u8; 32],
+    node_id: &NodeId,
     unix: i64,
 ) -> Result<u64, StateError> {
     let found: Option<i64> = connection
@@ -54,7 +55,11 @@ pub(super) fn statements(
              WHERE collab_id = ?1 AND node_id = ?2 AND day = ?3",
         )?
         .query_row(
-            params![collab_id.as_bytes(), node_id, unix.div_euclid(DAY)],
+            params![
+                collab_id.as_bytes(),
+                node_id.as_bytes(),
+                unix.div_euclid(DAY)
+            ],
             |row| row.get(0),
         )
         .optional()?;
@@ -88,7 +93,7 @@ pub(super) fn count(
                  statements = CASE statement_days.day WHEN excluded.day THEN statements ELSE 0 END \
                  + 1, day = excluded.day",
             )?
-            .execute(params![collab_id.as_bytes(), node_id, day])?;
+            .execute(params![collab_id.as_bytes(), node_id.as_bytes(), day])?;
     }
     Ok(())
 }

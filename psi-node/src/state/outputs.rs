@@ -4,7 +4,7 @@
 //! Written by the job runner before the entry is signed. A suppressed cell is kept as suppressed,
 //! without its value.
 
-use psi_core::receipt::Cell;
+use psi_core::receipt::{Cell, OutputSalt};
 use psi_core::spec::JobId;
 use rusqlite::{OptionalExtension, params};
 
@@ -17,7 +17,7 @@ const CELL_BYTES: usize = 9;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredOutput {
     /// The salt of the commitment.
-    pub salt: [u8; 32],
+    pub salt: OutputSalt,
     /// The cells.
     pub cells: Vec<Cell>,
 }
@@ -37,7 +37,7 @@ impl State {
         self.write_behind(|transaction| {
             transaction.execute(
                 "INSERT INTO outputs (job_id, salt, cells) VALUES (?1, ?2, ?3)",
-                params![job_id.as_bytes(), output.salt, cells],
+                params![job_id.as_bytes(), output.salt.as_bytes(), cells],
             )?;
             Ok(())
         })

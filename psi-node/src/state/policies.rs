@@ -3,7 +3,7 @@
 //! Spec 07 §10. One salt for each distinct text, so that the same policy has the same digest in all
 //! jobs. With salt and text the owner can show an auditor which policy was in force.
 
-use psi_core::receipt::{PolicyDigest, policy_digest};
+use psi_core::receipt::{PolicyDigest, PolicySalt, policy_digest};
 use rusqlite::{OptionalExtension, params};
 
 use super::{State, StateError, bytes, now_unix};
@@ -14,7 +14,7 @@ pub struct StoredPolicy {
     /// The digest, as it is on receipts.
     pub digest: PolicyDigest,
     /// The salt.
-    pub salt: [u8; 32],
+    pub salt: PolicySalt,
     /// The canonical text.
     pub text: String,
     /// When it was first used.
@@ -42,10 +42,11 @@ impl State {
             getrandom::fill(&mut salt).map_err(|error| {
                 StateError::Machine(format!("no randomness from the system: {error}"))
             })?;
+            let salt = PolicySalt(salt);
             let digest = policy_digest(&salt, text);
             transaction.execute(
                 "INSERT INTO policies (digest, salt, text, first_unix) VALUES (?1, ?2, ?3, ?4)",
-                params![digest.as_bytes(), salt, text, now_unix()],
+                params![digest.as_bytes(), salt.as_bytes(), text, now_unix()],
             )?;
             Ok(digest)
         })

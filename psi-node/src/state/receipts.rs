@@ -5,7 +5,7 @@
 //! transaction that would write it.
 
 use psi_core::receipt::{Body, Entry, EntryHash, Signature, entry_hash};
-use psi_core::spec::{JobId, JobSpec};
+use psi_core::spec::{JobId, JobSpec, NodeId};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::log_day::{self, LogDay};
@@ -213,7 +213,7 @@ impl State {
     pub fn statements_today(
         &self,
         collab_id: &CollabId,
-        node_id: &[u8; 32],
+        node_id: &NodeId,
     ) -> Result<u64, StateError> {
         log_day::statements(&self.lock(), collab_id, node_id, now_unix())
     }

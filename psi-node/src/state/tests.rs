@@ -471,7 +471,7 @@ fn closing_ends_an_open_job_and_keeps_its_charge() {
     assert_eq!(fixture.state.jobs_debited(&id).unwrap(), 1);
     let text = "nothing".to_owned();
     fixture.append(Body::Statement {
-        node_id: fixture.keys[1].id().0,
+        node_id: fixture.keys[1].id(),
         text,
     });
 }
@@ -480,7 +480,7 @@ fn closing_ends_an_open_job_and_keeps_its_charge() {
 fn an_output_is_kept_with_its_salt_and_its_suppressed_cells_without_values() {
     let fixture = Fixture::new();
     let output = StoredOutput {
-        salt: [8; 32],
+        salt: [8; 32].into(),
         cells: vec![Some(318), None, Some(u64::MAX), Some(0)],
     };
     fixture

@@ -60,7 +60,7 @@ pub(crate) async fn first_entry(
     body: Body,
 ) {
     let sign = |entry: &[u8]| key.sign(&signing_text(&entry_hash(entry)));
-    if key.id().0 < peer.0 {
+    if key.id() < peer {
         let entry = Entry {
             collab_id,
             seq: 0,

@@ -7,8 +7,8 @@ use psi_core::receipt::{
     Body, ClosedStatus, Commitment, OutputCommitment, PolicyDigest, Signature, agreement_text,
     query_digest,
 };
-use psi_core::spec::{Agreement, CollabId, Half, JobId, JobSpec, Recipients, Shape};
-use psi_core::transcript::Transcripts;
+use psi_core::spec::{Agreement, CollabId, Half, JobId, JobSpec, NodeId, Recipients, Shape};
+use psi_core::transcript::{Transcript, Transcripts};
 
 use super::super::facts_fixture::{agreement, facts};
 
@@ -23,23 +23,27 @@ pub(super) const OF_FOLLOWER: (Commitment, PolicyDigest) =
 pub(super) const OUTPUT: (OutputCommitment, Transcripts) = (
     OutputCommitment([0x63; 64]),
     Transcripts {
-        to_sender: [1; 64],
-        to_receiver: [2; 64],
+        to_sender: Transcript([1; 64]),
+        to_receiver: Transcript([2; 64]),
     },
 );
 
 /// The sequencer's key and the follower's.
 pub(super) fn keys() -> [SigningKey; 2] {
     let mut keys = [1, 2].map(|byte| SigningKey::from_bytes(&[byte; 32]));
-    keys.sort_by_key(|key| key.verifying_key().to_bytes());
+    keys.sort_by_key(node_id);
     keys
+}
+
+pub(super) fn node_id(key: &SigningKey) -> NodeId {
+    key.verifying_key().to_bytes().into()
 }
 
 /// The job of that number; the follower asks.
 pub(super) fn job(nonce: u8) -> JobSpec {
     let half = |key: &SigningKey| Half {
-        node_id: key.verifying_key().to_bytes(),
-        nonce: [nonce; 32],
+        node_id: node_id(key),
+        nonce: [nonce; 32].into(),
         facts: facts("member", 100, 10),
     };
     let agreement = Agreement {
@@ -80,7 +84,7 @@ pub(super) fn completed(job_id: JobId) -> Body {
 
 /// The sequencer's question, which the follower refuses.
 pub(super) fn refused() -> Body {
-    let [requester, responder] = keys().map(|key| key.verifying_key().to_bytes());
+    let [requester, responder] = keys().map(|key| node_id(&key));
     Body::Refused {
         requester,
         responder,

@@ -10,7 +10,7 @@ use psi_core::receipt::log::{
     AwaitedJob, Change, LogView, Member, OwnClosing, OwnOpening, StoredEntry,
 };
 use psi_core::receipt::{Body, Entry, EntryHash, QueryDigest, entry_hash};
-use psi_core::spec::JobId;
+use psi_core::spec::{JobId, NodeId};
 
 use super::bodies::{self, COLLAB};
 
@@ -79,7 +79,7 @@ impl Disk {
 /// One member.
 pub(super) struct Node {
     pub(super) key: SigningKey,
-    pub(super) peer: [u8; 32],
+    pub(super) peer: NodeId,
     pub(super) disk: Disk,
     /// The disk after each change, from the empty one on.
     pub(super) history: Vec<Disk>,
@@ -87,7 +87,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(key: SigningKey, peer: [u8; 32]) -> Self {
+    pub(super) fn new(key: SigningKey, peer: NodeId) -> Self {
         Self {
             key,
             peer,
@@ -97,8 +97,8 @@ impl Node {
         }
     }
 
-    pub(super) fn id(&self) -> [u8; 32] {
-        self.key.verifying_key().to_bytes()
+    pub(super) fn id(&self) -> NodeId {
+        bodies::node_id(&self.key)
     }
 
     pub(super) fn ask<T>(&self, ask: impl FnOnce(&Member<'_, Self>) -> T) -> T {
@@ -224,7 +224,7 @@ impl LogView for Node {
 
     fn awaits_refusal(
         &self,
-        requester: &[u8; 32],
+        requester: &NodeId,
         query: &QueryDigest,
         code: Code,
     ) -> Result<bool, Infallible> {
@@ -254,7 +254,7 @@ impl LogView for Node {
     }
 
     /// As [`Self::refusals_today`].
-    fn statements_today(&self, _node_id: &[u8; 32]) -> Result<u64, Infallible> {
+    fn statements_today(&self, _node_id: &NodeId) -> Result<u64, Infallible> {
         Ok(0)
     }
 

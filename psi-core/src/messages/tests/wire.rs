@@ -16,7 +16,9 @@ use crate::list::{RecordCodec as _, Rice, reference};
 use crate::messages::frame::{FRAME_HEADER_BYTES, FrameKind, ListId, RowsHeader, decode_header};
 use crate::messages::{Control, EntryMessage, Opening, Outcome, Proposal, SettleState, codec};
 use crate::receipt::OutputCommitment;
-use crate::spec::{AskedMode, CollabId, Half, JobId, LiteralCommitment, Recipients, RevisionHash};
+use crate::spec::{
+    AskedMode, CollabId, Half, JobId, LiteralCommitment, Nonce, Recipients, RevisionHash,
+};
 
 /// Labels and bytes of the fields of a message.
 #[derive(Default)]
@@ -159,8 +161,8 @@ fn columns(mut half: Half) -> Half {
 fn half(node: u8, kinds: &[(&str, IdentifierKind)]) -> Half {
     let columns = kinds.iter().map(|(column, _)| (*column).to_owned());
     Half {
-        node_id: [node; 32],
-        nonce: [node + 1; 32],
+        node_id: [node; 32].into(),
+        nonce: [node + 1; 32].into(),
         facts: TableFacts {
             key_columns: columns.collect(),
             key_kinds: kinds.iter().map(|(_, kind)| *kind).collect(),
@@ -183,7 +185,7 @@ pub(super) fn messages() -> Vec<(&'static str, Control, Fields)> {
 fn inquiring() -> Vec<(&'static str, Control, Fields)> {
     let query = "SELECT COUNT(*) FROM brand.customers WHERE brand.customers.age > $1";
     let mut asked = half(0xa0, &[("email", IdentifierKind::Email)]);
-    asked.nonce = [0; 32];
+    asked.nonce = Nonce::ZERO;
     vec![
         (
             "inquire",
@@ -341,7 +343,7 @@ fn matching() -> Vec<(&'static str, Control, Fields)> {
         let opening = Some(Opening {
             released,
             count,
-            salt: [0x71; 32],
+            salt: [0x71; 32].into(),
         });
         Control::Outcome(Outcome {
             opening,

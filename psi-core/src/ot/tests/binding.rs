@@ -11,6 +11,7 @@ use crate::ot::setup::Place;
 use crate::ot::{BASE_KEYS_BYTES, TransferSetup, base, pads};
 use crate::seed::{JobSeed, Purpose};
 use crate::spec::JobId;
+use crate::transcript::ListHash;
 use aes::Block;
 
 fn stream(seed: u8) -> crate::seed::SeedStream {
@@ -84,7 +85,7 @@ fn a_key_of_the_base_transfers_is_bound_to_job_match_transfer_and_messages() {
 
 #[test]
 fn the_challenge_depends_on_the_transfer_and_on_every_message_so_far() {
-    let list = |byte| [byte; 64];
+    let list = |byte| ListHash([byte; 64]);
     let mut other_job = JOB;
     other_job.0[0] ^= 1;
     let mut seen = BTreeSet::new();

@@ -17,9 +17,10 @@ use crate::ot::receiver::{SendColumns, own_words};
 use crate::ot::sender::{Correlated, ExpectColumns};
 use crate::ot::transpose::transpose;
 use crate::seed::{JobSeed, Purpose, SeedStream};
+use crate::transcript::ListHash;
 
-const POINTS: [u8; 64] = [1; 64];
-const KEYS: [u8; 64] = [2; 64];
+const POINTS: ListHash = ListHash([1; 64]);
+const KEYS: ListHash = ListHash([2; 64]);
 
 /// One run: the Receiver adds `errors[i]` to the first 128 rows of column `i` and answers the check
 /// as if the bits of Delta in those columns were those of `guess`.

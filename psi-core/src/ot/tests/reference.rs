@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha512};
 use super::{JOB, Pair};
 use crate::group::{Element, SecretScalar, hash_to_group};
 use crate::seed::{JobSeed, Purpose, SeedStream};
+use crate::transcript::ListHash;
 
 fn sha(pieces: &[&[u8]]) -> [u8; 64] {
     Sha512::digest(pieces.concat()).into()
@@ -113,11 +114,11 @@ struct Reference {
 }
 
 /// One list of one record, or many, as its transcript (Spec 05 §5).
-fn list(number: u8, width: usize, records: &[u8]) -> [u8; 64] {
+fn list(number: u8, width: usize, records: &[u8]) -> ListHash {
     let count = (records.len() / width) as u64;
     let width = (width as u64).to_be_bytes();
     let head = [number, 0, 0, 0];
-    sha(&[b"psi/v1/list", &head, &width, &count.to_be_bytes(), records])
+    sha(&[b"psi/v1/list", &head, &width, &count.to_be_bytes(), records]).into()
 }
 
 struct Base {
@@ -253,9 +254,9 @@ fn reference(pair: &Pair) -> Reference {
         JOB.as_bytes(),
         &[0],
         &dimensions,
-        &list(5, 128 * 64, &base.points),
-        &list(6, 128 * 32, &base.keys),
-        &list(7, 2048, &columns),
+        list(5, 128 * 64, &base.points).as_bytes(),
+        list(6, 128 * 32, &base.keys).as_bytes(),
+        list(7, 2048, &columns).as_bytes(),
     ]);
     let x = column_hash(&challenge, &bits);
     let mut check = x.to_le_bytes().to_vec();

@@ -7,7 +7,7 @@
 
 use super::{LogView, Member, OwnClosing, OwnOpening};
 use crate::receipt::{Body, ClosedStatus, agreement_text, signature_holds};
-use crate::spec::{JobSpec, Party};
+use crate::spec::{JobSpec, NodeId, Party};
 
 /// Whether an honest sequencer can hold an entry that says `body`. `statement` is what this
 /// member's owner wants recorded. An owner who wants one has restored its node's state from an
@@ -99,7 +99,7 @@ fn takes_opening<V: LogView>(
     Ok(sent && awaited.contains(&job_id))
 }
 
-fn are_members<V: LogView>(member: &Member<'_, V>, nodes: [[u8; 32]; 2]) -> bool {
+fn are_members<V: LogView>(member: &Member<'_, V>, nodes: [NodeId; 2]) -> bool {
     nodes == [member.own, member.peer] || nodes == [member.peer, member.own]
 }
 

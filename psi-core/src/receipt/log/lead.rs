@@ -14,7 +14,7 @@ use crate::error::Code;
 use crate::limits::STATEMENTS_PER_DAY_MAX;
 use crate::messages::{Control, SettleState};
 use crate::receipt::{Body, ClosedStatus};
-use crate::spec::JobId;
+use crate::spec::{JobId, NodeId};
 
 /// The sequencer, by what it awaits.
 #[derive(Debug)]
@@ -161,7 +161,7 @@ fn add<V: LogView>(
     Ok(step.within(then, Lead::ExpectCountersign, Lead::Add))
 }
 
-const fn says(node_id: [u8; 32], text: String) -> Body {
+const fn says(node_id: NodeId, text: String) -> Body {
     Body::Statement { node_id, text }
 }
 

@@ -285,7 +285,7 @@ impl Pair {
     pub(super) fn assert_agree(&self) {
         let [first, second] = &self.nodes;
         assert!(first.disk.entries == second.disk.entries, "the logs differ");
-        let names = [first, second].map(|node| (node_id(&node.key), "member".to_owned()));
+        let names = [first, second].map(|node| bodies::member(&node.key, "member"));
         let mut verifier = ChainVerifier::new(COLLAB, names);
         for stored in &first.disk.entries {
             verifier.check(&stored.entry, &stored.signatures).unwrap();

@@ -6,7 +6,7 @@
 use super::StoredEntry;
 use crate::error::Code;
 use crate::receipt::{Commitment, OutputCommitment, PolicyDigest, QueryDigest};
-use crate::spec::JobId;
+use crate::spec::{JobId, NodeId};
 use crate::transcript::Transcripts;
 
 /// What one member's node holds about one log.
@@ -56,7 +56,7 @@ pub trait LogView {
     /// The state cannot be read.
     fn awaits_refusal(
         &self,
-        requester: &[u8; 32],
+        requester: &NodeId,
         query: &QueryDigest,
         code: Code,
     ) -> Result<bool, Self::Error>;
@@ -83,7 +83,7 @@ pub trait LogView {
     ///
     /// # Errors
     /// The state cannot be read.
-    fn statements_today(&self, node_id: &[u8; 32]) -> Result<u64, Self::Error>;
+    fn statements_today(&self, node_id: &NodeId) -> Result<u64, Self::Error>;
 
     /// The owner's statement that is not on the log yet.
     ///

@@ -10,12 +10,13 @@ use super::{
 use crate::error::Code;
 use crate::limits;
 use crate::receipt::{
-    Body, ClosedStatus, Entry, EntryHash, InputDigest, Signature, agreement_text, entry_hash,
+    Body, ClosedStatus, Entry, EntryHash, InputDigest, OutputSalt, PolicySalt, Signature,
+    agreement_text, entry_hash,
     opening_commitment, output_commitment, policy_digest, query_digest, signature_holds,
     signing_text,
 };
 use crate::seed::JobSeed;
-use crate::spec::{CollabId, JobId};
+use crate::spec::{CollabId, JobId, NodeId};
 
 fn entry(body: Body) -> Entry {
     Entry {
@@ -33,7 +34,7 @@ fn refused(body: Body) -> Code {
 #[test]
 fn every_kind_of_entry_reads_back() {
     let text = |bytes| Body::Statement {
-        node_id: [1; 32],
+        node_id: [1; 32].into(),
         text: "s".repeat(bytes),
     };
     let bodies = [
@@ -105,7 +106,7 @@ fn a_closing_entry_must_fit_its_status() {
 #[test]
 fn a_statement_has_words_and_not_too_many() {
     for text in [String::new(), "s".repeat(limits::STATEMENT_BYTES_MAX + 1)] {
-        let node_id = [1; 32];
+        let node_id = NodeId([1; 32]);
         assert_eq!(
             refused(Body::Statement { node_id, text }),
             Code::MalformedMessage
@@ -138,10 +139,10 @@ fn digests_of_queries_and_policies_are_labelled_and_the_latter_salted() {
     );
     let text = [b"psi/v1/policy".as_slice(), &[7; 32], b"{}"].concat();
     assert_eq!(
-        policy_digest(&[7; 32], "{}").as_bytes().as_slice(),
+        policy_digest(&PolicySalt([7; 32]), "{}").as_bytes().as_slice(),
         Sha512::digest(text).as_slice()
     );
-    assert_ne!(policy_digest(&[8; 32], "{}"), policy_digest(&[7; 32], "{}"));
+    assert_ne!(policy_digest(&PolicySalt([8; 32]), "{}"), policy_digest(&PolicySalt([7; 32]), "{}"));
 }
 
 #[test]
@@ -209,7 +210,7 @@ fn a_key_of_small_order_signs_nothing() {
     key[0] = 1;
     let mut signature = [0; 64];
     signature[0] = 1;
-    assert!(!signature_holds(&key, b"any text", &signature.into()));
+    assert!(!signature_holds(&key.into(), b"any text", &signature.into()));
 }
 
 #[test]
@@ -251,10 +252,10 @@ fn an_opening_commitment_binds_job_seed_and_input() {
 
 #[test]
 fn an_output_commitment_binds_salt_cells_and_their_flags() {
-    let salt = [4; 32];
+    let salt = OutputSalt([4; 32]);
     let text = [
         b"psi/v1/output".as_slice(),
-        &salt,
+        salt.as_bytes(),
         &2_u64.to_be_bytes(),
         &[1],
         &318_u64.to_be_bytes(),
@@ -265,7 +266,7 @@ fn an_output_commitment_binds_salt_cells_and_their_flags() {
     let made = output_commitment(&salt, &[Some(318), None]);
     assert_eq!(made.as_bytes().as_slice(), Sha512::digest(text).as_slice());
     let others = [
-        output_commitment(&[5; 32], &[Some(318), None]),
+        output_commitment(&OutputSalt([5; 32]), &[Some(318), None]),
         output_commitment(&salt, &[Some(319), None]),
         output_commitment(&salt, &[Some(318), Some(0)]),
         output_commitment(&salt, &[Some(318)]),

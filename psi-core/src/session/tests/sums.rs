@@ -87,7 +87,7 @@ fn check_lists(spec: &JobSpec, ends: &super::Ends) {
             }
         }
         assert_eq!(
-            hashes.last().unwrap().as_slice(),
+            hashes.last().unwrap().as_bytes().as_slice(),
             Sha512::digest(opening).as_slice()
         );
     }

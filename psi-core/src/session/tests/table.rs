@@ -67,8 +67,8 @@ impl Table {
             identities: self.groups.clone(),
         });
         Half {
-            node_id: [u8::try_from(member.len()).unwrap(); 32],
-            nonce: [7; 32],
+            node_id: [u8::try_from(member.len()).unwrap(); 32].into(),
+            nonce: [7; 32].into(),
             facts: TableFacts {
                 owner_may_receive: true,
                 groups: group.into_iter().collect(),

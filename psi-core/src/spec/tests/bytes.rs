@@ -9,7 +9,7 @@ use crate::identifier::IdentifierKind;
 use crate::messages::codec;
 use crate::spec::{
     Agreement, AskedMode, CollabId, Component, ComponentKind, Half, JobSpec, LiteralCommitment,
-    PROTOCOL_VERSION, PartSize, Party, Recipients, RevisionHash, Shape,
+    NodeId, Nonce,    PROTOCOL_VERSION, PartSize, Party, Recipients, RevisionHash, Shape,
 };
 
 type Change = fn(&mut JobSpec);
@@ -26,10 +26,10 @@ fn changes() -> Vec<(&'static str, Change)> {
         }),
         ("shape", |spec| spec.shape = Shape::count_identities()),
         ("recipients", |spec| spec.recipients = Recipients::Requester),
-        ("requester.node_id", |spec| spec.requester.node_id[0] ^= 1),
-        ("requester.nonce", |spec| spec.requester.nonce[0] ^= 1),
-        ("responder.node_id", |spec| spec.responder.node_id[0] ^= 1),
-        ("responder.nonce", |spec| spec.responder.nonce[0] ^= 1),
+        ("requester.node_id", |spec| spec.requester.node_id.0[0] ^= 1),
+        ("requester.nonce", |spec| spec.requester.nonce.0[0] ^= 1),
+        ("responder.node_id", |spec| spec.responder.node_id.0[0] ^= 1),
+        ("responder.nonce", |spec| spec.responder.nonce.0[0] ^= 1),
         ("facts.member", |spec| spec.requester.facts.member.push('x')),
         ("facts.table", |spec| spec.responder.facts.table.push('x')),
         ("facts.key_columns", |spec| {
@@ -229,8 +229,8 @@ fn any_half(kinds: Vec<IdentifierKind>) -> impl Strategy<Value = Half> {
     let bytes = (any::<[u8; 32]>(), any::<[u8; 32]>());
     (bytes, "\\PC{1,20}", "\\PC{1,20}", columns, flags, sizes).prop_map(
         move |((node_id, nonce), member, table, key_columns, flags, sizes)| Half {
-            node_id,
-            nonce,
+            node_id: NodeId(node_id),
+            nonce: Nonce(nonce),
             facts: TableFacts {
                 member,
                 table,

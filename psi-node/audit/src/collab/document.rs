@@ -42,6 +42,7 @@ struct Document {
 #[serde(deny_unknown_fields)]
 struct MemberSection {
     name: String,
+    #[serde(deserialize_with = "crate::identity::node_id_field")]
     id: NodeId,
     #[serde(default, deserialize_with = "address")]
     address: Option<Address>,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use psi_core::receipt::log::StoredEntry;
 use psi_core::receipt::{
-    ChainError, ChainSummary, ChainVerifier, Entry, EntryHash, Signature, entry_hash,
+    ChainError, ChainSummary, ChainVerifier, Entry, EntryHash, LogMember, Signature, entry_hash,
     signature_holds,
 };
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use self::revisions::{check_revision, read_revisions};
 use super::{end_line, end_text, entry_line};
-use crate::collab::Collaboration;
+use crate::collab::{Collaboration, Member};
 use crate::error::UserError;
 use crate::exit::Exit;
 
@@ -98,7 +98,7 @@ pub fn verify_each(
     let members = collab
         .members()
         .clone()
-        .map(|member| (member.id.0, member.name));
+        .map(|Member { id: node_id, name, .. }| LogMember { node_id, name });
     let mut chain = ChainVerifier::new(collab.id(), members);
     let mut hashes: Vec<EntryHash> = Vec::new();
     while let Some(text) = lines.next_line()? {
@@ -253,7 +253,7 @@ fn check_end(
         return Err(lines.wrong("the closing line is signed by nobody of the collaboration"));
     };
     let covered = end_text(&collab.id(), line.entries, &line.head);
-    if !signature_holds(&member.id.0, &covered, &line.signature) {
+    if !signature_holds(&member.id, &covered, &line.signature) {
         let what = format!(
             "the signature of {} on the closing line does not verify",
             line.member

@@ -1,21 +1,11 @@
-//! The single checks of a replay: hidden literals, and which lists differ.
+//! The single checks of a replay: which lists differ.
 //!
 //! Spec 07 §12. Arithmetic alone; called by [`super`]. The frozen input is [`super::input`]'s.
 
 use psi_core::messages::frame::ListId;
 use psi_core::session::Ended;
-use psi_core::spec::{JobSpec, LiteralCommitment, Party};
+use psi_core::spec::{JobSpec, Party};
 use psi_core::transcript::{Direction, ListHashes, NamedList, Transcripts, lists_of};
-use sha2::{Digest as _, Sha512};
-
-/// `SHA-512(salt || typed literal)` (Spec 10 §3.3).
-pub(super) fn literal_commitment(salt: &[u8; 32], text: &str) -> LiteralCommitment {
-    let hash = Sha512::new()
-        .chain_update(salt)
-        .chain_update(text.as_bytes())
-        .finalize();
-    LiteralCommitment(hash.into())
-}
 
 /// What differs between a replayed half and the receipt: what the side itself sent, and what it
 /// received. `bound` are the hashes of single lists, if the record has those that the receipt

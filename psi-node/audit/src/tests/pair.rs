@@ -12,7 +12,7 @@ use psi_core::progress::Silent;
 use psi_core::receipt::{input_digest, opening_commitment};
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::session::{Ended, Exchange, JobLists, Outgoing, SharedList, Step, Tools};
-use psi_core::spec::{AskedMode, JobSpec, Loss, Party};
+use psi_core::spec::{AskedMode, JobSpec, LiteralSalt, Loss, Party};
 use psi_core::store::{MemoryStore, RecordStore as _};
 use psi_core::transcript::ListHashes;
 use sha2::{Digest as _, Sha512_256};
@@ -107,7 +107,7 @@ pub(super) fn draw(own: Party, purpose: Purpose) -> [u8; 32] {
 }
 
 /// The salt of the hidden literal.
-pub(super) fn salt() -> [u8; 32] {
+pub(super) fn salt() -> LiteralSalt {
     draw(Party::Requester, Purpose::LiteralSalts)
 }
 
@@ -278,7 +278,7 @@ impl World {
     pub(super) fn record_with(&self, ran: &Ran, own: Party, seed: &JobSeed) -> Vec<u8> {
         let mut writer = RecordWriter::begin(Vec::new(), own, seed, &self.spec).unwrap();
         if own == Party::Requester {
-            let salt = draw(own, Purpose::LiteralSalts);
+            let salt = draw(own, Purpose::LiteralSalts).into();
             writer.literal(&salt, &ran.literal).unwrap();
         }
         writer.input(&ran.frozen[index(own)], &[]).unwrap();

@@ -37,7 +37,7 @@ pub(super) fn spec(job: Job, mode: AskedMode) -> JobSpec {
         collab_id: CollabId([9; 32]),
         query: "SELECT ...".into(),
         hidden: vec![LiteralCommitment(
-            Sha512::digest([salt().as_slice(), LITERAL.as_bytes()].concat()).into(),
+            Sha512::digest([salt().as_bytes().as_slice(), LITERAL.as_bytes()].concat()).into(),
         )],
         shape: Shape {
             rows: [Job::Count, Job::Groups, Job::UniqueGroups].contains(&job),
@@ -59,8 +59,8 @@ pub(super) fn spec(job: Job, mode: AskedMode) -> JobSpec {
         responder_may_receive: true,
     };
     let half = |own, member: &str| Half {
-        node_id: [u8::try_from(member.len()).unwrap(); 32],
-        nonce: draw(own, Purpose::Nonce),
+        node_id: [u8::try_from(member.len()).unwrap(); 32].into(),
+        nonce: draw(own, Purpose::Nonce).into(),
         facts: facts(job, mode, own, member),
     };
     let anna = half(Party::Requester, "anna");

@@ -141,7 +141,7 @@ fn checked(collab: &Collaboration, stored: &StoredEntry) -> Result<Entry, UserEr
     let text = signing_text(&entry.hash());
     for (member, signature) in collab.members().iter().zip(&stored.signatures) {
         let holds =
-            signature.is_some_and(|signature| signature_holds(&member.id.0, &text, &signature));
+            signature.is_some_and(|signature| signature_holds(&member.id, &text, &signature));
         if !holds {
             let what = format!(
                 "the signature of {} is missing or does not verify",

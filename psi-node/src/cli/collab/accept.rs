@@ -205,7 +205,7 @@ fn tell_reply(
 
 fn accept_reply(args: &AcceptArgs, own: &Own, reply: &Reply) -> Result<(), UserError> {
     let terms = &reply.terms;
-    if terms.inviter.node_id != own.key.id().0 {
+    if terms.inviter.node_id != own.key.id() {
         return Err(UserError::bad_input(
             "this is a reply to an invite of another node",
             "check --config; a node that was made anew has a new id, and invites anew",

@@ -199,7 +199,7 @@ pub(super) fn offer_for(config: &NodeConfig, member: Option<&str>) -> Option<Off
 pub(super) fn contact(config: &NodeConfig, key: &NodeKey, address: &Address) -> Contact {
     Contact {
         name: config.name.clone(),
-        node_id: key.id().0,
+        node_id: key.id(),
         address: address.canonical(),
     }
 }

@@ -39,7 +39,7 @@ fn each_side_is_charged_for_its_own_table_and_a_stranger_for_none() {
     let halves = [&job.requester, &job.responder];
     for (own, peer) in [(halves[0], halves[1]), (halves[1], halves[0])] {
         let config = config(&own.facts.table.to_uppercase());
-        let id = NodeId(own.node_id);
+        let id = own.node_id;
         let debit = debit_of(&body, &id, &config).unwrap().unwrap();
         assert_eq!(debit.job_id, job.job_id());
         assert_eq!(
@@ -51,7 +51,7 @@ fn each_side_is_charged_for_its_own_table_and_a_stranger_for_none() {
     }
     let stranger = NodeKey::generate().unwrap().id();
     assert!(debit_of(&body, &stranger, &config("t")).is_err());
-    let node_id = stranger.0;
+    let node_id = stranger;
     let text = "text".into();
     let statement = Body::Statement { node_id, text };
     assert_eq!(debit_of(&statement, &stranger, &config("t")).unwrap(), None);
@@ -115,7 +115,7 @@ fn a_job_with_noise_is_charged_for_what_the_other_node_sees() {
     let spec = private_job(&fixture);
     for party in [Party::Requester, Party::Responder] {
         let half = spec.half(party);
-        let debit = debit(&spec, &NodeId(half.node_id), &config(&half.facts.table)).unwrap();
+        let debit = debit(&spec, &half.node_id, &config(&half.facts.table)).unwrap();
         let of_spec = spec.debit(party).unwrap();
         assert_eq!(of_spec.micro_epsilon, 500_000, "{party:?}");
         assert_eq!(debit.amount, of_spec);
@@ -130,7 +130,7 @@ fn a_job_is_reserved_once_and_its_budget_debited_once() {
     let (state, spec) = (&fixture.state, private_job(&fixture));
     let half = &spec.requester;
     let config = config(&half.facts.table);
-    let debit = debit(&spec, &NodeId(half.node_id), &config).unwrap();
+    let debit = debit(&spec, &half.node_id, &config).unwrap();
     let limits = limits(&config, &debit.table, &debit.peer);
     let collab = fixture.collab.id();
     let reserve = || state.budget_reserve(&collab, &debit, &limits);

@@ -84,7 +84,7 @@ fn join_awaited(
         let sentence = "it brings a signature of something else than this node has accepted";
         return Err(refused(Code::UnknownCollaboration, sentence));
     }
-    if !signature_holds(&peer.0, &collab.signing_text(), &ping.signature) {
+    if !signature_holds(&peer, &collab.signing_text(), &ping.signature) {
         return Err(violation(
             Code::SignatureInvalid,
             "the inviter's signature of a collaboration",

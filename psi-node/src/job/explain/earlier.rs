@@ -72,10 +72,10 @@ fn from_receipts(ctx: &JobContext, question: &Question) -> Result<Option<TableFa
         let Ok(spec) = JobSpec::decode(&spec) else {
             continue;
         };
-        let same_query = spec.query == plan.canonical && spec.requester.node_id != peer.id.0;
+        let same_query = spec.query == plan.canonical && spec.requester.node_id != peer.id;
         for half in [spec.requester, spec.responder] {
             let facts = half.facts;
-            let same_key = half.node_id == peer.id.0
+            let same_key = half.node_id == peer.id
                 && facts.privacy.is_some() == plan.facts.privacy.is_some()
                 && facts.table == plan.peer_table
                 && facts.key_columns == plan.peer_key_columns

@@ -10,8 +10,8 @@ use crate::facts_fixture::{agreement, facts};
 
 fn half(node: u8, member: &str, identities: u64) -> Half {
     Half {
-        node_id: [node; 32],
-        nonce: [0; 32],
+        node_id: [node; 32].into(),
+        nonce: [0; 32].into(),
         facts: TableFacts {
             result_to_both: false,
             ..facts(member, identities, 10)

@@ -53,7 +53,7 @@ impl Chain {
 
     /// Whether this member is the sequencer.
     pub(in crate::job) fn is_sequencer(&self) -> bool {
-        self.key.id().0 < self.peer.0
+        self.key.id() < self.peer
     }
 
     pub(in crate::job) async fn lock(&self) -> OwnedMutexGuard<()> {

@@ -13,7 +13,7 @@ use psi_core::receipt::log::{
     StoredEntry, is_recorded,
 };
 use psi_core::receipt::{Body, QueryDigest};
-use psi_core::spec::JobId;
+use psi_core::spec::{JobId, NodeId};
 
 use super::chain::Chain;
 use crate::job::charge;
@@ -108,8 +108,8 @@ impl Chain {
     pub(in crate::job) fn with_member<T>(&self, ask: impl FnOnce(&Member<'_, Self>) -> T) -> T {
         ask(&Member {
             collab_id: self.collab_id,
-            own: self.key.id().0,
-            peer: self.peer.0,
+            own: self.key.id(),
+            peer: self.peer,
             sign: &|text| self.key.sign(text),
             view: self,
         })
@@ -200,7 +200,7 @@ impl LogView for Chain {
 
     fn awaits_refusal(
         &self,
-        requester: &[u8; 32],
+        requester: &NodeId,
         query: &QueryDigest,
         code: Code,
     ) -> Result<bool, StateError> {
@@ -220,7 +220,7 @@ impl LogView for Chain {
         Ok(self.state.log_day(&self.collab_id)?.refusals)
     }
 
-    fn statements_today(&self, node_id: &[u8; 32]) -> Result<u64, StateError> {
+    fn statements_today(&self, node_id: &NodeId) -> Result<u64, StateError> {
         self.state.statements_today(&self.collab_id, node_id)
     }
 

@@ -21,8 +21,8 @@ use crate::state::AwaitedRefusal;
 /// The shared entry about a refused question.
 pub(in crate::job) fn body(requester: NodeId, responder: NodeId, query: &str, code: Code) -> Body {
     Body::Refused {
-        requester: requester.0,
-        responder: responder.0,
+        requester,
+        responder,
         query: query_digest(query),
         code,
     }
@@ -79,7 +79,7 @@ pub(in crate::job) fn awaited(
         return Ok(None);
     }
     let refusal = AwaitedRefusal {
-        requester: requester.0,
+        requester,
         query: query_digest(query),
         code,
     };

@@ -12,7 +12,7 @@ use psi_core::spec::{AskedMode, JobId, JobSpec, Party};
 
 use super::spend;
 use crate::collab::{Collaboration, Member};
-use crate::identity::{NodeId, NodeKey};
+use crate::identity::NodeKey;
 use crate::job::charge::{debit, limits, section};
 use crate::job::context::JobContext;
 use crate::job::failure::Failure;
@@ -47,7 +47,7 @@ impl Reservation {
             "job {} with {} ({})",
             hex::encode(self.job_id),
             peer.facts.member,
-            NodeId(peer.node_id)
+            peer.node_id
         );
         let text = format!(
             "{job} about table {}: this node begins to read its rows; digest of the query {}",
@@ -160,7 +160,7 @@ pub(in crate::job) fn check_question(
     let limits = limits(&ctx.config, &facts.table, &peer.name);
     let debit = Debit {
         job_id: JobId([0; 64]),
-        peer_id: peer.id.0,
+        peer_id: peer.id,
         peer: peer.name.clone(),
         table: facts.table.clone(),
         population: None,

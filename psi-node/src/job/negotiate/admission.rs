@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aggregator::{Refusal, ResponsePlan};
 use psi_core::Code;
 use psi_core::messages::Proposal;
-use psi_core::spec::{AskedMode, Half, JobSpec, PROTOCOL_VERSION, Party};
+use psi_core::spec::{AskedMode, Half, JobSpec, Nonce, PROTOCOL_VERSION, Party};
 
 use super::terms::Terms;
 use super::{account, spend, table_files};
@@ -92,7 +92,7 @@ pub(in crate::job) async fn judge(
     peer: NodeId,
     collab: &Collaboration,
     proposal: &Proposal,
-    nonce: [u8; 32],
+    nonce: Nonce,
 ) -> Result<Admitted, Failure> {
     spend::check_mode(collab, proposal.mode)?;
     let plan = plan(ctx, peer, collab, proposal).await?;
@@ -107,7 +107,7 @@ pub(in crate::job) async fn judge(
     terms.check_half(&proposal.half)?;
     account::check_asked(ctx, proposal.mode, &plan.facts)?;
     let half = Half {
-        node_id: ctx.key.id().0,
+        node_id: ctx.key.id(),
         nonce,
         facts: plan.facts.clone(),
     };

@@ -9,7 +9,7 @@ use aggregator::{OutputPlan, Refusal, RequestPlan};
 use psi_core::Code;
 use psi_core::messages::Proposal;
 use psi_core::spec::{
-    AskedMode, Half, JobSpec, LiteralCommitment, PROTOCOL_VERSION, Party, Recipients,
+    AskedMode, Half, JobSpec, LiteralCommitment, Nonce, PROTOCOL_VERSION, Party, Recipients,
 };
 
 use super::approval::Asking;
@@ -140,7 +140,7 @@ impl Question {
     pub(in crate::job) fn proposal(
         &self,
         ctx: &JobContext,
-        nonce: [u8; 32],
+        nonce: Nonce,
         hidden: Vec<LiteralCommitment>,
     ) -> Proposal {
         Proposal {
@@ -152,7 +152,7 @@ impl Question {
             recipients: self.recipients,
             mode: self.mode,
             half: Half {
-                node_id: ctx.key.id().0,
+                node_id: ctx.key.id(),
                 nonce,
                 facts: self.plan.facts.clone(),
             },

@@ -181,8 +181,8 @@ mod tests {
 
     fn half(node: u8, groups: Vec<GroupFacts>, values: Vec<ValueFacts>) -> Half {
         Half {
-            node_id: [node; 32],
-            nonce: [node; 32],
+            node_id: [node; 32].into(),
+            nonce: [node; 32].into(),
             facts: TableFacts {
                 result_to_both: false,
                 groups,

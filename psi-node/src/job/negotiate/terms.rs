@@ -37,7 +37,7 @@ impl Terms<'_> {
     pub(super) fn check_half(&self, half: &Half) -> Result<(), Failure> {
         half.facts.validate()?;
         let member = self.collab.member_by_id(&self.peer);
-        let fits = half.node_id == self.peer.0
+        let fits = half.node_id == self.peer
             && member.is_some_and(|member| member.name == half.facts.member)
             && half.facts.table == self.peer_table
             && half.facts.key_columns == self.peer_key_columns;
@@ -75,7 +75,7 @@ impl Terms<'_> {
 
     /// What both sides know before roles and sizes follow from the halves.
     fn agreement(&self, proposal: &Proposal) -> Agreement {
-        let asker = NodeId(proposal.half.node_id);
+        let asker = proposal.half.node_id;
         let may_receive = |member: Option<&Member>| member.is_some_and(|member| member.may_receive);
         Agreement {
             collab_id: self.collab.id(),

@@ -227,7 +227,7 @@ async fn a_budget_that_does_not_bear_a_job_refuses_it_to_both_accounts() {
     refused(pair.judge(&proposal).await, Code::BudgetExhausted);
     // Another job of the same cost, as a query and an explanation that know both halves ask.
     let mut another = spec.clone();
-    another.requester.nonce = [4; 32];
+    another.requester.nonce = [4; 32].into();
     refused(
         account::check_job(&pair.brand, &another),
         Code::BudgetExhausted,

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use psi_core::receipt::InputDigest;
 use psi_core::session::Tools;
-use psi_core::spec::JobId;
+use psi_core::spec::{JobId, LiteralSalt};
 use zeroize::Zeroizing;
 
-use crate::audit::keep::{Recording, Retention, Subject};
+use crate::audit::keep::{Recording, Retention, SaltedLiteral, Subject};
 use crate::frozen::Frozen;
 use crate::job::context::JobContext;
 use crate::job::failure::Failure;
@@ -125,10 +125,13 @@ pub(super) fn keep_unfinished(record: Record, job_id: &JobId) -> Result<(), Fail
 }
 
 /// This node's hidden literals with the salts of their commitments.
-fn salted(agreed: &Agreed) -> Vec<([u8; 32], Zeroizing<String>)> {
-    let mut salts = seeds::literal_salts(&agreed.seed);
-    let literals = agreed.literals.iter();
-    literals
-        .map(|literal| (salts(), Zeroizing::new(literal.reveal().to_owned())))
+fn salted(agreed: &Agreed) -> Vec<SaltedLiteral> {
+    let salts = LiteralSalt::all_of(&agreed.seed);
+    let salted = agreed.literals.iter().zip(salts);
+    salted
+        .map(|(literal, salt)| SaltedLiteral {
+            salt,
+            text: Zeroizing::new(literal.reveal().to_owned()),
+        })
         .collect()
 }

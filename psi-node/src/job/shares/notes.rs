@@ -36,7 +36,7 @@ impl NoteShare {
     pub(in crate::job) const fn as_bytes(&self) -> &[u8; 32] {
         match self {
             Self::Collab(collab_id) => collab_id.as_bytes(),
-            Self::Stranger(peer) => &peer.0,
+            Self::Stranger(peer) => peer.as_bytes(),
         }
     }
 }

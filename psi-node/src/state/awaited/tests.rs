@@ -1,5 +1,6 @@
 use aggregator::budget::{Limits, RunLimits};
 use psi_core::receipt::{Commitment, OutputCommitment, PolicyDigest};
+use psi_core::transcript::Transcript;
 
 use super::*;
 use crate::receipts::tests::{Fixture, aborted, debit, parts_of, refused};
@@ -11,8 +12,8 @@ const OPENING: OwnOpening = OwnOpening {
 const CLOSING: OwnClosing = OwnClosing {
     output_commitment: OutputCommitment([3; 64]),
     transcripts: Transcripts {
-        to_sender: [4; 64],
-        to_receiver: [5; 64],
+        to_sender: Transcript([4; 64]),
+        to_receiver: Transcript([5; 64]),
     },
 };
 
@@ -112,7 +113,7 @@ fn the_oldest_of_too_many_refusals_gives_way() {
     let fixture = Fixture::new();
     let (state, id) = (&fixture.state, fixture.collab.id());
     let of = |n: u64| AwaitedRefusal {
-        requester: [1; 32],
+        requester: NodeId([1; 32]),
         query: QueryDigest([u8::try_from(n).unwrap(); 64]),
         code: None,
     };

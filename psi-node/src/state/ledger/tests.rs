@@ -38,7 +38,7 @@ fn debit(job: u64, micro_epsilon: u64, unix: i64) -> Debit {
     job_id[..8].copy_from_slice(&job.to_be_bytes());
     Debit {
         job_id: JobId(job_id),
-        peer_id: [2; 32],
+        peer_id: NodeId([2; 32]),
         peer: "shop".into(),
         table: "customers".into(),
         population: Some("people".into()),
@@ -188,7 +188,7 @@ fn a_run_counts_for_its_table_and_its_peer_under_either_of_its_names() {
         ..debit(4, 0, NOW)
     };
     let other_peer = Debit {
-        peer_id: [3; 32],
+        peer_id: NodeId([3; 32]),
         peer: "brand".into(),
         ..debit(5, 0, NOW)
     };

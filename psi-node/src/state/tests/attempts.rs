@@ -2,7 +2,7 @@
 
 use psi_core::limits::{LOCAL_NOTES_PER_HOUR_MAX, REFUSED_JOBS_MAX};
 use psi_core::receipt::Body;
-use psi_core::spec::{CollabId, JobId};
+use psi_core::spec::{CollabId, JobId, NodeId};
 
 use super::{State, local_first_wrong, reopened};
 use crate::identity::NodeKey;
@@ -130,11 +130,11 @@ fn a_day_of_a_log_counts_bytes_refusals_and_each_members_statements() {
     let bytes: usize = stored.iter().map(|entry| entry.entry.len()).sum();
     let day = fixture.state.log_day(&id).unwrap();
     assert_eq!((day.bytes, day.refusals), (bytes as u64, 2));
-    let node_id = fixture.keys[0].id().0;
+    let node_id = fixture.keys[0].id();
     let text = "restored".to_owned();
     fixture.append(Body::Statement { node_id, text });
     let statements = |of| fixture.state.statements_today(&id, of).unwrap();
-    assert_eq!((statements(&node_id), statements(&[9; 32])), (1, 0));
+    assert_eq!((statements(&node_id), statements(&NodeId([9; 32]))), (1, 0));
     // Yesterday does not count.
     for table in ["log_days", "statement_days"] {
         let sql = format!("UPDATE {table} SET day = day - 1");

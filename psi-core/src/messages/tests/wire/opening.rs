@@ -68,7 +68,7 @@ pub(super) fn messages() -> Vec<(&'static str, Control, Fields)> {
         (
             "output_to_both",
             Control::Output {
-                salt: Some([0x71; 32]),
+                salt: Some([0x71; 32].into()),
                 output_commitment: OutputCommitment(commitment),
             },
             Fields::message(18, "Output")

@@ -18,7 +18,7 @@ fn an_entry_is_stored_by_both_before_its_signature_leaves_and_costs_its_job_once
 fn the_sequencer_stores_then_sends_and_the_follower_stores_then_signs() {
     let pair = Pair::new();
     let [sequencer, follower] = &pair.nodes;
-    let body = statement([1; 32]);
+    let body = statement([1; 32].into());
     let start = |member: &Member<'_, _>| Append::start(member, body.clone());
     let waits = follower.member(start).unwrap();
     assert!(waits.store.is_empty() && waits.send.is_none());
@@ -58,7 +58,7 @@ fn the_two_members_sign_the_body_that_this_step_of_the_job_calls_for_and_no_othe
         };
         state
     };
-    let brought = pair.nodes[SEQUENCER].next_entry(statement([1; 32]));
+    let brought = pair.nodes[SEQUENCER].next_entry(statement([1; 32].into()));
     let brought = Control::Entry(brought.message());
     let wrong = follower.member(|member| awaits().handle(member, brought));
     assert_eq!(

@@ -106,8 +106,8 @@ fn a_completed_job_has_the_output_and_the_transcripts_that_were_found_here() {
     let mut forged = body.clone();
     if let Body::Closed { transcripts, .. } = &mut forged {
         *transcripts = Some(Transcripts {
-            to_sender: [0xee; 64],
-            to_receiver: [0xee; 64],
+            to_sender: [0xee; 64].into(),
+            to_receiver: [0xee; 64].into(),
         });
     }
     assert!(!judged(node, None, &forged));
@@ -153,5 +153,5 @@ fn a_statement_in_this_members_name_has_its_owners_words() {
     assert!(!judged(&node, Some("other"), &own) && !judged(&node, None, &own));
     let peer = statement(Pair::new().nodes[SEQUENCER].id());
     assert!(judged(&node, None, &peer));
-    assert!(!judged(&node, Some(words), &statement([9; 32])));
+    assert!(!judged(&node, Some(words), &statement([9; 32].into())));
 }

@@ -12,7 +12,7 @@ use crate::receipt::log::{
 };
 use crate::receipt::tests::{self as bodies, COLLAB, node_id};
 use crate::receipt::{Body, Entry, EntryHash, QueryDigest, Signature, entry_hash, signing_text};
-use crate::spec::{JobId, JobSpec};
+use crate::spec::{JobId, JobSpec, NodeId};
 
 /// What outlives the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,7 +119,7 @@ fn opened_by(body: &Body) -> Option<JobId> {
 #[derive(Clone)]
 pub(crate) struct Node {
     pub(crate) key: SigningKey,
-    pub(crate) peer: [u8; 32],
+    pub(crate) peer: NodeId,
     pub(crate) disk: Disk,
     /// The disk after each change, from the empty one on.
     pub(crate) history: Vec<Disk>,
@@ -128,7 +128,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(key: SigningKey, peer: [u8; 32]) -> Self {
+    pub(crate) fn new(key: SigningKey, peer: NodeId) -> Self {
         Self {
             key,
             peer,
@@ -139,7 +139,7 @@ impl Node {
         }
     }
 
-    pub(crate) fn id(&self) -> [u8; 32] {
+    pub(crate) fn id(&self) -> NodeId {
         node_id(&self.key)
     }
 
@@ -320,7 +320,7 @@ impl LogView for Node {
 
     fn awaits_refusal(
         &self,
-        requester: &[u8; 32],
+        requester: &NodeId,
         query: &QueryDigest,
         code: Code,
     ) -> Result<bool, Infallible> {
@@ -356,7 +356,7 @@ impl LogView for Node {
             .count() as u64)
     }
 
-    fn statements_today(&self, of: &[u8; 32]) -> Result<u64, Infallible> {
+    fn statements_today(&self, of: &NodeId) -> Result<u64, Infallible> {
         let states =
             |body: &&Body| matches!(body, Body::Statement { node_id, .. } if node_id == of);
         Ok(self.disk.today().iter().filter(states).count() as u64)

@@ -91,7 +91,7 @@ fn an_entry_that_the_sequencer_did_not_sign_is_refused() {
     let pair = opened_once();
     let mut brought = next(&pair, aborted(1), |_| ());
     let signature = brought.signatures[SEQUENCER].unwrap();
-    let other = next(&pair, statement([1; 32]), |_| ()).signatures[SEQUENCER].unwrap();
+    let other = next(&pair, statement([1; 32].into()), |_| ()).signatures[SEQUENCER].unwrap();
     for wrong in [None, Some([0; 64].into()), Some(other)] {
         brought.signatures[SEQUENCER] = wrong;
         assert_refused(&pair, &brought, Code::SignatureInvalid);
@@ -118,7 +118,7 @@ fn what_the_follower_would_not_have_signed_is_refused() {
         aborted(2),
         // Nobody stated that; nobody asked that.
         statement(follower),
-        statement([9; 32]),
+        statement([9; 32].into()),
         refused_by(&keys.first, &keys.second),
         refused_by(&keys.second, &keys.first),
     ] {

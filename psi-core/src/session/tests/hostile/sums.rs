@@ -392,7 +392,7 @@ fn outputs() -> Vec<Case> {
     let mut other = output_commitment;
     other.0[63] ^= 1;
     let salted = salt.map(|mut salt| {
-        salt[0] ^= 1;
+        salt.0[0] ^= 1;
         salt
     });
     vec![

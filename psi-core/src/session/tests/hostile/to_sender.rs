@@ -5,7 +5,7 @@ use crate::dp::Amount;
 use crate::error::Code;
 use crate::list::reference;
 use crate::messages::{Control, Opening, Outcome};
-use crate::receipt::output_commitment;
+use crate::receipt::{OutputSalt, output_commitment};
 
 fn blinded(code: Code, name: &'static str, what: &'static str) -> Case {
     Case::new(Victim::Sender, "ExpectBlinded", code, name, what)
@@ -308,7 +308,7 @@ fn sequence() -> Vec<Case> {
 
 /// An outcome whose commitment fits its opening.
 fn outcome(released: bool, count: u64) -> Control {
-    let salt = [9; 32];
+    let salt = OutputSalt([9; 32]);
     Control::Outcome(Outcome {
         opening: Some(Opening {
             released,
@@ -326,7 +326,7 @@ fn outcomes() -> Vec<Case> {
     wrong_commitment.output_commitment.0[0] ^= 1;
     let mut wrong_salt = honest;
     if let Some(opening) = &mut wrong_salt.opening {
-        opening.salt[31] ^= 1;
+        opening.salt.0[31] ^= 1;
     }
     vec![
         bad(

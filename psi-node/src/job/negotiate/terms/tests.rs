@@ -5,7 +5,6 @@ use psi_core::spec::{AskedMode, Half, PROTOCOL_VERSION, Party, Recipients, Shape
 
 use super::Terms;
 use crate::collab::Collaboration;
-use crate::identity::NodeId;
 use crate::receipts::tests::Fixture;
 
 /// One thing that is wrong with a half.
@@ -52,7 +51,7 @@ impl Asked {
         Terms {
             collab,
             own,
-            peer: NodeId(peer.node_id),
+            peer: peer.node_id,
             shape: &self.shape,
             peer_table: "customers",
             peer_key_columns: &self.columns,
@@ -79,7 +78,7 @@ fn a_half_that_is_not_the_peers_or_about_something_else_is_refused() {
     let terms = asked.terms(Party::Requester, &asked.fixture.collab);
     terms.check_half(&asked.answer).unwrap();
     let changes: [Change; 4] = [
-        |half| half.node_id[0] ^= 1,
+        |half| half.node_id.0[0] ^= 1,
         |half| half.facts.member = "somebody".into(),
         |half| half.facts.table = "orders".into(),
         |half| half.facts.key_columns = vec!["phone".into()],

@@ -84,7 +84,7 @@ fn a_peer_that_agrees_and_breaks_off_two_hundred_times_uses_up_its_runs_and_noth
     assert_eq!((of("job"), of("returned"), log.len()), (50, 50, 100));
     // Another peer is served, and the next day this one is again.
     let other = Debit {
-        peer_id: [3; 32],
+        peer_id: NodeId([3; 32]),
         peer: "brand".into(),
         ..debit(300, 400, NOW)
     };

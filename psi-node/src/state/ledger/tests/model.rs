@@ -48,7 +48,7 @@ const TABLES: [(&str, Option<&str>); 3] = [
     ("orders", Some("people")),
     ("public", None),
 ];
-const PEERS: [(&str, [u8; 32]); 2] = [("brand", [1; 32]), ("shop", [2; 32])];
+const PEERS: [(&str, NodeId); 2] = [("brand", NodeId([1; 32])), ("shop", NodeId([2; 32]))];
 
 struct Round {
     folder: tempfile::TempDir,
