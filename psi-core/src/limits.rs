@@ -109,7 +109,7 @@ pub const STATEMENTS_PER_DAY_MAX: u64 = 4;
 
 /// Entries about what peers asked under one collaboration that a node adds to its own log in an
 /// hour. Beyond that, it only counts them by code.
-pub const LOCAL_NOTES_PER_HOUR_MAX: u64 = 60;
+pub const NOTES_PER_HOUR_MAX: u64 = 60;
 
 /// Lines about one collaboration that a node's operator finds in the program's log in an hour.
 /// Beyond that, they are only counted.

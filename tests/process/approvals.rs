@@ -33,7 +33,7 @@ fn decide(node: &Node, arguments: &[&str], code: i32) -> Ran {
     node.run(&[&["approvals"], arguments].concat()).expect(code)
 }
 
-fn local_log(node: &Node) -> String {
+fn own_log(node: &Node) -> String {
     let arguments = ["receipts", "list", "--local", "--format", "json"];
     node.run(&arguments).expect(0).stdout
 }
@@ -82,7 +82,7 @@ fn a_question_waits_for_the_owner_over_restarts_and_runs_once() {
     let used = decide(&world.b, &["show", &id, "--format", "json"], 0).json();
     assert_eq!(used["state"], "used");
     assert_eq!(used["job_id"], world.b.newest_job().unwrap()["job_id"]);
-    let log = local_log(&world.b);
+    let log = own_log(&world.b);
     for word in ["approval asked", "approved", "approval used"] {
         assert!(log.contains(word), "{word}: {log}");
     }
@@ -102,7 +102,7 @@ fn a_denied_question_is_told_as_a_code_and_the_reason_stays_with_the_owner() {
     let ran = world.a.query(COUNT).expect(5);
     assert_eq!(reason(&ran), "not_approved");
     assert!(!ran.stdout.contains("lawyers"), "{}", ran.stdout);
-    assert!(local_log(&world.b).contains("lawyers"));
+    assert!(own_log(&world.b).contains("lawyers"));
     let ran = decide(&world.b, &["approve", &id], 2);
     assert!(ran.stderr.contains("denied"), "{}", ran.stderr);
     // `--wait` does not wait for what was decided.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use psi_core::Code;
-use psi_core::limits::LOCAL_NOTES_PER_HOUR_MAX;
+use psi_core::limits::NOTES_PER_HOUR_MAX;
 use psi_core::messages::Control;
 use psi_core::spec::{Nonce, Shape};
 use serde_json::json;
@@ -74,7 +74,7 @@ fn one_member_that_takes_its_places_and_connections_leaves_room_for_another_and_
 fn a_flood_of_questions_takes_no_note_of_another_member_and_is_counted() {
     let mut stage = Stage::new();
     let bert = stage.bert();
-    let flood = LOCAL_NOTES_PER_HOUR_MAX + 40;
+    let flood = NOTES_PER_HOUR_MAX + 40;
     stage.runtime.block_on(async {
         for _ in 0..flood {
             let (mut send, mut receive) = bert.open().await;
@@ -104,7 +104,7 @@ fn a_flood_of_questions_takes_no_note_of_another_member_and_is_counted() {
         .run(&["receipts", "list", "--local", "--format", "json"]);
     let log = log.expect(0).stdout;
     let of_bert = log.matches(&format!("from {}", bert.key.id())).count();
-    assert_eq!(of_bert as u64, LOCAL_NOTES_PER_HOUR_MAX, "{log}");
+    assert_eq!(of_bert as u64, NOTES_PER_HOUR_MAX, "{log}");
     assert!(log.contains("is counted, not noted"), "{log}");
     assert!(
         log.contains("the other member asked what this would be"),

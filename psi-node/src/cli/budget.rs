@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::identity::NodeKey;
 use crate::state::{State, StateError};
 
-/// What the local log calls the owner's statement about the ledger.
+/// What the node's own log calls the owner's statement about the ledger.
 const REPAIRED: &str = "ledger_repaired";
 
 /// The commands of `budget`.
@@ -93,7 +93,7 @@ fn repair(args: &RepairArgs) -> Result<(), UserError> {
     if !args.without.is_empty() {
         text = format!("{text}; without {}", args.without.join(", "));
     }
-    state.local_append(&key, REPAIRED, &text)?;
+    state.note(&key, REPAIRED, &text)?;
     let left = state.ledger_repair(statement, &without)?;
     output::print(&match left {
         None => "Your statement is recorded, and budgets are served again.\n".to_owned(),

@@ -58,11 +58,15 @@ impl fmt::Display for ApprovalState {
     }
 }
 
+/// What makes two proposals the same question (Spec 10 §5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuestionHash(pub [u8; 64]);
+
 /// A question, as the owner has to judge it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// What identifies it (Spec 10 §5.3).
-    pub hash: [u8; 64],
+    /// What identifies it.
+    pub hash: QuestionHash,
     /// The collaboration.
     pub collab_id: CollabId,
     /// Its name.
@@ -134,7 +138,7 @@ impl State {
     ) -> Result<Standing, StateError> {
         self.write(|transaction| {
             let now = ledger::advance(transaction, now)?;
-            if let Some(open) = open_request(transaction, &question.hash, now)? {
+            if let Some(open) = open_request(transaction, question.hash, now)? {
                 transaction.execute(
                     "UPDATE approvals SET asked = asked + 1 WHERE id = ?1",
                     [&open.id],
@@ -179,7 +183,7 @@ impl State {
                 ),
                 params![
                     id,
-                    question.hash,
+                    question.hash.0,
                     question.collab_id.as_bytes(),
                     question.collab,
                     question.asker,
@@ -294,12 +298,12 @@ const COLUMNS: &str = "id, question, collab_id, collab, asker, table_name, query
 /// The request about this question that is neither used nor past, if there is one.
 fn open_request(
     transaction: &Transaction<'_>,
-    question: &[u8; 64],
+    question: QuestionHash,
     now: i64,
 ) -> Result<Option<Approval>, StateError> {
     let condition = "WHERE question = ?1 AND state != 'used' AND expires_unix > ?2 \
                      ORDER BY requested_unix DESC, rowid DESC LIMIT 1";
-    let found = select(transaction, condition, params![question, now], now)?;
+    let found = select(transaction, condition, params![question.0, now], now)?;
     Ok(found.into_iter().next())
 }
 

@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{State, StateError, contact, local_log, member_names, now_unix};
+use super::{State, StateError, contact, member_names, now_unix, own_log};
 use crate::collab::{CollabId, Collaboration, RevisionError};
 use crate::identity::NodeKey;
 
@@ -104,7 +104,7 @@ impl State {
                     params![id.as_bytes(), now.as_str(), now_unix()],
                 )?;
             }
-            local_log::append(transaction, key, STANDING, &text)?;
+            own_log::append(transaction, key, STANDING, &text)?;
             Ok(before)
         })
     }

@@ -419,7 +419,7 @@ fn two_handles_append_to_one_log_without_gaps_or_double_openings() {
                     let stored = fixture.next(fixture.opened(&fixture.job(nonce)));
                     let _ = state.entry_append(&id, &stored, debit(&stored).as_ref());
                     state
-                        .local_append(&fixture.keys[0], "refused", "text")
+                        .note(&fixture.keys[0], "refused", "text")
                         .unwrap();
                 }
             });
@@ -430,31 +430,31 @@ fn two_handles_append_to_one_log_without_gaps_or_double_openings() {
     assert_eq!(entries.len() as u64, debited);
     assert_eq!(fixture.state.open_jobs(&id).unwrap().len() as u64, debited);
     assert!(entries.iter().zip(0..).all(|(entry, seq)| entry.seq == seq));
-    let local = fixture.state.local_entries().unwrap();
+    let local = fixture.state.notes().unwrap();
     assert_eq!(local.len(), 40);
-    assert_eq!(local_first_wrong(&local, &fixture.keys[0].id()), None);
+    assert_eq!(first_wrong_note(&local, &fixture.keys[0].id()), None);
 }
 
 #[test]
-fn an_edit_of_the_local_log_is_found() {
+fn an_edit_of_the_own_log_is_found() {
     let folder = private_tempdir();
     let state = State::open(folder.path()).unwrap();
     let key = NodeKey::generate().unwrap();
     for text in ["one", "two", &"é".repeat(5000)] {
-        state.local_append(&key, "unreachable", text).unwrap();
+        state.note(&key, "unreachable", text).unwrap();
     }
-    let log = state.local_entries().unwrap();
-    assert_eq!(local_first_wrong(&log, &key.id()), None);
+    let log = state.notes().unwrap();
+    assert_eq!(first_wrong_note(&log, &key.id()), None);
     assert!(log[2].text.len() <= 4096 && log[2].text.starts_with('é'));
 
     let mut edited = log.clone();
     edited[1].text = "three".into();
-    assert_eq!(local_first_wrong(&edited, &key.id()), Some(1));
+    assert_eq!(first_wrong_note(&edited, &key.id()), Some(1));
     let mut removed = log.clone();
     removed.remove(1);
-    assert_eq!(local_first_wrong(&removed, &key.id()), Some(1));
+    assert_eq!(first_wrong_note(&removed, &key.id()), Some(1));
     assert_eq!(
-        local_first_wrong(&log, &NodeKey::generate().unwrap().id()),
+        first_wrong_note(&log, &NodeKey::generate().unwrap().id()),
         Some(0)
     );
 }

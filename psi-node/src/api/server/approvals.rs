@@ -64,7 +64,7 @@ pub(super) async fn decide(
     if let Some(reason) = &approval.reason {
         text = format!("{}: {reason}; {}", approval.id, approval.question.query);
     }
-    ctx.state.local_append(&ctx.key, kind, &text)?;
+    ctx.state.note(&ctx.key, kind, &text)?;
     tracing::info!(request = approval.id, "{kind} by the owner");
     Ok(json(StatusCode::OK, &ApprovalInfo::from(approval)))
 }

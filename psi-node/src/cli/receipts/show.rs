@@ -11,7 +11,7 @@ use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::NodeKey;
 use crate::printable;
-use crate::state::{LocalEntry, State, StateError, StoredEntry, local_first_wrong};
+use crate::state::{Note, State, StateError, StoredEntry, first_wrong_note};
 
 /// All entries with their lines, oldest first.
 fn all_lines(state: &State, collab: &Collaboration) -> Result<Vec<(Entry, Value)>, UserError> {
@@ -105,10 +105,10 @@ fn summary(entry: &Entry, says: &Value) -> (&'static str, String, String) {
 pub(super) fn list_local(args: &ListArgs) -> Result<(), UserError> {
     let config = args.common.config.load()?;
     let id = NodeKey::load(&config.key_path())?.id();
-    let entries = State::open(&config.state_dir())?.local_entries()?;
+    let entries = State::open(&config.state_dir())?.notes()?;
     match args.common.format {
         Format::Json => {
-            let line = |entry: &LocalEntry| {
+            let line = |entry: &Note| {
                 json!({
                     "seq": entry.seq,
                     "unix": entry.unix,
@@ -133,7 +133,7 @@ pub(super) fn list_local(args: &ListArgs) -> Result<(), UserError> {
             output::print(&table.render())?;
         }
     }
-    match local_first_wrong(&entries, &id) {
+    match first_wrong_note(&entries, &id) {
         None => Ok(()),
         Some(seq) => Err(UserError::new(
             Exit::ReceiptsWrong,

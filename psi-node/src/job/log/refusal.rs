@@ -117,8 +117,8 @@ pub(in crate::job) fn note_own(ctx: &JobContext, job_id: Option<&str>, failure: 
     if was_opened(ctx, job_id) {
         return;
     }
-    if let Err(error) = ctx.state.local_append(&ctx.key, kind, &sentence(failure)) {
-        tracing::error!(%error, "the local log could not be written");
+    if let Err(error) = ctx.state.note(&ctx.key, kind, &sentence(failure)) {
+        tracing::error!(%error, "the node's own log could not be written");
     }
 }
 

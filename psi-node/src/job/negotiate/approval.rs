@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha512};
 use crate::collab::Collaboration;
 use crate::job::context::JobContext;
 use crate::job::failure::Failure;
-use crate::state::{Question, Standing, now_unix};
+use crate::state::{Question, QuestionHash, Standing, now_unix};
 
 /// A question about a table of this node.
 pub(in crate::job) struct Asking<'a> {
@@ -68,7 +68,7 @@ impl Asking<'_> {
             Standing::Approved(id) => Ok(Permit::Approved(id)),
             Standing::Recorded(id) => {
                 let text = format!("{id}: {} asks: {}", question.asker, question.query);
-                ctx.state.local_append(&ctx.key, "approval asked", &text)?;
+                ctx.state.note(&ctx.key, "approval asked", &text)?;
                 tracing::warn!(
                     request = id,
                     asker = question.asker,
@@ -116,7 +116,7 @@ impl Asking<'_> {
 
     /// What makes two proposals the same question: everything in them but what is fresh for each,
     /// the nonce and the commitments to hidden literals.
-    fn hash(&self) -> [u8; 64] {
+    fn hash(&self) -> QuestionHash {
         // A query of 16 KiB has fewer literals than fit 64 bits.
         let fields = (
             self.collab.id(),
@@ -128,11 +128,11 @@ impl Asking<'_> {
             self.requester,
             self.own,
         );
-        Sha512::new()
+        let hash = Sha512::new()
             .chain_update(b"psi/v1/question")
             .chain_update(codec::encode(&fields))
-            .finalize()
-            .into()
+            .finalize();
+        QuestionHash(hash.into())
     }
 
     fn sizes(&self) -> Value {
@@ -164,7 +164,7 @@ impl Permit {
             return Err(Failure::ApprovalSpent(id.clone()));
         }
         let text = format!("{id}: job {}", hex::encode(job_id));
-        Ok(ctx.state.local_append(&ctx.key, "approval used", &text)?)
+        Ok(ctx.state.note(&ctx.key, "approval used", &text)?)
     }
 }
 

@@ -15,7 +15,7 @@ use psi_core::limits::{LOG_LINES_PER_HOUR_MAX, QUESTIONS_FAILED_PER_HOUR_MAX};
 
 use crate::collab::CollabId;
 use crate::identity::{NodeId, NodeKey};
-use crate::state::{JobRecord, State, StateError, now_unix};
+use crate::state::{JobRecord, LeftOut, State, StateError, now_unix};
 
 /// Whom a note counts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,7 +73,7 @@ impl Counts {
 }
 
 impl Notes {
-    /// Notes on the local log of the node with this key.
+    /// Notes on the own log of the node with this key.
     #[must_use]
     pub fn new(state: State, key: Arc<NodeKey>) -> Self {
         Self {
@@ -94,11 +94,11 @@ impl Notes {
         *self.lock().failed.entry(*share).or_default() += 1;
         match self
             .state
-            .local_note(&self.key, share.as_bytes(), text, job)
+            .note_of_peer(&self.key, share.as_bytes(), text, job)
         {
             Ok(true) => {}
             Ok(false) => self.count(share, code),
-            Err(error) => tracing::error!(%error, "the local log could not be written"),
+            Err(error) => tracing::error!(%error, "the node's own log could not be written"),
         }
     }
 
@@ -111,7 +111,7 @@ impl Notes {
     ) -> Result<bool, StateError> {
         let noted = self
             .state
-            .local_note(&self.key, share.as_bytes(), text, None)?;
+            .note_of_peer(&self.key, share.as_bytes(), text, None)?;
         if !noted {
             self.count(share, Code::TooManyJobs);
         }
@@ -157,10 +157,14 @@ impl Notes {
         drop(held);
         let rows: Vec<_> = counts
             .iter()
-            .map(|((share, code), times)| (*share.as_bytes(), code.as_str(), *times))
+            .map(|((share, code), times)| LeftOut {
+                whose: *share.as_bytes(),
+                code: *code,
+                times: *times,
+            })
             .collect();
         if !rows.is_empty()
-            && let Err(error) = self.state.local_left_out(&rows)
+            && let Err(error) = self.state.notes_left_out(&rows)
         {
             let mut held = self.lock();
             for (of, times) in counts {
@@ -168,7 +172,7 @@ impl Notes {
             }
             return Err(error);
         }
-        self.state.local_sum_up(&self.key)
+        self.state.notes_sum_up(&self.key)
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
@@ -194,7 +198,7 @@ fn say_what_was_left_out(lines: &HashMap<NoteShare, u64>) {
 
 #[cfg(test)]
 mod tests {
-    use psi_core::limits::LOCAL_NOTES_PER_HOUR_MAX;
+    use psi_core::limits::NOTES_PER_HOUR_MAX;
 
     use super::*;
     use crate::state::place::private_tempdir;
@@ -213,13 +217,13 @@ mod tests {
     fn one_peer_takes_no_room_of_another_and_what_is_beyond_its_share_is_counted() {
         let (_folder, notes) = notes();
         let (rude, other) = (RUDE, OTHER);
-        for _ in 0..LOCAL_NOTES_PER_HOUR_MAX + 7 {
+        for _ in 0..NOTES_PER_HOUR_MAX + 7 {
             notes.refused(&rude, "refused", Code::TableNotOffered, None);
         }
         assert!(!notes.inquired(&rude, "asked").unwrap());
         assert!(notes.inquired(&other, "asked").unwrap());
-        let entries = notes.state.local_entries().unwrap();
-        assert_eq!(entries.len() as u64, LOCAL_NOTES_PER_HOUR_MAX + 1);
+        let entries = notes.state.notes().unwrap();
+        assert_eq!(entries.len() as u64, NOTES_PER_HOUR_MAX + 1);
         let counted = notes.lock().left_out.clone();
         let expected = [
             ((rude, Code::TableNotOffered), 7),

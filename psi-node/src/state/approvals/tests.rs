@@ -28,7 +28,7 @@ fn fixture() -> Fixture {
 impl Fixture {
     fn question(&self, number: u8) -> Question {
         Question {
-            hash: [number; 64],
+            hash: QuestionHash([number; 64]),
             collab_id: self.collab_id,
             collab: "summer".into(),
             asker: "brand".into(),

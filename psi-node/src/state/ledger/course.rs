@@ -12,7 +12,7 @@ use rusqlite::Transaction;
 use super::{Debit, advance, insert};
 use crate::collab::CollabId;
 use crate::identity::NodeKey;
-use crate::state::{State, StateError, local_log};
+use crate::state::{State, StateError, own_log};
 
 /// What this node's log calls a job that began to freeze its input.
 const FROZEN: &str = "job";
@@ -40,7 +40,7 @@ impl State {
                 .execute([job_id.as_bytes()])?;
             match counted {
                 0 => Err(StateError::NotReserved),
-                _ => local_log::append(transaction, key, FROZEN, text),
+                _ => own_log::append(transaction, key, FROZEN, text),
             }
         })
     }
@@ -72,7 +72,7 @@ impl State {
                 .execute([job_id.as_bytes()])?;
             match note {
                 Some((key, text)) if returned > 0 => {
-                    local_log::append(transaction, key, RETURNED, text)
+                    own_log::append(transaction, key, RETURNED, text)
                 }
                 _ => Ok(()),
             }

@@ -1,14 +1,15 @@
-//! Refusals, the bound on what a peer adds to the local log, and policies.
+//! Refusals, the bound on what a peer adds to the node's own log, and policies.
 
-use psi_core::limits::{LOCAL_NOTES_PER_HOUR_MAX, REFUSED_JOBS_MAX};
+use psi_core::Code;
+use psi_core::limits::{NOTES_PER_HOUR_MAX, REFUSED_JOBS_MAX};
 use psi_core::receipt::Body;
 use psi_core::spec::{CollabId, JobId, NodeId};
 
-use super::{State, local_first_wrong, reopened};
+use super::{State, first_wrong_note, reopened};
 use crate::identity::NodeKey;
 use crate::receipts::tests::{Fixture, completed, refused};
 use crate::state::place::private_tempdir;
-use crate::state::{JobRecord, JobRole, JobState, LogDay, jobs};
+use crate::state::{JobRecord, JobRole, JobState, LeftOut, LogDay, jobs};
 
 /// The collaboration under which a peer asks.
 const PEER: [u8; 32] = [1; 32];
@@ -36,28 +37,28 @@ fn refusals_are_counted_from_the_last_opened_job_on() {
 }
 
 #[test]
-fn a_peer_adds_a_bounded_number_of_entries_an_hour_to_the_local_log() {
+fn a_peer_adds_a_bounded_number_of_entries_an_hour_to_the_own_log() {
     let folder = private_tempdir();
     let state = State::open(folder.path()).unwrap();
     let key = NodeKey::generate().unwrap();
-    let bound = usize::try_from(LOCAL_NOTES_PER_HOUR_MAX).unwrap();
+    let bound = usize::try_from(NOTES_PER_HOUR_MAX).unwrap();
     for number in 0..bound + 5 {
-        let added = state.local_note(&key, &PEER, "refused", None).unwrap();
+        let added = state.note_of_peer(&key, &PEER, "refused", None).unwrap();
         assert_eq!(added, number < bound, "{number}");
     }
     // There is still room for this node's own notes, and for another collaboration's.
-    state.local_append(&key, "refused", "own").unwrap();
-    assert!(state.local_note(&key, &[2; 32], "refused", None).unwrap());
-    let log = state.local_entries().unwrap();
+    state.note(&key, "refused", "own").unwrap();
+    assert!(state.note_of_peer(&key, &[2; 32], "refused", None).unwrap());
+    let log = state.notes().unwrap();
     assert_eq!(log.len(), bound + 2);
     assert!(!log[bound - 2].text.contains("counted"));
     assert!(log[bound - 1].text.contains("counted"));
-    assert_eq!(local_first_wrong(&log, &key.id()), None);
+    assert_eq!(first_wrong_note(&log, &key.id()), None);
     // Another hour, earlier or later, has room of its own.
     for hours in [-1, 7] {
         let sql = "UPDATE note_hours SET hour = hour + ?1";
         state.lock().execute(sql, [hours]).unwrap();
-        assert!(state.local_note(&key, &PEER, "refused", None).unwrap());
+        assert!(state.note_of_peer(&key, &PEER, "refused", None).unwrap());
     }
 }
 
@@ -66,20 +67,28 @@ fn what_was_left_out_of_an_hour_is_summed_up_when_it_is_over() {
     let folder = private_tempdir();
     let state = State::open(folder.path()).unwrap();
     let key = NodeKey::generate().unwrap();
-    let counts = [(PEER, "runs_exhausted", 3), (PEER, "too_many_jobs", 40)];
-    state.local_left_out(&counts).unwrap();
-    state.local_left_out(&counts[1..]).unwrap();
-    state.local_sum_up(&key).unwrap();
+    let left_out = |code, times| LeftOut {
+        whose: PEER,
+        code,
+        times,
+    };
+    let counts = [
+        left_out(Code::RunsExhausted, 3),
+        left_out(Code::TooManyJobs, 40),
+    ];
+    state.notes_left_out(&counts).unwrap();
+    state.notes_left_out(&counts[1..]).unwrap();
+    state.notes_sum_up(&key).unwrap();
     assert!(
-        state.local_entries().unwrap().is_empty(),
+        state.notes().unwrap().is_empty(),
         "the hour goes on"
     );
     let sql = "UPDATE left_out SET hour = hour - 1";
     state.lock().execute(sql, []).unwrap();
     for _ in 0..2 {
-        state.local_sum_up(&key).unwrap();
+        state.notes_sum_up(&key).unwrap();
     }
-    let log = state.local_entries().unwrap();
+    let log = state.notes().unwrap();
     assert_eq!(log.len(), 1);
     let text = &log[0].text;
     assert!(

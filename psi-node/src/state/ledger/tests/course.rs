@@ -49,7 +49,7 @@ fn a_reservation_holds_until_it_is_given_back_and_a_run_from_the_moment_that_fre
     let key = NodeKey::generate().unwrap();
     let late = state.budget_freezing(&first.job_id, &key, "late");
     assert!(matches!(late, Err(StateError::NotReserved)), "{late:?}");
-    assert!(state.local_entries().unwrap().len() == 1);
+    assert!(state.notes().unwrap().len() == 1);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_peer_that_agrees_and_breaks_off_two_hundred_times_uses_up_its_runs_and_noth
     assert_eq!(all.total(), Amount::ZERO);
     assert_eq!(state.budget_runs("customers", NOW).unwrap()[0].1.0, [50; 4]);
     // Each of them is in this node's log, twice.
-    let log = state.local_entries().unwrap();
+    let log = state.notes().unwrap();
     let of = |kind: &str| log.iter().filter(|entry| entry.kind == kind).count();
     assert_eq!((of("job"), of("returned"), log.len()), (50, 50, 100));
     // Another peer is served, and the next day this one is again.

@@ -4,7 +4,8 @@
 //! Hash-chained and signed by the node alone. It shows the owner's auditor that nothing was edited
 //! later; it proves nothing to the peer, and the node that holds the key could rewrite all of it.
 
-use psi_core::limits::LOCAL_NOTES_PER_HOUR_MAX;
+use psi_core::Code;
+use psi_core::limits::NOTES_PER_HOUR_MAX;
 use psi_core::receipt::{Signature, signature_holds};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use sha2::{Digest as _, Sha512};
@@ -12,22 +13,37 @@ use sha2::{Digest as _, Sha512};
 use super::{JobRecord, State, StateError, bytes, jobs, now_unix};
 use crate::identity::{NodeId, NodeKey};
 
-/// The kind of entries that a peer can cause.
+/// The kind of notes that a peer can cause.
 const PROPOSAL: &str = "proposal";
-/// What the last such entry of an hour ends with.
+/// What the last such note of an hour ends with.
 const COUNTED_FROM_HERE: &str = " (what follows in this hour is counted, not noted)";
 /// Seconds of an hour.
 const HOUR: i64 = 3600;
-/// Bytes of one entry's text; longer ones are cut.
+/// Bytes of one note's text; longer ones are cut.
 const TEXT_BYTES_MAX: usize = 4096;
 
-/// One entry of the node's own log.
+/// The hash of a note; zero is the hash before note 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoteHash([u8; 64]);
+
+impl NoteHash {
+    /// The previous hash of note 0.
+    pub const ZERO: Self = Self([0; 64]);
+}
+
+impl From<[u8; 64]> for NoteHash {
+    fn from(bytes: [u8; 64]) -> Self {
+        Self(bytes)
+    }
+}
+
+/// One note of the node's own log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LocalEntry {
+pub struct Note {
     /// Its number, from 0.
     pub seq: u64,
-    /// The hash of the entry before; zero for entry 0.
-    pub previous: [u8; 64],
+    /// The hash of the note before.
+    pub previous: NoteHash,
     /// When it was written.
     pub unix: i64,
     /// What it is about: `refused`, `unreachable`, `failed`, `proposal`, `job`, `returned`.
@@ -38,58 +54,70 @@ pub struct LocalEntry {
     pub signature: Signature,
 }
 
-impl LocalEntry {
+impl Note {
     /// `SHA-512("psi/v1/local" || seq || previous || unix || kind || text)`, numbers big-endian,
     /// texts with a 64-bit length.
     #[must_use]
-    pub fn hash(&self) -> [u8; 64] {
+    pub fn hash(&self) -> NoteHash {
         let mut hash = Sha512::new()
             .chain_update(b"psi/v1/local")
             .chain_update(self.seq.to_be_bytes())
-            .chain_update(self.previous)
+            .chain_update(self.previous.0)
             .chain_update(self.unix.to_be_bytes());
         for text in [&self.kind, &self.text] {
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text.as_bytes());
         }
-        hash.finalize().into()
+        NoteHash(hash.finalize().into())
     }
 
     fn signing_text(&self) -> Vec<u8> {
-        [b"psi/v1/local-sign".as_slice(), &self.hash()].concat()
+        [b"psi/v1/local-sign".as_slice(), &self.hash().0].concat()
     }
 }
 
-/// The first entry of `entries` (the whole log) that is not the one the node wrote there, if any.
+/// The number of the first of `notes` (the whole log) that is not the one the node wrote there, if
+/// any.
 #[must_use]
-pub fn first_wrong(entries: &[LocalEntry], id: &NodeId) -> Option<u64> {
-    let mut previous = [0; 64];
-    for (seq, entry) in (0..).zip(entries) {
-        let in_place = entry.seq == seq && entry.previous == previous;
-        if !in_place || !signature_holds(id, &entry.signing_text(), &entry.signature) {
+pub fn first_wrong(notes: &[Note], id: &NodeId) -> Option<u64> {
+    let mut previous = NoteHash::ZERO;
+    for (seq, note) in (0..).zip(notes) {
+        let in_place = note.seq == seq && note.previous == previous;
+        if !in_place || !signature_holds(id, &note.signing_text(), &note.signature) {
             return Some(seq);
         }
-        previous = entry.hash();
+        previous = note.hash();
     }
     None
 }
 
+/// How often something was left out of the present hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Whose share of the hour was used up: the id of a collaboration or of a node.
+    pub whose: [u8; 32],
+    /// What became of the question.
+    pub code: Code,
+    /// How often.
+    pub times: u64,
+}
+
 impl State {
-    /// Appends an entry that is signed with `key`.
+    /// Appends a note that is signed with `key`.
     ///
     /// # Errors
     /// [`StateError::Database`].
-    pub fn local_append(&self, key: &NodeKey, kind: &str, text: &str) -> Result<(), StateError> {
+    pub fn note(&self, key: &NodeKey, kind: &str, text: &str) -> Result<(), StateError> {
         self.write(|transaction| append(transaction, key, kind, text))
     }
 
-    /// Appends an entry about what a peer asked under a collaboration, which has a share of the
-    /// hour: [`LOCAL_NOTES_PER_HOUR_MAX`]. Beyond it nothing is written, and the caller counts.
+    /// Appends a note about what a peer asked under a collaboration, which has a share of the
+    /// hour: [`NOTES_PER_HOUR_MAX`]. Beyond it nothing is written, and the caller counts.
     /// With a `job` that came to nothing, that is recorded too. Returns whether there was room.
     ///
     /// # Errors
     /// [`StateError::Database`].
-    pub fn local_note(
+    pub fn note_of_peer(
         &self,
         key: &NodeKey,
         whose: &[u8; 32],
@@ -98,12 +126,12 @@ impl State {
     ) -> Result<bool, StateError> {
         let hour = now_unix().div_euclid(HOUR);
         // Without the write lock first: a peer that goes on asking costs no write.
-        if notes(&self.lock(), whose, hour)? >= LOCAL_NOTES_PER_HOUR_MAX {
+        if noted(&self.lock(), whose, hour)? >= NOTES_PER_HOUR_MAX {
             return Ok(false);
         }
         self.write(|transaction| {
-            let noted = notes(transaction, whose, hour)?;
-            if noted >= LOCAL_NOTES_PER_HOUR_MAX {
+            let noted = noted(transaction, whose, hour)?;
+            if noted >= NOTES_PER_HOUR_MAX {
                 return Ok(false);
             }
             transaction.execute(
@@ -112,7 +140,7 @@ impl State {
                  noted = CASE note_hours.hour WHEN excluded.hour THEN noted + 1 ELSE 1 END",
                 params![whose, hour],
             )?;
-            let is_last = noted.saturating_add(1) == LOCAL_NOTES_PER_HOUR_MAX;
+            let is_last = noted.saturating_add(1) == NOTES_PER_HOUR_MAX;
             let more = if is_last { COUNTED_FROM_HERE } else { "" };
             append(transaction, key, PROPOSAL, &format!("{text}{more}"))?;
             if let Some(job) = job {
@@ -126,27 +154,27 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Database`].
-    pub fn local_left_out(&self, counts: &[([u8; 32], &str, u64)]) -> Result<(), StateError> {
+    pub fn notes_left_out(&self, counts: &[LeftOut]) -> Result<(), StateError> {
         let hour = now_unix().div_euclid(HOUR);
         self.write(|transaction| {
-            for (whose, code, times) in counts {
+            for LeftOut { whose, code, times } in counts {
                 let times = i64::try_from(*times).unwrap_or(i64::MAX);
                 transaction.execute(
                     "INSERT INTO left_out (whose, hour, code, times) VALUES (?1, ?2, ?3, ?4) \
                      ON CONFLICT (whose, hour, code) DO UPDATE SET times = times + excluded.times",
-                    params![whose, hour, code, times],
+                    params![whose, hour, code.as_str(), times],
                 )?;
             }
             Ok(())
         })
     }
 
-    /// Puts what was left out of the hours that are over on the log: one entry for each hour and
+    /// Puts what was left out of the hours that are over on the log: one note for each hour and
     /// collaboration.
     ///
     /// # Errors
     /// [`StateError::Database`].
-    pub fn local_sum_up(&self, key: &NodeKey) -> Result<(), StateError> {
+    pub fn notes_sum_up(&self, key: &NodeKey) -> Result<(), StateError> {
         let hour = now_unix().div_euclid(HOUR);
         let is_over = "SELECT EXISTS (SELECT 1 FROM left_out WHERE hour < ?1)";
         if !self.lock().query_row(is_over, [hour], |row| row.get(0))? {
@@ -178,22 +206,22 @@ impl State {
     /// The whole log, in order.
     ///
     /// # Errors
-    /// [`StateError::Damaged`] if an entry cannot be read.
-    pub fn local_entries(&self) -> Result<Vec<LocalEntry>, StateError> {
+    /// [`StateError::Damaged`] if a note cannot be read.
+    pub fn notes(&self) -> Result<Vec<Note>, StateError> {
         let connection = self.lock();
         let mut statement =
             connection.prepare_cached(&format!("SELECT {COLUMNS} FROM local_log ORDER BY seq"))?;
         let mut rows = statement.query([])?;
-        let mut entries = Vec::new();
+        let mut notes = Vec::new();
         while let Some(row) = rows.next()? {
-            entries.push(read(row)?);
+            notes.push(read(row)?);
         }
-        Ok(entries)
+        Ok(notes)
     }
 }
 
-/// Entries of this hour about what peers asked under a collaboration.
-fn notes(connection: &Connection, whose: &[u8; 32], hour: i64) -> Result<u64, StateError> {
+/// Notes of this hour about what peers asked under a collaboration.
+fn noted(connection: &Connection, whose: &[u8; 32], hour: i64) -> Result<u64, StateError> {
     let noted = connection
         .prepare_cached("SELECT noted FROM note_hours WHERE whose = ?1 AND hour = ?2")?
         .query_row(params![whose, hour], |row| row.get::<_, i64>(0))
@@ -212,27 +240,27 @@ pub(super) fn append(
         .query_row(&sql, [], |row| Ok(read(row)))
         .optional()?;
     let head = head.transpose()?;
-    let mut entry = LocalEntry {
+    let mut note = Note {
         seq: head.as_ref().map_or(0, |head| head.seq.saturating_add(1)),
-        previous: head.as_ref().map_or([0; 64], LocalEntry::hash),
+        previous: head.as_ref().map_or(NoteHash::ZERO, Note::hash),
         unix: now_unix(),
         kind: kind.to_owned(),
         text: cut(text).to_owned(),
         signature: Signature([0; 64]),
     };
-    entry.signature = key.sign(&entry.signing_text());
-    let seq = i64::try_from(entry.seq)
-        .map_err(|_| StateError::Damaged("the local log has no number left".into()))?;
+    note.signature = key.sign(&note.signing_text());
+    let seq = i64::try_from(note.seq)
+        .map_err(|_| StateError::Damaged("the node's own log has no number left".into()))?;
     transaction.execute(
         "INSERT INTO local_log (seq, previous, unix, kind, text, signature) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![
             seq,
-            entry.previous,
-            entry.unix,
-            entry.kind,
-            entry.text,
-            entry.signature.as_bytes()
+            note.previous.0,
+            note.unix,
+            note.kind,
+            note.text,
+            note.signature.as_bytes()
         ],
     )?;
     Ok(())
@@ -248,17 +276,17 @@ fn cut(text: &str) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-fn read(row: &Row<'_>) -> Result<LocalEntry, StateError> {
+fn read(row: &Row<'_>) -> Result<Note, StateError> {
     let seq: i64 = row.get("seq")?;
     let previous: Vec<u8> = row.get("previous")?;
     let signature: Vec<u8> = row.get("signature")?;
-    Ok(LocalEntry {
+    Ok(Note {
         seq: u64::try_from(seq)
-            .map_err(|_| StateError::Damaged("a local entry has a negative number".into()))?,
-        previous: bytes(&previous, "a local entry's hash")?,
+            .map_err(|_| StateError::Damaged("a note has a negative number".into()))?,
+        previous: bytes(&previous, "a note's hash")?,
         unix: row.get("unix")?,
         kind: row.get("kind")?,
         text: row.get("text")?,
-        signature: bytes(&signature, "a local entry's signature")?,
+        signature: bytes(&signature, "a note's signature")?,
     })
 }
