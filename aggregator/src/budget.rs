@@ -188,7 +188,7 @@ pub fn admit(limits: &Limits<'_>, usage: &Usage, amount: Amount, now: i64) -> Re
             remedy: format!("set `population` in [table.{table}], and say its budget"),
         });
     };
-    admit_peer((name, population), limits.peer, usage, amount, now)?;
+    admit_peer(name, population, limits.peer, usage, amount, now)?;
     fits(&population.limit, &usage.population, amount).map_err(|what| {
         let rule = format!("population.{name}");
         over(name, "", rule, &what, population.refresh, now)
@@ -198,7 +198,8 @@ pub fn admit(limits: &Limits<'_>, usage: &Usage, amount: Amount, now: i64) -> Re
 /// The part of a population's budget that one peer has: what the owner says under `per_peer`, or,
 /// where several collaborations share it, half.
 fn admit_peer(
-    (name, population): (&str, &PopulationConfig),
+    name: &str,
+    population: &PopulationConfig,
     peer: &str,
     usage: &Usage,
     amount: Amount,

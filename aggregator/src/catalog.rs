@@ -21,7 +21,7 @@ use crate::error::{FreezeError, Problem, QueryError, Refusal, Unavailable};
 use crate::freeze::input::{self, JobInput, OwnJob};
 use crate::freeze::limits::RowKey;
 use crate::matched_rows::{self, ListError, ListFormat};
-use crate::plan::{self, RequestPlan, ResponsePlan, SidePlan};
+use crate::plan::{self, MemberNames, RequestPlan, ResponsePlan, SidePlan};
 use crate::policy;
 use crate::report::{LoadReport, NotServed, ServedTable, TableReport};
 use crate::source::files::FileSet;
@@ -179,7 +179,7 @@ impl Catalog {
     }
 
     /// Plans the analyst's query over a table of this node and one of the peer's, for a result that
-    /// `recipients` get. `members` are the names of this side and of the peer in the collaboration.
+    /// `recipients` get.
     ///
     /// # Errors
     /// [`QueryError`]: the text is not accepted, a name or value does not fit, or this side's policy
@@ -187,7 +187,7 @@ impl Catalog {
     pub fn plan_request_for(
         &self,
         sql: &str,
-        members: (&str, &str),
+        members: MemberNames<'_>,
         recipients: Recipients,
     ) -> Result<RequestPlan, QueryError> {
         plan::request(&self.read(), sql, members, recipients)
@@ -198,7 +198,7 @@ impl Catalog {
     ///
     /// # Errors
     /// [`QueryError`]: the text is not accepted, or names other members.
-    pub fn own_table(&self, sql: &str, members: (&str, &str)) -> Result<String, QueryError> {
+    pub fn own_table(&self, sql: &str, members: MemberNames<'_>) -> Result<String, QueryError> {
         plan::own_table(sql, Author::Own, members)
     }
 
@@ -210,7 +210,7 @@ impl Catalog {
     pub fn asked_table(
         &self,
         canonical: &str,
-        members: (&str, &str),
+        members: MemberNames<'_>,
     ) -> Result<String, QueryError> {
         plan::own_table(canonical, Author::Peer, members)
     }
@@ -228,7 +228,7 @@ impl Catalog {
     pub fn plan_response_for(
         &self,
         canonical: &str,
-        members: (&str, &str),
+        members: MemberNames<'_>,
         recipients: Recipients,
         hidden_literals: usize,
     ) -> Result<ResponsePlan, Refusal> {
@@ -296,7 +296,9 @@ impl Catalog {
     }
 
     /// Freezes the input of a job: what this side, which is `own` in it, brings in each of its
-    /// roles. `side` comes from the same plan as this side's half of `spec`.
+    /// roles. `side` comes from the same plan as this side's half of `spec`. A job with differential
+    /// privacy has a `key`; it draws which rows are used of an identity that has more of them, or
+    /// more groups, than its owner has declared.
     ///
     /// # Errors
     /// [`FreezeError`] if the files changed since they were checked, cannot be read, the lists cannot
@@ -307,40 +309,13 @@ impl Catalog {
         side: &SidePlan,
         spec: &JobSpec,
         own: Party,
+        key: Option<RowKey>,
         store: Arc<dyn RecordStore>,
         progress: Arc<dyn Progress>,
     ) -> Result<JobInput, FreezeError> {
         let table = self.table_of(side)?;
         let options = &self.inner.loading.options;
-        let job = OwnJob {
-            spec,
-            own,
-            key: None,
-        };
-        let frozen = input::freeze(&table, side, job, options, store, progress).await;
-        self.judge(&table, frozen)
-    }
-
-    /// [`Self::freeze_job`] for a job with differential privacy, whose `key` draws which rows are
-    /// used of an identity that has more of them, or more groups, than its owner has declared.
-    ///
-    /// # Errors
-    /// Those of [`Self::freeze_job`].
-    pub async fn freeze_private_job(
-        &self,
-        side: &SidePlan,
-        (spec, own): (&JobSpec, Party),
-        key: RowKey,
-        store: Arc<dyn RecordStore>,
-        progress: Arc<dyn Progress>,
-    ) -> Result<JobInput, FreezeError> {
-        let table = self.table_of(side)?;
-        let options = &self.inner.loading.options;
-        let job = OwnJob {
-            spec,
-            own,
-            key: Some(key),
-        };
+        let job = OwnJob { spec, own, key };
         let frozen = input::freeze(&table, side, job, options, store, progress).await;
         self.judge(&table, frozen)
     }

@@ -65,7 +65,7 @@ pub use error::{FreezeError, Position, Problem, QueryError, Refusal, Told, Unava
 pub use freeze::input::JobInput;
 pub use freeze::limits::RowKey;
 pub use matched_rows::{ListError, ListFormat};
-pub use plan::{HiddenLiteral, OutputPlan, RequestPlan, ResponsePlan, SidePlan};
+pub use plan::{HiddenLiteral, MemberNames, OutputPlan, RequestPlan, ResponsePlan, SidePlan};
 pub use report::{
     AggregateReport, ClassCount, ColumnReport, DimensionReport, KeyColumnReport, KeyReport,
     LoadReport, NotServed, ServedKey, ServedTable, SharedValues, TableReport, ValueClass,

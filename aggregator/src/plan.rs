@@ -31,6 +31,15 @@ use crate::sql::ast::Predicate;
 use crate::tables::table::LoadedTable;
 use crate::value::ValueProgram;
 
+/// The names of the two members in their collaboration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberNames<'a> {
+    /// This side.
+    pub own: &'a str,
+    /// The peer.
+    pub peer: &'a str,
+}
+
 /// The requester's half of a job.
 pub struct RequestPlan {
     /// The text that both nodes bind into the job.

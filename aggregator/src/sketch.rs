@@ -40,12 +40,18 @@ struct Sketch {
     null_words: Vec<String>,
     columns: Vec<SketchColumn>,
     /// Columns that may be keys, the likeliest first.
-    keys: Vec<(String, IdentifierKind)>,
+    keys: Vec<SketchKey>,
     /// What a load says of each of them.
     loaded: Vec<KeyReport>,
     rows: u64,
     /// Whether dates may be written with the day or with the month first: both fit.
     dates_are_unclear: bool,
+}
+
+/// A column that may be a key.
+struct SketchKey {
+    column: String,
+    kind: IdentifierKind,
 }
 
 /// A column of the file.
@@ -115,9 +121,9 @@ fn look(path: &Path) -> Result<Sketch, SourceError> {
     let columns = texts(&source)?;
     let named = source.columns.iter().zip(&columns);
     let keys = guess::keys(named.map(|(column, values)| (column.name.as_str(), values)));
-    let keys = keys.into_iter().filter(|(name, kind)| {
-        let column = source.column(name);
-        column.is_ok_and(|column| column.key_problem(*kind).is_none())
+    let keys = keys.into_iter().filter(|key| {
+        let column = source.column(&key.column);
+        column.is_ok_and(|column| column.key_problem(key.kind).is_none())
     });
     Ok(Sketch {
         csv,

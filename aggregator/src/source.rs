@@ -26,13 +26,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_schema::DataType;
-use encoding_rs::Encoding;
 use psi_core::identifier::IdentifierKind;
 
 use self::dialect::Dialect;
 use self::files::FileSet;
 pub(crate) use self::format::Format;
 pub(crate) use self::projection::Projection;
+use self::read::Written;
 use self::read_error::ReadError;
 pub(crate) use self::text_type::TextType;
 use crate::column::parse::{Inferred, Seen};
@@ -192,10 +192,12 @@ impl Source {
         Ok(source)
     }
 
-    /// What separates the values of its files, and their encoding.
-    fn written(&self) -> (u8, &'static Encoding) {
-        let delimiter = self.dialect.delimiter(self.files.format);
-        (delimiter, self.dialect.encoding)
+    /// How its files are written, if they are CSV.
+    fn written(&self) -> Written {
+        Written {
+            delimiter: self.dialect.delimiter(self.files.format),
+            encoding: self.dialect.encoding,
+        }
     }
 
     /// Nobody can name a column without a name, such as an index that a data frame was written with.

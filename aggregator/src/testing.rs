@@ -23,12 +23,20 @@ use crate::error::FreezeError;
 use crate::source::read;
 use crate::source::{Batch, Projection};
 use crate::{
-    AgreedTypes, Catalog, JobInput, LoadReport, NoTypes, Problem, QueryError, ReadOptions, Refusal,
-    RequestPlan, ResponsePlan, TableConfigs,
+    AgreedTypes, Catalog, JobInput, LoadReport, MemberNames, NoTypes, Problem, QueryError,
+    ReadOptions, Refusal, RequestPlan, ResponsePlan, TableConfigs,
 };
 
 /// The member names of this side and the peer in all tests.
-pub(crate) const MEMBERS: (&str, &str) = ("brand", "snowy");
+pub(crate) const MEMBERS: MemberNames<'_> = MemberNames {
+    own: "brand",
+    peer: "snowy",
+};
+/// The same, as the other side says it.
+pub(crate) const MEMBERS_OF_PEER: MemberNames<'_> = MemberNames {
+    own: MEMBERS.peer,
+    peer: MEMBERS.own,
+};
 
 pub(crate) struct Folder(tempfile::TempDir);
 
@@ -139,7 +147,7 @@ impl Catalog {
     pub(crate) fn plan_request(
         &self,
         sql: &str,
-        members: (&str, &str),
+        members: MemberNames<'_>,
     ) -> Result<RequestPlan, QueryError> {
         self.plan_request_for(sql, members, Recipients::Requester)
     }
@@ -147,7 +155,7 @@ impl Catalog {
     pub(crate) fn plan_response(
         &self,
         canonical: &str,
-        members: (&str, &str),
+        members: MemberNames<'_>,
         hidden_literals: usize,
     ) -> Result<ResponsePlan, Refusal> {
         self.plan_response_for(canonical, members, Recipients::Requester, hidden_literals)
@@ -188,7 +196,7 @@ pub(crate) async fn freeze_plan(
     progress: Arc<dyn Progress>,
 ) -> Result<JobInput, FreezeError> {
     let (spec, store) = (job(plan), Arc::new(MemoryStore));
-    let input = catalog.freeze_job(&plan.side, &spec, Party::Requester, store, progress);
+    let input = catalog.freeze_job(&plan.side, &spec, Party::Requester, None, store, progress);
     input.await
 }
 

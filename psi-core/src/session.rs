@@ -116,7 +116,7 @@ pub use setup::MatchSetup;
 
 use crate::error::Error;
 use crate::kernel::Kernel;
-use crate::messages::frame::ListId;
+use crate::messages::frame::RowsHeader;
 use crate::progress::Progress;
 use crate::store::{RecordList, RecordStore};
 use crate::transcript::{ListHash, ListTranscript};
@@ -147,13 +147,8 @@ pub enum Awaiting<S, T> {
 }
 
 /// The hash of this side's list as the peer will see it.
-fn list_transcript(
-    list: ListId,
-    (match_index, part): (u8, u16),
-    records: &dyn RecordList,
-) -> Result<ListHash, Error> {
-    let (width, count) = (records.width(), records.len());
-    let mut transcript = ListTranscript::new(list, match_index, part, width, count);
+fn list_transcript(list: RowsHeader, records: &dyn RecordList) -> Result<ListHash, Error> {
+    let mut transcript = ListTranscript::new(list, records.width(), records.len());
     let mut reader = records.reader()?;
     let mut batch = Vec::new();
     loop {

@@ -8,7 +8,7 @@
 
 use sha2::{Digest as _, Sha512};
 
-use crate::messages::frame::ListId;
+use crate::messages::frame::{ListId, RowsHeader};
 use crate::messages::{Control, codec};
 use crate::named_bytes::named_bytes;
 use crate::spec::{JobId, JobSpec};
@@ -28,14 +28,12 @@ named_bytes!(
 pub struct ListTranscript(Sha512);
 
 impl ListTranscript {
-    /// Starts the hash of the list `list` of part `part`, which holds `count` records of `width`
-    /// bytes.
+    /// Starts the hash of the list that `list` names, which holds `count` records of `width` bytes.
     #[must_use]
-    pub fn new(list: ListId, match_index: u8, part: u16, width: usize, count: u64) -> Self {
+    pub fn new(list: RowsHeader, width: usize, count: u64) -> Self {
         let hash = Sha512::new()
             .chain_update(b"psi/v1/list")
-            .chain_update([list.number(), match_index])
-            .chain_update(part.to_be_bytes())
+            .chain_update(list.encode())
             .chain_update((width as u64).to_be_bytes())
             .chain_update(count.to_be_bytes());
         Self(hash)

@@ -6,6 +6,7 @@
 use psi_core::Code;
 use psi_core::spec::Party;
 
+use super::MemberNames;
 use super::output::OutputPlan;
 use super::side::{self, Planned};
 use crate::error::{QueryError, Refusal, Unavailable};
@@ -25,7 +26,8 @@ pub(super) fn party(side: Side, requester: Side) -> Party {
 }
 
 /// Which of the two tables is this side's, and which the peer's.
-pub(super) fn sides(query: &Query, (own, peer): (&str, &str)) -> Result<(Side, Side), QueryError> {
+pub(super) fn sides(query: &Query, members: MemberNames<'_>) -> Result<(Side, Side), QueryError> {
+    let MemberNames { own, peer } = members;
     for table in &query.tables {
         if !table.member.is(own) && !table.member.is(peer) {
             return Err(QueryError::meaning(

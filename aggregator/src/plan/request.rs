@@ -8,7 +8,7 @@ use psi_core::spec::{Party, Recipients};
 use super::half::{check_list, party, peer_half, plan_side, sides};
 use super::output;
 use super::side::{self, Planned};
-use super::{HiddenLiteral, RequestPlan};
+use super::{HiddenLiteral, MemberNames, RequestPlan};
 use crate::error::QueryError;
 use crate::policy::Question;
 use crate::policy::question::Parties;
@@ -22,7 +22,7 @@ use crate::tables::table::{Lookup, Tables};
 pub(crate) fn request(
     tables: &Tables,
     sql: &str,
-    members: (&str, &str),
+    members: MemberNames<'_>,
     recipients: Recipients,
 ) -> Result<RequestPlan, QueryError> {
     let query = parse::read(sql, Author::Own)?;
@@ -33,18 +33,18 @@ pub(crate) fn request(
     check_list(&query, own)?;
     check_names(tables, &query, own)?;
     let parties = Parties {
-        requester: members.0,
-        other_recipient: recipients.include(Party::Responder).then_some(members.1),
+        requester: members.own,
+        other_recipient: recipients.include(Party::Responder).then_some(members.peer),
     };
     let output = output::output(&query, &|side| party(side, own));
-    let planned = plan_side(tables, &query, own, members.0, parties, &output)?;
+    let planned = plan_side(tables, &query, own, members.own, parties, &output)?;
     let hidden = hidden
         .into_iter()
         .map(|literal| HiddenLiteral::new(typed_literal(&literal.value)))
         .collect();
     let (peer_table, peer_key_columns) = peer_half(&query, peer);
     let as_written = |column: &ColumnRef| column.name.0.clone();
-    let peer_question = Question::of(&query, peer, parties, (&peer_table, None), &as_written);
+    let peer_question = Question::of(&query, peer, parties, &peer_table, None, &as_written);
     let Planned {
         side,
         facts,
@@ -67,7 +67,7 @@ pub(crate) fn request(
 pub(crate) fn own_table(
     sql: &str,
     author: Author,
-    members: (&str, &str),
+    members: MemberNames<'_>,
 ) -> Result<String, QueryError> {
     let query = parse::read(sql, author)?;
     let (own, _) = sides(&query, members)?;

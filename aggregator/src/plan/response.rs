@@ -5,7 +5,7 @@
 use psi_core::limits;
 use psi_core::spec::{Party, Recipients};
 
-use super::ResponsePlan;
+use super::{MemberNames, ResponsePlan};
 use super::half::{check_list, not_accepted, party, peer_half, plan_side, sides};
 use super::output;
 use super::side::Planned;
@@ -20,7 +20,7 @@ use crate::tables::table::Tables;
 pub(crate) fn response(
     tables: &Tables,
     text: &str,
-    members: (&str, &str),
+    members: MemberNames<'_>,
     recipients: Recipients,
     hidden_literals: usize,
 ) -> Result<ResponsePlan, Refusal> {
@@ -44,11 +44,11 @@ pub(crate) fn response(
     check_list(&query, peer)
         .map_err(|err| not_accepted(format!("the peer's text was not accepted: {err}")))?;
     let parties = Parties {
-        requester: members.1,
-        other_recipient: recipients.include(Party::Responder).then_some(members.0),
+        requester: members.peer,
+        other_recipient: recipients.include(Party::Responder).then_some(members.own),
     };
     let output = output::output(&query, &|side| party(side, peer));
-    let planned = plan_side(tables, &query, own, members.0, parties, &output);
+    let planned = plan_side(tables, &query, own, members.own, parties, &output);
     let planned = planned.map_err(|err| match err {
         QueryError::Refused(refusal) => refusal,
         error => not_accepted(format!("the peer's text does not fit: {error}")),

@@ -75,7 +75,7 @@ pub(super) fn plan(
             .column(&column.name.0)
             .map_or_else(|_| column.name.0.clone(), |c| c.name.clone())
     };
-    let question = Question::of(query, side, parties, (name, Some(config)), &listed);
+    let question = Question::of(query, side, parties, name, Some(config), &listed);
     let allowed = policy::evaluate(&question, Some((name, config)))?;
     let asked = asked(query, side);
     let (key, _) = columns_used(query, side);

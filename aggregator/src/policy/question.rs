@@ -81,16 +81,16 @@ pub(crate) struct Parties<'a> {
 }
 
 impl Question {
-    /// What `query` asks of the table of `side`, whose rules are known if it is this node's; `listed` gives a column's name as its source
-    /// writes it.
+    /// What `query` asks of the table of `side`, called `table`. Its rules are known if it is this
+    /// node's; `listed` gives a column's name as its source writes it.
     pub(crate) fn of(
         query: &Query,
         side: Side,
         parties: Parties<'_>,
-        table: (&str, Option<&TableConfig>),
+        table: &str,
+        config: Option<&TableConfig>,
         listed: &dyn Fn(&ColumnRef) -> String,
     ) -> Self {
-        let (name, config) = table;
         let mut filters = BTreeSet::new();
         for conjunct in query.conjuncts.iter().filter(|c| c.side == side) {
             filter_uses(&conjunct.predicate, listed, &mut filters);
@@ -116,7 +116,7 @@ impl Question {
         }
         let own = query.list.iter().filter(|column| column.side == side);
         Self {
-            table: name.to_owned(),
+            table: table.to_owned(),
             requester: parties.requester.to_owned(),
             other_recipients: parties
                 .other_recipient

@@ -52,7 +52,8 @@ fn judge(rules: &str, sql: &str) -> Result<Allowed, Refusal> {
         &query,
         Side::Second,
         parties,
-        ("t", Some(&config)),
+        "t",
+        Some(&config),
         &|column| column.name.0.clone(),
     );
     evaluate(&question, Some(("t", &config)))

@@ -93,8 +93,8 @@ impl<'a> Cells<'a> {
         for (spec, opened) in &self.matches {
             let sender = spec.receiver.other();
             let private = self.spec.dp().is_some();
-            let place = (of(spec.receiver), of(sender));
-            let Some(block) = block(spec, private, opened, place)? else {
+            let (part, group) = (of(spec.receiver), of(sender));
+            let Some(block) = block(spec, private, opened, part, group)? else {
                 return Ok(None);
             };
             if block.identities < self.spec.minimum {
@@ -137,7 +137,8 @@ fn block<'a>(
     spec: &MatchSpec,
     private: bool,
     opened: &'a OpenedMatch,
-    (part, group): (usize, usize),
+    part: usize,
+    group: usize,
 ) -> Result<Option<Block<'a>>, Error> {
     let misuse = Error::ApiMisuse("a combination of groups that is not in the specification");
     let (Some(opened), Some(size)) = (opened.parts.get(part), spec.parts.get(part)) else {

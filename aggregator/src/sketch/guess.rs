@@ -5,6 +5,7 @@
 use chrono::NaiveDate;
 use psi_core::identifier::IdentifierKind;
 
+use super::SketchKey;
 use crate::column::parse;
 use crate::survey::classes;
 
@@ -77,10 +78,15 @@ pub(super) fn style(columns: &[Vec<String>], delimiter: Option<char>) -> Style {
 /// Columns that may be keys, with their kinds, the likeliest first.
 pub(super) fn keys<'a>(
     columns: impl Iterator<Item = (&'a str, &'a Vec<String>)>,
-) -> Vec<(String, IdentifierKind)> {
-    let guessed = columns.filter_map(|(name, values)| Some((name.to_owned(), kind(name, values)?)));
-    let mut keys: Vec<(String, IdentifierKind)> = guessed.collect();
-    keys.sort_by_key(|(_, kind)| KINDS.iter().position(|known| known == kind));
+) -> Vec<SketchKey> {
+    let guessed = columns.filter_map(|(name, values)| {
+        Some(SketchKey {
+            kind: kind(name, values)?,
+            column: name.to_owned(),
+        })
+    });
+    let mut keys: Vec<SketchKey> = guessed.collect();
+    keys.sort_by_key(|key| KINDS.iter().position(|known| *known == key.kind));
     keys
 }
 

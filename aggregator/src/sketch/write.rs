@@ -8,7 +8,7 @@ use std::path::Path;
 
 use psi_core::identifier::IdentifierKind;
 
-use super::{Sketch, SketchColumn};
+use super::{Sketch, SketchColumn, SketchKey};
 use crate::report::KeyReport;
 
 /// Where comments begin.
@@ -18,7 +18,7 @@ const COMMENT_AT: usize = 34;
 pub(super) fn to_load(path: &Path, sketch: &Sketch) -> String {
     let mut text = format!("source = {}\n", quoted(&path.to_string_lossy()));
     text.push_str(&reading(sketch));
-    for (column, kind) in &sketch.keys {
+    for SketchKey { column, kind } in &sketch.keys {
         let _ = writeln!(
             text,
             "[[key]]\ncolumns = [{}]\nkinds = [{}]",
@@ -65,7 +65,7 @@ pub(super) fn section(name: &str, source: &str, sketch: &Sketch) -> String {
     text.push_str(
         "# Columns that queries may filter by. What is not listed cannot be asked for.\n",
     );
-    let is_key = |column: &SketchColumn| sketch.keys.iter().any(|(key, _)| *key == column.name);
+    let is_key = |column: &SketchColumn| sketch.keys.iter().any(|key| key.column == column.name);
     let others: Vec<&SketchColumn> = sketch
         .columns
         .iter()
@@ -85,12 +85,12 @@ pub(super) fn section(name: &str, source: &str, sketch: &Sketch) -> String {
              # [[table.NAME.key]] with columns = [\"…\"] and kinds = [\"…\"].\n",
         );
     }
-    for (number, (column, kind)) in sketch.keys.iter().enumerate() {
+    for (number, of) in sketch.keys.iter().enumerate() {
         let loaded = sketch
             .loaded
             .iter()
-            .find(|key| key.columns[..] == [column.clone()]);
-        key(&mut text, name, (number, column, *kind), loaded);
+            .find(|key| key.columns.iter().eq([&of.column]));
+        key(&mut text, name, of, number == 0, loaded);
     }
     text
 }
@@ -125,7 +125,7 @@ fn reading(sketch: &Sketch) -> String {
 }
 
 fn types(text: &mut String, sketch: &Sketch) {
-    let is_key = |name: &String| sketch.keys.iter().any(|(key, _)| key == name);
+    let is_key = |name: &String| sketch.keys.iter().any(|key| key.column == *name);
     let words = [
         "text",
         "integer",
@@ -156,10 +156,11 @@ fn types(text: &mut String, sketch: &Sketch) {
 fn key(
     text: &mut String,
     table: &str,
-    (number, column, kind): (usize, &str, IdentifierKind),
+    SketchKey { column, kind }: &SketchKey,
+    is_likeliest: bool,
     loaded: Option<&KeyReport>,
 ) {
-    let mark = if number == 0 { "" } else { "# " };
+    let mark = if is_likeliest { "" } else { "# " };
     let values = loaded.and_then(|key| key.values.first());
     let found = values.map_or_else(String::new, |values| {
         let refused: u64 = values.refused.iter().map(|count| count.rows).sum();
@@ -172,7 +173,7 @@ fn key(
         text,
         "\n# A join key: the other member's key has to be of the same kind, {kind}{found}."
     );
-    if kind == IdentifierKind::Phone {
+    if *kind == IdentifierKind::Phone {
         let _ = writeln!(
             text,
             "# Numbers without a country need one: phone = {{ country = \"DE\" }} in [table.{table}]."

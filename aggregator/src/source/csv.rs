@@ -13,7 +13,7 @@ use arrow_csv::reader::Format as CsvReading;
 
 use super::dialect::Dialect;
 use super::files::{FileSet, FileStamp};
-use super::read::CsvRows;
+use super::read::{CsvRows, Written};
 use super::read_error::ReadError;
 use super::{Origin, Source, SourceColumn, SourceError, suspect, text};
 use crate::column::parse::{Seen, with_null_words};
@@ -44,7 +44,7 @@ pub(super) fn open(
     let names = names.unwrap_or_default();
     let mut seen = vec![Seen::default(); names.len()];
     for file in &files.files {
-        look_at_values((file, delimiter), null_words, dialect, &mut seen)
+        look_at_values(file, delimiter, null_words, dialect, &mut seen)
             .map_err(|error| unreadable(&error))?;
     }
     let words: Arc<[String]> = null_words.into();
@@ -85,13 +85,18 @@ fn header(file: &FileStamp, dialect: &Dialect, delimiter: u8) -> Result<Vec<Stri
 }
 
 fn look_at_values(
-    (file, delimiter): (&FileStamp, u8),
+    file: &FileStamp,
+    delimiter: u8,
     null_words: &[String],
     dialect: &Dialect,
     seen: &mut [Seen],
 ) -> Result<(), ReadError> {
     let all: Vec<usize> = (0..seen.len()).collect();
-    for batch in CsvRows::open(file, (delimiter, dialect.encoding), seen.len(), all)? {
+    let written = Written {
+        delimiter,
+        encoding: dialect.encoding,
+    };
+    for batch in CsvRows::open(file, written, seen.len(), all)? {
         for (column, seen) in batch?.columns().iter().zip(seen.iter_mut()) {
             let values = with_null_words(column.as_string::<i32>(), null_words);
             for value in values.iter().flatten() {

@@ -169,12 +169,12 @@ impl Delivered<'_> {
                 (Some(place), Origin::Line(_) | Origin::Folder(_)) => {
                     let text = rows.column(*place).as_string::<i32>();
                     let text = parse::with_null_words(text, words);
-                    untyped((self.source, column), *wanted, text, lost)
+                    untyped(self.source, column, *wanted, text, lost)
                 }
                 (None, _) => {
                     let value = self.folder_value(column, words);
                     let text = std::iter::repeat_n(value, batch.rows).collect();
-                    untyped((self.source, column), *wanted, text, lost)
+                    untyped(self.source, column, *wanted, text, lost)
                 }
             });
         }
@@ -208,7 +208,8 @@ fn typed(
 
 /// A column of a CSV file, or of the names of folders.
 fn untyped(
-    (source, column): (&Source, &SourceColumn),
+    source: &Source,
+    column: &SourceColumn,
     wanted: Wanted,
     text: StringArray,
     lost: &mut u64,
@@ -260,7 +261,7 @@ pub(crate) fn first_lost(
                 let value = file.values.get(key).cloned().flatten();
                 let text = parse::with_null_words(&[value].into_iter().collect(), words);
                 let mut lost = 0;
-                untyped((source, column), wanted, text, &mut lost);
+                untyped(source, column, wanted, text, &mut lost);
                 if lost > 0 {
                     return Ok(Some((file.path.clone(), None)));
                 }
@@ -271,7 +272,7 @@ pub(crate) fn first_lost(
         for batch in CsvRows::open(file, source.written(), source.line_values, vec![place])? {
             let batch = batch?;
             let text = parse::with_null_words(batch.column(0).as_string::<i32>(), words);
-            let values = untyped((source, column), wanted, text.clone(), &mut 0);
+            let values = untyped(source, column, wanted, text.clone(), &mut 0);
             if let Some(first) = parse::first_lost(&text, &values) {
                 return Ok(Some((file.path.clone(), Some(row + 1 + first as u64))));
             }
@@ -279,6 +280,15 @@ pub(crate) fn first_lost(
         }
     }
     Ok(None)
+}
+
+/// How the text of a CSV file is written.
+#[derive(Clone, Copy)]
+pub(super) struct Written {
+    /// What separates values.
+    pub(super) delimiter: u8,
+    /// The encoding.
+    pub(super) encoding: &'static Encoding,
 }
 
 /// Rows of a CSV file, all columns as text.
@@ -291,7 +301,7 @@ impl CsvRows {
     /// Reads the columns with the numbers `wanted` of `columns` in each line.
     pub(super) fn open(
         file: &FileStamp,
-        (delimiter, encoding): (u8, &'static Encoding),
+        written: Written,
         columns: usize,
         wanted: Vec<usize>,
     ) -> Result<Self, ReadError> {
@@ -300,10 +310,10 @@ impl CsvRows {
             .collect();
         let reader = arrow_csv::ReaderBuilder::new(Arc::new(Schema::new(fields)))
             .with_header(true)
-            .with_delimiter(delimiter)
+            .with_delimiter(written.delimiter)
             .with_batch_size(BATCH_ROWS)
             .with_projection(wanted)
-            .build_buffered(text::open(file, encoding)?)
+            .build_buffered(text::open(file, written.encoding)?)
             .map_err(|error| ReadError::csv(&file.path, file.packing, &error))?;
         Ok(Self {
             file: file.clone(),

@@ -9,7 +9,7 @@ use psi_core::store::MemoryStore;
 
 use super::pipeline::{Job, agree, records};
 use crate::result::ResultValue;
-use crate::testing::{Folder, MEMBERS};
+use crate::testing::{Folder, MEMBERS_OF_PEER};
 use crate::{Catalog, FreezeError};
 
 /// `brand.t`: customers with a region; the key is unique.
@@ -422,10 +422,9 @@ async fn bounds_are_published_as_powers_of_two_of_the_whole_table() {
 async fn a_table_that_changed_after_the_job_was_agreed_is_unavailable() {
     let world = world().await;
     let job = world.job("o.kind, SUM(o.amount)", "GROUP BY o.kind").await;
-    let members = (MEMBERS.1, MEMBERS.0);
     let plan = world
         .orders
-        .plan_response(&job.spec.query, members, 0)
+        .plan_response(&job.spec.query, MEMBERS_OF_PEER, 0)
         .unwrap();
     // Agreed on smaller values than the table has.
     let mut smaller = job.spec.clone();
@@ -435,7 +434,7 @@ async fn a_table_that_changed_after_the_job_was_agreed_is_unavailable() {
     let (store, progress) = (Arc::new(MemoryStore), Arc::new(Silent));
     let frozen = world
         .orders
-        .freeze_job(&plan.side, &smaller, Party::Responder, store, progress)
+        .freeze_job(&plan.side, &smaller, Party::Responder, None, store, progress)
         .await;
     assert!(matches!(frozen, Err(FreezeError::Violated(_))));
 }

@@ -17,7 +17,7 @@ use psi_core::store::{MemoryStore, RecordList, RecordStore};
 
 use crate::error::{FreezeError, QueryError};
 use crate::result::ResultTable;
-use crate::testing::MEMBERS;
+use crate::testing::{MEMBERS, MEMBERS_OF_PEER};
 use crate::{Catalog, JobInput, OutputPlan, RowKey};
 
 /// A job that both sides agreed on, with both frozen inputs.
@@ -56,9 +56,8 @@ pub(crate) async fn agree_in(
         QueryError::Refused(refusal) => refusal.code,
         other => panic!("{sql}: {other}; {}", other.remedy()),
     })?;
-    let members = (MEMBERS.1, MEMBERS.0);
     let response = asked
-        .plan_response(&request.canonical, members, request.hidden.len())
+        .plan_response(&request.canonical, MEMBERS_OF_PEER, request.hidden.len())
         .map_err(|refusal| refusal.code)?;
     assert_eq!(request.output, response.output);
     let agreement = |output: &OutputPlan| Agreement {
@@ -93,12 +92,8 @@ pub(crate) async fn agree_in(
         let (catalog, side, spec) = (catalog.clone(), side.clone(), spec.clone());
         async move {
             let progress = Arc::new(Silent);
-            if mode == AskedMode::Exact {
-                return catalog.freeze_job(&side, &spec, own, store, progress).await;
-            }
-            let key = RowKey::new([7; 32]);
-            let job = (&spec, own);
-            let input = catalog.freeze_private_job(&side, job, key, store, progress);
+            let key = (mode != AskedMode::Exact).then(|| RowKey::new([7; 32]));
+            let input = catalog.freeze_job(&side, &spec, own, key, store, progress);
             input.await
         }
     };

@@ -3,7 +3,7 @@
 use psi_core::Code;
 use psi_core::spec::Shape;
 
-use crate::testing::{Folder, MEMBERS};
+use crate::testing::{Folder, MEMBERS, MEMBERS_OF_PEER};
 use crate::{Catalog, QueryError};
 
 const TOML: &str = "
@@ -74,7 +74,7 @@ async fn both_sides_plan_the_same_text_and_only_the_own_literals_are_hidden() {
                      [[table.customers.key]]\ncolumns = ['cid']\nkinds = ['int']\nunique = true\n";
     let snowy = other.load(customers).await;
     let response = snowy
-        .plan_response(&request.canonical, ("snowy", "brand"), 3)
+        .plan_response(&request.canonical, MEMBERS_OF_PEER, 3)
         .unwrap();
     assert_eq!(response.facts.key_columns, request.peer_key_columns);
     assert_eq!(response.facts.table, request.peer_table);

@@ -14,7 +14,7 @@ use psi_core::spec::{
 use psi_core::store::MemoryStore;
 
 use super::pipeline::records;
-use crate::testing::{Folder, MEMBERS};
+use crate::testing::{Folder, MEMBERS, MEMBERS_OF_PEER};
 use crate::{Catalog, RequestPlan, ResponsePlan, RowKey};
 
 /// `brand.t`: two people, fewer than the minimum.
@@ -74,9 +74,8 @@ async fn world(orders: &str) -> (Catalog, Catalog, [Folder; 2]) {
 
 fn plans(customers: &Catalog, orders: &Catalog, sql: &str) -> (RequestPlan, ResponsePlan) {
     let request = customers.plan_request(sql, MEMBERS).unwrap();
-    let members = (MEMBERS.1, MEMBERS.0);
     let response = orders
-        .plan_response(&request.canonical, members, 0)
+        .plan_response(&request.canonical, MEMBERS_OF_PEER, 0)
         .unwrap();
     (request, response)
 }
@@ -118,9 +117,8 @@ async fn frozen(key: [u8; 32]) -> Vec<Vec<i64>> {
         let spec = spec.clone();
         async move {
             let (store, progress) = (Arc::new(MemoryStore), Arc::new(Silent));
-            let key = RowKey::new(key);
-            let job = (&spec, own);
-            let input = catalog.freeze_private_job(&side, job, key, store, progress);
+            let key = Some(RowKey::new(key));
+            let input = catalog.freeze_job(&side, &spec, own, key, store, progress);
             input.await.unwrap()
         }
     };

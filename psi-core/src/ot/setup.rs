@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::error::Error;
 use crate::limits;
-use crate::messages::frame::ListId;
+use crate::messages::frame::{ListId, RowsHeader};
 use crate::spec::JobId;
 use crate::transcript::{ListHash, ListTranscript};
 
@@ -142,7 +142,12 @@ impl TransferSetup {
 
     /// The transcript of one of this transfer's lists.
     pub(super) fn transcript(&self, list: ListId, width: usize, count: u64) -> ListTranscript {
-        ListTranscript::new(list, self.match_index, 0, width, count)
+        let header = RowsHeader {
+            list,
+            match_index: self.match_index,
+            part: 0,
+        };
+        ListTranscript::new(header, width, count)
     }
 
     /// The transcript of a message that is one record.

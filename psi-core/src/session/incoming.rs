@@ -38,7 +38,8 @@ impl Incoming {
         let order = OrderCheck::new(width, count);
         Ok(Self::with(
             header,
-            (width, count),
+            width,
+            count,
             Rice.decoder(width, count)?,
             order,
         ))
@@ -47,26 +48,22 @@ impl Incoming {
     /// Expects `count` records of `width` bytes that travel as they are, in any order.
     pub(super) fn of_any_order(header: RowsHeader, width: usize, count: u64) -> Self {
         let order = OrderCheck::of_any_order(width, count);
-        Self::with(header, (width, count), Box::new(Plain::new(width)), order)
+        Self::with(header, width, count, Box::new(Plain::new(width)), order)
     }
 
     fn with(
         header: RowsHeader,
-        (width, count): (usize, u64),
+        width: usize,
+        count: u64,
         decoder: Box<dyn RecordDecoder>,
         order: OrderCheck,
     ) -> Self {
-        let RowsHeader {
-            list,
-            match_index,
-            part,
-        } = header;
         Self {
             header,
             width,
             decoder,
             order,
-            transcript: ListTranscript::new(list, match_index, part, width, count),
+            transcript: ListTranscript::new(header, width, count),
             held: Vec::new(),
             waiting: Vec::new(),
         }

@@ -70,7 +70,7 @@ impl ExpectSenderKey {
         let key = Element::decode(point)?;
         let canaries = canaries.into_iter();
         let canaries = canaries.map(|of_part| of_part.expect_under(&key)).collect();
-        let mut transcript = ListTranscript::new(ListId::SenderKey, match_index, 0, 32, 1);
+        let mut transcript = ListTranscript::new(setup.header(ListId::SenderKey, 0), 32, 1);
         transcript.update(point);
         let width = setup.tag_bytes;
         let header = setup.header(ListId::Tags, 0);

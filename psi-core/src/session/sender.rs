@@ -57,9 +57,9 @@ pub fn encrypt(
     let [key] = key;
     let Positions { tags, payload } = positions::make(&setup, identities, seed, &scalar, &tools)?;
     let message: SharedList = Arc::from(tags);
-    let mut key_transcript = ListTranscript::new(ListId::SenderKey, index, 0, 32, 1);
+    let mut key_transcript = ListTranscript::new(setup.header(ListId::SenderKey, 0), 32, 1);
     key_transcript.update(&key);
-    let tags_transcript = list_transcript(ListId::Tags, (index, 0), message.as_ref())?;
+    let tags_transcript = list_transcript(setup.header(ListId::Tags, 0), message.as_ref())?;
     let state = ExpectBlinded {
         sent: vec![key_transcript.finish(), tags_transcript],
         received: Vec::new(),
@@ -224,8 +224,8 @@ impl ExpectBlinded {
         received.push(incoming.finish());
         let messages: Vec<SharedList> = replies.into_iter().map(Arc::from).collect();
         for (part, message) in (0..).zip(&messages) {
-            let list = (setup.match_index, part);
-            sent.push(list_transcript(ListId::Evaluated, list, message.as_ref())?);
+            let list = setup.header(ListId::Evaluated, part);
+            sent.push(list_transcript(list, message.as_ref())?);
         }
         let lists = ListHashes {
             to_sender: received,

@@ -52,9 +52,11 @@ impl AuditRoom {
     /// Reserves room for the record of a job, if this node keeps records.
     pub(crate) fn reserve(
         &self,
-        (state, config): (&State, &NodeConfig),
+        state: &State,
+        config: &NodeConfig,
         whose: Whose,
-        (spec, own): (&JobSpec, Party),
+        spec: &JobSpec,
+        own: Party,
     ) -> Result<Result<Option<AuditPlace>, NoRoom>, StateError> {
         if config.retain_for_audit.is_none() {
             return Ok(Ok(None));
@@ -167,10 +169,10 @@ mod tests {
         // Two fit into half of it, and four into all.
         assert!((1_200_001..1_500_000).contains(&bytes), "{bytes}");
         let room = AuditRoom::default();
-        let node = (&fixture.state, &config);
+        let state = &fixture.state;
         let reserve = |whose| {
-            let spec = (&job, Party::Responder);
-            room.reserve(node, whose, spec).unwrap()
+            let place = room.reserve(state, &config, whose, &job, Party::Responder);
+            place.unwrap()
         };
         let peer = Whose::Peer(NodeId([1; 32]));
         let held = [reserve(peer).unwrap(), reserve(peer).unwrap()];
@@ -190,7 +192,7 @@ mod tests {
             "",
         );
         let without = NodeConfig::parse(&without, Path::new("node.toml")).unwrap();
-        let unneeded = room.reserve((&fixture.state, &without), peer, (&job, Party::Responder));
+        let unneeded = room.reserve(state, &without, peer, &job, Party::Responder);
         assert!(unneeded.unwrap().unwrap().is_none(), "no records are kept");
     }
 }

@@ -185,7 +185,7 @@ impl Story {
 
     async fn ask_count(&mut self, snowy: &Shop, brand: &Shop) -> Result<ResultDocument, UserError> {
         let lines = count_sql(snowy, brand);
-        let (document, exit) = self.ask(snowy, (COLLAB, &lines), &[]).await?;
+        let (document, exit) = self.ask(snowy, COLLAB, &lines, &[]).await?;
         if exit == Exit::Released {
             Ok(document)
         } else {
@@ -208,7 +208,7 @@ impl Story {
                  GROUP BY o.region"
             ),
         ];
-        let (document, exit) = self.ask(snowy, (COLLAB, &lines), &[]).await?;
+        let (document, exit) = self.ask(snowy, COLLAB, &lines, &[]).await?;
         if !matches!(exit, Exit::Released | Exit::Suppressed) {
             return Err(without_answer(document, exit));
         }
@@ -222,7 +222,7 @@ impl Story {
             format!("SELECT COUNT(*) FROM {s}.customers AS s JOIN {b}.customers AS b"),
             "ON s.email_hash = b.email_hash WHERE b.email_hash > 'c0'".to_owned(),
         ];
-        let (document, exit) = self.ask(snowy, (COLLAB, &lines), &[]).await?;
+        let (document, exit) = self.ask(snowy, COLLAB, &lines, &[]).await?;
         if exit != Exit::RefusedByPeer {
             return Err(without_answer(document, exit));
         }
@@ -241,8 +241,8 @@ impl Story {
         brand: &Shop,
     ) -> Result<ResultDocument, UserError> {
         let lines = count_sql(snowy, brand);
-        let asked = (COLLAB_DP, &lines[..]);
-        let (document, exit) = self.ask(snowy, asked, &["--epsilon", EPSILON.0]).await?;
+        let options = ["--epsilon", EPSILON.0];
+        let (document, exit) = self.ask(snowy, COLLAB_DP, &lines, &options).await?;
         if !matches!(exit, Exit::Released | Exit::Suppressed) {
             return Err(without_answer(document, exit));
         }
@@ -256,7 +256,8 @@ impl Story {
     async fn ask(
         &mut self,
         asking: &Shop,
-        (collab, lines): (&str, &[String]),
+        collab: &str,
+        lines: &[String],
         options: &[&str],
     ) -> Result<(ResultDocument, Exit), UserError> {
         for line in lines {

@@ -60,7 +60,7 @@ pub async fn explain(
     let hidden = vec![LiteralCommitment([0; 64]); question.plan.hidden.len()];
     let inquiry = question.proposal(ctx, Nonce::ZERO, hidden);
     let known = if with_peer {
-        let answer = ask_peer::ask(ctx, (&question.peer, &question.collab), &inquiry).await;
+        let answer = ask_peer::ask(ctx, &question.peer, &question.collab, &inquiry).await;
         let answer = answer.map_err(|failure| match failure {
             Failure::PeerRefusal(code) => question.refused_by_peer(ctx, code),
             other => other,

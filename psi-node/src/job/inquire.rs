@@ -41,7 +41,7 @@ pub(super) async fn inquire(
     match within(limit, answer(ctx, conn, proposal, &mut link)).await {
         Ok(facts) => link.end(&facts).await,
         Err(failure) => {
-            admission::warn(ctx, &share, (conn.peer, collab.as_ref()), &failure);
+            admission::warn(ctx, &share, conn.peer, collab.as_ref(), &failure);
             let end = match &failure {
                 Failure::OwnRefusal(refusal) => Control::Refuse {
                     code: refusal.code,

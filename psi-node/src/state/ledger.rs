@@ -147,8 +147,8 @@ fn reserve(
         Ok(now) => now,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let states = (DebitState::Reserved, RunState::Held);
-    match insert(transaction, collab_id, debit, states, now)? {
+    let (state, run) = (DebitState::Reserved, RunState::Held);
+    match insert(transaction, collab_id, debit, state, run, now)? {
         0 => Err(StateError::JobReused),
         _ => Ok(Ok(())),
     }
@@ -173,7 +173,8 @@ fn insert(
     transaction: &Transaction<'_>,
     collab_id: &CollabId,
     debit: &Debit,
-    (state, run): (DebitState, RunState),
+    state: DebitState,
+    run: RunState,
     now: i64,
 ) -> Result<usize, StateError> {
     // A cost beyond the column stays at its end: no limit reaches it.

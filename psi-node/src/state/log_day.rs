@@ -70,7 +70,8 @@ pub(super) fn statements(
 pub(super) fn count(
     transaction: &Transaction<'_>,
     collab_id: &CollabId,
-    (body, bytes): (&Body, usize),
+    body: &Body,
+    bytes: usize,
     unix: i64,
 ) -> Result<(), StateError> {
     let day = unix.div_euclid(DAY);

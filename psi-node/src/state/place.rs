@@ -28,10 +28,10 @@ pub(super) fn check(state_dir: &Path) -> Result<(), StateError> {
         source,
     };
     let folder = fs::metadata(state_dir).map_err(failed)?;
-    check_one(state_dir, &folder, (ALL_OF_OTHERS, "700"))?;
+    check_one(state_dir, &folder, ALL_OF_OTHERS, "700")?;
     for file in state_files(state_dir) {
         match fs::metadata(&file) {
-            Ok(metadata) => check_one(&file, &metadata, (WRITE_OF_OTHERS, "600"))?,
+            Ok(metadata) => check_one(&file, &metadata, WRITE_OF_OTHERS, "600")?,
             // SQLite makes the files beside the database when it needs them.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
@@ -51,7 +51,8 @@ fn state_files(state_dir: &Path) -> impl Iterator<Item = PathBuf> {
 fn check_one(
     path: &Path,
     metadata: &Metadata,
-    (forbidden, mode_to_set): (u32, &str),
+    forbidden: u32,
+    mode_to_set: &str,
 ) -> Result<(), StateError> {
     let place = path.display();
     if !is_own(metadata) {
@@ -149,6 +150,6 @@ mod tests {
             return;
         }
         assert!(!is_own(&metadata));
-        assert!(check_one(root, &metadata, (0, "700")).is_err());
+        assert!(check_one(root, &metadata, 0, "700").is_err());
     }
 }

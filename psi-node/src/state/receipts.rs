@@ -119,8 +119,8 @@ impl State {
                     stored.signatures[1].map(|signature| signature.0),
                 ],
             )?;
-            let what = (&entry.body, stored.entry.len());
-            log_day::count(transaction, collab_id, what, now_unix())?;
+            let bytes = stored.entry.len();
+            log_day::count(transaction, collab_id, &entry.body, bytes, now_unix())?;
             apply(transaction, collab_id, seq, &entry.body, debit)
         })
     }

@@ -148,7 +148,7 @@ fn compare(
     };
     let offered = query.tables[side.index()].table.is("t");
     let table = ("t", &policy.config);
-    let question = Question::of(&query, side, parties, (table.0, Some(table.1)), &|column| {
+    let question = Question::of(&query, side, parties, table.0, Some(table.1), &|column| {
         column.name.0.clone()
     });
     let found = evaluate(&question, offered.then_some(table));

@@ -49,7 +49,8 @@ fn refusals_of_the_rules_are_those_of_the_golden_file() {
             &query,
             Side::Second,
             parties,
-            ("t", Some(&config)),
+            "t",
+            Some(&config),
             &|column| column.name.0.clone(),
         );
         let refusal = evaluate(&question, Some(("t", &config))).unwrap_err();

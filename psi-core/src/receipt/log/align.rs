@@ -6,7 +6,7 @@
 //! [`Follow`](super::follow::Follow) use it.
 
 use super::append::complete;
-use super::missing::{FORKED, Taken, take};
+use super::missing::{FORKED, Taken, Wanted, take};
 use super::states::States;
 use super::step::unexpected;
 use super::{Change, LogError, LogView, Member, Step, StepResult, StoredEntry};
@@ -65,13 +65,14 @@ impl Align {
             }
             (Self::ExpectMissing(seq), Control::Entry(message)) => {
                 let next = seq.saturating_add(1);
-                let last = next == states.theirs.entries;
+                let is_last = next == states.theirs.entries;
+                let wanted = Wanted { seq, is_last };
                 let statement = states.own.statement.as_deref();
-                Ok(match take(member, message, (seq, last), statement)? {
+                Ok(match take(member, message, wanted, statement)? {
                     Taken::Broken { store, why } => Step::broken(store, why),
                     Taken::Entry { store, signature } => {
                         let send = Some(Control::Countersign { signature });
-                        if last {
+                        if is_last {
                             Step::done(store, send)
                         } else {
                             Step::expect(store, send, Self::ExpectMissing(next))

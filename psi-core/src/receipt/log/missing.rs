@@ -31,12 +31,20 @@ pub(super) enum Taken {
     },
 }
 
-/// Takes the entry number `seq`, the last one or not. `statement` is what this member's owner wants
-/// recorded.
+/// An entry that was asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    /// Its number.
+    pub(super) seq: u64,
+    /// Whether the peer holds none after it.
+    pub(super) is_last: bool,
+}
+
+/// Takes the entry that was asked for. `statement` is what this member's owner wants recorded.
 pub(super) fn take<V: LogView>(
     member: &Member<'_, V>,
     message: EntryMessage,
-    (seq, last): (u64, bool),
+    wanted: Wanted,
     statement: Option<&str>,
 ) -> Result<Taken, LogError<V::Error>> {
     let text = signing_text(&entry_hash(&message.entry));
@@ -50,13 +58,13 @@ pub(super) fn take<V: LogView>(
         return Ok(Taken::Broken { store, why });
     }
     if signed_here {
-        return restore(member, message, seq);
+        return restore(member, message, wanted.seq);
     }
     let mismatch = |detail| Err(misbehaved(Code::EntryMismatch, detail));
     if member.is_sequencer() {
         return mismatch("an entry that its sequencer never signed");
     }
-    if !last {
+    if !wanted.is_last {
         return mismatch("an entry that was never countersigned, with others after it");
     }
     take_unsigned(member, message, statement)

@@ -65,7 +65,7 @@ pub fn blind(
             size.canaries,
             tools.kernel.as_ref(),
         );
-        let message = blinding.part(part, *size, list.as_ref(), (&scalar, &mixed_in))?;
+        let message = blinding.part(part, *size, list.as_ref(), &scalar, &mixed_in)?;
         let message = if blinding.setup.list {
             let laid_out = listing::lay_out(message.as_ref(), blinding.tools.store.as_ref())?;
             own_digests = Some(message);
@@ -75,11 +75,8 @@ pub fn blind(
             message
         };
         let message: SharedList = Arc::from(message);
-        sent.push(list_transcript(
-            ListId::Blinded,
-            (index, part),
-            message.as_ref(),
-        )?);
+        let header = setup.header(ListId::Blinded, part);
+        sent.push(list_transcript(header, message.as_ref())?);
         scalars.push(scalar);
         canaries.push(mixed_in);
         messages.push(message);
@@ -112,7 +109,8 @@ impl Blinding<'_> {
         part: u16,
         size: PartSize,
         identities: &dyn RecordList,
-        (scalar, canaries): (&SecretScalar, &Canaries),
+        scalar: &SecretScalar,
+        canaries: &Canaries,
     ) -> Result<Box<dyn RecordList>, Error> {
         let (setup, tools) = (self.setup, self.tools);
         let width = if setup.list { LAID_OUT_BYTES } else { 32 };

@@ -123,7 +123,8 @@ fn accept_invite(args: &AcceptArgs, own: &Own, invite: &Invite) -> Result<(), Us
     let collab = document(terms, &guest)?;
     check_names(own, &collab)?;
     let said = describe(
-        (&own.config, own.key.id()),
+        &own.config,
+        own.key.id(),
         &collab,
         terms,
         invite.offer.as_ref(),
@@ -233,7 +234,8 @@ fn accept_reply(args: &AcceptArgs, own: &Own, reply: &Reply) -> Result<(), UserE
         check_names(own, &collab)?;
     }
     let said = describe(
-        (&own.config, own.key.id()),
+        &own.config,
+        own.key.id(),
         &collab,
         terms,
         reply.offer.as_ref(),

@@ -25,7 +25,8 @@ pub(super) struct Answer {
 /// [`Failure::PeerRefusal`] with the code that a proposal would get; [`Failure::Connect`].
 pub(super) async fn ask(
     ctx: &JobContext,
-    (peer, collab): (&Member, &Collaboration),
+    peer: &Member,
+    collab: &Collaboration,
     inquiry: &Proposal,
 ) -> Result<Answer, Failure> {
     let conn = ctx.connect(peer, collab).await?;

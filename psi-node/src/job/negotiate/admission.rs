@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use aggregator::{Refusal, ResponsePlan};
+use aggregator::{MemberNames, Refusal, ResponsePlan};
 use psi_core::Code;
 use psi_core::messages::Proposal;
 use psi_core::spec::{AskedMode, Half, JobSpec, Nonce, PROTOCOL_VERSION, Party};
@@ -128,7 +128,10 @@ async fn plan(
         |member: Option<&Member>| member.map(|member| member.name.clone()).unwrap_or_default();
     let own = name_of(collab.member_by_id(&ctx.key.id()));
     let peer = name_of(collab.member_by_id(&peer));
-    let members = (own.as_str(), peer.as_str());
+    let members = MemberNames {
+        own: &own,
+        peer: &peer,
+    };
     let planned = ctx.catalog.plan_response_for(
         &proposal.query,
         members,
@@ -168,7 +171,8 @@ pub(in crate::job) fn turn_away<T>(code: Code, rule: &str, sentence: &str) -> Re
 pub(in crate::job) fn warn(
     ctx: &JobContext,
     share: &NoteShare,
-    (peer, collab): (NodeId, Option<&Collaboration>),
+    peer: NodeId,
+    collab: Option<&Collaboration>,
     failure: &Failure,
 ) {
     if !ctx.notes.has_line(share) {

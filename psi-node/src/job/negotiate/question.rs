@@ -5,7 +5,7 @@
 //! spend, the accounts.
 
 use aggregator::policy::at_fault::at_fault;
-use aggregator::{OutputPlan, Refusal, RequestPlan};
+use aggregator::{MemberNames, OutputPlan, Refusal, RequestPlan};
 use psi_core::Code;
 use psi_core::messages::Proposal;
 use psi_core::spec::{
@@ -247,7 +247,10 @@ async fn plan(
     own: &Member,
     peer: &Member,
 ) -> Result<RequestPlan, Failure> {
-    let names = (own.name.as_str(), peer.name.as_str());
+    let names = MemberNames {
+        own: &own.name,
+        peer: &peer.name,
+    };
     let table = ctx.catalog.own_table(&request.sql, names)?;
     // Before anything is judged: a column may be of another type by now, or the table served again.
     let refreshed = table_files::refresh(ctx, &table).await;

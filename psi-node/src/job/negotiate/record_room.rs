@@ -23,8 +23,9 @@ pub(in crate::job) fn reserve(
     spec: &JobSpec,
     own: Party,
 ) -> Result<Option<AuditPlace>, Failure> {
-    let node = (&ctx.state, ctx.config.as_ref());
-    let place = ctx.audit_room.reserve(node, whose, (spec, own))?;
+    let place = ctx
+        .audit_room
+        .reserve(&ctx.state, &ctx.config, whose, spec, own)?;
     let place = place.map_err(|no_room| {
         Failure::OwnRefusal(Refusal {
             code: Code::Unavailable,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aggregator::RequestPlan;
+use aggregator::{MemberNames, RequestPlan};
 use psi_core::progress::Silent;
 use psi_core::spec::Recipients;
 use tempfile::TempDir;
@@ -26,7 +26,10 @@ async fn node(folder: &TempDir) -> (Arc<JobContext>, RequestPlan) {
                 [[table.people.key]]\ncolumns = [\"name\"]\nkinds = [\"text\"]\n";
     let key = NodeKey::generate().unwrap();
     let ctx = fixture::context(folder.path(), text, key).await;
-    let names = ("brand", "snowy");
+    let names = MemberNames {
+        own: "brand",
+        peer: "snowy",
+    };
     let plan = ctx
         .catalog
         .plan_request_for(LIST, names, Recipients::Requester)

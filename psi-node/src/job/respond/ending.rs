@@ -31,7 +31,7 @@ pub(super) async fn turned_away(
     failure: &Failure,
 ) {
     let share = NoteShare::of(collab.map(Collaboration::id), conn.peer);
-    admission::warn(ctx, &share, (conn.peer, collab), failure);
+    admission::warn(ctx, &share, conn.peer, collab, failure);
     ctx.notes.refused(
         &share,
         &refusal::sentence_of(conn.peer, failure),

@@ -60,15 +60,8 @@ async fn freeze(ctx: &JobContext, agreed: &Agreed, tools: &Tools) -> Result<Froz
         let Tools {
             store, progress, ..
         } = tools;
-        match key {
-            None => catalog.freeze_job(&side, &spec, own, store, progress).await,
-            Some(key) => {
-                let job = (&spec, own);
-                catalog
-                    .freeze_private_job(&side, job, key, store, progress)
-                    .await
-            }
-        }
+        let freezing = catalog.freeze_job(&side, &spec, own, key, store, progress);
+        freezing.await
     });
     let input = scan.await;
     let input = input.map_err(|error| Failure::Internal(error.to_string()))??;

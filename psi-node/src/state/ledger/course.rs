@@ -99,14 +99,22 @@ impl State {
     /// [`StateError::Database`].
     pub fn budget_charge(&self, collab_id: &CollabId, debit: &Debit) -> Result<(), StateError> {
         self.write(|transaction| {
-            insert(transaction, collab_id, debit, OPENED, debit.unix)?;
+            insert_opened(transaction, collab_id, debit, debit.unix)?;
             Ok(())
         })
     }
 }
 
-/// What an opened job without a debit gets: it was opened after its input was frozen.
-const OPENED: (DebitState, RunState) = (DebitState::Committed, RunState::Counted);
+/// The debit of an opened job that has none. It was opened after its input was frozen.
+fn insert_opened(
+    transaction: &Transaction<'_>,
+    collab_id: &CollabId,
+    debit: &Debit,
+    now: i64,
+) -> Result<usize, StateError> {
+    let (state, run) = (DebitState::Committed, RunState::Counted);
+    insert(transaction, collab_id, debit, state, run, now)
+}
 
 /// Commits the debit of a job that the same transaction opens. What the process that ran the job
 /// gave back stays given back: it had handed nothing over, and no other process ever runs that job.
@@ -125,7 +133,7 @@ pub(in crate::state) fn commit(
         )?
         .execute([debit.job_id.as_bytes()])?;
     if known == 0 {
-        insert(transaction, collab_id, debit, OPENED, now)?;
+        insert_opened(transaction, collab_id, debit, now)?;
     }
     Ok(())
 }

@@ -16,12 +16,12 @@ use crate::printable;
 /// What would be signed, and what it means for this node. What the other side offers, as long as it
 /// likes, comes first: members, rights and code are the last lines before the question.
 pub(super) fn describe(
-    own: (&NodeConfig, NodeId),
+    config: &NodeConfig,
+    id: NodeId,
     collab: &Collaboration,
     terms: &Terms,
     offer: Option<&Offer>,
 ) -> String {
-    let (config, id) = own;
     let mut table = Table::new(&["MEMBER", "ADDRESS", "MAY QUERY", "MAY RECEIVE", "ID"]);
     for Member {
         name,
