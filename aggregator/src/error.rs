@@ -33,6 +33,30 @@ impl Problem {
     }
 }
 
+/// What is wrong with something that was written, wherever it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Mistake {
+    /// What is wrong.
+    pub what: String,
+    /// What to write instead.
+    pub remedy: String,
+}
+
+impl Mistake {
+    pub(crate) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// The same, in a setting.
+    pub(crate) fn at(self, place: impl Into<String>) -> Problem {
+        Problem::new(place, self.what, self.remedy)
+    }
+}
+
 /// Why a policy, this side's or the peer's reading of a text, said no.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{sentence} ({code}, rule {rule})")]

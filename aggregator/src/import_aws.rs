@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 use json::Object;
 
 use crate::config::TableConfigs;
+use crate::error::Problem;
 
 /// What an analysis rule became.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,26 +37,14 @@ pub struct ImportNote {
     pub why: String,
 }
 
-/// The JSON is not an analysis rule.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {what}")]
-pub struct ImportError {
-    /// Line and column, or where it is in the JSON.
-    pub place: String,
-    /// What is wrong.
-    pub what: String,
-    /// What to do.
-    pub remedy: String,
-}
-
 const REMEDY: &str = "give what `aws cleanrooms get-configured-table-analysis-rule` prints";
 
 /// Makes the section of table `name` from an analysis rule; `source` is where its rows are.
 ///
 /// # Errors
-/// [`ImportError`] with place and remedy.
-pub fn import_aws(text: &str, name: &str, source: &str) -> Result<Imported, ImportError> {
-    let value = serde_json::from_str(text).map_err(|error| ImportError {
+/// [`Problem`] with line and column, or the place in the JSON.
+pub fn import_aws(text: &str, name: &str, source: &str) -> Result<Imported, Problem> {
+    let value = serde_json::from_str(text).map_err(|error| Problem {
         place: format!("line {}, column {}", error.line(), error.column()),
         what: format!("this is not JSON: {error}"),
         remedy: REMEDY.to_owned(),
@@ -118,12 +107,12 @@ pub fn import_aws(text: &str, name: &str, source: &str) -> Result<Imported, Impo
 }
 
 /// The section has to be one that a node accepts.
-fn check(toml: &str) -> Result<(), ImportError> {
+fn check(toml: &str) -> Result<(), Problem> {
     #[derive(serde::Deserialize)]
     struct Config {
         table: TableConfigs,
     }
-    let refused = |what: String, remedy: String| ImportError {
+    let refused = |what: String, remedy: String| Problem {
         place: "the policy made of it".to_owned(),
         what,
         remedy,

@@ -61,7 +61,7 @@ pub use config::{
     QueryForm, ReadOptions, ResultTo, RuleKind, ScalarFunction, TableConfig, TableConfigs,
     TemplateConfig,
 };
-pub use error::{FreezeError, Position, Problem, QueryError, Refusal, Told, Unavailable};
+pub use error::{FreezeError, Mistake, Position, Problem, QueryError, Refusal, Told, Unavailable};
 pub use freeze::input::JobInput;
 pub use freeze::limits::RowKey;
 pub use matched_rows::{ListError, ListFormat};

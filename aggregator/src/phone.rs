@@ -8,23 +8,25 @@
 //! A number is judged by its form alone. Whether it is assigned changes with every edition of the
 //! plan, and two nodes have different ones.
 
+use crate::error::Mistake;
+
 /// The country of numbers that name none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Country(#[cfg(feature = "phonenumber")] phonenumber::country::Id);
 
 /// Checks that a text names a country, or says what is wrong and what to write.
-pub(crate) fn check(country: &str) -> Result<(), (String, &'static str)> {
+pub(crate) fn check(country: &str) -> Result<(), Mistake> {
     Country::named(country).map(|_| ())
 }
 
 #[cfg(feature = "phonenumber")]
 impl Country {
     /// The country of a code of two letters.
-    pub(crate) fn named(code: &str) -> Result<Self, (String, &'static str)> {
+    pub(crate) fn named(code: &str) -> Result<Self, Mistake> {
         let is_code = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
         let id = is_code.then(|| code.parse().ok()).flatten();
         id.map(Self).ok_or_else(|| {
-            (
+            Mistake::new(
                 format!("{code:?} is not a known country"),
                 "write the two capital letters of ISO 3166-1, such as \"DE\", \"AT\" or \"US\"",
             )
@@ -50,9 +52,9 @@ impl Country {
 #[cfg(not(feature = "phonenumber"))]
 impl Country {
     /// No country is known.
-    pub(crate) fn named(_code: &str) -> Result<Self, (String, &'static str)> {
-        Err((
-            "this program was built without plans of telephone numbers".to_owned(),
+    pub(crate) fn named(_code: &str) -> Result<Self, Mistake> {
+        Err(Mistake::new(
+            "this program was built without plans of telephone numbers",
             "write the numbers as + and country code in the file, or use a program with the feature \
              `phonenumber`",
         ))

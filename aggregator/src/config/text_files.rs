@@ -93,7 +93,7 @@ pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), Problem> {
     }
     if let Some(phone) = &table.phone {
         crate::phone::check(&phone.country)
-            .or_else(|(what, remedy)| problem("phone.country", what, remedy))?;
+            .or_else(|mistake| problem("phone.country", mistake.what, &mistake.remedy))?;
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{ImportError, ImportNote, REMEDY};
+use super::{ImportNote, REMEDY};
+use crate::error::Problem;
 
 /// An object and where it is.
 pub(super) struct Object {
@@ -11,10 +12,10 @@ pub(super) struct Object {
 }
 
 impl Object {
-    pub(super) fn new(value: Value, place: String) -> Result<Self, ImportError> {
+    pub(super) fn new(value: Value, place: String) -> Result<Self, Problem> {
         match value {
             Value::Object(fields) => Ok(Self { fields, place }),
-            _ => Err(ImportError {
+            _ => Err(Problem {
                 place: if place.is_empty() {
                     "the document".to_owned()
                 } else {
@@ -35,8 +36,8 @@ impl Object {
         }
     }
 
-    pub(super) fn error(&self, key: &str, what: &str) -> ImportError {
-        ImportError {
+    pub(super) fn error(&self, key: &str, what: &str) -> Problem {
+        Problem {
             place: self.place(key),
             what: what.to_owned(),
             remedy: REMEDY.to_owned(),
@@ -48,7 +49,7 @@ impl Object {
     }
 
     /// An object that may be left out.
-    pub(super) fn object(&mut self, key: &str) -> Result<Option<Self>, ImportError> {
+    pub(super) fn object(&mut self, key: &str) -> Result<Option<Self>, Problem> {
         let place = self.place(key);
         self.take(key)
             .map(|value| Self::new(value, place))
@@ -56,7 +57,7 @@ impl Object {
     }
 
     /// An object that has to be there.
-    pub(super) fn needed(&mut self, key: &str) -> Result<Self, ImportError> {
+    pub(super) fn needed(&mut self, key: &str) -> Result<Self, Problem> {
         match self.object(key)? {
             Some(object) => Ok(object),
             None => Err(self.error(key, "it is missing")),
@@ -64,7 +65,7 @@ impl Object {
     }
 
     /// The objects of a list, none if it is left out.
-    pub(super) fn objects(&mut self, key: &str) -> Result<Vec<Self>, ImportError> {
+    pub(super) fn objects(&mut self, key: &str) -> Result<Vec<Self>, Problem> {
         let items = self.items(key)?.into_iter().enumerate();
         let place = self.place(key);
         items
@@ -73,7 +74,7 @@ impl Object {
     }
 
     /// The texts of a list, none if it is left out.
-    pub(super) fn strings(&mut self, key: &str) -> Result<Vec<String>, ImportError> {
+    pub(super) fn strings(&mut self, key: &str) -> Result<Vec<String>, Problem> {
         let items = self.items(key)?.into_iter().enumerate();
         items
             .map(|(i, item)| match item {
@@ -83,7 +84,7 @@ impl Object {
             .collect()
     }
 
-    fn items(&mut self, key: &str) -> Result<Vec<Value>, ImportError> {
+    fn items(&mut self, key: &str) -> Result<Vec<Value>, Problem> {
         match self.take(key) {
             None => Ok(Vec::new()),
             Some(Value::Array(items)) => Ok(items),
@@ -91,7 +92,7 @@ impl Object {
         }
     }
 
-    pub(super) fn string(&mut self, key: &str) -> Result<Option<String>, ImportError> {
+    pub(super) fn string(&mut self, key: &str) -> Result<Option<String>, Problem> {
         match self.take(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -100,13 +101,13 @@ impl Object {
     }
 
     /// A text that has to be there.
-    pub(super) fn needed_string(&mut self, key: &str) -> Result<String, ImportError> {
+    pub(super) fn needed_string(&mut self, key: &str) -> Result<String, Problem> {
         self.string(key)?
             .ok_or_else(|| self.error(key, "it is missing"))
     }
 
     /// A whole number of at least 1 that has to be there.
-    pub(super) fn needed_count(&mut self, key: &str) -> Result<u64, ImportError> {
+    pub(super) fn needed_count(&mut self, key: &str) -> Result<u64, Problem> {
         let number = self.take(key).and_then(|value| value.as_u64());
         number
             .filter(|number| *number > 0)

@@ -9,18 +9,18 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-use super::ImportError;
+use crate::error::Problem;
 
 /// Refuses a text in which any object, at any depth, has a field twice.
 ///
 /// # Errors
-/// [`ImportError`] with line and column of the second one.
-pub(super) fn refuse(text: &str) -> Result<(), ImportError> {
+/// [`Problem`] with line and column of the second one.
+pub(super) fn refuse(text: &str) -> Result<(), Problem> {
     let mut repeated = None;
     let mut parser = serde_json::Deserializer::from_str(text);
     let read = Fields(&mut repeated).deserialize(&mut parser);
     match (read, repeated) {
-        (Err(error), Some(name)) => Err(ImportError {
+        (Err(error), Some(name)) => Err(Problem {
             place: format!("line {}, column {}", error.line(), error.column()),
             what: format!("the field {name:?} occurs twice in one object"),
             remedy: "remove the one that does not hold: of two, programs read one or the other"

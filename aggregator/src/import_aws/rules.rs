@@ -4,11 +4,12 @@
 //! "Coming from AWS Clean Rooms" in `docs/operating` says the same in words.
 
 use super::json::Object;
-use super::{ImportError, ImportNote, Section, list};
+use super::{ImportNote, Section, list};
+use crate::error::Problem;
 
 /// Reads one form into the section.
 pub(super) type Import =
-    fn(&mut Object, &mut Section<'_>, &mut Vec<ImportNote>) -> Result<(), ImportError>;
+    fn(&mut Object, &mut Section<'_>, &mut Vec<ImportNote>) -> Result<(), Problem>;
 
 /// The least `minimum` where the rule has none.
 const MINIMUM: u64 = 10;
@@ -25,7 +26,7 @@ pub(super) fn aggregation(
     rule: &mut Object,
     section: &mut Section<'_>,
     notes: &mut Vec<ImportNote>,
-) -> Result<(), ImportError> {
+) -> Result<(), Problem> {
     section.keys = join_columns(rule, notes)?;
     let keys = section.keys.clone();
     join_operators(rule, notes)?;
@@ -50,7 +51,7 @@ pub(super) fn list_form(
     rule: &mut Object,
     section: &mut Section<'_>,
     notes: &mut Vec<ImportNote>,
-) -> Result<(), ImportError> {
+) -> Result<(), Problem> {
     section.rule = "list";
     section.keys = join_columns(rule, notes)?;
     join_operators(rule, notes)?;
@@ -72,7 +73,7 @@ pub(super) fn custom(
     rule: &mut Object,
     section: &mut Section<'_>,
     notes: &mut Vec<ImportNote>,
-) -> Result<(), ImportError> {
+) -> Result<(), Problem> {
     section.rule = "custom";
     section
         .settings
@@ -142,7 +143,7 @@ pub(super) fn custom(
 fn join_columns(
     rule: &mut Object,
     notes: &mut Vec<ImportNote>,
-) -> Result<Vec<String>, ImportError> {
+) -> Result<Vec<String>, Problem> {
     let mut columns = rule.strings("joinColumns")?;
     let mut seen = Vec::new();
     columns.retain(|column| {
@@ -161,7 +162,7 @@ fn join_columns(
     Ok(columns)
 }
 
-fn join_operators(rule: &mut Object, notes: &mut Vec<ImportNote>) -> Result<(), ImportError> {
+fn join_operators(rule: &mut Object, notes: &mut Vec<ImportNote>) -> Result<(), Problem> {
     let operators = rule.strings("allowedJoinOperators")?;
     for (i, operator) in operators.into_iter().enumerate() {
         let key = format!("allowedJoinOperators[{i}]");
@@ -184,7 +185,7 @@ fn aggregate_columns(
     keys: &[String],
     section: &mut Section<'_>,
     notes: &mut Vec<ImportNote>,
-) -> Result<(), ImportError> {
+) -> Result<(), Problem> {
     let mut counts_keys = false;
     for mut entry in rule.objects("aggregateColumns")? {
         let function = entry.needed_string("function")?;
@@ -235,7 +236,7 @@ fn dimension_columns(
     rule: &mut Object,
     section: &mut Section<'_>,
     notes: &mut Vec<ImportNote>,
-) -> Result<(), ImportError> {
+) -> Result<(), Problem> {
     let columns = rule.strings("dimensionColumns")?;
     if columns.is_empty() {
         return Ok(());
@@ -255,7 +256,7 @@ fn scalar_functions(
     rule: &mut Object,
     section: &mut Section<'_>,
     notes: &mut Vec<ImportNote>,
-) -> Result<(), ImportError> {
+) -> Result<(), Problem> {
     let mut allowed = "[]".to_owned();
     for (i, function) in rule.strings("scalarFunctions")?.into_iter().enumerate() {
         let place = rule.place(&format!("scalarFunctions[{i}]"));
@@ -280,7 +281,7 @@ fn output_constraints(
     keys: &[String],
     section: &mut Section<'_>,
     notes: &mut Vec<ImportNote>,
-) -> Result<(), ImportError> {
+) -> Result<(), Problem> {
     let mut minimum = None;
     for mut constraint in rule.objects("outputConstraints")? {
         let column = constraint.needed_string("columnName")?;
@@ -307,7 +308,7 @@ fn output_constraints(
     Ok(())
 }
 
-fn additional_analyses(rule: &mut Object, notes: &mut Vec<ImportNote>) -> Result<(), ImportError> {
+fn additional_analyses(rule: &mut Object, notes: &mut Vec<ImportNote>) -> Result<(), Problem> {
     match rule.string("additionalAnalyses")?.as_deref() {
         None | Some("NOT_ALLOWED") => Ok(()),
         Some(value @ ("ALLOWED" | "REQUIRED")) => {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest as _, Sha512};
 
 use crate::config::{DIGEST_PREFIX, ParameterType, TableConfigs, TemplateConfig};
-use crate::error::{Position, Problem, QueryError};
+use crate::error::{Mistake, Position, Problem, QueryError};
 use crate::sql::ast::{LiteralValue, Query};
 use crate::sql::canonical;
 use crate::sql::parse::{self, Author, literal};
@@ -22,16 +22,6 @@ const LABEL: &[u8] = b"psi/v1/template";
 pub struct Template {
     query: Query,
     parameters: BTreeMap<String, ParameterType>,
-}
-
-/// A value that an analyst gave does not fit the template.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}")]
-pub struct ParameterError {
-    /// What does not fit.
-    pub what: String,
-    /// What to give instead.
-    pub remedy: String,
 }
 
 impl Template {
@@ -118,12 +108,12 @@ impl Template {
     /// The query with `values` in the places of the parameters.
     ///
     /// # Errors
-    /// [`ParameterError`] if a value is missing, unknown, or not of its parameter's type. The
+    /// [`Mistake`] if a value is missing, unknown, or not of its parameter's type. The
     /// value itself is not repeated: it may be one that is hidden from the peer.
-    pub fn bind(&self, values: &BTreeMap<String, String>) -> Result<String, ParameterError> {
+    pub fn bind(&self, values: &BTreeMap<String, String>) -> Result<String, Mistake> {
         if let Some(name) = values.keys().find(|n| !self.parameters.contains_key(*n)) {
             let known: Vec<&str> = self.parameters.keys().map(String::as_str).collect();
-            return Err(ParameterError {
+            return Err(Mistake {
                 what: format!("the template has no parameter {name:?}"),
                 remedy: if known.is_empty() {
                     "it has none at all".to_owned()
@@ -134,11 +124,11 @@ impl Template {
         }
         let mut bound = BTreeMap::new();
         for (name, kind) in &self.parameters {
-            let text = values.get(name).ok_or_else(|| ParameterError {
+            let text = values.get(name).ok_or_else(|| Mistake {
                 what: format!("the parameter {name} has no value"),
                 remedy: format!("give one of type {}: --param {name}=…", kind.as_str()),
             })?;
-            let value = literal::of_type(text, *kind).ok_or_else(|| ParameterError {
+            let value = literal::of_type(text, *kind).ok_or_else(|| Mistake {
                 what: format!("the value of {name} is not of type {}", kind.as_str()),
                 remedy: example(*kind).to_owned(),
             })?;

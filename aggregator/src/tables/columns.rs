@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use crate::config::{AggregateConfig, AggregateFunction, COLUMN_DECIMALS_MAX, TableConfig};
 use crate::domain::Domain;
-use crate::error::Problem;
-use crate::error::{Position, QueryError};
+use crate::error::{Mistake, Position, Problem, QueryError};
 use crate::rows::{Extras, RowValue};
 use crate::source::{NoColumn, Projection, Source, SourceColumn};
 use crate::sql::arith::Arith;
@@ -96,7 +95,7 @@ impl Columns {
             match source.column(setting) {
                 Ok(found) => match LoadedAggregate::resolve(setting, found, aggregate) {
                     Ok(loaded) => columns.aggregates.push(loaded),
-                    Err((what, remedy)) => problems.push(Problem::new(place, what, remedy)),
+                    Err(mistake) => problems.push(mistake.at(place)),
                 },
                 Err(reason) => problems.push(no_column(source, place, setting, reason)),
             }
@@ -148,7 +147,7 @@ impl LoadedAggregate {
         setting: &str,
         column: &SourceColumn,
         config: &AggregateConfig,
-    ) -> Result<Self, (String, &'static str)> {
+    ) -> Result<Self, Mistake> {
         let only_count = config
             .functions
             .iter()
@@ -156,7 +155,7 @@ impl LoadedAggregate {
         let number = if only_count {
             if config.clamp.is_some() || config.decimals.is_some() {
                 let what = "decimals and clamp say nothing where only count is allowed";
-                return Err((what.to_owned(), "remove them"));
+                return Err(Mistake::new(what, "remove them"));
             }
             None
         } else {
@@ -188,7 +187,7 @@ impl LoadedAggregate {
 fn scale(
     column: &SourceColumn,
     declared: Option<u8>,
-) -> Result<(u8, bool), (String, &'static str)> {
+) -> Result<(u8, bool), Mistake> {
     match (column.class(), declared) {
         (Some(ColumnClass::Integer), None | Some(0)) => Ok((0, true)),
         (Some(ColumnClass::Empty), declared) => Ok((declared.unwrap_or(0), declared.is_none())),
@@ -196,7 +195,7 @@ fn scale(
         (Some(ColumnClass::Integer), Some(decimals)) if column.is_untyped_text() => {
             Ok((decimals, false))
         }
-        (Some(ColumnClass::Integer), Some(decimals)) => Err((
+        (Some(ColumnClass::Integer), Some(decimals)) => Err(Mistake::new(
             format!(
                 "{:?} holds whole numbers, but decimals is {decimals}",
                 column.name
@@ -209,21 +208,21 @@ fn scale(
                 .filter(|scale| *scale <= COLUMN_DECIMALS_MAX)
             {
                 Some(decimals) => Ok((decimals, false)),
-                None => Err((
+                None => Err(Mistake::new(
                     format!("{:?} has {scale} decimals", column.name),
                     "declare fewer decimals; every value must be exact at them",
                 )),
             }
         }
         (Some(ColumnClass::Float), Some(decimals)) => Ok((decimals, false)),
-        (Some(ColumnClass::Float), None) => Err((
+        (Some(ColumnClass::Float), None) => Err(Mistake::new(
             format!(
                 "{:?} holds doubles, which have no decimal scale",
                 column.name
             ),
             "declare decimals, to which every value is rounded",
         )),
-        _ => Err((
+        _ => Err(Mistake::new(
             format!(
                 "{:?} is {}, of which only count can be computed",
                 column.name,
@@ -235,7 +234,7 @@ fn scale(
     }
 }
 
-fn clamp(bounds: &[String; 2], decimals: u8) -> Result<(i64, i64), (String, &'static str)> {
+fn clamp(bounds: &[String; 2], decimals: u8) -> Result<(i64, i64), Mistake> {
     let units = |text: &String| {
         let point = exact_compare::from_number(text, decimals.into())?;
         point.exact.then(|| i64::try_from(point.floor).ok())?
@@ -245,7 +244,7 @@ fn clamp(bounds: &[String; 2], decimals: u8) -> Result<(i64, i64), (String, &'st
     let units = |text| units(text).filter(|bound| *bound != i64::MIN);
     match (units(low), units(high)) {
         (Some(low), Some(high)) if low <= high => Ok((low, high)),
-        _ => Err((
+        _ => Err(Mistake::new(
             format!("clamp is [{low}, {high}]"),
             "write the smaller bound first, both with no more digits than decimals, and both within \
              63 bits in units of the last decimal",

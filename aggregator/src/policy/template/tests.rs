@@ -26,7 +26,7 @@ fn template() -> Template {
     Template::read(&config(SQL, &parameters)).unwrap()
 }
 
-fn bind(values: &[(&str, &str)]) -> Result<String, super::ParameterError> {
+fn bind(values: &[(&str, &str)]) -> Result<String, super::Mistake> {
     let values: BTreeMap<String, String> = values
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
