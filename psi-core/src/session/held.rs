@@ -97,12 +97,19 @@ impl Held {
         Ok(self.counts.iter().map(shown).collect())
     }
 
-    /// Whether the side that holds this receives the result, and whether the other one does.
-    pub(super) const fn recipients(&self) -> (bool, bool) {
-        let setup = &self.setup;
+    /// Whether the side that holds this receives the result.
+    pub(super) const fn is_recipient(&self) -> bool {
         match self.role {
-            Role::Receiver => (setup.receiver_is_recipient, setup.sender_is_recipient),
-            Role::Sender => (setup.sender_is_recipient, setup.receiver_is_recipient),
+            Role::Receiver => self.setup.receiver_is_recipient,
+            Role::Sender => self.setup.sender_is_recipient,
+        }
+    }
+
+    /// Whether the other side does.
+    pub(super) const fn other_is_recipient(&self) -> bool {
+        match self.role {
+            Role::Receiver => self.setup.sender_is_recipient,
+            Role::Sender => self.setup.receiver_is_recipient,
         }
     }
 }

@@ -190,15 +190,14 @@ impl Course {
     /// Opens the next match, or ends.
     fn next_match(mut self, send: &mut Vec<Control>) -> Result<Progress, Error> {
         while let Some(held) = self.waiting.pop_front() {
-            let (is_recipient, other_is_recipient) = held.recipients();
             let counts = match held.role {
-                Role::Sender if is_recipient => {
+                Role::Sender if held.is_recipient() => {
                     return Ok(self.awaiting(Awaits::Counts(Box::new(held))));
                 }
                 Role::Sender => Vec::new(),
                 Role::Receiver => held.part_counts(&self.terms.seed)?,
             };
-            if held.role == Role::Receiver && other_is_recipient {
+            if held.role == Role::Receiver && held.other_is_recipient() {
                 send.push(Control::PartCounts {
                     match_index: held.setup.match_index,
                     parts: counts.clone(),
@@ -219,7 +218,7 @@ impl Course {
         counts: Vec<PartCount>,
         send: &mut Vec<Control>,
     ) -> Result<Option<Awaits>, Error> {
-        let (is_recipient, other_is_recipient) = held.recipients();
+        let (is_recipient, other_is_recipient) = (held.is_recipient(), held.other_is_recipient());
         let view = View {
             match_index: held.setup.match_index,
             components: held.setup.components,

@@ -108,6 +108,15 @@ struct Kept {
     next: Option<Item>,
 }
 
+/// One list of the frozen input.
+struct ReadList {
+    list: SharedList,
+    /// The first thing wrong with it, if any.
+    wrong: Option<String>,
+    /// The item after it.
+    next: Option<Item>,
+}
+
 impl Half<'_> {
     fn replay<R: Read>(
         &self,
@@ -197,7 +206,11 @@ impl Half<'_> {
                 Some(Item::List { role, width, count }) => {
                     let number = parts.as_ref().map_or(0, Vec::len);
                     let check = InputCheck::new(&self.spec, self.own, role, number, width);
-                    let (list, found, after) = self.read_list(record, check, width, count)?;
+                    let ReadList {
+                        list,
+                        wrong: found,
+                        next: after,
+                    } = self.read_list(record, check, width, count)?;
                     wrong = wrong.or(found);
                     match role {
                         ListRole::Part => parts.get_or_insert_with(Vec::new).push(list),
@@ -230,12 +243,12 @@ impl Half<'_> {
         mut check: InputCheck,
         width: usize,
         count: u64,
-    ) -> Result<(SharedList, Option<String>, Option<Item>), ReplayError> {
+    ) -> Result<ReadList, ReplayError> {
         if !check.is_possible() {
             return Err(RecordError::Malformed("a list that the job has not").into());
         }
         let mut writer = self.tools.store.in_order(width)?;
-        let after = loop {
+        let next = loop {
             match record.next_item()? {
                 Some(Item::Records(records)) if records.len() % width == 0 => {
                     check.records(&records);
@@ -244,14 +257,15 @@ impl Half<'_> {
                 Some(Item::Records(_)) => {
                     return Err(RecordError::Malformed("half a record").into());
                 }
-                after => break after,
+                other => break other,
             }
         };
         let list: SharedList = Arc::from(writer.finish()?);
         if list.len() != count {
             return Err(RecordError::Malformed("a list of another length than it says").into());
         }
-        Ok((list, check.found(), after))
+        let wrong = check.found();
+        Ok(ReadList { list, wrong, next })
     }
 
     /// Runs the half over the messages of the record.

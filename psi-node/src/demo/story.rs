@@ -103,6 +103,15 @@ pub(super) async fn tell(folder: &Path, customers: u64, keep: bool) -> Result<Ex
     Ok(Exit::Released)
 }
 
+/// What a command of this program ended with.
+struct Ran {
+    exit: Exit,
+    /// Its standard output.
+    text: String,
+    /// Its standard error.
+    said: String,
+}
+
 impl Story {
     fn stage(&mut self, text: &str) -> Result<(), UserError> {
         self.stage += 1;
@@ -111,7 +120,7 @@ impl Story {
 
     /// Runs this very program in the demo's folder, as a person would; what it printed is returned.
     async fn run(&self, arguments: &[&str]) -> Result<String, UserError> {
-        let (exit, text, said) = self.try_run(arguments).await?;
+        let Ran { exit, text, said } = self.try_run(arguments).await?;
         if exit == Exit::Released {
             return Ok(text);
         }
@@ -122,7 +131,7 @@ impl Story {
         ))
     }
 
-    async fn try_run(&self, arguments: &[&str]) -> Result<(Exit, String, String), UserError> {
+    async fn try_run(&self, arguments: &[&str]) -> Result<Ran, UserError> {
         let failed = |e| UserError::machine("cannot start this program again", e);
         let output = Command::new(std::env::current_exe().map_err(failed)?)
             .args(arguments)
@@ -137,7 +146,11 @@ impl Story {
             .and_then(|code| u8::try_from(code).ok());
         let exit = number.and_then(Exit::from_number).unwrap_or(Exit::Internal);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok((exit, text(&output.stdout), text(&output.stderr)))
+        Ok(Ran {
+            exit,
+            text: text(&output.stdout),
+            said: text(&output.stderr),
+        })
     }
 
     /// Writes the shop's files, and the sections of the configuration that serve them; says which.
@@ -269,7 +282,7 @@ impl Story {
         self.questions
             .push(format!("psi-node {} \"{sql}\"", arguments.join(" ")));
         arguments.extend(["--format", "json", &sql]);
-        let (exit, text, said) = self.try_run(&arguments).await?;
+        let Ran { exit, text, said } = self.try_run(&arguments).await?;
         let document: ResultDocument = serde_json::from_str(&text)
             .map_err(|e| UserError::internal(format!("a result is not JSON: {e}: {said}")))?;
         if matches!(exit, Exit::Released | Exit::Suppressed) {

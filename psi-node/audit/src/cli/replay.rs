@@ -75,7 +75,11 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, UserError> {
 /// hold the job, or more than one begins so.
 pub fn replay_files(digits: &str, files: &Files<'_>) -> Result<Replayed, UserError> {
     let expected = expected(files.collab)?;
-    let (job_id, receipt, collab) = find_in_log(digits, files.log, expected.as_ref())?;
+    let Found {
+        job_id,
+        receipt,
+        collab,
+    } = find_in_log(digits, files.log, expected.as_ref())?;
     let beside = match files.record.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -111,35 +115,57 @@ pub struct Replayed {
     pub report: Report,
 }
 
+/// A job of an exported log.
+struct Found {
+    job_id: JobId,
+    receipt: JobReceipt,
+    collab: Collaboration,
+}
+
+/// What an exported log says of a job.
+struct Entries {
+    job_id: JobId,
+    opened: Body,
+    closed: Option<Body>,
+}
+
 /// The receipt of the one job in an exported log that begins with these digits.
 fn find_in_log(
     digits: &str,
     log: &Path,
     expected: Option<&Collaboration>,
-) -> Result<(JobId, JobReceipt, Collaboration), UserError> {
+) -> Result<Found, UserError> {
     let digits = digits.to_ascii_lowercase();
-    let mut opened: Vec<(JobId, Body, Option<Body>)> = Vec::new();
+    let mut jobs: Vec<Entries> = Vec::new();
     let verified = verify_each(log, expected, |entry| match &entry.body {
         Body::Opened { spec, .. } => {
             // An entry that verified holds a specification that decodes. Two are too many already.
-            if opened.len() < 2
+            if jobs.len() < 2
                 && let Ok(spec) = JobSpec::decode(spec)
                 && hex::encode(spec.job_id()).starts_with(&digits)
             {
-                opened.push((spec.job_id(), entry.body.clone(), None));
+                jobs.push(Entries {
+                    job_id: spec.job_id(),
+                    opened: entry.body.clone(),
+                    closed: None,
+                });
             }
         }
         Body::Closed { job_id, .. } => {
-            if let Some((_, _, closed)) = opened.iter_mut().find(|(id, ..)| id == job_id) {
-                *closed = Some(entry.body.clone());
+            if let Some(job) = jobs.iter_mut().find(|job| job.job_id == *job_id) {
+                job.closed = Some(entry.body.clone());
             }
         }
         Body::Statement { .. } | Body::Refused { .. } => {}
     })?;
-    let found = match opened.as_slice() {
-        [(job_id, opened, closed)] => {
-            let receipt = JobReceipt::of(opened, closed.as_ref());
-            receipt.map(|receipt| (*job_id, receipt, verified.collab))
+    let found = match jobs.as_slice() {
+        [job] => {
+            let receipt = JobReceipt::of(&job.opened, job.closed.as_ref());
+            receipt.map(|receipt| Found {
+                job_id: job.job_id,
+                receipt,
+                collab: verified.collab,
+            })
         }
         [] => None,
         _ => {

@@ -49,7 +49,7 @@ pub(super) fn list(args: &ListArgs) -> Result<(), UserError> {
             .filter(|(_, s)| !s.is_null())
             .map(|(name, _)| name.as_str())
             .collect();
-        let (kind, job, detail) = summary(entry, &line["says"]);
+        let Summary { kind, job, detail } = summary(entry, &line["says"]);
         table.row([
             &entry.seq.to_string(),
             kind,
@@ -68,10 +68,17 @@ pub(super) fn list(args: &ListArgs) -> Result<(), UserError> {
     Ok(())
 }
 
-fn summary(entry: &Entry, says: &Value) -> (&'static str, String, String) {
+/// An entry in a line of the table.
+struct Summary {
+    kind: &'static str,
+    job: String,
+    detail: String,
+}
+
+fn summary(entry: &Entry, says: &Value) -> Summary {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let job = |value: &Value| text(value).chars().take(16).collect::<String>();
-    match &entry.body {
+    let (kind, job, detail) = match &entry.body {
         Body::Opened { .. } => (
             "opened",
             job(&says["job"]["job_id"]),
@@ -99,7 +106,8 @@ fn summary(entry: &Entry, says: &Value) -> (&'static str, String, String) {
             "-".into(),
             format!("{}: {words}", text(&says["by"])),
         ),
-    }
+    };
+    Summary { kind, job, detail }
 }
 
 pub(super) fn list_local(args: &ListArgs) -> Result<(), UserError> {
