@@ -44,6 +44,8 @@ pub mod identifier;
 pub mod kernel;
 pub mod limits;
 pub mod list;
+#[cfg(test)]
+mod log_fixture;
 pub mod matching;
 pub mod messages;
 mod named_bytes;

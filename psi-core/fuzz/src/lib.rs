@@ -13,6 +13,8 @@ mod facts_fixture;
 mod frames;
 mod kernels;
 mod log;
+#[path = "../../src/log_fixture.rs"]
+mod log_fixture;
 mod rice;
 mod specs;
 

@@ -1,18 +1,17 @@
 //! One member in memory: its key, what it holds durably, what it runs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use ed25519_dalek::{Signer as _, SigningKey};
 
-use crate::error::Code;
-use crate::messages::Control;
-use crate::receipt::log::{
-    AwaitedJob, Change, LogView, Member, OwnClosing, OwnOpening, StoredEntry,
-};
-use crate::receipt::tests::{self as bodies, COLLAB, node_id};
-use crate::receipt::{Body, Entry, EntryHash, QueryDigest, Signature, entry_hash, signing_text};
-use crate::spec::{JobId, JobSpec, NodeId};
+use psi_core::Code;
+use psi_core::messages::Control;
+use psi_core::receipt::log::{AwaitedJob, Change, LogView, Member, StoredEntry};
+use psi_core::receipt::{Body, Entry, EntryHash, QueryDigest, Signature, entry_hash, signing_text};
+use psi_core::spec::{JobId, JobSpec, NodeId};
+
+use super::bodies::{self, CLOSING, COLLAB, OPENING_OF_REQUESTER, node_id};
 
 /// What outlives the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +19,8 @@ pub(crate) struct Disk {
     pub(crate) entries: Vec<StoredEntry>,
     /// What the entries say: reading an opened one costs two signatures.
     bodies: Vec<Body>,
+    /// For each entry, the job that it opens.
+    opens: Vec<Option<JobId>>,
     pub(crate) broken: Option<String>,
     /// What the member's owner wants recorded.
     pub(crate) statement: Option<String>,
@@ -43,17 +44,19 @@ impl Disk {
     /// Holds one more entry, whatever it is.
     pub(crate) fn hold(&mut self, stored: StoredEntry, body: Body) {
         self.entries.push(stored);
+        self.opens.push(opened_by(&body));
         self.bodies.push(body);
     }
 
     /// Lacks the last entry.
     pub(crate) fn lose_last(&mut self) {
         self.entries.pop();
+        self.opens.pop();
         self.bodies.pop();
     }
 
     pub(crate) fn opened_jobs(&self) -> Vec<JobId> {
-        self.bodies.iter().filter_map(opened_by).collect()
+        self.opens.iter().copied().flatten().collect()
     }
 
     pub(crate) fn open_jobs(&self) -> Vec<JobId> {
@@ -124,7 +127,7 @@ pub(crate) struct Node {
     /// The disk after each change, from the empty one on.
     pub(crate) history: Vec<Disk>,
     pub(crate) running: Vec<JobId>,
-    pub(crate) ended: HashMap<JobId, Code>,
+    pub(crate) ended: BTreeMap<JobId, Code>,
 }
 
 impl Node {
@@ -135,7 +138,7 @@ impl Node {
             disk: Disk::default(),
             history: vec![Disk::default()],
             running: Vec::new(),
-            ended: HashMap::new(),
+            ended: BTreeMap::new(),
         }
     }
 
@@ -212,41 +215,18 @@ impl Node {
 
     /// Before this follower's commitment leaves. It is the one that asks.
     pub(crate) fn await_opening(&mut self, nonce: u8) {
-        let Body::Opened {
-            commitments,
-            policies,
-            ..
-        } = bodies::opened(nonce)
-        else {
-            panic!("opened")
+        let awaited = AwaitedJob {
+            opening: OPENING_OF_REQUESTER,
+            closing: None,
         };
-        let opening = OwnOpening {
-            commitment: commitments[0],
-            policy: policies[0],
-        };
-        let closing = None;
-        let awaited = AwaitedJob { opening, closing };
         let job_id = bodies::job(nonce).job_id();
         self.disk.awaited.insert(job_id, awaited);
         self.note();
     }
 
     /// Before this follower says that it is ready to close.
-    pub(crate) fn await_closing(&mut self, nonce: u8) {
-        let Body::Closed {
-            job_id,
-            output_commitment: Some(output_commitment),
-            transcripts: Some(transcripts),
-            ..
-        } = bodies::completed(nonce)
-        else {
-            panic!("completed")
-        };
-        let closing = OwnClosing {
-            output_commitment,
-            transcripts,
-        };
-        self.disk.awaited.get_mut(&job_id).unwrap().closing = Some(closing);
+    pub(crate) fn await_closing(&mut self, job_id: &JobId) {
+        self.disk.awaited.get_mut(job_id).unwrap().closing = Some(CLOSING);
         self.note();
     }
 

@@ -3,123 +3,17 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 
 use super::{
-    Body, ChainError, ChainSummary, ChainVerifier, ClosedStatus, Entry, EntryHash, LogMember,
-    Signature, agreement_text, query_digest, signing_text,
+    Body, ChainError, ChainSummary, ChainVerifier, ClosedStatus, Entry, EntryHash, Signature,
+    signing_text,
 };
-use crate::dp::Amount;
 use crate::error::Code;
-use crate::facts_fixture::{agreement, facts};
-use crate::receipt::OutputCommitment;
-use crate::spec::{Agreement, CollabId, Half, JobSpec, NodeId, Recipients, Shape};
-use crate::transcript::Transcripts;
-
-pub(super) const COLLAB: CollabId = CollabId([0xc0; 32]);
+use crate::log_fixture::bodies::{
+    COLLAB, aborted, completed, job, keys, member, node_id, opened, opened_by, refused_by,
+    spec_between, statement,
+};
+use crate::spec::CollabId;
 
 type Signatures = [Option<Signature>; 2];
-
-/// Keys of two members and of a third node, the first two in the order of their node ids.
-pub(super) struct Keys {
-    pub(super) first: SigningKey,
-    pub(super) second: SigningKey,
-    pub(super) stranger: SigningKey,
-}
-
-pub(super) fn keys() -> Keys {
-    let key = |byte| SigningKey::from_bytes(&[byte; 32]);
-    let (mut first, mut second) = (key(1), key(2));
-    if node_id(&first) > node_id(&second) {
-        std::mem::swap(&mut first, &mut second);
-    }
-    Keys {
-        first,
-        second,
-        stranger: key(3),
-    }
-}
-
-pub(super) fn node_id(key: &SigningKey) -> NodeId {
-    key.verifying_key().to_bytes().into()
-}
-
-pub(super) fn spec_between(
-    nonce: u8,
-    collab_id: CollabId,
-    requester: &SigningKey,
-    responder: &SigningKey,
-) -> JobSpec {
-    let half = |key: &SigningKey| Half {
-        node_id: node_id(key),
-        nonce: [nonce; 32].into(),
-        facts: facts("member", 100, 10),
-    };
-    let agreement = Agreement {
-        recipients: Recipients::Both,
-        ..agreement(collab_id, "SELECT COUNT(*)", Shape::count_rows())
-    };
-    JobSpec::assemble(agreement, half(requester), half(responder)).unwrap()
-}
-
-/// The job number `nonce`; the second member asks.
-pub(super) fn job(nonce: u8) -> JobSpec {
-    let keys = keys();
-    spec_between(nonce, COLLAB, &keys.second, &keys.first)
-}
-
-pub(super) fn opened_by(spec: &JobSpec, requester: &SigningKey, responder: &SigningKey) -> Body {
-    let text = agreement_text(&spec.job_id());
-    let sign = |key: &SigningKey| Signature(key.sign(&text).to_bytes());
-    Body::Opened {
-        spec: spec.encode(),
-        agreements: [sign(requester), sign(responder)],
-        commitments: [[0x61; 64].into(), [0x62; 64].into()],
-        policies: [[0x64; 64].into(), [0x65; 64].into()],
-        charges: [Amount::default(); 2],
-    }
-}
-
-pub(super) fn opened(nonce: u8) -> Body {
-    let keys = keys();
-    opened_by(&job(nonce), &keys.second, &keys.first)
-}
-
-pub(super) fn completed(nonce: u8) -> Body {
-    Body::Closed {
-        job_id: job(nonce).job_id(),
-        status: ClosedStatus::Completed,
-        code: None,
-        output_commitment: Some(OutputCommitment([0x63; 64])),
-        transcripts: Some(Transcripts {
-            to_sender: [1; 64].into(),
-            to_receiver: [2; 64].into(),
-        }),
-    }
-}
-
-pub(super) fn aborted(nonce: u8) -> Body {
-    Body::Closed {
-        job_id: job(nonce).job_id(),
-        status: ClosedStatus::Aborted,
-        code: Some(Code::Interrupted),
-        output_commitment: None,
-        transcripts: None,
-    }
-}
-
-pub(super) fn statement(node_id: NodeId) -> Body {
-    Body::Statement {
-        node_id,
-        text: "restored from a backup".into(),
-    }
-}
-
-pub(super) fn refused_by(requester: &SigningKey, responder: &SigningKey) -> Body {
-    Body::Refused {
-        requester: node_id(requester),
-        responder: node_id(responder),
-        query: query_digest("SELECT COUNT(*)"),
-        code: Code::FilterNotAllowed,
-    }
-}
 
 /// A log: the bytes of each entry and its signatures.
 type Log = Vec<(Vec<u8>, Signatures)>;
@@ -166,13 +60,6 @@ fn honest_log() -> Log {
         aborted(3),
         refused_by(&keys.first, &keys.second),
     ])
-}
-
-pub(super) fn member(key: &SigningKey, name: &str) -> LogMember {
-    LogMember {
-        node_id: node_id(key),
-        name: name.to_owned(),
-    }
 }
 
 fn verifier() -> ChainVerifier {

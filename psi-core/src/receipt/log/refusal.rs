@@ -43,7 +43,7 @@ fn has_room<V: LogView>(member: &Member<'_, V>) -> Result<bool, V::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::receipt::log::tests::{FOLLOWER, Node, Pair, SEQUENCER};
+    use crate::log_fixture::{FOLLOWER, Node, Pair, SEQUENCER};
 
     fn recorded(node: &Node, code: Code) -> bool {
         node.member(|member| is_recorded(member, code))

@@ -1,7 +1,7 @@
 use super::*;
+use crate::log_fixture::bodies::{completed, opened, statement};
+use crate::log_fixture::{End, FOLLOWER, Pair, SEQUENCER};
 use crate::receipt::log::Next;
-use crate::receipt::log::tests::{End, FOLLOWER, Pair, SEQUENCER};
-use crate::receipt::tests::{completed, opened, statement};
 
 #[test]
 fn an_entry_is_stored_by_both_before_its_signature_leaves_and_costs_its_job_once() {

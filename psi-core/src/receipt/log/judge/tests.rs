@@ -1,7 +1,7 @@
 use super::*;
 use crate::error::Code;
-use crate::receipt::log::tests::{Disk, FOLLOWER, Node, Pair, SEQUENCER};
-use crate::receipt::tests::{aborted, completed, job, keys, opened, refused_by, statement};
+use crate::log_fixture::bodies::{aborted, completed, job, keys, opened, refused_by, statement};
+use crate::log_fixture::{Disk, FOLLOWER, Node, Pair, SEQUENCER};
 use crate::receipt::{Commitment, OutputCommitment, PolicyDigest, Signature};
 use crate::transcript::Transcripts;
 
@@ -101,7 +101,7 @@ fn a_completed_job_has_the_output_and_the_transcripts_that_were_found_here() {
         judged(node, Some("restored"), &body),
         "what it found may be lost"
     );
-    node.await_closing(1);
+    node.await_closing(&job(1).job_id());
     assert!(judged(node, None, &body) && judged(node, None, &aborted(1)));
     let mut forged = body.clone();
     if let Body::Closed { transcripts, .. } = &mut forged {

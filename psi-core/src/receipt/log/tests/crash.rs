@@ -1,7 +1,7 @@
 //! Either member ends before any of its actions, in any exchange, and once more while both recover:
 //! the next settlement makes both logs the same, and loses nothing.
 
-use super::bodies::{aborted, completed, opened};
+use super::bodies::{aborted, completed, job, opened};
 use super::*;
 
 /// What both do, and the logs that may result.
@@ -24,7 +24,7 @@ fn opening() -> Scenario {
 fn closing() -> Scenario {
     let mut before = Pair::new();
     before.open(1);
-    before.nodes[FOLLOWER].await_closing(1);
+    before.nodes[FOLLOWER].await_closing(&job(1).job_id());
     Scenario {
         before,
         act: |pair, crash| pair.append(&completed(1), crash),

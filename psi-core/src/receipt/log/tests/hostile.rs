@@ -5,6 +5,7 @@ use super::bodies::job;
 use super::*;
 use crate::limits::{LIVE_JOBS_MAX, STATEMENT_BYTES_MAX};
 use crate::messages::SettleState;
+use crate::receipt::log::StepResult;
 use crate::spec::{CollabId, JobId};
 
 /// A member to which the test sends every message.

@@ -78,7 +78,7 @@ impl World {
                 let runs = |node: &Node| node.running.contains(&job_id);
                 let awaited = self.pair.nodes[FOLLOWER].disk.awaited.contains_key(&job_id);
                 if awaited && self.pair.nodes.iter().all(|node| open(node) && runs(node)) {
-                    self.pair.nodes[FOLLOWER].await_closing(self.nonce);
+                    self.pair.nodes[FOLLOWER].await_closing(&job_id);
                     self.exchange(&completed(self.nonce), *crash);
                     self.pair.restart();
                 }
