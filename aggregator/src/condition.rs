@@ -24,6 +24,7 @@ use self::compare::Comparison;
 use self::like::Pattern;
 use self::truth::Truth;
 use crate::column::Column;
+use crate::source::projected;
 use arrow_buffer::BooleanBuffer;
 
 /// A condition over the columns of a batch, which it knows by their numbers.
@@ -104,14 +105,14 @@ impl Node {
             }
             Self::IsNull { column, negated } => {
                 tally.comparisons += 1;
-                let column = &columns[*column];
+                let column = projected(columns, *column);
                 let is_null = BooleanBuffer::collect_bool(rows, |row| !column.is_valid(row));
                 Truth::of(is_null, None).turned(*negated)
             }
             Self::Compare(comparison) => comparison.evaluate(columns, rows, tally),
             Self::Like { column, pattern } => {
                 tally.comparisons += 1;
-                pattern.evaluate(&columns[*column], rows, tally)
+                pattern.evaluate(projected(columns, *column), rows, tally)
             }
         }
     }

@@ -15,6 +15,7 @@ use psi_core::kernel::batch::BATCH;
 use crate::column::Column;
 use crate::column::unpack::is_text;
 use crate::phone::Country;
+use crate::source::projected;
 use crate::sql::temporal;
 
 /// A key to digest.
@@ -42,7 +43,7 @@ impl ScanKey {
             let piece = first..rows.min(first + BATCH);
             let keys = piece.clone().map(|row| {
                 let places = self.columns.iter().zip(&self.kinds);
-                places.map(move |(place, kind)| self.value(&columns[*place], *kind, row))
+                places.map(move |(place, kind)| self.value(projected(columns, *place), *kind, row))
             });
             for (row, digest) in piece.zip(hasher.digests(kernel, keys)) {
                 take(row, digest);

@@ -38,7 +38,7 @@ use crate::key_text::ScanKey;
 use crate::plan::SidePlan;
 use crate::rows::{DIGEST_BYTES, Extras};
 use crate::source::read;
-use crate::source::{Batch, NoColumn, Projection, SourceColumn};
+use crate::source::{Batch, NoColumn, Projection, SourceColumn, projected};
 use crate::tables::table::LoadedTable;
 
 /// Digests that are held while the table is read once: 33 MiB with the marks beside them.
@@ -157,7 +157,7 @@ fn columns<'a>(
         let kind = kinds.find(|(key, _)| table.source.number(key) == Ok(number));
         // A list names columns of the key alone.
         let (_, kind) = kind.ok_or(NoColumn::Unknown)?;
-        Ok((&table.source.columns[number], projection.key(number, *kind)))
+        Ok((table.source.at(number), projection.key(number, *kind)))
     });
     let columns: Result<_, NoColumn> = columns.collect();
     columns.map_err(|_| {
@@ -219,7 +219,7 @@ impl Wanting {
         let rows = self
             .shown
             .iter()
-            .map(|place| filter(&batch.columns[*place].shown()?, &mask));
+            .map(|place| filter(&projected(&batch.columns, *place).shown()?, &mask));
         let rows = rows.collect::<Result<Vec<_>, _>>();
         rows.map_err(|_| FreezeError::Internal("rows that do not filter").into())
     }

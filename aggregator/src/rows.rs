@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::column::Column;
 use crate::domain::Domain;
 use crate::error::FreezeError;
+use crate::source::projected;
 use crate::value::{Units, ValueProgram, units};
 
 /// Bytes of one digest.
@@ -56,8 +57,21 @@ impl RowLayout {
         DIGEST_BYTES + self.groups * GROUP_BYTES
     }
 
+    /// The digest that a record begins with, in every layout.
+    #[expect(
+        clippy::expect_used,
+        reason = "INVARIANT: lists of row records are at least as wide as a digest"
+    )]
+    pub(crate) fn digest(record: &[u8]) -> &[u8; DIGEST_BYTES] {
+        record.first_chunk().expect("a record begins with a digest")
+    }
+
     /// The index of a record's group by expression number `group`. Groups are at the same place
     /// in every layout.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: `group` is below the number of groups of the list's layout"
+    )]
     pub(crate) fn group(record: &[u8], group: usize) -> usize {
         let at = DIGEST_BYTES + group * GROUP_BYTES;
         usize::from(u16::from_be_bytes([record[at], record[at + 1]]))
@@ -69,6 +83,10 @@ impl RowLayout {
     }
 
     /// Value number `value` of a record; `None` for NULL.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: the record is of this layout, and `value` below its number of values"
+    )]
     pub(crate) fn value(self, record: &[u8], value: usize) -> Option<i64> {
         let flags = self.flags_at();
         if record[flags + value / 8] & (1 << (value % 8)) != 0 {
@@ -114,6 +132,17 @@ pub(crate) struct Encoded {
     pub(crate) unfit_rows: Vec<bool>,
 }
 
+impl Encoded {
+    /// The bytes of a row, of which each has `width`.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: `row` is one of the batch, and `width` that of its layout"
+    )]
+    pub(crate) fn of_row(&self, row: usize, width: usize) -> &[u8] {
+        &self.bytes[row * width..(row + 1) * width]
+    }
+}
+
 impl Extras {
     pub(crate) fn layout(&self) -> RowLayout {
         RowLayout {
@@ -123,6 +152,10 @@ impl Extras {
     }
 
     /// The bytes of every row of a batch.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: all places follow from the layout, which gives the width of a record too"
+    )]
     pub(crate) fn encode(&self, columns: &[Column], rows: usize) -> Encoded {
         let layout = self.layout();
         let width = layout.extra();
@@ -136,7 +169,7 @@ impl Extras {
             return encoded;
         }
         for (number, (column, domain)) in self.groups.iter().enumerate() {
-            let indices = domain.indices(&columns[*column]);
+            let indices = domain.indices(projected(columns, *column));
             for (record, index) in encoded.bytes.chunks_exact_mut(width).zip(indices) {
                 let at = number * GROUP_BYTES;
                 record[at..at + GROUP_BYTES].copy_from_slice(&index.to_be_bytes());
@@ -144,7 +177,7 @@ impl Extras {
         }
         for (number, value) in self.values.iter().enumerate() {
             let of = |places: &[usize]| -> Vec<&Column> {
-                places.iter().map(|place| &columns[*place]).collect()
+                places.iter().map(|place| projected(columns, *place)).collect()
             };
             let results = match value {
                 RowValue::Presence(places) => presence(&of(places), rows),
@@ -190,21 +223,21 @@ fn presence(columns: &[&Column], rows: usize) -> Vec<Units> {
 
 /// The expression's result in every row: NULL if one of its columns is.
 fn numbers(program: &ValueProgram, columns: &[&Column], rows: usize) -> Vec<Units> {
-    let columns: Vec<Vec<Units>> = columns
+    let mut columns: Vec<_> = columns
         .iter()
         .zip(&program.columns)
-        .map(|(column, of)| units(column, of.decimals))
+        .map(|(column, of)| units(column, of.decimals).into_iter())
         .collect();
     let mut row_values = vec![0_i128; columns.len()];
     (0..rows)
-        .map(|row| {
+        .map(|_| {
             let (mut null, mut misfit) = (false, false);
-            for (value, column) in row_values.iter_mut().zip(&columns) {
+            for (value, column) in row_values.iter_mut().zip(&mut columns) {
                 *value = 0;
-                match column[row] {
-                    Units::Null => null = true,
-                    Units::Is(units) => *value = units.into(),
-                    Units::Misfit => misfit = true,
+                match column.next() {
+                    Some(Units::Is(units)) => *value = units.into(),
+                    Some(Units::Misfit) => misfit = true,
+                    Some(Units::Null) | None => null = true,
                 }
             }
             let result = i64::try_from(program.evaluate(&row_values));

@@ -182,7 +182,7 @@ impl Pass {
                     chunk.identity_misfits += 1;
                 }
                 records.extend_from_slice(&digest);
-                records.extend_from_slice(&extras.bytes[row * extra..(row + 1) * extra]);
+                records.extend_from_slice(extras.of_row(row, extra));
                 records.push(selects.value(row).into());
             });
             chunk.records.push(records);

@@ -21,7 +21,7 @@ mod suspect;
 mod text;
 mod text_type;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ use psi_core::identifier::IdentifierKind;
 use self::dialect::Dialect;
 use self::files::FileSet;
 pub(crate) use self::format::Format;
-pub(crate) use self::projection::Projection;
+pub(crate) use self::projection::{Projection, projected};
 use self::read::Written;
 use self::read_error::ReadError;
 pub(crate) use self::text_type::TextType;
@@ -172,11 +172,9 @@ impl Source {
         };
         source.leave_out_nameless();
         source.add_folder_columns(null_words);
-        for (i, column) in source.columns.iter().enumerate() {
-            if source.columns[..i]
-                .iter()
-                .any(|earlier| earlier.name == column.name)
-            {
+        let mut names = BTreeSet::new();
+        for column in &source.columns {
+            if !names.insert(&column.name) {
                 return Err(SourceError::new(
                     format!("two columns are called {:?}", column.name),
                     "give every column its own name",
@@ -248,7 +246,7 @@ impl Source {
             let number = self
                 .number(name)
                 .map_err(|reason| (name.clone(), Some(reason)))?;
-            let column = &mut self.columns[number];
+            let column = self.at_mut(number);
             if !column.is_untyped_text() {
                 return Err((name.clone(), None));
             }
@@ -281,8 +279,22 @@ impl Source {
     /// Notes that columns hold dates as text, in another form than ISO has.
     pub(crate) fn mark_foreign_dates(&mut self, columns: &[usize]) {
         for number in columns {
-            self.columns[*number].foreign_dates = true;
+            self.at_mut(*number).foreign_dates = true;
         }
+    }
+
+    /// The column of a number that [`Self::number`] gave.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: numbers of columns come from this source, which never loses one"
+    )]
+    pub(crate) fn at(&self, number: usize) -> &SourceColumn {
+        &self.columns[number]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "INVARIANT: as in `at`")]
+    fn at_mut(&mut self, number: usize) -> &mut SourceColumn {
+        &mut self.columns[number]
     }
 
     /// The number of the column that a name in SQL or configuration means: the same name, or else
@@ -309,7 +321,7 @@ impl Source {
 
     /// The column that a name means, as [`Self::number`] finds it.
     pub(crate) fn column(&self, name: &str) -> Result<&SourceColumn, NoColumn> {
-        self.number(name).map(|number| &self.columns[number])
+        self.number(name).map(|number| self.at(number))
     }
 }
 

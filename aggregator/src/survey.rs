@@ -12,6 +12,7 @@ use psi_core::identifier::IdentifierKind;
 use crate::column::Column;
 use crate::key_text::ScanKey;
 use crate::report::ValueClass;
+use crate::source::projected;
 
 /// What is looked at beside the keys.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +62,7 @@ impl Survey {
     pub(crate) fn of(&self, columns: &[Column], keys: &[ScanKey]) -> Surveyed {
         let of_key = |key: &ScanKey| {
             let places = key.columns.iter().zip(&key.kinds);
-            let values = places.map(|(place, kind)| key_values(key, &columns[*place], *kind));
+            let values = places.map(|(place, kind)| key_values(key, projected(columns, *place), *kind));
             values.collect()
         };
         Surveyed {
@@ -69,7 +70,7 @@ impl Survey {
             texts: self
                 .texts
                 .iter()
-                .map(|place| texts(&columns[*place]))
+                .map(|place| texts(projected(columns, *place)))
                 .collect(),
         }
     }
@@ -102,6 +103,13 @@ fn add_up(totals: &mut [u64], more: &[u64]) {
     }
 }
 
+/// Counts one value of a class.
+fn count(counts: &mut [u64; ValueClass::ALL.len()], class: ValueClass) {
+    if let Some(count) = counts.get_mut(class as usize) {
+        *count += 1;
+    }
+}
+
 fn key_values(key: &ScanKey, column: &Column, kind: IdentifierKind) -> KeyValues {
     let mut values = KeyValues::default();
     let mut normal = Vec::new();
@@ -111,7 +119,7 @@ fn key_values(key: &ScanKey, column: &Column, kind: IdentifierKind) -> KeyValues
             continue;
         }
         let Some(text) = key.value(column, kind, row) else {
-            values.refused[ValueClass::NotWhole as usize] += 1;
+            count(&mut values.refused, ValueClass::NotWhole);
             continue;
         };
         if kind.normalise(&text, &mut normal) {
@@ -120,10 +128,10 @@ fn key_values(key: &ScanKey, column: &Column, kind: IdentifierKind) -> KeyValues
             if matches!(column, Column::Text(_))
                 && let Some(class) = classes::doubtful(kind, &text)
             {
-                values.doubtful[class as usize] += 1;
+                count(&mut values.doubtful, class);
             }
         } else {
-            values.refused[classes::refused(kind, &text) as usize] += 1;
+            count(&mut values.refused, classes::refused(kind, &text));
         }
     }
     values

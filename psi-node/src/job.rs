@@ -57,3 +57,6 @@ pub use shares::looks::Looks;
 pub use shares::notes::{NoteShare, Notes};
 pub use shares::turns::Turns;
 pub use table_watch::watch_tables;
+
+#[cfg(test)]
+mod tests;

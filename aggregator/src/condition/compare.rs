@@ -12,6 +12,7 @@ use zeroize::Zeroize;
 use super::Tally;
 use super::truth::Truth;
 use crate::column::Column;
+use crate::source::projected;
 use crate::sql::ast::CompareOp;
 use crate::sql::exact_compare::Point;
 use crate::sql::temporal::NANOS_PER_DAY;
@@ -77,7 +78,7 @@ impl Comparison {
         match self {
             Self::Literal { column, op, with } => {
                 tally.comparisons += 1;
-                with_literal(&columns[*column], *op, with, rows)
+                with_literal(projected(columns, *column), *op, with, rows)
             }
             Self::In {
                 column,
@@ -85,7 +86,7 @@ impl Comparison {
                 has_null,
             } => {
                 tally.comparisons += items.len() as u64 + u64::from(*has_null);
-                let column = &columns[*column];
+                let column = projected(columns, *column);
                 let found = items
                     .iter()
                     .fold(BooleanBuffer::new_unset(rows), |found, item| {
@@ -106,7 +107,7 @@ impl Comparison {
                 how,
             } => {
                 tally.comparisons += 1;
-                let (left, right) = (&columns[*left], &columns[*right]);
+                let (left, right) = (projected(columns, *left), projected(columns, *right));
                 let known = NullBuffer::union(left.nulls(), right.nulls());
                 let values = how.compare(left, *op, right, rows);
                 Truth::of(values, known.as_ref())
@@ -173,20 +174,32 @@ impl Pair {
                 each(&|row| left.value(row).cmp(&right.value(row)))
             }
             (Self::Double, left, right) => {
-                let (left, right) = (doubles(left, rows), doubles(right, rows));
-                each(&|row| double_order(left[row], right[row]))
+                pairwise(op, doubles(left, rows), doubles(right, rows), double_order)
             }
             (Self::Exact, left, right) => {
                 let ((left, from), (right, to)) = (exact(left, rows), exact(right, rows));
-                each(&|row| decimal_order(left[row], from, right[row], to))
+                let order = |left, right| decimal_order(left, from, right, to);
+                pairwise(op, left, right, order)
             }
             (Self::Instant, left, right) => {
-                let (left, right) = (instants(left, rows), instants(right, rows));
-                each(&|row| left[row].cmp(&right[row]))
+                let order = |left: i128, right| left.cmp(&right);
+                pairwise(op, instants(left, rows), instants(right, rows), order)
             }
             _ => BooleanBuffer::new_unset(rows),
         }
     }
+}
+
+/// Compares the values of each row.
+fn pairwise<T>(
+    op: CompareOp,
+    left: Vec<T>,
+    right: Vec<T>,
+    order: impl Fn(T, T) -> Ordering,
+) -> BooleanBuffer {
+    let rows = left.into_iter().zip(right);
+    rows.map(|(left, right)| op.holds(order(left, right)))
+        .collect()
 }
 
 /// Units of a scale, and that scale.

@@ -133,16 +133,17 @@ impl Pattern {
             } else {
                 self.characters.len()
             };
-            let mask = &self.masks[number * self.words..(number + 1) * self.words];
+            let masks = self.masks.iter().skip(number * self.words);
             let mut carry = 0;
-            for ((state, mask), loops) in states.iter_mut().zip(mask).zip(&self.loops) {
+            for ((state, mask), loops) in states.iter_mut().zip(masks).zip(&self.loops) {
                 let met = *state & mask;
                 *state = (met << 1) | carry | (*state & loops);
                 carry = met >> (WORD_BITS - 1);
             }
             tally.like_steps += self.words as u64;
         }
-        states[self.end / WORD_BITS] >> (self.end % WORD_BITS) & 1 == 1
+        let last = states.get(self.end / WORD_BITS);
+        last.is_some_and(|state| state >> (self.end % WORD_BITS) & 1 == 1)
     }
 }
 
@@ -154,7 +155,9 @@ impl Drop for Pattern {
 }
 
 fn set(bits: &mut [u64], at: usize) {
-    bits[at / WORD_BITS] |= 1 << (at % WORD_BITS);
+    if let Some(word) = bits.get_mut(at / WORD_BITS) {
+        *word |= 1 << (at % WORD_BITS);
+    }
 }
 
 #[cfg(test)]

@@ -183,6 +183,7 @@ fn check_domain(place: &str, values: &[DomainValue]) -> Result<(), Problem> {
             format!("list 1 to {} values", limits::GROUP_VALUES_MAX - 1),
         ));
     }
+    let kind = values.first().map(std::mem::discriminant);
     let mut seen = BTreeSet::new();
     for value in values {
         let label = value.label();
@@ -203,7 +204,7 @@ fn check_domain(place: &str, values: &[DomainValue]) -> Result<(), Problem> {
                 "leave it out",
             ));
         }
-        if std::mem::discriminant(value) != std::mem::discriminant(&values[0]) {
+        if Some(std::mem::discriminant(value)) != kind {
             return Err(Problem::new(
                 place,
                 format!("{label:?} is of another type than the first value"),

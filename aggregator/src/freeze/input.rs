@@ -26,9 +26,9 @@ use psi_core::spec::{JobSpec, MatchSpec, PartSize, Party, Payload};
 use psi_core::store::{RecordList, RecordStore, RecordWriter, Reserved};
 
 use super::limits::{Chooser, Limits, RowKey};
-use super::parts::{self, Lists, PartLists};
+use super::parts::{self, Cut, Lists, PartLists, PartRecord};
 use super::payload::{self, Accumulator};
-use super::records::{Rows, digest, is_replaced};
+use super::records::{Rows, is_replaced};
 use super::{Reading, RecordedRows, check, record_rows};
 use crate::condition::Tally;
 use crate::config::ReadOptions;
@@ -215,9 +215,9 @@ impl Roles {
         let parts = match &self.parts {
             None => None,
             Some(sizes) => {
-                let (parts, of_parts) = self.cut(sizes, rows, store, progress)?;
-                others.extend(of_parts);
-                Some(parts)
+                let cut = self.cut(sizes, rows, store, progress)?;
+                others.extend(cut.others);
+                Some(cut.parts)
             }
         };
         // What the rule replaces is the same in both matches, whichever role the list has.
@@ -261,7 +261,7 @@ impl Roles {
         rows: &dyn RecordList,
         store: &dyn RecordStore,
         progress: &dyn Progress,
-    ) -> Result<(Lists, Lists), FreezeError> {
+    ) -> Result<Cut, FreezeError> {
         let mut parts = PartLists::new(sizes, self.minimum, store)?;
         if sizes.len() == 1 {
             let mut only = |part, digest: &[u8; DIGEST_BYTES], is_selected| {
@@ -276,7 +276,11 @@ impl Roles {
         })?;
         let by_part = by_part.finish()?;
         for_each_record(by_part.as_ref(), &mut |record| {
-            let (part, digest, is_selected) = parts::fields(record);
+            let PartRecord {
+                part,
+                digest,
+                is_selected,
+            } = parts::fields(record);
             parts.push(part, digest, is_selected)
         })?;
         parts.finish()
@@ -294,7 +298,7 @@ impl Roles {
         let mut stop = Stop::new(rows, progress);
         for_each_record(rows, &mut |record| {
             stop.look()?;
-            let (digest, is_selected) = (digest(record), RowLayout::is_selected(record));
+            let (digest, is_selected) = (*RowLayout::digest(record), RowLayout::is_selected(record));
             match &mut last {
                 Some((known, _, selected)) if *known == digest => *selected |= is_selected,
                 last => {
@@ -337,9 +341,9 @@ impl Roles {
         // To the list, or, without a row that is used, to that of the others.
         let mut end = |identity: &mut Accumulator<'_>| {
             let (is_used, record) = identity.finish()?;
-            lists[usize::from(!is_used)]
-                .push(record)
-                .map_err(FreezeError::from)
+            let [list, others] = &mut lists;
+            let list = if is_used { list } else { others };
+            list.push(record).map_err(FreezeError::from)
         };
         for_each_record(rows, &mut |record| {
             stop.look()?;

@@ -31,17 +31,35 @@ pub(super) fn record(
 }
 
 /// What such a record holds.
-pub(super) fn fields(record: &[u8]) -> (usize, &[u8], bool) {
+pub(super) struct PartRecord<'a> {
+    pub(super) part: usize,
+    pub(super) digest: &'a [u8],
+    pub(super) is_selected: bool,
+}
+
+/// Reads such a record.
+pub(super) fn fields(record: &[u8]) -> PartRecord<'_> {
     let (part, rest) = record.split_at(PART_BYTES);
     let (digest, is_selected) = rest.split_at(DIGEST_BYTES);
     let part = part
         .iter()
         .fold(0, |part, byte| part << 8 | usize::from(*byte));
-    (part, digest, is_selected == [1])
+    PartRecord {
+        part,
+        digest,
+        is_selected: is_selected == [1],
+    }
 }
 
 /// Lists of identities.
 pub(super) type Lists = Vec<Box<dyn RecordList>>;
+
+/// All identities of a table, cut into parts.
+pub(super) struct Cut {
+    pub(super) parts: Lists,
+    /// The identities that are in none.
+    pub(super) others: Lists,
+}
 
 /// Lists of parts, of which one is being written.
 pub(super) struct PartLists<'a> {
@@ -95,14 +113,17 @@ impl<'a> PartLists<'a> {
         Ok(writer.push(digest)?)
     }
 
-    /// All parts, and the lists of all identities that are in none.
-    pub(super) fn finish(mut self) -> Result<(Lists, Lists), FreezeError> {
+    /// Ends the last part.
+    pub(super) fn finish(mut self) -> Result<Cut, FreezeError> {
         while self.done.len() < self.sizes.len() {
             self.close()?;
         }
         let mut others = self.replaced;
         others.push(self.others.finish()?);
-        Ok((self.done, others))
+        Ok(Cut {
+            parts: self.done,
+            others,
+        })
     }
 
     /// Ends the part that is being written and begins the next.

@@ -70,7 +70,9 @@ impl<'a> Accumulator<'a> {
     /// Begins an identity.
     pub(super) fn begin(&mut self, digest: &[u8; DIGEST_BYTES]) {
         self.record.fill(0);
-        self.record[..DIGEST_BYTES].copy_from_slice(digest);
+        if let Some(first) = self.record.first_chunk_mut() {
+            *first = *digest;
+        }
         self.open = None;
         self.is_used = false;
     }

@@ -2,7 +2,7 @@
 //!
 //! Spec 10 §4.1. Called by the other files of this folder.
 
-use crate::rows::{DIGEST_BYTES, RowLayout};
+use crate::rows::RowLayout;
 
 /// How records are read.
 pub(super) struct Rows {
@@ -25,10 +25,4 @@ impl Rows {
 /// replaced by filler (Spec 05 §7). One identity alone would tell whether the other side has it.
 pub(super) const fn is_replaced(identities: u64, minimum: u64) -> bool {
     identities < minimum
-}
-
-pub(super) fn digest(record: &[u8]) -> [u8; DIGEST_BYTES] {
-    let mut digest = [0; DIGEST_BYTES];
-    digest.copy_from_slice(&record[..DIGEST_BYTES]);
-    digest
 }

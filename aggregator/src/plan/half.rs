@@ -76,7 +76,7 @@ pub(super) fn plan_side(
     parties: Parties<'_>,
     output: &OutputPlan,
 ) -> Result<Planned, QueryError> {
-    let name = &query.tables[own.index()].table.0;
+    let name = &own.of(&query.tables).table.0;
     match tables.lookup(name) {
         Lookup::Served(state) => side::plan(query, own, member, parties, output, &state),
         Lookup::NotServed(reason) => Err(QueryError::Refused(unavailable(&reason))),
@@ -107,7 +107,7 @@ pub(super) fn peer_half(query: &Query, peer: Side) -> (String, Vec<String>) {
         .into_iter()
         .map(|column| column.name.0.clone())
         .collect();
-    (query.tables[peer.index()].table.0.clone(), columns)
+    (peer.of(&query.tables).table.0.clone(), columns)
 }
 
 fn unavailable(reason: &Unavailable) -> Refusal {

@@ -63,7 +63,7 @@ pub(super) fn output(query: &Query, party: &dyn Fn(Side) -> Party) -> OutputPlan
         Aggregate::CountRows => Measure::Rows,
         Aggregate::CountDistinctKey(_) => Measure::Identities,
         Aggregate::Of(function, value) => {
-            let values = &sides[value.side.index()].values;
+            let values = &value.side.of(&sides).values;
             let number = values.iter().position(|other| *other.expr == value.expr);
             Measure::Of {
                 function,
@@ -79,7 +79,7 @@ pub(super) fn output(query: &Query, party: &dyn Fn(Side) -> Party) -> OutputPlan
     });
     let groups = query.groups.iter().map(|group| {
         let side = group.column.side;
-        let own = &sides[side.index()].groups;
+        let own = &side.of(&sides).groups;
         let number = own.iter().position(|other| *other == group);
         (party(side), number.unwrap_or_default())
     });
@@ -121,7 +121,7 @@ fn shape(query: &Query, sides: &[Asked<'_>; 2], party: &dyn Fn(Side) -> Party) -
         shape.rows |= matches!(aggregate, Aggregate::CountRows);
     });
     for side in [Side::First, Side::Second] {
-        let asked = &sides[side.index()];
+        let asked = side.of(sides);
         let asked = SideShape {
             // The reader accepts few group columns.
             groups: u32::try_from(asked.groups.len()).unwrap_or(u32::MAX),
@@ -141,7 +141,7 @@ fn name(value: &OutputValue, query: &Query) -> String {
     // Writing into a String cannot fail.
     match value {
         OutputValue::Group(index) => {
-            let group = &query.groups[*index];
+            let group = query.group(*index);
             let column = &group.column.name.0;
             match group.part {
                 None => out.push_str(column),

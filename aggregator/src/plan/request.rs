@@ -71,11 +71,11 @@ pub(crate) fn own_table(
 ) -> Result<String, QueryError> {
     let query = parse::read(sql, author)?;
     let (own, _) = sides(&query, members)?;
-    Ok(query.tables[own.index()].table.0.clone())
+    Ok(own.of(&query.tables).table.0.clone())
 }
 
 fn check_size(canonical: &str, hidden: usize, query: &Query) -> Result<(), QueryError> {
-    let at = query.tables[0].at;
+    let at = Side::First.of(&query.tables).at;
     if canonical.len() > limits::QUERY_BYTES_MAX {
         return Err(QueryError::subset(
             at,
@@ -98,7 +98,7 @@ fn check_again(canonical: &str, query: &Query) -> Result<(), QueryError> {
     match parse::read(canonical, Author::Peer) {
         Ok(_) => Ok(()),
         Err(_) => Err(QueryError::subset(
-            query.tables[0].at,
+            Side::First.of(&query.tables).at,
             "deep nesting",
             "write fewer NOTs and parentheses inside each other",
         )),
@@ -107,7 +107,7 @@ fn check_again(canonical: &str, query: &Query) -> Result<(), QueryError> {
 
 /// Tells the analyst about names that do not exist in this node's table, which a peer never learns.
 fn check_names(tables: &Tables, query: &Query, own: Side) -> Result<(), QueryError> {
-    let Lookup::Served(state) = tables.lookup(&query.tables[own.index()].table.0) else {
+    let Lookup::Served(state) = tables.lookup(&own.of(&query.tables).table.0) else {
         return Ok(());
     };
     let (key, filters) = side::columns_used(query, own);

@@ -130,7 +130,7 @@ impl Question {
             key_columns: query
                 .on
                 .iter()
-                .map(|pair| listed(&pair[side.index()]))
+                .map(|pair| listed(side.of(pair)))
                 .collect(),
             filters,
             groups: groups.collect(),

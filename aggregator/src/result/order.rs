@@ -16,13 +16,9 @@ pub(super) fn sort(rows: &mut [Row], order: &[OrderItem], groups: &[&GroupFacts]
     rows.sort_by(|a, b| {
         order
             .iter()
-            .map(|item| {
-                compare(
-                    &a.values[item.output],
-                    &b.values[item.output],
-                    *item,
-                    groups,
-                )
+            .filter_map(|item| {
+                let (a, b) = (a.values.get(item.output)?, b.values.get(item.output)?);
+                Some(compare(a, b, *item, groups))
             })
             .find(|order| order.is_ne())
             .unwrap_or(Ordering::Equal)

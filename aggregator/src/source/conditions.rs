@@ -28,7 +28,7 @@ fn resolve(
     let number = source
         .number(&column.name.0)
         .map_err(|reason| no_column(source, column, reason))?;
-    let found = &source.columns[number];
+    let found = source.at(number);
     let class = found.class().cloned().ok_or_else(|| {
         QueryError::meaning(
             column.at,

@@ -68,7 +68,9 @@ impl<R: BufRead> Read for Decoded<R> {
         self.decode()?;
         let text = self.text.get(self.from..self.until).unwrap_or_default();
         let length = text.len().min(out.len());
-        out[..length].copy_from_slice(&text[..length]);
+        for (out, byte) in out.iter_mut().zip(text) {
+            *out = *byte;
+        }
         self.from += length;
         Ok(length)
     }

@@ -73,7 +73,7 @@ pub(crate) fn read(
     match &piece.group {
         None => {
             let (stored, places) = once_each(projection, |column| {
-                Ok(match source.columns[column].origin {
+                Ok(match source.at(column).origin {
                     Origin::Line(place) => Some(place),
                     Origin::Named | Origin::Folder(_) => None,
                 })
@@ -93,7 +93,7 @@ pub(crate) fn read(
         Some((metadata, group)) => {
             let fields = metadata.schema().fields();
             let (stored, places) = once_each(projection, |column| {
-                let column = &source.columns[column];
+                let column = source.at(column);
                 if let Origin::Folder(_) = column.origin {
                     return Ok(None);
                 }
@@ -161,7 +161,7 @@ impl Delivered<'_> {
         };
         let wanted = self.projection.0.iter().zip(&self.places);
         for ((wanted, place), lost) in wanted.zip(&mut batch.lost) {
-            let column = &self.source.columns[wanted.column];
+            let column = self.source.at(wanted.column);
             let words = column.null_words.as_deref().unwrap_or_default();
             batch.columns.push(match (place, column.origin) {
                 (Some(place), Origin::Named) => typed(column, *wanted, rows.column(*place), lost)
@@ -247,7 +247,7 @@ pub(crate) fn first_lost(
     source: &Source,
     number: usize,
 ) -> Result<Option<(PathBuf, Option<u64>)>, ReadError> {
-    let column = &source.columns[number];
+    let column = source.at(number);
     let words = column.null_words.as_deref().unwrap_or_default();
     let wanted = Wanted {
         column: number,

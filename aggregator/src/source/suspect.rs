@@ -153,9 +153,11 @@ fn signature(head: &[u8]) -> Option<(&'static str, &'static str)> {
 /// Whether there are two bytes for each character.
 fn is_wide(head: &[u8]) -> bool {
     let marked = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
-    let (pairs, _) = head[..head.len().min(WIDE_BYTES)].as_chunks::<2>();
-    let zero_at = |place: usize| pairs.len() > 1 && pairs.iter().all(|pair| pair[place] == 0);
-    marked || zero_at(0) || zero_at(1)
+    let head = head.get(..WIDE_BYTES).unwrap_or(head);
+    let (pairs, _) = head.as_chunks::<2>();
+    let has_zeros = pairs.iter().all(|[first, _]| *first == 0)
+        || pairs.iter().all(|[_, second]| *second == 0);
+    marked || (pairs.len() > 1 && has_zeros)
 }
 
 #[cfg(test)]

@@ -23,10 +23,12 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    pub(crate) const fn index(self) -> usize {
+    /// What a pair has for this side.
+    pub(crate) const fn of<T>(self, pair: &[T; 2]) -> &T {
+        let [first, second] = pair;
         match self {
-            Self::First => 0,
-            Self::Second => 1,
+            Self::First => first,
+            Self::Second => second,
         }
     }
 }
@@ -220,6 +222,15 @@ impl Query {
             Form::Join => None,
             Form::Semi => Some(Side::Second),
         }
+    }
+
+    /// The group of this number, as an output names it.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "INVARIANT: the reader gives outputs the numbers of groups that it has read"
+    )]
+    pub(crate) fn group(&self, number: usize) -> &GroupExpr {
+        &self.groups[number]
     }
 
     /// The constants of WHERE, in the order of the text.

@@ -50,11 +50,12 @@ impl<'a> Printer<'a> {
         self.out.push_str("SELECT ");
         self.outputs();
         self.out.push_str(" FROM ");
-        self.out.push_str(&table_name(&query.tables[0]));
+        let [first, second] = &query.tables;
+        self.out.push_str(&table_name(first));
         match query.form {
             Form::Join => {
                 self.out.push_str(" JOIN ");
-                self.out.push_str(&table_name(&query.tables[1]));
+                self.out.push_str(&table_name(second));
                 self.out.push_str(" ON ");
                 self.equalities();
                 for (i, conjunct) in query.conjuncts.iter().enumerate() {
@@ -64,7 +65,7 @@ impl<'a> Printer<'a> {
             }
             Form::Semi => {
                 self.out.push_str(" WHERE EXISTS (SELECT 1 FROM ");
-                self.out.push_str(&table_name(&query.tables[1]));
+                self.out.push_str(&table_name(second));
                 self.out.push_str(" WHERE ");
                 self.equalities();
                 self.conditions_on(Side::Second);
@@ -180,7 +181,7 @@ impl<'a> Printer<'a> {
     }
 
     fn column(&mut self, column: &ColumnRef) {
-        let table = &self.query.tables[column.side.index()];
+        let table = column.side.of(&self.query.tables);
         self.out.push_str(&table_name(table));
         self.out.push('.');
         self.out.push_str(&plain(&column.name));

@@ -23,14 +23,14 @@ impl PartialEq for DimensionName {
 impl DimensionName {
     /// Reads a name; says what is wrong with it otherwise.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let Some(open) = text.find('(') else {
+        let Some((word, inner)) = text.split_once('(') else {
             return Ok(Self {
                 part: None,
                 column: text.to_owned(),
             });
         };
-        let word = text[..open].trim();
-        let inner = text[open + 1..]
+        let word = word.trim();
+        let inner = inner
             .strip_suffix(')')
             .ok_or_else(|| format!("{text:?} has no closing parenthesis"))?
             .trim();

@@ -29,12 +29,11 @@ impl Zone {
         if ["UTC", "Z", "Etc/UTC", "GMT"].contains(&name) {
             return Some(Self::UTC);
         }
-        let sign = match name.as_bytes().first()? {
-            b'+' => 1,
-            b'-' => -1,
-            _ => return name.parse().ok().map(Self::Named),
+        let (sign, digits) = match (name.strip_prefix('+'), name.strip_prefix('-')) {
+            (Some(digits), _) => (1, digits),
+            (_, Some(digits)) => (-1, digits),
+            (None, None) => return name.parse().ok().map(Self::Named),
         };
-        let digits = &name[1..];
         let (hours, minutes) = match (digits.split_once(':'), digits.len()) {
             (Some(parts), 5) => parts,
             (None, 2) => (digits, "0"),

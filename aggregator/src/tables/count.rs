@@ -82,7 +82,7 @@ pub(super) async fn count(
         read: projection.values().collect(),
         foreign_dates: Vec::new(),
     };
-    let is_text = |column: &usize| source.columns[*column].class() == Some(&ColumnClass::Text);
+    let is_text = |column: &usize| source.at(*column).class() == Some(&ColumnClass::Text);
     let texts: Vec<usize> = counted.read.iter().copied().filter(is_text).collect();
     let survey = Survey {
         texts: texts
@@ -96,8 +96,8 @@ pub(super) async fn count(
     let mut take = |chunk: &scan::Chunk| {
         counted.rows += chunk.rows;
         counted.allowed += chunk.selected;
-        for (i, writer) in writers.iter_mut().enumerate() {
-            writer.push(&chunk.records[i])?;
+        for (writer, records) in writers.iter_mut().zip(&chunk.records) {
+            writer.push(records)?;
         }
         add_up(&mut nulls, &chunk.nulls);
         add_up(&mut lost, &chunk.lost);

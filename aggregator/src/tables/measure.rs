@@ -66,9 +66,9 @@ pub(crate) fn measure(
     };
     let mut identity: Option<Identity> = None;
     for_each_record(list, &mut |record| {
-        let digest = &record[..DIGEST_BYTES];
+        let digest = RowLayout::digest(record);
         match &mut identity {
-            Some(current) if current.digest == digest => current.add(record, layout),
+            Some(current) if current.digest == *digest => current.add(record, layout),
             current => {
                 if let Some(done) = current.take() {
                     found.add(&done);
@@ -90,7 +90,7 @@ pub(crate) fn measure(
 
 /// One identity's rows so far.
 struct Identity {
-    digest: Vec<u8>,
+    digest: [u8; DIGEST_BYTES],
     rows: u64,
     /// The group of the first row by each dimension; `None` once another row differs.
     groups: Vec<Option<usize>>,
@@ -101,7 +101,7 @@ struct Identity {
 impl Identity {
     fn begin(record: &[u8], layout: RowLayout) -> Self {
         let mut identity = Self {
-            digest: record[..DIGEST_BYTES].to_vec(),
+            digest: *RowLayout::digest(record),
             rows: 0,
             groups: (0..layout.groups)
                 .map(|group| Some(RowLayout::group(record, group)))
@@ -250,7 +250,7 @@ mod tests {
         for (number, rows) in identities {
             for _ in 0..*number {
                 key.add(&super::Identity {
-                    digest: Vec::new(),
+                    digest: [0; DIGEST_BYTES],
                     rows: *rows,
                     groups: Vec::new(),
                     amounts: Vec::new(),

@@ -19,7 +19,7 @@ impl<'a> Printer<'a> {
         for (i, output) in query.outputs.iter().enumerate() {
             self.separate(i, ", ");
             match &output.value {
-                OutputValue::Group(index) => self.group(&query.groups[*index]),
+                OutputValue::Group(index) => self.group(query.group(*index)),
                 OutputValue::Formula(formula) => self.formula(formula),
             }
             if let Some(alias) = &output.alias {

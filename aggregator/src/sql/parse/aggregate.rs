@@ -262,11 +262,11 @@ fn distinct_key(
         .map(|(path, at)| known.scope.column(path, *at))
         .collect::<Result<Vec<ColumnRef>, _>>()?;
     let whole_key = columns.len() == known.on.len()
-        && columns.windows(2).all(|two| two[0].side == two[1].side)
+        && columns.iter().all(|column| Some(column.side) == columns.first().map(|first| first.side))
         && known.on.iter().all(|pair| {
             columns
                 .iter()
-                .any(|column| pair[column.side.index()].name == column.name)
+                .any(|column| column.side.of(pair).name == column.name)
         });
     if whole_key {
         return Ok(Aggregate::CountDistinctKey(columns));

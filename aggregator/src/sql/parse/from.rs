@@ -376,8 +376,10 @@ pub(super) fn add_pair(
     pairs: &mut Vec<[ColumnRef; 2]>,
     pair: [ColumnRef; 2],
 ) -> Result<(), QueryError> {
-    for (i, column) in pair.iter().enumerate() {
-        if pairs.iter().any(|earlier| earlier[i].name == column.name) {
+    for side in [Side::First, Side::Second] {
+        let column = side.of(&pair);
+        let mut earlier = pairs.iter().map(|pair| side.of(pair));
+        if earlier.any(|earlier| earlier.name == column.name) {
             return Err(QueryError::subset(
                 column.at,
                 "a column that appears twice in ON",
@@ -387,7 +389,7 @@ pub(super) fn add_pair(
     }
     if pairs.len() == limits::KEY_COLUMNS_MAX {
         return Err(QueryError::subset(
-            pair[0].at,
+            Side::First.of(&pair).at,
             format!(
                 "a join key of more than {} columns",
                 limits::KEY_COLUMNS_MAX

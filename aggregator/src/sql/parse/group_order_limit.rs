@@ -58,7 +58,7 @@ impl Reader {
             return Err(QueryError::subset(at, "GROUP BY ALL", GROUP));
         }
         if matches!(self.peek(), Some(Token::Number(..))) {
-            let output = &select[self.ordinal(select.len())?];
+            let (_, output) = self.ordinal(select)?;
             return selected_group(output, at)?.resolve(scope);
         }
         if let Some(group) = self.date_part()? {
@@ -74,8 +74,8 @@ impl Reader {
         let path = self.column_path()?;
         if let [alias] = path.0.as_slice() {
             let output = aliased(select, alias, at, |output| output.alias.as_ref())?;
-            if let Some(index) = output {
-                return selected_group(&select[index], at)?.resolve(scope);
+            if let Some((_, output)) = output {
+                return selected_group(output, at)?.resolve(scope);
             }
         }
         RawGroup { part: None, path }.resolve(scope)
@@ -143,13 +143,13 @@ impl Reader {
             Some(Token::Plus | Token::Minus | Token::Mul | Token::Div)
         );
         if matches!(self.peek(), Some(Token::Number(..))) && !is_operand {
-            return self.ordinal(listed.len());
+            return self.ordinal(listed).map(|(index, _)| index);
         }
         let is_path = matches!(follows, Some(Token::Period | Token::LParen));
         if self.is_plain_name() && !is_path {
             let alias = self.name()?;
             let output = aliased(listed, &alias, at, |output| output.alias.as_ref())?;
-            return output.ok_or_else(|| {
+            return output.map(|(index, _)| index).ok_or_else(|| {
                 QueryError::meaning(at, format!("no output is called {}", alias.0), ORDER)
             });
         }
@@ -162,8 +162,8 @@ impl Reader {
             })
     }
 
-    /// The number of an output, from 1, as an index.
-    fn ordinal(&mut self, outputs: usize) -> Result<usize, QueryError> {
+    /// The output of a number, from 1, and its index.
+    fn ordinal<'s, T>(&mut self, outputs: &'s [T]) -> Result<(usize, &'s T), QueryError> {
         let at = self.at();
         let number = match self.peek() {
             Some(Token::Number(digits)) => digits.parse::<usize>().ok(),
@@ -171,13 +171,12 @@ impl Reader {
         };
         self.advance();
         number
-            .filter(|number| (1..=outputs).contains(number))
-            .map(|number| number - 1)
+            .and_then(|number| outputs.iter().enumerate().nth(number.checked_sub(1)?))
             .ok_or_else(|| {
                 QueryError::meaning(
                     at,
                     "there is no output with this number",
-                    format!("the outputs have numbers from 1 to {outputs}"),
+                    format!("the outputs have numbers from 1 to {}", outputs.len()),
                 )
             })
     }
@@ -215,18 +214,18 @@ fn is_called_all(alias: Option<&Name>) -> bool {
     alias.is_some_and(|alias| alias.0 == "all")
 }
 
-/// The index of the output with this alias, which only one may have.
-fn aliased<T>(
-    outputs: &[T],
+/// The output with this alias, which only one may have, and its index.
+fn aliased<'s, T>(
+    outputs: &'s [T],
     alias: &Name,
     at: Position,
     name: impl Fn(&T) -> Option<&Name>,
-) -> Result<Option<usize>, QueryError> {
+) -> Result<Option<(usize, &'s T)>, QueryError> {
     let mut found = outputs
         .iter()
         .enumerate()
         .filter(|(_, output)| name(output) == Some(alias));
-    let first = found.next().map(|(index, _)| index);
+    let first = found.next();
     if found.next().is_some() {
         return Err(QueryError::meaning(
             at,

@@ -144,7 +144,7 @@ pub(super) fn listed_key(
         columns.push(scope.column(&path.0, path.1)?);
     }
     let is_key = [Side::First, Side::Second].into_iter().any(|side| {
-        let key = on.iter().map(|pair| &pair[side.index()]);
+        let key = on.iter().map(|pair| side.of(pair));
         columns.len() == on.len() && key.into_iter().all(|column| columns.contains(column))
     });
     Ok(is_key.then_some(columns))

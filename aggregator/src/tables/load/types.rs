@@ -55,7 +55,7 @@ impl Loader<'_> {
             RuleKind::Custom => all.collect(),
             RuleKind::Aggregation | RuleKind::List => counted.read.iter().copied().collect(),
         };
-        let columns = columns.into_iter().map(|number| &source.columns[number]);
+        let columns = columns.into_iter().map(|number| source.at(number));
         let columns = columns.filter(|column| column.is_untyped_text());
         let types = columns.filter_map(|column| {
             let held = column.held().map(Held::to);
@@ -98,7 +98,7 @@ impl Loader<'_> {
         let is_private = self.config.epsilon_max.is_some();
         let mut problems = Vec::new();
         for (column, lost) in &counted.lost {
-            let found = &source.columns[*column];
+            let found = source.at(*column);
             let held = found.held().filter(|_| !is_private);
             let Some(held) = held else {
                 let what = format!("{lost} values of {:?} are not of its type", found.name);
@@ -110,7 +110,7 @@ impl Loader<'_> {
             let first = first_lost(source, *column).await;
             problems.push(self.wrong_type(&found.name, held, *lost, &first));
         }
-        let read = counted.read.iter().map(|column| &source.columns[*column]);
+        let read = counted.read.iter().map(|column| source.at(*column));
         let inferred = read.filter(|column| column.is_untyped_text() && column.held().is_none());
         let inferred: BTreeSet<&str> = inferred.map(|column| column.name.as_str()).collect();
         if is_private && !inferred.is_empty() {
@@ -167,11 +167,11 @@ impl Loader<'_> {
         counted: &Counted,
     ) -> Result<Arc<Source>, Vec<Problem>> {
         let is_declared =
-            |column: &usize| matches!(source.columns[*column].held(), Some(Held::Declared(_)));
+            |column: &usize| matches!(source.at(*column).held(), Some(Held::Declared(_)));
         let dates = counted.foreign_dates.iter().copied();
         let dates: Vec<usize> = dates.filter(|column| !is_declared(column)).collect();
         for column in &dates {
-            let found = &source.columns[*column];
+            let found = source.at(*column);
             let or = if found.is_untyped_text() {
                 ", or declare it as text in `types`"
             } else {

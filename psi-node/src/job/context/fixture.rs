@@ -29,8 +29,9 @@ pub(crate) async fn context(folder: &Path, text: &str, key: NodeKey) -> Arc<JobC
         Arc::new(state.clone()),
     )
     .await;
-    let endpoint =
-        Endpoint::bind(config.listen, &key, Known::default(), NetLimits::default()).unwrap();
+    let known = Known::default();
+    let limits = NetLimits::default();
+    let endpoint = Endpoint::bind(config.listen, &key, known.clone(), limits).unwrap();
     Arc::new(JobContext {
         registry: Registry::new(Places::new(config.jobs_max)),
         notes: Arc::new(Notes::new(state.clone(), Arc::clone(&key))),
@@ -39,7 +40,7 @@ pub(crate) async fn context(folder: &Path, text: &str, key: NodeKey) -> Arc<JobC
         settle_doors: Arc::default(),
         turns: Turns::default(),
         audit_room: Arc::default(),
-        known: Known::default(),
+        known,
         key,
         state,
         catalog: loaded.unwrap().0,

@@ -105,19 +105,19 @@ impl Pair {
 
     async fn proposal(&self) -> Proposal {
         let question = self.question(&request(None)).await.unwrap();
-        question.proposal(&self.brand, [1; 32], Vec::new())
+        question.proposal(&self.brand, [1; 32].into(), Vec::new())
     }
 
     /// What snowy says of a proposal.
     async fn judge(&self, proposal: &Proposal) -> Result<Admitted, Failure> {
         let brand = self.brand.key.id();
-        admission::judge(&self.snowy, brand, &self.collab, proposal, [2; 32]).await
+        admission::judge(&self.snowy, brand, &self.collab, proposal, [2; 32].into()).await
     }
 
     /// The job of a request, as both would sign it.
     async fn job(&self, request: &JobRequest) -> JobSpec {
         let question = self.question(request).await.unwrap();
-        let proposal = question.proposal(&self.brand, [1; 32], Vec::new());
+        let proposal = question.proposal(&self.brand, [1; 32].into(), Vec::new());
         let Admitted { half, spec, .. } = self.judge(&proposal).await.unwrap();
         assert_eq!(question.job(&self.brand, &proposal, half).unwrap(), spec);
         spec
@@ -198,7 +198,7 @@ async fn a_table_that_failed_is_loaded_again_for_a_question_whose_constants_are_
     hidden.sql.push_str(" WHERE a.name <> 'x'");
     let collab = find_collab(&pair.brand, "summer").unwrap();
     let question = Question::plan(&pair.brand, collab, &hidden).await.unwrap();
-    let proposal = question.proposal(&pair.brand, [1; 32], vec![LiteralCommitment([0; 64])]);
+    let proposal = question.proposal(&pair.brand, [1; 32].into(), vec![LiteralCommitment([0; 64])]);
     assert!(proposal.query.contains("$1"), "{}", proposal.query);
     // Half of an export: the header of something else.
     write_people(&pair.folders[1], "na");
@@ -220,7 +220,7 @@ async fn a_budget_that_does_not_bear_a_job_refuses_it_to_both_accounts() {
     let dear = request(Some(600_000));
     let spec = pair.job(&dear).await;
     let question = pair.question(&dear).await.unwrap();
-    let proposal = question.proposal(&pair.brand, [3; 32], Vec::new());
+    let proposal = question.proposal(&pair.brand, [3; 32].into(), Vec::new());
     account::check_job(&pair.brand, &spec).unwrap();
     let held =
         [&pair.brand, &pair.snowy].map(|node| account::reserve(node, &pair.collab, &spec).unwrap());
@@ -245,7 +245,7 @@ async fn a_mode_that_the_collaboration_does_not_have_breaks_the_protocol_before_
  {
     let pair = pair(Mode::Dp, [PRIVATE, PRIVATE], BUDGET).await;
     let question = pair.question(&request(Some(100_000))).await.unwrap();
-    let mut proposal = question.proposal(&pair.brand, [1; 32], Vec::new());
+    let mut proposal = question.proposal(&pair.brand, [1; 32].into(), Vec::new());
     proposal.mode = AskedMode::Exact;
     proposal.query = "no query".into();
     refused(pair.judge(&proposal).await, Code::SpecMismatch);
