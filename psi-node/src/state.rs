@@ -41,13 +41,13 @@ use crate::collab::RevisionError;
 use crate::error::UserError;
 use crate::exit::Exit;
 
-pub use approvals::{Approval, ApprovalState, Question, QuestionHash, Standing};
+pub use approvals::{Approval, ApprovalState, AskedQuestion, QuestionHash, Standing};
 pub use audit_records::AuditRecord;
 pub use awaited::AwaitedRefusal;
 pub use collabs::{CollabStanding, Joined};
 pub use contact::{AwaitedCollab, TakenBack, ToldOffer};
 pub use doubt::Doubt;
-pub use jobs::{JobRecord, JobRole, JobState, short_name};
+pub use jobs::{StoredJob, JobRole, JobState, short_name};
 pub use ledger::{Debit, StoredDebit, Uncharged};
 pub use own_log::{LeftOut, Note, NoteHash, first_wrong as first_wrong_note};
 pub use log_day::LogDay;

@@ -40,7 +40,7 @@ use crate::job::registry::JobView;
 use crate::job::{self, Current, JobContext, JobRequest};
 use crate::places::Whose;
 use crate::reload::reload;
-use crate::state::{JobRecord, JobRole, JobState, StateError};
+use crate::state::{StoredJob, JobRole, JobState, StateError};
 
 /// Bytes of a request body; a query has at most 16 KiB.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -234,11 +234,11 @@ async fn job(Injected(ctx): Context, Path(id): Path<String>) -> Result<Response,
     Ok(json(StatusCode::OK, &job_info(&ctx, find(&ctx, &id)?)))
 }
 
-fn find(ctx: &JobContext, id: &str) -> Result<JobRecord, Failed> {
+fn find(ctx: &JobContext, id: &str) -> Result<StoredJob, Failed> {
     Ok(ctx.state.job(id)?)
 }
 
-fn job_info(ctx: &JobContext, record: JobRecord) -> JobInfo {
+fn job_info(ctx: &JobContext, record: StoredJob) -> JobInfo {
     let running = record.state == JobState::Running;
     let view = if running {
         ctx.registry.get(&record.id)

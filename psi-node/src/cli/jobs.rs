@@ -10,7 +10,7 @@ use super::output::{self, Format, Table, shortened};
 use super::{Common, NewestArgs, block_on};
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::state::{JobRecord, JobRole};
+use crate::state::{StoredJob, JobRole};
 
 /// The commands of `jobs`.
 #[derive(Debug, Subcommand)]
@@ -123,7 +123,7 @@ fn cancel(args: &JobArgs) -> Result<Exit, UserError> {
 
 /// The query in one line: this node's own as its analyst wrote it, except for line ends; the peer's
 /// exactly.
-fn query(job: &JobRecord) -> Cow<'_, str> {
+fn query(job: &StoredJob) -> Cow<'_, str> {
     match job.role {
         JobRole::Requester => {
             let words = job.query.split_ascii_whitespace();
@@ -133,7 +133,7 @@ fn query(job: &JobRecord) -> Cow<'_, str> {
     }
 }
 
-fn document(job: &JobRecord) -> Value {
+fn document(job: &StoredJob) -> Value {
     json!({
         "id": job.id,
         "name": job.name(),
@@ -151,7 +151,7 @@ fn document(job: &JobRecord) -> Value {
     })
 }
 
-fn result_of(job: &JobRecord) -> Value {
+fn result_of(job: &StoredJob) -> Value {
     let result = job.result.as_deref().map(serde_json::from_str);
     result.and_then(Result::ok).unwrap_or(Value::Null)
 }

@@ -31,7 +31,7 @@ use super::charge;
 use super::contact;
 use super::context::JobContext;
 use super::failure::Failure;
-use super::negotiate::question::{JobRequest, Question, find_collab};
+use super::negotiate::question::{JobRequest, OwnQuestion, find_collab};
 use super::negotiate::{account, approval};
 use super::outcome::privacy::PrivacyDocument;
 
@@ -54,7 +54,7 @@ pub async fn explain(
 ) -> Result<Explanation, Failure> {
     contact::complete_awaited(ctx, &request.collab).await?;
     let collab = find_collab(ctx, &request.collab)?;
-    let question = Question::plan(ctx, collab, request).await?;
+    let question = OwnQuestion::plan(ctx, collab, request).await?;
     question.check_may_begin(ctx)?;
     // No proposal: nonce and commitments are zero.
     let hidden = vec![LiteralCommitment([0; 64]); question.plan.hidden.len()];
@@ -95,11 +95,11 @@ pub async fn explain(
 
 fn explanation(
     ctx: &JobContext,
-    question: Question,
+    question: OwnQuestion,
     known: Known,
     job: Option<JobOutline>,
 ) -> Explanation {
-    let Question {
+    let OwnQuestion {
         collab,
         own,
         peer,
@@ -143,7 +143,7 @@ fn explanation(
 
 async fn outline(
     ctx: &JobContext,
-    question: &Question,
+    question: &OwnQuestion,
     spec: &JobSpec,
 ) -> Result<JobOutline, Failure> {
     let rate = rate::measure(Arc::clone(&ctx.kernel)).await?;

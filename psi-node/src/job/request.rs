@@ -25,7 +25,7 @@ use super::log::{refusal, settlements};
 use super::membership::takes_part;
 use super::negotiate::agreed::Agreed;
 use super::negotiate::approval::Permit;
-use super::negotiate::question::{JobRequest, Question, find_collab};
+use super::negotiate::question::{JobRequest, OwnQuestion, find_collab};
 use super::negotiate::{account, record_room};
 use super::outcome::answer_file::{self, Place};
 use super::outcome::document::ResultDocument;
@@ -36,11 +36,11 @@ use super::registry::{JobHandle, ending_not_recorded};
 use super::{contact, run, seeds};
 use crate::collab::Collaboration;
 use crate::net::PeerConnection;
-use crate::state::{JobRecord, JobRole, JobState};
+use crate::state::{StoredJob, JobRole, JobState};
 
 /// A question that may be proposed: with its owner's permit, and where a list would be written.
 struct Ready {
-    question: Question,
+    question: OwnQuestion,
     permit: Permit,
     file: Option<Place>,
 }
@@ -106,7 +106,7 @@ async fn begin(
     }
     let collab = find_collab(ctx, &request.collab)?;
     job.is_under(collab.id());
-    let mut record = JobRecord::begin(&job.id, JobRole::Requester, &request.sql);
+    let mut record = StoredJob::begin(&job.id, JobRole::Requester, &request.sql);
     record.collab_id = collab.id();
     collab.name().clone_into(&mut record.collab);
     ctx.state.job_insert(&record)?;
@@ -135,7 +135,7 @@ async fn reach(
     request: &JobRequest,
     document: &mut ResultDocument,
 ) -> Result<(Ready, PeerConnection), Failure> {
-    let question = Question::plan(ctx, collab, request).await?;
+    let question = OwnQuestion::plan(ctx, collab, request).await?;
     document.columns.clone_from(&question.plan.output.columns);
     let file = answer_file::place(request.output.as_ref(), &question.plan.output)?;
     let permit = question.asking().ask(ctx)?;
@@ -228,7 +228,7 @@ async fn agree(
     document.begin(&spec);
     let own = ctx.key.sign(&agreement_text(&spec.job_id()));
     link.send(&Control::Agree { signature: own }).await?;
-    let Question {
+    let OwnQuestion {
         collab, peer, plan, ..
     } = question;
     document.privacy = PrivacyDocument::of(&spec, Party::Requester, &plan.output)?;
@@ -254,7 +254,7 @@ async fn agree(
 async fn propose(
     ctx: &JobContext,
     link: &mut Link,
-    question: &Question,
+    question: &OwnQuestion,
 ) -> Result<Accepted, Failure> {
     let (plan, peer) = (&question.plan, question.peer.id);
     let seed = seeds::fresh_seed()?;

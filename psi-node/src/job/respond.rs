@@ -32,7 +32,7 @@ use crate::collab::Collaboration;
 use crate::job::shares::notes::NoteShare;
 use crate::net::PeerConnection;
 use crate::places::Whose;
-use crate::state::JobRecord;
+use crate::state::StoredJob;
 
 /// Answers one proposal on its stream, to the end of the job.
 pub(super) async fn respond(
@@ -177,7 +177,7 @@ async fn agree(
             "the requester's signature",
         ));
     }
-    ctx.state.job_insert(&JobRecord {
+    ctx.state.job_insert(&StoredJob {
         job_id: Some(spec.job_id()),
         ..record_of(job, collab, &spec.query)
     })?;

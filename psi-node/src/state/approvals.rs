@@ -64,7 +64,7 @@ pub struct QuestionHash(pub [u8; 64]);
 
 /// A question, as the owner has to judge it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct AskedQuestion {
     /// What identifies it.
     pub hash: QuestionHash,
     /// The collaboration.
@@ -91,7 +91,7 @@ pub struct Approval {
     /// 16 hexadecimal digits.
     pub id: String,
     /// What is asked.
-    pub question: Question,
+    pub question: AskedQuestion,
     /// What became of it.
     pub state: ApprovalState,
     /// The owner's words about a refusal; the peer does not see them.
@@ -132,7 +132,7 @@ impl State {
     /// [`StateError::Database`].
     pub fn approval_ask(
         &self,
-        question: &Question,
+        question: &AskedQuestion,
         now: i64,
         lifetime: i64,
     ) -> Result<Standing, StateError> {
@@ -364,7 +364,7 @@ fn read(row: &Row<'_>, now: i64) -> Result<Approval, StateError> {
     };
     Ok(Approval {
         id: row.get("id")?,
-        question: Question {
+        question: AskedQuestion {
             hash: bytes(&hash, "the hash of a question")?,
             collab_id: bytes(&collab_id, "a collaboration id")?,
             collab: row.get("collab")?,

@@ -96,7 +96,7 @@ pub fn short_name(job_id: &JobId) -> String {
 /// Enough to tell the jobs of one node apart for years.
 const SHORT_NAME_DIGITS: usize = 8;
 
-impl JobRecord {
+impl StoredJob {
     /// What the job is called: as the other member calls it, if both have agreed to it.
     #[must_use]
     pub fn name(&self) -> String {
@@ -108,7 +108,7 @@ impl JobRecord {
 
 /// One job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobRecord {
+pub struct StoredJob {
     /// The local id, 16 hexadecimal digits.
     pub id: String,
     /// The id both members share, once the job specification is complete.
@@ -135,7 +135,7 @@ pub struct JobRecord {
     pub finished_unix: Option<i64>,
 }
 
-impl JobRecord {
+impl StoredJob {
     /// A running job that begins now; the caller fills in the collaboration.
     #[must_use]
     pub fn begin(id: &str, role: JobRole, query: &str) -> Self {
@@ -156,7 +156,7 @@ impl JobRecord {
     }
 }
 
-pub(super) fn insert(transaction: &Transaction<'_>, job: &JobRecord) -> Result<(), StateError> {
+pub(super) fn insert(transaction: &Transaction<'_>, job: &StoredJob) -> Result<(), StateError> {
     transaction.execute(
         &format!(
             "INSERT INTO jobs ({COLUMNS}) \
@@ -184,7 +184,7 @@ pub(super) fn insert(transaction: &Transaction<'_>, job: &JobRecord) -> Result<(
 /// [`REFUSED_JOBS_MAX`].
 pub(super) fn insert_refused(
     transaction: &Transaction<'_>,
-    job: &JobRecord,
+    job: &StoredJob,
 ) -> Result<(), StateError> {
     insert(transaction, job)?;
     transaction.execute(
@@ -209,7 +209,7 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Database`], also if the id is taken.
-    pub fn job_insert(&self, job: &JobRecord) -> Result<(), StateError> {
+    pub fn job_insert(&self, job: &StoredJob) -> Result<(), StateError> {
         match job.role {
             JobRole::Requester => self.write(|transaction| insert(transaction, job)),
             JobRole::Responder => self.write_behind(|transaction| insert(transaction, job)),
@@ -270,7 +270,7 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::UnknownJob`] or [`StateError::AmbiguousJob`].
-    pub fn job(&self, id_or_prefix: &str) -> Result<JobRecord, StateError> {
+    pub fn job(&self, id_or_prefix: &str) -> Result<StoredJob, StateError> {
         let shown = || id_or_prefix.chars().take(128).collect::<String>();
         let digits = id_or_prefix.to_ascii_lowercase();
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -295,7 +295,7 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::Damaged`] if a stored job cannot be read.
-    pub fn jobs(&self, limit: u32) -> Result<Vec<JobRecord>, StateError> {
+    pub fn jobs(&self, limit: u32) -> Result<Vec<StoredJob>, StateError> {
         self.jobs_where("ORDER BY created_unix DESC, rowid DESC LIMIT ?1", [limit])
     }
 
@@ -308,7 +308,7 @@ impl State {
         &self,
         reason: &str,
         detail: &str,
-    ) -> Result<Vec<JobRecord>, StateError> {
+    ) -> Result<Vec<StoredJob>, StateError> {
         let running = self.jobs_where("WHERE state = ?1 ORDER BY created_unix", ["running"])?;
         for job in &running {
             self.job_finish(&job.id, JobState::Aborted, Some(reason), Some(detail), None)?;
@@ -320,7 +320,7 @@ impl State {
         &self,
         condition: &str,
         values: impl rusqlite::Params,
-    ) -> Result<Vec<JobRecord>, StateError> {
+    ) -> Result<Vec<StoredJob>, StateError> {
         let connection = self.lock();
         let mut statement =
             connection.prepare_cached(&format!("SELECT {COLUMNS} FROM jobs {condition}"))?;
@@ -333,7 +333,7 @@ impl State {
     }
 }
 
-fn read(row: &Row<'_>) -> Result<JobRecord, StateError> {
+fn read(row: &Row<'_>) -> Result<StoredJob, StateError> {
     let job_id: Option<Vec<u8>> = row.get("job_id")?;
     let collab_id: Vec<u8> = row.get("collab_id")?;
     let (role, state): (String, String) = (row.get("role")?, row.get("state")?);
@@ -344,7 +344,7 @@ fn read(row: &Row<'_>) -> Result<JobRecord, StateError> {
         .into_iter()
         .find(|known| known.as_str() == state);
     let unknown = |what: &str| StateError::Damaged(format!("a job has an unknown {what}"));
-    Ok(JobRecord {
+    Ok(StoredJob {
         id: row.get("id")?,
         job_id: job_id.map(|id| bytes(&id, "a job id")).transpose()?,
         collab_id: bytes(&collab_id, "a collaboration id")?,

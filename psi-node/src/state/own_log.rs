@@ -10,7 +10,7 @@ use psi_core::receipt::{Signature, signature_holds};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use sha2::{Digest as _, Sha512};
 
-use super::{JobRecord, State, StateError, bytes, jobs, now_unix};
+use super::{StoredJob, State, StateError, bytes, jobs, now_unix};
 use crate::identity::{NodeId, NodeKey};
 
 /// The kind of notes that a peer can cause.
@@ -122,7 +122,7 @@ impl State {
         key: &NodeKey,
         whose: &[u8; 32],
         text: &str,
-        job: Option<&JobRecord>,
+        job: Option<&StoredJob>,
     ) -> Result<bool, StateError> {
         let hour = now_unix().div_euclid(HOUR);
         // Without the write lock first: a peer that goes on asking costs no write.

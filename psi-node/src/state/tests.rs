@@ -15,8 +15,8 @@ use crate::state::place::private_tempdir;
 
 mod attempts;
 
-fn record(id: &str) -> JobRecord {
-    let mut job = JobRecord::begin(id, JobRole::Requester, "SELECT 1");
+fn record(id: &str) -> StoredJob {
+    let mut job = StoredJob::begin(id, JobRole::Requester, "SELECT 1");
     (job.collab_id, job.collab) = (CollabId([7; 32]), "summer".into());
     job
 }
@@ -341,7 +341,7 @@ fn jobs_are_found_by_either_id_and_listed_newest_first() {
     let state = State::open(folder.path()).unwrap();
     for (id, created) in [("00aa", 1), ("00ab", 2), ("11ff", 2)] {
         state
-            .job_insert(&JobRecord {
+            .job_insert(&StoredJob {
                 created_unix: created,
                 ..record(id)
             })

@@ -7,13 +7,13 @@ use psi_core::spec::{JobSpec, SideShape};
 use super::{FactsSource, Known};
 use crate::job::context::JobContext;
 use crate::job::failure::Failure;
-use crate::job::negotiate::question::Question;
+use crate::job::negotiate::question::OwnQuestion;
 
 /// Entries of the log that are looked through, from the end.
 const ENTRIES_MAX: u64 = 512;
 
 /// The facts of the peer's table as this node knows or supposes them, and which of the two.
-pub(super) fn facts(ctx: &JobContext, question: &Question) -> Result<Known, Failure> {
+pub(super) fn facts(ctx: &JobContext, question: &OwnQuestion) -> Result<Known, Failure> {
     let known = |facts, source| Known {
         facts,
         source,
@@ -50,8 +50,8 @@ pub(super) fn facts(ctx: &JobContext, question: &Question) -> Result<Known, Fail
 
 /// The newest facts about the same table and key on the receipt log. Where the query uses columns
 /// of the table beside its key, only the same query brings the same facts.
-fn from_receipts(ctx: &JobContext, question: &Question) -> Result<Option<TableFacts>, Failure> {
-    let Question {
+fn from_receipts(ctx: &JobContext, question: &OwnQuestion) -> Result<Option<TableFacts>, Failure> {
+    let OwnQuestion {
         collab, peer, plan, ..
     } = question;
     let Some(head) = ctx.state.chain_head(&collab.id())? else {

@@ -85,3 +85,41 @@ impl Drop for LiveJob {
         self.table.table().running.remove(&self.job_id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const JOB: JobId = JobId([1; 64]);
+    const COLLAB: CollabId = CollabId([1; 32]);
+
+    #[tokio::test]
+    async fn a_job_runs_until_it_is_dropped_and_a_settlement_ends_it_alone() {
+        let live = LiveJobs::default();
+        let job = live.begin(COLLAB, JOB);
+        let another = live.begin(COLLAB, JobId([2; 64]));
+        let _elsewhere = live.begin(CollabId([2; 32]), JobId([3; 64]));
+        assert_eq!(live.of(&COLLAB).len(), 2);
+        live.end(&JOB);
+        job.interrupted().await;
+        let soon = Duration::from_millis(20);
+        let other = tokio::time::timeout(soon, another.interrupted()).await;
+        assert!(other.is_err(), "another job was ended");
+        drop(job);
+        assert_eq!(live.of(&COLLAB), [JobId([2; 64])]);
+    }
+
+    #[test]
+    fn why_a_job_ended_is_kept_after_it_until_the_log_says_so() {
+        let live = LiveJobs::default();
+        let job = live.begin(COLLAB, JOB);
+        live.note_end(JOB, Code::TimedOut);
+        drop(job);
+        assert_eq!(live.end_of(&JOB), Some(Code::TimedOut));
+        assert_eq!(live.end_of(&JobId([2; 64])), None);
+        live.end(&JOB);
+        assert_eq!(live.end_of(&JOB), None);
+    }
+}

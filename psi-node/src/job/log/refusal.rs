@@ -145,3 +145,68 @@ fn sentence(failure: &Failure) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::identity::NodeKey;
+    use crate::job::context::fixture;
+    use crate::job::failure::own_stop::OwnStop;
+    use crate::job::log::chain::tests::follower;
+    use crate::receipts::tests::Fixture;
+
+    const QUERY: &str = "SELECT COUNT(*)";
+
+    #[test]
+    fn a_follower_notes_the_refusal_that_it_may_be_brought_and_a_sequencer_none() {
+        let fixture = Fixture::new();
+        let chain = follower(&fixture);
+        let (id, first) = (chain.collab_id, chain.peer);
+        let waits = || chain.state.refusals_awaited(&id).unwrap();
+        let noted = awaited(&chain, first, QUERY, Some(Code::FilterNotAllowed)).unwrap();
+        assert_eq!(waits(), 1);
+        let expects = |code| {
+            let query = query_digest(QUERY);
+            chain.state.awaits_refusal(&id, &first, &query, code).unwrap()
+        };
+        assert!(expects(Code::FilterNotAllowed) && !expects(Code::KeyNotAllowed));
+        chain.state.refusal_forget(noted.unwrap()).unwrap();
+        assert_eq!(waits(), 0);
+        // The same log, as the member sees it that orders the entries.
+        let sequencer = Chain {
+            peer: chain.key.id(),
+            key: {
+                let file = fixture.folder.path().join("first.key");
+                fixture.keys[0].create(&file).unwrap();
+                std::sync::Arc::new(NodeKey::load(&file).unwrap())
+            },
+            ..chain
+        };
+        assert!(sequencer.is_sequencer());
+        let code = Some(Code::FilterNotAllowed);
+        assert_eq!(awaited(&sequencer, first, QUERY, code).unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn an_attempt_of_this_node_is_noted_by_how_it_ended_and_a_question_that_is_none_is_not() {
+        let folder = TempDir::new().unwrap();
+        let text = "name = \"brand\"\nlisten = \"127.0.0.1:0\"\n";
+        let key = NodeKey::generate().unwrap();
+        let ctx = fixture::context(folder.path(), text, key).await;
+        let kinds = || -> Vec<String> {
+            let notes = ctx.state.notes().unwrap();
+            notes.into_iter().map(|note| note.kind).collect()
+        };
+        let input = Failure::Input {
+            what: "not SQL".into(),
+            remedy: "write SQL".into(),
+        };
+        note_own(&ctx, None, &input);
+        assert!(kinds().is_empty());
+        note_own(&ctx, None, &Failure::PeerRefusal(Code::FilterNotAllowed));
+        note_own(&ctx, Some("00"), &Failure::OwnStop(OwnStop::PeerGaveUp));
+        assert_eq!(kinds(), ["refused", "failed"]);
+    }
+}

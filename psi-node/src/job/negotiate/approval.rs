@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha512};
 use crate::collab::Collaboration;
 use crate::job::context::JobContext;
 use crate::job::failure::Failure;
-use crate::state::{Question, QuestionHash, Standing, now_unix};
+use crate::state::{AskedQuestion, QuestionHash, Standing, now_unix};
 
 /// A question about a table of this node.
 pub(in crate::job) struct Asking<'a> {
@@ -96,12 +96,12 @@ impl Asking<'_> {
         }
     }
 
-    fn question(&self) -> Question {
+    fn question(&self) -> AskedQuestion {
         let recipients = match self.recipients {
             Recipients::Requester => "requester",
             Recipients::Both => "both",
         };
-        Question {
+        AskedQuestion {
             hash: self.hash(),
             collab_id: self.collab.id(),
             collab: self.collab.name().to_owned(),

@@ -39,7 +39,7 @@ pub struct JobRequest {
 }
 
 /// A question that this node's own rules allow, ready to be proposed.
-pub(in crate::job) struct Question {
+pub(in crate::job) struct OwnQuestion {
     pub(in crate::job) collab: Collaboration,
     /// This node's member.
     pub(in crate::job) own: Member,
@@ -73,7 +73,7 @@ pub(in crate::job) fn find_collab(ctx: &JobContext, name: &str) -> Result<Collab
     Err(Failure::Input { what, remedy })
 }
 
-impl Question {
+impl OwnQuestion {
     /// Plans a question under `collab` and tries it. Reserves nothing and sends nothing.
     ///
     /// # Errors

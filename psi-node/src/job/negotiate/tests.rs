@@ -9,7 +9,7 @@ use psi_core::spec::{AskedMode, JobSpec, LiteralCommitment, Recipients};
 use tempfile::TempDir;
 
 use super::admission::{self, Admitted};
-use super::question::{JobRequest, Question, find_collab};
+use super::question::{JobRequest, OwnQuestion, find_collab};
 use super::spend::Spend;
 use super::{account, table_files};
 use crate::collab::{Collaboration, Mode};
@@ -98,9 +98,9 @@ fn request(epsilon: Option<u64>) -> JobRequest {
 }
 
 impl Pair {
-    async fn question(&self, request: &JobRequest) -> Result<Question, Failure> {
+    async fn question(&self, request: &JobRequest) -> Result<OwnQuestion, Failure> {
         let collab = find_collab(&self.brand, "summer")?;
-        Question::plan(&self.brand, collab, request).await
+        OwnQuestion::plan(&self.brand, collab, request).await
     }
 
     async fn proposal(&self) -> Proposal {
@@ -197,7 +197,7 @@ async fn a_table_that_failed_is_loaded_again_for_a_question_whose_constants_are_
     let mut hidden = request(None);
     hidden.sql.push_str(" WHERE a.name <> 'x'");
     let collab = find_collab(&pair.brand, "summer").unwrap();
-    let question = Question::plan(&pair.brand, collab, &hidden).await.unwrap();
+    let question = OwnQuestion::plan(&pair.brand, collab, &hidden).await.unwrap();
     let proposal = question.proposal(&pair.brand, [1; 32].into(), vec![LiteralCommitment([0; 64])]);
     assert!(proposal.query.contains("$1"), "{}", proposal.query);
     // Half of an export: the header of something else.

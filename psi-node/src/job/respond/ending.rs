@@ -19,7 +19,7 @@ use crate::job::outcome::document::ResultDocument;
 use crate::job::registry::{JobHandle, ending_not_recorded};
 use crate::job::shares::notes::NoteShare;
 use crate::net::PeerConnection;
-use crate::state::{JobRecord, JobRole, JobState, now_unix};
+use crate::state::{StoredJob, JobRole, JobState, now_unix};
 
 /// Refuses a proposal that does not become a job, before its query was looked at.
 pub(super) async fn turned_away(
@@ -90,7 +90,7 @@ pub(super) fn record_end(
         && !failure.is_pending()
         && !refusal::was_opened(ctx, document.job_id.as_deref())
     {
-        let record = JobRecord {
+        let record = StoredJob {
             state,
             reason: document.reason.clone(),
             detail: detail.clone(),
@@ -164,10 +164,10 @@ fn peer_name(collab: &Collaboration, peer: NodeId) -> &str {
 }
 
 /// What the owner sees of a peer's job.
-pub(super) fn record_of(job: &JobHandle, collab: &Collaboration, query: &str) -> JobRecord {
-    JobRecord {
+pub(super) fn record_of(job: &JobHandle, collab: &Collaboration, query: &str) -> StoredJob {
+    StoredJob {
         collab_id: collab.id(),
         collab: collab.name().to_owned(),
-        ..JobRecord::begin(&job.id, JobRole::Responder, query)
+        ..StoredJob::begin(&job.id, JobRole::Responder, query)
     }
 }

@@ -15,7 +15,7 @@ use psi_core::limits::{LOG_LINES_PER_HOUR_MAX, QUESTIONS_FAILED_PER_HOUR_MAX};
 
 use crate::collab::CollabId;
 use crate::identity::{NodeId, NodeKey};
-use crate::state::{JobRecord, LeftOut, State, StateError, now_unix};
+use crate::state::{StoredJob, LeftOut, State, StateError, now_unix};
 
 /// Whom a note counts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,7 +89,7 @@ impl Notes {
         share: &NoteShare,
         text: &str,
         code: Code,
-        job: Option<&JobRecord>,
+        job: Option<&StoredJob>,
     ) {
         *self.lock().failed.entry(*share).or_default() += 1;
         match self

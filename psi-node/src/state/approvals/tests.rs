@@ -26,8 +26,8 @@ fn fixture() -> Fixture {
 }
 
 impl Fixture {
-    fn question(&self, number: u8) -> Question {
-        Question {
+    fn question(&self, number: u8) -> AskedQuestion {
+        AskedQuestion {
             hash: QuestionHash([number; 64]),
             collab_id: self.collab_id,
             collab: "summer".into(),

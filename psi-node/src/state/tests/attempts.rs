@@ -9,7 +9,7 @@ use super::{State, first_wrong_note, reopened};
 use crate::identity::NodeKey;
 use crate::receipts::tests::{Fixture, completed, refused};
 use crate::state::place::private_tempdir;
-use crate::state::{JobRecord, JobRole, JobState, LeftOut, LogDay, jobs};
+use crate::state::{StoredJob, JobRole, JobState, LeftOut, LogDay, jobs};
 
 /// The collaboration under which a peer asks.
 const PEER: [u8; 32] = [1; 32];
@@ -101,11 +101,11 @@ fn what_was_left_out_of_an_hour_is_summed_up_when_it_is_over() {
 fn a_collaboration_keeps_the_newest_of_its_refused_jobs() {
     let folder = private_tempdir();
     let state = State::open(folder.path()).unwrap();
-    let record = |number: i64, collab: u8| JobRecord {
+    let record = |number: i64, collab: u8| StoredJob {
         collab_id: CollabId([collab; 32]),
         created_unix: number,
         state: JobState::Refused,
-        ..JobRecord::begin(
+        ..StoredJob::begin(
             &format!("{collab:02x}{number:06x}"),
             JobRole::Responder,
             "q",
