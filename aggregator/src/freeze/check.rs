@@ -16,7 +16,7 @@ use crate::rows::RowLayout;
 use crate::tables::measure::{self, KeyMeasure};
 
 /// What one identity, one group and the whole table may have in a job.
-pub(super) struct Limits {
+pub(super) struct Bounds {
     layout: RowLayout,
     domains: Vec<usize>,
     facts: TableFacts,
@@ -28,7 +28,7 @@ pub(super) struct Limits {
     clamped: Vec<bool>,
 }
 
-impl Limits {
+impl Bounds {
     pub(super) fn new(spec: &JobSpec, own: Party, side: &SidePlan, layout: RowLayout) -> Self {
         let matches = spec.matches();
         let payload = matches.iter().find(|m| m.receiver == own.other());

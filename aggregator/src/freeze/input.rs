@@ -25,7 +25,7 @@ use psi_core::progress::{Progress, Stage};
 use psi_core::spec::{JobSpec, MatchSpec, PartSize, Party, Payload};
 use psi_core::store::{RecordList, RecordStore, RecordWriter, Reserved};
 
-use super::limits::{Chooser, Limits, RowKey};
+use super::limits::{Chooser, IdentityLimits, RowKey};
 use super::parts::{self, Cut, Lists, PartLists, PartRecord};
 use super::payload::{self, Accumulator};
 use super::records::{Rows, is_replaced};
@@ -96,7 +96,7 @@ pub(crate) async fn freeze(
 ) -> Result<JobInput, FreezeError> {
     let reading = Reading::for_job(table, side)?;
     let layout = reading.extras.layout();
-    let limits = check::Limits::new(job.spec, job.own, side, layout);
+    let bounds = check::Bounds::new(job.spec, job.own, side, layout);
     let roles = Roles::new(job, side, layout)?;
     let room = roles.room(layout);
     let reading = record_rows(
@@ -120,7 +120,7 @@ pub(crate) async fn freeze(
     // With the room: this goes on for a while if nobody waits any more.
     let work = move || {
         let rows = writer.finish()?;
-        limits.check(&named, rows.as_ref())?;
+        bounds.check(&named, rows.as_ref())?;
         let split = roles.split(rows.as_ref(), store.as_ref(), progress.as_ref())?;
         Ok::<_, FreezeError>((split, room))
     };
@@ -155,7 +155,7 @@ struct Roles {
     /// Fewest identities of a part, or of a whole list; 0 where nothing is replaced.
     minimum: u64,
     /// With differential privacy, what is used of one identity as Sender.
-    limits: Option<Limits>,
+    limits: Option<IdentityLimits>,
     rows: Rows,
 }
 
@@ -171,7 +171,7 @@ impl Roles {
         let OwnJob { spec, own, key } = job;
         let limits = match (&spec.half(own).facts.privacy, key) {
             (None, _) => None,
-            (Some(facts), Some(key)) => Some(Limits::new(facts, key)),
+            (Some(facts), Some(key)) => Some(IdentityLimits::new(facts, key)),
             (Some(_), None) => {
                 let what = "a job with differential privacy without a key to draw rows by";
                 return Err(FreezeError::Internal(what));

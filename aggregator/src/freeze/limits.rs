@@ -36,13 +36,13 @@ impl RowKey {
 }
 
 /// What one identity may have, and how is drawn what is used of one that has more.
-pub(super) struct Limits {
+pub(super) struct IdentityLimits {
     rows: u64,
     groups: usize,
     key: RowKey,
 }
 
-impl Limits {
+impl IdentityLimits {
     pub(super) fn new(facts: &PrivacyFacts, key: RowKey) -> Self {
         Self {
             rows: facts.max_rows_per_identity.unwrap_or(u64::MAX),
@@ -72,7 +72,7 @@ struct Group {
 
 /// Says of each row of the sorted records, in their order, whether it is used.
 pub(super) struct Chooser<'a> {
-    limits: &'a Limits,
+    limits: &'a IdentityLimits,
     rows: &'a Rows,
     width: usize,
     reader: Box<dyn RecordReader + 'a>,
@@ -87,7 +87,7 @@ pub(super) struct Chooser<'a> {
 
 impl<'a> Chooser<'a> {
     pub(super) fn new(
-        limits: &'a Limits,
+        limits: &'a IdentityLimits,
         rows: &'a Rows,
         list: &'a dyn RecordList,
     ) -> Result<Self, FreezeError> {

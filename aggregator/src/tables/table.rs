@@ -112,10 +112,10 @@ pub(crate) struct ToRefresh {
 #[derive(Default)]
 pub(crate) struct Tables {
     /// By lower-case name.
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, ConfiguredTable>,
 }
 
-struct Entry {
+struct ConfiguredTable {
     name: String,
     config: TableConfig,
     state: TableState,
@@ -138,7 +138,7 @@ pub(crate) struct ServedState<'a> {
 
 impl Tables {
     pub(crate) fn insert(&mut self, name: &str, config: TableConfig, state: TableState) {
-        let entry = Entry {
+        let entry = ConfiguredTable {
             name: name.to_owned(),
             config,
             state,
@@ -235,7 +235,7 @@ impl Tables {
     }
 }
 
-impl Entry {
+impl ConfiguredTable {
     fn served(&self, table: &LoadedTable) -> ServedTable {
         let keys = self
             .config

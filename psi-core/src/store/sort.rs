@@ -78,7 +78,7 @@ pub(super) const fn extra_bytes(width: usize) -> usize {
     if is_direct(width) {
         0
     } else {
-        size_of::<Entry>()
+        size_of::<SortKey>()
     }
 }
 
@@ -122,12 +122,12 @@ fn compare<const WIDTH: usize>(a: &[u8; WIDTH], b: &[u8; WIDTH]) -> Ordering {
 
 /// What an index holds for each record.
 #[derive(Clone, Copy)]
-struct Entry {
+struct SortKey {
     prefix: u64,
     place: usize,
 }
 
-impl Zeroize for Entry {
+impl Zeroize for SortKey {
     fn zeroize(&mut self) {
         self.prefix.zeroize();
         self.place.zeroize();
@@ -139,7 +139,7 @@ impl Zeroize for Entry {
     reason = "INVARIANT: places are those of whole records"
 )]
 fn sort_by_index(records: &mut [u8], width: usize, threads: Threads) -> Result<(), StoreError> {
-    let mut index: Zeroizing<Vec<Entry>> = Zeroizing::new(Vec::new());
+    let mut index: Zeroizing<Vec<SortKey>> = Zeroizing::new(Vec::new());
     index
         .try_reserve_exact(records.len() / width)
         .map_err(|why| StoreError::memory("sorting a list", why))?;
@@ -147,13 +147,13 @@ fn sort_by_index(records: &mut [u8], width: usize, threads: Threads) -> Result<(
         records
             .chunks_exact(width)
             .enumerate()
-            .map(|(place, record)| Entry {
+            .map(|(place, record)| SortKey {
                 prefix: prefix(record),
                 place,
             }),
     );
-    let at = |entry: &Entry| &records[entry.place * width..][..width];
-    let order = |a: &Entry, b: &Entry| a.prefix.cmp(&b.prefix).then_with(|| at(a).cmp(at(b)));
+    let at = |entry: &SortKey| &records[entry.place * width..][..width];
+    let order = |a: &SortKey, b: &SortKey| a.prefix.cmp(&b.prefix).then_with(|| at(a).cmp(at(b)));
     match threads {
         Threads::This => index.sort_unstable_by(order),
         Threads::All => index.par_sort_unstable_by(order),
@@ -167,7 +167,7 @@ fn sort_by_index(records: &mut [u8], width: usize, threads: Threads) -> Result<(
     clippy::indexing_slicing,
     reason = "INVARIANT: the index is a permutation of the places of whole records"
 )]
-fn permute(records: &mut [u8], width: usize, index: &mut [Entry]) {
+fn permute(records: &mut [u8], width: usize, index: &mut [SortKey]) {
     let mut held = Zeroizing::new(vec![0; width]);
     for start in 0..index.len() {
         if index[start].place == start {
