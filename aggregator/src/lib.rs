@@ -11,7 +11,7 @@
 
 #![forbid(unsafe_code)]
 // `clippy.toml` beside `src` says what never happens here; tests may do all of it.
-#![warn(clippy::expect_used, clippy::panic)]
+#![warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![cfg_attr(
     test,
     allow(

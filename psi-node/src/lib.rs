@@ -21,7 +21,7 @@
 //! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
 
 // `clippy.toml` beside `src` says what never happens here.
-#![warn(clippy::expect_used, clippy::panic)]
+#![warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![cfg_attr(
     test,
     allow(clippy::disallowed_macros, reason = "tests print their seeds")

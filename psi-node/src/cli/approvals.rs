@@ -124,7 +124,8 @@ fn render(request: &ApprovalInfo) -> String {
     table.row(["collaboration", &request.collab]);
     table.row(["table", &request.table]);
     table.row(["query", &request.query]);
-    let hidden = request.sizes["hidden_literals"].as_u64().unwrap_or(0);
+    let number = |of: &Value, field: &str| of.get(field).and_then(Value::as_u64);
+    let hidden = number(&request.sizes, "hidden_literals").unwrap_or(0);
     if hidden > 0 {
         table.row([
             "hidden literals",
@@ -137,17 +138,18 @@ fn render(request: &ApprovalInfo) -> String {
         ("minimum here", "own_minimum"),
         ("minimum", "minimum"),
     ] {
-        if let Some(number) = request.sizes[field].as_u64() {
+        if let Some(number) = number(&request.sizes, field) {
             table.row([name, &number.to_string()]);
         }
     }
-    for one in request.sizes["matches"].as_array().into_iter().flatten() {
+    let matches = request.sizes.get("matches").and_then(Value::as_array);
+    for one in matches.into_iter().flatten() {
         let size = |field: &str, of: &str, several: &str| {
-            counted(one[field].as_u64().unwrap_or(0), of, several)
+            counted(number(one, field).unwrap_or(0), of, several)
         };
         let sizes = format!(
             "Receiver ({}) sends {} in {}, Sender {}",
-            one["receiver"].as_str().unwrap_or("?"),
+            one.get("receiver").and_then(Value::as_str).unwrap_or("?"),
             size("receiver_size", "point", "points"),
             size("parts", "part", "parts"),
             size("sender_size", "tag", "tags")

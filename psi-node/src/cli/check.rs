@@ -257,7 +257,10 @@ fn document(
 ) -> Value {
     let table_document = |table: &TableReport| {
         let mut document = table_document(table);
-        document["running_node_serves"] = json!(running.map(|node| serves(node, &table.name)));
+        let serves = running.map(|node| serves(node, &table.name));
+        if let Some(document) = document.as_object_mut() {
+            document.insert("running_node_serves".into(), json!(serves));
+        }
         document
     };
     json!({

@@ -71,7 +71,7 @@ pub fn utc(unix: i64) -> String {
 #[must_use]
 pub(crate) fn shortened(query: &str) -> String {
     match query.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &query[..end]),
+        Some((end, _)) => format!("{}…", query.get(..end).unwrap_or_default()),
         None => query.to_owned(),
     }
 }

@@ -44,12 +44,13 @@ pub(super) fn list(args: &ListArgs) -> Result<(), UserError> {
     }
     let mut table = Table::new(&["SEQ", "KIND", "JOB", "SIGNED BY", "DETAIL"]);
     for (entry, line) in &lines {
-        let signed = line["signatures"].as_object().into_iter().flatten();
+        let signed = line.get("signatures").and_then(Value::as_object);
+        let signed = signed.into_iter().flatten();
         let signed: Vec<&str> = signed
             .filter(|(_, s)| !s.is_null())
             .map(|(name, _)| name.as_str())
             .collect();
-        let Summary { kind, job, detail } = summary(entry, &line["says"]);
+        let Summary { kind, job, detail } = summary(entry, line);
         table.row([
             &entry.seq.to_string(),
             kind,
@@ -75,36 +76,39 @@ struct Summary {
     detail: String,
 }
 
-fn summary(entry: &Entry, says: &Value) -> Summary {
-    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    let job = |value: &Value| text(value).chars().take(16).collect::<String>();
+fn summary(entry: &Entry, line: &Value) -> Summary {
+    let text = |place: &str| {
+        let value = line.pointer(place).and_then(Value::as_str);
+        value.unwrap_or("-").to_owned()
+    };
+    let job = |place: &str| text(place).chars().take(16).collect::<String>();
     let (kind, job, detail) = match &entry.body {
         Body::Opened { .. } => (
             "opened",
-            job(&says["job"]["job_id"]),
-            if says["job"]["answers"] == receipts::LIST {
-                format!("LIST {}", text(&says["job"]["query"]))
+            job("/says/job/job_id"),
+            if text("/says/job/answers") == receipts::LIST {
+                format!("LIST {}", text("/says/job/query"))
             } else {
-                text(&says["job"]["query"])
+                text("/says/job/query")
             },
         ),
         Body::Closed { status, code, .. } => {
             let why = code.map_or(String::new(), |code| format!(": {code}"));
             (
                 "closed",
-                job(&says["job_id"]),
+                job("/says/job_id"),
                 format!("{}{why}", status.as_str()),
             )
         }
         Body::Refused { code, .. } => (
             "refused",
             "-".into(),
-            format!("asked by {}: {code}", text(&says["requester"])),
+            format!("asked by {}: {code}", text("/says/requester")),
         ),
         Body::Statement { text: words, .. } => (
             "statement",
             "-".into(),
-            format!("{}: {words}", text(&says["by"])),
+            format!("{}: {words}", text("/says/by")),
         ),
     };
     Summary { kind, job, detail }

@@ -11,7 +11,7 @@ use psi_core::Code;
 use psi_core::facts::TableFacts;
 use psi_core::messages::codec;
 use psi_core::spec::{AskedMode, JobId, JobSpec, MatchSpec, PartSize, Party, Recipients};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha512};
 
 use crate::collab::Collaboration;
@@ -136,21 +136,20 @@ impl Asking<'_> {
     }
 
     fn sizes(&self) -> Value {
-        let mut sizes = json!({
-            "own_identities": self.own.identities,
-            "own_minimum": self.own.minimum,
-            "hidden_literals": self.hidden,
-        });
+        let mut sizes = Map::new();
+        let mut say = |name: &str, value: Value| sizes.insert(name.into(), value);
+        say("own_identities", self.own.identities.into());
+        say("own_minimum", self.own.minimum.into());
+        say("hidden_literals", self.hidden.into());
         if let AskedMode::Dp(asked) = self.mode {
-            sizes["epsilon"] = epsilon_text(asked.epsilon.micros()).into();
-            sizes["delta"] = delta_text(asked.delta.0).into();
+            say("epsilon", epsilon_text(asked.epsilon.micros()).into());
+            say("delta", delta_text(asked.delta.0).into());
         }
         if let Some(spec) = self.spec {
-            sizes["minimum"] = spec.minimum.into();
-            let matches: Vec<Value> = spec.matches().iter().map(match_sizes).collect();
-            sizes["matches"] = matches.into();
+            say("minimum", spec.minimum.into());
+            say("matches", spec.matches().iter().map(match_sizes).collect());
         }
-        sizes
+        sizes.into()
     }
 }
 
