@@ -205,7 +205,7 @@ fn admit_peer(
     amount: Amount,
     now: i64,
 ) -> Result<(), Refusal> {
-    let (limit, at_once) = population.of_peer(peer, usage.shared);
+    let PeerShare { limit, at_once } = population.of_peer(peer, usage.shared);
     let rule = format!("population.{name}.per_peer.{peer}");
     if population.per_peer.contains_key(peer) {
         let whose = format!(" with `{peer}`");

@@ -55,21 +55,27 @@ impl PeerLimit {
     }
 }
 
+/// What one peer may cost a population in a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerShare {
+    /// In all.
+    pub limit: Amount,
+    /// The part of it that its jobs may hold which are not opened yet.
+    pub at_once: Amount,
+}
+
 impl PopulationConfig {
-    /// What one peer may cost in a period, of which its jobs that are not opened yet may hold the
-    /// second. `shared` says that several collaborations can use the population: then a peer that
+    /// What one peer may cost in a period. `shared` says that several collaborations can use the population: then a peer that
     /// the owner has not given a limit has half of it, and its reservations half of that, so no
     /// such peer keeps the others or the owner from asking.
     #[must_use]
-    pub fn of_peer(&self, peer: &str, shared: bool) -> (Amount, Amount) {
-        match self.per_peer.get(peer) {
-            Some(own) => {
-                let own = own.within(self.limit);
-                (own, own)
-            }
+    pub fn of_peer(&self, peer: &str, shared: bool) -> PeerShare {
+        let (limit, at_once) = match self.per_peer.get(peer) {
+            Some(own) => (own.within(self.limit), own.within(self.limit)),
             None if shared => (self.limit.half(), self.limit.half().half()),
             None => (self.limit, self.limit),
-        }
+        };
+        PeerShare { limit, at_once }
     }
 }
 

@@ -26,7 +26,13 @@ pub(super) fn party(side: Side, requester: Side) -> Party {
 }
 
 /// Which of the two tables is this side's, and which the peer's.
-pub(super) fn sides(query: &Query, members: MemberNames<'_>) -> Result<(Side, Side), QueryError> {
+pub(super) struct Sides {
+    pub(super) own: Side,
+    pub(super) peer: Side,
+}
+
+/// Finds whose the tables of `query` are.
+pub(super) fn sides(query: &Query, members: MemberNames<'_>) -> Result<Sides, QueryError> {
     let MemberNames { own, peer } = members;
     for table in &query.tables {
         if !table.member.is(own) && !table.member.is(peer) {
@@ -42,9 +48,15 @@ pub(super) fn sides(query: &Query, members: MemberNames<'_>) -> Result<(Side, Si
     }
     let [first, second] = &query.tables;
     if first.member.is(own) && second.member.is(peer) {
-        Ok((Side::First, Side::Second))
+        Ok(Sides {
+            own: Side::First,
+            peer: Side::Second,
+        })
     } else if first.member.is(peer) && second.member.is(own) {
-        Ok((Side::Second, Side::First))
+        Ok(Sides {
+            own: Side::Second,
+            peer: Side::First,
+        })
     } else {
         Err(QueryError::subset(
             second.at,
@@ -101,13 +113,18 @@ pub(super) fn plan_side(
 }
 
 /// The peer's table and its key columns, as the text names them.
-pub(super) fn peer_half(query: &Query, peer: Side) -> (String, Vec<String>) {
-    let (key, _) = side::columns_used(query, peer);
-    let columns = key
-        .into_iter()
-        .map(|column| column.name.0.clone())
-        .collect();
-    (peer.of(&query.tables).table.0.clone(), columns)
+pub(super) struct PeerHalf {
+    pub(super) table: String,
+    pub(super) key_columns: Vec<String>,
+}
+
+/// What a query says of the peer's table.
+pub(super) fn peer_half(query: &Query, peer: Side) -> PeerHalf {
+    let key = side::columns_used(query, peer).key.into_iter();
+    PeerHalf {
+        table: peer.of(&query.tables).table.0.clone(),
+        key_columns: key.map(|column| column.name.0.clone()).collect(),
+    }
 }
 
 fn unavailable(reason: &Unavailable) -> Refusal {

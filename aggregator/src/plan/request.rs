@@ -5,9 +5,9 @@
 use psi_core::limits;
 use psi_core::spec::{Party, Recipients};
 
-use super::half::{check_list, party, peer_half, plan_side, sides};
+use super::half::{PeerHalf, Sides, check_list, party, peer_half, plan_side, sides};
 use super::output;
-use super::side::{self, Planned};
+use super::side::{self, ColumnsUsed, Planned};
 use super::{HiddenLiteral, MemberNames, RequestPlan};
 use crate::error::QueryError;
 use crate::policy::Question;
@@ -26,7 +26,7 @@ pub(crate) fn request(
     recipients: Recipients,
 ) -> Result<RequestPlan, QueryError> {
     let query = parse::read(sql, Author::Own)?;
-    let (own, peer) = sides(&query, members)?;
+    let Sides { own, peer } = sides(&query, members)?;
     let (canonical, hidden) = canonical::print(&query, own);
     check_size(&canonical, hidden.len(), &query)?;
     check_again(&canonical, &query)?;
@@ -42,7 +42,10 @@ pub(crate) fn request(
         .into_iter()
         .map(|literal| HiddenLiteral::new(typed_literal(&literal.value)))
         .collect();
-    let (peer_table, peer_key_columns) = peer_half(&query, peer);
+    let PeerHalf {
+        table: peer_table,
+        key_columns: peer_key_columns,
+    } = peer_half(&query, peer);
     let as_written = |column: &ColumnRef| column.name.0.clone();
     let peer_question = Question::of(&query, peer, parties, &peer_table, None, &as_written);
     let Planned {
@@ -70,7 +73,7 @@ pub(crate) fn own_table(
     members: MemberNames<'_>,
 ) -> Result<String, QueryError> {
     let query = parse::read(sql, author)?;
-    let (own, _) = sides(&query, members)?;
+    let Sides { own, .. } = sides(&query, members)?;
     Ok(own.of(&query.tables).table.0.clone())
 }
 
@@ -110,7 +113,7 @@ fn check_names(tables: &Tables, query: &Query, own: Side) -> Result<(), QueryErr
     let Lookup::Served(state) = tables.lookup(&own.of(&query.tables).table.0) else {
         return Ok(());
     };
-    let (key, filters) = side::columns_used(query, own);
+    let ColumnsUsed { key, filters } = side::columns_used(query, own);
     let put_out = side::columns_put_out(query, own);
     for column in key.into_iter().chain(filters).chain(put_out) {
         if let Err(reason) = state.table.source.column(&column.name.0) {

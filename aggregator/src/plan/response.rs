@@ -6,7 +6,9 @@ use psi_core::limits;
 use psi_core::spec::{Party, Recipients};
 
 use super::{MemberNames, ResponsePlan};
-use super::half::{check_list, not_accepted, party, peer_half, plan_side, sides};
+use super::half::{
+    PeerHalf, Sides, check_list, not_accepted, party, peer_half, plan_side, sides,
+};
 use super::output;
 use super::side::Planned;
 use crate::error::{QueryError, Refusal};
@@ -26,7 +28,7 @@ pub(crate) fn response(
 ) -> Result<ResponsePlan, Refusal> {
     let query = parse::read(text, Author::Peer)
         .map_err(|err| not_accepted(format!("the peer's text was not accepted: {err}")))?;
-    let (own, peer) = sides(&query, members)
+    let Sides { own, peer } = sides(&query, members)
         .map_err(|err| not_accepted(format!("the peer's text was not accepted: {err}")))?;
     check_hidden(&query, own)?;
     let (canonical, hidden) = canonical::print(&query, peer);
@@ -53,7 +55,10 @@ pub(crate) fn response(
         QueryError::Refused(refusal) => refusal,
         error => not_accepted(format!("the peer's text does not fit: {error}")),
     })?;
-    let (peer_table, peer_key_columns) = peer_half(&query, peer);
+    let PeerHalf {
+        table: peer_table,
+        key_columns: peer_key_columns,
+    } = peer_half(&query, peer);
     let Planned {
         side,
         facts,

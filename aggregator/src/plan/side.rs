@@ -28,8 +28,16 @@ pub(super) struct Planned {
     pub(super) private_facts: Result<TableFacts, Refusal>,
 }
 
-/// The columns that `query` uses of `side`: its key in the order of ON, and those of WHERE.
-pub(super) fn columns_used(query: &Query, side: Side) -> (Vec<&ColumnRef>, Vec<&ColumnRef>) {
+/// The columns that a query uses of one side, beside what it puts out.
+pub(super) struct ColumnsUsed<'a> {
+    /// The key, in the order of ON.
+    pub(super) key: Vec<&'a ColumnRef>,
+    /// Those of WHERE.
+    pub(super) filters: Vec<&'a ColumnRef>,
+}
+
+/// The columns that `query` uses of `side`.
+pub(super) fn columns_used(query: &Query, side: Side) -> ColumnsUsed<'_> {
     let key = query.on.iter().map(|pair| side.of(pair)).collect();
     let mut filters = Vec::new();
     for conjunct in query
@@ -41,7 +49,7 @@ pub(super) fn columns_used(query: &Query, side: Side) -> (Vec<&ColumnRef>, Vec<&
             .predicate
             .columns(&mut |column| filters.push(column));
     }
-    (key, filters)
+    ColumnsUsed { key, filters }
 }
 
 /// The columns of `side` that `query` groups by or aggregates, in the order of its text.
@@ -82,7 +90,7 @@ pub(super) fn plan(
     let question = Question::of(query, side, parties, name, Some(config), &listed);
     let allowed = policy::evaluate(&question, Some((name, config)))?;
     let asked = asked(query, side);
-    let (key, _) = columns_used(query, side);
+    let ColumnsUsed { key, .. } = columns_used(query, side);
     let configured = &config.key[allowed.key];
     let loaded = &table.keys[allowed.key];
     let key_kinds = question

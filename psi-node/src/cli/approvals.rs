@@ -3,6 +3,7 @@
 //! All of it goes through the daemon, which signs each decision into the node's own log.
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use super::output::{self, Format, Table, counted, shortened};
 use super::{Common, NewestArgs, block_on};

@@ -90,7 +90,7 @@ fn accounts<'a>(
         }];
         let peers: BTreeSet<&String> = config.per_peer.keys().chain(by_peer.keys()).collect();
         for peer in peers {
-            let (limit, _) = config.of_peer(peer, shared);
+            let limit = config.of_peer(peer, shared).limit;
             lines.push(Line {
                 peer: Some(peer.clone()),
                 limit,

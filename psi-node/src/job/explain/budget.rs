@@ -1,6 +1,6 @@
 //! What a job would do to the budget of this node's table's population (Spec 13 §2).
 
-use aggregator::budget::{Amount, Limits, delta_text, epsilon_text};
+use aggregator::budget::{Amount, Limits, PeerShare, delta_text, epsilon_text};
 use serde::{Deserialize, Serialize};
 
 use crate::job::failure::Failure;
@@ -34,7 +34,7 @@ pub(super) fn outline(
     let (all, peers) = state.budget_of(population, config.refresh, now)?;
     let of_peer = peers.iter().find(|(name, _)| name == limits.peer);
     let of_peer = of_peer.map(|(_, odometer)| *odometer).unwrap_or_default();
-    let (limit, at_once) = config.of_peer(limits.peer, state.budget_is_shared()?);
+    let PeerShare { limit, at_once } = config.of_peer(limits.peer, state.budget_is_shared()?);
     let left = all.left(config.limit).least(of_peer.left(limit));
     // What its running jobs leave of what they may hold; they give it up as they are opened.
     let now_left = left.least(at_once.saturating_sub(of_peer.reserved));
