@@ -16,7 +16,7 @@ pub use psi_core::dp::Amount;
 
 pub use amount::{delta_of, delta_text, epsilon_of, epsilon_text};
 pub(crate) use amount::{some_delta_units, some_micro_epsilon};
-pub use limits::{PeerLimit, PopulationConfig, Populations, RunLimits};
+pub use limits::{PeerLimit, PeerShare, PopulationConfig, Populations, RunLimits};
 pub use period::{Period, advance};
 
 use crate::calendar::day_text;
