@@ -17,7 +17,9 @@ use super::explain::{FactsSource, explain};
 use super::log::chain::Chain;
 use super::log::settlements;
 use super::outcome::Ended;
-use super::{Current, Failure, JobContext, JobRequest, Spend, membership, request, standing};
+use super::{
+    Current, Failure, JobContext, JobRequest, Spend, contact, membership, request, standing,
+};
 use crate::collab::{Collaboration, Member};
 use crate::exit::Exit;
 use crate::facts_fixture::{agreement, facts};
@@ -54,20 +56,7 @@ async fn nodes(of_snowy: &str) -> Nodes {
         nodes.push(fixture::context(folder.path(), &text, key).await);
     }
     let [brand, snowy] = <[_; 2]>::try_from(nodes).ok().unwrap();
-    let member = |name: &str, node: &JobContext| Member {
-        name: name.into(),
-        id: node.key.id(),
-        address: node.endpoint.local_addr().unwrap().into(),
-        may_query: true,
-        may_receive: true,
-    };
-    let members = [member("brand", &brand), member("snowy", &snowy)];
-    let mut collab = Collaboration::new("summer", members).unwrap();
-    for node in [&brand, &snowy] {
-        let signature = node.key.sign_collab(&collab).unwrap();
-        let name = collab.member_by_id(&node.key.id()).unwrap().name.clone();
-        collab.add_signature(&name, signature).unwrap();
-    }
+    let collab = signed("summer", [&brand, &snowy]);
     for node in [&brand, &snowy] {
         node.state.collab_join(&collab).unwrap();
         membership::admit_members(node);
@@ -87,6 +76,23 @@ async fn nodes(of_snowy: &str) -> Nodes {
         collab,
         _folders: folders,
     }
+}
+
+/// A collaboration of the two nodes where they listen, with both signatures.
+fn signed(name: &str, nodes: [&JobContext; 2]) -> Collaboration {
+    let members = nodes.map(|node| Member {
+        name: node.config.name.clone(),
+        id: node.key.id(),
+        address: node.endpoint.local_addr().unwrap().into(),
+        may_query: true,
+        may_receive: true,
+    });
+    let mut collab = Collaboration::new(name, members).unwrap();
+    for node in nodes {
+        let signature = node.key.sign_collab(&collab).unwrap();
+        collab.add_signature(&node.config.name, signature).unwrap();
+    }
+    collab
 }
 
 fn asked(sql: &str) -> JobRequest {
@@ -308,4 +314,22 @@ async fn an_owner_who_takes_no_part_any_more_asks_nothing_and_admits_nobody_unti
     standing::change(&nodes.brand, &nodes.collab, CollabStanding::InForce).unwrap();
     assert!(nodes.brand.known.is_member(&snowy));
     assert_eq!(nodes.ask(COUNT).await.document.rows, [[json!(10)]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ping_tells_a_member_that_has_joined_from_one_that_has_not() {
+    let nodes = nodes("").await;
+    let pong = contact::ping(&nodes.brand, "summer").await.unwrap();
+    assert!(pong.joined && pong.same_revision);
+    assert_eq!((pong.member.as_str(), pong.revision), ("snowy", 1));
+    // A document that snowy has signed, and not joined.
+    let autumn = signed("autumn", [&nodes.brand, &nodes.snowy]);
+    nodes.brand.state.collab_join(&autumn).unwrap();
+    match contact::ping(&nodes.brand, "autumn").await {
+        Err(Failure::NotJoined { member, collab, .. }) => {
+            assert_eq!((member.as_str(), collab.as_str()), ("snowy", "autumn"));
+        }
+        Err(other) => panic!("{other}"),
+        Ok(pong) => panic!("{pong:?}"),
+    }
 }

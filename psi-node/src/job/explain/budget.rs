@@ -48,3 +48,52 @@ pub(super) fn outline(
         delta_left_after: after.map(|after| delta_text(after.delta_units)),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use aggregator::budget::{Period, PopulationConfig, RunLimits};
+
+    use super::*;
+    use crate::receipts::tests::Fixture;
+
+    const fn epsilon(micro_epsilon: u64) -> Amount {
+        Amount {
+            micro_epsilon,
+            delta_units: 0,
+        }
+    }
+
+    fn outlined(state: &State, config: Option<&PopulationConfig>, cost: u64) -> Option<BudgetOutline> {
+        let limits = Limits {
+            table: "people",
+            peer: "snowy",
+            runs: RunLimits::default(),
+            population: config.map(|config| ("persons", config)),
+        };
+        outline(state, &limits, epsilon(cost)).unwrap()
+    }
+
+    #[test]
+    fn what_is_left_after_a_job_is_said_only_of_one_that_fits() {
+        let fixture = Fixture::new();
+        let config = PopulationConfig {
+            limit: epsilon(700_000),
+            refresh: Period::Month,
+            per_peer: std::collections::BTreeMap::new(),
+        };
+        let state = &fixture.state;
+        assert_eq!(outlined(state, None, 1), None);
+        let fits = outlined(state, Some(&config), 300_000).unwrap();
+        assert_eq!(fits.population, "persons");
+        assert_eq!(fits.epsilon_left, "0.7");
+        assert_eq!(fits.epsilon_left_after.as_deref(), Some("0.4"));
+        let too_dear = outlined(state, Some(&config), 700_001).unwrap();
+        assert_eq!(too_dear.epsilon_left, "0.7");
+        assert_eq!((too_dear.epsilon_left_after, too_dear.delta_left_after), (None, None));
+        // Two collaborations share the population: half of it is a peer's.
+        fixture.join_another();
+        let shared = outlined(state, Some(&config), 100_000).unwrap();
+        assert_eq!(shared.epsilon_left, "0.35");
+        assert_eq!(shared.epsilon_left_after.as_deref(), Some("0.25"));
+    }
+}

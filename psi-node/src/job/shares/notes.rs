@@ -73,7 +73,7 @@ impl Counts {
 }
 
 impl Notes {
-    /// Notes on the own log of the node with this key.
+    /// Notes on the log that the node with this key keeps alone.
     #[must_use]
     pub fn new(state: State, key: Arc<NodeKey>) -> Self {
         Self {
