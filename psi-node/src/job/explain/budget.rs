@@ -67,7 +67,7 @@ mod tests {
         let limits = Limits {
             table: "people",
             peer: "snowy",
-            runs: RunLimits::default(),
+            runs: RunLimits::NONE,
             population: config.map(|config| ("persons", config)),
         };
         outline(state, &limits, epsilon(cost)).unwrap()
