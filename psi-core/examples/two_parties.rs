@@ -13,9 +13,7 @@ use std::sync::Arc;
 use psi_core::facts::TableFacts;
 use psi_core::identifier::{IdentifierKind, IdentityHasher};
 use psi_core::kernel::{Choice, select};
-use psi_core::list::{Rice, encode_list};
-use psi_core::messages::frame::RowsHeader;
-use psi_core::messages::{Control, codec};
+use psi_core::messages::frame::Frame;
 use psi_core::progress::Silent;
 use psi_core::seed::JobSeed;
 use psi_core::session::{Ended, Exchange, JobLists, Outgoing, Step, Tools};
@@ -101,12 +99,6 @@ pub(crate) fn count(snowy: &[&str], brand: &[&str]) -> Result<[Ended; 2], Box<dy
     Ok([requester?, responder?])
 }
 
-/// A frame on its way: the bytes of a control message, or of a list.
-enum Frame {
-    Control(Vec<u8>),
-    Rows(RowsHeader, Vec<u8>),
-}
-
 /// One side: its machine until that ends, what it ended with, and what it has to send.
 struct Side {
     machine: Option<Exchange>,
@@ -165,13 +157,7 @@ impl Side {
         };
         let machine = to.machine.take().ok_or("a frame after the end")?;
         let mut out = |it| queue(it, &mut to.outbox);
-        let step = match frame {
-            Frame::Control(bytes) => {
-                machine.handle_control(codec::decode::<Control>(&bytes)?, &mut out)?
-            }
-            Frame::Rows(header, bytes) => machine.handle_rows(header, &bytes, &mut out)?,
-        };
-        match step {
+        match machine.handle(frame, &mut out)? {
             Step::More(machine) => to.machine = Some(machine),
             Step::Done(mut ended) => {
                 for message in std::mem::take(&mut ended.last) {
@@ -186,15 +172,8 @@ impl Side {
 
 /// Puts what a machine sends into frames.
 fn queue(message: Outgoing, outbox: &mut VecDeque<Frame>) -> Result<(), psi_core::Error> {
-    match message {
-        Outgoing::Control(message) => outbox.push_back(Frame::Control(codec::encode(&message))),
-        Outgoing::Rows { header, bytes } => outbox.push_back(Frame::Rows(header, bytes)),
-        Outgoing::List { header, records } => {
-            encode_list(&Rice, records.as_ref(), 1 << 16, &mut |piece| {
-                outbox.push_back(Frame::Rows(header, piece.bytes));
-                Ok(())
-            })?;
-        }
-    }
-    Ok(())
+    message.into_frames(1 << 16, &mut |frame| {
+        outbox.push_back(frame);
+        Ok(())
+    })
 }

@@ -12,8 +12,7 @@ use std::sync::Arc;
 
 use psi_core::Error;
 use psi_core::kernel::portable::Portable;
-use psi_core::list::{Rice, encode_list};
-use psi_core::messages::frame::RowsHeader;
+use psi_core::messages::frame::{self, RowsHeader};
 use psi_core::messages::{Control, codec};
 use psi_core::progress::Silent;
 use psi_core::seed::JobSeed;
@@ -200,17 +199,13 @@ fn deliver(sides: &mut [Side; 2], from: usize) -> bool {
 }
 
 fn queue(message: Outgoing, outbox: &mut VecDeque<Frame>) -> Result<(), Error> {
-    match message {
-        Outgoing::Control(message) => outbox.push_back(Frame::Control(codec::encode(&message))),
-        Outgoing::Rows { header, bytes } => outbox.push_back(Frame::Rows(header, bytes)),
-        Outgoing::List { header, records } => {
-            encode_list(&Rice, records.as_ref(), FRAME_BYTES, &mut |piece| {
-                outbox.push_back(Frame::Rows(header, piece.bytes));
-                Ok(())
-            })?;
-        }
-    }
-    Ok(())
+    message.into_frames(FRAME_BYTES, &mut |frame| {
+        outbox.push_back(match frame {
+            frame::Frame::Control(message) => Frame::Control(codec::encode(&message)),
+            frame::Frame::Rows(header, bytes) => Frame::Rows(header, bytes),
+        });
+        Ok(())
+    })
 }
 
 fn spec(shape: Shape) -> JobSpec {

@@ -18,6 +18,7 @@
 //!   frames after it belong to the receipt.
 //! * The caller sends [`Ended::last`] once it no longer reads frames for this machine.
 
+mod frames;
 mod job;
 
 use std::sync::Arc;

@@ -295,10 +295,7 @@ impl Half<'_> {
                 "message {number} of the record, where {} was awaited",
                 exchange.awaits()
             );
-            let step = match frame {
-                Frame::Control(message) => exchange.handle_control(message, &mut out),
-                Frame::Rows(header, bytes) => exchange.handle_rows(header, &bytes, &mut out),
-            };
+            let step = exchange.handle(frame, &mut out);
             next = record.next_item()?;
             match step {
                 Ok(Step::More(same)) => exchange = same,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::{JobLists, Tools};
 use crate::error::{Code, Error};
-use crate::list::{Rice, encode_list};
 pub(super) use crate::messages::frame::Frame;
 use crate::messages::frame::{
     FRAME_HEADER_BYTES, FrameKind, ListId, RowsHeader, decode_header, encode_header,
@@ -102,11 +101,7 @@ impl Node {
         let frame_bytes = self.frame_bytes;
         let outbox = &mut self.outbox;
         let mut out = |message| send(message, frame_bytes, outbox);
-        let step = match frame {
-            Frame::Control(message) => exchange.handle_control(message.clone(), &mut out)?,
-            Frame::Rows(header, bytes) => exchange.handle_rows(*header, bytes, &mut out)?,
-        };
-        self.state = match step {
+        self.state = match exchange.handle(frame.clone(), &mut out)? {
             Step::More(exchange) => State::Running(exchange),
             Step::Done(end) => {
                 for message in &end.last {
@@ -125,19 +120,13 @@ fn send(
     frame_bytes: usize,
     outbox: &mut VecDeque<Vec<u8>>,
 ) -> Result<(), Error> {
-    match message {
-        Outgoing::Control(message) => {
-            outbox.push_back(frame(FrameKind::Control, &codec::encode(&message))?);
-        }
-        Outgoing::List { header, records } => {
-            encode_list(&Rice, records.as_ref(), frame_bytes, &mut |piece| {
-                outbox.push_back(rows_frame(header, &piece.bytes)?);
-                Ok(())
-            })?;
-        }
-        Outgoing::Rows { header, bytes } => outbox.push_back(rows_frame(header, &bytes)?),
-    }
-    Ok(())
+    message.into_frames(frame_bytes, &mut |sent| {
+        outbox.push_back(match sent {
+            Frame::Control(message) => frame(FrameKind::Control, &codec::encode(&message))?,
+            Frame::Rows(header, bytes) => rows_frame(header, &bytes)?,
+        });
+        Ok(())
+    })
 }
 
 pub(super) fn rows_frame(header: RowsHeader, bytes: &[u8]) -> Result<Vec<u8>, Error> {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use psi_core::Error;
 use psi_core::dp::{Delta, Epsilon};
 use psi_core::kernel::portable::Portable;
-use psi_core::list::{Rice, encode_list};
 use psi_core::messages::frame::Frame;
 use psi_core::progress::Silent;
 use psi_core::receipt::{input_digest, opening_commitment};
@@ -229,11 +228,7 @@ impl World {
             let exchange = running[at].take().unwrap();
             let queue = &mut queues[1 - at];
             let mut out = |outgoing| send((case.tamper)(own, outgoing), queue);
-            let step = match frame {
-                Frame::Control(message) => exchange.handle_control(message, &mut out),
-                Frame::Rows(header, bytes) => exchange.handle_rows(header, &bytes, &mut out),
-            };
-            match step.unwrap() {
+            match exchange.handle(frame, &mut out).unwrap() {
                 Step::More(same) => running[at] = Some(same),
                 Step::Done(end) => {
                     for message in &end.last {
@@ -304,15 +299,8 @@ impl World {
 }
 
 fn send(outgoing: Outgoing, queue: &mut VecDeque<Frame>) -> Result<(), Error> {
-    match outgoing {
-        Outgoing::Control(message) => queue.push_back(Frame::Control(message)),
-        Outgoing::List { header, records } => {
-            encode_list(&Rice, records.as_ref(), 700, &mut |piece| {
-                queue.push_back(Frame::Rows(header, piece.bytes));
-                Ok(())
-            })?;
-        }
-        Outgoing::Rows { header, bytes } => queue.push_back(Frame::Rows(header, bytes)),
-    }
-    Ok(())
+    outgoing.into_frames(700, &mut |frame| {
+        queue.push_back(frame);
+        Ok(())
+    })
 }
