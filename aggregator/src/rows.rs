@@ -177,7 +177,10 @@ impl Extras {
         }
         for (number, value) in self.values.iter().enumerate() {
             let of = |places: &[usize]| -> Vec<&Column> {
-                places.iter().map(|place| projected(columns, *place)).collect()
+                places
+                    .iter()
+                    .map(|place| projected(columns, *place))
+                    .collect()
             };
             let results = match value {
                 RowValue::Presence(places) => presence(&of(places), rows),

@@ -185,7 +185,9 @@ fn texts(source: &Source) -> Result<Vec<Vec<String>>, SourceError> {
     for piece in read::pieces(source).map_err(failed)? {
         let mut take = |batch: Batch| {
             for (place, values) in places.iter().zip(&mut columns) {
-                if let Some(Column::Text(text)) = place.map(|place| projected(&batch.columns, place)) {
+                if let Some(Column::Text(text)) =
+                    place.map(|place| projected(&batch.columns, place))
+                {
                     let text = (0..text.len())
                         .filter(|row| text.is_valid(*row))
                         .map(|row| text.value(row));

@@ -62,7 +62,8 @@ impl Survey {
     pub(crate) fn of(&self, columns: &[Column], keys: &[ScanKey]) -> Surveyed {
         let of_key = |key: &ScanKey| {
             let places = key.columns.iter().zip(&key.kinds);
-            let values = places.map(|(place, kind)| key_values(key, projected(columns, *place), *kind));
+            let values =
+                places.map(|(place, kind)| key_values(key, projected(columns, *place), *kind));
             values.collect()
         };
         Surveyed {

@@ -58,7 +58,10 @@ fn first_messages_that_may_not_be_sent_are_refused_by_their_codes() {
             Code::QueryNotAccepted,
             Box::new(|p| p.hidden = vec![LiteralCommitment([0; 64])]),
         ),
-        (Code::SpecMismatch, Box::new(|p| p.half.node_id = [1; 32].into())),
+        (
+            Code::SpecMismatch,
+            Box::new(|p| p.half.node_id = [1; 32].into()),
+        ),
         (
             Code::SpecMismatch,
             Box::new(|p| p.half.facts.table = "staff".into()),
@@ -136,7 +139,10 @@ fn an_inquiry_is_held_to_the_rules_of_a_proposal_and_commits_to_nothing() {
     let mut stage = Stage::new();
     let bert = stage.bert();
     let tamper: Vec<(Code, Tamper)> = vec![
-        (Code::MalformedMessage, Box::new(|p| p.half.nonce = [1; 32].into())),
+        (
+            Code::MalformedMessage,
+            Box::new(|p| p.half.nonce = [1; 32].into()),
+        ),
         (
             Code::MalformedMessage,
             Box::new(|p| p.hidden = vec![LiteralCommitment([1; 64])]),
@@ -151,7 +157,10 @@ fn an_inquiry_is_held_to_the_rules_of_a_proposal_and_commits_to_nothing() {
             Code::QueryNotAccepted,
             Box::new(|p| p.query = "(".repeat(16_000)),
         ),
-        (Code::SpecMismatch, Box::new(|p| p.half.node_id = [1; 32].into())),
+        (
+            Code::SpecMismatch,
+            Box::new(|p| p.half.node_id = [1; 32].into()),
+        ),
         (
             Code::RecipientNotAllowed,
             Box::new(|p| p.recipients = Recipients::Both),

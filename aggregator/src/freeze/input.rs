@@ -298,7 +298,8 @@ impl Roles {
         let mut stop = Stop::new(rows, progress);
         for_each_record(rows, &mut |record| {
             stop.look()?;
-            let (digest, is_selected) = (*RowLayout::digest(record), RowLayout::is_selected(record));
+            let (digest, is_selected) =
+                (*RowLayout::digest(record), RowLayout::is_selected(record));
             match &mut last {
                 Some((known, _, selected)) if *known == digest => *selected |= is_selected,
                 last => {

@@ -140,10 +140,7 @@ pub(super) fn custom(
     additional_analyses(rule, notes)
 }
 
-fn join_columns(
-    rule: &mut Object,
-    notes: &mut Vec<ImportNote>,
-) -> Result<Vec<String>, Problem> {
+fn join_columns(rule: &mut Object, notes: &mut Vec<ImportNote>) -> Result<Vec<String>, Problem> {
     let mut columns = rule.strings("joinColumns")?;
     let mut seen = Vec::new();
     columns.retain(|column| {

@@ -5,12 +5,10 @@
 use psi_core::limits;
 use psi_core::spec::{Party, Recipients};
 
-use super::{MemberNames, ResponsePlan};
-use super::half::{
-    PeerHalf, Sides, check_list, not_accepted, party, peer_half, plan_side, sides,
-};
+use super::half::{PeerHalf, Sides, check_list, not_accepted, party, peer_half, plan_side, sides};
 use super::output;
 use super::side::Planned;
+use super::{MemberNames, ResponsePlan};
 use crate::error::{QueryError, Refusal};
 use crate::policy::question::Parties;
 use crate::sql::ast::{LiteralValue, Query, Side};

@@ -155,8 +155,8 @@ fn is_wide(head: &[u8]) -> bool {
     let marked = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
     let head = head.get(..WIDE_BYTES).unwrap_or(head);
     let (pairs, _) = head.as_chunks::<2>();
-    let has_zeros = pairs.iter().all(|[first, _]| *first == 0)
-        || pairs.iter().all(|[_, second]| *second == 0);
+    let has_zeros =
+        pairs.iter().all(|[first, _]| *first == 0) || pairs.iter().all(|[_, second]| *second == 0);
     marked || (pairs.len() > 1 && has_zeros)
 }
 

@@ -184,10 +184,7 @@ impl LoadedAggregate {
 }
 
 /// The decimal scale of a column's values, and whether SQL calls them whole numbers.
-fn scale(
-    column: &SourceColumn,
-    declared: Option<u8>,
-) -> Result<(u8, bool), Mistake> {
+fn scale(column: &SourceColumn, declared: Option<u8>) -> Result<(u8, bool), Mistake> {
     match (column.class(), declared) {
         (Some(ColumnClass::Integer), None | Some(0)) => Ok((0, true)),
         (Some(ColumnClass::Empty), declared) => Ok((declared.unwrap_or(0), declared.is_none())),

@@ -366,7 +366,8 @@ impl Loader<'_> {
             self.report.dimensions.push(DimensionReport {
                 name: dimension.setting.clone(),
                 values: dimension.domain.labels.clone(),
-                constant: first_key.is_some_and(|(key, _)| matches!(key.groups.get(number), Some(Some(_)))),
+                constant: first_key
+                    .is_some_and(|(key, _)| matches!(key.groups.get(number), Some(Some(_)))),
             });
         }
         if problems.is_empty() {

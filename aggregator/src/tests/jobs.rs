@@ -434,7 +434,14 @@ async fn a_table_that_changed_after_the_job_was_agreed_is_unavailable() {
     let (store, progress) = (Arc::new(MemoryStore), Arc::new(Silent));
     let frozen = world
         .orders
-        .freeze_job(&plan.side, &smaller, Party::Responder, None, store, progress)
+        .freeze_job(
+            &plan.side,
+            &smaller,
+            Party::Responder,
+            None,
+            store,
+            progress,
+        )
         .await;
     assert!(matches!(frozen, Err(FreezeError::Violated(_))));
 }

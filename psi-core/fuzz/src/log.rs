@@ -28,7 +28,11 @@ pub fn log(data: &[u8]) -> bool {
     for [what, member, place] in operations.iter().take(OPERATIONS_MAX) {
         let crash = crash_of(*place);
         let member = usize::from(member % 2);
-        let before = world.pair.nodes.each_ref().map(|node| node.disk.entries.clone());
+        let before = world
+            .pair
+            .nodes
+            .each_ref()
+            .map(|node| node.disk.entries.clone());
         match what % 8 {
             0 | 1 => world.open(crash),
             2 | 3 => world.close(crash),

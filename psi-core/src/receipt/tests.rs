@@ -65,10 +65,7 @@ fn honest_log() -> Log {
 fn verifier() -> ChainVerifier {
     let keys = keys();
     // In the wrong order, which the verifier corrects.
-    let members = [
-        member(&keys.second, "second"),
-        member(&keys.first, "first"),
-    ];
+    let members = [member(&keys.second, "second"), member(&keys.first, "first")];
     ChainVerifier::new(COLLAB, members)
 }
 

@@ -182,9 +182,12 @@ impl Half<'_> {
             return Some("their number".into());
         }
         let drawn = LiteralSalt::all_of(&self.seed).zip(&self.spec.hidden);
-        let wrong = kept.iter().zip(drawn).position(|(kept, (salt, committed))| {
-            kept.salt != salt || kept.salt.commit(&kept.text) != *committed
-        });
+        let wrong = kept
+            .iter()
+            .zip(drawn)
+            .position(|(kept, (salt, committed))| {
+                kept.salt != salt || kept.salt.commit(&kept.text) != *committed
+            });
         wrong.map(|place| format!("literal {}", place + 1))
     }
 

@@ -40,7 +40,7 @@ use crate::job::registry::JobView;
 use crate::job::{self, Current, JobContext, JobRequest};
 use crate::places::Whose;
 use crate::reload::reload;
-use crate::state::{StoredJob, JobRole, JobState, StateError};
+use crate::state::{JobRole, JobState, StateError, StoredJob};
 
 /// Bytes of a request body; a query has at most 16 KiB.
 const BODY_BYTES_MAX: usize = 64 * 1024;

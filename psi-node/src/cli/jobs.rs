@@ -10,7 +10,7 @@ use super::output::{self, Format, Table, shortened};
 use super::{Common, NewestArgs, block_on};
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::state::{StoredJob, JobRole};
+use crate::state::{JobRole, StoredJob};
 
 /// The commands of `jobs`.
 #[derive(Debug, Subcommand)]

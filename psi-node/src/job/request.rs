@@ -36,7 +36,7 @@ use super::registry::{JobHandle, ending_not_recorded};
 use super::{contact, run, seeds};
 use crate::collab::Collaboration;
 use crate::net::PeerConnection;
-use crate::state::{StoredJob, JobRole, JobState};
+use crate::state::{JobRole, JobState, StoredJob};
 
 /// A question that may be proposed: with its owner's permit, and where a list would be written.
 struct Ready {

@@ -170,7 +170,11 @@ async fn a_count_is_released_to_who_asked_and_both_logs_hold_the_same_two_entrie
     assert_eq!(ended.exit, Exit::Released.number(), "{document:?}");
     assert_eq!(document.rows, [[json!(10)]]);
     let log = nodes.log();
-    let [Body::Opened { spec, .. }, Body::Closed { job_id, status, .. }] = log.as_slice() else {
+    let [
+        Body::Opened { spec, .. },
+        Body::Closed { job_id, status, .. },
+    ] = log.as_slice()
+    else {
         panic!("{log:?}")
     };
     assert_eq!(JobSpec::decode(spec).unwrap().job_id(), *job_id);
@@ -200,7 +204,12 @@ async fn a_question_that_the_peers_rules_refuse_is_an_entry_of_both_logs_and_cos
     );
     until(|| nodes.bodies(&nodes.snowy).len() == 1).await;
     let log = nodes.log();
-    let [Body::Refused { code, requester, .. }] = log.as_slice() else {
+    let [
+        Body::Refused {
+            code, requester, ..
+        },
+    ] = log.as_slice()
+    else {
         panic!("{log:?}")
     };
     assert_eq!(
@@ -266,7 +275,9 @@ async fn an_entry_whose_sending_failed_is_settled_and_its_job_closed_on_both_log
     // Brand stores the entry, and its process ends before it is sent.
     let chain = Chain::new(&nodes.brand, &nodes.collab, snowy);
     let step = chain.with_member(|member| Append::start(member, body.clone()));
-    chain.store(step.map_err(Failure::from).unwrap().store).unwrap();
+    chain
+        .store(step.map_err(Failure::from).unwrap().store)
+        .unwrap();
     assert!(settlements::is_open(&chain).unwrap());
 
     let address = nodes.snowy.endpoint.local_addr().unwrap();
@@ -310,7 +321,10 @@ async fn an_owner_who_takes_no_part_any_more_asks_nothing_and_admits_nobody_unti
     assert!(!nodes.brand.known.is_member(&snowy));
     let ended = nodes.ask(COUNT).await;
     assert_eq!(ended.exit, Exit::BadInput.number());
-    assert!(nodes.brand.state.jobs(9).unwrap().is_empty(), "no job began");
+    assert!(
+        nodes.brand.state.jobs(9).unwrap().is_empty(),
+        "no job began"
+    );
     standing::change(&nodes.brand, &nodes.collab, CollabStanding::InForce).unwrap();
     assert!(nodes.brand.known.is_member(&snowy));
     assert_eq!(nodes.ask(COUNT).await.document.rows, [[json!(10)]]);

@@ -102,7 +102,8 @@ fn refuse_other_files(path: &Path) -> Result<(), UserError> {
     let mut first = Vec::new();
     let read = BufReader::new(file.take(LINE_BYTES_MAX)).read_until(b'\n', &mut first);
     let earlier = read.is_ok()
-        && serde_json::from_slice::<Value>(&first).is_ok_and(|line| line.get("format").is_some_and(|format| format == FORMAT));
+        && serde_json::from_slice::<Value>(&first)
+            .is_ok_and(|line| line.get("format").is_some_and(|format| format == FORMAT));
     if earlier {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use psi_core::receipt::{Signature, signature_holds};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use sha2::{Digest as _, Sha512};
 
-use super::{StoredJob, State, StateError, bytes, jobs, now_unix};
+use super::{State, StateError, StoredJob, bytes, jobs, now_unix};
 use crate::identity::{NodeId, NodeKey};
 
 /// The kind of notes that a peer can cause.

@@ -418,9 +418,7 @@ fn two_handles_append_to_one_log_without_gaps_or_double_openings() {
                 for nonce in 0..20 {
                     let stored = fixture.next(fixture.opened(&fixture.job(nonce)));
                     let _ = state.entry_append(&id, &stored, debit(&stored).as_ref());
-                    state
-                        .note(&fixture.keys[0], "refused", "text")
-                        .unwrap();
+                    state.note(&fixture.keys[0], "refused", "text").unwrap();
                 }
             });
         }

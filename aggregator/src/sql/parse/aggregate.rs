@@ -262,7 +262,9 @@ fn distinct_key(
         .map(|(path, at)| known.scope.column(path, *at))
         .collect::<Result<Vec<ColumnRef>, _>>()?;
     let whole_key = columns.len() == known.on.len()
-        && columns.iter().all(|column| Some(column.side) == columns.first().map(|first| first.side))
+        && columns
+            .iter()
+            .all(|column| Some(column.side) == columns.first().map(|first| first.side))
         && known.on.iter().all(|pair| {
             columns
                 .iter()

@@ -11,9 +11,8 @@ use crate::error::Code;
 use crate::limits;
 use crate::receipt::{
     Body, ClosedStatus, Entry, EntryHash, InputDigest, OutputSalt, PolicySalt, Signature,
-    agreement_text, entry_hash,
-    opening_commitment, output_commitment, policy_digest, query_digest, signature_holds,
-    signing_text,
+    agreement_text, entry_hash, opening_commitment, output_commitment, policy_digest, query_digest,
+    signature_holds, signing_text,
 };
 use crate::seed::JobSeed;
 use crate::spec::{CollabId, JobId, NodeId};
@@ -139,10 +138,15 @@ fn digests_of_queries_and_policies_are_labelled_and_the_latter_salted() {
     );
     let text = [b"psi/v1/policy".as_slice(), &[7; 32], b"{}"].concat();
     assert_eq!(
-        policy_digest(&PolicySalt([7; 32]), "{}").as_bytes().as_slice(),
+        policy_digest(&PolicySalt([7; 32]), "{}")
+            .as_bytes()
+            .as_slice(),
         Sha512::digest(text).as_slice()
     );
-    assert_ne!(policy_digest(&PolicySalt([8; 32]), "{}"), policy_digest(&PolicySalt([7; 32]), "{}"));
+    assert_ne!(
+        policy_digest(&PolicySalt([8; 32]), "{}"),
+        policy_digest(&PolicySalt([7; 32]), "{}")
+    );
 }
 
 #[test]
@@ -210,7 +214,11 @@ fn a_key_of_small_order_signs_nothing() {
     key[0] = 1;
     let mut signature = [0; 64];
     signature[0] = 1;
-    assert!(!signature_holds(&key.into(), b"any text", &signature.into()));
+    assert!(!signature_holds(
+        &key.into(),
+        b"any text",
+        &signature.into()
+    ));
 }
 
 #[test]

@@ -200,7 +200,10 @@ fn a_requester_that_sends_its_output_before_the_reply_or_a_salt_with_it_is_refus
     let mut pair = start(&side, &side);
     while pair.deliver(Party::Requester).unwrap() {}
     assert_eq!(pair.responder.awaits(), "ExpectOutput");
-    let error = pair.responder.take(&output(Some([1; 32].into()))).unwrap_err();
+    let error = pair
+        .responder
+        .take(&output(Some([1; 32].into())))
+        .unwrap_err();
     assert_eq!(error.code(), Code::MalformedMessage);
 }
 

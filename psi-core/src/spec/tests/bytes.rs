@@ -9,7 +9,7 @@ use crate::identifier::IdentifierKind;
 use crate::messages::codec;
 use crate::spec::{
     Agreement, AskedMode, CollabId, Component, ComponentKind, Half, JobSpec, LiteralCommitment,
-    NodeId, Nonce,    PROTOCOL_VERSION, PartSize, Party, Recipients, RevisionHash, Shape,
+    NodeId, Nonce, PROTOCOL_VERSION, PartSize, Party, Recipients, RevisionHash, Shape,
 };
 
 type Change = fn(&mut JobSpec);

@@ -95,10 +95,11 @@ pub fn verify_each(
     if expected.is_some_and(|expected| expected.id() != collab.id()) {
         return Err(lines.wrong("the log belongs to another collaboration than the given document"));
     }
-    let members = collab
-        .members()
-        .clone()
-        .map(|Member { id: node_id, name, .. }| LogMember { node_id, name });
+    let members = collab.members().clone().map(
+        |Member {
+             id: node_id, name, ..
+         }| LogMember { node_id, name },
+    );
     let mut chain = ChainVerifier::new(collab.id(), members);
     let mut hashes: Vec<EntryHash> = Vec::new();
     while let Some(text) = lines.next_line()? {

@@ -63,7 +63,11 @@ mod tests {
         }
     }
 
-    fn outlined(state: &State, config: Option<&PopulationConfig>, cost: u64) -> Option<BudgetOutline> {
+    fn outlined(
+        state: &State,
+        config: Option<&PopulationConfig>,
+        cost: u64,
+    ) -> Option<BudgetOutline> {
         let limits = Limits {
             table: "people",
             peer: "snowy",
@@ -89,7 +93,10 @@ mod tests {
         assert_eq!(fits.epsilon_left_after.as_deref(), Some("0.4"));
         let too_dear = outlined(state, Some(&config), 700_001).unwrap();
         assert_eq!(too_dear.epsilon_left, "0.7");
-        assert_eq!((too_dear.epsilon_left_after, too_dear.delta_left_after), (None, None));
+        assert_eq!(
+            (too_dear.epsilon_left_after, too_dear.delta_left_after),
+            (None, None)
+        );
         // Two collaborations share the population: half of it is a peer's.
         fixture.join_another();
         let shared = outlined(state, Some(&config), 100_000).unwrap();

@@ -169,7 +169,10 @@ mod tests {
         assert_eq!(waits(), 1);
         let expects = |code| {
             let query = query_digest(QUERY);
-            chain.state.awaits_refusal(&id, &first, &query, code).unwrap()
+            chain
+                .state
+                .awaits_refusal(&id, &first, &query, code)
+                .unwrap()
         };
         assert!(expects(Code::FilterNotAllowed) && !expects(Code::KeyNotAllowed));
         chain.state.refusal_forget(noted.unwrap()).unwrap();

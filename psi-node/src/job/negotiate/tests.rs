@@ -197,8 +197,14 @@ async fn a_table_that_failed_is_loaded_again_for_a_question_whose_constants_are_
     let mut hidden = request(None);
     hidden.sql.push_str(" WHERE a.name <> 'x'");
     let collab = find_collab(&pair.brand, "summer").unwrap();
-    let question = OwnQuestion::plan(&pair.brand, collab, &hidden).await.unwrap();
-    let proposal = question.proposal(&pair.brand, [1; 32].into(), vec![LiteralCommitment([0; 64])]);
+    let question = OwnQuestion::plan(&pair.brand, collab, &hidden)
+        .await
+        .unwrap();
+    let proposal = question.proposal(
+        &pair.brand,
+        [1; 32].into(),
+        vec![LiteralCommitment([0; 64])],
+    );
     assert!(proposal.query.contains("$1"), "{}", proposal.query);
     // Half of an export: the header of something else.
     write_people(&pair.folders[1], "na");

@@ -19,7 +19,7 @@ use crate::job::outcome::document::ResultDocument;
 use crate::job::registry::{JobHandle, ending_not_recorded};
 use crate::job::shares::notes::NoteShare;
 use crate::net::PeerConnection;
-use crate::state::{StoredJob, JobRole, JobState, now_unix};
+use crate::state::{JobRole, JobState, StoredJob, now_unix};
 
 /// Refuses a proposal that does not become a job, before its query was looked at.
 pub(super) async fn turned_away(

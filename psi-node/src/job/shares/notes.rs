@@ -15,7 +15,7 @@ use psi_core::limits::{LOG_LINES_PER_HOUR_MAX, QUESTIONS_FAILED_PER_HOUR_MAX};
 
 use crate::collab::CollabId;
 use crate::identity::{NodeId, NodeKey};
-use crate::state::{StoredJob, LeftOut, State, StateError, now_unix};
+use crate::state::{LeftOut, State, StateError, StoredJob, now_unix};
 
 /// Whom a note counts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use super::{State, first_wrong_note, reopened};
 use crate::identity::NodeKey;
 use crate::receipts::tests::{Fixture, completed, refused};
 use crate::state::place::private_tempdir;
-use crate::state::{StoredJob, JobRole, JobState, LeftOut, LogDay, jobs};
+use crate::state::{JobRole, JobState, LeftOut, LogDay, StoredJob, jobs};
 
 /// The collaboration under which a peer asks.
 const PEER: [u8; 32] = [1; 32];
@@ -79,10 +79,7 @@ fn what_was_left_out_of_an_hour_is_summed_up_when_it_is_over() {
     state.notes_left_out(&counts).unwrap();
     state.notes_left_out(&counts[1..]).unwrap();
     state.notes_sum_up(&key).unwrap();
-    assert!(
-        state.notes().unwrap().is_empty(),
-        "the hour goes on"
-    );
+    assert!(state.notes().unwrap().is_empty(), "the hour goes on");
     let sql = "UPDATE left_out SET hour = hour - 1";
     state.lock().execute(sql, []).unwrap();
     for _ in 0..2 {
