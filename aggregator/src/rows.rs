@@ -132,15 +132,13 @@ pub(crate) struct Encoded {
     pub(crate) unfit_rows: Vec<bool>,
 }
 
-impl Encoded {
-    /// The bytes of a row, of which each has `width`.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "INVARIANT: `row` is one of the batch, and `width` that of its layout"
-    )]
-    pub(crate) fn of_row(&self, row: usize, width: usize) -> &[u8] {
-        &self.bytes[row * width..(row + 1) * width]
-    }
+/// The bytes of one row of [`Encoded::bytes`], of which each has `width`.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "INVARIANT: `row` is one of the batch, and `width` that of its layout"
+)]
+pub(crate) fn of_row(bytes: &[u8], row: usize, width: usize) -> &[u8] {
+    &bytes[row * width..(row + 1) * width]
 }
 
 impl Extras {

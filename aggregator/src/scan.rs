@@ -24,7 +24,7 @@ use crate::condition::{Condition, Tally};
 use crate::config::ReadOptions;
 use crate::error::FreezeError;
 use crate::key_text::ScanKey;
-use crate::rows::Extras;
+use crate::rows::{self, Extras};
 use crate::source::read::{self, Piece};
 use crate::source::{Batch, Projection, Source};
 use crate::survey::{Survey, Surveyed};
@@ -182,7 +182,7 @@ impl Pass {
                     chunk.identity_misfits += 1;
                 }
                 records.extend_from_slice(&digest);
-                records.extend_from_slice(extras.of_row(row, extra));
+                records.extend_from_slice(rows::of_row(&extras.bytes, row, extra));
                 records.push(selects.value(row).into());
             });
             chunk.records.push(records);

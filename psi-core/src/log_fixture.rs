@@ -6,9 +6,6 @@
 #[path = "log_fixture/bodies.rs"]
 pub(crate) mod bodies;
 #[path = "log_fixture/node.rs"]
-mod node;
+pub(crate) mod node;
 #[path = "log_fixture/pair.rs"]
-mod pair;
-
-pub(crate) use node::{Disk, Node};
-pub(crate) use pair::{Crash, End, FOLLOWER, Fuse, Outcome, Pair, SEQUENCER, carry_out};
+pub(crate) mod pair;

@@ -17,7 +17,7 @@ use psi_core::spec::{
     Agreement, AskedMode, CollabId, Half, JobSpec, PROTOCOL_VERSION, Party, Recipients,
     RevisionHash, Shape,
 };
-use psi_node::identity::{NodeId, NodeKey};
+use psi_node::identity::{NodeId, NodeKey, parse_node_id};
 use psi_node::net::{
     Endpoint, Frame, FrameReceiver, FrameSender, Known, NetError, NetLimits, PeerConnection,
 };
@@ -127,7 +127,7 @@ impl Stage {
     }
 
     pub(crate) fn victim(&self) -> NodeId {
-        self.world.a.id().parse().unwrap()
+        parse_node_id(&self.world.a.id()).unwrap()
     }
 
     pub(crate) fn endpoint(&self, key: &Arc<NodeKey>, listen: &str) -> Endpoint {

@@ -349,7 +349,7 @@ impl Roles {
         for_each_record(rows, &mut |record| {
             stop.look()?;
             let group = self.rows.combination(record);
-            let digest = digest(record);
+            let digest = *RowLayout::digest(record);
             if last != Some(digest) {
                 if last.replace(digest).is_some() {
                     end(&mut identity)?;

@@ -197,7 +197,7 @@ mod tests {
     use psi_core::store::{MemoryStore, RecordStore as _};
 
     use super::{KeyMeasure, ValueMeasure, measure, public_bound};
-    use crate::rows::RowLayout;
+    use crate::rows::{DIGEST_BYTES, RowLayout};
 
     const LAYOUT: RowLayout = RowLayout {
         groups: 2,

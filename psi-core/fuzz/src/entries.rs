@@ -3,7 +3,7 @@
 //! Whatever the bytes are, nothing panics, what decodes has one encoding, and no entry passes the
 //! check of a log whose members did not sign it.
 
-use psi_core::receipt::{ChainVerifier, Entry, entry_hash};
+use psi_core::receipt::{ChainVerifier, Entry, LogMember, entry_hash};
 
 /// Reads entries and checks each as the first of a log; `true` if one was an entry.
 ///
@@ -26,7 +26,10 @@ fn entry(bytes: &[u8]) -> bool {
     };
     assert_eq!(entry.encode(), bytes);
     assert_eq!(entry.hash(), entry_hash(bytes));
-    let members = [([1; 32], "one".to_owned()), ([2; 32], "other".to_owned())];
+    let members = [1, 2].map(|byte| LogMember {
+        node_id: [byte; 32].into(),
+        name: "member".to_owned(),
+    });
     // No signature of zeros holds under any key.
     let forged = [Some([0; 64].into()), Some([0; 64].into())];
     let mut verifier = ChainVerifier::new(entry.collab_id, members);

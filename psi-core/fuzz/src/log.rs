@@ -13,7 +13,8 @@ use psi_core::receipt::log::StoredEntry;
 use psi_core::receipt::{Body, EntryHash};
 
 use super::log_fixture::bodies;
-use super::log_fixture::{Crash, End, FOLLOWER, Node, Pair, SEQUENCER};
+use super::log_fixture::node::Node;
+use super::log_fixture::pair::{Crash, End, FOLLOWER, Pair, SEQUENCER};
 
 /// More would only be slower.
 const OPERATIONS_MAX: usize = 24;

@@ -37,7 +37,7 @@ pub(crate) enum End {
 
 impl End {
     /// What the other member is told.
-    fn news(&self) -> Option<Code> {
+    pub(crate) fn news(&self) -> Option<Code> {
         match self {
             Self::Refused(code) => Some(*code),
             Self::Disagree(_) => Some(Code::ReceiptsDisagree),

@@ -3,15 +3,13 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 
 use super::{
-    Body, ChainError, ChainSummary, ChainVerifier, ClosedStatus, Entry, EntryHash, Signature,
-    signing_text,
+    Body, ChainError, ChainSummary, ChainVerifier, Entry, EntryHash, Signature, signing_text,
 };
 use crate::error::Code;
 use crate::log_fixture::bodies::{
     COLLAB, aborted, completed, job, keys, member, node_id, opened, opened_by, refused_by,
     spec_between, statement,
 };
-use crate::spec::CollabId;
 
 type Signatures = [Option<Signature>; 2];
 

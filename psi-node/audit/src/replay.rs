@@ -18,7 +18,6 @@ use std::sync::Arc;
 
 use psi_core::Error;
 use psi_core::limits::HIDDEN_LITERALS_MAX;
-use psi_core::messages::frame::Frame;
 use psi_core::receipt::{input_digest, opening_commitment};
 use psi_core::seed::JobSeed;
 use psi_core::session::{Ended, Exchange, JobLists, SharedList, Step, Tools};

@@ -265,7 +265,7 @@ fn document(
     };
     json!({
         "name": config.name,
-        "id": id,
+        "id": id.to_string(),
         "listen": config.listen,
         "tables": report.tables.iter().map(table_document).collect::<Vec<_>>(),
     })

@@ -105,7 +105,7 @@ pub(super) async fn facts(
 ) -> Result<Control, Failure> {
     Chain::new(ctx, collab, peer).check_room(&ctx.live)?;
     let Admitted { plan, spec, .. } =
-        admission::judge(ctx, peer, collab, proposal, [0; 32]).await?;
+        admission::judge(ctx, peer, collab, proposal, Nonce::ZERO).await?;
     drop(record_room::reserve(
         ctx,
         Whose::Peer(peer),

@@ -62,6 +62,12 @@ impl fmt::Display for ApprovalState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuestionHash(pub [u8; 64]);
 
+impl From<[u8; 64]> for QuestionHash {
+    fn from(bytes: [u8; 64]) -> Self {
+        Self(bytes)
+    }
+}
+
 /// A question, as the owner has to judge it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AskedQuestion {

@@ -4,6 +4,8 @@
 //! Hash-chained and signed by the node alone. It shows the owner's auditor that nothing was edited
 //! later; it proves nothing to the peer, and the node that holds the key could rewrite all of it.
 
+use std::fmt;
+
 use psi_core::Code;
 use psi_core::limits::NOTES_PER_HOUR_MAX;
 use psi_core::receipt::{Signature, signature_holds};
@@ -29,6 +31,13 @@ pub struct NoteHash([u8; 64]);
 impl NoteHash {
     /// The previous hash of note 0.
     pub const ZERO: Self = Self([0; 64]);
+}
+
+/// All bytes in hexadecimal digits.
+impl fmt::Display for NoteHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
 }
 
 impl From<[u8; 64]> for NoteHash {

@@ -146,7 +146,7 @@ fn compare(
         requester,
         other_recipient: both.then_some(other),
     };
-    let offered = query.tables[side.index()].table.is("t");
+    let offered = side.of(&query.tables).table.is("t");
     let table = ("t", &policy.config);
     let question = Question::of(&query, side, parties, table.0, Some(table.1), &|column| {
         column.name.0.clone()

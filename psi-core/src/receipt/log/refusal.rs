@@ -43,7 +43,8 @@ fn has_room<V: LogView>(member: &Member<'_, V>) -> Result<bool, V::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log_fixture::{FOLLOWER, Node, Pair, SEQUENCER};
+    use crate::log_fixture::node::Node;
+    use crate::log_fixture::pair::{FOLLOWER, Pair, SEQUENCER};
 
     fn recorded(node: &Node, code: Code) -> bool {
         node.member(|member| is_recorded(member, code))

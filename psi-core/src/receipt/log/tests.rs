@@ -8,11 +8,10 @@ mod random;
 mod rollback;
 mod settling;
 
-use super::{Append, Machine, Settlement};
+use super::{LogError, Machine, Next, Settlement};
 use crate::error::Code;
 use crate::log_fixture::bodies::{self, COLLAB};
-use crate::log_fixture::{
-    Crash, Disk, End, FOLLOWER, Fuse, Node, Outcome, Pair, SEQUENCER, carry_out,
-};
+use crate::log_fixture::node::{Disk, Node};
+use crate::log_fixture::pair::{Crash, End, FOLLOWER, Fuse, Outcome, Pair, SEQUENCER, carry_out};
 use crate::messages::Control;
-use crate::receipt::{Body, ChainVerifier};
+use crate::receipt::Body;

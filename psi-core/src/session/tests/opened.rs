@@ -21,7 +21,7 @@ fn part(matches: &mut [OpenedMatch], of: usize, part: usize) -> &mut OpenedPart 
 #[test]
 fn what_a_plain_join_opens_is_released_as_it_is() {
     let (spec, matches) = two_matches();
-    let opened = Opened::new(&spec, matches.clone(), [7; 32]);
+    let opened = Opened::new(&spec, matches.clone(), [7; 32].into());
     assert!(!opened.implausible);
     assert_eq!(opened.matches, matches);
     // Two matches of six blocks, each with its identities and one sum.
@@ -34,7 +34,7 @@ fn a_block_on_which_the_matches_differ_is_suppressed_in_both() {
     let (spec, mut matches) = two_matches();
     // Group 2 of the asked side in part 1 of the first match.
     part(&mut matches, 0, 1).components[4] += 1;
-    let opened = Opened::new(&spec, matches.clone(), [7; 32]);
+    let opened = Opened::new(&spec, matches.clone(), [7; 32].into());
     assert!(opened.implausible);
     part(&mut matches, 0, 1).components[4..6].fill(0);
     // Group 1 of the asking side in part 2 of the second.
@@ -48,7 +48,7 @@ fn a_block_on_which_the_matches_differ_is_suppressed_in_both() {
 fn a_part_that_one_match_suppresses_and_the_other_shows_is_suppressed_in_both() {
     let (spec, mut matches) = two_matches();
     matches[0].parts[0] = None;
-    let opened = Opened::new(&spec, matches, [7; 32]);
+    let opened = Opened::new(&spec, matches, [7; 32].into());
     assert!(opened.implausible);
     for part in &opened.matches[1].parts {
         assert_eq!(part.as_ref().unwrap().components[..2], [0, 0]);
@@ -61,7 +61,7 @@ fn more_identities_than_registered_are_suppressed() {
     let spec = spec_of(&asking, &asked, Recipients::Both).unwrap();
     let mut matches = plain(&spec, &asking, &asked);
     part(&mut matches, 0, 1).count = 41;
-    let opened = Opened::new(&spec, matches, [7; 32]);
+    let opened = Opened::new(&spec, matches, [7; 32].into());
     assert!(opened.implausible);
     assert_eq!(opened.matches[0].parts[1], None);
     assert!(opened.cells[..2].iter().all(Option::is_some));
@@ -79,7 +79,7 @@ fn a_block_below_the_minimum_is_suppressed_without_a_note() {
     assert_eq!(components[2..], [0; 4]);
     components[2] = 13;
     components[3] = -5;
-    let opened = Opened::new(&spec, matches, [7; 32]);
+    let opened = Opened::new(&spec, matches, [7; 32].into());
     assert!(!opened.implausible);
     assert_eq!(
         opened.matches[0].parts[0].as_ref().unwrap().components[2..],

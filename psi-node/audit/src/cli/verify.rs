@@ -45,7 +45,7 @@ pub(super) fn expected(file: Option<&Path>) -> Result<Option<Collaboration>, Use
 pub(super) fn members(collab: &Collaboration) -> Vec<Value> {
     let members = collab.members().iter();
     members
-        .map(|member| json!({"name": member.name, "id": member.id}))
+        .map(|member| json!({"name": member.name, "id": member.id.to_string()}))
         .collect()
 }
 

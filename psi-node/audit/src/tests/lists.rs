@@ -97,7 +97,7 @@ fn a_requester_that_commits_to_another_list_is_found_in_the_opening_and_the_outp
             let cells = [Some(31); 9];
             Outgoing::Control(Control::Output {
                 salt,
-                output_commitment: output_commitment(&[1; 32], &cells),
+                output_commitment: output_commitment(&[1; 32].into(), &cells),
             })
         }
         other => other,

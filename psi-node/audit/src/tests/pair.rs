@@ -107,7 +107,7 @@ pub(super) fn draw(own: Party, purpose: Purpose) -> [u8; 32] {
 
 /// The salt of the hidden literal.
 pub(super) fn salt() -> LiteralSalt {
-    draw(Party::Requester, Purpose::LiteralSalts)
+    draw(Party::Requester, Purpose::LiteralSalts).into()
 }
 
 fn digest(person: u32) -> [u8; 32] {

@@ -324,7 +324,7 @@ fn show(args: &AcceptArgs, collab: &Collaboration, said: &str) -> Result<(), Use
         let members = collab.members().iter().map(|member| {
             json!({
                 "name": member.name,
-                "id": member.id,
+                "id": member.id.to_string(),
                 "address": member.address.is_dialled().then(|| member.address.to_string()),
                 "only_dials": !member.address.is_dialled(),
                 "may_query": member.may_query,

@@ -167,7 +167,7 @@ pub(super) fn invite(args: &InviteArgs) -> Result<(), UserError> {
         write(args.output.as_deref(), &text)?;
         return output::print_json(&json!({
             "collab": args.name,
-            "id": key.id(),
+            "id": key.id().to_string(),
             "address": address.is_dialled().then(|| address.to_string()),
             "only_dials": !address.is_dialled(),
             "text": text,

@@ -180,7 +180,7 @@ fn document(
         .map(|member| {
             json!({
                 "name": member.name,
-                "id": member.id,
+                "id": member.id.to_string(),
                 "address": member.address.is_dialled().then(|| member.address.to_string()),
                 "only_dials": !member.address.is_dialled(),
                 "may_query": member.may_query,

@@ -126,7 +126,7 @@ pub(super) fn list_local(args: &ListArgs) -> Result<(), UserError> {
                     "unix": entry.unix,
                     "kind": entry.kind,
                     "text": entry.text,
-                    "hash": hex::encode(entry.hash()),
+                    "hash": entry.hash().to_string(),
                     "signature": hex::encode(entry.signature),
                 })
             };

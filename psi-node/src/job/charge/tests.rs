@@ -8,7 +8,7 @@ use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, Loss, Party, Recipient
 
 use super::{amount, debit, debit_of, limits, recover};
 use crate::config::NodeConfig;
-use crate::identity::{NodeId, NodeKey};
+use crate::identity::NodeKey;
 use crate::receipts::tests::Fixture;
 use crate::state::StateError;
 

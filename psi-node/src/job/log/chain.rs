@@ -172,16 +172,26 @@ pub(in crate::job) mod tests {
 
     /// The log as its follower sees it.
     pub(in crate::job) fn follower(fixture: &Fixture) -> Chain {
-        let first = fixture.keys[0].id();
-        let file = fixture.folder.path().join("node.key");
-        fixture.keys[1].create(&file).unwrap();
+        let [first, second] = &fixture.keys;
+        seen_by(second, first.id(), fixture)
+    }
+
+    /// The log as the member sees it that orders its entries.
+    pub(in crate::job) fn sequencer(fixture: &Fixture) -> Chain {
+        let [first, second] = &fixture.keys;
+        seen_by(first, second.id(), fixture)
+    }
+
+    fn seen_by(own: &NodeKey, peer: NodeId, fixture: &Fixture) -> Chain {
+        let file = fixture.folder.path().join(own.id().to_string());
+        own.create(&file).unwrap();
         let key = Arc::new(NodeKey::load(&file).unwrap());
         let text = "name = \"snowy\"\nlisten = \"127.0.0.1:1\"\n";
         Chain {
             state: fixture.state.clone(),
             key,
             collab_id: fixture.collab.id(),
-            peer: first,
+            peer,
             config: Arc::new(NodeConfig::parse(text, Path::new("node.toml")).unwrap()),
             live: LiveJobs::default(),
             locks: Arc::default(),

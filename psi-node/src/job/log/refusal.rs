@@ -154,7 +154,7 @@ mod tests {
     use crate::identity::NodeKey;
     use crate::job::context::fixture;
     use crate::job::failure::own_stop::OwnStop;
-    use crate::job::log::chain::tests::follower;
+    use crate::job::log::chain::tests::{follower, sequencer};
     use crate::receipts::tests::Fixture;
 
     const QUERY: &str = "SELECT COUNT(*)";
@@ -177,17 +177,8 @@ mod tests {
         assert!(expects(Code::FilterNotAllowed) && !expects(Code::KeyNotAllowed));
         chain.state.refusal_forget(noted.unwrap()).unwrap();
         assert_eq!(waits(), 0);
-        // The same log, as the member sees it that orders the entries.
-        let sequencer = Chain {
-            peer: chain.key.id(),
-            key: {
-                let file = fixture.folder.path().join("first.key");
-                fixture.keys[0].create(&file).unwrap();
-                std::sync::Arc::new(NodeKey::load(&file).unwrap())
-            },
-            ..chain
-        };
-        assert!(sequencer.is_sequencer());
+        let sequencer = sequencer(&fixture);
+        assert!(sequencer.is_sequencer() && !chain.is_sequencer());
         let code = Some(Code::FilterNotAllowed);
         assert_eq!(awaited(&sequencer, first, QUERY, code).unwrap(), None);
     }

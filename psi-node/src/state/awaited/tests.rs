@@ -123,7 +123,7 @@ fn the_oldest_of_too_many_refusals_gives_way() {
     let awaits = |n| {
         let query = of(n).query;
         state
-            .awaits_refusal(&id, &[1; 32], &query, Code::Unavailable)
+            .awaits_refusal(&id, &NodeId([1; 32]), &query, Code::Unavailable)
             .unwrap()
     };
     assert!(!awaits(0));

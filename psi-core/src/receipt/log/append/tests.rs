@@ -1,6 +1,6 @@
 use super::*;
 use crate::log_fixture::bodies::{completed, opened, statement};
-use crate::log_fixture::{End, FOLLOWER, Pair, SEQUENCER};
+use crate::log_fixture::pair::{End, FOLLOWER, Pair, SEQUENCER};
 use crate::receipt::log::Next;
 
 #[test]

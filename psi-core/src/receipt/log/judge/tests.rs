@@ -1,7 +1,8 @@
 use super::*;
 use crate::error::Code;
 use crate::log_fixture::bodies::{aborted, completed, job, keys, opened, refused_by, statement};
-use crate::log_fixture::{Disk, FOLLOWER, Node, Pair, SEQUENCER};
+use crate::log_fixture::node::{Disk, Node};
+use crate::log_fixture::pair::{FOLLOWER, Pair, SEQUENCER};
 use crate::receipt::{Commitment, OutputCommitment, PolicyDigest, Signature};
 use crate::transcript::Transcripts;
 
@@ -62,7 +63,7 @@ fn an_opening_is_the_one_that_this_node_agreed_to_and_that_may_still_come() {
         "the peer's is the peer's business"
     );
     let mut stranger = node.clone();
-    stranger.peer = [9; 32];
+    stranger.peer = [9; 32].into();
     assert!(!judged(&stranger, None, &body));
     node.disk.awaited.clear();
     assert!(!judged(&node, None, &body), "it was forgotten");

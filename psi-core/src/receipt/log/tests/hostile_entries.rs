@@ -1,7 +1,7 @@
 //! A partner that brings entries it may not bring, or signs what was not sent: none of it reaches the
 //! log.
 
-use super::bodies::{aborted, completed, job, opened, refused_by, statement};
+use super::bodies::{aborted, completed, job, keys, opened, refused_by, statement};
 use super::hostile::{Victim, state_of};
 use super::*;
 use crate::messages::EntryMessage;

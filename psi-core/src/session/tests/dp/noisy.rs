@@ -25,7 +25,7 @@ fn open(spec: &JobSpec, parts: [[i64; 4]; 2]) -> Opened {
     let matches = vec![OpenedMatch {
         parts: parts.into_iter().map(part).collect(),
     }];
-    Opened::new(spec, matches, [7; 32])
+    Opened::new(spec, matches, [7; 32].into())
 }
 
 fn components(opened: &Opened, part: usize) -> &[i64] {
