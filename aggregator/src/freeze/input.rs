@@ -342,9 +342,9 @@ impl Roles {
         // To the list, or, without a row that is used, to that of the others.
         let mut end = |identity: &mut Accumulator<'_>| {
             let (is_used, record) = identity.finish()?;
-            let [list, others] = &mut lists;
-            let list = if is_used { list } else { others };
-            list.push(record).map_err(FreezeError::from)
+            let [used, unused] = &mut lists;
+            let writer = if is_used { used } else { unused };
+            writer.push(record).map_err(FreezeError::from)
         };
         for_each_record(rows, &mut |record| {
             stop.look()?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use psi_core::Code;
 use psi_core::dp::Amount;
-use psi_core::receipt::log::{Append, OwnOpening};
+use psi_core::receipt::log::{Append, OwnOpening, StoredEntry};
 use psi_core::receipt::{Body, ClosedStatus, Entry, agreement_text};
 use psi_core::spec::{Agreement, Half, JobSpec, Recipients, Shape};
 use serde_json::json;
@@ -42,11 +42,12 @@ async fn nodes(of_snowy: &str) -> Nodes {
     let mut keys = [NodeKey::generate().unwrap(), NodeKey::generate().unwrap()];
     keys.sort_by_key(NodeKey::id);
     let folders = [TempDir::new().unwrap(), TempDir::new().unwrap()];
-    let persons: String = (0..10).map(|number| format!("person-{number}\n")).collect();
+    let persons: Vec<String> = (0..10).map(|number| format!("person-{number}")).collect();
+    let people = format!("name\n{}\n", persons.join("\n"));
     let mut nodes = Vec::new();
     let sides = ["brand", "snowy"].into_iter().zip(["", of_snowy]);
     for ((name, more), (key, folder)) in sides.zip(keys.into_iter().zip(&folders)) {
-        std::fs::write(folder.path().join("people.csv"), format!("name\n{persons}")).unwrap();
+        std::fs::write(folder.path().join("people.csv"), &people).unwrap();
         let text = format!(
             "name = \"{name}\"\nlisten = \"127.0.0.1:0\"\n\
              [table.people]\nsource = \"people.csv\"\nminimum = 2\n{more}\n\
@@ -118,7 +119,7 @@ impl Nodes {
     /// What a node's log says; every entry has both signatures.
     fn bodies(&self, node: &JobContext) -> Vec<Body> {
         let entries = node.state.entries(&self.collab.id(), 0, 99).unwrap();
-        assert!(entries.iter().all(|stored| stored.is_complete()));
+        assert!(entries.iter().all(StoredEntry::is_complete));
         let body = |entry: &[u8]| Entry::decode(entry).unwrap().body;
         entries.iter().map(|stored| body(&stored.entry)).collect()
     }
