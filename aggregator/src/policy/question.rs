@@ -127,11 +127,7 @@ impl Question {
                 Form::Join => QueryForm::Join,
                 Form::Semi => QueryForm::Semi,
             },
-            key_columns: query
-                .on
-                .iter()
-                .map(|pair| listed(side.of(pair)))
-                .collect(),
+            key_columns: query.on.iter().map(|pair| listed(side.of(pair))).collect(),
             filters,
             groups: groups.collect(),
             functions,
