@@ -341,7 +341,9 @@ async fn a_peer_has_no_more_connections_than_its_share() {
     let mut open = Vec::new();
     for _ in 0..2 {
         let pair = tokio::join!(dialer.connect(there, b.id(), soon()), listener.accept());
-        open.push((pair.0.unwrap(), pair.1.unwrap()));
+        let (out, inbound) = (pair.0.unwrap(), pair.1.unwrap());
+        assert_eq!(listener.is_only_connection(&inbound), open.is_empty());
+        open.push((out, inbound));
     }
     let patience = Duration::from_millis(500);
     let third = dialer.connect(there, b.id(), patience).await;
@@ -353,27 +355,24 @@ async fn a_peer_has_no_more_connections_than_its_share() {
 }
 
 #[tokio::test]
-async fn strangers_are_held_to_their_share_and_a_member_at_a_named_address_is_not() {
-    // Everybody here dials from loopback, which no collaboration names at first.
+async fn a_member_at_a_named_address_has_a_share_where_strangers_have_none_left() {
+    // Everybody here dials from loopback.
     let (a, b) = (key(), key());
-    let listener = bind(&b, &[a.id()], limits());
-    let there = address(&listener);
-    let stranger = bind(&key(), &[b.id()], limits());
-    let dial = |dialer: Endpoint, patience| {
-        let id = b.id();
-        async move { dialer.connect(there, id, patience).await }
+    let none_left = NetLimits {
+        strangers_per_second: 0,
+        ..limits()
     };
-    for _ in 0..8 {
-        let _ = dial(stranger.clone(), Duration::from_millis(50)).await;
-    }
-    // The share of the network is used up: nobody hears even that a key is not known.
     let member = bind(&a, &[b.id()], limits());
-    let short = Duration::from_millis(100);
-    let refused = dial(member.clone(), short).await;
+    let listener = bind(&b, &[a.id()], none_left.clone());
+    let short = Duration::from_millis(300);
+    let refused = member.connect(address(&listener), b.id(), short).await;
+    // Nobody hears even whether a key is known.
     assert!(matches!(refused, Err(ConnectError::Unreachable { .. })));
-    // Where a collaboration names the address, it has a share of its own.
+    let [strangers, named, _] = listener.turned_away();
+    assert!(strangers > 0 && named == 0, "{strangers}, {named}");
+    // Where a collaboration names the address, its member has a share.
     let named = Known::of([(a.id(), LOOPBACK.into())]);
-    let other = Endpoint::bind(LOOPBACK, &b, named, limits()).unwrap();
+    let other = Endpoint::bind(LOOPBACK, &b, named, none_left).unwrap();
     let there = address(&other);
     for _ in 0..10 {
         let pair = tokio::join!(member.connect(there, b.id(), soon()), other.accept());

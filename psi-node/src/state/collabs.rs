@@ -70,16 +70,14 @@ impl State {
         key: &NodeKey,
     ) -> Result<CollabStanding, StateError> {
         self.write(|transaction| {
-            let document: Option<String> = transaction
+            let found: Option<(String, String)> = transaction
                 .query_row(
-                    "SELECT document FROM collabs WHERE id = ?1",
+                    "SELECT name, document FROM collabs WHERE id = ?1",
                     [id.as_bytes()],
-                    |row| row.get(0),
+                    |row| Ok((row.get(0)?, row.get(1)?)),
                 )
                 .optional()?;
-            let document = document.ok_or(StateError::UnknownCollab)?;
-            let collab = read(id.as_bytes(), &document)?;
-            let name = collab.name().to_owned();
+            let (name, document) = found.ok_or(StateError::UnknownCollab)?;
             let before = standing(transaction, id)?;
             if before == now {
                 return Ok(before);
@@ -91,7 +89,7 @@ impl State {
                 CollabStanding::Left => format!("{name}: left by this node's owner"),
             };
             if now == CollabStanding::InForce {
-                member_names::check_members(transaction, &collab)?;
+                member_names::check_members(transaction, &read(id.as_bytes(), &document)?)?;
                 transaction.execute(
                     "DELETE FROM collab_standing WHERE collab_id = ?1",
                     [id.as_bytes()],

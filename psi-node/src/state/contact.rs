@@ -123,8 +123,12 @@ impl State {
     /// # Errors
     /// Those of [`Self::awaited`].
     pub fn awaited_by_id(&self, id: &CollabId) -> Result<Option<AwaitedCollab>, StateError> {
-        let all = self.awaited()?;
-        Ok(all.into_iter().find(|found| found.collab.id() == *id))
+        let connection = self.lock();
+        if joined(&connection, id)? {
+            return Ok(None);
+        }
+        let found = row_of(&connection, id)?;
+        found.map(StoredInvite::checked).transpose()
     }
 
     /// Joins an accepted invite with the signature of `peer`, if that holds.
@@ -250,10 +254,10 @@ impl StoredInvite {
         let collab = collab.ok().filter(|collab| collab.id().0 == *self.id);
         let expires_unix = match self.expires_unix {
             Some(unix) => unix,
-            // The reply repeats the terms of the invite.
+            // The reply repeats the terms of the invite; one that cannot be read is of no use any more.
             None => match invite::parse(&self.reply) {
                 Ok(Pasted::Reply(reply)) => invite::expires_unix(&reply.terms),
-                _ => return Err(damaged()),
+                _ => 0,
             },
         };
         Ok(AwaitedCollab {

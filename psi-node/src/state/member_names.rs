@@ -184,6 +184,21 @@ mod tests {
     }
 
     #[test]
+    fn a_document_that_was_edited_can_be_suspended_and_not_resumed() {
+        let folder = private_tempdir();
+        let state = State::open(folder.path()).unwrap();
+        let (summer, keys) = signed();
+        state.collab_join(&summer).unwrap();
+        let sql = "UPDATE collabs SET document = replace(document, ':7401', ':7409')";
+        state.lock().execute(sql, []).unwrap();
+        let change = |standing| state.collab_set_standing(&summer.id(), standing, &keys[0]);
+        change(CollabStanding::Suspended).unwrap();
+        let error = change(CollabStanding::InForce).unwrap_err();
+        assert!(matches!(error, StateError::Damaged(_)), "{error}");
+        change(CollabStanding::Left).unwrap();
+    }
+
+    #[test]
     fn an_invite_that_has_expired_keeps_no_name() {
         let folder = private_tempdir();
         let state = State::open(folder.path()).unwrap();

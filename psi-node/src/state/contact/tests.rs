@@ -175,9 +175,13 @@ fn an_invite_that_an_older_version_accepted_expires_when_its_reply_says() {
             expires_unix: i64::MAX,
         })
         .unwrap();
-    let older = "UPDATE awaited_collabs SET expires_unix = NULL";
-    state.lock().execute(older, []).unwrap();
-    let found = state.awaited().unwrap();
-    assert_eq!(found[0].expires_unix, 2);
-    assert!(found[0].has_expired(now_unix()));
+    for (older, expected) in [
+        ("UPDATE awaited_collabs SET expires_unix = NULL", 2),
+        ("UPDATE awaited_collabs SET reply = 'of another form'", 0),
+    ] {
+        state.lock().execute(older, []).unwrap();
+        let found = state.awaited().unwrap();
+        assert_eq!(found[0].expires_unix, expected);
+        assert!(found[0].has_expired(now_unix()));
+    }
 }
