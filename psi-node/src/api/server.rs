@@ -138,7 +138,9 @@ impl From<StateError> for Failed {
             StateError::AmbiguousJob(_) | StateError::AmbiguousApproval(_) => {
                 StatusCode::BAD_REQUEST
             }
-            StateError::Decided { .. } | StateError::CollabLeft(_) => StatusCode::CONFLICT,
+            StateError::Decided { .. }
+            | StateError::CollabLeft(_)
+            | StateError::MemberNameTaken { .. } => StatusCode::CONFLICT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self(status, error.into())

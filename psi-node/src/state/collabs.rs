@@ -214,7 +214,10 @@ pub(super) struct Verified {
     collab: Collaboration,
 }
 
-fn standing(connection: &Connection, id: &CollabId) -> Result<CollabStanding, StateError> {
+pub(super) fn standing(
+    connection: &Connection,
+    id: &CollabId,
+) -> Result<CollabStanding, StateError> {
     let found: Option<String> = connection
         .prepare_cached("SELECT standing FROM collab_standing WHERE collab_id = ?1")?
         .query_row([id.as_bytes()], |row| row.get(0))

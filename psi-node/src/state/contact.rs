@@ -12,7 +12,7 @@ use psi_core::messages::codec;
 use psi_core::receipt::Signature;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::{Joined, State, StateError, collabs, member_names, now_unix};
+use super::{CollabStanding, Joined, State, StateError, collabs, member_names, now_unix};
 use crate::collab::{CollabId, Collaboration};
 use crate::identity::NodeId;
 use crate::invite::{self, CLOCKS_APART_SECONDS, Pasted};
@@ -67,12 +67,16 @@ impl State {
     ///
     /// # Errors
     /// [`StateError::NameTaken`] if another collaboration has its name;
-    /// [`StateError::MemberNameTaken`] if another node has the name of a member.
+    /// [`StateError::MemberNameTaken`] if another node has the name of a member;
+    /// [`StateError::CollabLeft`] if it was in force here and this node's owner left it.
     pub fn awaited_insert(&self, awaited: &AwaitedCollab) -> Result<(), StateError> {
         let collab = &awaited.collab;
         let (name, id) = (collab.name(), collab.id());
         self.write(|transaction| {
             member_names::check_name(transaction, collab)?;
+            if collabs::standing(transaction, &id)? == CollabStanding::Left {
+                return Err(StateError::CollabLeft(name.to_owned()));
+            }
             if joined(transaction, &id)? || row_of(transaction, &id)?.is_some() {
                 return Ok(());
             }

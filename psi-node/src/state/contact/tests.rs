@@ -81,7 +81,7 @@ fn what_a_member_offers_is_what_it_said_last() {
 fn what_was_taken_back_does_not_come_into_force_with_a_signature_that_was_on_its_way() {
     let folder = private_tempdir();
     let state = State::open(folder.path()).unwrap();
-    let (awaited, [_, peer], signature) = accepted(i64::MAX);
+    let (awaited, [own, peer], signature) = accepted(i64::MAX);
     let id = awaited.collab.id();
     state.awaited_insert(&awaited).unwrap();
     state.offer_set(&id, None).unwrap();
@@ -100,6 +100,20 @@ fn what_was_taken_back_does_not_come_into_force_with_a_signature_that_was_on_its
     assert_eq!(state.awaited_take_back(&id).unwrap(), TakenBack::InForce);
     let again = state.awaited_complete(&read, &peer.id(), signature);
     assert_eq!(again.unwrap(), Joined::Already);
+    // Not once it was left.
+    let left = CollabStanding::Left;
+    state.collab_set_standing(&id, left, &own).unwrap();
+    for result in [
+        state.awaited_insert(&awaited),
+        state
+            .awaited_complete(&read, &peer.id(), signature)
+            .map(drop),
+    ] {
+        assert!(
+            matches!(result, Err(StateError::CollabLeft(_))),
+            "{result:?}"
+        );
+    }
 }
 
 #[test]
