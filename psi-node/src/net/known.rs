@@ -6,9 +6,12 @@
 //! joined yet is a stranger, so the keys of a few strangers are kept for the operator to see.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
 
 use super::resolve;
 use crate::collab::Address;
@@ -93,12 +96,30 @@ impl Known {
 
     /// Asks for the addresses of all names; a name that is not found keeps those that it had.
     pub async fn look_up_names(&self) {
+        // The port is not of interest here.
+        self.look_up_with(|name| async move { resolve::look_up(&name, 1).await })
+            .await;
+    }
+
+    /// The same, by `ask`. All names at the same time: one whose name server is slow keeps no other
+    /// member a stranger.
+    async fn look_up_with<F>(&self, ask: impl Fn(String) -> F)
+    where
+        F: Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
+    {
         let names: Vec<String> = self.read().names.keys().cloned().collect();
+        let mut asked = JoinSet::new();
         for name in names {
-            // The port is not of interest here.
-            match resolve::look_up(&name, 1).await {
-                Ok(found) => self.found(&name, &found),
-                Err(error) => tracing::debug!(name, %error, "the name of a member is not found"),
+            let answer = ask(name.clone());
+            asked.spawn(async move { (name, answer.await) });
+        }
+        while let Some(answer) = asked.join_next().await {
+            match answer {
+                Ok((name, Ok(found))) => self.found(&name, &found),
+                Ok((name, Err(error))) => {
+                    tracing::debug!(name, %error, "the name of a member is not found");
+                }
+                Err(error) => tracing::error!(%error, "looking up a name stopped"),
             }
         }
     }
@@ -240,5 +261,24 @@ mod tests {
         ]);
         known.found("rude.example.org", &[address]);
         assert_eq!(known.named(address.ip()), [brand, rude].into());
+    }
+
+    #[tokio::test]
+    async fn a_name_server_that_does_not_answer_keeps_no_other_member_a_stranger() {
+        let brand = NodeId([64; 32]);
+        let slow = (0..64).map(|n| (NodeId([n; 32]), format!("slow{n}.example.org:7401")));
+        let all = slow.chain([(brand, "brand.example.org:7401".into())]);
+        let known = Known::of(all.map(|(id, address)| (id, address.parse().unwrap())));
+        let address = SocketAddr::from(([192, 0, 2, 1], 1));
+        let asking = known.look_up_with(move |name| async move {
+            if name.starts_with("slow") {
+                std::future::pending::<()>().await;
+            }
+            Ok(vec![address])
+        });
+        // The end of the test is the time limit; nothing else ends the asking.
+        let patience = Duration::from_secs(1);
+        assert!(tokio::time::timeout(patience, asking).await.is_err());
+        assert_eq!(known.named(address.ip()), [brand].into());
     }
 }
