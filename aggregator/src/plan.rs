@@ -27,6 +27,7 @@ pub(crate) use self::response::response;
 use crate::domain::Domain;
 use crate::error::Refusal;
 use crate::policy::Question;
+use crate::policy::compared::Compared;
 use crate::sql::ast::Predicate;
 use crate::tables::table::LoadedTable;
 use crate::value::ValueProgram;
@@ -60,6 +61,11 @@ pub struct RequestPlan {
     pub peer_key_columns: Vec<String>,
     /// What the query asks of the peer's table, as the text names its columns.
     pub peer_question: Question,
+    /// What the query compares columns of the peer's table with.
+    pub peer_compared: Vec<Compared>,
+    /// What of the query is probably a slip, by what this side's configuration lists; for the person
+    /// who asks, since it quotes literals.
+    pub slips: Vec<String>,
 }
 
 /// The responder's half of a job.

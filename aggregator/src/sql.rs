@@ -4,7 +4,7 @@
 //! remains, [`arith`] its arithmetic, [`asked`] what it asks of
 //! one table, [`canonical`] prints it, [`typing`] says what
 //! a column can be compared with, [`exact_compare`] and [`temporal`] put literals beside its values, [`zone`]
-//! knows local times.
+//! knows local times, [`meant_date`] says what a date in another form means.
 
 pub(crate) mod arith;
 pub(crate) mod asked;
@@ -12,6 +12,7 @@ pub(crate) mod ast;
 pub(crate) mod canonical;
 pub(crate) mod dimension;
 pub(crate) mod exact_compare;
+pub(crate) mod meant_date;
 pub(crate) mod parameter;
 pub(crate) mod parse;
 pub(crate) mod temporal;

@@ -90,7 +90,7 @@ codes! {
     UnknownCollaboration = 1, "unknown_collaboration";
     /// The peer speaks another version of the protocol.
     VersionUnsupported = 2, "version_unsupported";
-    /// The query is outside the accepted SQL subset, or not in canonical form.
+    /// The query is outside the accepted SQL subset, not in canonical form, or compares a column with what is not of its type.
     QueryNotAccepted = 3, "query_not_accepted";
     /// The peer offers no such table in this collaboration.
     TableNotOffered = 4, "table_not_offered";

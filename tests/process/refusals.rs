@@ -71,6 +71,34 @@ fn own_and_peer_policy_refuse_with_their_own_exit_codes() {
 }
 
 #[test]
+fn a_date_that_the_peer_cannot_compare_is_named_with_the_form_that_is_expected() {
+    let table = "[table.people]\nsource = \"people.csv\"\nminimum = 1\nfilter = [\"since\"]\n\
+                 [[table.people.key]]\ncolumns = [\"name\"]\nkinds = [\"text\"]\nidentities = 60\n";
+    let mut world = World::new(table, table);
+    for node in [&world.a, &world.b] {
+        let rows = (0..50).map(|n| format!("person-{n},2026-05-{:02}", n % 28 + 1));
+        let lines: Vec<String> = std::iter::once("name,since".to_owned())
+            .chain(rows)
+            .collect();
+        node.write("people.csv", &lines.join("\n"));
+    }
+    world.serve();
+    let sql = "SELECT COUNT(DISTINCT a.name) FROM anna.people a JOIN bert.people b\n\
+               ON a.name = b.name WHERE b.since >= ";
+    let refused = world.a.query(&format!("{sql}'01.05.2026'")).expect(5);
+    assert_eq!(reason(&refused), "query_not_accepted");
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    for part in [
+        "line 2, column 37: '01.05.2026'",
+        "\"since\"",
+        "'2026-05-01'",
+    ] {
+        assert!(detail.contains(part), "{detail}");
+    }
+    world.a.query(&format!("{sql}'2026-05-01'")).expect(0);
+}
+
+#[test]
 fn bad_input_says_where_and_what_to_do() {
     let mut world = World::with_people(&people(0..30), &people(0..30), 1);
     world.serve();

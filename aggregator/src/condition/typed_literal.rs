@@ -7,6 +7,7 @@ use super::compare::Value;
 use crate::error::QueryError;
 use crate::sql::ast::{ColumnRef, Literal, LiteralValue};
 use crate::sql::exact_compare::{self, Point};
+use crate::sql::meant_date;
 use crate::sql::temporal::{self, Moment, NUMBER_DIGITS_MAX};
 use crate::sql::typing::ColumnClass;
 
@@ -41,7 +42,7 @@ pub(super) fn place(
                 "this literal is a date, but {} is text: its dates are written in another form",
                 column.name.0
             ),
-            "the owner of the table has to write dates as 2025-01-31",
+            "the owner of the table has to write dates as 2025-01-31, or declare their form in csv.date",
         ));
     }
     let found = match class {
@@ -74,9 +75,20 @@ pub(super) fn place(
                 column.name.0,
                 class.describe()
             ),
-            class.example(),
+            remedy(class, value),
         )
     })
+}
+
+/// What to write instead, with the date that was probably meant if the column holds dates.
+fn remedy(class: &ColumnClass, value: &LiteralValue) -> String {
+    let meant = match (class, value) {
+        (ColumnClass::Date | ColumnClass::Instant { .. }, LiteralValue::Text(text)) => {
+            meant_date::advice(text)
+        }
+        _ => None,
+    };
+    meant.unwrap_or_else(|| class.example().to_owned())
 }
 
 const fn on_axis(nanos: i128) -> Value {

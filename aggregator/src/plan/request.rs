@@ -11,6 +11,7 @@ use super::side::{self, ColumnsUsed, Planned};
 use super::{HiddenLiteral, MemberNames, RequestPlan};
 use crate::error::QueryError;
 use crate::policy::Question;
+use crate::policy::compared::{compared, nearly_listed};
 use crate::policy::question::Parties;
 use crate::source::conditions::no_column;
 use crate::sql::ast::{ColumnRef, Query, Side};
@@ -63,7 +64,22 @@ pub(crate) fn request(
         peer_table,
         peer_key_columns,
         peer_question,
+        peer_compared: compared(&query, peer),
+        slips: slips(tables, &query, own),
     })
+}
+
+/// Literals of this side that are nearly a group which its configuration lists.
+fn slips(tables: &Tables, query: &Query, own: Side) -> Vec<String> {
+    let Lookup::Served(state) = tables.lookup(&own.of(&query.tables).table.0) else {
+        return Vec::new();
+    };
+    let dimensions = state.config.dimension.iter();
+    let dimensions = dimensions.map(|(name, values)| {
+        let labels = values.iter().map(crate::DomainValue::label);
+        (name.as_str(), labels.collect())
+    });
+    nearly_listed(state.name, &compared(query, own), &dimensions)
 }
 
 /// The table of this side that a query names, served or not.

@@ -248,6 +248,24 @@ async fn literals_that_do_not_fit_their_column_are_named_with_their_place() {
 }
 
 #[tokio::test]
+async fn a_date_in_another_form_is_refused_with_the_date_that_was_probably_meant() {
+    let folder = Folder::new();
+    let catalog = catalog(&folder).await;
+    for (literal, remedy) in [
+        ("'01.05.2026'", "'2026-05-01'"),
+        ("'01/05/2026'", "'2026-05-01' or '2026-01-05'"),
+        ("'31.02.2026'", "'2025-01-31'"),
+    ] {
+        let sql = format!("{FROM} WHERE brand.t.since >= {literal}");
+        let err = catalog.plan_request(&sql, MEMBERS).err().unwrap();
+        assert!(err.remedy().ends_with(remedy), "{}", err.remedy());
+        // The other side's node says no more than that it did not accept the text.
+        let theirs = catalog.plan_response(&sql, MEMBERS, 0).err().unwrap();
+        assert_eq!(theirs.code, Code::QueryNotAccepted);
+    }
+}
+
+#[tokio::test]
 async fn names_that_belong_to_neither_member_are_refused() {
     let folder = Folder::new();
     let catalog = catalog(&folder).await;

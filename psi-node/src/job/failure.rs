@@ -254,7 +254,10 @@ impl Failure {
             Self::ApprovalSpent(_) => {
                 "ask again, so that the owner can decide about one more run".into()
             }
-            Self::Cancelled => "run the query again".into(),
+            Self::Cancelled => {
+                "it was asked to stop, or this node stops; ask again if its answer is still wanted"
+                    .into()
+            }
             Self::OwnStop(stop) => stop.remedy().into(),
             Self::Internal(_) => "run the query again; if it happens again, report it".into(),
             Self::Protocol(psi_core::Error::Store(error)) => run_files::remedy(error.kind).into(),

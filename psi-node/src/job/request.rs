@@ -137,6 +137,7 @@ async fn reach(
 ) -> Result<(Ready, PeerConnection), Failure> {
     let question = OwnQuestion::plan(ctx, collab, request).await?;
     document.columns.clone_from(&question.plan.output.columns);
+    document.slips = question.slips(ctx);
     let file = answer_file::place(request.output.as_ref(), &question.plan.output)?;
     let permit = question.asking().ask(ctx)?;
     question.check_may_begin(ctx)?;

@@ -6,6 +6,7 @@ use super::token::{Token, Word};
 use super::{Author, Reader, names};
 use crate::error::{Position, QueryError};
 use crate::sql::ast::{Literal, LiteralValue};
+use crate::sql::meant_date;
 use crate::sql::parameter::ParameterType;
 use crate::sql::temporal;
 
@@ -197,7 +198,7 @@ fn date(text: &str, at: Position) -> Result<LiteralValue, QueryError> {
         _ => Err(QueryError::meaning(
             at,
             "the literal is not a date of the form DATE '2025-01-31'",
-            "write year, month and day so",
+            meant_date::advice(text).unwrap_or_else(|| "write year, month and day so".to_owned()),
         )),
     }
 }
@@ -208,7 +209,7 @@ fn timestamp(text: &str, at: Position) -> Result<LiteralValue, QueryError> {
         None => Err(QueryError::meaning(
             at,
             "the literal is not of the form TIMESTAMP '2025-01-31 12:00:00'",
-            "write it so",
+            meant_date::advice(text).unwrap_or_else(|| "write it so".to_owned()),
         )),
     }
 }

@@ -214,6 +214,7 @@ fn what_is_outside_the_subset_of_outputs_is_refused_by_name_with_its_place() {
         (rest("ORDER BY 0"), "no output with this number", 2, 10),
         (rest("ORDER BY 1 NULLS"), "FIRST or LAST", 2, 12),
         (rest("LIMIT ALL"), "LIMIT without a plain number", 2, 7),
+        (rest("LIMIT 0"), "LIMIT 0", 2, 7),
         (rest("LIMIT 1.5"), "LIMIT without a plain number", 2, 7),
         (rest("LIMIT -1"), "LIMIT without a plain number", 2, 7),
         (rest("LIMIT 1 OFFSET 2"), "OFFSET", 2, 9),

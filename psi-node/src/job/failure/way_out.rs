@@ -21,6 +21,10 @@ pub(super) fn way_out(code: Code) -> Option<String> {
              suspended the collaboration: ask again later, or ask its owner."
         }
         Code::VersionUnsupported => "Install the same version of Glovebox on both nodes.",
+        Code::QueryNotAccepted => {
+            "Compare each column with a literal of its type: the column's owner knows which that is. If \
+             the query compares nothing, install the same version of Glovebox on both nodes."
+        }
         Code::KindsDiffer => "Both sides must declare the same kinds for the key's columns.",
         Code::RecipientNotAllowed => {
             "The collaboration must let every recipient receive, and each side that has to count; \

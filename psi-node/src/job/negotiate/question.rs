@@ -5,6 +5,7 @@
 //! spend, the accounts.
 
 use aggregator::policy::at_fault::at_fault;
+use aggregator::policy::compared;
 use aggregator::{MemberNames, OutputPlan, Refusal, RequestPlan};
 use psi_core::Code;
 use psi_core::messages::Proposal;
@@ -166,10 +167,37 @@ impl OwnQuestion {
         let told = ctx.state.offer(&self.collab.id()).ok().flatten();
         let offer = told.and_then(|told| told.offer);
         let (member, question) = (&self.peer.name, &self.plan.peer_question);
-        match at_fault(code, member, question, offer.as_ref()) {
+        let sentence = if code == Code::QueryNotAccepted {
+            let named = format!("{member}.{}", question.table);
+            compared::at_fault(&named, &self.plan.peer_compared)
+        } else {
+            at_fault(code, member, question, offer.as_ref())
+        };
+        match sentence {
             Some(sentence) => Failure::PeerRefusalOf(code, sentence),
             None => Failure::PeerRefusal(code),
         }
+    }
+
+    /// What of the question is probably a slip, by what this node's configuration and the peer's offer
+    /// list. Rows are not looked at.
+    pub(in crate::job) fn slips(&self, ctx: &JobContext) -> Vec<String> {
+        let mut slips = self.plan.slips.clone();
+        // A state that cannot be read shows elsewhere; here it costs a hint.
+        let told = ctx.state.offer(&self.collab.id()).ok().flatten();
+        let tables = told.and_then(|told| told.offer).map(|offer| offer.tables);
+        let table = &self.plan.peer_question.table;
+        let offered = tables.into_iter().flatten();
+        let offered = offered.filter(|offered| offered.name.to_lowercase() == table.to_lowercase());
+        for offered in offered {
+            let dimensions = offered.dimensions.iter();
+            let dimensions = dimensions
+                .filter_map(|dimension| Some((dimension.name.as_str(), dimension.values.clone()?)));
+            let named = format!("{}.{table}", self.peer.name);
+            let compared = &self.plan.peer_compared;
+            slips.extend(compared::nearly_listed(&named, compared, &dimensions));
+        }
+        slips
     }
 
     /// The job that follows from `proposal` and the peer's half.
