@@ -190,7 +190,7 @@ impl Unavailable {
         Self {
             table: table.to_owned(),
             what: "it is not configured".to_owned(),
-            remedy: "add a [table.…] section to node.toml".to_owned(),
+            remedy: "add a [table.…] section to node.toml, then run `psi-node reload`".to_owned(),
         }
     }
 }

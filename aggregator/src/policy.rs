@@ -7,6 +7,7 @@
 
 pub mod at_fault;
 mod columns;
+pub mod compared;
 pub mod explain;
 pub mod lint;
 pub mod offer;
@@ -58,7 +59,9 @@ pub fn evaluate(
                 "the query uses the table {:?}, which is not listed",
                 question.table
             ),
-            remedy: "add a [table.…] section to node.toml to offer it".to_owned(),
+            remedy: format!(
+                "add a [table.…] section to node.toml to offer it, if there is none{THEN}"
+            ),
         });
     };
     let mut judge = Judge {
@@ -86,6 +89,9 @@ pub fn evaluate(
         rules: judge.rules,
     })
 }
+
+/// A node goes by the rules that it has read.
+const THEN: &str = "; then run `psi-node reload`";
 
 /// One question before one table's rules.
 struct Judge<'a> {
@@ -179,12 +185,13 @@ impl Judge<'_> {
                 Code::FormNotAllowed,
                 "rule",
                 format!(
-                    "the query asks {} for {asked}, and the table's rule is {:?}",
+                    "the query asks {} for {asked}, and the table answers {} alone, by its rule {:?}",
                     self.name,
+                    answers(rule),
                     rule.as_str()
                 ),
                 format!(
-                    "set table.{}.rule to another rule to answer such queries",
+                    "ask for what it answers, or set table.{}.rule to another rule",
                     self.name
                 ),
             ));
@@ -287,12 +294,22 @@ impl Judge<'_> {
         sentence: String,
         remedy: impl Into<String>,
     ) -> Refusal {
+        let remedy: String = remedy.into();
         Refusal {
             code,
             rule: format!("table.{}.{setting}", self.name),
             sentence,
-            remedy: remedy.into(),
+            remedy: remedy + THEN,
         }
+    }
+}
+
+/// What a table of this rule answers, with how it is asked for.
+pub(crate) const fn answers(rule: RuleKind) -> &'static str {
+    match rule {
+        RuleKind::Aggregation => "aggregates (SELECT COUNT(*) …)",
+        RuleKind::List => "lists (SELECT and your own key columns)",
+        RuleKind::Custom => "instances of approved templates",
     }
 }
 

@@ -12,10 +12,14 @@ use psi_core::contact::Offer;
 use psi_core::contact::offer::OfferedTable;
 
 use super::question::ComparedWith;
-use super::{Question, same_name};
+use super::{Question, answers, same_name};
+use crate::config::{Operator, RuleKind};
 
 /// How far a name may be from the one that was meant, in characters for each three of its own.
 const CHARACTERS_FOR_ONE: usize = 3;
+
+/// Names of an offer that are listed where none is near.
+const OFFERED_MAX: usize = 8;
 
 /// One sentence about the part of the query that `code` refuses, of a question about a table of
 /// `member`; nothing where the code says all that is known.
@@ -36,6 +40,9 @@ pub fn at_fault(
             Some(nearest) => format!("You ask about {named}; did you mean {member}.{nearest}?"),
             None => format!("You ask about {named}."),
         });
+    }
+    if code == Code::FormNotAllowed {
+        return form(&named, question, table?);
     }
     let used: Vec<Used> = match code {
         Code::KeyNotAllowed | Code::KindsDiffer => keys(question, table),
@@ -58,15 +65,67 @@ pub fn at_fault(
     let texts: Vec<String> = texts.into_iter().collect();
     let suggested: BTreeSet<&str> = meant.filter_map(|used| used.nearest.as_deref()).collect();
     let suggested: Vec<&str> = suggested.into_iter().collect();
-    let end = if suggested.is_empty() {
-        ".".to_owned()
-    } else {
-        format!("; did you mean {}?", suggested.join(" or "))
+    let known = table.filter(|_| excluded).map(|table| offered(code, table));
+    let end = match known.as_deref() {
+        _ if !suggested.is_empty() => format!("; did you mean {}?", suggested.join(" or ")),
+        Some([]) => "; it offers none.".to_owned(),
+        Some(known) if known.len() <= OFFERED_MAX => format!("; it offers {}.", known.join(", ")),
+        _ => ".".to_owned(),
     };
     Some(format!(
         "Your query uses {} of {named}{end}",
         texts.join(", ")
     ))
+}
+
+/// What the table answers, if what it has said excludes the question.
+fn form(named: &str, question: &Question, table: &OfferedTable) -> Option<String> {
+    let rules = [RuleKind::Aggregation, RuleKind::List, RuleKind::Custom];
+    let rule = rules.into_iter().find(|rule| table.rule == rule.as_str())?;
+    let asked = if question.is_list {
+        "a list"
+    } else {
+        "aggregates"
+    };
+    let is_excluded = question.is_list != (rule == RuleKind::List);
+    is_excluded.then(|| {
+        format!(
+            "You ask {named} for {asked}, and it answers {} alone.",
+            answers(rule)
+        )
+    })
+}
+
+/// What a table offers of the kind that `code` is about.
+fn offered(code: Code, table: &OfferedTable) -> Vec<String> {
+    match code {
+        Code::KeyNotAllowed | Code::KindsDiffer => {
+            let keys = table.keys.iter().map(|key| {
+                let columns = key.columns.iter().map(|column| column.name.as_str());
+                columns.collect::<Vec<_>>().join(" and ")
+            });
+            keys.collect()
+        }
+        Code::FilterNotAllowed | Code::ComparisonNotAllowed => {
+            let filters = table.filters.iter().map(|filter| {
+                if filter.operators.len() == Operator::ALL.len() {
+                    return filter.column.clone();
+                }
+                format!("{} with {}", filter.column, filter.operators.join(" or "))
+            });
+            filters.collect()
+        }
+        Code::FunctionNotAllowed | Code::ExpressionNotAllowed | Code::ColumnClamped => {
+            let aggregates = table.aggregates.iter();
+            let of =
+                aggregates.map(|one| format!("{} of {}", one.functions.join(" or "), one.column));
+            of.collect()
+        }
+        _ => {
+            let dimensions = table.dimensions.iter();
+            dimensions.map(|dimension| dimension.name.clone()).collect()
+        }
+    }
 }
 
 /// One use of a column in the query.
@@ -196,7 +255,7 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{AggregateFunction, Operator};
+    use crate::config::AggregateFunction;
     use crate::policy::offer::of_configuration;
     use crate::policy::{FilterUse, FunctionUse};
 
@@ -261,11 +320,31 @@ mod tests {
             ),
             (
                 Code::FunctionNotAllowed,
-                "Your query uses avg of \"amount\" of bert.customers.",
+                "Your query uses avg of \"amount\" of bert.customers; it offers sum of amount.",
             ),
         ] {
             assert_eq!(told(code, &question), expected);
         }
+        assert_eq!(
+            at_fault(Code::FormNotAllowed, "bert", &question, Some(&offer)),
+            None
+        );
+        question.is_list = true;
+        assert_eq!(
+            told(Code::FormNotAllowed, &question),
+            "You ask bert.customers for a list, and it answers aggregates (SELECT COUNT(*) …) alone."
+        );
+        question.filters = [FilterUse {
+            column: "country".into(),
+            operator: Operator::Eq,
+            with: ComparedWith::Literals,
+        }]
+        .into();
+        assert_eq!(
+            told(Code::FilterNotAllowed, &question),
+            "Your query uses \"country\" with \"=\" as a filter of bert.customers; it offers age with \
+             between, segment."
+        );
         question.table = "custmers".into();
         let table = told(Code::TableNotOffered, &question);
         assert!(table.ends_with("did you mean bert.customers?"), "{table}");

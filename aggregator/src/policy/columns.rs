@@ -8,6 +8,7 @@ use super::question::ComparedWith;
 use super::{Judge, same_name};
 use crate::config::{Compare, ScalarFunction};
 use crate::error::Refusal;
+use crate::similar;
 use crate::sql::dimension::DimensionName;
 
 impl Judge<'_> {
@@ -21,8 +22,9 @@ impl Judge<'_> {
                     Code::FilterNotAllowed,
                     "filter",
                     format!(
-                        "the query filters {} by {column:?}, which is not a listed filter column",
-                        self.name
+                        "the query filters {} by {column:?}, which is not a listed filter column{}",
+                        self.name,
+                        similar::or_known(column, self.config.filter.iter().map(|(name, _)| name))
                     ),
                     format!("add {column:?} to table.{}.filter to allow it", self.name),
                 ));
@@ -94,8 +96,9 @@ impl Judge<'_> {
                     Code::GroupNotAllowed,
                     "dimension",
                     format!(
-                        "the query groups {} by {group}, which is not a dimension of this table",
-                        self.name
+                        "the query groups {} by {group}, which is not a dimension of this table{}",
+                        self.name,
+                        similar::or_known(group, self.config.dimension.keys())
                     ),
                     format!(
                         "add {group:?} with its values to table.{}.dimension to allow it",

@@ -135,6 +135,13 @@ impl Linter<'_> {
                 "nobody may ask about the table, its owner included",
                 "list a member, or remove the table",
             ),
+            Some(members) if members.iter().all(|member| same_name(member, self.member)) => self.say(
+                Weight::Note,
+                "allowed_requesters",
+                "this node alone may ask about the table, so every question of another member is \
+                 refused",
+                "name the other member, if it is to ask",
+            ),
             Some(_) => {}
         }
         let (asks, receives) = (

@@ -44,6 +44,7 @@ fn a_careful_policy_needs_no_advice_and_each_change_to_it_does() {
             Weight::Note,
         ),
         ("['snowy']", "[]", "allowed_requesters", Weight::NoEffect),
+        ("['snowy']", "['Brand']", "allowed_requesters", Weight::Note),
         (
             "runs",
             "allowed_recipients = ['brand']\nruns",
