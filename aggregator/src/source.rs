@@ -237,7 +237,7 @@ impl Source {
     }
 
     /// Gives columns whose values are text without a type those that their owner declares, or says
-    /// which of them cannot have one.
+    /// which of them cannot have one: of files that store types, a column has what is stored.
     pub(crate) fn declare(
         &mut self,
         types: &BTreeMap<String, ColumnType>,
@@ -247,10 +247,17 @@ impl Source {
                 .number(name)
                 .map_err(|reason| (name.clone(), Some(reason)))?;
             let column = self.at_mut(number);
-            if !column.is_untyped_text() {
+            if column.is_untyped_text() {
+                column.hold(Held::Declared(*declared));
+                continue;
+            }
+            let stored = column.class().map(TextType::of_class);
+            let fits = |stored: Option<TextType>| {
+                stored.is_none_or(|stored| stored.means_the_same((*declared).into()))
+            };
+            if !stored.is_some_and(fits) {
                 return Err((name.clone(), None));
             }
-            column.hold(Held::Declared(*declared));
         }
         Ok(())
     }
@@ -313,7 +320,7 @@ impl Source {
         }
     }
 
-    /// The rest of a sentence about a name that is no column: the one that may be meant.
+    /// The rest of a sentence about a name that is not a column: the one that may be meant.
     pub(crate) fn suggestion(&self, name: &str) -> String {
         let names = self.columns.iter().map(|column| column.name.as_str());
         similar::suggestion(name, names)

@@ -110,7 +110,8 @@ fn look_at_values(
 fn unreadable(error: &ReadError) -> SourceError {
     SourceError::unreadable(
         error,
-        "check that it is complete, in the declared encoding (UTF-8 if none is), and has as many values \
-         in each line as names in the first, with quotes around values that hold the delimiter",
+        "check that it is complete, in the declared encoding (UTF-8 if none is; another one is declared as \
+         csv = { encoding = \"windows-1252\" }), and has as many values in each line as names in the first, \
+         with quotes around values that hold the delimiter",
     )
 }

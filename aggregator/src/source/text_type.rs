@@ -48,6 +48,27 @@ impl TextType {
         })
     }
 
+    /// The type that SQL sees in a column of this class, such as one that Parquet files store; `None` for
+    /// one without a type.
+    pub(crate) const fn of_class(class: &ColumnClass) -> Option<Self> {
+        Some(match class {
+            ColumnClass::Text => Self::Text,
+            ColumnClass::Integer => Self::Integer,
+            ColumnClass::Float => Self::Number,
+            ColumnClass::Decimal { scale, .. } => Self::Decimal(*scale),
+            ColumnClass::Boolean => Self::Boolean,
+            ColumnClass::Date => Self::Date,
+            ColumnClass::Instant { zone: None } => Self::Timestamp,
+            ColumnClass::Instant { zone: Some(_) } => Self::Timestamptz,
+            ColumnClass::Empty => return None,
+        })
+    }
+
+    /// Whether conditions mean the same on a column of either type.
+    pub(crate) fn means_the_same(self, other: Self) -> bool {
+        self == other || (self.is_number() && other.is_number())
+    }
+
     /// How values are held, and what SQL sees.
     pub(crate) const fn form_and_class(self) -> (Form, ColumnClass) {
         match self {
@@ -140,6 +161,21 @@ impl From<ColumnType> for TextType {
             ColumnType::Date => Self::Date,
             ColumnType::Timestamp => Self::Timestamp,
             ColumnType::Timestamptz => Self::Timestamptz,
+        }
+    }
+}
+
+impl From<TextType> for ColumnType {
+    /// The word of the configuration that means the same to conditions.
+    fn from(kind: TextType) -> Self {
+        match kind {
+            TextType::Text => Self::Text,
+            TextType::Integer => Self::Integer,
+            TextType::Number | TextType::Decimal(_) | TextType::Amount => Self::Number,
+            TextType::Boolean => Self::Boolean,
+            TextType::Date => Self::Date,
+            TextType::Timestamp => Self::Timestamp,
+            TextType::Timestamptz => Self::Timestamptz,
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::error::{FreezeError, Problem};
 use crate::report::{AggregateReport, ColumnReport, DimensionReport, KeyReport, TableReport};
 use crate::source::dialect::Dialect;
 use crate::source::files::FileSet;
-use crate::source::{Format, NoColumn, Source, SourceError};
+use crate::source::{Format, NoColumn, Source, SourceColumn, SourceError};
 
 /// Loads and checks one table. Never fails: what is wrong is in the report.
 pub(crate) async fn load(
@@ -167,9 +167,12 @@ impl Loader<'_> {
                 None => Problem::new(
                     self.place("types"),
                     format!(
-                        "{column:?} is a column of Parquet files, which say its type themselves"
+                        "{column:?} is {} in the Parquet files, which say its type themselves",
+                        source
+                            .column(&column)
+                            .map_or_else(|_| String::new(), SourceColumn::describe)
                     ),
-                    "take it off the list",
+                    "take it off the list, or declare what the files store",
                 ),
             })?;
         if source.files.format == Format::Parquet && self.config.csv != CsvConfig::default() {
@@ -217,7 +220,10 @@ impl Loader<'_> {
             problems.push(Problem::new(
                 self.place("key"),
                 "no join key is listed, so no query can use the table",
-                format!("add a [[table.{}.key]] section", self.name),
+                format!(
+                    "add a [[table.{}.key]] section, then run `psi-node reload` if the node runs",
+                    self.name
+                ),
             ));
         }
         for (i, key) in self.config.key.iter().enumerate() {

@@ -164,7 +164,7 @@ const SHARED_TIMES: u64 = 10;
 
 impl KeyMeasure {
     /// Values that very many rows share, such as a word for a missing value or one person's address
-    /// that stands for all of a shop's. For the owner alone, like everything that says a true number.
+    /// that is used for all of a shop's. For the owner alone, like everything that says a true number.
     pub(crate) fn shared(&self) -> Option<SharedValues> {
         let rows: u64 = self.by_rows.values().map(|(_, rows)| rows).sum();
         let average = rows.div_ceil(self.distinct.max(1));

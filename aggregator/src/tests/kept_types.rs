@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use arrow_array::{
+    ArrayRef, Date32Array, Float64Array, Int32Array, Int64Array, NullArray, StringArray,
+};
 use psi_core::store::MemoryStore;
 
 use crate::report::TableReport;
@@ -165,6 +168,89 @@ async fn with_differential_privacy_an_odd_value_is_null_and_the_column_stays() {
             .iter()
             .any(|note| note.contains("1 values of \"since\""))
     );
+}
+
+/// Loads a day's Parquet file with an id and one more column.
+async fn parquet_day(
+    folder: &Folder,
+    kept: &Arc<Kept>,
+    settings: &str,
+    since: ArrayRef,
+) -> TableReport {
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values((0_i64..).take(since.len())));
+    folder.parquet("t.parquet", &[("id", ids), ("since", since)]);
+    let agreed = Arc::clone(kept) as Arc<dyn AgreedTypes>;
+    let text = toml(settings).replace("t.csv", "t.parquet");
+    let loaded = load_with(&folder.path(""), &text, Arc::new(MemoryStore), agreed).await;
+    loaded.unwrap().1.tables.remove(0)
+}
+
+#[tokio::test]
+async fn columns_of_parquet_files_are_held_to_what_they_stored_first() {
+    let (folder, kept) = (Folder::new(), Arc::new(Kept::default()));
+    let settings = "filter = ['since']";
+    let dates = || Arc::new(Date32Array::from(vec![20_000, 20_001])) as ArrayRef;
+    let texts = || Arc::new(StringArray::from(vec!["2025-01-01", "n/a"])) as ArrayRef;
+    let first = parquet_day(&folder, &kept, settings, dates()).await;
+    assert!(first.is_served(), "{first:#?}");
+    assert_eq!(kept.of("t").unwrap()["since"], "date");
+    let report = parquet_day(&folder, &kept, settings, texts()).await;
+    let [problem] = report.problems.as_slice() else {
+        panic!("{report:#?}");
+    };
+    assert_eq!(problem.place, "table.t.types.since");
+    assert!(
+        problem.what.ends_with("the files now store text"),
+        "{problem}"
+    );
+    // The way out that is named.
+    let declared = "filter = ['since']\ntypes = { \"since\" = \"text\" }";
+    assert!(
+        problem.remedy.contains("types = { \"since\" = \"text\" }"),
+        "{}",
+        problem.remedy
+    );
+    assert!(
+        parquet_day(&folder, &kept, declared, texts())
+            .await
+            .is_served()
+    );
+    assert!(
+        parquet_day(&folder, &kept, settings, texts())
+            .await
+            .is_served()
+    );
+    // A declaration that the files do not keep is a problem of its own.
+    let report = parquet_day(&folder, &kept, declared, dates()).await;
+    assert!(
+        report.problems[0]
+            .what
+            .contains("is date in the Parquet files"),
+        "{report:#?}"
+    );
+    // Without a value a column keeps the type that it had.
+    let nothing: ArrayRef = Arc::new(NullArray::new(2));
+    assert!(
+        parquet_day(&folder, &kept, settings, nothing)
+            .await
+            .is_served()
+    );
+    assert_eq!(kept.of("t").unwrap()["since"], "text");
+}
+
+#[tokio::test]
+async fn numbers_of_parquet_files_may_be_stored_in_another_width_or_with_a_scale() {
+    let (folder, kept) = (Folder::new(), Arc::new(Kept::default()));
+    let settings = "filter = ['since']";
+    let columns: [ArrayRef; 3] = [
+        Arc::new(Int64Array::from(vec![1, 2])),
+        Arc::new(Float64Array::from(vec![1.5, 2.0])),
+        Arc::new(Int32Array::from(vec![1, 2])),
+    ];
+    for column in columns {
+        let report = parquet_day(&folder, &kept, settings, column).await;
+        assert!(report.is_served(), "{report:#?}");
+    }
 }
 
 #[tokio::test]

@@ -49,15 +49,17 @@ impl Loader<'_> {
         source: &Source,
         counted: &Counted,
     ) -> Result<(), Vec<Problem>> {
-        // Which columns templates filter by is not in the configuration of the table.
-        let all = 0..source.columns.len();
-        let columns: BTreeSet<usize> = match self.config.rule {
-            RuleKind::Custom => all.collect(),
-            RuleKind::Aggregation | RuleKind::List => counted.read.iter().copied().collect(),
-        };
+        let kept = self.agreed.of(self.name).unwrap_or_default();
+        let columns = self.listed(source, counted);
         let columns = columns.into_iter().map(|number| source.at(number));
-        let columns = columns.filter(|column| column.is_untyped_text());
         let types = columns.filter_map(|column| {
+            if !column.is_untyped_text() {
+                let stored = column.class().and_then(TextType::of_class);
+                // Files without a value in it have no type to store.
+                let word = stored.map(TextType::word);
+                let word = word.or_else(|| kept.get(&column.name).cloned())?;
+                return Some((column.name.clone(), word));
+            }
             let held = column.held().map(Held::to);
             let found = held.or(column.inferred())?;
             let kept = if self.has_scale(&column.name) && found.is_number() {
@@ -79,6 +81,51 @@ impl Loader<'_> {
             })
     }
 
+    /// The columns whose types matter to what is asked: those that the configuration lists.
+    fn listed(&self, source: &Source, counted: &Counted) -> BTreeSet<usize> {
+        // Which columns templates filter by is not in the configuration of the table.
+        let all = 0..source.columns.len();
+        match self.config.rule {
+            RuleKind::Custom => all.collect(),
+            RuleKind::Aggregation | RuleKind::List => counted.read.iter().copied().collect(),
+        }
+    }
+
+    /// Columns of files that store types, and now store another one than when the table was first served.
+    fn stored_otherwise(&self, source: &Source, counted: &Counted) -> Vec<Problem> {
+        let kept = self.agreed.of(self.name).unwrap_or_default();
+        let declared = |name: &str| {
+            let mut declared = self.config.types.keys();
+            declared.any(|other| other.to_lowercase() == name.to_lowercase())
+        };
+        let columns = self.listed(source, counted);
+        let columns = columns.into_iter().map(|number| source.at(number));
+        let columns = columns.filter(|column| !column.is_untyped_text() && !declared(&column.name));
+        let problems = columns.filter_map(|column| {
+            let before = TextType::from_word(kept.get(&column.name)?)?;
+            let now = column.class().and_then(TextType::of_class)?;
+            (!before.means_the_same(now)).then(|| {
+                Problem::new(
+                    self.place(&format!("types.{}", column.name)),
+                    format!(
+                        "{:?} had values that are {} when the table was first served, and the files now \
+                         store {}",
+                        column.name,
+                        before.plural(),
+                        now.plural()
+                    ),
+                    format!(
+                        "write the files as before; if the column is to be of this type from now on, \
+                         declare it: types = {{ {:?} = {:?} }}",
+                        column.name,
+                        ColumnType::from(now).as_str()
+                    ),
+                )
+            })
+        });
+        problems.collect()
+    }
+
     /// Whether the owner declares a decimal scale of the column: it may be whole today.
     fn has_scale(&self, column: &str) -> bool {
         let mut aggregates = self.config.aggregate.iter();
@@ -96,7 +143,7 @@ impl Loader<'_> {
         counted: &Counted,
     ) -> Result<(), Vec<Problem>> {
         let is_private = self.config.epsilon_max.is_some();
-        let mut problems = Vec::new();
+        let mut problems = self.stored_otherwise(source, counted);
         for (column, lost) in &counted.lost {
             let found = source.at(*column);
             let held = found.held().filter(|_| !is_private);
@@ -140,8 +187,12 @@ impl Loader<'_> {
                 ),
                 match declared {
                     ColumnType::Date | ColumnType::Timestamp | ColumnType::Timestamptz => {
-                        "write dates as 2025-01-31, list what is not a date under `null`, or declare \
-                         another type"
+                        "write dates as 2025-01-31 or declare their form, such as csv = { date = \
+                         \"%d.%m.%Y\" }; list what is not a date under `null`, or declare another type"
+                    }
+                    ColumnType::Number => {
+                        "correct the values, list words under `null`, declare a decimal comma by csv = { \
+                         decimal = \",\" }, or declare another type"
                     }
                     _ => "correct the values, list them under `null`, or declare another type",
                 },
@@ -173,7 +224,8 @@ impl Loader<'_> {
         for column in &dates {
             let found = source.at(*column);
             let or = if found.is_untyped_text() {
-                ", or declare it as text in `types`"
+                ", declare their form, such as csv = { date = \"%d.%m.%Y\" }, or declare the column as \
+                 text in `types`"
             } else {
                 ""
             };
