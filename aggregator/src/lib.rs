@@ -75,7 +75,7 @@ pub use result::{
     ResultValue,
 };
 
-pub use sketch::sketch;
+pub use sketch::{Sketched, hints::hints, sketch};
 
 #[cfg(test)]
 #[path = "../../psi-node/src/golden.rs"]

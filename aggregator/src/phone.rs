@@ -37,7 +37,7 @@ impl Country {
     /// persons share.
     pub(crate) fn e164(self, written: &str) -> Option<String> {
         let written = written.trim();
-        // Longer texts are no numbers, and the library need not read them.
+        // Longer texts are not numbers, and the library need not read them.
         if written.is_empty() || written.len() > NUMBER_BYTES_MAX {
             return None;
         }

@@ -52,6 +52,8 @@ pub struct ResultColumn {
     pub decimals: Option<u8>,
     /// Whether one identity's contribution was clamped.
     pub clamped: bool,
+    /// Whether it holds the labels of groups, and no number.
+    pub is_group: bool,
 }
 
 /// An output row.
@@ -124,6 +126,7 @@ impl OutputPlan {
                 name: name.clone(),
                 decimals: None,
                 clamped: false,
+                is_group: matches!(output, Shown::Group(_)),
             };
             if let Shown::Formula(formula) = output {
                 formula.leaves(&mut |measure| note(&mut column, measure, spec));

@@ -1,6 +1,6 @@
 //! A section of `node.toml` for a file that nobody has described yet.
 //!
-//! Called by `psi-node init --table`. The file is read as a table is, so what the section says is what
+//! Called by `psi-node init --table` and `psi-node tables add`. The file is read as a table is, so what the section says is what
 //! a load finds: how the file is written, the types of its columns, which of them could be keys, of
 //! which kind, and whether their values repeat. Nobody may ask until the owner names members. No value
 //! of the table is in the section, but for words that mean that there is none.
@@ -8,6 +8,7 @@
 //! Cost: a pass over the first rows to guess, and a load for the keys.
 
 mod guess;
+pub(crate) mod hints;
 mod write;
 
 use std::path::Path;
@@ -59,8 +60,19 @@ struct SketchColumn {
     name: String,
     /// In words.
     describes: String,
-    /// The word for `types`, where there is one.
-    word: Option<String>,
+    /// The type of its values, where they are text that has one.
+    kind: Option<TextType>,
+    /// What conditions see.
+    class: Option<ColumnClass>,
+}
+
+/// A section of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sketched {
+    /// Its text, with comments.
+    pub text: String,
+    /// Whether a column looks like a key. A table without one is not served.
+    pub has_key: bool,
 }
 
 /// The section for a table `name` over the file or folder at `path`, which the configuration is to
@@ -68,7 +80,7 @@ struct SketchColumn {
 ///
 /// # Errors
 /// [`Problem`] if the file cannot be read as a table, whichever way it may be written.
-pub async fn sketch(name: &str, path: &Path, source: &str) -> Result<String, Problem> {
+pub async fn sketch(name: &str, path: &Path, source: &str) -> Result<Sketched, Problem> {
     let owned = path.to_owned();
     let found = tokio::task::spawn_blocking(move || look(&owned)).await;
     let place = || format!("table.{name}.source");
@@ -86,7 +98,10 @@ pub async fn sketch(name: &str, path: &Path, source: &str) -> Result<String, Pro
     let (report, _) = load::load(name, Path::new(""), &config, &options, &store, &NoTypes).await;
     sketch.rows = report.rows;
     sketch.loaded = report.keys;
-    Ok(write::section(name, source, &sketch))
+    Ok(Sketched {
+        text: write::section(name, source, &sketch),
+        has_key: !sketch.keys.is_empty(),
+    })
 }
 
 impl Sketch {
@@ -135,7 +150,8 @@ fn look(path: &Path) -> Result<Sketch, SourceError> {
             .map(|column| SketchColumn {
                 name: column.name.clone(),
                 describes: column.describe(),
-                word: column.inferred().map(TextType::word),
+                kind: column.inferred(),
+                class: column.class().cloned(),
             })
             .collect(),
         loaded: Vec::new(),

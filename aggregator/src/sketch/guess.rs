@@ -23,6 +23,9 @@ const KINDS: [IdentifierKind; 4] = [
     IdentifierKind::Text,
 ];
 
+/// Forms of dates that spreadsheets export.
+const DATE_FORMATS: [&str; 5] = ["%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d"];
+
 /// How numbers and dates are written.
 pub(super) struct Style {
     pub(super) decimal: Option<char>,
@@ -30,7 +33,7 @@ pub(super) struct Style {
     pub(super) dates_are_unclear: bool,
 }
 
-/// Words that stand where a value is missing, each as it is written, without the empty one.
+/// Words for a missing value, each as it is written, without the empty one.
 pub(super) fn null_words(columns: &[Vec<String>]) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for value in columns.iter().flatten() {
@@ -44,22 +47,16 @@ pub(super) fn null_words(columns: &[Vec<String>]) -> Vec<String> {
 
 /// How numbers and dates are written, if not as usual.
 pub(super) fn style(columns: &[Vec<String>], delimiter: Option<char>) -> Style {
-    let is_comma_number =
-        |value: &str| value.matches(',').count() == 1 && parse::is_number(&value.replace(',', "."));
-    let has_commas = |values: &Vec<String>| {
-        let number = |value: &&String| is_comma_number(value) || parse::is_number(value);
-        values.iter().any(|value| is_comma_number(value)) && mostly(values, number)
-    };
-    let decimal = (delimiter.is_some() && columns.iter().any(has_commas)).then_some(',');
-    let formats = ["%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y"];
+    // Beside commas as delimiters, a comma in a number may separate thousands.
+    let commas = delimiter.is_some() && columns.iter().any(|values| has_decimal_commas(values));
     let fits = |format: &str| {
-        let is_date = |value: &&String| NaiveDate::parse_from_str(value.trim(), format).is_ok();
-        columns
-            .iter()
-            .filter(|values| !values.is_empty() && values.iter().all(|value| is_date(&value)))
+        let of = columns.iter();
+        of.filter(|values| date_formats(values).contains(&format))
             .count()
     };
-    let best = formats.into_iter().map(|format| (fits(format), format));
+    let best = DATE_FORMATS
+        .into_iter()
+        .map(|format| (fits(format), format));
     let best: Vec<(usize, &str)> = best.filter(|(columns, _)| *columns > 0).collect();
     let most = best.iter().map(|(columns, _)| *columns).max();
     let mut best = best
@@ -67,12 +64,39 @@ pub(super) fn style(columns: &[Vec<String>], delimiter: Option<char>) -> Style {
         .filter(|(columns, _)| Some(*columns) == most);
     let (date, other) = (best.next(), best.next());
     Style {
-        decimal,
+        decimal: commas.then_some(','),
         date: date
             .filter(|_| other.is_none())
             .map(|(_, format)| format.to_owned()),
         dates_are_unclear: other.is_some(),
     }
+}
+
+/// Whether values are numbers, some of them with a comma before their fraction.
+pub(super) fn has_decimal_commas(values: &[String]) -> bool {
+    let is_comma_number =
+        |value: &str| value.matches(',').count() == 1 && parse::is_number(&value.replace(',', "."));
+    let number = |value: &&String| is_comma_number(value) || parse::is_number(value);
+    values.iter().any(|value| is_comma_number(value)) && mostly(values, number)
+}
+
+/// Whether the commas of numbers may separate thousands: all of them are before three digits.
+pub(super) fn may_be_thousands(values: &[String]) -> bool {
+    let mut behind = values.iter().filter_map(|value| value.split_once(','));
+    behind.all(|(_, behind)| behind.trim().len() == 3)
+}
+
+/// The forms that all values have as dates, other than that of ISO; several where no value says
+/// whether days or months come first.
+pub(super) fn date_formats(values: &[String]) -> Vec<&'static str> {
+    let fits = |format: &str| {
+        let is_date = |value: &String| NaiveDate::parse_from_str(value.trim(), format).is_ok();
+        !values.is_empty() && values.iter().all(is_date)
+    };
+    DATE_FORMATS
+        .into_iter()
+        .filter(|format| fits(format))
+        .collect()
 }
 
 /// Columns that may be keys, with their kinds, the likeliest first.

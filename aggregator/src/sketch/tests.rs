@@ -13,7 +13,9 @@ struct Config {
 
 /// The section of a file, and what it says when it is read.
 async fn section(folder: &Folder, file: &str) -> (String, TableConfig) {
-    let text = sketch("customers", &folder.path(file), file).await.unwrap();
+    let sketched = sketch("customers", &folder.path(file), file).await.unwrap();
+    assert!(sketched.has_key);
+    let text = sketched.text;
     let config: Config = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let table = config.table["customers"].clone();
     // Nobody may ask, and the node takes it as it is.
@@ -61,6 +63,32 @@ async fn a_spreadsheets_export_becomes_a_section_with_all_that_is_needed_to_read
 }
 
 #[tokio::test]
+async fn each_line_that_lets_more_be_asked_works_as_it_is_without_its_mark() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("kunden.csv"), german()).unwrap();
+    let (text, _) = section(&folder, "kunden.csv").await;
+    let marked = ["# catalogue", "# filter", "# dimension", "# aggregate"];
+    let used = text.lines().map(|line| {
+        let is_marked = marked.iter().any(|mark| line.starts_with(mark));
+        line.strip_prefix("# ")
+            .filter(|_| is_marked)
+            .unwrap_or(line)
+    });
+    let used: Vec<&str> = used.collect();
+    assert_ne!(used.join("\n"), text.trim_end());
+    let (_, report) = folder.try_load(&used.join("\n")).await.unwrap();
+    assert!(report.is_clean(), "{report:#?}");
+    let table = &report.tables[0];
+    let groups: Vec<&str> = table.dimensions.iter().map(|d| d.name.as_str()).collect();
+    assert_eq!(groups, ["Ort", "month(Letzter Kauf)"]);
+    assert_eq!(table.aggregates[0].column, "Umsatz");
+    assert_eq!(
+        table.columns.iter().filter(|column| column.filter).count(),
+        3
+    );
+}
+
+#[tokio::test]
 async fn a_plain_file_needs_no_word_about_how_it_is_written() {
     let folder = Folder::new();
     let rows = (0..100)
@@ -82,9 +110,11 @@ async fn a_plain_file_needs_no_word_about_how_it_is_written() {
 async fn a_file_with_neither_keys_nor_rows_says_so() {
     let folder = Folder::new();
     folder.write("t.csv", "a \"b\",c\n");
-    let text = sketch("customers", &folder.path("t.csv"), "t.csv")
+    let sketched = sketch("customers", &folder.path("t.csv"), "t.csv")
         .await
         .unwrap();
+    assert!(!sketched.has_key);
+    let text = sketched.text;
     assert!(text.contains("No column looks like"), "{text}");
     toml::from_str::<Config>(&text).unwrap();
     let error = sketch("customers", &folder.path("gone.csv"), "gone.csv")

@@ -9,7 +9,10 @@ use std::path::Path;
 use psi_core::identifier::IdentifierKind;
 
 use super::{Sketch, SketchColumn, SketchKey};
+use crate::config::{COLUMN_DECIMALS_MAX, CsvConfig};
 use crate::report::KeyReport;
+use crate::source::TextType;
+use crate::sql::typing::ColumnClass;
 
 /// Where comments begin.
 const COMMENT_AT: usize = 34;
@@ -39,7 +42,8 @@ pub(super) fn section(name: &str, source: &str, sketch: &Sketch) -> String {
     };
     let mut text = format!(
         "# {} had {rows}{} columns when this was written. Nobody may ask about it yet.\n\
-         # Read each line; then name members under allowed_requesters. psi-node check says what fits.\n\n\
+         # Read each line; then name members under allowed_requesters. psi-node check says what fits, and\n\
+         # psi-node reload has a running node read it.\n\n\
          [table.{name}]\n",
         quoted(source),
         sketch.columns.len()
@@ -79,11 +83,16 @@ pub(super) fn section(name: &str, source: &str, sketch: &Sketch) -> String {
     text.push_str(
         "# row_filter = \"consent = true\"    # only these rows take part, whatever is asked\n",
     );
+    proposals(&mut text, &others);
     if sketch.keys.is_empty() {
-        text.push_str(
-            "\n# No column looks like an identifier that another member may have too. A table needs a key:\n\
-             # [[table.NAME.key]] with columns = [\"…\"] and kinds = [\"…\"].\n",
+        let _ = writeln!(
+            text,
+            "\n# No column looks like an identifier that another member may have too. Without a key the table is\n\
+             # not served. Name the column, remove the # of these lines, and choose the kind.\n\
+             # [[table.{name}.key]]\n# columns = [\"column\"]"
         );
+        let kinds = "text, trim, lower, email, phone, hex, int";
+        line(&mut text, "# kinds = [\"text\"]", kinds);
     }
     for (number, of) in sketch.keys.iter().enumerate() {
         let loaded = sketch
@@ -98,7 +107,18 @@ pub(super) fn section(name: &str, source: &str, sketch: &Sketch) -> String {
 /// The settings by which the file is read.
 fn reading(sketch: &Sketch) -> String {
     let mut text = String::new();
-    let csv = &sketch.csv;
+    if let Some(csv) = csv_setting(&sketch.csv) {
+        let _ = writeln!(text, "{csv}");
+    }
+    if sketch.null_words.len() > 1 {
+        let null = null_setting(&sketch.null_words);
+        line(&mut text, &null, "words of the file for a missing value");
+    }
+    text
+}
+
+/// `csv = { … }`, if a file is not written as usual.
+pub(super) fn csv_setting(csv: &CsvConfig) -> Option<String> {
     let character = |name: &str, value: Option<char>| {
         value.map(|value| format!("{name} = {}", quoted(&value.to_string())))
     };
@@ -113,35 +133,81 @@ fn reading(sketch: &Sketch) -> String {
         word("date", &csv.date),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    if !parts.is_empty() {
-        let _ = writeln!(text, "csv = {{ {} }}", parts.join(", "));
+    (!parts.is_empty()).then(|| format!("csv = {{ {} }}", parts.join(", ")))
+}
+
+/// `null = [ … ]`.
+pub(super) fn null_setting(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    format!("null = [{}]", words.join(", "))
+}
+
+/// Lines that let more be asked, each of which works as it is without its `#`. Which values may be told is
+/// the owner's to say, so none of the file is in them.
+fn proposals(text: &mut String, columns: &[&SketchColumn]) {
+    line(
+        text,
+        "# catalogue = \"names\"",
+        "what members that may ask are told before: none, names, full",
+    );
+    // A parenthesis in the name of a group is that of a part of a date.
+    let named = columns
+        .iter()
+        .filter(|column| !column.name.contains(['(', ')']));
+    let groups = named.filter_map(|column| {
+        let name = &column.name;
+        match column.class.as_ref()? {
+            ColumnClass::Boolean => Some(format!("{} = [true, false]", quoted(name))),
+            ColumnClass::Date | ColumnClass::Instant { .. } => {
+                let months = quoted(&format!("month({name})"));
+                Some(format!(
+                    "{months} = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]"
+                ))
+            }
+            ColumnClass::Text => Some(format!("{} = [\"a value that may be told\"]", quoted(name))),
+            _ => None,
+        }
+    });
+    let groups: Vec<String> = groups.collect();
+    if !groups.is_empty() {
+        text.push_str(
+            "# What queries may group by, and the groups; all other values are one group more.\n",
+        );
+        let _ = writeln!(text, "# dimension = {{ {} }}", groups.join(", "));
     }
-    if sketch.null_words.len() > 1 {
-        let words: Vec<String> = sketch.null_words.iter().map(|word| quoted(word)).collect();
-        let null = format!("null = [{}]", words.join(", "));
-        line(&mut text, &null, "words of the file for a missing value");
+    let sums = columns.iter().filter_map(|column| {
+        let decimals = match column.class.as_ref()? {
+            ColumnClass::Integer => String::new(),
+            ColumnClass::Decimal { scale, .. } if *scale <= COLUMN_DECIMALS_MAX => {
+                format!(", decimals = {scale}")
+            }
+            ColumnClass::Float => ", decimals = 2".to_owned(),
+            _ => return None,
+        };
+        let name = quoted(&column.name);
+        let functions = "functions = [\"count\", \"sum\", \"avg\"]";
+        Some(format!("{name} = {{ {functions}{decimals} }}"))
+    });
+    let sums: Vec<String> = sums.collect();
+    if !sums.is_empty() {
+        text.push_str("# What queries may compute of the persons that both have; leave out numbers that are not amounts.\n");
+        let _ = writeln!(text, "# aggregate = {{ {} }}", sums.join(", "));
     }
-    text
 }
 
 fn types(text: &mut String, sketch: &Sketch) {
     let is_key = |name: &String| sketch.keys.iter().any(|key| key.column == *name);
-    let words = [
-        "text",
-        "integer",
-        "number",
-        "boolean",
-        "date",
-        "timestamp",
-        "timestamptz",
-    ];
     let columns = sketch.columns.iter().filter(|column| !is_key(&column.name));
     let typed = columns.filter_map(|column| {
-        let word = column
-            .word
-            .as_ref()
-            .filter(|word| words.contains(&word.as_str()))?;
-        Some(format!("{} = {}", quoted(&column.name), quoted(word)))
+        // Decimals have no word of their own: a later file may have fewer of them, or more.
+        let kind = column
+            .kind
+            .filter(|kind| !matches!(kind, TextType::Decimal(_)))?;
+        Some(format!(
+            "{} = {}",
+            quoted(&column.name),
+            quoted(&kind.word())
+        ))
     });
     let typed: Vec<String> = typed.collect();
     if !typed.is_empty() {
