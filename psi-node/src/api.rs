@@ -6,5 +6,5 @@
 
 pub mod client;
 pub mod server;
-mod socket;
+pub(crate) mod socket;
 pub mod types;

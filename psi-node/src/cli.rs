@@ -21,8 +21,10 @@ pub mod query;
 pub mod receipts;
 pub mod reload;
 pub mod serve;
+pub mod tables;
 
 mod question;
+mod section;
 mod sole_collab;
 mod template;
 
@@ -34,11 +36,12 @@ use clap::{ArgMatches, Args, Parser, Subcommand};
 use psi_audit::cli::{completions, program};
 
 use crate::api::client::Client;
-use crate::config::NodeConfig;
+use crate::api::socket;
+use crate::config::{NodeConfig, SOCKET_FILE, place};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::process;
-use crate::state::State;
+use crate::state::{STATE_FILE, State};
 use output::{ErrorStyle, Format};
 use query::QueryFormat;
 
@@ -76,6 +79,9 @@ pub enum Command {
     /// Give advice about the rules of the tables, explain and import them
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Say which tables the running node serves, and describe a file as a table
+    #[command(subcommand)]
+    Tables(tables::TablesCommand),
     /// Run the node: serve the peer's jobs and the local commands
     #[command(after_help = "Example:\n  psi-node serve --config /srv/glovebox/node.toml")]
     Serve(serve::ServeArgs),
@@ -152,13 +158,53 @@ impl ConfigArg {
         State::open(&self.load()?.state_dir())
     }
 
-    /// The daemon of the node.
+    /// The daemon of the node. It has read its settings before, so a file that does not read now is a
+    /// note if somebody answers.
     ///
     /// # Errors
-    /// Those of [`NodeConfig::load`].
+    /// Those of [`NodeConfig::load`], if no daemon answers.
     pub fn client(&self) -> Result<Client, UserError> {
-        Ok(Client::new(&self.load()?.socket_path()))
+        let socket = match self.load() {
+            Ok(config) => config.socket_path(),
+            Err(error) => {
+                let folder = place::state_dir(&self.config);
+                let socket = folder.map(|folder| folder.join(SOCKET_FILE));
+                let socket = socket.filter(|socket| socket::answers(socket));
+                noted(error, socket)?
+            }
+        };
+        Ok(Client::new(&socket))
     }
+
+    /// The node's state for a command that changes nothing in it, also beside a file that does not read.
+    ///
+    /// # Errors
+    /// Those of [`NodeConfig::load`], if there is no state where the file says, and [`State::open`].
+    pub fn state_to_read(&self) -> Result<State, UserError> {
+        let folder = match self.load() {
+            Ok(config) => config.state_dir(),
+            Err(error) => {
+                let folder = place::state_dir(&self.config);
+                noted(
+                    error,
+                    folder.filter(|folder| folder.join(STATE_FILE).is_file()),
+                )?
+            }
+        };
+        State::open(&folder)
+    }
+}
+
+/// What was found despite a configuration that does not read, which is then a note; else the error.
+fn noted<T>(error: UserError, found: Option<T>) -> Result<T, UserError> {
+    let Some(found) = found else {
+        return Err(error);
+    };
+    output::print_note(&format!(
+        "{}; a running node goes on with the settings that it has read ({})",
+        error.what, error.remedy
+    ));
+    Ok(found)
 }
 
 /// What most commands are asked: which node, and how to print.
@@ -209,6 +255,7 @@ impl Command {
             Self::Collab(command) => collab::run(command),
             Self::Check(args) => check::run(&args),
             Self::Policy(command) => policy::run(command),
+            Self::Tables(command) => tables::run(command),
             Self::Serve(args) => serve::run(&args),
             Self::Reload(args) => reload::run(&args),
             Self::Query(args) => query::run(args),
@@ -242,6 +289,7 @@ impl Command {
             | Self::Jobs(_)
             | Self::Approvals(_)
             | Self::Reload(_)
+            | Self::Tables(_)
             | Self::Completions(_) => false,
         }
     }

@@ -3,6 +3,7 @@
 //! Reads and checks the file alone; whether tables and data fit is the aggregator's check at load.
 //! Unknown fields are errors, because a mistyped rule that is silently ignored would be a leak.
 
+pub(crate) mod place;
 mod population;
 mod renewal;
 
@@ -29,6 +30,9 @@ use crate::policy_text;
 
 /// Larger than any configuration made by hand.
 const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// The local API's socket in the state folder.
+pub(crate) const SOCKET_FILE: &str = "api.sock";
 
 /// A node's configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -273,7 +277,7 @@ impl NodeConfig {
     /// The local API's socket.
     #[must_use]
     pub fn socket_path(&self) -> PathBuf {
-        self.state_dir().join("api.sock")
+        self.state_dir().join(SOCKET_FILE)
     }
 
     /// See [`Self::peer_timeout_s`].

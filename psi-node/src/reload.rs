@@ -5,11 +5,13 @@
 //! which it began (Spec 07 §10). Tables whose sections are the same are not loaded again. A file that
 //! is not right changes nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aggregator::TableReport;
 use serde::{Deserialize, Serialize};
 
+use crate::api::types::NotServedInfo;
 use crate::config::NodeConfig;
 use crate::daemon::problem;
 use crate::error::UserError;
@@ -23,8 +25,14 @@ pub struct Reloaded {
     pub file: String,
     /// Tables that are new or whose sections differ, and that are served now.
     pub loaded: Vec<String>,
-    /// The same of tables that are not served, because of what is in `GET /v1/node`.
+    /// The same of tables that are not served.
     pub not_served: Vec<String>,
+    /// Those of them, and of the unchanged ones, that were served before.
+    #[serde(default)]
+    pub stopped: Vec<String>,
+    /// Why tables of the file are not served, those included whose sections are as before.
+    #[serde(default)]
+    pub problems: Vec<NotServedInfo>,
     /// Tables whose sections are as before.
     pub unchanged: Vec<String>,
     /// Tables that the file does not have any more.
@@ -44,6 +52,7 @@ pub async fn reload(node: &Current) -> Result<Reloaded, UserError> {
         Ok(done) => tracing::info!(
             file = done.file,
             loaded = done.loaded.join(" "),
+            stopped = done.stopped.join(" "),
             unchanged = done.unchanged.len(),
             removed = done.removed.join(" "),
             needs_restart = done.needs_restart.join(" "),
@@ -73,12 +82,25 @@ async fn read_again(node: &Current) -> Result<Reloaded, UserError> {
         let tables = report.tables.iter().filter(|table| of(table));
         tables.map(|table| table.name.clone()).collect()
     };
+    let served = before.catalog.tables().into_iter();
+    let served: BTreeSet<String> = served.map(|table| table.name).collect();
+    let not_served = catalog.not_served();
+    let stopped = not_served.iter().map(|table| &table.name);
+    let stopped = stopped.filter(|name| served.contains(*name)).cloned();
     let removed = before.config.table.keys();
     let removed = removed.filter(|name| !config.table.contains_key(*name));
     let done = Reloaded {
         file: config.file.display().to_string(),
         loaded: named(TableReport::is_served),
         not_served: named(|table| !table.is_served()),
+        stopped: stopped.collect(),
+        problems: not_served
+            .into_iter()
+            .map(|table| {
+                let section = config.section_digest(&table.name).unwrap_or_default();
+                NotServedInfo::new(table, section)
+            })
+            .collect(),
         removed: removed.cloned().collect(),
         unchanged: same.into_iter().collect(),
         needs_restart: needs_restart.into_iter().map(str::to_owned).collect(),

@@ -25,9 +25,12 @@ pub(crate) mod place;
 mod policies;
 mod receipts;
 mod schema;
+#[cfg(test)]
+mod texts;
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -173,6 +176,9 @@ pub enum StateError {
     NotReserved,
 }
 
+const MAKE_ROOM: &str = "make room on the disk that holds the state folder, then try again; nothing that \
+                         was recorded is lost";
+
 const RESTORE: &str = "restore the state folder from a backup and start the node; where it then \
                        says that logs disagree, run `psi-node receipts repair`";
 
@@ -200,11 +206,12 @@ impl From<StateError> for UserError {
             {
                 (Exit::Internal, RESTORE)
             }
-            StateError::Database(_) if sqlite == Some(ErrorCode::DiskFull) => (
-                Exit::Internal,
-                "make room on the disk that holds the state folder, then try again; nothing that was \
-                 recorded is lost",
-            ),
+            StateError::Database(_) if sqlite == Some(ErrorCode::DiskFull) => {
+                (Exit::Internal, MAKE_ROOM)
+            }
+            StateError::Folder { source, .. } if source.kind() == ErrorKind::StorageFull => {
+                (Exit::Internal, MAKE_ROOM)
+            }
             StateError::Database(_) | StateError::Folder { .. } | StateError::Machine(_) => (
                 Exit::Internal,
                 "check the disk, the permissions of the state folder and free space",

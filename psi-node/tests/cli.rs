@@ -505,7 +505,13 @@ fn check_says_what_the_values_of_a_key_are_like_and_quotes_none() {
         assert!(text.contains(line), "{line}\n{text}");
     }
     let report = place.run("check --config brand/node.toml --format json");
-    for value in ["0664", "unknown\"", hash, "@x.org"] {
+    // Words for a missing value are in the proposal to list them.
+    assert!(
+        text.contains("null = [\"\", \"N/A\", \"unknown\"]"),
+        "{text}"
+    );
+    assert!(text.contains("phone = { country = \"DE\" }"), "{text}");
+    for value in ["0664", hash, "@x.org"] {
         assert!(
             !text.contains(value) && !report.out.contains(value),
             "{value}"

@@ -177,7 +177,7 @@ fn a_member_says_of_its_tables_what_its_owner_wants_and_no_more() {
     let notes = b.run(&["jobs", "list", "--format", "json"]).expect(0);
     assert!(
         notes.stdout.len() < 10,
-        "asking is no job: {}",
+        "asking is not a job: {}",
         notes.stdout
     );
 
@@ -194,7 +194,7 @@ fn a_member_says_of_its_tables_what_its_owner_wants_and_no_more() {
 fn nothing_is_signed_that_was_not_looked_at_or_does_not_fit() {
     let (a, b, dir) = strangers(["none", "none"]);
     let pasted = invite(&a, &["--for", "bert", "--no-query", "them"]);
-    // Nobody looks: standard input is no terminal.
+    // Nobody looks: standard input is not a terminal.
     let ran = accept(&b, &pasted, &[]).expect(2);
     assert!(ran.stderr.contains("--show"), "{}", ran.stderr);
     let shown = accept(&b, &pasted, &["--show"]).expect(0).json();

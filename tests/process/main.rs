@@ -26,6 +26,7 @@ mod hostile_settlement;
 mod hostile_shares;
 mod hostile_sums;
 mod hostile_transfer;
+mod json_fields;
 mod listing;
 mod naming;
 mod nycflights;

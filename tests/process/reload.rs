@@ -78,6 +78,76 @@ fn a_changed_file_is_taken_over_without_a_restart_and_a_broken_one_changes_nothi
 }
 
 #[test]
+fn a_reload_that_stops_a_table_says_which_and_why_and_ends_with_2() {
+    let mut world = World::with_people(&people(0..30), &people(0..30), 1);
+    world.serve();
+    let wrong = people_table("text", 30, 1, "filter = [\"agee\"]");
+    world.b.configure("", &wrong);
+    // The running node has read another section than the one that is checked.
+    let check = world.b.run(&["check"]).expect(2);
+    assert!(
+        check.stdout.contains("as an earlier section describes it"),
+        "{}",
+        check.stdout
+    );
+    let ran = world.b.run(&["reload"]).expect(2);
+    for part in [
+        "table people: NOT SERVED ANY MORE",
+        "table.people.filter: there is no column \"agee\"",
+        "help:",
+    ] {
+        assert!(ran.stdout.contains(part), "{}", ran.stdout);
+    }
+    assert_eq!(reason_of(&world.a, COUNT, 5), "unavailable");
+    let ran = world.b.run(&["reload", "--format", "json"]).expect(2);
+    let done = ran.json();
+    assert_eq!(done["stopped"], serde_json::json!([]), "{done}");
+    assert_eq!(done["problems"][0]["name"], "people", "{done}");
+    let tables = world
+        .b
+        .run(&["tables", "list", "--format", "json"])
+        .expect(0);
+    let table = &tables.json()["tables"][0];
+    assert_eq!(
+        (&table["name"], &table["served"]),
+        (&"people".into(), &false.into())
+    );
+    assert_eq!(table["problems"][0]["place"], "table.people.filter");
+    world.b.configure("", &people_table("text", 30, 1, ""));
+    world.b.run(&["reload"]).expect(0);
+    world.a.query(COUNT).expect(0);
+}
+
+#[test]
+fn commands_that_only_talk_to_the_daemon_work_beside_a_file_that_does_not_read() {
+    let mut world = World::with_people(&people(0..30), &people(0..30), 1);
+    world.serve();
+    world.a.query(COUNT).expect(0);
+    for broken in ["jobs_mix = 5\n", "memory_limit = lots\n", "= [\n"] {
+        world.a.configure(broken, "");
+        for (command, code) in [
+            (&["query", "--collab", "test", COUNT][..], 0),
+            (&["explain", "--collab", "test", COUNT], 0),
+            (&["jobs", "list"], 0),
+            (&["jobs", "cancel", "0123"], 2),
+            (&["tables", "list"], 0),
+        ] {
+            let ran = world.a.run(command).expect(code);
+            assert!(
+                ran.stderr.contains("node.toml") && ran.stderr.contains("goes on with"),
+                "{command:?}: {}",
+                ran.stderr
+            );
+        }
+        world.a.run(&["check"]).expect(2);
+    }
+    // Without a daemon, what is wrong with the file is what to know.
+    world.a.kill();
+    let ran = world.a.run(&["query", "--collab", "test", COUNT]).expect(2);
+    assert!(ran.stderr.contains("node.toml:"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_running_job_keeps_the_rules_under_which_it_began() {
     let table = people_table("text", 400_000, 1, "");
     let mut world = World::new(&table, &table);

@@ -80,7 +80,11 @@ fn a_column_stays_what_it_was_over_a_restart_and_an_odd_value_is_named_by_its_ro
     ] {
         assert!(check.contains(says), "{check}");
     }
-    assert!(!check.contains("unknown"), "{check}");
+    // The word is in the proposal to list it, which is ready to paste, and nowhere else.
+    let proposed = "null = [\"\", \"unknown\"]";
+    assert!(check.contains(proposed), "{check}");
+    let hints = check.matches("unknown").count();
+    assert_eq!(hints, 2, "{check}");
     world.b.serve();
     world.a.query(&sql).expect(5);
     let log = world.b.log();

@@ -60,12 +60,21 @@ pub fn toml_error(
 ) -> UserError {
     // The message is one line; the rest repeats the source text.
     let message = error.message().trim().replace('\n', " ");
-    let message = wording::plain(&message);
-    let what = match error.span() {
-        None => format!("{}: {message}", path.display()),
-        Some(span) => format!("{}: {message}", place_of(path, text, span.start)),
+    let Some(span) = error.span() else {
+        let message = wording::plain(&message);
+        return UserError::bad_input(format!("{}: {message}", path.display()), remedy);
     };
-    UserError::bad_input(what, remedy)
+    let place = place_of(path, text, span.start);
+    if let Some(value) = wording::unquoted(&message, text, &span) {
+        return UserError::bad_input(
+            format!(
+                "{place}: {value} is not a number, a date or a truth value, and text must be in double \
+                 quotes"
+            ),
+            format!("write \"{value}\""),
+        );
+    }
+    UserError::bad_input(format!("{place}: {}", wording::plain(&message)), remedy)
 }
 
 /// File, line and column of a byte of a text.

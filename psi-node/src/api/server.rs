@@ -30,7 +30,7 @@ use tokio::sync::mpsc;
 
 use super::socket::SocketPath;
 use super::types::{
-    ErrorBody, Event, JobInfo, JobList, JobRef, KeyInfo, NewJob, NodeInfo, TableInfo,
+    ErrorBody, Event, JobInfo, JobList, JobRef, KeyInfo, NewJob, NodeInfo, NotServedInfo, TableInfo,
 };
 use crate::error::UserError;
 use crate::exit::Exit;
@@ -168,7 +168,9 @@ async fn no_such_path() -> Failed {
 }
 
 async fn node(Injected(ctx): Context) -> Result<Response, Failed> {
+    let section = |name: &str| ctx.config.section_digest(name).unwrap_or_default();
     let tables = ctx.catalog.tables().into_iter().map(|table| TableInfo {
+        section: section(&table.name),
         name: table.name,
         minimum: table.minimum,
         filter: table
@@ -197,14 +199,19 @@ async fn node(Injected(ctx): Context) -> Result<Response, Failed> {
         jobs_running: ctx.registry.running(),
         jobs_max: ctx.config.jobs_max,
         tables: tables.collect(),
-        not_served: ctx
-            .catalog
-            .not_served()
-            .into_iter()
-            .map(Into::into)
-            .collect(),
+        not_served: not_served(&ctx),
     };
     Ok(json(StatusCode::OK, &info))
+}
+
+/// The configured tables that are not served.
+fn not_served(ctx: &JobContext) -> Vec<NotServedInfo> {
+    let tables = ctx.catalog.not_served().into_iter();
+    let tables = tables.map(|table| {
+        let section = ctx.config.section_digest(&table.name).unwrap_or_default();
+        NotServedInfo::new(table, section)
+    });
+    tables.collect()
 }
 
 async fn reload_configuration(Injected(node): Injected<Current>) -> Result<Response, Failed> {
@@ -302,6 +309,7 @@ async fn new_job(
     })?;
     let id = handle.id.clone();
     let view = handle.view();
+    let name = view.name().to_owned();
     tracing::info!(job = id, collab = request.collab, "job requested");
     tokio::spawn(async move {
         // A task of its own, so that even a panic of the runner ends the job for its followers.
@@ -313,7 +321,7 @@ async fn new_job(
         tracing::info!(job = view.name(), exit = ended.exit_name, "job ended");
         view.end(ended);
     });
-    Ok(json(StatusCode::ACCEPTED, &JobRef { id }))
+    Ok(json(StatusCode::ACCEPTED, &JobRef { id, name }))
 }
 
 fn crashed(error: &tokio::task::JoinError) -> Ended {
@@ -327,18 +335,20 @@ fn crashed(error: &tokio::task::JoinError) -> Ended {
 
 async fn cancel(Injected(ctx): Context, Path(id): Path<String>) -> Result<Response, Failed> {
     // A job that has just begun may not be in the state yet.
-    let id = match ctx.registry.get(&id) {
-        Some(view) => view.id().to_owned(),
-        None => find(&ctx, &id)?.id,
+    let (id, name) = if let Some(view) = ctx.registry.get(&id) {
+        (view.id().to_owned(), view.name().to_owned())
+    } else {
+        let record = find(&ctx, &id)?;
+        let name = record.name();
+        (record.id, name)
     };
     if !ctx.registry.cancel(&id) {
-        let what = format!("job `{id}` is not running");
+        let what = format!("job `{name}` is not running");
         let error = UserError::bad_input(what, "see how it ended with `psi-node jobs show`");
         return Err(Failed(StatusCode::CONFLICT, error));
     }
-    let name = ctx.registry.get(&id).map(|view| view.name().to_owned());
     tracing::info!(job = name, local = id, "job cancelled by its owner");
-    Ok(json(StatusCode::ACCEPTED, &JobRef { id }))
+    Ok(json(StatusCode::ACCEPTED, &JobRef { id, name }))
 }
 
 async fn events(Injected(ctx): Context, Path(id): Path<String>) -> Result<Response, Failed> {

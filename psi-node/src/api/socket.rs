@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 /// Longest path in a socket address: `sun_path` has 108 bytes, the last is zero.
@@ -44,12 +45,17 @@ impl SocketPath {
     }
 }
 
+/// Whether somebody answers at `socket`.
+pub(crate) fn answers(socket: &Path) -> bool {
+    SocketPath::of(socket).is_ok_and(|path| UnixStream::connect(path.as_path()).is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
     use std::os::unix::net::{UnixListener, UnixStream};
 
-    use super::SocketPath;
+    use super::{SocketPath, answers};
 
     #[test]
     fn a_socket_in_a_deep_folder_is_bound_and_reached() {
@@ -61,6 +67,7 @@ mod tests {
         let listener = UnixListener::bind(short.as_path()).unwrap();
         assert!(socket.exists());
         let again = SocketPath::of(&socket).unwrap();
+        assert!(!answers(&deep.join("other.sock")));
         let mut stream = UnixStream::connect(again.as_path()).unwrap();
         stream.write_all(b"x").unwrap();
         drop(stream);

@@ -142,6 +142,9 @@ impl NewExplanation {
 pub struct JobRef {
     /// 16 hexadecimal digits.
     pub id: String,
+    /// What both members call it, as in [`JobInfo::name`].
+    #[serde(default)]
+    pub name: String,
 }
 
 /// `GET /v1/jobs`: the newest first.

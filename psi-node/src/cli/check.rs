@@ -3,15 +3,12 @@
 //! Loads every table the way the daemon does and prints what it found, for the owner's eyes: row
 //! counts and distinct identities are not for the peer. Exit code 2 if a table would not be served.
 
+mod document;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use aggregator::{
-    AggregateReport, AgreedTypes, ClassCount, KeyColumnReport, KeyReport, LoadReport, NoTypes,
-    TableReport,
-};
-use serde_json::{Value, json};
-
+use self::document::document;
 use super::output::{self, Format, Table, counted};
 use super::serve::kernel_of_environment;
 use super::{Common, block_on};
@@ -27,6 +24,9 @@ use crate::list_storage::{self, Lists};
 use crate::printable;
 use crate::state::column_types::LooksOnly;
 use crate::state::{STATE_FILE, State};
+use aggregator::{
+    AggregateReport, AgreedTypes, KeyReport, LoadReport, NoTypes, Problem, TableReport,
+};
 
 /// Runs the command.
 ///
@@ -42,16 +42,48 @@ pub fn run(args: &Common) -> Result<Exit, UserError> {
     let kernel = kernel_of_environment()?;
     let (_, report) = block_on(daemon::load(&config, &lists, &place, agreed, kernel))?;
     let running = block_on(Client::new(&config.socket_path()).node());
-    let running = running.ok();
+    let found = Found {
+        hints: block_on(hints(&config, &report))?,
+        report: &report,
+        running: running.ok(),
+    };
     match args.format {
-        Format::Json => output::print_json(&document(&config, id, &report, running.as_ref()))?,
-        Format::Table => output::print(&text(&config, id, &report, running.as_ref()))?,
+        Format::Json => output::print_json(&document(&config, id, &found))?,
+        Format::Table => output::print(&text(&config, id, &found))?,
     }
     Ok(if report.is_clean() {
         Exit::Released
     } else {
         Exit::BadInput
     })
+}
+
+/// What was found about the tables of a configuration.
+struct Found<'a> {
+    report: &'a LoadReport,
+    /// For each table of the report, settings that its files ask for.
+    hints: Vec<Vec<Problem>>,
+    /// What the node that runs now says of itself.
+    running: Option<NodeInfo>,
+}
+
+impl Found<'_> {
+    fn tables(&self) -> impl Iterator<Item = (&TableReport, &[Problem])> {
+        let hints = self.hints.iter().map(Vec::as_slice);
+        self.report.tables.iter().zip(hints)
+    }
+}
+
+/// The settings that the files of each table ask for.
+async fn hints(config: &NodeConfig, report: &LoadReport) -> Result<Vec<Vec<Problem>>, UserError> {
+    let mut all = Vec::new();
+    for table in &report.tables {
+        all.push(match config.table.get(&table.name) {
+            Some(section) => aggregator::hints(&table.name, &config.base_dir, section, table).await,
+            None => Vec::new(),
+        });
+    }
+    Ok(all)
 }
 
 /// The types that the daemon holds columns to, so that both say the same. A node that never ran has
@@ -64,42 +96,66 @@ fn agreed_types(config: &NodeConfig) -> Result<Arc<dyn AgreedTypes>, UserError> 
     Ok(Arc::new(LooksOnly(State::open(&folder)?)))
 }
 
-fn text(
-    config: &NodeConfig,
-    id: NodeId,
-    report: &LoadReport,
-    running: Option<&NodeInfo>,
-) -> String {
+fn text(config: &NodeConfig, id: NodeId, found: &Found<'_>) -> String {
     let mut text = format!(
         "Node {} ({id}), listening on {}\n",
         config.name, config.listen
     );
-    if report.tables.is_empty() {
-        text.push_str("No table is configured: this node can serve nothing and ask nothing.\n");
+    if found.report.tables.is_empty() {
+        text.push_str(
+            "No table is configured: this node can serve nothing and ask nothing. `psi-node tables add \
+             NAME=FILE --write` adds a section for a file.\n",
+        );
     }
-    for table in &report.tables {
-        table_text(&mut text, table);
-        if let Some(line) = running.and_then(|node| difference(node, table)) {
+    for (table, hints) in found.tables() {
+        let section = config.table.get(&table.name);
+        let is_filtered = section.is_some_and(|section| section.row_filter.is_some());
+        table_text(&mut text, table, is_filtered, hints);
+        let running = found.running.as_ref();
+        if let Some(line) = running.and_then(|node| difference(node, config, table)) {
             // Writing into a String cannot fail, here and below.
             let _ = writeln!(text, "  note: {}", printable::line(&line));
         }
     }
-    let served = report
-        .tables
-        .iter()
-        .filter(|table| table.is_served())
-        .count();
+    let served = found.report.tables.iter().filter(|table| table.is_served());
     let _ = writeln!(
         text,
-        "\n{served} of {} would be served.",
-        counted(report.tables.len(), "table", "tables")
+        "\n{} of {} would be served.",
+        served.count(),
+        counted(found.report.tables.len(), "table", "tables")
     );
+    if let Some(node) = &found.running {
+        for table in node
+            .tables
+            .iter()
+            .filter(|table| !config.table.contains_key(&table.name))
+        {
+            let _ = writeln!(
+                text,
+                "note: the running node still serves {}, which node.toml does not have any more: run \
+                 `psi-node reload`",
+                printable::line(&table.name)
+            );
+        }
+    }
     text
 }
 
 /// What the node that runs now does otherwise with a table.
-fn difference(node: &NodeInfo, table: &TableReport) -> Option<String> {
+fn difference(node: &NodeInfo, config: &NodeConfig, table: &TableReport) -> Option<String> {
     let is_served = serves(node, &table.name);
+    let read = node.section_of(&table.name);
+    if read.is_some_and(|read| Some(read) != config.section_digest(&table.name).as_deref()) {
+        let does = if is_served {
+            "serves"
+        } else {
+            "does not serve"
+        };
+        return Some(format!(
+            "the running node {does} the table as an earlier section describes it: run `psi-node \
+             reload`, so that it reads node.toml again"
+        ));
+    }
     if is_served == table.is_served() {
         return None;
     }
@@ -129,33 +185,38 @@ fn serves(node: &NodeInfo, table: &str) -> bool {
     node.tables.iter().any(|served| served.name == table)
 }
 
-fn table_text(text: &mut String, table: &TableReport) {
+fn table_text(text: &mut String, table: &TableReport, is_filtered: bool, hints: &[Problem]) {
     let served = if table.is_served() {
         "served"
     } else {
         "NOT SERVED"
     };
     let _ = writeln!(text, "\nTable {}: {served}", printable::line(&table.name));
-    let _ = writeln!(
-        text,
-        "  {}, {}, {} of them allowed by row_filter",
-        counted(table.files.len(), "file", "files"),
-        counted(table.rows, "row", "rows"),
-        table.rows_allowed
-    );
+    // What stopped before the files were read has neither.
+    if !table.files.is_empty() {
+        let _ = write!(text, "  {}", counted(table.files.len(), "file", "files"));
+        if table.is_served() || table.rows > 0 {
+            let _ = write!(text, ", {}", counted(table.rows, "row", "rows"));
+            if is_filtered {
+                let _ = write!(
+                    text,
+                    ", {} of them allowed by row_filter",
+                    table.rows_allowed
+                );
+            }
+        }
+        text.push('\n');
+    }
     for problem in &table.problems {
-        let _ = writeln!(
-            text,
-            "  problem: {}: {}\n  help: {}",
-            printable::line(&problem.place),
-            printable::line(&problem.what),
-            printable::line(&problem.remedy)
-        );
+        problem_text(text, "problem", problem);
+    }
+    for hint in hints {
+        problem_text(text, "hint", hint);
     }
     for note in &table.notes {
         let _ = writeln!(text, "  note: {}", printable::line(note));
     }
-    let mut keys = Table::new(&["KEY", "KINDS", "UNIQUE", "DISTINCT", "NULL", "IDENTITIES"]);
+    let mut keys = Table::new(&["KEY", "KINDS", "UNIQUE", "DISTINCT", "NO KEY", "IDENTITIES"]);
     for key in &table.keys {
         let derived = if key.derived { " (derived)" } else { "" };
         keys.row([
@@ -176,7 +237,7 @@ fn table_text(text: &mut String, table: &TableReport) {
         let filter = if column.filter { "yes" } else { "-" };
         columns.row([column.name.as_str(), &column.kind, filter]);
     }
-    let mut dimensions = Table::new(&["DIMENSION", "GROUPS", "CONSTANT"]);
+    let mut dimensions = Table::new(&["DIMENSION", "GROUPS", "ONE GROUP PER KEY"]);
     for dimension in &table.dimensions {
         let mut groups = dimension.values.clone();
         groups.push(OTHER.to_owned());
@@ -197,6 +258,16 @@ fn table_text(text: &mut String, table: &TableReport) {
     for table in [columns, dimensions, aggregates] {
         table_lines(text, &table);
     }
+}
+
+fn problem_text(text: &mut String, what: &str, problem: &Problem) {
+    let _ = writeln!(
+        text,
+        "  {what}: {}: {}\n  help: {}",
+        printable::line(&problem.place),
+        printable::line(&problem.what),
+        printable::line(&problem.remedy)
+    );
 }
 
 fn table_lines(text: &mut String, table: &Table) {
@@ -247,102 +318,6 @@ fn values_text(text: &mut String, key: &KeyReport) {
             shared.rows_max
         );
     }
-}
-
-fn document(
-    config: &NodeConfig,
-    id: NodeId,
-    report: &LoadReport,
-    running: Option<&NodeInfo>,
-) -> Value {
-    let table_document = |table: &TableReport| {
-        let mut document = table_document(table);
-        let serves = running.map(|node| serves(node, &table.name));
-        if let Some(document) = document.as_object_mut() {
-            document.insert("running_node_serves".into(), json!(serves));
-        }
-        document
-    };
-    json!({
-        "name": config.name,
-        "id": id.to_string(),
-        "listen": config.listen,
-        "tables": report.tables.iter().map(table_document).collect::<Vec<_>>(),
-    })
-}
-
-fn table_document(table: &TableReport) -> Value {
-    let columns = table
-        .columns
-        .iter()
-        .map(|column| json!({"name": column.name, "type": column.kind, "filter": column.filter}));
-    let keys = table.keys.iter().map(|key| {
-        json!({
-            "columns": key.columns,
-            "kinds": kinds(key),
-            "unique": key.unique,
-            "distinct": key.distinct,
-            "nulls": key.nulls,
-            "identities": key.identities,
-            "derived": key.derived,
-            "values": key.values.iter().map(values_document).collect::<Vec<_>>(),
-            "shared": key.shared.map(|shared| json!({
-                "values": shared.values,
-                "rows_each": shared.rows_each,
-                "rows": shared.rows,
-                "of_rows": shared.of_rows,
-                "rows_max": shared.rows_max,
-            })),
-        })
-    });
-    let problems = table.problems.iter().map(
-        |problem| json!({"place": problem.place, "what": problem.what, "remedy": problem.remedy}),
-    );
-    let dimensions = table.dimensions.iter().map(|dimension| {
-        json!({
-            "name": dimension.name,
-            "values": dimension.values,
-            "constant": dimension.constant,
-        })
-    });
-    let aggregates = table.aggregates.iter().map(|aggregate| {
-        json!({
-            "column": aggregate.column,
-            "functions": functions(aggregate),
-            "decimals": aggregate.decimals,
-            "clamped": aggregate.clamped,
-            "nulls": aggregate.nulls,
-        })
-    });
-    json!({
-        "name": table.name,
-        "served": table.is_served(),
-        "files": table.files,
-        "rows": table.rows,
-        "rows_allowed": table.rows_allowed,
-        "columns": columns.collect::<Vec<_>>(),
-        "keys": keys.collect::<Vec<_>>(),
-        "dimensions": dimensions.collect::<Vec<_>>(),
-        "aggregates": aggregates.collect::<Vec<_>>(),
-        "notes": table.notes,
-        "problems": problems.collect::<Vec<_>>(),
-    })
-}
-
-fn values_document(values: &KeyColumnReport) -> Value {
-    let classes = |counts: &[ClassCount]| {
-        let counts = counts.iter();
-        let counts = counts.map(|count| json!({"class": count.class.as_str(), "rows": count.rows}));
-        counts.collect::<Vec<_>>()
-    };
-    json!({
-        "column": values.column,
-        "kind": values.kind.to_string(),
-        "normalised": values.normalised,
-        "nulls": values.nulls,
-        "refused": classes(&values.refused),
-        "doubtful": classes(&values.doubtful),
-    })
 }
 
 fn functions(aggregate: &AggregateReport) -> Vec<&'static str> {

@@ -34,7 +34,12 @@ pub fn run(args: ExplainArgs) -> Result<Exit, UserError> {
     let explanation = args.question.explained(args.with_peer)?;
     match args.format {
         Format::Json => output::print_json(&explanation)?,
-        Format::Table => output::print(&render(&explanation))?,
+        Format::Table => {
+            for slip in &explanation.slips {
+                output::print_note(slip);
+            }
+            output::print(&render(&explanation))?;
+        }
     }
     Ok(Exit::Released)
 }
@@ -83,6 +88,11 @@ fn about_peer(explained: &Explanation) -> String {
         }
         FactsSource::EarlierJob => format!(
             "{name} was not asked. Its facts are those of an earlier job; `--with-peer` asks.\n"
+        ),
+        FactsSource::Told => format!(
+            "{name} was not asked. Its registered size is what {} said of its tables; `--with-peer` \
+             asks.\n",
+            peer.member
         ),
         FactsSource::Supposed => format!(
             "{name} was not asked. What follows supposes that it registers as many identities as \

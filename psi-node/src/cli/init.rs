@@ -6,11 +6,11 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use aggregator::sketch;
 use clap::Args;
 use psi_audit::name::{NAME_REMEDY, check_name};
 
-use super::{block_on, output};
+use super::output;
+use super::section::Named;
 use crate::config::NodeConfig;
 use crate::durable_file;
 use crate::error::UserError;
@@ -43,7 +43,7 @@ pub struct InitArgs {
 /// # Errors
 /// [`UserError`] if the name is not valid, if the folder holds a node, or if it cannot be written.
 pub fn run(args: &InitArgs) -> Result<Exit, UserError> {
-    let id = create(args)?;
+    let (id, remarks) = create(args)?;
     let config = args.dir.join(CONFIG_FILE);
     output::print(&format!(
         "Made node {name} in {dir}\n  id      {id}\n  key     {key} (keep it secret, and back it up)\n  \
@@ -59,14 +59,18 @@ pub fn run(args: &InitArgs) -> Result<Exit, UserError> {
         key = args.dir.join(KEY_FILE).display(),
         config = config.display(),
     ))?;
+    for remark in remarks {
+        output::print_note(&remark);
+    }
     Ok(Exit::Released)
 }
 
-/// Makes the node without printing anything; returns its id.
+/// Makes the node without printing anything; returns its id, and what its user has to know of the tables
+/// that were named.
 ///
 /// # Errors
 /// Those of [`run`].
-pub fn create(args: &InitArgs) -> Result<identity::NodeId, UserError> {
+pub fn create(args: &InitArgs) -> Result<(identity::NodeId, Vec<String>), UserError> {
     check_name(&args.name)
         .map_err(|what| UserError::bad_input(format!("--name: {what}"), NAME_REMEDY))?;
     let (key_path, config_path) = (args.dir.join(KEY_FILE), args.dir.join(CONFIG_FILE));
@@ -79,7 +83,7 @@ pub fn create(args: &InitArgs) -> Result<identity::NodeId, UserError> {
         }
     }
     // Before anything is made: a file that is not a table is the likeliest mistake.
-    let sections = sections(args)?;
+    let (sections, remarks) = sections(args)?;
     fs::create_dir_all(&args.dir).map_err(|e| {
         UserError::machine(format!("cannot make the folder {}", args.dir.display()), e)
     })?;
@@ -90,40 +94,21 @@ pub fn create(args: &InitArgs) -> Result<identity::NodeId, UserError> {
     key.create(&key_path)?;
     durable_file::create(&config_path, text.as_bytes(), durable_file::PUBLIC)
         .map_err(|e| UserError::machine(format!("cannot write {}", config_path.display()), e))?;
-    Ok(key.id())
+    Ok((key.id(), remarks))
 }
 
-/// The sections of the tables that the command names, each made from its file.
-fn sections(args: &InitArgs) -> Result<String, UserError> {
-    let mut text = String::new();
+/// The sections of the tables that the command names, each made from its file, and what its user has to
+/// know of them.
+fn sections(args: &InitArgs) -> Result<(String, Vec<String>), UserError> {
+    let (mut text, mut remarks) = (String::new(), Vec::new());
     for table in &args.tables {
-        let such = "write a name and a file, such as --table customers=customers.csv";
-        let (name, file) = table
-            .split_once('=')
-            .ok_or_else(|| UserError::bad_input(format!("--table: `{table}` has no `=`"), such))?;
-        check_name(name)
-            .map_err(|what| UserError::bad_input(format!("--table: {what}"), NAME_REMEDY))?;
-        let path = fs::canonicalize(file).map_err(|e| {
-            UserError::bad_input(
-                format!("--table {name}: cannot find {file}: {}", e.kind()),
-                such,
-            )
-        })?;
-        let source = path.to_str().ok_or_else(|| {
-            UserError::bad_input(
-                format!("--table {name}: the path of {file} is not UTF-8"),
-                "give the file another name",
-            )
-        })?;
-        let section = block_on(async {
-            let section = sketch(name, &path, source).await;
-            section
-                .map_err(|e| UserError::bad_input(format!("--table {name}: {}", e.what), e.remedy))
-        })?;
+        let named = Named::read(table, "--table")?;
+        let section = named.section(&args.dir)?;
         text.push('\n');
-        text.push_str(&section);
+        text.push_str(&section.text);
+        remarks.extend(named.remark(&section));
     }
-    Ok(text)
+    Ok((text, remarks))
 }
 
 fn sample_config(name: &str, listen: SocketAddr) -> String {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::candidates;
 use super::output::{self, Format, Table, shortened};
 use super::{Common, NewestArgs, block_on};
+use crate::api::types::JobRef;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::state::{JobRole, StoredJob};
@@ -50,7 +51,7 @@ pub fn run(command: JobsCommand) -> Result<Exit, UserError> {
 }
 
 fn list(args: &NewestArgs) -> Result<Exit, UserError> {
-    let jobs = args.common.config.state()?.jobs(args.limit)?;
+    let jobs = args.common.config.state_to_read()?.jobs(args.limit)?;
     match args.common.format {
         Format::Json => output::print_json(&jobs.iter().map(document).collect::<Vec<_>>())?,
         Format::Table => {
@@ -75,7 +76,7 @@ fn list(args: &NewestArgs) -> Result<Exit, UserError> {
 }
 
 fn show(args: &JobArgs) -> Result<Exit, UserError> {
-    let job = args.common.config.state()?.job(&args.job)?;
+    let job = args.common.config.state_to_read()?.job(&args.job)?;
     match args.common.format {
         Format::Json => output::print_json(&document(&job))?,
         Format::Table => {
@@ -111,11 +112,13 @@ fn show(args: &JobArgs) -> Result<Exit, UserError> {
 /// Only the daemon knows what runs, so the request goes through its local API.
 fn cancel(args: &JobArgs) -> Result<Exit, UserError> {
     let client = args.common.config.client()?;
-    let id = block_on(client.cancel(&args.job))?.id;
+    let JobRef { id, name } = block_on(client.cancel(&args.job))?;
     match args.common.format {
-        Format::Json => output::print_json(&json!({"id": id, "cancelling": true}))?,
+        Format::Json => {
+            output::print_json(&json!({"id": id, "name": name, "cancelling": true}))?;
+        }
         Format::Table => output::print(&format!(
-            "Cancelling job {id}; `psi-node jobs show {id}` shows how it ended.\n"
+            "Cancelling job {name}; `psi-node jobs show {name}` shows how it ended.\n"
         ))?,
     }
     Ok(Exit::Released)

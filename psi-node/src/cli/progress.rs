@@ -25,7 +25,7 @@ impl Bars {
     /// Bars on standard error, hidden if that is not a terminal.
     #[must_use]
     pub fn new() -> Self {
-        // Hidden by the library if standard error is no terminal.
+        // Hidden by the library if standard error is not a terminal.
         let bars = Self::on(ProgressDrawTarget::stderr());
         bars.job.enable_steady_tick(Duration::from_millis(120));
         bars
@@ -118,7 +118,7 @@ fn message(stage: &StageProgress) -> String {
     if left == 0 {
         return rate;
     }
-    // Beyond a hundred hours, and for whatever is no duration, the rate alone is shown.
+    // Beyond a hundred hours, and for whatever is not a duration, the rate alone is shown.
     match Duration::try_from_secs_f64(seconds(left, stage.rate)) {
         Ok(time) if time < Duration::from_hours(100) => {
             format!("{rate}, {} left", duration(time.as_secs()))

@@ -71,10 +71,9 @@ pub struct QueryArgs {
 /// [`UserError`] if the question could not be put to the daemon, or the answer not printed.
 pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
     let question = args.question;
-    let config = question.config.load()?;
-    let client = Client::new(&config.socket_path());
+    let client = question.config.client()?;
     let sql = match &args.template {
-        Some(name) => template::query(&config, name, &args.param)?,
+        Some(name) => template::query(&question.config.load()?, name, &args.param)?,
         None if !args.param.is_empty() => {
             return Err(UserError::bad_input(
                 "--param gives values for a template, and none is named",
@@ -181,6 +180,9 @@ fn print_result(
 ) -> Result<(), UserError> {
     if format == QueryFormat::Json {
         return output::print_json(document);
+    }
+    for slip in &document.slips {
+        output::print_note(slip);
     }
     if let Some(detail) = &document.detail {
         let error = UserError::new(

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use sha2::{Digest as _, Sha256};
+
 use super::NodeConfig;
 
 /// A setting that is taken from the file at start alone.
@@ -61,6 +63,18 @@ impl NodeConfig {
                 && self.policies.get(*name) == other.policies.get(*name)
         });
         same.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// A digest of the section of a table, by which another program on this machine can tell whether it
+    /// has read the same one; none for a table that is not configured.
+    pub(crate) fn section_digest(&self, table: &str) -> Option<String> {
+        let (section, rules) = (self.table.get(table)?, self.policies.get(table)?);
+        let digest = Sha256::new()
+            .chain_update(section.source.as_bytes())
+            .chain_update([0])
+            .chain_update(rules.as_bytes())
+            .finalize();
+        Some(hex::encode(digest))
     }
 }
 

@@ -82,7 +82,7 @@ pub async fn explain(
                 facts: facts.clone(),
             };
             let spec = question.job(ctx, &inquiry, theirs)?;
-            if known.source != FactsSource::Supposed {
+            if !matches!(known.source, FactsSource::Supposed | FactsSource::Told) {
                 // Now it is known what the job would cost here. Of facts that are only supposed, the
                 // budget that is left says whether it would fit.
                 account::check_job(ctx, &spec)?;
@@ -99,6 +99,7 @@ fn explanation(
     known: Known,
     job: Option<JobOutline>,
 ) -> Explanation {
+    let slips = question.slips(ctx);
     let OwnQuestion {
         collab,
         own,
@@ -137,6 +138,7 @@ fn explanation(
                 .filter(|_| source != FactsSource::Supposed)
                 .map(|facts| facts.minimum),
         },
+        slips,
         job,
     }
 }

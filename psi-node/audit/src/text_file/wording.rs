@@ -5,6 +5,40 @@
 //! passes as it is.
 
 use std::borrow::Cow;
+use std::ops::Range;
+
+/// What the reader says of a value that begins as none of the others.
+const NOT_QUOTED: &str = "string values must be quoted";
+
+/// How its messages begin about values that begin as a number or a truth value and go on otherwise, such
+/// as `127.0.0.1:7402`.
+const NOT_A_VALUE: &str = "invalid ";
+
+/// The text that somebody wrote without quotes, if that is what `message` is about; `span` is where in
+/// `text`.
+pub(super) fn unquoted<'a>(message: &str, text: &'a str, span: &Range<usize>) -> Option<&'a str> {
+    if message.starts_with(NOT_QUOTED) {
+        let line = text.get(span.clone())?.lines().next()?;
+        return quotable(line.split('#').next()?.trim());
+    }
+    let of = message.strip_prefix(NOT_A_VALUE)?;
+    let kinds = ["boolean", "integer", "float", "date", "infinity", "nan"];
+    if !kinds.iter().any(|kind| of.starts_with(kind)) {
+        return None;
+    }
+    // The place may be within the value.
+    let ends = |c: char| c.is_whitespace() || ",[]{}=#".contains(c);
+    let (before, behind) = text.split_at_checked(span.start)?;
+    let start = before.rfind(ends).map_or(0, |place| place + 1);
+    let end = span.start + behind.find(ends).unwrap_or(behind.len());
+    quotable(text.get(start..end)?)
+}
+
+/// A text that can be put between double quotes as it is.
+fn quotable(text: &str) -> Option<&str> {
+    let is_plain = |c: char| !c.is_control() && !matches!(c, '"' | '\\' | '\'');
+    (!text.is_empty() && text.chars().all(is_plain)).then_some(text)
+}
 
 /// The message for a person who never saw Rust.
 pub(super) fn plain(message: &str) -> Cow<'_, str> {

@@ -35,6 +35,9 @@ pub struct NotServedInfo {
     pub name: String,
     /// Why.
     pub problems: Vec<ProblemInfo>,
+    /// As in [`TableInfo::section`].
+    #[serde(default)]
+    pub section: String,
 }
 
 /// What is wrong with a table.
@@ -48,8 +51,10 @@ pub struct ProblemInfo {
     pub remedy: String,
 }
 
-impl From<NotServed> for NotServedInfo {
-    fn from(table: NotServed) -> Self {
+impl NotServedInfo {
+    /// The same with the digest of the table's section.
+    #[must_use]
+    pub fn new(table: NotServed, section: String) -> Self {
         let problems = table.problems.into_iter().map(|problem| ProblemInfo {
             place: problem.place,
             what: problem.what,
@@ -58,6 +63,7 @@ impl From<NotServed> for NotServedInfo {
         Self {
             name: table.name,
             problems: problems.collect(),
+            section,
         }
     }
 }
@@ -73,6 +79,25 @@ pub struct TableInfo {
     pub filter: Vec<String>,
     /// Its join keys.
     pub keys: Vec<KeyInfo>,
+    /// A digest of its section of node.toml as the node has read it.
+    #[serde(default)]
+    pub section: String,
+}
+
+impl NodeInfo {
+    /// The digest of the section of a table as the node has read it, if it knows the table and says so.
+    #[must_use]
+    pub fn section_of(&self, table: &str) -> Option<&str> {
+        let served = self
+            .tables
+            .iter()
+            .map(|table| (&table.name, &table.section));
+        let others = self.not_served.iter();
+        let others = others.map(|table| (&table.name, &table.section));
+        let mut all = served.chain(others);
+        let (_, section) = all.find(|(name, _)| *name == table)?;
+        Some(section.as_str()).filter(|section| !section.is_empty())
+    }
 }
 
 /// A join key of a table.

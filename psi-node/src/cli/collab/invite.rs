@@ -87,7 +87,7 @@ impl ReachArgs {
     /// The address for the collaboration's document.
     ///
     /// # Errors
-    /// [`UserError`] if it is none, or none is given and `listen` is no place.
+    /// [`UserError`] if it is not one, or none is given and `listen` does not name a place.
     pub(super) fn address(&self, listen: SocketAddr) -> Result<Address, UserError> {
         const REMEDY: &str = "give `--address HOST:PORT`, where the other node reaches this one, or \
                               `--only-dials` if nobody can";
@@ -111,7 +111,10 @@ impl ReachArgs {
         };
         match parsed {
             Ok(address) if address.is_dialled() => Ok(address),
-            Ok(_) => Err(UserError::bad_input("only_dials is no address", REMEDY)),
+            Ok(_) => Err(UserError::bad_input(
+                "`--address only_dials` is not an address",
+                REMEDY,
+            )),
             Err(error) => Err(UserError::bad_input(
                 format!("--address {text}: {error}"),
                 REMEDY,

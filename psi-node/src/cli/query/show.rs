@@ -122,17 +122,14 @@ const DECIMALS_READ: usize = 8;
 /// How many decimals a terminal shows of a column's quotients: two more than its values have, and four
 /// at least. JSON and CSV have all of them.
 fn decimals_shown(document: &ResultDocument, column: usize) -> Option<usize> {
+    if document.groups.contains(&column) {
+        return None;
+    }
     let name = document.columns.get(column)?;
     let note = document.notes.iter().find(|note| note.column == *name);
-    if let Some(decimals) = note.and_then(|note| note.decimals) {
-        return Some((usize::from(decimals) + 2).max(4));
-    }
-    // Averages of whole numbers have no scale of their own, and labels none at all.
-    let name = name.to_lowercase();
-    let is_quotient = ["avg(", "var(", "stddev(", "/"]
-        .iter()
-        .any(|word| name.contains(word));
-    is_quotient.then_some(4)
+    let decimals = note.and_then(|note| note.decimals);
+    // Averages of whole numbers have no scale of their own.
+    Some((usize::from(decimals.unwrap_or(0)) + 2).max(4))
 }
 
 /// A number with more decimals than a person reads, rounded to `decimals`, halves away from zero.
@@ -320,6 +317,19 @@ mod tests {
         assert_eq!(
             render(&cents, QueryFormat::Csv),
             "mean\n12.3333333333333333\n"
+        );
+        // Of whole numbers, whatever the column is called; a label stays as it is.
+        let label = "2.7182818284590452";
+        let mut whole = document(
+            "released",
+            vec![vec![label.into(), "0.6666666666666667".into()]],
+        );
+        whole.columns = vec!["version".into(), "m".into()];
+        whole.groups = vec![0];
+        let shown = render(&whole, QueryFormat::Table);
+        assert!(
+            shown.contains(label) && shown.contains("0.6667\n"),
+            "{shown}"
         );
     }
 

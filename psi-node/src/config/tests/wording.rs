@@ -66,6 +66,43 @@ fn errors_of_a_configuration_do_not_speak_rust() {
 }
 
 #[test]
+fn text_without_quotes_is_named_with_its_place_and_what_to_write() {
+    for (line, place, remedy) in [
+        ("name = brand", "node.toml:1:8", "write \"brand\""),
+        (
+            "name = Brand GmbH # us",
+            "node.toml:1:8",
+            "write \"Brand GmbH\"",
+        ),
+        (
+            "listen = 127.0.0.1:7601",
+            "node.toml:1:",
+            "write \"127.0.0.1:7601\"",
+        ),
+        ("memory_limit = 2GiB", "node.toml:1:", "write \"2GiB\""),
+        (
+            "[table.t]\nfilter = [since, region]",
+            "node.toml:2:11",
+            "write \"since\"",
+        ),
+        (
+            "[table.t]\nfilter = [true_name]",
+            "node.toml:2:",
+            "write \"true_name\"",
+        ),
+    ] {
+        let error = NodeConfig::parse(line, Path::new("node.toml")).unwrap_err();
+        assert!(error.what.starts_with(place), "{line}: {}", error.what);
+        let says = "text must be in double quotes";
+        assert!(error.what.ends_with(says), "{line}: {}", error.what);
+        assert_eq!(error.remedy, remedy, "{line}");
+    }
+    // Another slip has another message.
+    let error = NodeConfig::parse("name = \"b", Path::new("node.toml")).unwrap_err();
+    assert!(!error.what.contains("double quotes"), "{}", error.what);
+}
+
+#[test]
 fn a_name_to_listen_on_is_refused_with_addresses_to_choose_from() {
     let text = "name = \"b\"\nlisten = \"localhost:7611\"\n";
     let error = NodeConfig::parse(text, Path::new("node.toml")).unwrap_err();

@@ -25,6 +25,9 @@ pub struct Explanation {
     pub own: OwnSide,
     /// The other side.
     pub peer: PeerSide,
+    /// What of the question is probably a slip, such as a text that is nearly a listed group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slips: Vec<String>,
     /// What follows from both; absent where the other side's facts are not known.
     pub job: Option<JobOutline>,
 }
@@ -73,6 +76,8 @@ pub enum FactsSource {
     Asked,
     /// A receipt of an earlier job.
     EarlierJob,
+    /// What the other member said of its tables: the registered size; the rest is supposed.
+    Told,
     /// Supposed: as many identities as this side has, a unique key.
     Supposed,
     /// Not known, and not to be supposed.

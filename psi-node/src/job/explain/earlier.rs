@@ -1,6 +1,10 @@
-//! The other side's facts without asking: from the receipts of earlier jobs, or supposed.
+//! The other side's facts without asking: from the receipts of earlier jobs, from what the other member
+//! said of its tables, or supposed.
 
+use psi_core::contact::Offer;
+use psi_core::contact::offer::OfferedKey;
 use psi_core::facts::TableFacts;
+use psi_core::limits;
 use psi_core::receipt::{Body, Entry};
 use psi_core::spec::{JobSpec, SideShape};
 
@@ -45,7 +49,37 @@ pub(super) fn facts(ctx: &JobContext, question: &OwnQuestion) -> Result<Known, F
         // As generous as this side: it has asked for no more than it allows itself.
         privacy: plan.facts.privacy,
     };
-    Ok(known(Some(supposed), FactsSource::Supposed))
+    // A state that cannot be read shows elsewhere; here it costs a figure.
+    let told = ctx.state.offer(&question.collab.id()).ok().flatten();
+    let offer = told.and_then(|told| told.offer);
+    Ok(match offer.and_then(|offer| as_told(&supposed, &offer)) {
+        Some(told) => known(Some(told), FactsSource::Told),
+        None => known(Some(supposed), FactsSource::Supposed),
+    })
+}
+
+/// The facts with the registered size that the other member told of the table and key, if it told one.
+fn as_told(supposed: &TableFacts, offer: &Offer) -> Option<TableFacts> {
+    let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+    let mut tables = offer.tables.iter();
+    let table = tables.find(|table| same(&table.name, &supposed.table))?;
+    let asked = &supposed.key_columns;
+    let is_asked = |key: &&OfferedKey| {
+        let mut columns = key.columns.iter();
+        columns.len() == asked.len()
+            && columns.all(|column| asked.iter().any(|asked| same(asked, &column.name)))
+    };
+    let size = table.keys.iter().find(is_asked)?.size?;
+    if !(1..=limits::IDENTITIES_MAX).contains(&size.identities) {
+        return None;
+    }
+    let minimum = table.rules.map_or(1, |rules| rules.minimum);
+    Some(TableFacts {
+        identities: size.identities,
+        key_unique: size.unique,
+        minimum: minimum.clamp(1, limits::IDENTITIES_MAX),
+        ..supposed.clone()
+    })
 }
 
 /// The newest facts about the same table and key on the receipt log. Where the query uses columns
@@ -101,4 +135,59 @@ fn from_receipts(ctx: &JobContext, question: &OwnQuestion) -> Result<Option<Tabl
 /// Whether a query uses nothing of a table beside its key and filters.
 fn is_plain(asked: &SideShape) -> bool {
     asked.groups == 0 && asked.values.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use psi_core::contact::offer::{OfferedKeyColumn, OfferedSize, OfferedTable};
+
+    use super::*;
+    use crate::facts_fixture::facts;
+
+    fn offer(columns: &[&str], size: Option<OfferedSize>) -> Offer {
+        let columns = columns.iter().map(|name| OfferedKeyColumn {
+            name: (*name).into(),
+            kind: "email".into(),
+        });
+        Offer {
+            tables: vec![OfferedTable {
+                name: "CUSTOMERS".into(),
+                rule: "aggregation".into(),
+                forms: vec!["join".into()],
+                keys: vec![OfferedKey {
+                    columns: columns.collect(),
+                    size,
+                }],
+                filters: Vec::new(),
+                dimensions: Vec::new(),
+                aggregates: Vec::new(),
+                templates: Vec::new(),
+                rules: None,
+            }],
+            left_out: 0,
+        }
+    }
+
+    #[test]
+    fn a_registered_size_that_was_told_is_used_and_one_that_cannot_be_is_not() {
+        let supposed = facts("brand", 100, 1);
+        let names: Vec<&str> = supposed.key_columns.iter().map(String::as_str).collect();
+        let size = |identities| {
+            Some(OfferedSize {
+                unique: false,
+                identities,
+            })
+        };
+        let told = as_told(&supposed, &offer(&names, size(7000))).unwrap();
+        assert_eq!((told.identities, told.key_unique), (7000, false));
+        assert_eq!(told.key_columns, supposed.key_columns);
+        for unusable in [
+            offer(&names, None),
+            offer(&["another"], size(7000)),
+            offer(&names, size(0)),
+            offer(&names, size(u64::MAX)),
+        ] {
+            assert_eq!(as_told(&supposed, &unusable), None);
+        }
+    }
 }

@@ -36,9 +36,15 @@ pub struct ResultDocument {
     /// With GROUP BY, `released` or `suppressed` for each row.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub row_status: Vec<String>,
+    /// With GROUP BY, the places in `columns` of those that hold the labels of groups, counted from 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<usize>,
     /// How the values of a column were taken, where that was not as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<ColumnNote>,
+    /// What of the question is probably a slip, such as a text that is nearly a listed group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slips: Vec<String>,
     /// Of a list: how many identifiers match, and the file that holds them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list: Option<ListDocument>,
@@ -117,7 +123,9 @@ impl ResultDocument {
             columns: Vec::new(),
             rows: Vec::new(),
             row_status: Vec::new(),
+            groups: Vec::new(),
             notes: Vec::new(),
+            slips: Vec::new(),
             list: None,
             privacy: None,
             reason: None,
@@ -140,6 +148,9 @@ impl ResultDocument {
     /// the query has GROUP BY.
     pub(super) fn fill(&mut self, table: &ResultTable, grouped: bool) -> JobState {
         self.columns = table.columns.iter().map(|c| c.name.clone()).collect();
+        let groups = table.columns.iter().enumerate();
+        let groups = groups.filter(|(_, column)| column.is_group);
+        self.groups = groups.map(|(place, _)| place).collect();
         self.notes = table.columns.iter().filter_map(note).collect();
         let all_suppressed = !table.rows.is_empty() && table.rows.iter().all(|row| row.suppressed);
         if grouped || !all_suppressed {
@@ -187,6 +198,7 @@ mod tests {
             name: name.into(),
             decimals,
             clamped,
+            is_group: decimals.is_none() && name == "region",
         }
     }
 
@@ -252,6 +264,7 @@ mod tests {
             json!([["north", "12.50", 31], ["other", null, null]])
         );
         assert_eq!(json["row_status"], json!(["released", "suppressed"]));
+        assert_eq!(json["groups"], json!([0]));
         assert_eq!(
             json["notes"],
             json!([{"column": "sum(amount)", "decimals": 2, "clamped": true}])
