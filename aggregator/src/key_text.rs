@@ -15,7 +15,7 @@ use psi_core::kernel::batch::BATCH;
 use crate::column::Column;
 use crate::column::unpack::is_text;
 use crate::phone::Country;
-use crate::source::projected;
+use crate::source::projection::projected;
 use crate::sql::temporal;
 
 /// A key to digest.

@@ -14,7 +14,7 @@ pub(crate) mod files;
 mod find_files;
 mod format;
 mod parquet;
-mod projection;
+pub(crate) mod projection;
 pub(crate) mod read;
 mod read_error;
 mod suspect;

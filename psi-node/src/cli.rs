@@ -229,17 +229,6 @@ pub struct NewestArgs {
     pub common: Common,
 }
 
-/// Runs what a command waits for.
-pub(crate) fn block_on<T>(
-    future: impl Future<Output = Result<T, UserError>>,
-) -> Result<T, UserError> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| UserError::machine("cannot start the runtime", e))?
-        .block_on(future)
-}
-
 impl Command {
     /// Runs the command.
     ///

@@ -12,8 +12,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aggregator::TableConfigs;
 use aggregator::budget::Populations;
+use aggregator::{Problem, TableConfigs};
 use bytesize::ByteSize;
 use psi_audit::name::{NAME_REMEDY, check_name};
 use psi_audit::seal::Auditor;
@@ -300,6 +300,14 @@ impl NodeConfig {
             threads => threads,
         }
     }
+}
+
+/// A value of the configuration that makes no sense whatever the data.
+pub(crate) fn problem(problem: Problem) -> UserError {
+    UserError::bad_input(
+        format!("{}: {}", problem.place, problem.what),
+        problem.remedy,
+    )
 }
 
 #[cfg(test)]

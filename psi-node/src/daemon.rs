@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aggregator::{AgreedTypes, Catalog, LoadReport, Problem, ReadOptions};
+use aggregator::{AgreedTypes, Catalog, LoadReport, ReadOptions};
 use psi_core::Code;
 use psi_core::kernel::Kernel;
 use rustix::fs::FlockOperation;
@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::api;
 use crate::audit::keep;
-use crate::config::NodeConfig;
+use crate::config::{self, NodeConfig};
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
@@ -392,15 +392,7 @@ pub(crate) async fn load(
     let store = lists.store(place);
     Catalog::load(&config.base_dir, &config.table, options, store, agreed)
         .await
-        .map_err(problem)
-}
-
-/// A value of the configuration that makes no sense whatever the data.
-pub(crate) fn problem(problem: Problem) -> UserError {
-    UserError::bad_input(
-        format!("{}: {}", problem.place, problem.what),
-        problem.remedy,
-    )
+        .map_err(config::problem)
 }
 
 #[cfg(test)]

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::cli::block_on;
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::threads::block_on;
 
 /// Customers of the larger shop.
 const CUSTOMERS_DEFAULT: u64 = 4000;

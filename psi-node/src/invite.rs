@@ -113,6 +113,12 @@ pub fn expires_unix(terms: &Terms) -> i64 {
     i64::try_from(terms.expires_unix).unwrap_or(i64::MAX)
 }
 
+/// Whether an inviter's signature comes too late now, a day of difference between the clocks allowed.
+#[must_use]
+pub const fn has_expired(expires_unix: i64, now_unix: i64) -> bool {
+    now_unix > expires_unix.saturating_add(CLOCKS_APART_SECONDS)
+}
+
 /// The unsigned collaboration that follows from the terms of an invite and who accepts it: the same
 /// on both sides.
 ///

@@ -12,8 +12,7 @@ use aggregator::TableReport;
 use serde::{Deserialize, Serialize};
 
 use crate::api::types::NotServedInfo;
-use crate::config::NodeConfig;
-use crate::daemon::problem;
+use crate::config::{self, NodeConfig};
 use crate::error::UserError;
 use crate::job::{Current, JobContext};
 use crate::warnings;
@@ -77,7 +76,7 @@ async fn read_again(node: &Current) -> Result<Reloaded, UserError> {
     let loaded = before.engine.run(loading).await;
     let (catalog, report) = loaded
         .map_err(|e| UserError::internal(format!("loading the tables stopped: {e}")))?
-        .map_err(problem)?;
+        .map_err(config::problem)?;
     let named = |of: fn(&TableReport) -> bool| {
         let tables = report.tables.iter().filter(|table| of(table));
         tables.map(|table| table.name.clone()).collect()

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{JoinError, JoinSet};
 
+use crate::error::UserError;
+
 /// How much less urgent computing is than the network, in the units of `nice`.
 #[cfg(target_os = "linux")]
 const COMPUTE_NICENESS: i32 = 5;
@@ -25,6 +27,17 @@ const CORES_PER_NETWORK_THREAD: usize = 4;
 const NETWORK_THREADS: (usize, usize) = (2, 8);
 /// The fewest threads on which jobs run: most of them wait for a disk.
 const JOB_THREADS_MIN: usize = 4;
+
+/// Runs what a command waits for.
+pub(crate) fn block_on<T>(
+    future: impl Future<Output = Result<T, UserError>>,
+) -> Result<T, UserError> {
+    Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| UserError::machine("cannot start the runtime", e))?
+        .block_on(future)
+}
 
 /// The runtime that answers packets. It lives as long as the value.
 pub struct NetworkThreads(Owned);

@@ -6,10 +6,11 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::output::{self, Format, Table, counted, shortened};
-use super::{Common, NewestArgs, block_on};
+use super::{Common, NewestArgs};
 use crate::api::types::{ApprovalInfo, Decision};
 use crate::error::UserError;
 use crate::exit::Exit;
+use crate::threads::block_on;
 
 /// The commands of `approvals`.
 #[derive(Debug, Subcommand)]

@@ -8,10 +8,14 @@ mod document;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use aggregator::{
+    AggregateReport, AgreedTypes, KeyReport, LoadReport, NoTypes, Problem, TableReport,
+};
+
 use self::document::document;
+use super::Common;
 use super::output::{self, Format, Table, counted};
 use super::serve::kernel_of_environment;
-use super::{Common, block_on};
 use crate::api::client::Client;
 use crate::api::types::NodeInfo;
 use crate::config::NodeConfig;
@@ -24,9 +28,7 @@ use crate::list_storage::{self, Lists};
 use crate::printable;
 use crate::state::column_types::LooksOnly;
 use crate::state::{STATE_FILE, State};
-use aggregator::{
-    AggregateReport, AgreedTypes, KeyReport, LoadReport, NoTypes, Problem, TableReport,
-};
+use crate::threads::block_on;
 
 /// Runs the command.
 ///

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use super::candidates;
 use super::output::{self, Format, Table, shortened};
-use super::{Common, NewestArgs, block_on};
+use super::{Common, NewestArgs};
 use crate::api::types::JobRef;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::state::{JobRole, StoredJob};
+use crate::threads::block_on;
 
 /// The commands of `jobs`.
 #[derive(Debug, Subcommand)]

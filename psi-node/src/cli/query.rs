@@ -13,7 +13,7 @@ use super::output::{self, ErrorStyle};
 use super::progress::Bars;
 use super::question::QuestionArgs;
 use super::sole_collab::sole_collab;
-use super::{block_on, template};
+use super::template;
 use crate::api::client::Client;
 use crate::api::types::{Event, NewJob};
 use crate::duration_text::Span;
@@ -23,6 +23,7 @@ use crate::job::outcome::Ended;
 use crate::job::outcome::answer_file::ListFile;
 use crate::job::outcome::document::ResultDocument;
 use crate::printable;
+use crate::threads::block_on;
 
 pub use show::{figure, render, say, say_privacy};
 

@@ -14,10 +14,11 @@ use clap::Args;
 use psi_core::limits::QUERY_BYTES_MAX;
 
 use super::sole_collab::sole_collab;
-use super::{ConfigArg, block_on, candidates};
+use super::{ConfigArg, candidates};
 use crate::api::types::{NewExplanation, ResultFor};
 use crate::error::UserError;
 use crate::job::explain::Explanation;
+use crate::threads::block_on;
 
 /// A question: in which collaboration, for whom, at what price.
 #[derive(Debug, Args)]

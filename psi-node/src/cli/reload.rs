@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
+use super::Common;
 use super::output::{self, Format};
-use super::{Common, block_on};
 use crate::api::client::Client;
 use crate::api::types::ProblemInfo;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::printable;
 use crate::reload::Reloaded;
+use crate::threads::block_on;
 
 /// Runs the command. The exit code is 2 if a table of the file is not served, as it is of `check`.
 ///

@@ -9,8 +9,8 @@ use std::path::Path;
 use aggregator::{Sketched, sketch};
 use psi_audit::name::{NAME_REMEDY, check_name};
 
-use super::block_on;
 use crate::error::UserError;
+use crate::threads::block_on;
 
 /// A table that a command names, and the file or folder that holds it.
 #[derive(Debug)]

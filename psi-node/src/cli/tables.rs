@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 
 use super::output::{self, Format, Table};
 use super::section::Named;
-use super::{Common, ConfigArg, block_on};
+use super::{Common, ConfigArg};
 use crate::api::types::NodeInfo;
 use crate::config::NodeConfig;
 use crate::durable_file;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::printable;
+use crate::threads::block_on;
 
 /// The bits of a mode that say who may do what.
 const PERMISSIONS: u32 = 0o777;

@@ -33,12 +33,8 @@ impl AwaitedCollab {
     /// allowed.
     #[must_use]
     pub const fn has_expired(&self, now_unix: i64) -> bool {
-        has_expired(self.expires_unix, now_unix)
+        invite::has_expired(self.expires_unix, now_unix)
     }
-}
-
-pub(super) const fn has_expired(expires_unix: i64, now_unix: i64) -> bool {
-    now_unix > expires_unix.saturating_add(CLOCKS_APART_SECONDS)
 }
 
 /// What became of an accepted invite that its owner took back.

@@ -10,9 +10,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 
-use super::contact::has_expired;
 use super::{State, StateError, now_unix};
 use crate::collab::Collaboration;
+use crate::invite::has_expired;
 
 impl State {
     /// Whether a collaboration that is new to this node may be joined or accepted, as far as names go.

@@ -8,9 +8,10 @@ use super::offer_text;
 use crate::api::types::{PingInfo, TablesInfo};
 use crate::cli::output::{self, Format, utc};
 use crate::cli::sole_collab::sole_collab;
-use crate::cli::{Common, block_on, candidates};
+use crate::cli::{Common, candidates};
 use crate::error::UserError;
 use crate::printable;
+use crate::threads::block_on;
 
 /// Clocks that are further apart make receipts and budgets hard to read.
 const CLOCKS_APART_MS: u64 = 60_000;

@@ -6,12 +6,13 @@
 use super::{LeaveArgs, StandingArgs};
 use crate::api::client::Client;
 use crate::api::types::CollabChange;
-use crate::cli::{ConfigArg, block_on, output};
+use crate::cli::{ConfigArg, output};
 use crate::config::NodeConfig;
 use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::NodeKey;
 use crate::state::{State, TakenBack};
+use crate::threads::block_on;
 
 pub(super) fn suspend(args: &StandingArgs) -> Result<(), UserError> {
     let name = &args.name;
