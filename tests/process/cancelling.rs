@@ -86,7 +86,10 @@ impl<'a> Running<'a> {
     }
 
     fn cancel(&self) {
-        self.asker.run(&["jobs", "cancel", &self.id]).expect(0);
+        let name = self.asker.newest_job().unwrap()["name"].clone();
+        let ran = self.asker.run(&["jobs", "cancel", &self.id]).expect(0);
+        let named = format!("Cancelling job {};", name.as_str().unwrap());
+        assert!(ran.stdout.starts_with(&named), "{named}: {}", ran.stdout);
     }
 }
 

@@ -94,6 +94,41 @@ fn alone_it_says_what_is_supposed_and_needs_no_peer() {
 }
 
 #[test]
+fn a_size_that_the_other_member_has_told_is_used_and_a_literal_that_is_nearly_a_group_is_noted() {
+    let more = "catalogue = \"full\"\nfilter = [\"region\"]\n\
+                dimension = { region = [\"north\", \"south\"] }";
+    let mut world = World::new(
+        &people_table("text", 3000, 1, ""),
+        &people_table("text", 7000, 1, more),
+    );
+    world.a.write("people.csv", &people_csv(&people(0..30)));
+    world.b.write("people.csv", "name,region\nperson-1,north\n");
+    world.serve();
+    world.a.run(&["collab", "tables", "test"]).expect(0);
+    let sql = format!("{COUNT} WHERE b.region = 'nort'");
+    let explained = world
+        .a
+        .run(&["explain", "--collab", "test", "--format", "json", &sql])
+        .expect(0)
+        .json();
+    assert_eq!(explained["peer"]["facts"], "told");
+    assert_eq!(explained["peer"]["identities"], 7000);
+    let ran = world
+        .a
+        .run(&["explain", "--collab", "test", &sql])
+        .expect(0);
+    assert!(
+        ran.stdout.contains("is what bert said of its tables"),
+        "{}",
+        ran.stdout
+    );
+    let ran = world.a.run(&["query", "--collab", "test", &sql]);
+    for noted in [explained["slips"][0].as_str().unwrap(), &ran.stderr] {
+        assert!(noted.contains("did you mean \"north\"?"), "{noted}");
+    }
+}
+
+#[test]
 fn what_a_policy_refuses_is_refused_by_explain_and_a_manual_table_says_so() {
     let mut world = world("", "approval = \"manual\"");
     world.serve();
