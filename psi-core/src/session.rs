@@ -26,7 +26,7 @@
 //! # use psi_core::progress::Silent;
 //! # use psi_core::seed::JobSeed;
 //! # use psi_core::session::{Awaiting, MatchSetup, SharedList, Tools, receiver, sender};
-//! # use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, Recipients, Shape};
+//! # use psi_core::spec::{Agreement, AskedMode, Half, JobSpec, NodeId, Nonce, Recipients, Shape};
 //! # use psi_core::store::{MemoryStore, RecordStore as _};
 //! # fn list(digests: &[[u8; 32]]) -> Result<SharedList, Box<dyn Error>> {
 //! #     let mut writer = MemoryStore.unsorted(32)?;
@@ -48,7 +48,7 @@
 //! #         prefer_receiver: false, owner_may_receive: false, result_to_both: false, rows_bound: 1,
 //! #         groups: Vec::new(), values: Vec::new(), privacy: None,
 //! #     };
-//! #     Half { node_id: [node; 32], nonce: [node; 32], facts }
+//! #     Half { node_id: NodeId([node; 32]), nonce: Nonce([node; 32]), facts }
 //! # }
 //! # fn main() -> Result<(), Box<dyn Error>> {
 //! # let agreement = Agreement {
