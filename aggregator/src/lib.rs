@@ -76,6 +76,7 @@ pub use result::{
 };
 
 pub use sketch::{Sketched, hints::hints, sketch};
+pub use sql::parse::token::statements::{Statement, statements};
 
 #[cfg(test)]
 #[path = "../../psi-node/src/golden.rs"]

@@ -52,8 +52,8 @@ pub struct ResultColumn {
     pub decimals: Option<u8>,
     /// Whether one identity's contribution was clamped.
     pub clamped: bool,
-    /// Whether it holds the labels of groups, and no number.
-    pub is_group: bool,
+    /// Whose column's groups it labels; `None` where it holds numbers.
+    pub groups_of: Option<Party>,
 }
 
 /// An output row.
@@ -126,7 +126,10 @@ impl OutputPlan {
                 name: name.clone(),
                 decimals: None,
                 clamped: false,
-                is_group: matches!(output, Shown::Group(_)),
+                groups_of: match output {
+                    Shown::Group(number) => self.program.groups.get(*number).map(|(of, _)| *of),
+                    Shown::Formula(_) => None,
+                },
             };
             if let Shown::Formula(formula) = output {
                 formula.leaves(&mut |measure| note(&mut column, measure, spec));

@@ -120,8 +120,8 @@ fn printed(world: &World) -> BTreeMap<String, BTreeSet<String>> {
         document
     };
     let (a, b) = (&world.a, &world.b);
-    let sum = "SELECT b.age, SUM(b.amount) FROM anna.people a JOIN bert.people b ON a.name = b.name \
-               GROUP BY b.age";
+    let sum = "SELECT a.age, b.age, SUM(b.amount) FROM anna.people a JOIN bert.people b \
+               ON a.name = b.name GROUP BY a.age, b.age";
     run(a, "collab tables", &["test"]);
     run(a, "collab ping", &["test"]);
     run(a, "explain", &["--collab", "test", sum, "--with-peer"]);

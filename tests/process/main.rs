@@ -40,6 +40,7 @@ mod reload;
 mod revisions;
 mod secrets;
 mod semi_joins;
+mod several;
 mod shop;
 mod spill;
 mod stage;

@@ -21,7 +21,7 @@ pub(crate) mod literal;
 mod names;
 mod outputs;
 mod subquery;
-mod token;
+pub(crate) mod token;
 
 use psi_core::limits;
 

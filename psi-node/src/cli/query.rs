@@ -1,5 +1,6 @@
-//! `psi-node query`: one question over both members' tables, through the daemon.
+//! `psi-node query`: a question over both members' tables, or several, through the daemon.
 
+mod several;
 mod show;
 mod wait;
 
@@ -26,6 +27,8 @@ use crate::printable;
 use crate::threads::block_on;
 
 pub use show::{figure, render, say, say_privacy};
+
+use several::Questions;
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -73,19 +76,23 @@ pub struct QueryArgs {
 pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
     let question = args.question;
     let client = question.config.client()?;
-    let sql = match &args.template {
-        Some(name) => template::query(&question.config.load()?, name, &args.param)?,
+    let questions = match &args.template {
+        Some(name) => Questions::One(template::query(
+            &question.config.load()?,
+            name,
+            &args.param,
+        )?),
         None if !args.param.is_empty() => {
             return Err(UserError::bad_input(
                 "--param gives values for a template, and none is named",
                 "name one with --template, or write the values into the question",
             ));
         }
-        None => question.text.read()?,
+        None => Questions::read(question.text)?,
     };
     let job = NewJob {
         collab: block_on(sole_collab(&client, question.collab))?,
-        sql,
+        sql: String::new(),
         recipients: question.recipients,
         epsilon: question.epsilon,
         delta: question.delta,
@@ -94,15 +101,35 @@ pub fn run(args: QueryArgs) -> Result<Exit, UserError> {
             .map(|path| list_file(&path, args.force))
             .transpose()?,
     };
-    let ended = block_on(async {
-        match args.wait {
-            Some(max) => wait::ask_until_answered(&client, &job, max).await,
-            None => ask(&client, &job).await,
+    let ask_one = |sql: &str| {
+        let job = NewJob {
+            sql: sql.to_owned(),
+            ..job.clone()
+        };
+        block_on(async {
+            match args.wait {
+                Some(max) => wait::ask_until_answered(&client, &job, max).await,
+                None => ask(&client, &job).await,
+            }
+        })
+    };
+    match questions {
+        Questions::One(sql) => {
+            let ended = ask_one(&sql)?;
+            let exit = Exit::from_number(ended.exit).unwrap_or(Exit::Internal);
+            print_result(&ended.document, args.format, exit)?;
+            Ok(exit)
         }
-    })?;
-    let exit = Exit::from_number(ended.exit).unwrap_or(Exit::Internal);
-    print_result(&ended.document, args.format, exit)?;
-    Ok(exit)
+        Questions::Several(_) if job.output.is_some() => Err(UserError::bad_input(
+            "--output is for the answer to one question, and there are several",
+            "ask for each list in a command of its own",
+        )),
+        Questions::Several(_) if args.format == QueryFormat::Csv => Err(UserError::bad_input(
+            "--format csv is for the answer to one question, and there are several",
+            "take --format json, which prints one line for each question",
+        )),
+        Questions::Several(all) => several::ask_all(&all, args.format, ask_one),
+    }
 }
 
 /// The daemon has a working folder of its own.

@@ -69,7 +69,8 @@ impl QuestionArgs {
 #[derive(Debug, Args)]
 #[group(id = "question", required = true, multiple = false)]
 pub struct SqlArgs {
-    /// Read the question from a file, so that its literals are not on the command line
+    /// Read the question from a file, so that its literals are not on the command line; `query` asks
+    /// several if semicolons end them
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The question; a table is written member.table. With `-` it is read from standard input
@@ -77,37 +78,52 @@ pub struct SqlArgs {
     pub sql: Option<String>,
 }
 
+/// A text and where it is from, for messages.
+pub(super) struct Source {
+    pub(super) text: String,
+    pub(super) place: String,
+}
+
 impl SqlArgs {
-    /// The text of the question.
+    /// The text of one question.
     ///
     /// # Errors
     /// [`UserError`] if it cannot be read, is longer than a query may be, or is empty.
     pub fn read(self) -> Result<String, UserError> {
-        match (self.sql, self.file) {
+        self.read_up_to(QUERY_BYTES_MAX).map(|source| source.text)
+    }
+
+    /// The text, of at most `max` bytes.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn read_up_to(self, max: usize) -> Result<Source, UserError> {
+        let (text, place) = match (self.sql, self.file) {
             (_, Some(path)) => {
                 let place = path.display().to_string();
                 let file = File::open(&path).map_err(|e| unreadable(&place, &e))?;
-                read_from(file, &place)
+                (read_from(file, &place, max)?, place)
             }
-            (Some(sql), None) if sql == "-" => read_from(io::stdin().lock(), "standard input"),
+            (Some(sql), None) if sql == "-" => {
+                let place = "standard input".to_owned();
+                (read_from(io::stdin().lock(), &place, max)?, place)
+            }
             // Without a file, the arguments have to hold the question.
-            (sql, None) => Ok(sql.unwrap_or_default()),
-        }
+            (sql, None) => (sql.unwrap_or_default(), "the command line".to_owned()),
+        };
+        Ok(Source { text, place })
     }
 }
 
-fn read_from(source: impl Read, place: &str) -> Result<String, UserError> {
+fn read_from(source: impl Read, place: &str, max: usize) -> Result<String, UserError> {
     let mut bytes = Vec::new();
     // One byte more than may be there: a pipe does not tell its length.
     source
-        .take(QUERY_BYTES_MAX as u64 + 1)
+        .take(max as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(|e| unreadable(place, &e))?;
-    if bytes.len() > QUERY_BYTES_MAX {
-        return Err(UserError::bad_input(
-            format!("{place} has more than the {QUERY_BYTES_MAX} bytes of a query"),
-            "check that this is the right text; comments count",
-        ));
+    if bytes.len() > max {
+        return Err(too_long(place, max));
     }
     let text = String::from_utf8(bytes).map_err(|_| {
         UserError::bad_input(
@@ -126,6 +142,19 @@ fn read_from(source: impl Read, place: &str) -> Result<String, UserError> {
     Ok(text.to_owned())
 }
 
+/// A text with more bytes than it may have.
+pub(super) fn too_long(place: &str, max: usize) -> UserError {
+    let of = if max == QUERY_BYTES_MAX {
+        "a query"
+    } else {
+        "a file of queries"
+    };
+    UserError::bad_input(
+        format!("{place} has more than the {max} bytes of {of}"),
+        "check that this is the right text; comments count",
+    )
+}
+
 fn unreadable(place: &str, error: &io::Error) -> UserError {
     UserError::bad_input(
         format!("cannot read the question from {place}: {error}"),
@@ -142,17 +171,23 @@ mod tests {
     #[test]
     fn a_question_is_read_as_it_stands_up_to_the_bound_of_queries() {
         let commented = "-- ours\n\n/* for May */\nSELECT COUNT(*)\nFROM a.t\n";
-        assert_eq!(read_from(commented.as_bytes(), "x").unwrap(), commented);
+        assert_eq!(
+            read_from(commented.as_bytes(), "x", QUERY_BYTES_MAX).unwrap(),
+            commented
+        );
         let marked = "\u{feff}SELECT 1".as_bytes();
-        assert_eq!(read_from(marked, "x").unwrap(), "SELECT 1");
+        assert_eq!(read_from(marked, "x", QUERY_BYTES_MAX).unwrap(), "SELECT 1");
         let longest = "q".repeat(QUERY_BYTES_MAX);
-        assert_eq!(read_from(longest.as_bytes(), "x").unwrap(), longest);
+        assert_eq!(
+            read_from(longest.as_bytes(), "x", QUERY_BYTES_MAX).unwrap(),
+            longest
+        );
 
         let endless = std::io::repeat(b'q');
-        let error = read_from(endless, "standard input").unwrap_err();
+        let error = read_from(endless, "standard input", QUERY_BYTES_MAX).unwrap_err();
         assert!(error.what.contains("16384 bytes"), "{error}");
         for (bytes, what) in [(&b" \n"[..], "no question"), (&[0xff], "UTF-8")] {
-            let error = read_from(bytes, "q.sql").unwrap_err();
+            let error = read_from(bytes, "q.sql", QUERY_BYTES_MAX).unwrap_err();
             assert!(error.what.contains(what), "{error}");
             assert!(error.what.contains("q.sql"), "{error}");
         }

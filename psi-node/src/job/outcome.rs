@@ -7,6 +7,7 @@
 pub mod answer_file;
 pub mod document;
 mod ended;
+pub mod matrix;
 pub mod privacy;
 pub(in crate::job) mod rows;
 pub(in crate::job) mod stopwatch;

@@ -8,6 +8,7 @@
 //! bounded; no recursion. Memory: the text once more, and at most [`TOKENS_MAX`] tokens.
 
 mod foreign;
+pub(crate) mod statements;
 #[cfg(test)]
 mod tests;
 

@@ -3,6 +3,10 @@
 //! Called by `psi-node query` and by the demo, and for costs by `explain` and `preview`. The JSON
 //! document is printed as it is and does not come by here.
 
+mod matrix;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
 use super::QueryFormat;
@@ -67,11 +71,14 @@ pub fn say(note: &ColumnNote) -> String {
 }
 
 /// The rows as text. What was suppressed is the word `suppressed`; a suppressed row shows the
-/// labels of its groups beside it.
+/// labels of its groups beside it. An overlap matrix takes the place of the rows in a table.
 #[must_use]
 pub fn render(document: &ResultDocument, format: QueryFormat) -> String {
-    let word = || SUPPRESSED.to_owned();
+    if let (QueryFormat::Table, Some(text)) = (format, matrix::render(document)) {
+        return text;
+    }
     let rows: Vec<Vec<String>> = if document.status == SUPPRESSED && document.rows.is_empty() {
+        let word = || SUPPRESSED.to_owned();
         vec![document.columns.iter().map(|_| word()).collect()]
     } else {
         let rows = document.rows.iter().enumerate();
@@ -80,14 +87,10 @@ pub fn render(document: &ResultDocument, format: QueryFormat) -> String {
                 .row_status
                 .get(number)
                 .is_some_and(|status| status == SUPPRESSED);
-            let values = row.iter().enumerate().map(|(column, value)| match value {
-                // Labels are never null.
-                serde_json::Value::Null if hidden => word(),
-                serde_json::Value::String(text) if format == QueryFormat::Table => {
-                    rounded(text, decimals_shown(document, column))
-                }
-                value => cell(value, format),
-            });
+            let values = row
+                .iter()
+                .enumerate()
+                .map(|(column, value)| shown(document, column, value, hidden, format));
             values.collect()
         })
         .collect()
@@ -184,6 +187,24 @@ fn numeric(document: &ResultDocument) -> Vec<bool> {
     (0..document.columns.len()).map(of).collect()
 }
 
+/// A value of a column; `hidden` is whether its row is suppressed.
+fn shown(
+    document: &ResultDocument,
+    column: usize,
+    value: &serde_json::Value,
+    hidden: bool,
+    format: QueryFormat,
+) -> String {
+    match value {
+        // Labels are never null.
+        serde_json::Value::Null if hidden => SUPPRESSED.to_owned(),
+        serde_json::Value::String(text) if format == QueryFormat::Table => {
+            rounded(text, decimals_shown(document, column))
+        }
+        value => cell(value, format),
+    }
+}
+
 fn cell(value: &serde_json::Value, format: QueryFormat) -> String {
     let text = match value {
         serde_json::Value::Null if format == QueryFormat::Csv => String::new(),
@@ -225,167 +246,5 @@ fn is_number(text: &str) -> bool {
     match unsigned.split_once('.') {
         None => digits(unsigned),
         Some((whole, decimals)) => digits(whole) && digits(decimals),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ColumnNote, QueryFormat, ResultDocument, render, rounded, say};
-
-    fn document(status: &str, rows: Vec<Vec<serde_json::Value>>) -> ResultDocument {
-        let mut document = ResultDocument::new("exact");
-        document.status = status.into();
-        document.columns = vec!["COUNT(*)".into()];
-        document.rows = rows;
-        document
-    }
-
-    #[test]
-    fn a_released_count_is_a_table_or_a_csv_of_one_row() {
-        let released = document("released", vec![vec![318.into()]]);
-        assert_eq!(render(&released, QueryFormat::Table), "COUNT(*)\n318\n");
-        assert_eq!(render(&released, QueryFormat::Csv), "COUNT(*)\n318\n");
-    }
-
-    #[test]
-    fn a_suppressed_result_is_shown_as_suppressed() {
-        let suppressed = document("suppressed", Vec::new());
-        assert_eq!(
-            render(&suppressed, QueryFormat::Table),
-            "COUNT(*)\nsuppressed\n"
-        );
-        assert_eq!(
-            render(&suppressed, QueryFormat::Csv),
-            "COUNT(*)\nsuppressed\n"
-        );
-    }
-
-    #[test]
-    fn suppressed_rows_show_their_labels_and_numbers_stand_under_each_other() {
-        let mut document = document(
-            "released",
-            vec![
-                vec!["north".into(), 318.into(), "1200.50".into()],
-                vec![
-                    "other".into(),
-                    serde_json::Value::Null,
-                    serde_json::Value::Null,
-                ],
-                vec!["south".into(), 7.into(), serde_json::Value::Null],
-            ],
-        );
-        document.columns = vec!["region".into(), "count(*)".into(), "sum(amount)".into()];
-        document.row_status = ["released", "suppressed", "released"]
-            .map(Into::into)
-            .into();
-        assert_eq!(
-            render(&document, QueryFormat::Table),
-            "region    count(*)  sum(amount)\n\
-             north          318      1200.50\n\
-             other   suppressed   suppressed\n\
-             south            7         NULL\n"
-        );
-        assert_eq!(
-            render(&document, QueryFormat::Csv),
-            "region,count(*),sum(amount)\nnorth,318,1200.50\nother,suppressed,suppressed\n\
-             south,7,\n"
-        );
-    }
-
-    #[test]
-    fn a_terminal_shows_what_a_person_reads_of_a_quotient_and_all_else_as_it_is() {
-        for (text, decimals, shown) in [
-            ("12.3456789012345678", Some(4), "12.3457"),
-            ("-0.0000499999999999", Some(4), "-0.0000"),
-            ("99.9999999999999999", Some(4), "100.0000"),
-            ("-9.9999999999999999", Some(4), "-10.0000"),
-            ("1234.5678", Some(4), "1234.5678"),
-            ("0.12345678", Some(4), "0.12345678"),
-            ("12.3456789012345678", None, "12.3456789012345678"),
-            ("v1.2345678901234", Some(4), "v1.2345678901234"),
-        ] {
-            assert_eq!(rounded(text, decimals), shown, "{text}");
-        }
-        let mut cents = document("released", vec![vec!["12.3333333333333333".into()]]);
-        cents.columns = vec!["mean".into()];
-        cents.notes = vec![ColumnNote {
-            column: "mean".into(),
-            decimals: Some(2),
-            clamped: false,
-        }];
-        assert_eq!(render(&cents, QueryFormat::Table), "mean\n12.3333\n");
-        assert_eq!(
-            render(&cents, QueryFormat::Csv),
-            "mean\n12.3333333333333333\n"
-        );
-        // Of whole numbers, whatever the column is called; a label stays as it is.
-        let label = "2.7182818284590452";
-        let mut whole = document(
-            "released",
-            vec![vec![label.into(), "0.6666666666666667".into()]],
-        );
-        whole.columns = vec!["version".into(), "m".into()];
-        whole.groups = vec![0];
-        let shown = render(&whole, QueryFormat::Table);
-        assert!(
-            shown.contains(label) && shown.contains("0.6667\n"),
-            "{shown}"
-        );
-    }
-
-    #[test]
-    fn a_note_says_scale_and_clamp() {
-        let note = ColumnNote {
-            column: "avg(amount)".into(),
-            decimals: Some(2),
-            clamped: true,
-        };
-        let text = say(&note);
-        assert!(
-            text.contains("2 decimals") && text.contains("clamped"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn csv_labels_that_a_spreadsheet_would_compute_get_an_apostrophe_and_numbers_stay() {
-        for (value, field) in [
-            ("=1+1", "'=1+1"),
-            ("+49 30", "'+49 30"),
-            ("+5", "'+5"),
-            ("-north", "'-north"),
-            ("-", "'-"),
-            ("-2+3", "'-2+3"),
-            ("-1.5.0", "'-1.5.0"),
-            ("@SUM(A1)", "'@SUM(A1)"),
-            ("\tx", "'\tx"),
-            ("\r=1", "\"'\r=1\""),
-            ("\n=1", "\"'\n=1\""),
-            ("＝1", "'＝1"),
-            ("=\"a\",b", "\"'=\"\"a\"\",b\""),
-            ("-12.50", "-12.50"),
-            ("-7", "-7"),
-            ("12", "12"),
-            ("a=b", "a=b"),
-            ("'=1", "'=1"),
-        ] {
-            let mut document = document("released", vec![vec![value.into()]]);
-            document.columns = vec![value.into()];
-            let lines = format!("{field}\n{field}\n");
-            assert_eq!(render(&document, QueryFormat::Csv), lines);
-            let table = render(&document, QueryFormat::Table);
-            assert!(!table.contains("'=1") || value == "'=1", "{table}");
-        }
-        let negative = document("released", vec![vec![(-7).into()]]);
-        assert_eq!(render(&negative, QueryFormat::Csv), "COUNT(*)\n-7\n");
-    }
-
-    #[test]
-    fn csv_fields_are_quoted_where_they_must_be() {
-        let odd = document("released", vec![vec!["a,\"b\"".into()]]);
-        assert_eq!(
-            render(&odd, QueryFormat::Csv),
-            "COUNT(*)\n\"a,\"\"b\"\"\"\n"
-        );
     }
 }

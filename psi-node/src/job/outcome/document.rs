@@ -9,6 +9,7 @@ use psi_core::spec::JobSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::matrix::Matrix;
 use super::privacy::PrivacyDocument;
 use super::value::shown;
 use crate::state::JobState;
@@ -39,6 +40,10 @@ pub struct ResultDocument {
     /// With GROUP BY, the places in `columns` of those that hold the labels of groups, counted from 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<usize>,
+    /// With GROUP BY one column of each member, and every pair of their groups in the answer: the
+    /// same figures as rows and columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matrix: Option<Matrix>,
     /// How the values of a column were taken, where that was not as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<ColumnNote>,
@@ -124,6 +129,7 @@ impl ResultDocument {
             rows: Vec::new(),
             row_status: Vec::new(),
             groups: Vec::new(),
+            matrix: None,
             notes: Vec::new(),
             slips: Vec::new(),
             list: None,
@@ -149,7 +155,7 @@ impl ResultDocument {
     pub(super) fn fill(&mut self, table: &ResultTable, grouped: bool) -> JobState {
         self.columns = table.columns.iter().map(|c| c.name.clone()).collect();
         let groups = table.columns.iter().enumerate();
-        let groups = groups.filter(|(_, column)| column.is_group);
+        let groups = groups.filter(|(_, column)| column.groups_of.is_some());
         self.groups = groups.map(|(place, _)| place).collect();
         self.notes = table.columns.iter().filter_map(note).collect();
         let all_suppressed = !table.rows.is_empty() && table.rows.iter().all(|row| row.suppressed);
@@ -163,12 +169,22 @@ impl ResultDocument {
                 .iter()
                 .map(|row| status(row).to_owned())
                 .collect();
+            self.matrix = self.overlap(table);
         }
         if all_suppressed {
             self.reason = Some("below_minimum".into());
             JobState::Suppressed
         } else {
             JobState::Released
+        }
+    }
+
+    /// The matrix of an answer with one group column of each member.
+    fn overlap(&self, table: &ResultTable) -> Option<Matrix> {
+        let owner = |place: &usize| table.columns.get(*place)?.groups_of;
+        match self.groups.as_slice() {
+            [down, across] if owner(down) != owner(across) => Matrix::of(self, *down, *across),
+            _ => None,
         }
     }
 }
@@ -189,6 +205,7 @@ fn values(row: &ResultRow) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use aggregator::{ResultColumn, ResultRow, ResultTable, ResultValue};
+    use psi_core::spec::Party;
     use serde_json::json;
 
     use super::{JobState, ResultDocument};
@@ -198,7 +215,7 @@ mod tests {
             name: name.into(),
             decimals,
             clamped,
-            is_group: decimals.is_none() && name == "region",
+            groups_of: (name == "region").then_some(Party::Requester),
         }
     }
 
@@ -269,6 +286,43 @@ mod tests {
             json["notes"],
             json!([{"column": "sum(amount)", "decimals": 2, "clamped": true}])
         );
+    }
+
+    #[test]
+    fn groups_of_both_members_make_a_matrix_and_those_of_one_do_not() {
+        let of = |owner| ResultTable {
+            columns: vec![
+                column("region", None, false),
+                ResultColumn {
+                    groups_of: Some(owner),
+                    ..column("tier", None, false)
+                },
+                column("count(*)", None, false),
+            ],
+            rows: vec![row(
+                false,
+                vec![
+                    ResultValue::Text("north".into()),
+                    ResultValue::Other,
+                    ResultValue::Integer(31),
+                ],
+            )],
+        };
+        let mut document = ResultDocument::new("exact");
+        document.fill(&of(Party::Responder), true);
+        let json = serde_json::to_value(&document).unwrap();
+        assert_eq!(
+            json["matrix"],
+            json!({
+                "down": {"column": "region", "labels": ["north"]},
+                "across": {"column": "tier", "labels": ["other"]},
+                "status": [["released"]],
+                "figures": [{"column": "count(*)", "values": [[31]]}],
+            })
+        );
+        let mut document = ResultDocument::new("exact");
+        document.fill(&of(Party::Requester), true);
+        assert_eq!(document.matrix, None);
     }
 
     #[test]
