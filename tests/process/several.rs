@@ -77,9 +77,9 @@ fn questions_of_a_file_are_answered_one_after_the_other_and_a_refusal_stops_none
     );
 
     let table = ask("table");
-    let expected = format!("-- 1 of 4, line 2: {}…\nCOUNT(*)\n40\n", &COUNT[..60]);
+    let expected = format!("-- 1 of 4, line 2: {}…\ncount(*)\n40\n", &COUNT[..60]);
     assert!(table.stdout.starts_with(&expected), "{}", table.stdout);
-    let square = "COUNT(*) by tier and region\n\
+    let square = "count(*) by tier and region\n\
                   tier   north  south  other\n\
                   gold       3      3      4\n\
                   other     10     10     10\n";

@@ -75,7 +75,7 @@ impl Questions {
 
 /// One line of `--format json`.
 #[derive(Serialize)]
-struct Line<'a> {
+struct AnswerLine<'a> {
     /// Which question, counted from 1.
     question: usize,
     /// Where it begins in the file.
@@ -164,7 +164,7 @@ fn print_line(
     answer: &Result<Ended, UserError>,
 ) -> Result<(), UserError> {
     let error = answer.as_ref().err();
-    let line = Line {
+    let line = AnswerLine {
         question: number,
         line: question.at.line,
         query: &question.text,
