@@ -47,6 +47,27 @@ impl Country {
         }
         Some(number.format().mode(phonenumber::Mode::E164).to_string())
     }
+
+    /// The code that is dialled from abroad, which several countries may share.
+    pub(crate) fn calling_code(self) -> Option<u16> {
+        let plan = phonenumber::metadata::DATABASE.by_id(self.0.as_ref())?;
+        Some(plan.country_code())
+    }
+
+    /// The country that a number names by its `+` and code.
+    pub(crate) fn that_names_itself(written: &str) -> Option<Self> {
+        let written = written.trim();
+        if !written.starts_with('+') || written.len() > NUMBER_BYTES_MAX {
+            return None;
+        }
+        let number = phonenumber::parse(None, written).ok()?;
+        number.country().id().map(Self)
+    }
+
+    /// The two letters of ISO 3166-1.
+    pub(crate) fn letters(self) -> String {
+        self.0.as_ref().to_owned()
+    }
 }
 
 #[cfg(not(feature = "phonenumber"))]
@@ -63,6 +84,21 @@ impl Country {
     /// Never called: there is no country.
     pub(crate) fn e164(self, _written: &str) -> Option<String> {
         None
+    }
+
+    /// Never called: there is no country.
+    pub(crate) fn calling_code(self) -> Option<u16> {
+        None
+    }
+
+    /// No country is known.
+    pub(crate) fn that_names_itself(_written: &str) -> Option<Self> {
+        None
+    }
+
+    /// Never called: there is no country.
+    pub(crate) fn letters(self) -> String {
+        String::new()
     }
 }
 

@@ -14,6 +14,8 @@ pub mod offer;
 pub mod question;
 pub mod template;
 
+use std::collections::BTreeSet;
+
 use psi_core::Code;
 
 pub use question::{ComparedWith, FilterUse, FunctionUse, Question};
@@ -210,8 +212,8 @@ impl Judge<'_> {
                     self.name
                 ),
                 format!(
-                    "add {:?} to table.{}.forms to allow it",
-                    form.as_str(),
+                    "write `forms = [{}]` in [table.{}] to allow it",
+                    allowing(&self.config.forms, form),
                     self.name
                 ),
             ));
@@ -311,6 +313,16 @@ pub(crate) const fn answers(rule: RuleKind) -> &'static str {
         RuleKind::List => "lists (SELECT and your own key columns)",
         RuleKind::Custom => "instances of approved templates",
     }
+}
+
+/// The words of `forms` with one more, as the configuration writes a list of them.
+fn allowing(forms: &BTreeSet<QueryForm>, more: QueryForm) -> String {
+    let all: BTreeSet<QueryForm> = forms.iter().copied().chain([more]).collect();
+    let words: Vec<String> = all
+        .iter()
+        .map(|form| format!("{:?}", form.as_str()))
+        .collect();
+    words.join(", ")
 }
 
 /// Whether two names mean the same, upper and lower case aside.

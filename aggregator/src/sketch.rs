@@ -7,6 +7,7 @@
 //!
 //! Cost: a pass over the first rows to guess, and a load for the keys.
 
+mod countries;
 mod guess;
 pub(crate) mod hints;
 mod write;
@@ -45,6 +46,8 @@ struct Sketch {
     /// What a load says of each of them.
     loaded: Vec<KeyReport>,
     rows: u64,
+    /// The country of most telephone numbers that name one.
+    phone_country: Option<String>,
     /// Whether dates may be written with the day or with the month first: both fit.
     dates_are_unclear: bool,
 }
@@ -140,10 +143,16 @@ fn look(path: &Path) -> Result<Sketch, SourceError> {
         let column = source.column(&key.column);
         column.is_ok_and(|column| column.key_problem(key.kind).is_none())
     });
+    let keys: Vec<SketchKey> = keys.take(KEYS_MAX).collect();
+    let phone = keys.iter().find(|key| key.kind == IdentifierKind::Phone);
+    let mut named = source.columns.iter().zip(&columns);
+    let phones = phone.and_then(|key| named.find(|(column, _)| column.name == key.column));
+    let phone_country = phones.and_then(|(_, values)| countries::of_most(values));
     Ok(Sketch {
         csv,
         null_words: words,
-        keys: keys.take(KEYS_MAX).collect(),
+        keys,
+        phone_country,
         columns: source
             .columns
             .iter()

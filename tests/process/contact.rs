@@ -204,7 +204,7 @@ fn nothing_is_signed_that_was_not_looked_at_or_does_not_fit() {
         .expect(0)
         .stdout;
     assert!(
-        said.contains("anna may then ask about your tables people"),
+        said.contains("anna may then ask about your table people"),
         "{said}"
     );
     let wrong = [

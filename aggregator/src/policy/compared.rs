@@ -148,7 +148,7 @@ pub fn at_fault(named: &str, compared: &[Compared]) -> Option<String> {
             form: Some(form),
             ..
         } => Some(format!(
-            "{}: {sql} beside {:?} of {named} is probably not of its type: {form}",
+            "{}: {sql} is compared with the column {:?} of {named} and is probably not of its type: {form}",
             one.at, one.column
         )),
         _ => None,
@@ -227,22 +227,22 @@ mod tests {
         for (condition, expected) in [
             (
                 "brand.c.last_purchase >= '01.05.2026' AND brand.c.x = 5",
-                "line 2, column 32: '01.05.2026' beside \"last_purchase\" of brand.c is probably not \
+                "line 2, column 32: '01.05.2026' is compared with the column \"last_purchase\" of brand.c and is probably not \
                  of its type: a date is written as year, month and day: '2026-05-01'",
             ),
             (
                 "brand.c.day IN ('2026-01-31', '01/05/2026')",
-                "line 2, column 37: '01/05/2026' beside \"day\" of brand.c is probably not of its \
+                "line 2, column 37: '01/05/2026' is compared with the column \"day\" of brand.c and is probably not of its \
                  type: a date is written as year, month and day: '2026-05-01' or '2026-01-05'",
             ),
             (
                 "brand.c.amount > '12,5'",
-                "line 2, column 24: '12,5' beside \"amount\" of brand.c is probably not of its type: \
+                "line 2, column 24: '12,5' is compared with the column \"amount\" of brand.c and is probably not of its type: \
                  a number is written with a point and without quotes: 12.5",
             ),
             (
                 "NOT brand.c.consent = 'yes'",
-                "line 2, column 29: 'yes' beside \"consent\" of brand.c is probably not of its type: a \
+                "line 2, column 29: 'yes' is compared with the column \"consent\" of brand.c and is probably not of its type: a \
                  truth value is written without quotes: TRUE or FALSE",
             ),
         ] {

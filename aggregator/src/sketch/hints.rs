@@ -9,7 +9,7 @@ use std::path::Path;
 
 use psi_core::identifier::IdentifierKind;
 
-use super::{ROWS_MAX, guess, open, texts, write};
+use super::{ROWS_MAX, countries, guess, open, texts, write};
 use crate::config::{CsvConfig, TableConfig};
 use crate::error::Problem;
 use crate::report::{TableReport, ValueClass};
@@ -20,7 +20,8 @@ use crate::source::{Format, Source};
 const WORDS_MAX: usize = 8;
 
 /// What the files of the table `name` ask for and its section does not say; `report` is what a load
-/// found. Files that cannot be read, and those of Parquet, ask for nothing.
+/// found. Files of Parquet ask for the country of telephone numbers alone; those that cannot be read, for
+/// nothing.
 ///
 /// Cost: a pass over the files to open them, another over the first rows; several if they cannot be
 /// opened as the section says.
@@ -30,39 +31,76 @@ pub async fn hints(
     config: &TableConfig,
     report: &TableReport,
 ) -> Vec<Problem> {
-    let mut hints = phones(name, config, report);
     let (path, config) = (base_dir.join(&config.source), config.clone());
-    let place = name.to_owned();
-    let found = tokio::task::spawn_blocking(move || of_files(&place, &path, &config)).await;
-    hints.extend(found.unwrap_or_default());
-    hints
+    let (place, phones) = (name.to_owned(), phones(report));
+    let found =
+        tokio::task::spawn_blocking(move || of_files(&place, &path, &config, &phones)).await;
+    found.unwrap_or_default()
 }
 
-/// Numbers of keys of kind `phone` that have no country.
-fn phones(name: &str, config: &TableConfig, report: &TableReport) -> Vec<Problem> {
-    if config.phone.is_some() {
-        return Vec::new();
-    }
+/// A column of a key of kind `phone`, and how many of its values name no country.
+struct Phones {
+    column: String,
+    local: u64,
+}
+
+fn phones(report: &TableReport) -> Vec<Phones> {
     let columns = report.keys.iter().flat_map(|key| &key.values);
-    let phones = columns.filter(|column| column.kind == IdentifierKind::Phone);
-    let hints = phones.filter_map(|column| {
+    let phones = columns.filter(|column| column.kind.plain() == IdentifierKind::Phone);
+    let counted = phones.map(|column| {
         let mut refused = column.refused.iter();
-        let local = refused.find(|count| count.class == ValueClass::NotE164)?;
-        Some(Problem::new(
-            format!("table.{name}.phone"),
-            format!(
-                "{} values of {:?} are not + and a country code, so they match nothing",
-                local.rows, column.column
-            ),
-            "if they are numbers of one country, declare it, such as phone = { country = \"DE\" }",
-        ))
+        let local = refused.find(|count| count.class == ValueClass::NotE164);
+        Phones {
+            column: column.column.clone(),
+            local: local.map_or(0, |count| count.rows),
+        }
     });
-    hints.collect()
+    counted.collect()
 }
 
-fn of_files(name: &str, path: &Path, config: &TableConfig) -> Vec<Problem> {
+/// What the numbers of the file say about the country of those that name none.
+fn country(
+    name: &str,
+    config: &TableConfig,
+    Phones { column, local }: &Phones,
+    columns: &[(&str, Vec<String>)],
+) -> Option<Problem> {
+    let mut found = columns.iter();
+    let values = found.find(|(name, _)| name == column);
+    let values = values.map_or(&[][..], |(_, values)| values);
+    let place = format!("table.{name}.phone");
+    let Some(declared) = &config.phone else {
+        if *local == 0 {
+            return None;
+        }
+        let what = format!(
+            "{local} values of {column:?} are not + and a country code, so they match nothing"
+        );
+        let remedy = match countries::of_most(values) {
+            Some(country) => format!(
+                "most numbers that name a country are of {country}: if these are too, declare phone = {{ \
+                 country = \"{country}\" }}"
+            ),
+            None => "if they are numbers of one country, declare it by its two letters: phone = { \
+                     country = \"XX\" }"
+                .to_owned(),
+        };
+        return Some(Problem::new(place, what, remedy));
+    };
+    let country = &declared.country;
+    let percent = countries::elsewhere(values, country)?;
+    Some(Problem::new(
+        place,
+        format!(
+            "{percent} % of the numbers of {column:?} that name a country name another one than {country}"
+        ),
+        "if numbers without a country are of that one too, declare it: with a wrong country they match \
+         other persons, or nobody",
+    ))
+}
+
+fn of_files(name: &str, path: &Path, config: &TableConfig, phones: &[Phones]) -> Vec<Problem> {
     let source = match Source::open(path, &config.null, &Dialect::of(&config.csv)) {
-        Ok(source) if source.files.format == Format::Parquet => return Vec::new(),
         Ok(source) => source,
         Err(_) => return other_way(name, path, config).into_iter().collect(),
     };
@@ -71,7 +109,13 @@ fn of_files(name: &str, path: &Path, config: &TableConfig) -> Vec<Problem> {
     };
     let names = source.columns.iter().map(|column| column.name.as_str());
     let mut columns: Vec<(&str, Vec<String>)> = names.zip(columns).collect();
-    let mut hints = Vec::new();
+    let countries = phones
+        .iter()
+        .filter_map(|phones| country(name, config, phones, &columns));
+    let mut hints: Vec<Problem> = countries.collect();
+    if source.files.format == Format::Parquet {
+        return hints;
+    }
     hints.extend(missing_words(name, config, &mut columns));
     let commas = decimal_commas(config, &source, &columns);
     let dates = dates(config, &columns);
@@ -268,8 +312,8 @@ mod tests {
             hints,
             [
                 "table.t.phone: 2 values of \"phone\" are not + and a country code, so they match \
-                 nothing; if they are numbers of one country, declare it, such as phone = { country = \
-                 \"DE\" }"
+                 nothing; if they are numbers of one country, declare it by its two letters: phone = { \
+                 country = \"XX\" }"
                     .to_owned(),
                 "table.t.null: in the first 50000 rows, 1 of \"phone\", 1 of \"since\" are words for a \
                  missing value: \"n/a\"; if they mean that there is no value: null = [\"\", \"n/a\"]"
@@ -289,6 +333,29 @@ mod tests {
         if cfg!(feature = "phonenumber") {
             assert_eq!(said(&folder, "t.csv", &made).await, none);
         }
+    }
+
+    #[cfg(feature = "phonenumber")]
+    #[tokio::test]
+    async fn a_country_that_most_numbers_do_not_name_is_doubted_and_theirs_is_proposed() {
+        let folder = Folder::new();
+        let numbers = (0..12).map(|n| format!("+43 664 12345{n:02}\n"));
+        let text: String = numbers.chain(["0664 1234567\n".to_owned()]).collect();
+        folder.write("t.csv", &format!("phone\n{text}"));
+        let hints = said(&folder, "t.csv", "").await;
+        assert_eq!(hints.len(), 1, "{hints:?}");
+        assert!(hints[0].contains("country = \"AT\""), "{hints:?}");
+        let hints = said(&folder, "t.csv", "phone = { country = 'DE' }").await;
+        assert_eq!(hints.len(), 1, "{hints:?}");
+        assert!(
+            hints[0].starts_with("table.t.phone: 100 % of the numbers of \"phone\""),
+            "{hints:?}"
+        );
+        let none: [String; 0] = [];
+        assert_eq!(
+            said(&folder, "t.csv", "phone = { country = 'AT' }").await,
+            none
+        );
     }
 
     #[tokio::test]

@@ -58,7 +58,7 @@ pub(super) fn section(name: &str, source: &str, sketch: &Sketch) -> String {
     line(
         &mut text,
         "allowed_requesters = []",
-        "nobody yet: name the other member, such as [\"partner\"]",
+        "nobody yet: name who may ask, your own node too, such as [\"shop\", \"partner\"]",
     );
     line(
         &mut text,
@@ -100,6 +100,9 @@ pub(super) fn section(name: &str, source: &str, sketch: &Sketch) -> String {
             .iter()
             .find(|key| key.columns.iter().eq([&of.column]));
         key(&mut text, name, of, number == 0, loaded);
+        if of.kind == IdentifierKind::Phone {
+            phone_setting(&mut text, name, sketch.phone_country.as_deref());
+        }
     }
     text
 }
@@ -239,12 +242,6 @@ fn key(
         text,
         "\n# A join key: the other member's key has to be of the same kind, {kind}{found}."
     );
-    if *kind == IdentifierKind::Phone {
-        let _ = writeln!(
-            text,
-            "# Numbers without a country need one: phone = {{ country = \"DE\" }} in [table.{table}]."
-        );
-    }
     let is_unique = loaded.is_some_and(|key| {
         key.values
             .first()
@@ -262,6 +259,22 @@ fn key(
     let public = "public: the other member sees this number. Round it up, with room to grow";
     let identities = loaded.map_or(0, |key| key.identities);
     line(text, &format!("# identities = {identities}"), public);
+}
+
+/// What numbers without a country need.
+fn phone_setting(text: &mut String, table: &str, country: Option<&str>) {
+    let _ = match country {
+        Some(country) => writeln!(
+            text,
+            "# Numbers without a country need one. Most that name one are of {country}: if these are too, write\n\
+             # phone = {{ country = \"{country}\" }} in [table.{table}]. A wrong one matches other persons."
+        ),
+        None => writeln!(
+            text,
+            "# Numbers without a country need one, by its two letters: phone = {{ country = \"XX\" }} in\n\
+             # [table.{table}]. A wrong one matches other persons."
+        ),
+    };
 }
 
 /// A setting, and what it is for.

@@ -20,6 +20,7 @@ mod having;
 pub(crate) mod literal;
 mod names;
 mod outputs;
+mod slips;
 mod subquery;
 pub(crate) mod token;
 
@@ -304,6 +305,9 @@ impl Reader {
         let mut path = vec![self.name()?];
         while self.peek() == Some(&Token::Period) && self.peek_at(1) != Some(&Token::Mul) {
             self.advance();
+            if let Some(slip) = self.name_in_single_quotes() {
+                return Err(slip);
+            }
             path.push(self.name()?);
         }
         Ok(path)

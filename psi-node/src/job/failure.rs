@@ -255,7 +255,7 @@ impl Failure {
                 "ask again, so that the owner can decide about one more run".into()
             }
             Self::Cancelled => {
-                "it was asked to stop, or this node stops; ask again if its answer is still wanted"
+                "somebody cancelled it, or the node stopped; ask again if you still want the answer"
                     .into()
             }
             Self::OwnStop(stop) => stop.remedy().into(),

@@ -114,7 +114,11 @@ impl Reader {
     ) -> Result<Node, QueryError> {
         if let Some(op) = self.compare_op() {
             self.advance();
+            let right_at = self.at();
             let right = self.right_operand(scope)?;
+            if let Some(slip) = self.date_without_quotes(&right, right_at) {
+                return Err(slip);
+            }
             return Ok(Node::Condition(compare(left, op, right, at)?));
         }
         let negated = self.is_word("NOT");
@@ -130,6 +134,10 @@ impl Reader {
                 return Err(QueryError::subset(self.at(), word, names::CONDITION));
             }
             _ => {
+                let is_column = matches!(left, Operand::Column(_));
+                if let Some(slip) = self.rest_of_a_name().filter(|_| is_column) {
+                    return Err(slip);
+                }
                 let other = self.peek().filter(|token| **token != Token::Comma);
                 return match other.and_then(names::operator) {
                     Some(what) => Err(QueryError::subset(self.at(), what, names::CONDITION)),

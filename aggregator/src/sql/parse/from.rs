@@ -311,7 +311,8 @@ impl Reader {
                 (None, Some(token)) => format!("a join on {token}"),
                 (None, None) => "ON without a comparison".to_owned(),
             };
-            return Err(QueryError::subset(self.at(), what, ON));
+            let slip = self.rest_of_a_name();
+            return Err(slip.unwrap_or_else(|| QueryError::subset(self.at(), what, ON)));
         }
         let right = self.on_column(scope)?;
         match (left.side, right.side) {

@@ -3,7 +3,7 @@
 //! Spec 10 §3.2 and §3.3.
 
 use super::token::{Token, Word};
-use super::{Author, Reader, names};
+use super::{Author, Reader, names, slips};
 use crate::error::{Position, QueryError};
 use crate::sql::ast::{Literal, LiteralValue};
 use crate::sql::meant_date;
@@ -111,7 +111,10 @@ impl Reader {
     pub(super) fn no_operand(&self) -> QueryError {
         let at = self.at();
         let what = match self.peek() {
-            Some(Token::Word(word)) if self.is_function() => names::function(&word.value),
+            Some(Token::Word(word)) if self.is_function() => {
+                let remedy = slips::without_function(&word.value);
+                return QueryError::subset(at, names::function(&word.value), remedy);
+            }
             Some(Token::LParen) => "a subquery".to_owned(),
             Some(Token::Word(word)) => {
                 match self
@@ -197,8 +200,10 @@ fn date(text: &str, at: Position) -> Result<LiteralValue, QueryError> {
         Some(moment) if moment.is_date() => Ok(LiteralValue::Date(text.to_owned())),
         _ => Err(QueryError::meaning(
             at,
-            "the literal is not a date of the form DATE '2025-01-31'",
-            meant_date::advice(text).unwrap_or_else(|| "write year, month and day so".to_owned()),
+            "the literal is not a day of the calendar in the form DATE '2025-01-31'",
+            meant_date::advice(text).unwrap_or_else(|| {
+                "write year, month and day with hyphens; the day must exist".to_owned()
+            }),
         )),
     }
 }

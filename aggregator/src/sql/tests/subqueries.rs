@@ -173,3 +173,10 @@ fn nesting_inside_a_subquery_is_bounded() {
     ));
     assert_eq!(refused(&deep).0, "deep nesting");
 }
+
+#[test]
+fn a_name_with_a_hyphen_says_how_it_is_written() {
+    let sql = "SELECT COUNT(*) FROM a.t AS t JOIN b.u AS u ON t.E-Mail = u.email";
+    let error = parse::read(sql, Author::Own).map(drop).unwrap_err();
+    assert!(error.remedy().contains("in double quotes"), "{error}");
+}

@@ -19,7 +19,7 @@ pub(super) fn summary(offer: Option<&Offer>, config: &NodeConfig) -> String {
         return "This node has no tables yet.".into();
     }
     if tables == 0 {
-        return "It says nothing of this node's tables: none that is open to whoever accepts has a \
+        return "It does not describe your tables: none that whoever accepts may ask about sets \
                 `catalogue`."
             .into();
     }
@@ -43,7 +43,10 @@ fn shown(text: &str) -> String {
 /// What `peer` offers, in lines.
 pub(super) fn describe(peer: &str, offer: Option<&OfferInfo>) -> String {
     let Some(offer) = offer else {
-        return format!("{peer} says nothing of its tables.\n");
+        return format!(
+            "{peer} does not describe its tables. Ask its owner for their names, or to set `catalogue = \
+             \"names\"` in them.\n"
+        );
     };
     let mut text = format!("What {peer} says that its tables offer:\n");
     for table in &offer.tables {

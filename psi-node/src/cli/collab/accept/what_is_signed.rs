@@ -79,8 +79,9 @@ fn exposed(config: &NodeConfig, collab: &Collaboration, peer: &str) -> String {
         return format!("{peer} may ask about none of your tables, as node.toml is now.\n");
     }
     format!(
-        "{peer} may then ask about your tables {}, within their rules (`psi-node policy explain \
+        "{peer} may then ask about your table{} {}, within their rules (`psi-node policy explain \
          TABLE`).\n",
+        if open.len() == 1 { "" } else { "s" },
         open.join(", ")
     )
 }
