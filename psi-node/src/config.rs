@@ -3,6 +3,7 @@
 //! Reads and checks the file alone; whether tables and data fit is the aggregator's check at load.
 //! Unknown fields are errors, because a mistyped rule that is silently ignored would be a leak.
 
+mod misplaced;
 pub(crate) mod place;
 mod population;
 mod renewal;
@@ -190,12 +191,14 @@ impl NodeConfig {
     /// [`UserError`] with file, line and column.
     pub fn parse(text: &str, path: &Path) -> Result<Self, UserError> {
         let mut config: Self = toml::from_str(text).map_err(|e| {
-            toml_error(
-                path,
-                text,
-                &e,
-                "correct the file; docs/operating lists every field",
-            )
+            misplaced::of_a_table(path, text, &e).unwrap_or_else(|| {
+                toml_error(
+                    path,
+                    text,
+                    &e,
+                    "correct the file; docs/operating lists every field",
+                )
+            })
         })?;
         config.policies = policy_text::of_tables(text);
         path.clone_into(&mut config.file);

@@ -71,7 +71,7 @@ pub(super) fn place(
         QueryError::meaning(
             literal.at,
             format!(
-                "this literal does not fit {}, which is {}",
+                "this literal does not fit the column {} of type {}",
                 column.name.0,
                 class.describe()
             ),

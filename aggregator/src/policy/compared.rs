@@ -173,7 +173,7 @@ pub fn at_fault(named: &str, compared: &[Compared]) -> Option<String> {
         more => format!(", and {more} more"),
     };
     Some(format!(
-        "Your query compares of {named} {}{more}; one of the columns is not of the type of what it is \
+        "Your query compares columns of {named}: {}{more}; one of them is not of the type of what it is \
          compared with. {FORMS}",
         all.join(", ")
     ))
@@ -255,7 +255,7 @@ mod tests {
         let told = said("brand.c.region = 5 AND brand.c.name LIKE 'a%' AND brand.c.a < brand.c.b");
         let told = told.unwrap();
         for part in [
-            "compares of brand.c \"region\" with 5 (line 2, column 24), \"name\" with a LIKE pattern",
+            "compares columns of brand.c: \"region\" with 5 (line 2, column 24), \"name\" with a LIKE pattern",
             "\"a\" with \"b\"",
             "text with 'north'",
         ] {

@@ -145,6 +145,19 @@ fn kind(name: &str, values: &[String]) -> Option<IdentifierKind> {
     is_id.then_some(IdentifierKind::Text)
 }
 
+/// Whether a column has the name of a number that nobody adds up: an identifier, a code or a year.
+pub(super) fn is_called_like_a_number(name: &str) -> bool {
+    const NAMES: [&str; 15] = [
+        "id", "no", "nr", "number", "nummer", "num", "key", "code", "zip", "plz", "postcode",
+        "year", "jahr", "phone", "sku",
+    ];
+    let name = name.to_lowercase();
+    let last = name.rsplit(|c: char| !c.is_alphanumeric()).next();
+    last.is_some_and(|last| NAMES.contains(&last))
+        || name.ends_with("number")
+        || name.ends_with("nummer")
+}
+
 fn mostly<'a>(values: &'a [String], is_one: impl Fn(&&'a String) -> bool) -> bool {
     let found = values.iter().filter(is_one).count();
     !values.is_empty() && found * 100 >= values.len() * MOST_PERCENT

@@ -100,9 +100,8 @@ fn country(
 }
 
 fn of_files(name: &str, path: &Path, config: &TableConfig, phones: &[Phones]) -> Vec<Problem> {
-    let source = match Source::open(path, &config.null, &Dialect::of(&config.csv)) {
-        Ok(source) => source,
-        Err(_) => return other_way(name, path, config).into_iter().collect(),
+    let Ok(source) = Source::open(path, &config.null, &Dialect::of(&config.csv)) else {
+        return other_way(name, path, config).into_iter().collect();
     };
     let Ok(columns) = texts(&source) else {
         return Vec::new();

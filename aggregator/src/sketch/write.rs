@@ -8,7 +8,7 @@ use std::path::Path;
 
 use psi_core::identifier::IdentifierKind;
 
-use super::{Sketch, SketchColumn, SketchKey};
+use super::{Sketch, SketchColumn, SketchKey, guess};
 use crate::config::{COLUMN_DECIMALS_MAX, CsvConfig};
 use crate::report::KeyReport;
 use crate::source::TextType;
@@ -153,6 +153,11 @@ fn proposals(text: &mut String, columns: &[&SketchColumn]) {
         "# catalogue = \"names\"",
         "what members that may ask are told before: none, names, full",
     );
+    line(
+        text,
+        "# forms = [\"join\"]",
+        "add \"semi\" for questions about rows that have a match (EXISTS)",
+    );
     // A parenthesis in the name of a group is that of a part of a date.
     let named = columns
         .iter()
@@ -178,7 +183,10 @@ fn proposals(text: &mut String, columns: &[&SketchColumn]) {
         );
         let _ = writeln!(text, "# dimension = {{ {} }}", groups.join(", "));
     }
-    let sums = columns.iter().filter_map(|column| {
+    let amounts = columns
+        .iter()
+        .filter(|column| !guess::is_called_like_a_number(&column.name));
+    let sums = amounts.filter_map(|column| {
         let decimals = match column.class.as_ref()? {
             ColumnClass::Integer => String::new(),
             ColumnClass::Decimal { scale, .. } if *scale <= COLUMN_DECIMALS_MAX => {

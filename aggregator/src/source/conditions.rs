@@ -33,7 +33,7 @@ fn resolve(
         QueryError::meaning(
             column.at,
             format!(
-                "filters cannot use {}, which is {}",
+                "filters cannot use the column {} of type {}",
                 column.name.0,
                 found.describe()
             ),

@@ -87,7 +87,7 @@ pub fn create(args: &InitArgs) -> Result<(identity::NodeId, Vec<String>), UserEr
     fs::create_dir_all(&args.dir).map_err(|e| {
         UserError::machine(format!("cannot make the folder {}", args.dir.display()), e)
     })?;
-    let text = sample_config(&args.name, args.listen) + &sections;
+    let text = sample_config(&args.name, args.listen, args.tables.is_empty()) + &sections;
     NodeConfig::parse(&text, &config_path)
         .map_err(|e| UserError::internal(format!("the new configuration does not parse: {e}")))?;
     let key = NodeKey::generate()?;
@@ -111,7 +111,14 @@ fn sections(args: &InitArgs) -> Result<(String, Vec<String>), UserError> {
     Ok((text, remarks))
 }
 
-fn sample_config(name: &str, listen: SocketAddr) -> String {
+/// A configuration of a node, with an example of a table unless there are tables.
+fn sample_config(name: &str, listen: SocketAddr, with_table: bool) -> String {
+    let head = sample_of_node(name, listen);
+    let table = if with_table { SAMPLE_OF_TABLE } else { "" };
+    head + table + SAMPLE_OF_POPULATION
+}
+
+fn sample_of_node(name: &str, listen: SocketAddr) -> String {
     format!(
         r#"# Configuration of one Glovebox node. Paths are relative to this file.
 
@@ -129,7 +136,11 @@ state_dir = "state"              # jobs, receipts, the local API's socket
 # disk_limit = "50GB"            # what those lists may take on disk, one peer's half of it
 # audit_limit = "64GiB"          # what records for the auditor may take, one peer's half of it
 # engine_threads = 0             # 0: one per processor
+"#
+    )
+}
 
+const SAMPLE_OF_TABLE: &str = r#"
 # Nothing can be asked for that is not listed below. Remove the # to serve a table.
 
 # [table.customers]
@@ -140,7 +151,7 @@ state_dir = "state"              # jobs, receipts, the local API's socket
 # minimum = 10                   # no result rests on fewer identities than this
 # null = ["", "NA"]              # CSV only: words that mean NULL
 # prefer_receiver = false        # ask for the role that sends blinded points only
-# runs = {{ day = 10, lifetime = 500 }}  # jobs about the table with one peer; unsaid: day = 50
+# runs = { day = 10, lifetime = 500 }  # jobs about the table with one peer; unsaid: day = 50
 # population = "customers"       # whose privacy budget jobs about the table use, below
 # epsilon_max = 0.5              # with differential privacy: the most that one job may ask for
 # delta_max = 1e-9
@@ -150,15 +161,15 @@ state_dir = "state"              # jobs, receipts, the local API's socket
 # kinds = ["hex"]                # of each column: text, trim, lower, email, phone, hex, int, ...
 # unique = true                  # no key value repeats; checked when the table is loaded
 # identities = 5000              # public: lists are padded to it; more distinct keys are an error
+"#;
 
+const SAMPLE_OF_POPULATION: &str = r#"
 # [population.customers]         # the people of one or more tables, and what may be learnt of them
 # epsilon = 10                   # all jobs with differential privacy, all peers, add up to this
 # delta = 1e-6
 # refresh = "never"              # or day, week, month: when it begins again
-# per_peer = {{ brand = {{ epsilon = 2.0 }} }}  # less for single members, by name
-"#
-    )
-}
+# per_peer = { brand = { epsilon = 2.0 } }  # less for single members, by name
+"#;
 
 #[cfg(test)]
 mod tests {
@@ -186,6 +197,8 @@ mod tests {
         let table = &config.table["people"];
         assert_eq!(table.key[0].columns, ["email"]);
         assert!(table.allowed_requesters.as_ref().unwrap().is_empty());
+        let text = std::fs::read_to_string(arguments.dir.join(CONFIG_FILE)).unwrap();
+        assert!(!text.contains("[table.customers]"), "{text}");
     }
 
     #[test]
@@ -206,7 +219,7 @@ mod tests {
 
     #[test]
     fn the_sample_configuration_parses_with_its_comments_removed_too() {
-        let text = sample_config("brand", "127.0.0.1:7402".parse().unwrap());
+        let text = sample_config("brand", "127.0.0.1:7402".parse().unwrap(), true);
         let path = std::path::Path::new("node.toml");
         assert!(NodeConfig::parse(&text, path).unwrap().table.is_empty());
         let uncommented: String = text

@@ -22,7 +22,7 @@ use crate::error::UserError;
 use crate::exit::Exit;
 use crate::job::outcome::Ended;
 use crate::job::outcome::answer_file::ListFile;
-use crate::job::outcome::document::ResultDocument;
+use crate::job::outcome::document::{ResultDocument, SUPPRESSED};
 use crate::printable;
 use crate::threads::block_on;
 
@@ -68,6 +68,10 @@ pub struct QueryArgs {
     #[arg(long, requires = "output")]
     pub force: bool,
 }
+
+/// The same for every answer that is suppressed as a whole: it says nothing of this one.
+const WHY_SUPPRESSED: &str = "too few persons match for an answer. If you expected more, look at how texts in \
+                              WHERE are written, capitals too: one that no row has finds nobody";
 
 /// Runs the command.
 ///
@@ -238,6 +242,9 @@ fn print_result(
     } else {
         text
     })?;
+    if document.status == SUPPRESSED {
+        output::print_note(WHY_SUPPRESSED);
+    }
     for note in &document.notes {
         output::print_note(&say(note));
     }

@@ -167,14 +167,17 @@ fn accept_invite(args: &AcceptArgs, own: &Own, invite: &Invite) -> Result<(), Us
     // The very same one may have been accepted before, with a reply that was sent already.
     let kept = own.state.awaited_by_name(&terms.collab)?;
     let AwaitedCollab { collab, reply, .. } = kept.unwrap_or(accepted);
-    tell_reply(args, &collab, &reply, &terms.inviter.name)
+    let is_joined = own.state.collab_by_id(&collab.id())?.is_some();
+    tell_reply(args, &collab, &reply, &terms.inviter.name, is_joined)
 }
 
+/// Hands over the reply; `is_joined` is whether the inviter's signature has come meanwhile.
 fn tell_reply(
     args: &AcceptArgs,
     collab: &Collaboration,
     reply: &str,
     inviter: &str,
+    is_joined: bool,
 ) -> Result<(), UserError> {
     invite::write(args.output.as_deref(), reply)?;
     let code = collab.comparison_code();
@@ -183,16 +186,23 @@ fn tell_reply(
             "collab": collab.name(),
             "id": hex::encode(collab.id()),
             "code": code,
-            "joined": false,
+            "joined": is_joined,
             "text": reply,
         }));
     }
     let name = collab.name();
+    let said = if is_joined {
+        format!("You have accepted {name} before, and it is in force.")
+    } else {
+        format!("Accepted {name}. It is in force as soon as {inviter} has accepted the reply.")
+    };
     let head = format!(
-        "Accepted {name}. It is in force as soon as {inviter} has accepted the reply.\n  id    {}\n  \
-         code  {code}\n",
+        "{said}\n  id    {}\n  code  {code}\n",
         hex::encode(collab.id())
     );
+    if is_joined && args.output.is_none() {
+        return output::print(&format!("{head}Nothing is left to do.\n"));
+    }
     let next = format!(
         "Next: send the reply to the person at {inviter}, who runs `psi-node collab accept` with \
          it; compare the code by telephone. `psi-node collab show {name} --reply` prints the reply \

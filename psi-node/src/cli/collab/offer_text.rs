@@ -48,7 +48,7 @@ pub(super) fn describe(peer: &str, offer: Option<&OfferInfo>) -> String {
              \"names\"` in them.\n"
         );
     };
-    let mut text = format!("What {peer} says that its tables offer:\n");
+    let mut text = format!("Tables of {peer}, as its owner describes them:\n");
     for table in &offer.tables {
         describe_table(&mut text, peer, table);
     }

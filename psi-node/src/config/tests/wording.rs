@@ -56,6 +56,20 @@ fn errors_of_a_configuration_do_not_speak_rust() {
     ] {
         assert_eq!(said(lines), expected, "{lines}");
     }
+    for (lines, expected) in [
+        (
+            "source = \"t.csv\"\n[table.t]\n",
+            "`source` is a setting of a table, and no table begins above it",
+        ),
+        (
+            "key = \"x\"",
+            "`key` is a setting of a table, and no table begins above it",
+        ),
+    ] {
+        assert_eq!(said(lines), expected, "{lines}");
+    }
+    let unclosed = said("[table.t\nsource = \"t.csv\"");
+    assert!(unclosed.contains("]"), "{unclosed}");
     let unknown = said("job_max = 3");
     assert!(
         unknown.starts_with(

@@ -19,6 +19,7 @@ use crate::job::failure::Failure;
 use crate::job::introduce::own_signature;
 use crate::job::link::{Link, violation};
 use crate::job::membership::{joined_with, takes_part};
+use crate::job::shares::doors::Pace;
 use crate::job::shares::notes::NoteShare;
 use crate::state::AwaitedCollab;
 
@@ -28,7 +29,7 @@ async fn door_of(
     ctx: &JobContext,
     peer: NodeId,
     link: &mut Link,
-) -> Result<OwnedMutexGuard<()>, Failure> {
+) -> Result<OwnedMutexGuard<Pace>, Failure> {
     let _waiting = ctx.chains.wait_for(peer);
     link.working_while(ctx.settle_doors.of(peer)).await
 }
