@@ -226,8 +226,14 @@ async fn literals_that_do_not_fit_their_column_are_named_with_their_place() {
     let folder = Folder::new();
     let catalog = catalog(&folder).await;
     for (condition, says) in [
-        ("brand.t.x = 'one'", "does not fit the column x of type integer"),
-        ("brand.t.x = TRUE", "does not fit the column x of type integer"),
+        (
+            "brand.t.x = 'one'",
+            "does not fit the column x of type integer",
+        ),
+        (
+            "brand.t.x = TRUE",
+            "does not fit the column x of type integer",
+        ),
         ("brand.t.x LIKE '1%'", "LIKE needs text"),
         (
             "brand.t.since > 20250101",
