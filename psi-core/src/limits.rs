@@ -148,8 +148,8 @@ pub const LIST_BYTES_GUARANTEED: usize = 1024 * 1024;
 /// [`PARTS_MAX`] lists of each kind, so at most half a MiB of each kind.
 pub const SMALL_LIST_BYTES: usize = 1024;
 
-/// Bytes read at once from each of many runs; [`MERGE_RUNS_MAX`] of them are 4 MiB per reader.
-pub const READ_BUFFER_BYTES_MIN: usize = 32 * 1024;
+/// Bytes read at once from each of many runs; [`MERGE_RUNS_MAX`] of them are 3 MiB per reader.
+pub const READ_BUFFER_BYTES_MIN: usize = 24 * 1024;
 
 /// Bytes read at once from each of few runs.
 pub const READ_BUFFER_BYTES_MAX: usize = 256 * 1024;

@@ -4,7 +4,7 @@
 //! batches; memory does not grow with the lists.
 
 use crate::error::Error;
-use crate::store::{Cursor, RecordList};
+use crate::store::{Cursor, RecordList, prefix};
 
 /// Records read from either list at a time.
 const MERGE_BATCH: usize = 4096;
@@ -61,7 +61,9 @@ pub fn merge_marked(
         let Some((mine, mark)) = mine.split_at_checked(width) else {
             return Err(Error::ApiMisuse("a store changed the width of a list"));
         };
-        let order = mine.cmp(theirs);
+        // The first bytes as numbers decide nearly always, without a call for each record.
+        let order = prefix(mine).cmp(&prefix(theirs));
+        let order = order.then_with(|| mine.cmp(theirs));
         if order.is_eq() && found.as_deref() != Some(mark) {
             visit(position, mark)?;
             found = Some(mark.to_vec());

@@ -104,6 +104,7 @@ mod incoming;
 mod noise;
 pub mod opened;
 mod opening;
+mod own_hashes;
 mod positions;
 pub mod receiver;
 pub mod sender;
@@ -114,12 +115,9 @@ use std::sync::Arc;
 pub use exchange::{Ended, Exchange, JobLists, Outgoing, Outlet, Step, records_to_send};
 pub use setup::MatchSetup;
 
-use crate::error::Error;
 use crate::kernel::Kernel;
-use crate::messages::frame::RowsHeader;
 use crate::progress::Progress;
 use crate::store::{RecordList, RecordStore};
-use crate::transcript::{ListHash, ListTranscript};
 
 /// A finished list that may be sent from one thread while another goes on.
 pub type SharedList = Arc<dyn RecordList>;
@@ -144,20 +142,6 @@ pub enum Awaiting<S, T> {
     More(S),
     /// It was complete and passed every check.
     Done(T),
-}
-
-/// The hash of this side's list as the peer will see it.
-fn list_transcript(list: RowsHeader, records: &dyn RecordList) -> Result<ListHash, Error> {
-    let mut transcript = ListTranscript::new(list, records.width(), records.len());
-    let mut reader = records.reader()?;
-    let mut batch = Vec::new();
-    loop {
-        reader.next_batch(&mut batch, BATCH_RECORDS)?;
-        if batch.is_empty() {
-            return Ok(transcript.finish());
-        }
-        transcript.update(&batch);
-    }
 }
 
 #[cfg(test)]

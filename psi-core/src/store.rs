@@ -11,6 +11,7 @@ mod budget;
 mod conformance;
 mod cursor;
 mod external;
+mod list_threads;
 mod memory;
 mod runs;
 mod sort;
@@ -23,8 +24,12 @@ pub use background::BackgroundStore;
 pub use budget::{Grant, MemoryBudget};
 pub(crate) use cursor::Cursor;
 pub use external::{ExternalStore, Tuning};
+pub use list_threads::ListThreads;
 pub use memory::MemoryStore;
+#[cfg(test)]
+pub(crate) use runs::testing::MemoryRuns;
 pub use runs::{Run, RunStorage, RunWriter};
+pub(crate) use sort::prefix;
 
 /// What sort of failure a [`StoreError`] is, for a caller who can work around some sorts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -18,6 +18,7 @@ use crate::config::NodeConfig;
 use crate::memory::MemoryShares;
 use crate::places::Whose;
 use crate::run_files::{DiskRuns, DiskSpace};
+use crate::threads;
 
 /// The folder of lists on disk, in the state folder.
 pub const JOBS_FOLDER: &str = "jobs";
@@ -39,7 +40,12 @@ impl Lists {
     /// Under the limits of a configuration. Makes nothing on disk.
     #[must_use]
     pub fn new(config: &NodeConfig) -> Self {
-        let share = MemoryShares::of(config.memory_limit, config.jobs_max).list_bytes;
+        let shares = MemoryShares::of(
+            config.memory_limit,
+            config.jobs_max,
+            threads::batches_at_once(),
+        );
+        let share = shares.list_bytes;
         let wanted = config.list_memory.map_or(share, |wanted| wanted.as_u64());
         let bytes = share.min(wanted);
         // INVARIANT: the match bits of all jobs that run at once fit the budget together.
@@ -98,6 +104,7 @@ impl Lists {
     pub fn store_of(&self, job: &str, whose: Whose) -> Arc<dyn RecordStore> {
         let runs = DiskRuns::new(&self.jobs_dir, job, self.space.clone(), whose);
         let lists = ExternalStore::new(Arc::new(runs), self.budget.clone());
+        let lists = lists.with_threads(threads::list_threads());
         Arc::new(BackgroundStore::new(lists, self.budget.clone()))
     }
 }

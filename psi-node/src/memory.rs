@@ -23,6 +23,10 @@ const BASE_BYTES: u64 = 96 << 20;
 /// that has kept its wide window after another job.
 const JOB_BYTES: u64 = 36 << 20;
 
+/// What each further batch that a job multiplies at once takes: a frame, and its points before,
+/// during and after the arithmetic. One batch is in [`JOB_BYTES`].
+const BATCH_BYTES: u64 = 5 << 18;
+
 /// The smallest limit of a node that runs `jobs_max` jobs at once.
 #[must_use]
 pub const fn limit_min(jobs_max: usize) -> ByteSize {
@@ -43,15 +47,18 @@ pub struct MemoryShares {
 }
 
 impl MemoryShares {
-    /// Divides `limit`, which is at least [`limit_min`].
+    /// Divides `limit`, which is at least [`limit_min`], on a machine that multiplies so many batches
+    /// of each job at once.
     #[must_use]
-    pub fn of(limit: ByteSize, jobs_max: usize) -> Self {
+    pub fn of(limit: ByteSize, jobs_max: usize, batches_at_once: usize) -> Self {
         let shared = limit.as_u64().saturating_sub(fixed_bytes(jobs_max));
         let shared = shared.max(SHARES_BYTES_MIN);
         let read_bytes = (shared / 3).min(READ_BYTES_MAX);
+        let further = batches_at_once.saturating_sub(1) as u64;
+        let batches = BATCH_BYTES * further * jobs_max as u64;
         Self {
             read_bytes,
-            list_bytes: shared - read_bytes,
+            list_bytes: (shared - read_bytes).saturating_sub(batches),
         }
     }
 }
@@ -65,13 +72,17 @@ mod tests {
         for (mib, jobs) in [(304, 4), (300, 1), (512, 8), (4096, 64)] {
             let limit = ByteSize::mib(mib);
             assert!(limit >= limit_min(jobs));
-            let shares = MemoryShares::of(limit, jobs);
+            let shares = MemoryShares::of(limit, jobs, 1);
             assert_eq!(
                 shares.read_bytes + shares.list_bytes + fixed_bytes(jobs),
                 mib << 20
             );
             assert!(shares.read_bytes <= READ_BYTES_MAX);
             assert!(shares.list_bytes > shares.read_bytes);
+            let more = MemoryShares::of(limit, jobs, 4);
+            assert_eq!(more.read_bytes, shares.read_bytes);
+            let batches = 3 * BATCH_BYTES * jobs as u64;
+            assert_eq!(more.list_bytes, shares.list_bytes.saturating_sub(batches));
         }
     }
 }

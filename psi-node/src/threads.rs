@@ -1,14 +1,17 @@
 //! The threads of a node, and which of them come first.
 //!
-//! Spec 08 §4. Four kinds: the network's threads, which answer packets and must never wait; those on
-//! which jobs run, which wait for the state's disk; the engine's, which read tables; and the pool for
-//! arithmetic. The last two keep every core busy for minutes. They have a lower priority where the
-//! system gives priorities to threads, so that a packet is answered while a job computes. Started by
-//! the daemon and the command that runs it; used by the job runner.
+//! Spec 08 §4. Five kinds: the network's threads, which answer packets and must never wait; those on
+//! which jobs run, which wait for the state's disk; the engine's, which read tables; the pool for
+//! arithmetic; and on machines of many cores a pool that sorts and merges lists. The last three keep
+//! every core busy for minutes. They have a lower priority where the system gives priorities to
+//! threads, so that a packet is answered while a job computes. Started by the daemon and the command
+//! that runs it; used by the job runner.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use psi_core::kernel::batch::batches_on;
+use psi_core::store::ListThreads;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{JoinError, JoinSet};
 
@@ -25,6 +28,11 @@ const NICENESS_MAX: i32 = 19;
 const CORES_PER_NETWORK_THREAD: usize = 4;
 /// The fewest and the most threads of the network.
 const NETWORK_THREADS: (usize, usize) = (2, 8);
+/// Cores for each of which lists have a thread of their own. One thread sorts and merges some twenty
+/// million points in a second; so many cores multiply less than two million.
+const CORES_PER_LIST_THREAD: usize = 4;
+/// The most threads for lists.
+const LIST_THREADS_MAX: usize = 8;
 /// The fewest threads on which jobs run: most of them wait for a disk.
 const JOB_THREADS_MIN: usize = 4;
 
@@ -32,7 +40,7 @@ const JOB_THREADS_MIN: usize = 4;
 pub(crate) fn block_on<T>(
     future: impl Future<Output = Result<T, UserError>>,
 ) -> Result<T, UserError> {
-    Builder::new_multi_thread()
+    Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| UserError::machine("cannot start the runtime", e))?
@@ -50,7 +58,7 @@ impl NetworkThreads {
     pub fn start() -> std::io::Result<Self> {
         let (least, most) = NETWORK_THREADS;
         let threads = (cores() / CORES_PER_NETWORK_THREAD).clamp(least, most);
-        let runtime = Builder::new_multi_thread()
+        let runtime = Builder::new_current_thread()
             .worker_threads(threads)
             .thread_name("psi-net")
             .enable_all()
@@ -77,7 +85,7 @@ impl NetworkThreads {
 /// # Errors
 /// The operating system's, if it has no more threads.
 pub fn job_runtime() -> std::io::Result<Runtime> {
-    Builder::new_multi_thread()
+    Builder::new_current_thread()
         .worker_threads(cores().max(JOB_THREADS_MIN))
         .thread_name("psi-jobs")
         .enable_all()
@@ -109,7 +117,7 @@ impl EngineThreads {
     /// # Errors
     /// The operating system's, if it has no more threads.
     pub fn start(threads: usize) -> std::io::Result<Self> {
-        let runtime = Builder::new_multi_thread()
+        let runtime = Builder::new_current_thread()
             .worker_threads(threads.max(1))
             .thread_name("psi-engine")
             .on_thread_start(lower_priority)
@@ -152,6 +160,36 @@ pub fn start_compute_pool() {
     if pool.build_global().is_err() {
         tracing::debug!("the pool for arithmetic was there before");
     }
+}
+
+/// How many batches of one job the pool for arithmetic has at once, for whoever counts memory before
+/// there is a pool.
+pub fn batches_at_once() -> usize {
+    batches_on(cores())
+}
+
+/// The pool for lists, which is one for the whole process. A machine of few cores has none: there
+/// the thread of each list keeps up with the arithmetic.
+pub fn list_threads() -> ListThreads {
+    static THREADS: OnceLock<ListThreads> = OnceLock::new();
+    let threads = THREADS.get_or_init(|| {
+        let threads = (cores() / CORES_PER_LIST_THREAD).min(LIST_THREADS_MAX);
+        if threads < 2 {
+            return ListThreads::default();
+        }
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("psi-sort-{index}"))
+            .start_handler(|_| lower_priority());
+        match pool.build() {
+            Ok(pool) => ListThreads::of(pool),
+            Err(error) => {
+                tracing::warn!(%error, "lists are sorted and merged by one thread each");
+                ListThreads::default()
+            }
+        }
+    });
+    threads.clone()
 }
 
 /// Lowers the priority of the calling thread. On Linux a priority belongs to a thread; elsewhere it

@@ -17,6 +17,25 @@ use crate::group::{Element, SecretScalar};
 /// that a piece stays in a core's cache (about 200 bytes for each element).
 pub const BATCH: usize = 128;
 
+/// Threads that one batch of a session, some thousand elements, keeps busy: of its sixty-four pieces
+/// each thread takes eight, so that waiting for the last costs a ninth.
+const THREADS_PER_BATCH: usize = 8;
+
+/// Batches that are multiplied at once at most, so that what they take stays little.
+const BATCHES_AT_ONCE_MAX: usize = 4;
+
+/// How many batches a session multiplies at once on `threads` threads.
+#[must_use]
+pub fn batches_on(threads: usize) -> usize {
+    (threads / THREADS_PER_BATCH).clamp(1, BATCHES_AT_ONCE_MAX)
+}
+
+/// [`batches_on`] as many threads as rayon has here.
+#[must_use]
+pub fn batches_at_once() -> usize {
+    batches_on(rayon::current_num_threads())
+}
+
 /// [`Kernel::map_mul_encode`] over a list of any length.
 ///
 /// # Panics

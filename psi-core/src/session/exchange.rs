@@ -253,20 +253,50 @@ impl Exchange {
         bytes: &[u8],
         out: Outlet<'_>,
     ) -> Result<Step, Error> {
+        self.handle_some(header, &[bytes], out)
+            .map(|(step, _)| step)
+    }
+
+    /// Takes rows frames that came one after the other with the same header, at least one, and does
+    /// what [`Self::handle_rows`] does with each of them. It multiplies the points of all of them
+    /// together, so that a machine of many cores waits less often for its last one. Returns how many
+    /// it took: the others belong to what follows the step.
+    ///
+    /// # Errors
+    /// Those of [`Self::handle_rows`], for the first of the frames that has any.
+    pub fn handle_some(
+        self,
+        header: RowsHeader,
+        frames: &[&[u8]],
+        out: Outlet<'_>,
+    ) -> Result<(Step, usize), Error> {
+        let Self { job, state } = self;
+        match *state {
+            State::Evaluated(state) => match state.handle_some(header, frames)? {
+                (Awaiting::More(same), taken) => Ok((job.received(State::Evaluated(same))?, taken)),
+                (Awaiting::Done(matched), taken) => Ok((job.matched(matched, out)?, taken)),
+            },
+            State::Blinded(state) => match state.handle_some(header, frames)? {
+                (Awaiting::More(same), taken) => Ok((job.received(State::Blinded(same))?, taken)),
+                (Awaiting::Done(evaluated), taken) => Ok((job.evaluated(evaluated, out)?, taken)),
+            },
+            state => {
+                let first = frames.first();
+                let first = first.ok_or(Error::ApiMisuse("rows frames, but none of them"))?;
+                let state = Box::new(state);
+                Ok((Self { job, state }.handle_one(header, first, out)?, 1))
+            }
+        }
+    }
+
+    /// Takes a rows frame in a state that takes one at a time.
+    fn handle_one(self, header: RowsHeader, bytes: &[u8], out: Outlet<'_>) -> Result<Step, Error> {
         let Self { job, state } = self;
         match *state {
             State::Tags(state) => job.received(match state.handle(header, bytes)? {
                 Awaiting::More(same) => State::Tags(same),
                 Awaiting::Done(next) => State::Evaluated(next),
             }),
-            State::Evaluated(state) => match state.handle(header, bytes)? {
-                Awaiting::More(same) => job.received(State::Evaluated(same)),
-                Awaiting::Done(matched) => job.matched(matched, out),
-            },
-            State::Blinded(state) => match state.handle(header, bytes)? {
-                Awaiting::More(same) => job.received(State::Blinded(same)),
-                Awaiting::Done(evaluated) => job.evaluated(evaluated, out),
-            },
             State::BasePoints(state, held) => {
                 expect_list(header, ListId::BasePoints, &held)?;
                 job.send_columns(state.handle(bytes)?, held, out)
@@ -295,6 +325,9 @@ impl Exchange {
             }
             State::SenderKey(_) | State::Opening(_) => {
                 Err(unexpected("rows where a control message is due"))
+            }
+            State::Evaluated(_) | State::Blinded(_) => {
+                Err(Error::ApiMisuse("one frame of a list that takes several"))
             }
         }
     }

@@ -4,13 +4,14 @@
 
 use zeroize::Zeroizing;
 
+use super::own_hashes::OwnHashes;
 use super::{MatchSetup, SharedList, noise};
 use crate::error::Error;
 use crate::messages::PartCount;
 use crate::ot::Transferred;
 use crate::ot::share::{Role, Share};
 use crate::seed::JobSeed;
-use crate::transcript::ListHashes;
+use crate::transcript::{ListHash, ListHashes};
 
 /// A match that is done on this side, before anything of it is opened.
 ///
@@ -25,7 +26,11 @@ pub(super) struct Held {
     pub(super) matched: Option<SharedList>,
     /// This side's share of the sums, if there is payload.
     pub(super) share: Option<Share>,
-    pub(super) lists: ListHashes,
+    /// The lists that crossed the wire, without those of `sent`.
+    lists: ListHashes,
+    /// As Sender: `K_b`, the tags and the replies, hashed while they are sent. They come before
+    /// those that `lists` has of this direction.
+    sent: OwnHashes,
 }
 
 impl Held {
@@ -41,6 +46,7 @@ impl Held {
             matched: None,
             share: None,
             lists,
+            sent: OwnHashes::default(),
         }
     }
 
@@ -49,15 +55,41 @@ impl Held {
         Self { matched, ..self }
     }
 
-    pub(super) fn of_sender(setup: MatchSetup, lists: ListHashes) -> Self {
+    /// As Sender: with the hashes of what came, and of what is sent.
+    pub(super) fn of_sender(setup: MatchSetup, received: Vec<ListHash>, sent: OwnHashes) -> Self {
         Self {
             setup,
             role: Role::Sender,
             counts: Zeroizing::default(),
             matched: None,
             share: None,
-            lists,
+            lists: ListHashes {
+                to_sender: received,
+                to_receiver: Vec::new(),
+            },
+            sent,
         }
+    }
+
+    /// Waits for hashes that are still being computed.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(super) fn settle(&mut self) -> Result<(), Error> {
+        self.sent.settle()
+    }
+
+    /// Takes the hashes of all lists. Waits for those that are still being computed.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(super) fn take_lists(&mut self) -> Result<ListHashes, Error> {
+        let mut lists = ListHashes {
+            to_sender: Vec::new(),
+            to_receiver: std::mem::take(&mut self.sent).finish()?,
+        };
+        lists.append(std::mem::take(&mut self.lists));
+        Ok(lists)
     }
 
     /// Adds the outcome of the transfer.

@@ -17,7 +17,7 @@ pub(super) struct Incoming {
     transcript: ListTranscript,
     /// Decoded and checked, but not handed out yet: less than one kernel call takes.
     held: Vec<u8>,
-    /// Points that were handed out and await the arithmetic, one piece.
+    /// Points that were handed out and await the arithmetic: those of the last frames.
     waiting: Vec<u8>,
 }
 
@@ -27,6 +27,23 @@ pub(super) struct Accepted {
     pub(super) records: Vec<u8>,
     /// Whether they are the last.
     pub(super) complete: bool,
+}
+
+/// The outcome of some frames of a list of points.
+pub(super) struct Taken {
+    /// How many of the frames belong to the list.
+    pub(super) frames: usize,
+    /// Whether it is complete, and all of it went through the work.
+    pub(super) complete: bool,
+}
+
+/// What some frames of a list held.
+struct Came {
+    points: Vec<u8>,
+    /// How many frames passed every check.
+    frames: usize,
+    /// Whether the list is complete; the defect of the frame after these.
+    complete: Result<bool, Error>,
 }
 
 impl Incoming {
@@ -95,27 +112,65 @@ impl Incoming {
         Ok(Accepted { records, complete })
     }
 
-    /// [`Self::accept`] for a list of points. Meanwhile the points of the last piece go through
-    /// `work`. Returns whether the list is complete and all of it went through.
+    /// [`Self::accept`] for a list of points, and as many frames as belong to it. Meanwhile the
+    /// points that came before go through `work`.
+    ///
+    /// # Errors
+    /// Those of [`Self::accept`] and of `work`, whichever comes first in the list. So they do not
+    /// depend on how many frames are taken at once.
     pub(super) fn accept_points(
         &mut self,
         header: RowsHeader,
-        bytes: &[u8],
+        frames: &[&[u8]],
         mut work: impl FnMut(&[[u8; 32]]) -> Result<(), Error> + Send,
-    ) -> Result<bool, Error> {
+    ) -> Result<Taken, Error> {
         let waiting = std::mem::take(&mut self.waiting);
-        let (accepted, worked) = rayon::join(
-            || self.accept(header, bytes),
+        let (came, worked) = rayon::join(
+            || self.accept_frames(header, frames),
             || work(waiting.as_chunks::<32>().0),
         );
-        let Accepted { records, complete } = accepted?;
         worked?;
-        if complete {
-            work(records.as_chunks::<32>().0)?;
-        } else {
-            self.waiting = records;
+        let Came {
+            points,
+            frames,
+            complete,
+        } = came;
+        if let Ok(false) = complete {
+            self.waiting = points;
+        } else if !points.is_empty() {
+            work(points.as_chunks::<32>().0)?;
         }
-        Ok(complete)
+        Ok(Taken {
+            frames,
+            complete: complete?,
+        })
+    }
+
+    /// Takes frames up to the end of the list, or up to one with a defect.
+    fn accept_frames(&mut self, header: RowsHeader, frames: &[&[u8]]) -> Came {
+        let mut came = Came {
+            points: Vec::new(),
+            frames: 0,
+            complete: Ok(false),
+        };
+        for bytes in frames {
+            match self.accept(header, bytes) {
+                Ok(Accepted { records, complete }) => {
+                    came.frames += 1;
+                    came.complete = Ok(complete);
+                    if came.points.is_empty() {
+                        came.points = records;
+                    } else {
+                        came.points.extend_from_slice(&records);
+                    }
+                }
+                Err(error) => came.complete = Err(error),
+            }
+            if !matches!(came.complete, Ok(false)) {
+                break;
+            }
+        }
+        came
     }
 
     /// How many records have come and passed the checks.

@@ -127,7 +127,7 @@ pub(super) fn begin(
         matched: None,
     };
     for mut held in held {
-        course.lists.append(std::mem::take(&mut held.lists));
+        course.lists.append(held.take_lists()?);
         course.matched = held.matched.take().or(course.matched);
         course.waiting.push_back(held);
     }

@@ -16,7 +16,8 @@ use zeroize::Zeroizing;
 pub use blinding::{Blinded, blind};
 
 use super::held::Held;
-use super::incoming::{Accepted, Incoming};
+use super::incoming::{Accepted, Incoming, Taken};
+use super::own_hashes::OwnHashes;
 use super::{Awaiting, MatchSetup, Tools};
 use crate::canary::{Canaries, CanaryCheck};
 use crate::error::{Code, Error};
@@ -43,7 +44,7 @@ struct Keep {
     own_digests: Option<Box<dyn RecordList>>,
     tools: Tools,
     /// Transcripts of the parts of A.
-    sent: Vec<ListHash>,
+    sent: OwnHashes,
 }
 
 /// Awaits `K_b`.
@@ -249,38 +250,51 @@ impl ExpectEvaluated {
     /// [`Code::UnexpectedMessage`], [`Code::NonCanonicalElement`], [`Code::IdentityElement`],
     /// [`Code::CanaryMissing`]; errors of the store; [`Error::Cancelled`].
     pub fn handle(
-        mut self,
+        self,
         header: RowsHeader,
         bytes: &[u8],
     ) -> Result<Awaiting<Self, Matched>, Error> {
+        self.handle_some(header, &[bytes]).map(|(next, _)| next)
+    }
+
+    /// [`Self::handle`] for several frames that came one after the other, whose points are multiplied
+    /// together. Returns how many of them it took: those up to the end of a part.
+    ///
+    /// # Errors
+    /// Those of [`Self::handle`].
+    pub fn handle_some(
+        mut self,
+        header: RowsHeader,
+        frames: &[&[u8]],
+    ) -> Result<(Awaiting<Self, Matched>, usize), Error> {
         let (setup, tools, part) = (&self.keep.setup, &self.keep.tools, self.part);
         let canaries = self
             .canaries
             .get_mut(usize::from(part))
             .ok_or(Error::ApiMisuse("a part that the match does not have"))?;
-        let complete = self.incoming.accept_points(header, bytes, |points| {
+        let Taken { frames, complete } = self.incoming.accept_points(header, frames, |points| {
             canaries.push(points)?;
             self.reply.add(setup, tools, part, points)
         })?;
         if !complete {
-            return Ok(Awaiting::More(self));
+            return Ok((Awaiting::More(self), frames));
         }
         self.part += 1;
         if usize::from(self.part) == setup.parts.len() {
             self.received.push(self.incoming.finish());
-            return finish(
+            let matched = finish(
                 self.keep,
                 self.received,
                 self.canaries,
                 self.tags.as_ref(),
                 self.reply,
-            )
-            .map(Awaiting::Done);
+            )?;
+            return Ok((Awaiting::Done(matched), frames));
         }
         let next = evaluated(setup, self.part)?;
         self.received
             .push(std::mem::replace(&mut self.incoming, next).finish());
-        Ok(Awaiting::More(self))
+        Ok((Awaiting::More(self), frames))
     }
 }
 
@@ -300,7 +314,7 @@ fn finish(
     canaries.into_iter().try_for_each(CanaryCheck::finish)?;
     let own = reply.writer.finish()?;
     let lists = ListHashes {
-        to_sender: keep.sent,
+        to_sender: keep.sent.finish()?,
         to_receiver: received,
     };
     if let Some(own_digests) = keep.own_digests {

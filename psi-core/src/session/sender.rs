@@ -9,10 +9,11 @@
 use std::sync::Arc;
 
 use super::held::Held;
-use super::incoming::Incoming;
+use super::incoming::{Incoming, Taken};
+use super::own_hashes::OwnHashes;
 use super::positions::{self, Positions};
 use super::receiver::decode_failed;
-use super::{Awaiting, MatchSetup, SharedList, Tools, list_transcript};
+use super::{Awaiting, MatchSetup, SharedList, Tools};
 use crate::error::Error;
 use crate::group::SecretScalar;
 use crate::kernel::batch;
@@ -21,7 +22,7 @@ use crate::progress::Stage;
 use crate::seed::{JobSeed, Purpose};
 use crate::spec::PartSize;
 use crate::store::{RecordList, RecordWriter};
-use crate::transcript::{ListHash, ListHashes, ListTranscript};
+use crate::transcript::{ListHash, ListTranscript};
 
 /// The Sender's first step.
 pub struct Encrypted {
@@ -59,9 +60,11 @@ pub fn encrypt(
     let message: SharedList = Arc::from(tags);
     let mut key_transcript = ListTranscript::new(setup.header(ListId::SenderKey, 0), 32, 1);
     key_transcript.update(&key);
-    let tags_transcript = list_transcript(setup.header(ListId::Tags, 0), message.as_ref())?;
+    let mut sent = OwnHashes::default();
+    sent.push(key_transcript.finish())?;
+    sent.add(setup.header(ListId::Tags, 0), &message)?;
     let state = ExpectBlinded {
-        sent: vec![key_transcript.finish(), tags_transcript],
+        sent,
         received: Vec::new(),
         incoming: blinded(&setup, 0)?,
         writer: reply_writer(&setup, &tools)?,
@@ -136,7 +139,7 @@ pub struct ExpectBlinded {
     tools: Tools,
     payload: Option<Box<dyn RecordList>>,
     /// Transcripts of `K_b` and of the tags.
-    sent: Vec<ListHash>,
+    sent: OwnHashes,
     /// Transcripts of the parts of A that have come.
     received: Vec<ListHash>,
     /// The part that is awaited.
@@ -178,12 +181,25 @@ impl ExpectBlinded {
     /// part by part: that sort is the shuffle. A list shows the Receiver which of its points match,
     /// so it is not sorted, but it still waits for the last byte of A.
     pub fn handle(
-        mut self,
+        self,
         header: RowsHeader,
         bytes: &[u8],
     ) -> Result<Awaiting<Self, Evaluated>, Error> {
+        self.handle_some(header, &[bytes]).map(|(next, _)| next)
+    }
+
+    /// [`Self::handle`] for several frames that came one after the other, whose points are multiplied
+    /// together. Returns how many of them it took: those up to the end of a part.
+    ///
+    /// # Errors
+    /// Those of [`Self::handle`].
+    pub fn handle_some(
+        mut self,
+        header: RowsHeader,
+        frames: &[&[u8]],
+    ) -> Result<(Awaiting<Self, Evaluated>, usize), Error> {
         let (setup, tools) = (&self.setup, &self.tools);
-        let complete = self.incoming.accept_points(header, bytes, |points| {
+        let taken = self.incoming.accept_points(header, frames, |points| {
             let mut raised = vec![[0; 32]; points.len()];
             let kernel = tools.kernel.as_ref();
             batch::decode_mul_encode(kernel, points, &self.scalar, &mut raised)
@@ -194,18 +210,19 @@ impl ExpectBlinded {
                 .progress
                 .report(Stage::Evaluate, self.done, setup.points())
         })?;
+        let Taken { frames, complete } = taken;
         if !complete {
-            return Ok(Awaiting::More(self));
+            return Ok((Awaiting::More(self), frames));
         }
         let part = self.replies.len() + 1;
         if part == setup.parts.len() {
-            return self.finish().map(Awaiting::Done);
+            return Ok((Awaiting::Done(self.finish()?), frames));
         }
         let writer = std::mem::replace(&mut self.writer, reply_writer(setup, tools)?);
         let incoming = std::mem::replace(&mut self.incoming, blinded(setup, part)?);
         self.replies.push(writer.finish()?);
         self.received.push(incoming.finish());
-        Ok(Awaiting::More(self))
+        Ok((Awaiting::More(self), frames))
     }
 
     fn finish(self) -> Result<Evaluated, Error> {
@@ -224,16 +241,11 @@ impl ExpectBlinded {
         received.push(incoming.finish());
         let messages: Vec<SharedList> = replies.into_iter().map(Arc::from).collect();
         for (part, message) in (0..).zip(&messages) {
-            let list = setup.header(ListId::Evaluated, part);
-            sent.push(list_transcript(list, message.as_ref())?);
+            sent.add(setup.header(ListId::Evaluated, part), message)?;
         }
-        let lists = ListHashes {
-            to_sender: received,
-            to_receiver: sent,
-        };
         Ok(Evaluated {
             state: Replied {
-                held: Held::of_sender(setup, lists),
+                held: Held::of_sender(setup, received, sent),
                 payload,
                 tools,
             },

@@ -167,16 +167,17 @@ impl MatchSetup {
         let (store, bytes) = (tools.store.as_ref(), list.payload_bytes);
         let padded = Padded::with_payload(real, bytes, list.size, filler, store)?;
         let mut reader = padded.reader()?;
-        let mut now = Batch::new(bytes);
-        let mut following = Batch::new(bytes);
-        reader.next_batch(&mut now.digests, &mut now.payload, BATCH_RECORDS)?;
+        let records = records_at_once(bytes);
+        let mut now = Batch::new(records, bytes);
+        let mut following = Batch::new(records, bytes);
+        reader.next_batch(&mut now.digests, &mut now.payload, records)?;
         let (mut done, total) = list.progress;
         while !now.digests.is_empty() {
             // While these are multiplied, one thread reads the next batch.
             let Batch { digests, payload } = &mut following;
             let (points, ready) = rayon::join(
                 || self.multiply(&now.digests, k, tools),
-                || reader.next_batch(digests, payload, BATCH_RECORDS),
+                || reader.next_batch(digests, payload, records),
             );
             ready?;
             sink(&points, &now)?;
@@ -245,6 +246,18 @@ fn multiply_under(
     points
 }
 
+/// Records of this side's list that are multiplied at once: whole pieces of the kernel's calls, so
+/// that these are the same however many threads there are. Payload may be two thousand bytes a
+/// record, so beside it a batch stays one batch.
+fn records_at_once(payload_bytes: usize) -> usize {
+    let batches = if payload_bytes == 0 {
+        batch::batches_at_once()
+    } else {
+        1
+    };
+    BATCH_RECORDS * batches
+}
+
 /// Digests of a list, and their payload.
 pub(super) struct Batch {
     pub(super) digests: Zeroizing<Vec<[u8; 32]>>,
@@ -252,11 +265,11 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// With room for a whole batch: a buffer that grows would leave copies that nobody erases.
-    fn new(payload_bytes: usize) -> Self {
+    /// With room for `records`: a buffer that grows would leave copies that nobody erases.
+    fn new(records: usize, payload_bytes: usize) -> Self {
         Self {
-            digests: Zeroizing::new(Vec::with_capacity(BATCH_RECORDS)),
-            payload: Zeroizing::new(Vec::with_capacity(BATCH_RECORDS * payload_bytes)),
+            digests: Zeroizing::new(Vec::with_capacity(records)),
+            payload: Zeroizing::new(Vec::with_capacity(records * payload_bytes)),
         }
     }
 }

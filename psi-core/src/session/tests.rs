@@ -13,6 +13,7 @@ mod opened;
 mod pair;
 mod sums;
 mod table;
+mod workers;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

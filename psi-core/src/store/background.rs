@@ -8,9 +8,10 @@
 //! written, and [`QUEUED_BATCHES_MAX`] between; all counted. An error shows at the next push or at
 //! the end. The thread never outlives the writer.
 //!
-//! INVARIANT: the thread waits for nobody but its disk. The writer of a list may be one of rayon's
-//! threads, and it waits for this thread. So a store that is wrapped here must not use rayon's
-//! threads while it is written.
+//! INVARIANT: the thread waits for nobody but its disk, and threads of which the same is true. The
+//! writer of a list may be one of rayon's threads, and it waits for this thread. So a store that is
+//! wrapped here must not use rayon's threads while it is written, other than those of
+//! [`ListThreads`](super::ListThreads).
 
 use std::panic::resume_unwind;
 use std::sync::Arc;

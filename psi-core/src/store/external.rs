@@ -15,6 +15,9 @@
 //! 5. A list that keeps its order becomes a single unsorted run, to which records are appended as
 //!    they come.
 //!
+//! With [`ListThreads`], these sort what becomes a run and merge for readers; else the thread that
+//! writes or reads does.
+//!
 //! Cost of a list of `n` records, `w` bytes each, that fills its memory `k` times:
 //!
 //! * Time: `n log n` comparisons of sorting and merging together. Each reader merges anew: `log k`
@@ -31,16 +34,19 @@
 //! costs tens of nanoseconds per record and reader; the arithmetic on that record costs tens of
 //! microseconds.
 
+mod block;
 mod buffer;
 mod list;
 mod loser_tree;
 mod merge;
 mod sorted;
+mod source;
 mod streamed;
 
 use std::sync::Arc;
 
 use super::budget::MemoryBudget;
+use super::list_threads::ListThreads;
 use super::runs::RunStorage;
 use super::{RecordStore, RecordWriter, Reserved, StoreError, check_width};
 use crate::limits::{
@@ -61,7 +67,9 @@ const LISTS_PER_BUDGET: usize = 4;
 /// * A list that is being written takes one and a half times `guaranteed_bytes`; it needs the half
 ///   only for a moment, while it grows.
 /// * A reader of a list with runs, and a merge, take a buffer for each run. Together these are at
-///   most [`MERGE_RUNS_MAX`] times [`READ_BUFFER_BYTES_MIN`], which is 4 MiB.
+///   most [`MERGE_RUNS_MAX`] times [`READ_BUFFER_BYTES_MIN`], which is 3 MiB. With threads for
+///   lists, a block of merged records comes beside them, four times [`READ_BUFFER_BYTES_MAX`], which
+///   is 1 MiB.
 ///
 /// The memory taken stays below the budget's total and these parts, for as many writers and readers
 /// as run at once. A match writes at most two lists at once, one of which may be merging, and reads
@@ -132,6 +140,7 @@ struct Home {
     storage: Arc<dyn RunStorage>,
     budget: MemoryBudget,
     tuning: Tuning,
+    threads: ListThreads,
 }
 
 impl ExternalStore {
@@ -150,8 +159,16 @@ impl ExternalStore {
             storage,
             budget,
             tuning: tuning.in_range(),
+            threads: ListThreads::default(),
         };
         Self { home }
+    }
+
+    /// The same with threads that sort and merge its lists.
+    #[must_use]
+    pub fn with_threads(mut self, threads: ListThreads) -> Self {
+        self.home.threads = threads;
+        self
     }
 }
 

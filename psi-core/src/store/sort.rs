@@ -89,7 +89,7 @@ pub(super) const fn extra_bytes(width: usize) -> usize {
     clippy::indexing_slicing,
     reason = "INVARIANT: the record is shorter than eight bytes"
 )]
-pub(super) fn prefix(record: &[u8]) -> u64 {
+pub(crate) fn prefix(record: &[u8]) -> u64 {
     if let Some(first) = record.first_chunk::<8>() {
         u64::from_be_bytes(*first)
     } else {

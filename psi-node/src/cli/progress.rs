@@ -27,7 +27,10 @@ impl Bars {
     pub fn new() -> Self {
         // Hidden by the library if standard error is not a terminal.
         let bars = Self::on(ProgressDrawTarget::stderr());
-        bars.job.enable_steady_tick(Duration::from_millis(120));
+        if !bars.all.is_hidden() {
+            // On a thread of its own, which nobody would see the work of.
+            bars.job.enable_steady_tick(Duration::from_millis(120));
+        }
         bars
     }
 

@@ -10,6 +10,7 @@ pub(in crate::job) mod handed;
 mod inbound;
 mod outbound;
 mod slow;
+mod together;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,9 +22,10 @@ use psi_core::spec::{JobSpec, Party};
 use tokio::sync::{mpsc, watch};
 
 use self::handed::Handed;
-use self::inbound::{FRAMES_WAITING_MAX, Feed, Handled, follows_the_last};
+use self::inbound::{FRAMES_WAITING_MAX, Feed, Handled};
 use self::outbound::Outlet;
 use self::slow::Pace;
+use self::together::{Frames, Led};
 use super::context::JobContext;
 use super::failure::Failure;
 use super::link::{Link, Meter};
@@ -142,7 +144,7 @@ impl Job {
     /// the last: frames after it are not ours to read.
     fn exchange(
         self,
-        mut frames: mpsc::Receiver<Frame>,
+        frames: mpsc::Receiver<Frame>,
         outlet: &Outlet,
         handled: &watch::Sender<Handled>,
         mut recording: Option<&mut Recording>,
@@ -158,40 +160,40 @@ impl Job {
         } = self;
         // Whoever waits for the peer leaves its turn to others.
         let mut out = |outgoing| computing.paused(|| outlet.put(outgoing));
+        let mut frames = Frames::new(frames);
         computing.begin();
         let mut exchange = Exchange::start(spec, own, seed, lists, tools, &mut out)?;
-        let mut amid_list = false;
+        let mut more = Handled {
+            frames: 1,
+            amid_list: false,
+        };
         loop {
             handled.send_modify(|handled| {
-                handled.frames += 1;
-                handled.amid_list = amid_list;
+                handled.frames += more.frames;
+                handled.amid_list = more.amid_list;
             });
             computing.end();
-            // Without one the job ended, and with it the other end of the queue.
-            let frame = frames.blocking_recv().ok_or(Error::Cancelled)?;
-            if let Some(recording) = recording.as_deref_mut() {
-                recording.received(&frame)?;
-            }
+            let taken = frames.take(|frame| match recording.as_deref_mut() {
+                Some(recording) => recording.received(frame),
+                None => Ok(()),
+            })?;
             computing.begin();
-            let before = exchange.awaits();
-            let is_rows = matches!(frame, Frame::Rows(..));
-            let step = match frame {
-                Frame::Control(message) => exchange.handle_control(message, &mut out)?,
-                Frame::Rows(header, bytes) => exchange.handle_rows(header, &bytes, &mut out)?,
-            };
+            let Led {
+                step,
+                frames: count,
+                amid_list,
+            } = together::handle(exchange, taken, &mut out)?;
             match step {
                 Step::More(same) => {
-                    amid_list = is_rows && same.awaits() == before;
                     exchange = same;
+                    more = Handled {
+                        frames: count,
+                        amid_list,
+                    };
                 }
                 Step::Done(ended) => {
                     computing.end();
-                    // Also waits for a frame that is on its way into the queue.
-                    frames.close();
-                    return match frames.blocking_recv() {
-                        None => Ok(ended),
-                        Some(_) => Err(follows_the_last()),
-                    };
+                    return frames.end().map(|()| ended);
                 }
             }
         }

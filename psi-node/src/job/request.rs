@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aggregator::RequestPlan;
-use psi_core::Code;
 use psi_core::messages::Control;
 use psi_core::receipt::{Signature, agreement_text, signature_holds};
 use psi_core::seed::JobSeed;
@@ -22,7 +21,6 @@ use super::failure::Failure;
 use super::link::{Link, unexpected, violation};
 use super::log::chain::Chain;
 use super::log::{refusal, settlements};
-use super::membership::takes_part;
 use super::negotiate::agreed::Agreed;
 use super::negotiate::approval::Permit;
 use super::negotiate::question::{JobRequest, OwnQuestion, find_collab};
@@ -177,29 +175,23 @@ async fn over_link(
     let result = unless_cancelled(job, Box::pin(work))
         .await
         .map_err(Failure::of_job);
-    (document.stats.bytes_sent, document.stats.bytes_received) = link.bytes();
-    let result = match result {
+    let stats = &mut document.stats;
+    (stats.bytes_sent, stats.bytes_received) = link.bytes();
+    (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
+    match result {
         Ok(outcome) => {
-            // The peer waits for nothing any more, whatever a list takes to be written.
-            link.finish().await;
+            // The peer waits for nothing any more, whatever the answer takes to be written.
+            farewell::part(ctx, conn, link, collab);
             outcome
                 .show(ctx.list_writer(job.progress()), document)
                 .await
         }
-        Err(failure) => Err(failure),
-    };
-    let stats = &mut document.stats;
-    (stats.udp_bytes_sent, stats.udp_bytes_received) = conn.udp_bytes();
-    match &result {
-        // Its owner may have suspended the collaboration meanwhile.
-        Ok(_) if takes_part(ctx, &collab) => ctx.endpoint.keep(conn),
-        Ok(_) => conn.close(Code::Interrupted),
         Err(failure) => {
             let agreed = document.job_id.is_some();
-            farewell::say(ctx, conn, link, failure, agreed.then_some(collab));
+            farewell::say(ctx, conn, link, &failure, agreed.then_some(collab));
+            Err(failure)
         }
     }
-    result
 }
 
 /// Step 0 of the protocol: proposes, checks the other half, and signs what follows from both.

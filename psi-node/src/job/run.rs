@@ -17,6 +17,7 @@ use psi_core::session::opened::Opened;
 use psi_core::session::{Ended, Tools};
 use psi_core::spec::{JobId, Party};
 
+use self::commitment::EntryShare;
 use self::prepare::{Prepared, keep_unfinished, prepare};
 use super::context::JobContext;
 use super::deadlines::within;
@@ -99,24 +100,22 @@ async fn run_live(
     // For the life of the job: they come with the last list of a match and go with its transfer.
     let bits = match_bits_bytes(&agreed.spec, agreed.own);
     let _match_bits = ctx.lists.take_match_bits(bits);
+    let chain = Chain::new(ctx, &agreed.collab, agreed.peer);
     let work = async {
-        let prepared = prepare(ctx, agreed, job, &tools).await;
+        let ready = ready(ctx, &chain, agreed, job, &tools).await;
         // Also if it failed: the peer is not to know how long it took.
         moment::next(&agreed.spec, agreed.since).await;
-        prepared
+        ready
     };
     // One wait over all of it, so that what the peer hears meanwhile has a clock of its own.
-    let prepared = link.working_while(Box::pin(work)).await?;
+    let ready = link.working_while(Box::pin(work)).await?;
+    let (prepared, own) = ready?;
     let Prepared {
-        frozen,
-        digest,
-        mut record,
-    } = prepared?;
+        frozen, mut record, ..
+    } = prepared;
     // As long as the job lasts, so that what it takes does not tell what is selected.
     let _others = (frozen.others.clone(), Arc::clone(&frozen.room));
-    let own = opening_commitment(&job_id, &agreed.seed, &digest);
-    let chain = Chain::new(ctx, &agreed.collab, agreed.peer);
-    let entry = commitment::exchange(ctx, link, &chain, agreed, own).await?;
+    let entry = commitment::exchange(ctx, link, agreed, own).await?;
     let recorded = within(chain.deadlines().signature(), chain.record(link, entry)).await;
     if let Err(failure) = recorded {
         // Opened here, with a countersignature that did not come: there is a job to replay.
@@ -157,6 +156,20 @@ async fn run_live(
     let limit = ctx.deadlines().closing(&agreed.spec);
     within(limit, close(link, &chain, job_id, &end)).await?;
     Ok(outcome)
+}
+
+/// All that is done before the moment at which this side's commitment leaves.
+async fn ready(
+    ctx: &JobContext,
+    chain: &Chain,
+    agreed: &Agreed,
+    job: &JobHandle,
+    tools: &Tools,
+) -> Result<(Prepared, EntryShare), Failure> {
+    let prepared = prepare(ctx, agreed, job, tools).await?;
+    let commitment = opening_commitment(&agreed.spec.job_id(), &agreed.seed, &prepared.digest);
+    let own = EntryShare::make(ctx, chain, agreed, commitment)?;
+    Ok((prepared, own))
 }
 
 /// As a recipient: keeps what opens the commitment on the receipt.

@@ -204,16 +204,13 @@ const COLUMNS: &str = "id, job_id, collab_id, collab, role, query, state, reason
                        created_unix, finished_unix";
 
 impl State {
-    /// Records a new job. That of a peer is synced when its input begins to freeze
+    /// Records a new job, of which nothing has happened yet. Synced when its input begins to freeze
     /// ([`Self::budget_freezing`]), or when it ends.
     ///
     /// # Errors
     /// [`StateError::Database`], also if the id is taken.
     pub fn job_insert(&self, job: &StoredJob) -> Result<(), StateError> {
-        match job.role {
-            JobRole::Requester => self.write(|transaction| insert(transaction, job)),
-            JobRole::Responder => self.write_behind(|transaction| insert(transaction, job)),
-        }
+        self.write_behind(|transaction| insert(transaction, job))
     }
 
     /// Records the id that both members share; synced when the input begins to freeze.

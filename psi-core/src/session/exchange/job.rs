@@ -163,6 +163,7 @@ impl Job {
     ) -> Result<Step, Error> {
         self.held.push(held);
         if self.held.len() < self.matches.len() {
+            self.held.iter_mut().try_for_each(Held::settle)?;
             let state = self.start_match(out)?;
             return Ok(self.more(state));
         }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::super::own_hashes::OwnHashes;
 use super::super::setup::OwnList;
-use super::super::{MatchSetup, SharedList, Tools, list_transcript};
+use super::super::{MatchSetup, SharedList, Tools};
 use super::listing::{self, LAID_OUT_BYTES, NO_DIGEST};
 use super::{ExpectSenderKey, Keep};
 use crate::canary::Canaries;
@@ -57,8 +58,9 @@ pub fn blind(
     };
     let (mut scalars, mut canaries) = (Vec::new(), Vec::new());
     let mut own_digests = None;
-    let (mut messages, mut sent) = (Vec::<SharedList>::new(), Vec::new());
+    let (mut messages, mut sent) = (Vec::<SharedList>::new(), OwnHashes::default());
     for ((part, size), list) in (0..).zip(&setup.parts).zip(parts) {
+        sent.settle()?;
         let scalar = seed.stream(Purpose::BlindingScalar, index, part).scalar();
         let mut mixed_in = Canaries::draw(
             &mut seed.stream(Purpose::Canaries, index, part),
@@ -75,8 +77,7 @@ pub fn blind(
             message
         };
         let message: SharedList = Arc::from(message);
-        let header = setup.header(ListId::Blinded, part);
-        sent.push(list_transcript(header, message.as_ref())?);
+        sent.add(setup.header(ListId::Blinded, part), &message)?;
         scalars.push(scalar);
         canaries.push(mixed_in);
         messages.push(message);

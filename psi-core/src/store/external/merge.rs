@@ -1,87 +1,26 @@
 //! Reads sorted runs as one list, and merges several runs into one.
 //!
 //! A merge holds a buffer for each run, counted in the budget and erased at the end. Readers of
-//! finished lists call this, and writers with too many runs.
+//! finished lists call this, and writers with too many runs. Where the node has threads for lists,
+//! it also holds a block of merged records, which they make ([`super::block`]).
 
 use std::cmp::Ordering;
 
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::Home;
+use super::block;
 use super::loser_tree::LoserTree;
+use super::source::Source;
 use crate::limits::{MERGE_RUNS_MAX, READ_BUFFER_BYTES_MIN};
 use crate::store::budget::Grant;
+use crate::store::list_threads::ListThreads;
+use crate::store::memory::keep_distinct;
 use crate::store::runs::Run;
-use crate::store::sort::prefix;
 use crate::store::{RecordReader, StoreError, buffer};
 
 /// Bytes of all buffers of one merge together, unless that leaves a buffer less than its minimum.
 const READ_BYTES: usize = MERGE_RUNS_MAX * READ_BUFFER_BYTES_MIN;
-
-/// A place in one run.
-struct Source<'a> {
-    run: &'a dyn Run,
-    /// Where in the run the bytes after `buffer` are.
-    next: u64,
-    buffer: Zeroizing<Vec<u8>>,
-    /// Where in `buffer` the current record is.
-    at: usize,
-    /// The first bytes of the current record; `None` at the end of the run.
-    prefix: Option<u64>,
-}
-
-impl<'a> Source<'a> {
-    /// Starts at the first record of the run; `bytes` is a multiple of the width.
-    fn new(run: &'a dyn Run, bytes: usize, width: usize) -> Result<Self, StoreError> {
-        let mut source = Self {
-            run,
-            next: 0,
-            buffer: buffer(bytes)?,
-            at: 0,
-            prefix: None,
-        };
-        source.buffer.resize(bytes, 0);
-        source.refill()?;
-        source.look(width);
-        Ok(source)
-    }
-
-    fn refill(&mut self) -> Result<(), StoreError> {
-        let left = self.run.bytes() - self.next;
-        let now =
-            usize::try_from(left).map_or(self.buffer.len(), |left| left.min(self.buffer.len()));
-        // It gets shorter once, at the end of the run, and never longer again.
-        self.buffer.truncate(now);
-        self.run.read_at(self.next, &mut self.buffer)?;
-        self.next += now as u64;
-        self.at = 0;
-        Ok(())
-    }
-
-    #[inline]
-    fn advance(&mut self, width: usize) -> Result<(), StoreError> {
-        self.at += width;
-        if self.at >= self.buffer.len() {
-            self.refill()?;
-        }
-        self.look(width);
-        Ok(())
-    }
-
-    #[inline]
-    fn look(&mut self, width: usize) {
-        self.prefix = self.buffer.get(self.at..self.at + width).map(prefix);
-    }
-
-    #[inline]
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "INVARIANT: only asked for while `prefix` says that a record is there"
-    )]
-    fn record(&self, width: usize) -> &[u8] {
-        &self.buffer[self.at..self.at + width]
-    }
-}
 
 #[inline]
 #[expect(
@@ -109,18 +48,37 @@ pub(super) enum Equals {
     Drop,
 }
 
+/// Buffers for one run that a block of merged records is as large as.
+const BLOCK_BUFFERS: usize = 4;
+
 /// Reads runs, each in order, as one ordered list.
 pub(super) struct Merge<'a> {
     sources: Vec<Source<'a>>,
-    tree: Option<LoserTree>,
+    way: Way,
     width: usize,
     equals: Equals,
     /// The most records still to come.
     left: u64,
     /// The last record handed out, if equals are dropped.
     last: Zeroizing<Vec<u8>>,
-    /// Covers the buffers of all sources.
+    threads: ListThreads,
+    /// Covers the buffers of all sources, and the block.
     _grant: Grant,
+}
+
+/// How records come from the sources.
+enum Way {
+    /// From a single one, as they are.
+    Copied,
+    /// On the thread that reads; without a source there is no tree.
+    OneByOne(Option<LoserTree>),
+    /// From blocks that threads for lists merge.
+    Blocks {
+        bytes_max: usize,
+        block: Zeroizing<Vec<u8>>,
+        /// Where in `block` the next record is.
+        at: usize,
+    },
 }
 
 impl<'a> Merge<'a> {
@@ -141,34 +99,111 @@ impl<'a> Merge<'a> {
             runs.iter()
                 .map(|run| usize::try_from(run.bytes()).map_or(each, |bytes| bytes.min(each)))
         };
-        let grant = home.budget.take(sizes().sum());
+        // What fits one block is merged before other threads have begun.
+        let block_bytes = (BLOCK_BUFFERS * tuning.read_buffer_max / width).max(1) * width;
+        let pays = home.threads.count() > 1
+            && runs.len() > 1
+            && left.saturating_mul(width as u64) > block_bytes as u64;
+        let block_bytes = if pays { block_bytes } else { 0 };
+        let grant = home.budget.take(sizes().sum::<usize>() + block_bytes);
         let sources = runs
             .iter()
             .zip(sizes())
             .map(|(run, bytes)| Source::new(run.as_ref(), bytes, width))
             .collect::<Result<Vec<_>, _>>()?;
-        let tree = (!sources.is_empty())
-            .then(|| LoserTree::new(sources.len(), |a, b| less(&sources, width, a, b)));
+        let way = if block_bytes > 0 {
+            Way::Blocks {
+                bytes_max: block_bytes,
+                block: buffer(block_bytes)?,
+                at: 0,
+            }
+        } else if let [_] = sources.as_slice()
+            && equals == Equals::Keep
+        {
+            Way::Copied
+        } else {
+            Way::OneByOne(
+                (!sources.is_empty())
+                    .then(|| LoserTree::new(sources.len(), |a, b| less(&sources, width, a, b))),
+            )
+        };
         Ok(Self {
             sources,
-            tree,
+            way,
             width,
             equals,
             left,
             last: Zeroizing::new(Vec::new()),
+            threads: home.threads.clone(),
             _grant: grant,
         })
     }
 
     /// Appends records to `out` until it holds `bytes_max` or the list ends.
+    fn append_to(&mut self, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), StoreError> {
+        match (&self.way, self.sources.as_mut_slice()) {
+            (Way::Copied, [source]) => source.append_to(out, bytes_max),
+            (Way::Blocks { .. }, _) => self.append_blocks(out, bytes_max),
+            _ => self.append_one_by_one(out, bytes_max),
+        }
+    }
+
+    fn append_blocks(&mut self, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), StoreError> {
+        while out.len() < bytes_max {
+            let Way::Blocks { block, at, .. } = &mut self.way else {
+                break;
+            };
+            let rest = block.get(*at..).unwrap_or_default();
+            if rest.is_empty() {
+                if !self.next_block()? {
+                    break;
+                }
+                continue;
+            }
+            let now = rest.len().min(bytes_max - out.len());
+            out.extend_from_slice(rest.get(..now).unwrap_or_default());
+            *at += now;
+        }
+        Ok(())
+    }
+
+    /// Merges the next block. Returns whether there was one.
+    fn next_block(&mut self) -> Result<bool, StoreError> {
+        let Self { sources, way, .. } = self;
+        let Way::Blocks {
+            bytes_max,
+            block,
+            at,
+        } = way
+        else {
+            return Ok(false);
+        };
+        block::next(sources, self.width, &self.threads, block, *bytes_max)?;
+        *at = 0;
+        if block.is_empty() {
+            return Ok(false);
+        }
+        if self.equals == Equals::Drop {
+            keep_distinct(block, self.width);
+            // One that the block before has ended with.
+            if block.starts_with(&self.last) && !self.last.is_empty() {
+                *at = self.width;
+            }
+            self.last.clear();
+            let last = block.rchunks_exact(self.width).next();
+            self.last.extend_from_slice(last.unwrap_or_default());
+        }
+        Ok(true)
+    }
+
     #[expect(
         clippy::indexing_slicing,
         reason = "INVARIANT: the tree was made over these sources, and `at` is the length of `out` less a width"
     )]
-    fn append_to(&mut self, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), StoreError> {
+    fn append_one_by_one(&mut self, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), StoreError> {
         let Self {
             sources,
-            tree: Some(tree),
+            way: Way::OneByOne(Some(tree)),
             width,
             ..
         } = self

@@ -32,14 +32,15 @@ impl SortedWriter {
     /// Moves what is in memory to a run of its own.
     ///
     /// # Discussion
-    /// Sorts on this thread alone. The writer of the list may be one of rayon's threads that waits
-    /// for this one, in the middle of a sort that all of them share: then neither would ever go on.
-    /// One thread sorts some ten million points a second, more than thirty-two cores multiply.
+    /// Sorts on this thread alone, or on the threads for lists. The writer of the list may be one of
+    /// rayon's threads that waits for this one, in the middle of a sort that all of them share: then
+    /// neither would ever go on.
     fn spill(&mut self) -> Result<(), StoreError> {
         if self.buffer.records().is_empty() {
             return Ok(());
         }
-        sort::sort_records(self.buffer.records_mut(), self.width, Threads::This)?;
+        let threads = self.home.threads.clone();
+        threads.sort(self.buffer.records_mut(), self.width)?;
         let mut run = self.home.storage.create()?;
         run.append(self.buffer.records())?;
         let run = run.finish()?;

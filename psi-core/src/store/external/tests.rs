@@ -15,6 +15,7 @@ use crate::store::{
 
 mod disk_full;
 mod memory;
+mod threads;
 
 /// So little memory that a hundred records make runs, and those are merged in several passes.
 const TINY: Tuning = Tuning {

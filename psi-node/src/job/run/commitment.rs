@@ -19,7 +19,7 @@ use crate::state::OwnOpening;
 
 /// What one side puts on the opened entry.
 #[derive(Clone, Copy)]
-struct EntryShare {
+pub(super) struct EntryShare {
     /// The commitment to its input.
     input: receipt::Commitment,
     /// The digest of its policy.
@@ -28,34 +28,13 @@ struct EntryShare {
     charge: Amount,
 }
 
-/// Exchanges what each side puts on the opened entry; `commitment` is this side's to its input.
+/// Exchanges what each side puts on the opened entry.
 pub(super) async fn exchange(
     ctx: &JobContext,
     link: &mut Link,
-    chain: &Chain,
     agreed: &Agreed,
-    commitment: receipt::Commitment,
+    ours: EntryShare,
 ) -> Result<Body, Failure> {
-    // By the name that the configuration gives the table: that of the facts is in lower case.
-    let table = agreed.side.table();
-    let policy = ctx.config.policies.get(table).ok_or_else(|| {
-        Failure::Internal(format!("no policy text is kept of the table `{table}`"))
-    })?;
-    let ours = EntryShare {
-        input: commitment,
-        policy: ctx.state.policy_digest(policy)?,
-        charge: amount(&agreed.spec, agreed.own),
-    };
-    if !chain.is_sequencer() {
-        // The sequencer may open the job once it has the commitment, whatever becomes of the link.
-        let opening = OwnOpening {
-            commitment: ours.input,
-            policy: ours.policy,
-        };
-        let job_id = agreed.spec.job_id();
-        ctx.state
-            .await_opening(&chain.collab_id, &job_id, &opening)?;
-    }
     let left = ctx
         .deadlines()
         .commitment(&agreed.spec, agreed.since.elapsed());
@@ -90,6 +69,36 @@ fn opened(agreed: &Agreed, ours: EntryShare, theirs: EntryShare) -> Body {
 }
 
 impl EntryShare {
+    /// This side's, with `commitment` to its input. As follower it is durable when this returns:
+    /// the sequencer may open the job once it has the commitment, whatever becomes of the link.
+    pub(super) fn make(
+        ctx: &JobContext,
+        chain: &Chain,
+        agreed: &Agreed,
+        commitment: receipt::Commitment,
+    ) -> Result<Self, Failure> {
+        // By the name that the configuration gives the table: that of the facts is in lower case.
+        let table = agreed.side.table();
+        let policy = ctx.config.policies.get(table).ok_or_else(|| {
+            Failure::Internal(format!("no policy text is kept of the table `{table}`"))
+        })?;
+        let ours = Self {
+            input: commitment,
+            policy: ctx.state.policy_digest(policy)?,
+            charge: amount(&agreed.spec, agreed.own),
+        };
+        if !chain.is_sequencer() {
+            let opening = OwnOpening {
+                commitment: ours.input,
+                policy: ours.policy,
+            };
+            let job_id = agreed.spec.job_id();
+            ctx.state
+                .await_opening(&chain.collab_id, &job_id, &opening)?;
+        }
+        Ok(ours)
+    }
+
     const fn message(&self) -> Control {
         Control::Commitment {
             commitment: self.input,

@@ -1,0 +1,151 @@
+//! What is done with lists, of points and of tags.
+
+use std::hint::black_box;
+
+use psi_core::list::{OrderCheck, RecordCodec as _, Rice};
+use psi_core::matching;
+use psi_core::messages::frame::ListId;
+use psi_core::seed::{JobSeed, Purpose};
+use psi_core::store::{ListThreads, MemoryStore};
+use psi_core::transcript::ListTranscript;
+
+use crate::least;
+use crate::lists::{RECORDS, finished, random, read, spilling, written};
+use crate::stage::{Spread, Stage};
+
+/// Bytes of a tag where both sides have a million identities.
+pub(crate) const TAG: usize = 11;
+
+/// Threads for lists that a machine of 32 cores has.
+const THREADS: usize = 8;
+
+struct Names {
+    sort: &'static str,
+    spill: &'static str,
+    spill_on_threads: &'static str,
+    merge: &'static str,
+    merge_on_threads: &'static str,
+    hash: &'static str,
+    encode: &'static str,
+    decode: &'static str,
+    order: &'static str,
+}
+
+const POINTS: Names = Names {
+    sort: "points: sort in memory",
+    spill: "points: sort and write 16 runs",
+    spill_on_threads: "points: the same, with threads for lists",
+    merge: "points: merge 16 runs",
+    merge_on_threads: "points: the same, with threads for lists",
+    hash: "points: hash for the transcript",
+    encode: "points: encode for the wire",
+    decode: "points: decode",
+    order: "points: check the order",
+};
+
+const TAGS: Names = Names {
+    sort: "tags: sort in memory",
+    spill: "tags: sort and write 16 runs",
+    spill_on_threads: "tags: the same, with threads for lists",
+    merge: "tags: merge 16 runs",
+    merge_on_threads: "tags: the same, with threads for lists",
+    hash: "tags: hash for the transcript",
+    encode: "tags: encode for the wire",
+    decode: "tags: decode",
+    order: "tags: check the order",
+};
+
+pub(crate) fn stages(repeat: u32) -> Vec<Stage> {
+    let mut drawn = vec![0; 32 * RECORDS];
+    let filler = least(repeat, RECORDS, || {
+        JobSeed::new([3; 32])
+            .stream(Purpose::Filler, 0, 0)
+            .fill(&mut drawn);
+    });
+    let mut stages = vec![Stage::new("filler: draw digests", Spread::One, filler)];
+    stages.extend(of(32, &POINTS, repeat));
+    stages.extend(of(TAG, &TAGS, repeat));
+    let [own, other] = [1, 2].map(|part| finished(&MemoryStore, TAG, &random(TAG, part)));
+    let nanos = least(repeat, RECORDS, || {
+        matching::merge(own.as_ref(), other.as_ref(), |_| {}).expect("lists can be read");
+    });
+    stages.push(Stage::new("match two lists of tags", Spread::One, nanos));
+    stages
+}
+
+fn of(width: usize, names: &Names, repeat: u32) -> Vec<Stage> {
+    let mut stages = Vec::new();
+    let mut add = |what, spread, nanos| stages.push(Stage::new(what, spread, nanos));
+    let records = random(width, 1);
+    let copy = least(repeat, RECORDS, || {
+        black_box(written(&MemoryStore, width, &records));
+    });
+    let whole = least(repeat, RECORDS, || {
+        black_box(finished(&MemoryStore, width, &records));
+    });
+    add(names.sort, Spread::Cores, whole - copy);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build();
+    let threads = ListThreads::of(pool.expect("the system has some more threads"));
+    let alone = (Spread::One, names.spill, names.merge, spilling(width));
+    let shared = (
+        Spread::Lists,
+        names.spill_on_threads,
+        names.merge_on_threads,
+        spilling(width).with_threads(threads),
+    );
+    for (spread, spill, merge, store) in [alone, shared] {
+        let nanos = least(repeat, RECORDS, || {
+            black_box(finished(&store, width, &records));
+        });
+        add(spill, spread, nanos);
+        let list = finished(&store, width, &records);
+        add(
+            merge,
+            spread,
+            least(repeat, RECORDS, || read(list.as_ref())),
+        );
+    }
+    let mut sorted = Vec::new();
+    let in_memory = finished(&MemoryStore, width, &records);
+    let mut reader = in_memory.reader().expect("a list can be read");
+    reader
+        .next_batch(&mut sorted, RECORDS)
+        .expect("a list can be read");
+    let count = RECORDS as u64;
+    let nanos = least(repeat, RECORDS, || {
+        let mut transcript = ListTranscript::new(ListId::Blinded, 0, 0, width, count);
+        transcript.update(&sorted);
+        black_box(transcript.finish());
+    });
+    add(names.hash, Spread::One, nanos);
+    let mut bytes = Vec::with_capacity(2 * sorted.len());
+    let nanos = least(repeat, RECORDS, || {
+        bytes.clear();
+        let mut encoder = Rice
+            .encoder(width, count)
+            .expect("the codec serves this width");
+        encoder
+            .encode(&sorted, &mut bytes)
+            .and_then(|()| encoder.finish(&mut bytes))
+            .expect("distinct records in ascending order");
+    });
+    add(names.encode, Spread::One, nanos);
+    let mut out = Vec::with_capacity(2 * sorted.len());
+    let nanos = least(repeat, RECORDS, || {
+        out.clear();
+        let mut decoder = Rice
+            .decoder(width, count)
+            .expect("the codec serves this width");
+        decoder
+            .decode(&bytes, &mut out)
+            .expect("what the encoder wrote");
+    });
+    add(names.decode, Spread::One, nanos);
+    let nanos = least(repeat, RECORDS, || {
+        let mut order = OrderCheck::new(width, count);
+        order.push(&sorted).expect("ascending records");
+        black_box(order.is_complete());
+    });
+    add(names.order, Spread::One, nanos);
+    stages
+}
