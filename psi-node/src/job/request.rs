@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aggregator::RequestPlan;
+use psi_core::Code;
 use psi_core::messages::Control;
 use psi_core::receipt::{Signature, agreement_text, signature_holds};
 use psi_core::seed::JobSeed;
