@@ -109,8 +109,11 @@ fn answer(side: &Side, bytes: &[u8], frame_bytes: usize, together: usize) -> Res
             Ok((Awaiting::Done(evaluated), taken)) => {
                 assert_eq!(next + taken, frames.len(), "the end of the list");
                 let mut held: Held = evaluated.state.held;
-                let hashes = held.take_lists().unwrap().to_receiver;
-                return Ok([records(&evaluated.messages[0]), hashes.concat()].concat());
+                let mut reply = records(&evaluated.messages[0]);
+                for hash in held.take_lists().unwrap().to_receiver {
+                    reply.extend_from_slice(hash.as_bytes());
+                }
+                return Ok(reply);
             }
             Err(Error::PeerMisbehaved { code, .. }) => return Err(code),
             Err(other) => panic!("{other}"),
