@@ -124,32 +124,30 @@ fn answer(side: &Side, bytes: &[u8], frame_bytes: usize, together: usize) -> Res
 
 fn answers_alike(side: &Side, bytes: &[u8], what: &str) -> Result<Vec<u8>, Code> {
     let first = answer(side, bytes, 1_500, 1);
-    for threads in THREADS {
-        for together in [1, 2, 3, 8] {
-            let again = pool(threads).install(|| answer(side, bytes, 1_500, together));
-            assert_eq!(again, first, "{what}: {threads} threads, {together} frames");
-        }
+    for (threads, together) in [(1, 2), (2, 3), (3, 8), (8, 1), (16, 2)] {
+        let again = pool(threads).install(|| answer(side, bytes, 1_500, together));
+        assert_eq!(again, first, "{what}: {threads} threads, {together} frames");
     }
     first
 }
 
 #[test]
 fn the_reply_does_not_depend_on_how_many_frames_are_taken_at_once() {
-    let side = Side::of(0..900, 900, 1);
+    let side = Side::of(0..300, 300, 1);
     let (_, points) = sender_and_points(&side);
     assert!(answers_alike(&side, &code(32, &points), "honest").is_ok());
 }
 
 #[test]
 fn the_first_defect_of_a_list_is_the_one_that_is_told() {
-    let side = Side::of(0..900, 900, 1);
+    let side = Side::of(0..300, 300, 1);
     let (_, points) = sender_and_points(&side);
     let (points, _) = points.as_chunks::<32>();
     let count = points.len();
     // The order is that of the first bytes; the last one makes it an encoding of no point.
     let spoil = |points: &mut [[u8; 32]], place: usize| points[place][31] |= 0x80;
     let coded = |points: &[[u8; 32]]| code(32, points.as_flattened());
-    for place in [0, 200, 500, count - 1] {
+    for place in [0, 200, 400, count - 1] {
         let mut spoiled = points.to_vec();
         spoil(&mut spoiled, place);
         let told = answers_alike(&side, &coded(&spoiled), "no point");
@@ -182,7 +180,7 @@ fn the_first_defect_of_a_list_is_the_one_that_is_told() {
 
 #[test]
 fn a_list_that_repeats_or_goes_back_has_the_same_code_on_every_number_of_threads() {
-    let side = Side::of(0..900, 900, 1);
+    let side = Side::of(0..300, 300, 1);
     let (_, points) = sender_and_points(&side);
     let (points, _) = points.as_chunks::<32>();
     let count = points.len() as u64;
@@ -196,7 +194,7 @@ fn a_list_that_repeats_or_goes_back_has_the_same_code_on_every_number_of_threads
         .collect();
     let told = answers_alike(&side, &code(32, close.as_flattened()), "close");
     assert_eq!(told, Err(Code::NonCanonicalElement));
-    for (what, at) in [("a repeated point", 300), ("the first again", 700)] {
+    for (what, at) in [("a repeated point", 300), ("the first again", 450)] {
         let mut repeated = points.to_vec();
         repeated[at] = if at == 300 {
             repeated[at - 1]
