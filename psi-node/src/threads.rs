@@ -58,7 +58,7 @@ impl NetworkThreads {
     pub fn start() -> std::io::Result<Self> {
         let (least, most) = NETWORK_THREADS;
         let threads = (cores() / CORES_PER_NETWORK_THREAD).clamp(least, most);
-        let runtime = Builder::new_current_thread()
+        let runtime = Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_name("psi-net")
             .enable_all()
@@ -85,7 +85,7 @@ impl NetworkThreads {
 /// # Errors
 /// The operating system's, if it has no more threads.
 pub fn job_runtime() -> std::io::Result<Runtime> {
-    Builder::new_current_thread()
+    Builder::new_multi_thread()
         .worker_threads(cores().max(JOB_THREADS_MIN))
         .thread_name("psi-jobs")
         .enable_all()
@@ -117,7 +117,7 @@ impl EngineThreads {
     /// # Errors
     /// The operating system's, if it has no more threads.
     pub fn start(threads: usize) -> std::io::Result<Self> {
-        let runtime = Builder::new_current_thread()
+        let runtime = Builder::new_multi_thread()
             .worker_threads(threads.max(1))
             .thread_name("psi-engine")
             .on_thread_start(lower_priority)
