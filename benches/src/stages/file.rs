@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use aggregator::{Catalog, NoTypes, ReadOptions, RequestPlan, TableConfigs};
+use aggregator::{Catalog, MemberNames, NoTypes, ReadOptions, RequestPlan, TableConfigs};
 use psi_core::kernel::Kernel;
 use psi_core::progress::Silent;
 use psi_core::spec::{
-    Agreement, AskedMode, CollabId, Half, JobSpec, Party, Recipients, RevisionHash,
+    Agreement, AskedMode, CollabId, Half, JobSpec, NodeId, Nonce, Party, Recipients, RevisionHash,
 };
 use psi_core::store::{MemoryStore, RecordList, RecordStore, RecordWriter, StoreError};
 use serde_json::json;
@@ -35,8 +35,12 @@ impl Table {
             .expect("the file can be written");
         let catalog = load(folder.path(), kind, kernel).await;
         let sql = "SELECT COUNT(*) FROM other.ids AS s JOIN own.ids AS b ON s.id = b.id";
+        let names = MemberNames {
+            own: "own",
+            peer: "other",
+        };
         let plan = catalog
-            .plan_request_for(sql, ("own", "other"), Recipients::Requester)
+            .plan_request_for(sql, names, Recipients::Requester)
             .expect("the count can be planned");
         let spec = job(&plan);
         Self {
@@ -54,6 +58,7 @@ impl Table {
             &self.plan.side,
             &self.spec,
             Party::Requester,
+            None,
             store,
             Arc::new(Silent),
         );
@@ -86,8 +91,8 @@ fn job(plan: &RequestPlan) -> JobSpec {
         let mut facts = plan.facts.clone();
         facts.prefer_receiver = prefer_receiver;
         Half {
-            node_id: [node; 32],
-            nonce: [node; 32],
+            node_id: NodeId([node; 32]),
+            nonce: Nonce([node; 32]),
             facts,
         }
     };

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use psi_core::list::{OrderCheck, RecordCodec as _, Rice};
 use psi_core::matching;
-use psi_core::messages::frame::ListId;
+use psi_core::messages::frame::{ListId, RowsHeader};
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::store::{ListThreads, MemoryStore};
 use psi_core::transcript::ListTranscript;
@@ -112,8 +112,13 @@ fn of(width: usize, names: &Names, repeat: u32) -> Vec<Stage> {
         .next_batch(&mut sorted, RECORDS)
         .expect("a list can be read");
     let count = RECORDS as u64;
+    let list = RowsHeader {
+        list: ListId::Blinded,
+        match_index: 0,
+        part: 0,
+    };
     let nanos = least(repeat, RECORDS, || {
-        let mut transcript = ListTranscript::new(ListId::Blinded, 0, 0, width, count);
+        let mut transcript = ListTranscript::new(list, width, count);
         transcript.update(&sorted);
         black_box(transcript.finish());
     });
