@@ -100,10 +100,14 @@ fn answer(side: &Side, bytes: &[u8], frame_bytes: usize, together: usize) -> Res
     let frames: Vec<&[u8]> = bytes.chunks(frame_bytes).collect();
     let mut next = 0;
     while next < frames.len() {
-        let some = &frames[next..frames.len().min(next + together)];
-        match state.handle_some(rows(ListId::Blinded), some) {
+        let frames_now = &frames[next..frames.len().min(next + together)];
+        match state.handle_some(rows(ListId::Blinded), frames_now) {
             Ok((Awaiting::More(same), taken)) => {
-                assert_eq!(taken, some.len(), "a list that goes on leaves no frame");
+                assert_eq!(
+                    taken,
+                    frames_now.len(),
+                    "a list that goes on leaves no frame"
+                );
                 (state, next) = (same, next + taken);
             }
             Ok((Awaiting::Done(evaluated), taken)) => {
