@@ -34,9 +34,9 @@ struct Names {
 const POINTS: Names = Names {
     sort: "points: sort in memory",
     spill: "points: sort and write 16 runs",
-    spill_on_threads: "points: the same, with threads for lists",
+    spill_on_threads: "points: sort and write, on threads for lists",
     merge: "points: merge 16 runs",
-    merge_on_threads: "points: the same, with threads for lists",
+    merge_on_threads: "points: merge, on threads for lists",
     hash: "points: hash for the transcript",
     encode: "points: encode for the wire",
     decode: "points: decode",
@@ -46,9 +46,9 @@ const POINTS: Names = Names {
 const TAGS: Names = Names {
     sort: "tags: sort in memory",
     spill: "tags: sort and write 16 runs",
-    spill_on_threads: "tags: the same, with threads for lists",
+    spill_on_threads: "tags: sort and write, on threads for lists",
     merge: "tags: merge 16 runs",
-    merge_on_threads: "tags: the same, with threads for lists",
+    merge_on_threads: "tags: merge, on threads for lists",
     hash: "tags: hash for the transcript",
     encode: "tags: encode for the wire",
     decode: "tags: decode",
