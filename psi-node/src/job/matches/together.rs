@@ -24,7 +24,7 @@ pub(super) struct Frames {
 
 /// Frames that are handled in one go.
 pub(super) enum Taken {
-    Control(Control),
+    Control(Box<Control>),
     /// One at least, all with this header.
     Rows(RowsHeader, Vec<Vec<u8>>),
 }
@@ -51,7 +51,7 @@ impl Frames {
         let first = first.ok_or(Error::Cancelled)?;
         see(&first)?;
         let (header, bytes) = match first {
-            Frame::Control(message) => return Ok(Taken::Control(message)),
+            Frame::Control(message) => return Ok(Taken::Control(Box::new(message))),
             Frame::Rows(header, bytes) => (header, bytes),
         };
         let mut together = vec![bytes];
@@ -104,7 +104,7 @@ pub(super) struct Led {
 pub(super) fn handle(exchange: Exchange, taken: Taken, out: Outlet<'_>) -> Result<Led, Error> {
     let (header, frames) = match taken {
         Taken::Control(message) => {
-            let step = exchange.handle_control(message, out)?;
+            let step = exchange.handle_control(*message, out)?;
             return Ok(Led {
                 step,
                 frames: 1,
