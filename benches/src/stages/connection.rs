@@ -27,15 +27,16 @@ const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCA
 /// Nanoseconds of processor time for each byte, at the sending and at the receiving end.
 pub(crate) fn nanos_a_byte() -> (f64, f64) {
     let key = || Arc::new(NodeKey::generate().expect("the system gives randomness"));
-    let (sender, receiver) = (key(), key());
+    let (sending_key, receiving_key) = (key(), key());
     let (there, address) = channel();
-    let peer = sender.id();
+    let peer = sending_key.id();
     let receiving = {
-        let key = Arc::clone(&receiver);
+        let key = Arc::clone(&receiving_key);
         std::thread::spawn(move || runtime().block_on(receive(&key, peer, &there)))
     };
-    let peer = receiver.id();
-    let sending = std::thread::spawn(move || runtime().block_on(send(&sender, peer, &address)));
+    let peer = receiving_key.id();
+    let sending =
+        std::thread::spawn(move || runtime().block_on(send(&sending_key, peer, &address)));
     let sent = sending.join().expect("the sending end did not panic");
     let received = receiving.join().expect("the receiving end did not panic");
     (sent, received)

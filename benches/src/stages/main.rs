@@ -8,9 +8,12 @@
 mod arithmetic;
 mod connection;
 #[path = "../end_to_end/data.rs"]
-#[expect(
-    dead_code,
-    reason = "the end-to-end measurement makes other tables too"
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "the end-to-end measurement makes other tables too"
+    )
 )]
 mod data;
 #[path = "../end_to_end/failure.rs"]
