@@ -32,7 +32,11 @@ impl Doors {
         };
         let mut pace = door.lock_owned().await;
         // Whoever gives up meanwhile has used nothing.
-        tokio::time::sleep(pace.until_next(Instant::now())).await;
+        let wait = pace.until_next(Instant::now());
+        // A sleep of nothing takes a millisecond or two.
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
         pace.pass(Instant::now());
         pace
     }
@@ -106,7 +110,10 @@ mod tests {
         let mut waits = false;
         for _ in 0..100 * AT_ONCE {
             let came = tokio::time::timeout(Duration::ZERO, doors.of(NodeId([1; 32]))).await;
-            waits |= came.is_err();
+            waits = came.is_err();
+            if waits {
+                break;
+            }
         }
         assert!(waits);
         let other = tokio::time::timeout(Duration::ZERO, doors.of(NodeId([2; 32]))).await;
