@@ -248,6 +248,7 @@ fn what_is_outside_the_subset_is_refused_by_name_with_its_place() {
         ),
         (filter("a.e-mail = 'x'"), "the operator -", 2, 10),
         (filter("a.'e-mail' = 'x'"), "a name in single quotes", 2, 9),
+        (filter("a.x CONTAINS 'y'"), "a bare column", 2, 7),
         (filter("x = 1"), "which table", 2, 7),
         (filter("c.x = 1"), "no table c", 2, 7),
         ("SELEC 1".to_owned(), "SELECT was expected", 1, 1),

@@ -44,9 +44,6 @@ struct Arguments {
     kernel: Choice,
 }
 
-/// Bytes of a point of a list of 2^20 in its code, for the connection.
-const CODED_POINT_BYTES: f64 = 29.7;
-
 fn main() {
     let arguments = Arguments::parse();
     let kernel = match select(arguments.kernel) {
@@ -73,7 +70,8 @@ fn main() {
         .fold((f64::INFINITY, f64::INFINITY), |least, now| {
             (least.0.min(now.0), least.1.min(now.1))
         });
-    let of_points = |what, nanos| Stage::new(what, Spread::One, nanos * CODED_POINT_BYTES);
+    let bytes = of_lists::coded_point_bytes();
+    let of_points = |what, nanos| Stage::new(what, Spread::One, nanos * bytes);
     stages.push(of_points("connection: send coded points", send));
     stages.push(of_points("connection: receive them", receive));
     println!(

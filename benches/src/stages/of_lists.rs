@@ -73,6 +73,36 @@ pub(crate) fn stages(repeat: u32) -> Vec<Stage> {
     stages
 }
 
+/// Bytes of a point of such a list in its code, on average.
+pub(crate) fn coded_point_bytes() -> f64 {
+    let mut bytes = Vec::new();
+    encode(32, &sorted(32, &random(32, 1)), &mut bytes);
+    let bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    f64::from(bytes) / f64::from(u32::try_from(RECORDS).unwrap_or(u32::MAX))
+}
+
+/// All records in ascending order.
+fn sorted(width: usize, records: &[u8]) -> Vec<u8> {
+    let mut sorted = Vec::new();
+    let list = finished(&MemoryStore, width, records);
+    let mut reader = list.reader().expect("a list can be read");
+    reader
+        .next_batch(&mut sorted, RECORDS)
+        .expect("a list can be read");
+    sorted
+}
+
+/// Appends the code of ascending records.
+fn encode(width: usize, sorted: &[u8], bytes: &mut Vec<u8>) {
+    let mut encoder = Rice
+        .encoder(width, RECORDS as u64)
+        .expect("the codec serves this width");
+    encoder
+        .encode(sorted, bytes)
+        .and_then(|()| encoder.finish(bytes))
+        .expect("distinct records in ascending order");
+}
+
 fn of(width: usize, names: &Names, repeat: u32) -> Vec<Stage> {
     let mut stages = Vec::new();
     let mut add = |what, spread, nanos| stages.push(Stage::new(what, spread, nanos));
@@ -105,12 +135,7 @@ fn of(width: usize, names: &Names, repeat: u32) -> Vec<Stage> {
             least(repeat, RECORDS, || read(list.as_ref())),
         );
     }
-    let mut sorted = Vec::new();
-    let in_memory = finished(&MemoryStore, width, &records);
-    let mut reader = in_memory.reader().expect("a list can be read");
-    reader
-        .next_batch(&mut sorted, RECORDS)
-        .expect("a list can be read");
+    let sorted = sorted(width, &records);
     let count = RECORDS as u64;
     let list = RowsHeader {
         list: ListId::Blinded,
@@ -126,13 +151,7 @@ fn of(width: usize, names: &Names, repeat: u32) -> Vec<Stage> {
     let mut bytes = Vec::with_capacity(2 * sorted.len());
     let nanos = least(repeat, RECORDS, || {
         bytes.clear();
-        let mut encoder = Rice
-            .encoder(width, count)
-            .expect("the codec serves this width");
-        encoder
-            .encode(&sorted, &mut bytes)
-            .and_then(|()| encoder.finish(&mut bytes))
-            .expect("distinct records in ascending order");
+        encode(width, &sorted, &mut bytes);
     });
     add(names.encode, Spread::One, nanos);
     let mut out = Vec::with_capacity(2 * sorted.len());

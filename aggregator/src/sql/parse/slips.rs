@@ -35,7 +35,12 @@ impl Reader {
         else {
             return None;
         };
-        let is_keyword = self.keyword().is_none_or(|keyword| is_keyword(&keyword));
+        // `a.x contains 'y'` has an operator there that other databases have.
+        let has_operand = matches!(
+            self.peek_at(1),
+            Some(Token::Text(_) | Token::Number(_) | Token::LParen)
+        );
+        let is_keyword = has_operand || self.keyword().is_none_or(|keyword| is_keyword(&keyword));
         let what = format!("found {value:?} behind a column");
         (!is_keyword).then(|| QueryError::syntax(at, what, QUOTED_NAME))
     }

@@ -69,7 +69,7 @@ fn errors_of_a_configuration_do_not_speak_rust() {
         assert_eq!(said(lines), expected, "{lines}");
     }
     let unclosed = said("[table.t\nsource = \"t.csv\"");
-    assert!(unclosed.contains(']'), "{unclosed}");
+    assert_eq!(unclosed, "unclosed table, expected `]`");
     let unknown = said("job_max = 3");
     assert!(
         unknown.starts_with(
