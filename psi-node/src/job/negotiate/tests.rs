@@ -213,8 +213,8 @@ async fn a_table_that_failed_is_loaded_again_for_a_question_whose_constants_are_
     assert!(why.what.contains("\"name\""), "{why}");
     write_people(&pair.folders[1], "name");
     refused(pair.judge(&proposal).await, Code::Unavailable);
-    // The peer has its answer; the table is loaded behind it.
-    while !pair.snowy.catalog.not_served().is_empty() {
+    // The peer has its answer; the table is loaded behind it, and asked for when that has ended.
+    while table_files::check(&pair.snowy, "people").await.is_err() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     pair.judge(&proposal).await.unwrap();
