@@ -24,16 +24,17 @@ use crate::matched_rows::{self, ListError, ListFormat};
 use crate::plan::{self, MemberNames, RequestPlan, ResponsePlan, SidePlan};
 use crate::policy;
 use crate::report::{LoadReport, NotServed, ServedTable, TableReport};
-use crate::source::files::FileSet;
+use crate::source::inputs::SeenInputs;
 use crate::sql::parse::Author;
 use crate::tables::load;
 use crate::tables::table::{LoadedTable, Lookup, TableState, Tables, ToRefresh};
+use crate::view::Results;
 
 /// The files of a table at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
     /// `None` if they could not be looked at.
-    files: Option<FileSet>,
+    files: Option<SeenInputs>,
     /// Whether they are others than those of the last load.
     pub changed: bool,
     /// Whether the last load failed for a reason that may pass without a change of them, such as a
@@ -59,6 +60,8 @@ struct Inner {
 struct Loading {
     base_dir: PathBuf,
     options: ReadOptions,
+    /// The files that SQL makes.
+    results: Option<Arc<Results>>,
     store: Arc<dyn RecordStore>,
     agreed: Arc<dyn AgreedTypes>,
 }
@@ -70,6 +73,7 @@ impl Loading {
             &self.base_dir,
             table,
             &self.options,
+            self.results.as_ref(),
             &*self.store,
             &*self.agreed,
         )
@@ -99,9 +103,11 @@ impl Catalog {
         agreed: Arc<dyn AgreedTypes>,
     ) -> Result<(Self, LoadReport), Problem> {
         policy::validate(tables)?;
+        let results = options.sql.clone().map(Results::new);
         let loading = Loading {
             base_dir: base_dir.to_owned(),
             options,
+            results: results.map(Arc::new),
             store,
             agreed,
         };
@@ -112,17 +118,27 @@ impl Catalog {
             report.tables.push(found);
             loaded.insert(name, table.clone(), state);
         }
-        let inner = Inner {
-            loading,
-            tables: RwLock::new(loaded),
-            reloading: StdMutex::default(),
+        Ok((Self::of(loading, loaded), report))
+    }
+
+    fn of(loading: Loading, tables: Tables) -> Self {
+        let catalog = Self {
+            inner: Arc::new(Inner {
+                loading,
+                tables: RwLock::new(tables),
+                reloading: StdMutex::default(),
+            }),
         };
-        Ok((
-            Self {
-                inner: Arc::new(inner),
-            },
-            report,
-        ))
+        catalog.sweep();
+        catalog
+    }
+
+    /// Removes the files that SQL made and that no table needs any more, here or in a catalog that this
+    /// one took over from.
+    pub fn sweep(&self) {
+        if let Some(results) = &self.inner.loading.results {
+            results.sweep();
+        }
     }
 
     /// The tables of another configuration. Those in `kept`, whose sections are the same, are taken
@@ -151,15 +167,7 @@ impl Catalog {
             };
             loaded.insert(name, table.clone(), state);
         }
-        let inner = Inner {
-            loading,
-            tables: RwLock::new(loaded),
-            reloading: StdMutex::default(),
-        };
-        let catalog = Self {
-            inner: Arc::new(inner),
-        };
-        Ok((catalog, report))
+        Ok((Self::of(loading, loaded), report))
     }
 
     /// The tables that are served, in the order of their names.
@@ -244,7 +252,7 @@ impl Catalog {
     pub async fn refresh(&self, table: &str) -> Result<(), Unavailable> {
         let reloading = self.reloading(table)?;
         let _one_at_a_time = reloading.lock().await;
-        let ToRefresh { name, config, .. } = self.read().to_refresh(table)?;
+        let ToRefresh { name, config, .. } = self.to_refresh(table)?;
         let look = self.look(table).await?;
         if look.changed || look.may_pass {
             let (report, state) = self.inner.loading.load(&name, &config).await;
@@ -261,6 +269,8 @@ impl Catalog {
                 .write()
                 .unwrap_or_else(PoisonError::into_inner);
             tables.insert(&name, config, state);
+            drop(tables);
+            self.sweep();
         }
         match self.read().lookup(&name) {
             Lookup::Served(_) => Ok(()),
@@ -283,9 +293,9 @@ impl Catalog {
     /// # Errors
     /// [`Unavailable`] if no such table is configured.
     pub async fn look(&self, table: &str) -> Result<Look, Unavailable> {
-        let known = self.read().to_refresh(table)?;
-        let path = self.inner.loading.base_dir.join(&known.config.source);
-        let files = tokio::task::spawn_blocking(move || FileSet::observe(&path).ok())
+        let known = self.to_refresh(table)?;
+        let inputs = known.inputs;
+        let files = tokio::task::spawn_blocking(move || inputs.observe().ok())
             .await
             .unwrap_or_default();
         Ok(Look {
@@ -356,7 +366,7 @@ impl Catalog {
             );
             let state = TableState::NotServed {
                 problems: vec![problem],
-                files: Some(table.source.files.clone()),
+                files: Some(table.seen_inputs()),
                 may_pass: false,
             };
             self.inner
@@ -384,9 +394,13 @@ impl Catalog {
         }
     }
 
+    fn to_refresh(&self, table: &str) -> Result<ToRefresh, Unavailable> {
+        self.read().to_refresh(&self.inner.loading.base_dir, table)
+    }
+
     /// The lock under which a configured table is loaded again.
     fn reloading(&self, table: &str) -> Result<Arc<Mutex<()>>, Unavailable> {
-        let ToRefresh { name, .. } = self.read().to_refresh(table)?;
+        let ToRefresh { name, .. } = self.to_refresh(table)?;
         // A panic leaves whole entries, as in `read`.
         let locks = self.inner.reloading.lock();
         let mut locks = locks.unwrap_or_else(PoisonError::into_inner);

@@ -6,10 +6,12 @@
 mod aggregates;
 mod filters;
 mod rules;
+mod sources;
 mod text_files;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use psi_core::identifier::IdentifierKind;
@@ -24,6 +26,7 @@ pub use filters::{Compare, FilterConfig, FilterConfigs, Operator};
 pub(crate) use rules::DIGEST_PREFIX;
 pub use rules::{Approval, CatalogueLevel, QueryForm, RuleKind, ScalarFunction, TemplateConfig};
 
+pub use sources::{SourceConfig, SourceConfigs, attach_sources};
 pub(crate) use text_files::encoding;
 pub use text_files::{CsvConfig, PhoneConfig};
 pub use types::ColumnType;
@@ -40,8 +43,16 @@ pub type TableConfigs = BTreeMap<String, TableConfig>;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TableConfig {
-    /// A `.csv`, `.tsv` or `.parquet` file, or a folder of one of them, relative to `node.toml`.
+    /// A `.csv`, `.tsv` or `.parquet` file, or a folder of one of them, relative to `node.toml`; empty
+    /// where [`Self::sql`] makes the rows.
+    #[serde(default)]
     pub source: String,
+    /// One SELECT over the node's sources that makes the rows.
+    #[serde(default)]
+    pub sql: Option<String>,
+    /// The sources that it may name; see [`attach_sources`].
+    #[serde(skip)]
+    pub sources: SourceConfigs,
     /// Which form of query the table answers.
     #[serde(default)]
     pub rule: RuleKind,
@@ -143,6 +154,11 @@ pub struct TableConfig {
 }
 
 impl TableConfig {
+    /// The setting that says where the rows come from.
+    pub(crate) const fn rows_setting(&self) -> &'static str {
+        if self.sql.is_some() { "sql" } else { "source" }
+    }
+
     /// The country of telephone numbers that name none, of a checked configuration.
     pub(crate) fn country(&self) -> Option<Country> {
         let phone = self.phone.as_ref()?;
@@ -174,6 +190,21 @@ pub struct ReadOptions {
     pub threads: usize,
     /// What digests identities.
     pub kernel: Arc<dyn Kernel>,
+    /// Where tables are made by SQL, and within what; without it none is.
+    pub sql: Option<SqlOptions>,
+}
+
+/// Where and within what tables are made by SQL.
+#[derive(Clone, Debug)]
+pub struct SqlOptions {
+    /// A folder of this node alone, for the files that are made and what does not fit into memory
+    /// meanwhile. Made where it does not exist; everything in it is this catalog's, which removes what
+    /// no table needs any more.
+    pub folder: PathBuf,
+    /// What joins, sorts and groups may hold in memory before they go to disk.
+    pub memory_bytes: u64,
+    /// What they may have on disk.
+    pub disk_bytes: u64,
 }
 
 /// All cores, and the fastest kernel of this machine.
@@ -182,6 +213,7 @@ impl Default for ReadOptions {
         Self {
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             kernel: select(Choice::Auto).unwrap_or_else(|_| Arc::new(Portable)),
+            sql: None,
         }
     }
 }
@@ -245,22 +277,7 @@ pub(crate) fn validate(tables: &TableConfigs) -> Result<(), Problem> {
 
 fn check_table(name: &str, table: &TableConfig) -> Result<(), Problem> {
     let place = |setting: &str| format!("table.{name}.{setting}");
-    if table.source.is_empty() {
-        return Err(Problem::new(
-            place("source"),
-            "the source is empty",
-            "name a .csv, .tsv or .parquet file, or a folder of them",
-        ));
-    }
-    if let Some((scheme, _)) = table.source.split_once("://") {
-        return Err(Problem::new(
-            place("source"),
-            format!(
-                "the source is an address ({scheme}://…), and a node reads files of its own machine"
-            ),
-            "copy the files to a folder of this machine, for example with a nightly job, and name it",
-        ));
-    }
+    sources::check(name, table)?;
     if table.minimum == 0 || table.minimum > limits::IDENTITIES_MAX {
         return Err(Problem::new(
             place("minimum"),
@@ -302,6 +319,20 @@ fn check_table(name: &str, table: &TableConfig) -> Result<(), Problem> {
     }
     aggregates::check(name, table)?;
     rules::check(name, table)
+}
+
+/// Refuses the address of an object store or server as a path.
+fn address_problem(place: &str, path: &str) -> Result<(), Problem> {
+    match path.split_once("://") {
+        None => Ok(()),
+        Some((scheme, _)) => Err(Problem::new(
+            place,
+            format!(
+                "the source is an address ({scheme}://…), and a node reads files of its own machine"
+            ),
+            "copy the files to a folder of this machine, for example with a nightly job, and name it",
+        )),
+    }
 }
 
 fn check_key(place: &str, key: &KeyConfig) -> Result<(), Problem> {

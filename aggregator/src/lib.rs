@@ -52,14 +52,15 @@ mod sql;
 mod survey;
 mod tables;
 mod value;
+mod view;
 
 pub use agreed_types::{AgreedTypes, ColumnTypes, NoTypes};
 pub use catalog::{Catalog, Look};
 pub use config::{
     AggregateConfig, AggregateFunction, Approval, CatalogueLevel, ColumnType, Compare, CsvConfig,
     DomainValue, FilterConfig, FilterConfigs, KeyConfig, Operator, ParameterType, PhoneConfig,
-    QueryForm, ReadOptions, ResultTo, RuleKind, ScalarFunction, TableConfig, TableConfigs,
-    TemplateConfig,
+    QueryForm, ReadOptions, ResultTo, RuleKind, ScalarFunction, SourceConfig, SourceConfigs,
+    SqlOptions, TableConfig, TableConfigs, TemplateConfig, attach_sources,
 };
 pub use error::{FreezeError, Mistake, Position, Problem, QueryError, Refusal, Told, Unavailable};
 pub use freeze::input::JobInput;

@@ -98,7 +98,16 @@ pub async fn sketch(name: &str, path: &Path, source: &str) -> Result<Sketched, P
     let config = sketch.config(path)?;
     let options = ReadOptions::default();
     let store = MemoryStore;
-    let (report, _) = load::load(name, Path::new(""), &config, &options, &store, &NoTypes).await;
+    let (report, _) = load::load(
+        name,
+        Path::new(""),
+        &config,
+        &options,
+        None,
+        &store,
+        &NoTypes,
+    )
+    .await;
     sketch.rows = report.rows;
     sketch.loaded = report.keys;
     Ok(Sketched {

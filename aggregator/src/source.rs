@@ -13,10 +13,13 @@ pub(crate) mod dialect;
 pub(crate) mod files;
 mod find_files;
 mod format;
+pub(crate) mod inputs;
 mod parquet;
 pub(crate) mod projection;
 pub(crate) mod read;
 mod read_error;
+#[cfg(feature = "sql")]
+mod sql_view;
 mod suspect;
 mod text;
 mod text_type;
@@ -35,7 +38,7 @@ pub(crate) use self::projection::{Projection, projected};
 use self::read::Written;
 use self::read_error::ReadError;
 pub(crate) use self::text_type::TextType;
-use crate::column::parse::{Inferred, Seen};
+use crate::column::parse::{Numbers, Seen};
 use crate::column::{Column, DECIMAL_DIGITS, Form};
 use crate::config::ColumnType;
 use crate::key_text;
@@ -76,6 +79,9 @@ pub(crate) struct SourceColumn {
     held: Option<Held>,
     /// Whether the load found that its text is dates in another form than ISO has.
     foreign_dates: bool,
+    /// Where values are text without a type: what else SQL has to know of them.
+    #[cfg_attr(not(feature = "sql"), expect(dead_code, reason = "only SQL asks"))]
+    numbers: Numbers,
 }
 
 /// The type that the values of a column of text are held to.
@@ -231,7 +237,7 @@ impl Source {
             });
             values.for_each(|value| seen.value(&self.dialect.usual(value)));
             let origin = Origin::Folder(place);
-            let column = SourceColumn::of_text(key.clone(), origin, seen.inferred(), &words);
+            let column = SourceColumn::of_text(key.clone(), origin, &seen, &words);
             self.columns.push(column);
         }
     }
@@ -334,13 +340,8 @@ impl Source {
 
 impl SourceColumn {
     /// A column of text without a type.
-    fn of_text(
-        name: String,
-        origin: Origin,
-        inferred: Inferred,
-        null_words: &Arc<[String]>,
-    ) -> Self {
-        let inferred = TextType::of(inferred);
+    fn of_text(name: String, origin: Origin, seen: &Seen, null_words: &Arc<[String]>) -> Self {
+        let inferred = TextType::of(seen.inferred());
         // Blanks alone are NULL as whole numbers, and so is everything else in a column of them.
         let empty = (Form::Whole, ColumnClass::Empty);
         let (form, class) = inferred.map_or(empty, TextType::form_and_class);
@@ -354,6 +355,7 @@ impl SourceColumn {
             inferred,
             held: None,
             foreign_dates: false,
+            numbers: seen.numbers(),
         }
     }
 

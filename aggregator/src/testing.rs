@@ -24,7 +24,8 @@ use crate::source::read;
 use crate::source::{Batch, Projection};
 use crate::{
     AgreedTypes, Catalog, JobInput, LoadReport, MemberNames, NoTypes, Problem, QueryError,
-    ReadOptions, Refusal, RequestPlan, ResponsePlan, TableConfigs,
+    ReadOptions, Refusal, RequestPlan, ResponsePlan, SourceConfigs, SqlOptions, TableConfigs,
+    attach_sources,
 };
 
 /// The member names of this side and the peer in all tests.
@@ -37,6 +38,9 @@ pub(crate) const MEMBERS_OF_PEER: MemberNames<'_> = MemberNames {
     own: MEMBERS.peer,
     peer: MEMBERS.own,
 };
+
+/// The folder for what SQL makes, in the folder of the tables.
+pub(crate) const MADE: &str = "made-by-sql";
 
 pub(crate) struct Folder(tempfile::TempDir);
 
@@ -121,14 +125,43 @@ pub(crate) async fn load_with(
     store: Arc<dyn RecordStore>,
     agreed: Arc<dyn AgreedTypes>,
 ) -> Result<(Catalog, LoadReport), Problem> {
+    load_all(folder, toml, store, agreed, 64 << 20).await
+}
+
+/// Loads tables that SQL makes within so much memory.
+#[cfg(feature = "sql")]
+pub(crate) async fn load_within(
+    folder: &Path,
+    toml: &str,
+    memory_bytes: u64,
+) -> Result<(Catalog, LoadReport), Problem> {
+    let (store, agreed) = (Arc::new(MemoryStore), Arc::new(NoTypes));
+    load_all(folder, toml, store, agreed, memory_bytes).await
+}
+
+async fn load_all(
+    folder: &Path,
+    toml: &str,
+    store: Arc<dyn RecordStore>,
+    agreed: Arc<dyn AgreedTypes>,
+    memory_bytes: u64,
+) -> Result<(Catalog, LoadReport), Problem> {
     #[derive(serde::Deserialize)]
     struct Config {
+        #[serde(default)]
+        source: SourceConfigs,
         table: TableConfigs,
     }
-    let config: Config = toml::from_str(toml).unwrap();
+    let mut config: Config = toml::from_str(toml).unwrap();
+    attach_sources(&mut config.table, &config.source)?;
     let options = ReadOptions {
         threads: 2,
         kernel: select(Choice::Auto).unwrap(),
+        sql: Some(SqlOptions {
+            folder: folder.join(MADE),
+            memory_bytes,
+            disk_bytes: 1 << 30,
+        }),
     };
     Catalog::load(folder, &config.table, options, store, agreed).await
 }

@@ -7,7 +7,7 @@ mod folders;
 mod formats;
 mod jobs;
 mod joined;
-mod kept_types;
+pub(crate) mod kept_types;
 mod keys;
 mod lists;
 mod loading;

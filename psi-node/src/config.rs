@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aggregator::budget::Populations;
-use aggregator::{Problem, TableConfigs};
+use aggregator::{Problem, SourceConfigs, TableConfigs};
 use bytesize::ByteSize;
 use psi_audit::name::{NAME_REMEDY, check_name};
 use psi_audit::seal::Auditor;
@@ -100,6 +100,9 @@ pub struct NodeConfig {
     /// The auditor's public key, to which records are encrypted.
     #[serde(default)]
     pub auditor: Option<Auditor>,
+    /// The files that the SQL of tables may name.
+    #[serde(default)]
+    pub source: SourceConfigs,
     /// The tables this node serves: nothing that is not listed here can be asked for.
     #[serde(default)]
     pub table: TableConfigs,
@@ -199,6 +202,10 @@ impl NodeConfig {
                     "correct the file; docs/operating lists every field",
                 )
             })
+        })?;
+        aggregator::attach_sources(&mut config.table, &config.source).map_err(|wrong| {
+            let wrong = problem(wrong);
+            UserError::bad_input(format!("{}: {}", path.display(), wrong.what), wrong.remedy)
         })?;
         config.policies = policy_text::of_tables(text);
         path.clone_into(&mut config.file);

@@ -27,7 +27,7 @@ use crate::identity::{NodeId, NodeKey};
 use crate::job::membership::{admit_members, members};
 use crate::job::registry::Registry;
 use crate::job::{self, ChainLocks, Current, JobContext, LiveJobs, NoteShare, Notes, Turns};
-use crate::list_storage::{self, JOBS_FOLDER, Lists};
+use crate::list_storage::{self, JOBS_FOLDER, Lists, MADE_FOLDER};
 use crate::net::{Endpoint, Known, NetLimits};
 use crate::places::Places;
 use crate::reload::reload;
@@ -100,7 +100,10 @@ pub async fn run(
     let agreed = Arc::new(state.clone());
     let reading = Arc::clone(&kernel);
     let (catalog, report) = engine
-        .run(async move { load(&loading, &counting, "tables", agreed, reading).await })
+        .run(async move {
+            let made = loading.state_dir().join(MADE_FOLDER);
+            load(&loading, &counting, "tables", made, agreed, reading).await
+        })
         .await
         .map_err(|e| UserError::internal(format!("loading the tables stopped: {e}")))??;
 
@@ -373,7 +376,8 @@ async fn expire_records(state: State, state_dir: PathBuf) {
     }
 }
 
-/// Loads and checks the configured tables. Identities are counted in lists in the folder `place`;
+/// Loads and checks the configured tables. Identities are counted in lists in the folder `place`, and SQL
+/// makes tables in the folder `made`;
 /// `agreed` has the types of columns from earlier loads; `kernel` digests identities, in a job too.
 ///
 /// # Errors
@@ -382,12 +386,14 @@ pub(crate) async fn load(
     config: &NodeConfig,
     lists: &Lists,
     place: &str,
+    made: PathBuf,
     agreed: Arc<dyn AgreedTypes>,
     kernel: Arc<dyn Kernel>,
 ) -> Result<(Catalog, LoadReport), UserError> {
     let options = ReadOptions {
         threads: config.engine_threads(),
         kernel,
+        sql: Some(lists.sql_options(made)),
     };
     let store = lists.store(place);
     Catalog::load(&config.base_dir, &config.table, options, store, agreed)

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use aggregator::SqlOptions;
 use psi_core::store::{
     BackgroundStore, ExternalStore, Grant, MemoryBudget, RecordStore, StoreError,
 };
@@ -23,11 +24,16 @@ use crate::threads;
 /// The folder of lists on disk, in the state folder.
 pub const JOBS_FOLDER: &str = "jobs";
 
+/// The folder of the tables that SQL makes, in the state folder.
+pub const MADE_FOLDER: &str = "made-by-sql";
+
 /// The memory and the disk that the lists of a node share. Clones share them too.
 #[derive(Clone)]
 pub struct Lists {
     budget: MemoryBudget,
     match_bits_max: u64,
+    /// What reading tables may take.
+    read_bytes: u64,
     space: DiskSpace,
     jobs_dir: PathBuf,
 }
@@ -53,6 +59,7 @@ impl Lists {
         Self {
             budget: MemoryBudget::new(usize::try_from(bytes).unwrap_or(usize::MAX)),
             match_bits_max: bytes / jobs,
+            read_bytes: shares.read_bytes,
             space: DiskSpace::beside_state(
                 &config.state_dir(),
                 config.disk_limit.map(|limit| limit.as_u64()),
@@ -73,6 +80,17 @@ impl Lists {
     pub fn take_match_bits(&self, bytes: u64) -> Grant {
         self.budget
             .take(usize::try_from(bytes).unwrap_or(usize::MAX))
+    }
+
+    /// Where and within what tables are made by SQL, in the folder `folder`: while it runs nothing else
+    /// of its table is read, so it has the share of reading.
+    #[must_use]
+    pub fn sql_options(&self, folder: PathBuf) -> SqlOptions {
+        SqlOptions {
+            folder,
+            memory_bytes: self.read_bytes,
+            disk_bytes: self.space.limit(),
+        }
     }
 
     /// Whether the file system of the state has `bytes` beside what lists were promised and what is

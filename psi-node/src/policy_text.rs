@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use toml::Value as Toml;
 
 /// Settings of a table that are not rules: where its rows are.
-const NO_RULES: [&str; 1] = ["source"];
+const NO_RULES: [&str; 2] = ["source", "sql"];
 
 /// The canonical text of every `[table.NAME]` section of a configuration that parses.
 #[must_use]
@@ -71,6 +71,8 @@ mod tests {
                      minimum=20\nsource = \"b.csv\"\n\
                      key = [{ columns = [\"email\"], kinds = [\"hex\"] }]\n";
         assert_eq!(text(other), canonical);
+        let made = WRITTEN.replace("source = \"a.csv\"", "sql = \"SELECT 1\"");
+        assert_eq!(text(&made), canonical);
         assert_ne!(text(&WRITTEN.replace("20", "21")), canonical);
         let reordered = WRITTEN.replace("\"age\", \"city\"", "\"city\", \"age\"");
         assert_ne!(text(&reordered), canonical);

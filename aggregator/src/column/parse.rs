@@ -34,6 +34,17 @@ pub(crate) struct Seen {
     moment: bool,
     with_offset: bool,
     without_offset: bool,
+    padded: bool,
+}
+
+/// What numbers look like that are written as text.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(not(feature = "sql"), expect(dead_code, reason = "only SQL asks"))]
+pub(crate) struct Numbers {
+    /// Whether one begins with a zero that a number does not keep, as postcodes do.
+    pub(crate) padded: bool,
+    /// The scale at which all of them are decimals.
+    pub(crate) scale: Option<u8>,
 }
 
 /// What a column of text holds.
@@ -59,6 +70,7 @@ impl Default for Seen {
             moment: true,
             with_offset: false,
             without_offset: false,
+            padded: false,
         }
     }
 }
@@ -73,6 +85,7 @@ impl Seen {
         }
         self.any = true;
         self.whole = self.whole && whole(value).is_some();
+        self.padded |= is_padded(value);
         let digits = Digits::of(value);
         self.double = self.double
             && digits.as_ref().is_some_and(|digits| {
@@ -92,6 +105,14 @@ impl Seen {
             } else {
                 (self.date, self.moment) = (false, false);
             }
+        }
+    }
+
+    /// What the values are if they are numbers.
+    pub(crate) fn numbers(&self) -> Numbers {
+        Numbers {
+            padded: self.padded,
+            scale: self.scale(),
         }
     }
 
@@ -240,6 +261,11 @@ fn trimmed(value: &str) -> &str {
 
 fn whole(value: &str) -> Option<i64> {
     begins_with_digit(value).then(|| value.parse().ok())?
+}
+
+fn is_padded(value: &str) -> bool {
+    let digits = value.strip_prefix('-').unwrap_or(value).as_bytes();
+    matches!(digits, [b'0', b'0'..=b'9', ..])
 }
 
 fn boolean(value: &str) -> Option<bool> {

@@ -38,13 +38,19 @@ pub struct PhoneConfig {
 
 /// Checks what can be judged without looking at any data.
 pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), Problem> {
-    let csv = &table.csv;
+    let place = format!("table.{name}");
+    check_csv(&place, &table.csv)?;
+    match &table.phone {
+        None => Ok(()),
+        Some(phone) => crate::phone::check(&phone.country)
+            .map_err(|mistake| mistake.at(format!("{place}.phone.country"))),
+    }
+}
+
+/// The same of the setting `csv` of the section `place`.
+pub(super) fn check_csv(place: &str, csv: &CsvConfig) -> Result<(), Problem> {
     let problem = |setting: &str, what: String, remedy: &str| {
-        Err(Problem::new(
-            format!("table.{name}.{setting}"),
-            what,
-            remedy,
-        ))
+        Err(Problem::new(format!("{place}.{setting}"), what, remedy))
     };
     if let Some(delimiter) = csv.delimiter
         && (!delimiter.is_ascii() || "\"\r\n".contains(delimiter) || delimiter == '\0')
@@ -90,10 +96,6 @@ pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), Problem> {
             "write day, month and year as %d, %m (or %b for Jan) and %Y, with what is between them, \
              such as \"%d.%m.%Y\"",
         );
-    }
-    if let Some(phone) = &table.phone {
-        crate::phone::check(&phone.country)
-            .or_else(|mistake| problem("phone.country", mistake.what, &mistake.remedy))?;
     }
     Ok(())
 }

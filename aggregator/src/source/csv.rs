@@ -13,7 +13,7 @@ use arrow_csv::reader::Format as CsvReading;
 
 use super::dialect::Dialect;
 use super::files::{FileSet, FileStamp};
-use super::read::{CsvRows, Written};
+use super::read::{BATCH_ROWS, CsvRows, Written};
 use super::read_error::ReadError;
 use super::{Origin, Source, SourceColumn, SourceError, suspect, text};
 use crate::column::parse::{Seen, with_null_words};
@@ -51,7 +51,7 @@ pub(super) fn open(
     let line_values = names.len();
     let columns = names.into_iter().zip(seen).enumerate();
     let columns = columns.map(|(place, (name, seen))| {
-        SourceColumn::of_text(name, Origin::Line(place), seen.inferred(), &words)
+        SourceColumn::of_text(name, Origin::Line(place), &seen, &words)
     });
     Ok(Source {
         files,
@@ -96,7 +96,7 @@ fn look_at_values(
         delimiter,
         encoding: dialect.encoding,
     };
-    for batch in CsvRows::open(file, written, seen.len(), all)? {
+    for batch in CsvRows::open(file, written, seen.len(), all, BATCH_ROWS)? {
         for (column, seen) in batch?.columns().iter().zip(seen.iter_mut()) {
             let values = with_null_words(column.as_string::<i32>(), null_words);
             for value in values.iter().flatten() {

@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use rustix::fs::{Mode, OFlags};
+use sha2::{Digest as _, Sha256};
 
 use super::format::{Format, Packing};
 use super::read_error::ReadError;
@@ -40,6 +41,31 @@ struct Seen {
     len: u64,
     modified: (i64, i64),
     identity: (u64, u64),
+}
+
+impl FileSet {
+    /// Adds all that tells these files from others to a digest. Each text has its length before it.
+    #[cfg_attr(
+        not(feature = "sql"),
+        expect(dead_code, reason = "names what SQL made of files")
+    )]
+    pub(crate) fn feed(&self, digest: &mut Sha256) {
+        let mut text = |bytes: &[u8]| {
+            digest.update((bytes.len() as u64).to_be_bytes());
+            digest.update(bytes);
+        };
+        text(self.format.ending().as_bytes());
+        self.keys.iter().for_each(|key| text(key.as_bytes()));
+        for file in &self.files {
+            text(file.path.as_os_str().as_encoded_bytes());
+            text(format!("{:?}", file.packing).as_bytes());
+            for value in &file.values {
+                text(value.as_ref().map_or(&[0][..], |_| &[1]));
+                text(value.as_deref().unwrap_or_default().as_bytes());
+            }
+            text(format!("{:?}", file.seen).as_bytes());
+        }
+    }
 }
 
 impl FileStamp {

@@ -17,6 +17,7 @@ use super::dialect::Dialect;
 use super::files::{FileSet, FileStamp};
 use super::read_error::ReadError;
 use super::{Origin, Source, SourceColumn, SourceError};
+use crate::column::parse::Numbers;
 use crate::column::{DECIMAL_DIGITS, Form, unpack};
 use crate::sql::typing::ColumnClass;
 use crate::sql::zone::Zone;
@@ -98,6 +99,7 @@ fn column(field: &Field) -> SourceColumn {
         inferred: None,
         held: None,
         foreign_dates: false,
+        numbers: Numbers::default(),
     }
 }
 

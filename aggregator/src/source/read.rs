@@ -69,6 +69,20 @@ pub(crate) fn read(
     projection: &Projection,
     take: &mut dyn FnMut(Batch) -> bool,
 ) -> Result<(), ReadError> {
+    read_by(BATCH_ROWS, source, piece, projection, take)
+}
+
+/// The same, in batches of so many rows.
+///
+/// # Errors
+/// Those of [`read`].
+pub(crate) fn read_by(
+    batch_rows: usize,
+    source: &Source,
+    piece: &Piece,
+    projection: &Projection,
+    take: &mut dyn FnMut(Batch) -> bool,
+) -> Result<(), ReadError> {
     let file = &piece.file;
     match &piece.group {
         None => {
@@ -84,7 +98,8 @@ pub(crate) fn read(
                 file,
                 places,
             };
-            for batch in CsvRows::open(file, source.written(), source.line_values, stored)? {
+            let written = source.written();
+            for batch in CsvRows::open(file, written, source.line_values, stored, batch_rows)? {
                 if !take(wanted.batch(&batch?)?) {
                     break;
                 }
@@ -113,7 +128,7 @@ pub(crate) fn read(
                 ParquetRecordBatchReaderBuilder::new_with_metadata(file.open()?, metadata.clone())
                     .with_projection(mask)
                     .with_row_groups(vec![*group])
-                    .with_batch_size(BATCH_ROWS)
+                    .with_batch_size(batch_rows)
                     .build()
                     .map_err(|_| ReadError::damaged(&file.path))?;
             for batch in reader {
@@ -269,7 +284,8 @@ pub(crate) fn first_lost(
             }
         };
         let mut row = 1;
-        for batch in CsvRows::open(file, source.written(), source.line_values, vec![place])? {
+        let (written, places) = (source.written(), vec![place]);
+        for batch in CsvRows::open(file, written, source.line_values, places, BATCH_ROWS)? {
             let batch = batch?;
             let text = parse::with_null_words(batch.column(0).as_string::<i32>(), words);
             let values = untyped(source, column, wanted, text.clone(), &mut 0);
@@ -304,6 +320,7 @@ impl CsvRows {
         written: Written,
         columns: usize,
         wanted: Vec<usize>,
+        batch_rows: usize,
     ) -> Result<Self, ReadError> {
         let fields: Vec<Field> = (0..columns)
             .map(|number| Field::new(number.to_string(), DataType::Utf8, true))
@@ -311,7 +328,7 @@ impl CsvRows {
         let reader = arrow_csv::ReaderBuilder::new(Arc::new(Schema::new(fields)))
             .with_header(true)
             .with_delimiter(written.delimiter)
-            .with_batch_size(BATCH_ROWS)
+            .with_batch_size(batch_rows)
             .with_projection(wanted)
             .build_buffered(text::open(file, written.encoding)?)
             .map_err(|error| ReadError::csv(&file.path, file.packing, &error))?;

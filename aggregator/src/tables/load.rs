@@ -28,8 +28,9 @@ use crate::config::{CsvConfig, ReadOptions, TableConfig};
 use crate::error::{FreezeError, Problem};
 use crate::report::{AggregateReport, ColumnReport, DimensionReport, KeyReport, TableReport};
 use crate::source::dialect::Dialect;
-use crate::source::files::FileSet;
+use crate::source::inputs::{Inputs, SeenInputs};
 use crate::source::{Format, NoColumn, Source, SourceColumn, SourceError};
+use crate::view::{self, Made, ResultFile, Results, View};
 
 /// Loads and checks one table. Never fails: what is wrong is in the report.
 pub(crate) async fn load(
@@ -37,6 +38,7 @@ pub(crate) async fn load(
     base_dir: &Path,
     config: &TableConfig,
     options: &ReadOptions,
+    results: Option<&Arc<Results>>,
     store: &dyn RecordStore,
     agreed: &dyn AgreedTypes,
 ) -> (TableReport, TableState) {
@@ -44,17 +46,18 @@ pub(crate) async fn load(
         name: name.to_owned(),
         ..TableReport::default()
     };
-    let path = base_dir.join(&config.source);
     let mut loader = Loader {
         name,
         config,
+        base_dir,
         options,
+        results,
         report: &mut report,
         files: None,
         may_pass: false,
         agreed,
     };
-    match loader.run(path, store).await {
+    match loader.run(store).await {
         Ok(table) => (report, TableState::Served(Arc::new(table))),
         Err(problems) => {
             let (files, may_pass) = (loader.files.take(), loader.may_pass);
@@ -72,9 +75,12 @@ pub(crate) async fn load(
 struct Loader<'a> {
     name: &'a str,
     config: &'a TableConfig,
+    base_dir: &'a Path,
     options: &'a ReadOptions,
+    /// Where SQL makes files.
+    results: Option<&'a Arc<Results>>,
     report: &'a mut TableReport,
-    files: Option<FileSet>,
+    files: Option<SeenInputs>,
     /// Whether what is wrong may pass without a change of the files.
     may_pass: bool,
     /// The types that columns are held to.
@@ -82,15 +88,15 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    async fn run(
-        &mut self,
-        path: PathBuf,
-        store: &dyn RecordStore,
-    ) -> Result<LoadedTable, Vec<Problem>> {
-        let source = self
-            .open(path.clone())
-            .await
-            .map_err(|problem| vec![problem])?;
+    async fn run(&mut self, store: &dyn RecordStore) -> Result<LoadedTable, Vec<Problem>> {
+        let inputs = Inputs::of(self.base_dir, self.config);
+        let (path, made) = self.rows(&inputs).await.map_err(|problem| vec![problem])?;
+        let inputs = match &made {
+            None => inputs,
+            Some(made) => inputs.with_result(made.path()),
+        };
+        let source = self.open(path).await.map_err(|problem| vec![problem])?;
+        let seen = self.seen_with(&source, made.is_some());
         let source = Arc::new(source);
         let row_filter = self.check_columns(&source)?;
         let mut columns = Columns::resolve(self.name, self.config, &source)?;
@@ -111,11 +117,11 @@ impl Loader<'_> {
         }
         let keys = self.check_keys(&counted, &columns)?;
         self.check_values(&counted, &mut columns)?;
-        if FileSet::observe(&path).ok().as_ref() != Some(&source.files) {
+        if inputs.observe().ok().as_ref() != Some(&seen) {
             // Not remembered as seen: the next refresh looks again.
             self.files = None;
             return Err(vec![Problem::new(
-                self.place("source"),
+                self.rows_place(),
                 "the files changed while they were read",
                 "replace files by renaming complete ones into place",
             )]);
@@ -123,7 +129,9 @@ impl Loader<'_> {
         self.keep_types(&source, &counted)?;
         Ok(LoadedTable {
             source,
-            source_path: path,
+            inputs,
+            seen,
+            made,
             row_filter,
             rows: counted.rows,
             misfits_are_null: self.config.epsilon_max.is_some(),
@@ -135,26 +143,59 @@ impl Loader<'_> {
         })
     }
 
+    /// The file or folder with the table's rows, which SQL makes first if it does.
+    async fn rows(&mut self, inputs: &Inputs) -> Result<(PathBuf, Option<ResultFile>), Problem> {
+        let seen = inputs.observe();
+        self.files = seen.as_ref().ok().cloned();
+        let Some(sql) = &self.config.sql else {
+            return Ok((self.base_dir.join(&self.config.source), None));
+        };
+        let view = View {
+            name: self.name,
+            sql,
+            config: self.config,
+            base_dir: self.base_dir,
+            threads: self.options.threads,
+        };
+        let made = match seen {
+            Ok(seen) => view::make(view, &seen, self.results).await,
+            Err(error) => Err(error),
+        };
+        let Made { file, mut notes } = made.map_err(|error| self.source_problem(error))?;
+        self.report.notes.append(&mut notes);
+        Ok((file.path(), Some(file)))
+    }
+
+    /// What was seen: the files that were opened, and before them what SQL made them of.
+    fn seen_with(&self, source: &Source, is_made: bool) -> SeenInputs {
+        let made_of = self.files.clone().filter(|_| is_made);
+        let mut seen = made_of.unwrap_or(SeenInputs(Vec::new()));
+        seen.0.push(source.files.clone());
+        seen
+    }
+
+    fn source_problem(&mut self, error: SourceError) -> Problem {
+        self.may_pass = error.may_pass;
+        Problem::new(self.rows_place(), error.what, error.remedy)
+    }
+
+    /// The setting that says where the rows come from.
+    fn rows_place(&self) -> String {
+        self.place(self.config.rows_setting())
+    }
+
     async fn open(&mut self, path: PathBuf) -> Result<Source, Problem> {
-        self.files = FileSet::observe(&path).ok();
         let null_words = self.config.null.clone();
         let dialect = Dialect::of(&self.config.csv);
         let opened =
             tokio::task::spawn_blocking(move || Source::open(&path, &null_words, &dialect)).await;
         let mut source = match opened {
             Ok(Ok(source)) => source,
-            Ok(Err(SourceError {
-                what,
-                remedy,
-                may_pass,
-            })) => {
-                self.may_pass = may_pass;
-                return Err(Problem::new(self.place("source"), what, remedy));
-            }
+            Ok(Err(error)) => return Err(self.source_problem(error)),
             Err(_) => {
                 self.may_pass = true;
                 return Err(Problem::new(
-                    self.place("source"),
+                    self.rows_place(),
                     "reading it stopped unexpectedly",
                     "check the file",
                 ));
@@ -389,12 +430,12 @@ impl Loader<'_> {
             // The disk has room another time.
             self.may_pass = true;
             return Problem::new(
-                self.place("source"),
+                self.rows_place(),
                 format!("its identities could not be counted: {err}"),
                 "give the node's lists more room (memory_limit, disk_limit, the disk of state_dir)",
             );
         }
-        Problem::new(self.place("source"), err.to_string(), "check the files")
+        Problem::new(self.rows_place(), err.to_string(), "check the files")
     }
 
     fn no_column(&self, source: &Source, setting: &str, column: &str, reason: NoColumn) -> Problem {

@@ -3,6 +3,7 @@
 //! Spec 10 §2.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::columns::{LoadedAggregate, LoadedDimension};
@@ -13,12 +14,17 @@ use crate::error::{Problem, Unavailable};
 use crate::phone::Country;
 use crate::report::{ColumnReport, NotServed, ServedKey, ServedTable};
 use crate::source::Source;
-use crate::source::files::FileSet;
+use crate::source::inputs::{Inputs, SeenInputs};
+use crate::view::ResultFile;
 
 /// A table that passed its checks.
 pub(crate) struct LoadedTable {
     pub(crate) source: Arc<Source>,
-    pub(crate) source_path: std::path::PathBuf,
+    /// What it is made of, and how that was when it was loaded.
+    pub(crate) inputs: Inputs,
+    pub(crate) seen: SeenInputs,
+    /// The file that SQL made, for as long as the table needs it.
+    pub(crate) made: Option<ResultFile>,
     /// The owner's predicate.
     pub(crate) row_filter: Option<RowFilter>,
     /// Rows of the whole table.
@@ -70,10 +76,18 @@ impl LoadedValue {
 }
 
 impl LoadedTable {
+    /// What its inputs were when it was loaded, without the file that SQL made of them.
+    pub(crate) fn seen_inputs(&self) -> SeenInputs {
+        let mut seen = self.seen.clone();
+        if self.made.is_some() {
+            seen.0.pop();
+        }
+        seen
+    }
+
     /// Checks that the files are those that were loaded.
     pub(crate) fn check_files(&self, name: &str) -> Result<(), Unavailable> {
-        let now = FileSet::observe(&self.source_path).ok();
-        if now.as_ref() == Some(&self.source.files) {
+        if self.inputs.observe().ok().as_ref() == Some(&self.seen) {
             return Ok(());
         }
         Err(Unavailable {
@@ -91,7 +105,7 @@ pub(crate) enum TableState {
     NotServed {
         problems: Vec<Problem>,
         /// The files as they were seen, so that they are not read again before they change.
-        files: Option<FileSet>,
+        files: Option<SeenInputs>,
         /// Whether what was wrong may pass without a change of them.
         may_pass: bool,
     },
@@ -102,8 +116,10 @@ pub(crate) struct ToRefresh {
     /// Its name in the configuration.
     pub(crate) name: String,
     pub(crate) config: TableConfig,
+    /// What it is made of, with the file that SQL made if it is served.
+    pub(crate) inputs: Inputs,
     /// The files as they were seen.
-    pub(crate) seen: Option<FileSet>,
+    pub(crate) seen: Option<SeenInputs>,
     /// Whether it is not served for a reason that may pass without a change of them.
     pub(crate) may_pass: bool,
 }
@@ -177,18 +193,23 @@ impl Tables {
     }
 
     /// What a refresh needs.
-    pub(crate) fn to_refresh(&self, name: &str) -> Result<ToRefresh, Unavailable> {
+    pub(crate) fn to_refresh(&self, base_dir: &Path, name: &str) -> Result<ToRefresh, Unavailable> {
         let entry = self
             .entries
             .get(&name.to_lowercase())
             .ok_or_else(|| Unavailable::unknown(name))?;
-        let (seen, may_pass) = match &entry.state {
-            TableState::Served(table) => (Some(table.source.files.clone()), false),
+        let (inputs, seen, may_pass) = match &entry.state {
+            TableState::Served(table) => (table.inputs.clone(), Some(table.seen.clone()), false),
             TableState::NotServed {
                 files, may_pass, ..
-            } => (files.clone(), *may_pass),
+            } => (
+                Inputs::of(base_dir, &entry.config),
+                files.clone(),
+                *may_pass,
+            ),
         };
         Ok(ToRefresh {
+            inputs,
             name: entry.name.clone(),
             config: entry.config.clone(),
             seen,

@@ -14,7 +14,7 @@ use crate::{AgreedTypes, ColumnTypes};
 
 /// Keeps types as psi-node does, for as long as a test.
 #[derive(Default)]
-struct Kept(Mutex<BTreeMap<String, ColumnTypes>>);
+pub(crate) struct Kept(Mutex<BTreeMap<String, ColumnTypes>>);
 
 impl AgreedTypes for Kept {
     fn of(&self, table: &str) -> Result<ColumnTypes, String> {

@@ -77,6 +77,7 @@ async fn load(folder: &Path, kind: IdKind, kernel: &Arc<dyn Kernel>) -> Catalog 
     let options = ReadOptions {
         threads: 1,
         kernel: Arc::clone(kernel),
+        sql: None,
     };
     let (store, types) = (Arc::new(MemoryStore), Arc::new(NoTypes));
     let loaded = Catalog::load(folder, &tables, options, store, types).await;

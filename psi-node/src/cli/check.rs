@@ -24,7 +24,7 @@ use crate::error::UserError;
 use crate::exit::Exit;
 use crate::identity::{NodeId, NodeKey};
 use crate::job::outcome::OTHER;
-use crate::list_storage::{self, Lists};
+use crate::list_storage::{self, JOBS_FOLDER, Lists};
 use crate::printable;
 use crate::state::column_types::LooksOnly;
 use crate::state::{STATE_FILE, State};
@@ -42,7 +42,16 @@ pub fn run(args: &Common) -> Result<Exit, UserError> {
     let lists = Lists::new(&config);
     let agreed = agreed_types(&config)?;
     let kernel = kernel_of_environment()?;
-    let (_, report) = block_on(daemon::load(&config, &lists, &place, agreed, kernel))?;
+    // What SQL makes for this look is nobody else's.
+    let made = config
+        .state_dir()
+        .join(JOBS_FOLDER)
+        .join(format!("{place}-sql"));
+    let loaded = daemon::load(&config, &lists, &place, made.clone(), agreed, kernel);
+    let loaded = block_on(loaded);
+    // If it stays, the next start of the node removes it.
+    let _ = std::fs::remove_dir_all(&made);
+    let (_, report) = loaded?;
     let running = block_on(Client::new(&config.socket_path()).node());
     let found = Found {
         hints: block_on(hints(&config, &report))?,

@@ -54,12 +54,12 @@ impl NodeConfig {
         names
     }
 
-    /// The tables whose sections are the same in both, `source` included.
+    /// The tables whose sections are the same in both, and the files and SQL that they name.
     pub(crate) fn same_tables(&self, other: &Self) -> BTreeSet<String> {
         let tables = self.table.iter();
         let same = tables.filter(|(name, section)| {
             let before = other.table.get(*name);
-            before.is_some_and(|before| before.source == section.source)
+            before.is_some_and(|before| before.rows_text() == section.rows_text())
                 && self.policies.get(*name) == other.policies.get(*name)
         });
         same.map(|(name, _)| name.clone()).collect()
@@ -70,9 +70,9 @@ impl NodeConfig {
     pub(crate) fn section_digest(&self, table: &str) -> Option<String> {
         let (section, rules) = (self.table.get(table)?, self.policies.get(table)?);
         let digest = Sha256::new()
-            .chain_update(section.source.as_bytes())
-            .chain_update([0])
             .chain_update(rules.as_bytes())
+            .chain_update([0])
+            .chain_update(section.rows_text().as_bytes())
             .finalize();
         Some(hex::encode(digest))
     }
@@ -122,5 +122,23 @@ mod tests {
         );
         let same: Vec<_> = new.same_tables(&running).into_iter().collect();
         assert_eq!(same, ["c"]);
+    }
+
+    #[test]
+    fn a_table_of_sql_is_the_same_if_its_text_and_its_sources_are() {
+        let text = "name = \"anna\"\nlisten = \"127.0.0.1:7601\"\n\
+                    [source.orders]\npath = \"orders\"\n[source.other]\npath = \"other\"\n\
+                    [table.a]\nsql = \"SELECT id FROM orders\"\n";
+        let running = parsed(text);
+        let same = |text: &str| parsed(text).same_tables(&running).contains("a");
+        assert!(same(&text.replace("\"other\"", "\"elsewhere\"")));
+        for (now, then) in [("\"orders\"", "\"new\""), ("SELECT id", "SELECT id, n")] {
+            let changed = text.replace(now, then);
+            assert!(!same(&changed), "{changed}");
+            assert_ne!(
+                parsed(&changed).section_digest("a"),
+                running.section_digest("a")
+            );
+        }
     }
 }

@@ -76,7 +76,7 @@ pub(super) async fn respond(
     stats.peak_rss_bytes = peak_rss_bytes();
     if let (Err(Failure::OwnData(_)), Some(table)) = (&result, &table) {
         // Its files changed since it was looked at.
-        table_files::load_again(ctx, table);
+        table_files::load_for_a_peer(ctx, table);
     }
     let shown = match result {
         Ok(outcome) => {

@@ -36,6 +36,8 @@ pub async fn watch_tables(node: Current) {
                 table_files::load_again(&ctx, name);
             }
         }
+        // Jobs of an earlier load may have ended meanwhile.
+        node.get().catalog.sweep();
         let pause = start.elapsed().saturating_mul(PART_OF_TIME);
         tokio::time::sleep(pause.max(LOOK_EVERY)).await;
     }

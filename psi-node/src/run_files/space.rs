@@ -75,6 +75,12 @@ impl DiskSpace {
         }
     }
 
+    /// The most bytes that may be in use.
+    #[must_use]
+    pub fn limit(&self) -> u64 {
+        self.counts.limit
+    }
+
     /// Bytes in use.
     #[must_use]
     pub fn used(&self) -> u64 {

@@ -19,6 +19,7 @@ pub(crate) async fn context(folder: &Path, text: &str, key: NodeKey) -> Arc<JobC
     let options = ReadOptions {
         threads: 1,
         kernel: Arc::clone(&kernel),
+        sql: None,
     };
     let store = Arc::new(MemoryStore);
     let loaded = Catalog::load(

@@ -3,8 +3,8 @@
 //! Spec 10 §2.7. A peer's question never loads a table: that would let it make this node work, and
 //! tell it by the time how much there is. The files are looked at, without reading a row and no more
 //! often than every ten seconds; where they changed, the question is refused as `unavailable` and
-//! the table is loaded again in the background, once for each change. This node's own
-//! questions load at once ([`refresh`]).
+//! the table is loaded again in the background, once for each change; one that SQL makes by its owner's
+//! own look at the files. This node's own questions load at once ([`refresh`]).
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -35,12 +35,20 @@ pub(in crate::job) async fn check(ctx: &Arc<JobContext>, table: &str) -> Result<
     if !ctx.catalog.has_changed(table).await.unwrap_or(false) {
         return Ok(());
     }
-    load_again(ctx, table);
+    load_for_a_peer(ctx, table);
     Err(unavailable(table))
 }
 
-/// Has a table loaded again in the background, if its files changed and nobody does so: where a
-/// question finds out, a job whose rows could not be read, or who looks at the files.
+/// [`load_again`] where a peer's question or job finds out. A table that SQL makes is left to who looks
+/// at the files ([`crate::job::table_watch`]): no question of a peer has SQL run.
+pub(in crate::job) fn load_for_a_peer(ctx: &Arc<JobContext>, table: &str) {
+    let section = ctx.config.table.get(table);
+    if section.is_some_and(|section| section.sql.is_none()) {
+        load_again(ctx, table);
+    }
+}
+
+/// Has a table loaded again in the background, if its files changed and nobody does so.
 pub(in crate::job) fn load_again(ctx: &Arc<JobContext>, table: &str) {
     if !ctx.looks.begin_loading(table) {
         return;
