@@ -42,6 +42,7 @@ mod secrets;
 mod semi_joins;
 mod several;
 mod shop;
+mod sources;
 mod spill;
 mod stage;
 mod standing;

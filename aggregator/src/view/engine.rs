@@ -1,4 +1,4 @@
-//! The engine that runs SQL: DataFusion, with this node's sources as its only tables.
+//! The engine that runs SQL: `DataFusion`, with this node's sources as its only tables.
 //!
 //! Spec 10 §2.9. Nothing of the engine's own ways to files, addresses or settings is there to be called:
 //! no file formats, no table functions, no catalogue of its state. Joins are made by sorting, because

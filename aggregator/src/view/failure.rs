@@ -123,17 +123,10 @@ pub(super) fn while_running(error: &DataFusionError) -> SourceError {
             "what does not fit into memory needs more disk than disk_limit allows",
             "raise disk_limit, or let the SQL read fewer rows or columns",
         ),
-        DataFusionError::ResourcesExhausted(text)
-            if {
-                eprintln!("{text}");
-                true
-            } =>
-        {
-            SourceError::new(
-                "it needs more memory than this node gives to SQL, and this part of it cannot go to disk",
-                "raise memory_limit; or join by equal columns, and let windows and groups be smaller",
-            )
-        }
+        DataFusionError::ResourcesExhausted(_) => SourceError::new(
+            "it needs more memory than this node gives to SQL, and this part of it cannot go to disk",
+            "raise memory_limit; or join by equal columns, and let windows and groups be smaller",
+        ),
         DataFusionError::IoError(error) => no_place(error),
         DataFusionError::ArrowError(error, _) => match &**error {
             ArrowError::IoError(_, error) => no_place(error),
@@ -224,9 +217,9 @@ fn placed(sql: &str, at: Option<Position>, what: &str, remedy: &str) -> SourceEr
         return SourceError::new(what, remedy);
     };
     let before = usize::try_from(at.column.saturating_sub(1)).unwrap_or_default();
-    // Tabs stay tabs, so that the caret is below what it points to.
-    let blanks = line.chars().take(before);
-    let blanks: String = blanks.map(|c| if c == '\t' { c } else { ' ' }).collect();
+    // One blank for a tab, so that the caret is below what it points to.
+    let line = line.replace('\t', " ");
+    let blanks = " ".repeat(before);
     SourceError::new(format!("{at}: {what}\n  {line}\n  {blanks}^"), remedy)
 }
 

@@ -145,15 +145,15 @@ fn equal_columns(join: &Join) -> Option<(BTreeSet<Column>, BTreeSet<Column>)> {
             let mut columns = columns.iter();
             columns.len() > 0 && columns.all(|column| side.schema().has_column(column))
         };
-        let (of_left, of_right) = if all_of(one, &join.left) && all_of(other, &join.right) {
+        let (left, right) = if all_of(one, &join.left) && all_of(other, &join.right) {
             (one, other)
         } else if all_of(other, &join.left) && all_of(one, &join.right) {
             (other, one)
         } else {
             return None;
         };
-        on_left.extend(of_left.column_refs().into_iter().cloned());
-        on_right.extend(of_right.column_refs().into_iter().cloned());
+        on_left.extend(left.column_refs().into_iter().cloned());
+        on_right.extend(right.column_refs().into_iter().cloned());
     }
     (!pairs.is_empty()).then_some((on_left, on_right))
 }

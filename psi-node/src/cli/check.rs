@@ -182,7 +182,9 @@ fn difference(node: &NodeInfo, config: &NodeConfig, table: &TableReport) -> Opti
     Some(match known.and_then(|known| known.problems.first()) {
         Some(problem) => format!(
             "the running node does not serve it: {}: {}; it looks at the files again in a moment",
-            problem.place, problem.what
+            problem.place,
+            // The lines below it show where in the table's SQL it is, which this look shows too.
+            problem.what.lines().next().unwrap_or_default()
         ),
         None => {
             "the running node does not know the table: run `psi-node reload`, so that it reads \
@@ -276,7 +278,7 @@ fn problem_text(text: &mut String, what: &str, problem: &Problem) {
         text,
         "  {what}: {}: {}\n  help: {}",
         printable::line(&problem.place),
-        printable::line(&problem.what),
+        printable::lines(&problem.what),
         printable::line(&problem.remedy)
     );
 }

@@ -98,7 +98,7 @@ fn text(node: &NodeInfo) -> String {
                 "{} is not served: {}: {}\nhelp: {}",
                 printable::line(&failed.name),
                 printable::line(&problem.place),
-                printable::line(&problem.what),
+                printable::lines(&problem.what),
                 printable::line(&problem.remedy)
             );
         }

@@ -178,7 +178,7 @@ async fn the_place_is_shown_below_the_line() {
     let problem = problem_of("SELECT id,\n\t item FROM orders", "").await;
     assert_eq!(
         problem.what,
-        "line 2, column 3: there is no column \"item\"; did you mean \"Item\"?\n  \t item FROM orders\n  \t ^"
+        "line 2, column 3: there is no column \"item\"; did you mean \"Item\"?\n    item FROM orders\n    ^"
     );
 }
 
