@@ -25,6 +25,10 @@ const THREADS_MIN: u64 = 2;
 /// Rows of a batch. A merge holds a batch of everything that it merges.
 pub(super) const BATCH_ROWS: usize = 512;
 
+/// Pieces on disk that a sort merges at once. With more it would ask for its whole share before it
+/// begins.
+const MERGED_AT_ONCE: usize = 8;
+
 /// The part of its memory that a sort keeps for merging what it wrote to disk.
 const MERGE_PART: u64 = 8;
 
@@ -51,7 +55,8 @@ pub(super) fn session(
     settings.execution.sort_spill_reservation_bytes = bytes(memory / MERGE_PART / threads);
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![spill.to_owned()]))
-        .with_max_temp_directory_size(options.disk_bytes);
+        .with_max_temp_directory_size(options.disk_bytes)
+        .with_max_spill_merge_fan_in(MERGED_AT_ONCE);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(RunMemory::new(bytes(memory))))
         .with_disk_manager_builder(disk)

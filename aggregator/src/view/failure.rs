@@ -123,8 +123,13 @@ pub(super) fn while_running(error: &DataFusionError) -> SourceError {
             "what does not fit into memory needs more disk than disk_limit allows",
             "raise disk_limit, or let the SQL read fewer rows or columns",
         ),
-        DataFusionError::ResourcesExhausted(_) => SourceError::new(
-            "it needs more memory than this node gives to SQL, and this part of it cannot go to disk",
+        // Parts of the engine and numbers of bytes, nothing of a row.
+        DataFusionError::ResourcesExhausted(text) => SourceError::new(
+            format!(
+                "it needs more memory than this node gives to SQL, and this part of it cannot go to \
+                 disk ({})",
+                first_line(text)
+            ),
             "raise memory_limit; or join by equal columns, and let windows and groups be smaller",
         ),
         DataFusionError::IoError(error) => no_place(error),

@@ -16,6 +16,9 @@ use datafusion::execution::memory_pool::{
 /// One part in two is for what can go to disk.
 const PART_THAT_SPILLS: usize = 2;
 
+/// What is less than one in so many of a share is little.
+const SMALL_PART: usize = 16;
+
 /// What the engine calls the memory in which a sort merges.
 const MERGE: &str = "ExternalSorterMerge";
 
@@ -107,7 +110,11 @@ impl MemoryPool for RunMemory {
         let held = others.held.saturating_add(self.spilling.reserved());
         let of_all = held.saturating_add(additional) > self.bytes;
         let wanted = reservation.size().saturating_add(additional);
-        let of_share = is_merge(consumer) && wanted > self.merge_share(others.merges);
+        let share = self.merge_share(others.merges);
+        // What a merge asks for one batch or cursor is little; what it asks for one more piece is not,
+        // and it can do without.
+        let is_large = additional > share / SMALL_PART;
+        let of_share = is_merge(consumer) && is_large && wanted > share;
         if of_all || of_share {
             return Err(DataFusionError::ResourcesExhausted(format!(
                 "{} needs {additional} more bytes of memory beside {held}, of {}",
@@ -167,11 +174,12 @@ mod tests {
         let [first, second] =
             [0, 1].map(|number| MemoryConsumer::new(format!("{MERGE}[{number}]")).register(&pool));
         first.try_grow(250).unwrap();
-        assert!(first.try_grow(1).is_err());
+        assert!(first.try_grow(16).is_err());
+        first.try_grow(15).unwrap();
         second.try_grow(250).unwrap();
         first.free();
         drop(first);
         second.try_grow(250).unwrap();
-        assert!(second.try_grow(1).is_err());
+        assert!(second.try_grow(32).is_err());
     }
 }
