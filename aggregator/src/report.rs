@@ -159,6 +159,9 @@ pub enum ValueClass {
     UpperCase,
     /// White space at an end, which is compared as it is.
     BlanksAround,
+    /// An address of Gmail with dots or a `+tag`: one mailbox in several spellings, which are compared as
+    /// they are.
+    SeveralSpellings,
     /// Longer than any identifier may be.
     TooLong,
     /// Anything else.
@@ -167,7 +170,7 @@ pub enum ValueClass {
 
 impl ValueClass {
     /// All classes, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Empty,
         Self::Placeholder,
         Self::HashOfNothing,
@@ -179,6 +182,7 @@ impl ValueClass {
         Self::NotWhole,
         Self::UpperCase,
         Self::BlanksAround,
+        Self::SeveralSpellings,
         Self::TooLong,
         Self::Other,
     ];
@@ -198,6 +202,7 @@ impl ValueClass {
             Self::NotWhole => "not_whole",
             Self::UpperCase => "upper_case",
             Self::BlanksAround => "blanks_around",
+            Self::SeveralSpellings => "several_spellings",
             Self::TooLong => "too_long",
             Self::Other => "other",
         }
@@ -220,6 +225,9 @@ impl ValueClass {
             Self::NotWhole => "not a whole number that is exact",
             Self::UpperCase => "with letters in upper case, where case counts",
             Self::BlanksAround => "with blanks around, which count",
+            Self::SeveralSpellings => {
+                "an address of Gmail with dots or a +tag, one mailbox in several spellings"
+            }
             Self::TooLong => "too long",
             Self::Other => "of another form",
         }

@@ -64,6 +64,10 @@ pub(crate) struct Made {
 /// # Errors
 /// [`SourceError`] with what its owner can do: the text is not accepted, a source cannot be read, the
 /// rows do not fit, or there is not enough memory or disk.
+#[cfg_attr(
+    not(feature = "sql"),
+    expect(clippy::unused_async, reason = "only SQL waits for something")
+)]
 pub(crate) async fn make(
     view: View<'_>,
     seen: &SeenInputs,

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use psi_core::seed::{JobSeed, Purpose};
 use psi_core::store::{
-    ExternalStore, MemoryBudget, RecordList, RecordStore, RecordWriter, Run, RunStorage, RunWriter,
-    StoreError, StoreErrorKind, Tuning,
+    ExternalStore, MemoryBudget, RecordList, RecordStore, RecordWriter, SortedRun,
+    SortedRunStorage, SortedRunWriter, StoreError, StoreErrorKind, Tuning,
 };
 
 /// Records of a list.
@@ -37,25 +37,25 @@ struct RunFile {
     bytes: u64,
 }
 
-impl RunStorage for Files {
-    fn create(&self) -> Result<Box<dyn RunWriter>, StoreError> {
+impl SortedRunStorage for Files {
+    fn create(&self) -> Result<Box<dyn SortedRunWriter>, StoreError> {
         let file = tempfile::tempfile().map_err(failed)?;
         Ok(Box::new(RunFile { file, bytes: 0 }))
     }
 }
 
-impl RunWriter for RunFile {
+impl SortedRunWriter for RunFile {
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.bytes += bytes.len() as u64;
         self.file.write_all(bytes).map_err(failed)
     }
 
-    fn finish(self: Box<Self>) -> Result<Box<dyn Run>, StoreError> {
+    fn finish(self: Box<Self>) -> Result<Box<dyn SortedRun>, StoreError> {
         Ok(self)
     }
 }
 
-impl Run for RunFile {
+impl SortedRun for RunFile {
     fn bytes(&self) -> u64 {
         self.bytes
     }

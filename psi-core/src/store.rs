@@ -28,7 +28,7 @@ pub use list_threads::ListThreads;
 pub use memory::MemoryStore;
 #[cfg(test)]
 pub(crate) use runs::testing::MemoryRuns;
-pub use runs::{Run, RunStorage, RunWriter};
+pub use runs::{SortedRun, SortedRunStorage, SortedRunWriter};
 pub(crate) use sort::prefix;
 
 /// What sort of failure a [`StoreError`] is, for a caller who can work around some sorts.

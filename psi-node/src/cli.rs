@@ -74,8 +74,10 @@ pub enum Command {
     #[command(subcommand)]
     Collab(collab::CollabCommand),
     /// Check the configuration and the data against each other; needs no peer
-    #[command(after_help = "Example:\n  psi-node check --config /srv/glovebox/node.toml")]
-    Check(Common),
+    #[command(
+        after_help = "Examples:\n  psi-node check --config /srv/glovebox/node.toml\n  psi-node check --keys"
+    )]
+    Check(check::CheckArgs),
     /// Give advice about the rules of the tables, explain and import them
     #[command(subcommand)]
     Policy(policy::PolicyCommand),

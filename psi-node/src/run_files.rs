@@ -1,6 +1,6 @@
 //! Lists on disk: the folder of a job, and the runs in it as files.
 //!
-//! Spec 04 §6. Implements [`RunStorage`] for [`ExternalStore`](psi_core::store::ExternalStore). One
+//! Spec 04 §6. Implements [`SortedRunStorage`] for [`ExternalStore`](psi_core::store::ExternalStore). One
 //! folder per job, `<state_dir>/jobs/<local job id>/`, mode 0700, its files 0600. A file is removed
 //! with its run, the folder with the last run and the last [`DiskRuns`] of the job; what a crash
 //! leaves is removed when the daemon starts.
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use psi_core::store::{Reserved, RunStorage, RunWriter, StoreError, StoreErrorKind};
+use psi_core::store::{Reserved, SortedRunStorage, SortedRunWriter, StoreError, StoreErrorKind};
 
 use crate::places::Whose;
 pub use space::DiskSpace;
@@ -80,8 +80,8 @@ impl DiskRuns {
     }
 }
 
-impl RunStorage for DiskRuns {
-    fn create(&self) -> Result<Box<dyn RunWriter>, StoreError> {
+impl SortedRunStorage for DiskRuns {
+    fn create(&self) -> Result<Box<dyn SortedRunWriter>, StoreError> {
         self.folder.make()?;
         let number = self.folder.next.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.path.join(format!("{number:08}.run"));

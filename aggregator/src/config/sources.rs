@@ -33,7 +33,8 @@ pub struct SourceConfig {
     pub csv: CsvConfig,
 }
 
-/// Checks the sources, and gives them to each table with SQL.
+/// Checks the sources and that each table says where its rows are, and gives the sources to each table
+/// with SQL.
 ///
 /// # Errors
 /// [`Problem`] names the setting and what to write instead.
@@ -62,7 +63,8 @@ pub fn attach_sources(tables: &mut TableConfigs, sources: &SourceConfigs) -> Res
         address_problem(&format!("{place}.path"), &source.path)?;
         text_files::check_csv(&place, &source.csv)?;
     }
-    for table in tables.values_mut() {
+    for (name, table) in tables {
+        check(name, table)?;
         if table.sql.is_some() {
             table.sources.clone_from(sources);
         }

@@ -95,11 +95,23 @@ pub(crate) fn doubtful(kind: IdentifierKind, value: &str) -> Option<ValueClass> 
     if is_as_written && kind != Kind::Trim && text.len() < value.len() {
         return Some(ValueClass::BlanksAround);
     }
+    if matches!(kind, Kind::Email | Kind::Sha256Email) && has_other_spellings(text) {
+        return Some(ValueClass::SeveralSpellings);
+    }
     let has_upper = is_as_written
         && kind != Kind::Lower
         && text.contains(char::is_uppercase)
         && (text.contains('@') || (text.len() >= HASH_DIGITS_MIN && is_hex(text)));
     has_upper.then_some(ValueClass::UpperCase)
+}
+
+/// Whether Google's rule would make another address of an address of Gmail.
+fn has_other_spellings(text: &str) -> bool {
+    let Some((mailbox, domain)) = text.split_once('@') else {
+        return false;
+    };
+    let is_googlemail = domain.eq_ignore_ascii_case("googlemail.com");
+    is_googlemail || (domain.eq_ignore_ascii_case("gmail.com") && mailbox.contains(['.', '+']))
 }
 
 fn is_placeholder(text: &str) -> bool {
@@ -157,6 +169,7 @@ fn is_number(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use IdentifierKind as Kind;
     use IdentifierKind::{Email, Hex, Int, Lower, Phone, Text, Trim};
 
     const SHA256: &str = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8";
@@ -218,6 +231,25 @@ mod tests {
             (Text, "", Some(ValueClass::Empty)),
             (Lower, "Unknown", Some(ValueClass::Placeholder)),
             (Email, " Jo@Example.com", None),
+            (Email, "jo.doe@example.com", None),
+            (Email, "jodoe@gmail.com", None),
+            (
+                Email,
+                " Jo.Doe@Gmail.com",
+                Some(ValueClass::SeveralSpellings),
+            ),
+            (Email, "jo+x@gmail.com", Some(ValueClass::SeveralSpellings)),
+            (
+                Email,
+                "jo@googlemail.com",
+                Some(ValueClass::SeveralSpellings),
+            ),
+            (Kind::EmailGoogle, "jo+x@gmail.com", None),
+            (
+                Kind::Sha256Email,
+                "jo+x@gmail.com",
+                Some(ValueClass::SeveralSpellings),
+            ),
             (Phone, "+436641234567", None),
             (Hex, "0000000000000000", Some(ValueClass::Placeholder)),
             (Hex, HASHES_OF_NOTHING[2], Some(ValueClass::HashOfNothing)),

@@ -17,8 +17,8 @@ use parquet::file::properties::WriterProperties;
 use psi_core::dp::{Delta, Epsilon};
 use psi_core::spec::{AskedMode, Loss, Party};
 use psi_core::store::{
-    ExternalStore, MemoryBudget, MemoryStore, RecordList, RecordStore, RecordWriter, Run,
-    RunStorage, RunWriter, StoreError, Tuning,
+    ExternalStore, MemoryBudget, MemoryStore, RecordList, RecordStore, RecordWriter, SortedRun,
+    SortedRunStorage, SortedRunWriter, StoreError, Tuning,
 };
 
 use super::conditions::Random;
@@ -146,14 +146,14 @@ struct Runs(Arc<Counts>);
 
 struct MemoryRun(Mutex<Vec<u8>>, Arc<Counts>);
 
-impl RunStorage for Runs {
-    fn create(&self) -> Result<Box<dyn RunWriter>, StoreError> {
+impl SortedRunStorage for Runs {
+    fn create(&self) -> Result<Box<dyn SortedRunWriter>, StoreError> {
         let counts = Arc::clone(&self.0);
         Ok(Box::new(MemoryRun(Mutex::default(), counts)))
     }
 }
 
-impl RunWriter for MemoryRun {
+impl SortedRunWriter for MemoryRun {
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.1
             .spilled
@@ -162,12 +162,12 @@ impl RunWriter for MemoryRun {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<Box<dyn Run>, StoreError> {
+    fn finish(self: Box<Self>) -> Result<Box<dyn SortedRun>, StoreError> {
         Ok(self)
     }
 }
 
-impl Run for MemoryRun {
+impl SortedRun for MemoryRun {
     fn bytes(&self) -> u64 {
         self.0.lock().unwrap().len() as u64
     }

@@ -18,7 +18,7 @@ use super::columns::{
 use super::consistency::{Challenge, Tally};
 use super::pads::{self, Pads, Tweak};
 use super::setup::TransferSetup;
-use super::share::{Role, Run, Share};
+use super::share::{PartialShare, Role, Share};
 use super::work::{BATCH_WORDS, TASK_WORDS, rows_of_words};
 use super::{TransferTranscripts, Transferred, transpose};
 use crate::error::{Code, Error};
@@ -294,7 +294,7 @@ impl ExpectCorrections {
     /// Uses the corrections of whole words, or of the last one.
     fn use_words(&mut self, corrections: &[u8]) {
         let bytes_per_task = TASK_WORDS * COLUMNS * self.setup.row_bytes();
-        let runs: Vec<Run> = corrections
+        let runs: Vec<PartialShare> = corrections
             .par_chunks(bytes_per_task)
             .enumerate()
             .map(|(task, corrections)| {
@@ -302,7 +302,7 @@ impl ExpectCorrections {
             })
             .collect();
         for run in &runs {
-            self.share.add_run(run);
+            self.share.add_partial(run);
         }
         let per_word = COLUMNS * self.setup.row_bytes();
         self.done += corrections.len().div_ceil(per_word) as u64;
@@ -314,7 +314,7 @@ impl ExpectCorrections {
         clippy::indexing_slicing,
         reason = "INVARIANT: a word has COLUMNS rows, the length of every array here; a row, which `decode` cut to its width, has one number for each component; a pad has two halves, and a pair at most two components"
     )]
-    fn use_task(&self, first: u64, corrections: &[u8]) -> Run {
+    fn use_task(&self, first: u64, corrections: &[u8]) -> PartialShare {
         let setup = &self.setup;
         let width = setup.row_bytes();
         let per_word = width * COLUMNS;
@@ -327,7 +327,7 @@ impl ExpectCorrections {
         let row = first * WORD_ROWS;
         let rows = rows_of_words(setup, first, count as u64);
         let mut place = setup.place(row);
-        let mut run = Run::new(setup, place.part, setup.place(row + rows - 1).part);
+        let mut run = PartialShare::new(setup, place.part, setup.place(row + rows - 1).part);
         let mut permuted = Blocks::<COLUMNS>::default();
         let mut pads = Blocks::<COLUMNS>::default();
         let mut tweaks = [Tweak::default(); COLUMNS];

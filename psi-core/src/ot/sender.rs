@@ -17,7 +17,7 @@ use super::correlation::{Correlation, OwnColumns};
 use super::pads::{self, Pads, Tweak};
 use super::payload::Payload;
 use super::setup::TransferSetup;
-use super::share::{Role, Run, Share};
+use super::share::{PartialShare, Role, Share};
 use super::work::{TASK_WORDS, batch_words, read_exact, rows_of_words};
 use super::{TransferTranscripts, Transferred, transpose};
 use crate::error::{Code, Error};
@@ -238,7 +238,7 @@ impl Correlated {
             corrections.clear();
             corrections.resize(values.len(), 0);
             let bytes_per_task = TASK_WORDS * COLUMNS * setup.row_bytes();
-            let runs: Vec<Run> = (
+            let runs: Vec<PartialShare> = (
                 records.par_chunks(TASK_WORDS * COLUMN_RECORD_BYTES),
                 values.par_chunks(bytes_per_task),
                 corrections.par_chunks_mut(bytes_per_task),
@@ -250,7 +250,7 @@ impl Correlated {
                 })
                 .collect();
             for run in &runs {
-                share.add_run(run);
+                share.add_partial(run);
             }
             transcript.update(&corrections);
             let piece = limits::ROWS_BYTES_MAX / setup.row_bytes() * setup.row_bytes();
@@ -274,7 +274,13 @@ impl Correlated {
         clippy::indexing_slicing,
         reason = "INVARIANT: a word has COLUMNS rows, the length of every array here; a row has one number for each component; a pad has two halves, and a pair at most two components"
     )]
-    fn correct_words(&self, first: u64, records: &[u8], values: &[u8], out: &mut [u8]) -> Run {
+    fn correct_words(
+        &self,
+        first: u64,
+        records: &[u8],
+        values: &[u8],
+        out: &mut [u8],
+    ) -> PartialShare {
         let setup = &self.correlation.setup;
         let delta = *self.correlation.own.delta;
         let width = setup.row_bytes();
@@ -282,7 +288,7 @@ impl Correlated {
         let row = first * WORD_ROWS;
         let mut place = setup.place(row);
         let last = setup.place(row + (values.len() / width) as u64 - 1);
-        let mut run = Run::new(setup, place.part, last.part);
+        let mut run = PartialShare::new(setup, place.part, last.part);
         let mut permuted = [Blocks::<COLUMNS>::default(), Blocks::default()];
         let mut pads = [Blocks::<COLUMNS>::default(), Blocks::default()];
         let mut tweaks = [Tweak::default(); COLUMNS];

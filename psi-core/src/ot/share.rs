@@ -56,7 +56,7 @@ impl Share {
     }
 
     /// Adds the sums of a run of rows.
-    pub(super) fn add_run(&mut self, run: &Run) {
+    pub(super) fn add_partial(&mut self, run: &PartialShare) {
         let start = usize::from(run.part) * self.setup.components();
         for (value, added) in self.values.iter_mut().skip(start).zip(run.values.iter()) {
             *value = value.wrapping_add(*added);
@@ -92,14 +92,14 @@ impl Share {
 }
 
 /// What a run of rows adds to the share: components of one part and of those that follow it.
-pub(super) struct Run {
+pub(super) struct PartialShare {
     part: u16,
     components: usize,
     values: Zeroizing<Vec<u64>>,
 }
 
-impl Run {
-    /// A run for rows of the parts `first` to `last`.
+impl PartialShare {
+    /// One for rows of the parts `first` to `last`.
     pub(super) fn new(setup: &TransferSetup, first: u16, last: u16) -> Self {
         let parts = usize::from(last.saturating_sub(first)) + 1;
         Self {
@@ -112,7 +112,7 @@ impl Run {
     /// The sums of one part.
     #[expect(
         clippy::indexing_slicing,
-        reason = "INVARIANT: callers name a part between the two that the run was made for"
+        reason = "INVARIANT: callers name a part between the two that it was made for"
     )]
     pub(super) fn part(&mut self, part: u16) -> &mut [u64] {
         let start = usize::from(part - self.part) * self.components;

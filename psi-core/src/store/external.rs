@@ -1,7 +1,7 @@
 //! The store that moves lists out of memory when they outgrow their share of a budget.
 //!
 //! Spec 04 §6. The node calls it through the traits of [`crate::store`]. It touches no file itself:
-//! a [`RunStorage`] keeps the runs.
+//! a [`SortedRunStorage`] keeps the runs.
 //!
 //! 1. A list grows in memory, by doubling, as long as the [`MemoryBudget`] and its own cap allow. A
 //!    list that never outgrows them is sorted there and stays there: no byte reaches the storage,
@@ -47,7 +47,7 @@ use std::sync::Arc;
 
 use super::budget::MemoryBudget;
 use super::list_threads::ListThreads;
-use super::runs::RunStorage;
+use super::runs::SortedRunStorage;
 use super::{RecordStore, RecordWriter, Reserved, StoreError, check_width};
 use crate::limits::{
     LIST_BYTES_GUARANTEED, LIST_RUNS_MAX, MERGE_RUNS_MAX, READ_BUFFER_BYTES_MAX,
@@ -137,7 +137,7 @@ pub struct ExternalStore {
 /// What every list of a store needs: where runs go, and what memory there is.
 #[derive(Clone)]
 struct Home {
-    storage: Arc<dyn RunStorage>,
+    storage: Arc<dyn SortedRunStorage>,
     budget: MemoryBudget,
     tuning: Tuning,
     threads: ListThreads,
@@ -146,7 +146,7 @@ struct Home {
 impl ExternalStore {
     /// A store over `storage`. Its lists share `budget` with everybody who holds a clone of it.
     #[must_use]
-    pub fn new(storage: Arc<dyn RunStorage>, budget: MemoryBudget) -> Self {
+    pub fn new(storage: Arc<dyn SortedRunStorage>, budget: MemoryBudget) -> Self {
         let tuning = Tuning::of(&budget);
         Self::with_tuning(storage, budget, tuning)
     }
@@ -154,7 +154,11 @@ impl ExternalStore {
     /// Like [`Self::new`] with another division of the budget, for tests that want many runs of few
     /// records.
     #[must_use]
-    pub fn with_tuning(storage: Arc<dyn RunStorage>, budget: MemoryBudget, tuning: Tuning) -> Self {
+    pub fn with_tuning(
+        storage: Arc<dyn SortedRunStorage>,
+        budget: MemoryBudget,
+        tuning: Tuning,
+    ) -> Self {
         let home = Home {
             storage,
             budget,

@@ -7,12 +7,12 @@
 use super::{Reserved, StoreError};
 
 /// Makes empty runs.
-pub trait RunStorage: Send + Sync {
+pub trait SortedRunStorage: Send + Sync {
     /// A run that is being written.
     ///
     /// # Errors
     /// [`StoreError`] if the storage cannot make one.
-    fn create(&self) -> Result<Box<dyn RunWriter>, StoreError>;
+    fn create(&self) -> Result<Box<dyn SortedRunWriter>, StoreError>;
 
     /// Reserves room, as [`RecordStore::reserve`](super::RecordStore::reserve) does.
     ///
@@ -25,7 +25,7 @@ pub trait RunStorage: Send + Sync {
 }
 
 /// A run that is being written. Dropped before [`Self::finish`], it leaves nothing behind.
-pub trait RunWriter: Send {
+pub trait SortedRunWriter: Send {
     /// Appends bytes.
     ///
     /// # Errors
@@ -38,7 +38,7 @@ pub trait RunWriter: Send {
     ///
     /// # Errors
     /// [`StoreError`] if it could not be kept.
-    fn finish(self: Box<Self>) -> Result<Box<dyn Run>, StoreError>;
+    fn finish(self: Box<Self>) -> Result<Box<dyn SortedRun>, StoreError>;
 }
 
 /// A finished run. It is removed when it is dropped.
@@ -46,7 +46,7 @@ pub trait RunWriter: Send {
 /// # Discussion
 /// Reading takes no state. So the caller owns, counts and erases every buffer that holds records,
 /// and an implementation need not keep a file open for each of a hundred runs.
-pub trait Run: Send + Sync {
+pub trait SortedRun: Send + Sync {
     /// Its length in bytes.
     fn bytes(&self) -> u64;
 

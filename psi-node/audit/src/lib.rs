@@ -17,6 +17,8 @@
 //! | [`error`], [`exit`] | errors as pairs of what happened and what to do; exit codes |
 //! | [`text_file`], [`process`] | reading files that a person named; hiding memory |
 
+#![warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 pub mod address;
 pub mod cli;
 pub mod collab;

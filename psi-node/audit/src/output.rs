@@ -23,6 +23,13 @@ pub enum Format {
     Json,
 }
 
+/// Sets a field of a JSON object; of anything else nothing, which no caller has.
+pub fn set_field(document: &mut serde_json::Value, name: &str, value: serde_json::Value) {
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
+}
+
 /// How and where an error is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorStyle {

@@ -17,6 +17,7 @@ use psi_core::spec::{
 use serde_json::{Value, json};
 
 use crate::collab::{CollabId, Collaboration};
+use crate::output::set_field;
 
 /// Names the format in the first line.
 pub const FORMAT: &str = "glovebox-receipts-1";
@@ -199,10 +200,10 @@ fn job(spec: &JobSpec) -> Value {
     });
     if !spec.is_single_count() {
         let matches: Vec<Value> = spec.matches().iter().map(one_match).collect();
-        job["matches"] = Value::from(matches);
+        set_field(&mut job, "matches", Value::from(matches));
     }
     if let Some(terms) = spec.dp() {
-        job["privacy"] = privacy(terms);
+        set_field(&mut job, "privacy", privacy(terms));
     }
     job
 }
@@ -255,7 +256,7 @@ fn half(half: &Half) -> Value {
             .groups
             .iter()
             .map(|group| json!({"values": group.values, "identities": group.identities}));
-        says["groups"] = Value::from(groups.collect::<Vec<_>>());
+        set_field(&mut says, "groups", Value::from(groups.collect::<Vec<_>>()));
     }
     if !facts.values.is_empty() {
         let values = facts.values.iter().map(|value| {
@@ -266,8 +267,12 @@ fn half(half: &Half) -> Value {
                 "sum_bound": value.sum_bound,
             })
         });
-        says["values"] = Value::from(values.collect::<Vec<_>>());
-        says["owner_may_receive"] = Value::from(facts.owner_may_receive);
+        set_field(&mut says, "values", Value::from(values.collect::<Vec<_>>()));
+        set_field(
+            &mut says,
+            "owner_may_receive",
+            Value::from(facts.owner_may_receive),
+        );
     }
     says
 }

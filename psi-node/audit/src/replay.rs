@@ -125,11 +125,12 @@ impl Half<'_> {
         let kept = self.read_input(record)?;
         let digest = input_digest(&kept.input, &[])?;
         let commitment = opening_commitment(&self.spec.job_id(), &self.seed, &digest);
-        let index = match self.own {
-            Party::Requester => 0,
-            Party::Responder => 1,
+        let [of_requester, of_responder] = &self.receipt.commitments;
+        let signed = match self.own {
+            Party::Requester => of_requester,
+            Party::Responder => of_responder,
         };
-        let bound = commitment == self.receipt.commitments[index];
+        let bound = commitment == *signed;
         report.note(
             "seed and frozen input are those of the opened entry",
             bound,

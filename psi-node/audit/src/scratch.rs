@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use psi_core::store::{
-    BackgroundStore, ExternalStore, MemoryBudget, RecordStore, Run, RunStorage, RunWriter,
-    StoreError, StoreErrorKind,
+    BackgroundStore, ExternalStore, MemoryBudget, RecordStore, SortedRun, SortedRunStorage,
+    SortedRunWriter, StoreError, StoreErrorKind,
 };
 use tempfile::{NamedTempFile, TempDir, TempPath};
 
@@ -54,8 +54,8 @@ impl ScratchRuns {
     }
 }
 
-impl RunStorage for ScratchRuns {
-    fn create(&self) -> Result<Box<dyn RunWriter>, StoreError> {
+impl SortedRunStorage for ScratchRuns {
+    fn create(&self) -> Result<Box<dyn SortedRunWriter>, StoreError> {
         let made = self.folder().and_then(|folder| {
             let (file, path) = NamedTempFile::new_in(folder.path())?.into_parts();
             Ok((file, path, folder))
@@ -76,7 +76,7 @@ struct ScratchWriter {
     run: ScratchRun,
 }
 
-impl RunWriter for ScratchWriter {
+impl SortedRunWriter for ScratchWriter {
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.run.bytes = self.run.bytes.saturating_add(bytes.len() as u64);
         self.file
@@ -84,7 +84,7 @@ impl RunWriter for ScratchWriter {
             .map_err(|e| failed("writing a list to disk", e))
     }
 
-    fn finish(self: Box<Self>) -> Result<Box<dyn Run>, StoreError> {
+    fn finish(self: Box<Self>) -> Result<Box<dyn SortedRun>, StoreError> {
         Ok(Box::new(self.run))
     }
 }
@@ -97,7 +97,7 @@ struct ScratchRun {
     _folder: Arc<TempDir>,
 }
 
-impl Run for ScratchRun {
+impl SortedRun for ScratchRun {
     fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -4,13 +4,15 @@
 //! counts and distinct identities are not for the peer. Exit code 2 if a table would not be served.
 
 mod document;
+mod keys;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use aggregator::{
-    AggregateReport, AgreedTypes, KeyReport, LoadReport, NoTypes, Problem, TableReport,
+    AggregateReport, AgreedTypes, KeyReport, LoadReport, NoTypes, Problem, TableReport, ValueClass,
 };
+use clap::Args;
 
 use self::document::document;
 use super::Common;
@@ -30,12 +32,23 @@ use crate::state::column_types::LooksOnly;
 use crate::state::{STATE_FILE, State};
 use crate::threads::block_on;
 
+/// What `check` is asked.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The node, and how to print.
+    #[command(flatten)]
+    pub common: Common,
+    /// Say what share of each key's values is what, and what other settings would gain
+    #[arg(long)]
+    pub keys: bool,
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// [`UserError`] if the configuration makes no sense or the key cannot be used.
-pub fn run(args: &Common) -> Result<Exit, UserError> {
-    let config = args.config.load()?;
+pub fn run(args: &CheckArgs) -> Result<Exit, UserError> {
+    let config = args.common.config.load()?;
     let id = NodeKey::load(&config.key_path())?.id();
     // A daemon may be running on the same state folder, with lists of its own.
     let place = list_storage::place_of_this_process("check");
@@ -58,8 +71,9 @@ pub fn run(args: &Common) -> Result<Exit, UserError> {
         report: &report,
         running: running.ok(),
     };
-    match args.format {
+    match args.common.format {
         Format::Json => output::print_json(&document(&config, id, &found))?,
+        Format::Table if args.keys => output::print(&keys::text(report.tables.iter()))?,
         Format::Table => output::print(&text(&config, id, &found))?,
     }
     Ok(if report.is_clean() {
@@ -310,7 +324,9 @@ fn values_text(text: &mut String, key: &KeyReport) {
                 "    {rows} do not normalise and match nothing: {what}"
             );
         }
-        for doubtful in &values.doubtful {
+        let doubtful = values.doubtful.iter();
+        // So many addresses have other spellings that only who asks for shares wants to know.
+        for doubtful in doubtful.filter(|count| count.class != ValueClass::SeveralSpellings) {
             let (rows, what) = (doubtful.rows, doubtful.class.describe());
             let _ = writeln!(text, "    note: {rows} normalise, but are {what}");
         }

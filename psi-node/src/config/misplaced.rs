@@ -13,7 +13,7 @@ use crate::error::UserError;
 /// What is wrong if `error` is about a setting that only tables have.
 pub(super) fn of_a_table(path: &Path, text: &str, error: &toml::de::Error) -> Option<UserError> {
     let span = error.span()?;
-    let named = unknown(error)?;
+    let named = unknown(error).or_else(|| source_as_text(text, span.start))?;
     let is_above_sections = !text
         .get(..span.start)?
         .lines()
@@ -31,6 +31,13 @@ pub(super) fn of_a_table(path: &Path, text: &str, error: &toml::de::Error) -> Op
             "write it below the line of its table, such as [table.customers]",
         )
     })
+}
+
+/// `source`, which is the name of sections too, if it is given a text at this place.
+fn source_as_text(text: &str, at: usize) -> Option<&'static str> {
+    let line = text.get(..at)?.lines().next_back()?;
+    let is_source = line.split_once('=').map(|(name, _)| name.trim()) == Some("source");
+    (is_source && text.get(at..)?.starts_with(['"', '\''])).then_some("source")
 }
 
 /// The name of the setting that nobody knows, if that is what an error is about.

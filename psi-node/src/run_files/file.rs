@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use psi_core::store::{Run, RunWriter, StoreError};
+use psi_core::store::{SortedRun, SortedRunWriter, StoreError};
 
 use super::{JobFolder, failed};
 use crate::durable_file::PRIVATE;
@@ -60,7 +60,7 @@ impl FileWriter {
     }
 }
 
-impl RunWriter for FileWriter {
+impl SortedRunWriter for FileWriter {
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let more = bytes.len() as u64;
         let folder = &self.run.folder;
@@ -71,7 +71,7 @@ impl RunWriter for FileWriter {
             .map_err(|error| failed("writing a list to disk", &self.run.path, error))
     }
 
-    fn finish(self: Box<Self>) -> Result<Box<dyn Run>, StoreError> {
+    fn finish(self: Box<Self>) -> Result<Box<dyn SortedRun>, StoreError> {
         Ok(Box::new(self.run))
     }
 }
@@ -80,7 +80,7 @@ impl RunWriter for FileWriter {
 /// Every read opens the file: a list may have a thousand runs and a node many lists, more than a
 /// process may have files open. Opening costs microseconds, and a read brings records for
 /// milliseconds of work.
-impl Run for RunFile {
+impl SortedRun for RunFile {
     fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::Home;
 use super::merge::{Equals, Merge};
-use crate::store::runs::Run;
+use crate::store::runs::SortedRun;
 use crate::store::{RecordList, RecordReader, StoreError};
 
 /// Bytes of records counted at a time.
@@ -13,14 +13,14 @@ const COUNT_BYTES: usize = 64 * 1024;
 pub(super) struct RunList {
     home: Home,
     width: usize,
-    runs: Vec<Box<dyn Run>>,
+    runs: Vec<Box<dyn SortedRun>>,
     equals: Equals,
     len: u64,
 }
 
 impl RunList {
     /// A list of all records of `runs`, at most as many runs as are merged at once.
-    pub(super) fn new(home: Home, width: usize, runs: Vec<Box<dyn Run>>) -> Self {
+    pub(super) fn new(home: Home, width: usize, runs: Vec<Box<dyn SortedRun>>) -> Self {
         // INVARIANT: writers append whole records only, so runs hold whole records.
         let len = runs.iter().map(|run| run.bytes() / width as u64).sum();
         Self {

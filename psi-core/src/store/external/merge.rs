@@ -16,7 +16,7 @@ use crate::limits::{MERGE_RUNS_MAX, READ_BUFFER_BYTES_MIN};
 use crate::store::budget::Grant;
 use crate::store::list_threads::ListThreads;
 use crate::store::memory::keep_distinct;
-use crate::store::runs::Run;
+use crate::store::runs::SortedRun;
 use crate::store::{RecordReader, StoreError, buffer};
 
 /// Bytes of all buffers of one merge together, unless that leaves a buffer less than its minimum.
@@ -85,7 +85,7 @@ impl<'a> Merge<'a> {
     /// Starts at the first record. `left` is the number of records to come, or more.
     pub(super) fn new(
         home: &Home,
-        runs: &'a [Box<dyn Run>],
+        runs: &'a [Box<dyn SortedRun>],
         width: usize,
         equals: Equals,
         left: u64,
@@ -260,9 +260,9 @@ impl RecordReader for Merge<'_> {
 /// Makes one run of several, all records kept.
 pub(super) fn into_one(
     home: &Home,
-    runs: &[Box<dyn Run>],
+    runs: &[Box<dyn SortedRun>],
     width: usize,
-) -> Result<Box<dyn Run>, StoreError> {
+) -> Result<Box<dyn SortedRun>, StoreError> {
     let bytes = (home.tuning.read_buffer_max / width).max(1) * width;
     let records = runs.iter().map(|run| run.bytes() / width as u64).sum();
     let mut merge = Merge::new(home, runs, width, Equals::Keep, records)?;

@@ -7,7 +7,7 @@ use super::buffer::Buffer;
 use super::list::RunList;
 use super::merge;
 use crate::store::memory::keep_distinct;
-use crate::store::runs::Run;
+use crate::store::runs::SortedRun;
 use crate::store::sort::{self, Threads};
 use crate::store::{RecordList, RecordWriter, StoreError, check_whole};
 
@@ -16,7 +16,7 @@ pub(super) struct SortedWriter {
     width: usize,
     buffer: Buffer,
     /// Runs, by how often their records were merged.
-    levels: Vec<Vec<Box<dyn Run>>>,
+    levels: Vec<Vec<Box<dyn SortedRun>>>,
 }
 
 impl SortedWriter {
@@ -53,7 +53,7 @@ impl SortedWriter {
         clippy::indexing_slicing,
         reason = "INVARIANT: the levels were just made as many"
     )]
-    fn keep(&mut self, run: Box<dyn Run>, level: usize) {
+    fn keep(&mut self, run: Box<dyn SortedRun>, level: usize) {
         if self.levels.len() <= level {
             self.levels.resize_with(level + 1, Vec::new);
         }
@@ -106,7 +106,11 @@ impl SortedWriter {
 /// # Discussion
 /// The shortest runs are merged first. The first merge takes only as many of them as let every
 /// later merge be a full one. So few records are written again, as in a Huffman code.
-fn merge_down(home: &Home, runs: &mut Vec<Box<dyn Run>>, width: usize) -> Result<(), StoreError> {
+fn merge_down(
+    home: &Home,
+    runs: &mut Vec<Box<dyn SortedRun>>,
+    width: usize,
+) -> Result<(), StoreError> {
     let most = home.tuning.merge_runs_max;
     while runs.len() > most {
         let surplus = runs.len() - most;
@@ -124,10 +128,10 @@ fn merge_down(home: &Home, runs: &mut Vec<Box<dyn Run>>, width: usize) -> Result
 )]
 fn merge_last(
     home: &Home,
-    runs: &mut Vec<Box<dyn Run>>,
+    runs: &mut Vec<Box<dyn SortedRun>>,
     width: usize,
     count: usize,
-) -> Result<Box<dyn Run>, StoreError> {
+) -> Result<Box<dyn SortedRun>, StoreError> {
     let kept = runs.len() - count;
     let merged = merge::into_one(home, &runs[kept..], width)?;
     runs.truncate(kept);

@@ -4,12 +4,12 @@
 
 use zeroize::Zeroizing;
 
-use crate::store::runs::Run;
+use crate::store::runs::SortedRun;
 use crate::store::sort::prefix;
 use crate::store::{StoreError, buffer};
 
 pub(super) struct Source<'a> {
-    run: &'a dyn Run,
+    run: &'a dyn SortedRun,
     /// Where in the run the bytes after `buffer` are.
     next: u64,
     buffer: Zeroizing<Vec<u8>>,
@@ -22,7 +22,11 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     /// Starts at the first record of the run; `bytes` is a multiple of the width.
-    pub(super) fn new(run: &'a dyn Run, bytes: usize, width: usize) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        run: &'a dyn SortedRun,
+        bytes: usize,
+        width: usize,
+    ) -> Result<Self, StoreError> {
         let mut source = Self {
             run,
             next: 0,

@@ -4,7 +4,7 @@ use super::Home;
 use super::buffer::Buffer;
 use super::list::RunList;
 use crate::store::memory::keep_distinct;
-use crate::store::runs::RunWriter;
+use crate::store::runs::SortedRunWriter;
 use crate::store::{RecordList, RecordWriter, StoreError, check_whole};
 
 pub(super) struct StreamedWriter {
@@ -12,7 +12,7 @@ pub(super) struct StreamedWriter {
     width: usize,
     buffer: Buffer,
     /// Set once the list has left memory.
-    run: Option<Box<dyn RunWriter>>,
+    run: Option<Box<dyn SortedRunWriter>>,
 }
 
 impl StreamedWriter {
@@ -51,7 +51,7 @@ impl StreamedWriter {
         home
     }
 
-    fn into_run(self, run: Box<dyn RunWriter>) -> Result<RunList, StoreError> {
+    fn into_run(self, run: Box<dyn SortedRunWriter>) -> Result<RunList, StoreError> {
         let Self {
             home,
             width,

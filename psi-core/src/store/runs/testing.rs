@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{Run, RunStorage, RunWriter};
+use super::{SortedRun, SortedRunStorage, SortedRunWriter};
 use crate::store::{StoreError, StoreErrorKind};
 
 /// Keeps runs in memory.
@@ -59,8 +59,8 @@ impl MemoryRuns {
     }
 }
 
-impl RunStorage for MemoryRuns {
-    fn create(&self) -> Result<Box<dyn RunWriter>, StoreError> {
+impl SortedRunStorage for MemoryRuns {
+    fn create(&self) -> Result<Box<dyn SortedRunWriter>, StoreError> {
         let usage = &mut self.state.lock().unwrap().usage;
         usage.runs += 1;
         usage.made += 1;
@@ -77,7 +77,7 @@ struct MemoryRun {
     runs: MemoryRuns,
 }
 
-impl RunWriter for MemoryRun {
+impl SortedRunWriter for MemoryRun {
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let mut state = self.runs.state.lock().unwrap();
         let State { room, usage } = &mut *state;
@@ -98,12 +98,12 @@ impl RunWriter for MemoryRun {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<Box<dyn Run>, StoreError> {
+    fn finish(self: Box<Self>) -> Result<Box<dyn SortedRun>, StoreError> {
         Ok(self)
     }
 }
 
-impl Run for MemoryRun {
+impl SortedRun for MemoryRun {
     fn bytes(&self) -> u64 {
         self.bytes.len() as u64
     }

@@ -23,7 +23,7 @@ use super::verify::{expected, members};
 use crate::collab::Collaboration;
 use crate::error::UserError;
 use crate::exit::Exit;
-use crate::output::{self, Format};
+use crate::output::{self, Format, set_field};
 use crate::receipts::verify::verify_each;
 use crate::replay::{JobReceipt, ReplayError, Report, Verdict, replay};
 use crate::scratch;
@@ -241,10 +241,14 @@ pub fn print_report(format: Format, whose: &str, replayed: &Replayed) -> Result<
     };
     if format == Format::Json {
         let mut document: Value = json!(report);
-        document["job_id"] = Value::from(job_id);
-        document["collab"] = Value::from(collab.name());
-        document["collab_id"] = Value::from(hex::encode(collab.id()));
-        document["members"] = Value::from(members(collab));
+        set_field(&mut document, "job_id", Value::from(job_id));
+        set_field(&mut document, "collab", Value::from(collab.name()));
+        set_field(
+            &mut document,
+            "collab_id",
+            Value::from(hex::encode(collab.id())),
+        );
+        set_field(&mut document, "members", Value::from(members(collab)));
         output::print_json(&document)?;
         return Ok(exit);
     }

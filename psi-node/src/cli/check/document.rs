@@ -5,7 +5,7 @@
 use aggregator::{ClassCount, KeyColumnReport, Problem, TableReport};
 use serde_json::{Value, json};
 
-use super::{Found, functions, kinds, serves};
+use super::{Found, functions, keys, kinds, serves};
 use crate::config::NodeConfig;
 use crate::identity::NodeId;
 
@@ -50,7 +50,11 @@ fn table_document(table: &TableReport) -> Value {
             "nulls": key.nulls,
             "identities": key.identities,
             "derived": key.derived,
-            "values": key.values.iter().map(values_document).collect::<Vec<_>>(),
+            "values": key
+                .values
+                .iter()
+                .map(|values| values_document(values, table.rows))
+                .collect::<Vec<_>>(),
             "shared": key.shared.map(|shared| json!({
                 "values": shared.values,
                 "rows_each": shared.rows_each,
@@ -91,7 +95,7 @@ fn table_document(table: &TableReport) -> Value {
     })
 }
 
-fn values_document(values: &KeyColumnReport) -> Value {
+fn values_document(values: &KeyColumnReport, rows: u64) -> Value {
     let classes = |counts: &[ClassCount]| {
         let counts = counts.iter();
         let counts = counts.map(|count| json!({"class": count.class.as_str(), "rows": count.rows}));
@@ -104,5 +108,6 @@ fn values_document(values: &KeyColumnReport) -> Value {
         "nulls": values.nulls,
         "refused": classes(&values.refused),
         "doubtful": classes(&values.doubtful),
+        "shares": keys::document(values, rows),
     })
 }

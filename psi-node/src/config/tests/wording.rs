@@ -48,7 +48,11 @@ fn errors_of_a_configuration_do_not_speak_rust() {
             "[table.t]\nsource = \"t.csv\"\nkey = \"k\"",
             "a list in square brackets belongs here, not the text \"k\"",
         ),
-        ("[table.t]\nminimum = 3", "the setting `source` is missing"),
+        (
+            "[table.t]\nminimum = 3",
+            "node.toml: table.t.source: the table says neither by `source` nor by `sql` where its rows \
+             are",
+        ),
         (
             "[table.t]\nsource = \"t.csv\"\nrule = \"free\"",
             "unknown word `free`; known here are `aggregation`, `custom`, `list`",

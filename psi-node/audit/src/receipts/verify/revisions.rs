@@ -15,11 +15,12 @@ pub(super) fn read_revisions(
     text: &str,
 ) -> Result<Vec<Collaboration>, UserError> {
     let line: Value = serde_json::from_str(text).unwrap_or(Value::Null);
-    if line["format"] != FORMAT {
+    if line.get("format").and_then(Value::as_str) != Some(FORMAT) {
         return Err(lines.bad_file());
     }
     let mut revisions: Vec<Collaboration> = Vec::new();
-    for document in line["documents"].as_array().into_iter().flatten() {
+    let documents = line.get("documents").and_then(Value::as_array);
+    for document in documents.into_iter().flatten() {
         let document = document.as_str().unwrap_or_default();
         let collab = Collaboration::parse(document, lines.path).map_err(|e| {
             lines.wrong(&format!(
