@@ -67,6 +67,15 @@ pub(crate) enum Column {
     Instant(Int128Array),
 }
 
+/// The column of a batch at the place that a [`crate::source::Projection`] gave it.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "INVARIANT: a batch has a column for each place of the projection that it was read with"
+)]
+pub(crate) fn projected(columns: &[Column], place: usize) -> &Column {
+    &columns[place]
+}
+
 impl Column {
     /// The array, whatever its form.
     pub(crate) fn array(&self) -> &dyn Array {

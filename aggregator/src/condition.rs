@@ -23,8 +23,7 @@ pub(crate) use self::typed_literal::TypedColumn;
 use self::compare::Comparison;
 use self::like::Pattern;
 use self::truth::Truth;
-use crate::column::Column;
-use crate::source::projected;
+use crate::column::{Column, projected};
 use arrow_buffer::BooleanBuffer;
 
 /// A condition over the columns of a batch, which it knows by their numbers.

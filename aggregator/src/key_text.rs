@@ -12,10 +12,9 @@ use psi_core::identifier::{IdentifierKind, IdentityHasher};
 use psi_core::kernel::Kernel;
 use psi_core::kernel::batch::BATCH;
 
-use crate::column::Column;
 use crate::column::unpack::is_text;
+use crate::column::{Column, projected};
 use crate::phone::Country;
-use crate::source::projection::projected;
 use crate::sql::temporal;
 
 /// A key to digest.

@@ -31,6 +31,7 @@ use psi_core::store::RecordList;
 use zeroize::Zeroizing;
 
 use self::writer::ListWriter;
+use crate::column::projected;
 use crate::condition::{Condition, Tally};
 use crate::error::{FreezeError, Unavailable};
 use crate::freeze::Reading;
@@ -38,7 +39,7 @@ use crate::key_text::ScanKey;
 use crate::plan::SidePlan;
 use crate::rows::{DIGEST_BYTES, Extras};
 use crate::source::read;
-use crate::source::{Batch, NoColumn, Projection, SourceColumn, projected};
+use crate::source::{Batch, NoColumn, Projection, SourceColumn};
 use crate::tables::table::LoadedTable;
 
 /// Digests that are held while the table is read once: 33 MiB with the marks beside them.

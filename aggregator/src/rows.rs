@@ -17,10 +17,9 @@ use std::sync::Arc;
 use psi_core::store::RecordList;
 use zeroize::Zeroizing;
 
-use crate::column::Column;
+use crate::column::{Column, projected};
 use crate::domain::Domain;
 use crate::error::FreezeError;
-use crate::source::projected;
 use crate::value::{Units, ValueProgram, units};
 
 /// Bytes of one digest.

@@ -19,13 +19,13 @@ use psi_core::identifier::IdentifierKind;
 use psi_core::store::MemoryStore;
 
 use crate::agreed_types::NoTypes;
-use crate::column::Column;
+use crate::column::{Column, projected};
 use crate::config::{CsvConfig, ReadOptions, TableConfig};
 use crate::error::Problem;
 use crate::report::KeyReport;
 use crate::source::dialect::Dialect;
 use crate::source::read;
-use crate::source::{Batch, Projection, Source, SourceError, TextType, projected};
+use crate::source::{Batch, Projection, Source, SourceError, TextType};
 use crate::sql::typing::ColumnClass;
 use crate::tables::load;
 

@@ -34,7 +34,7 @@ use psi_core::identifier::IdentifierKind;
 use self::dialect::Dialect;
 use self::files::FileSet;
 pub(crate) use self::format::Format;
-pub(crate) use self::projection::{Projection, projected};
+pub(crate) use self::projection::Projection;
 use self::read::Written;
 use self::read_error::ReadError;
 pub(crate) use self::text_type::TextType;

@@ -9,10 +9,9 @@ mod dates;
 
 use psi_core::identifier::IdentifierKind;
 
-use crate::column::Column;
+use crate::column::{Column, projected};
 use crate::key_text::ScanKey;
 use crate::report::ValueClass;
-use crate::source::projected;
 
 /// What is looked at beside the keys.
 #[derive(Clone, Debug, Default)]

@@ -15,6 +15,7 @@ mod collabs;
 pub(crate) mod column_types;
 mod contact;
 mod doubt;
+mod invite_rows;
 mod jobs;
 mod ledger;
 mod log_day;

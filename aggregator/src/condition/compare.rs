@@ -11,8 +11,7 @@ use zeroize::Zeroize;
 
 use super::Tally;
 use super::truth::Truth;
-use crate::column::Column;
-use crate::source::projected;
+use crate::column::{Column, projected};
 use crate::sql::ast::CompareOp;
 use crate::sql::exact_compare::Point;
 use crate::sql::temporal::NANOS_PER_DAY;

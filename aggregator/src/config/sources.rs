@@ -11,7 +11,6 @@ use super::text_files::{self, CsvConfig};
 use super::types::ColumnType;
 use super::{TableConfig, TableConfigs, address_problem, check_name, default_null_words};
 use crate::error::Problem;
-use crate::source::inputs::is_named;
 
 /// All sources of one node, by name.
 pub type SourceConfigs = BTreeMap<String, SourceConfig>;
@@ -88,6 +87,19 @@ impl TableConfig {
     }
 }
 
+/// Whether a text may name a source. Names too many at worst, such as one in a comment: then the table
+/// is made again for nothing.
+fn is_named(sql: &str, source: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let (sql, source) = (sql.to_lowercase(), source.to_lowercase());
+    sql.match_indices(&source).any(|(at, _)| {
+        let before = sql.get(..at).and_then(|text| text.chars().next_back());
+        let after = sql.get(at + source.len()..);
+        let after = after.and_then(|text| text.chars().next());
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
 /// Checks where a table's rows come from: files, or SQL over sources.
 pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), Problem> {
     let place = |setting: &str| format!("table.{name}.{setting}");
@@ -140,7 +152,7 @@ pub(super) fn check(name: &str, table: &TableConfig) -> Result<(), Problem> {
 
 #[cfg(test)]
 mod tests {
-    use super::{SourceConfigs, attach_sources};
+    use super::{SourceConfigs, attach_sources, is_named};
     use crate::config::{TableConfigs, validate};
     use crate::error::Problem;
 
@@ -209,5 +221,17 @@ mod tests {
         ] {
             assert_eq!(checked(text).unwrap_err().place, place, "{text}");
         }
+    }
+
+    #[test]
+    fn a_source_is_named_by_the_whole_of_its_name() {
+        let sql = "SELECT * FROM orders AS o JOIN \"my file\" USING (id)";
+        assert!(is_named(sql, "orders"));
+        assert!(is_named(sql, "Orders"));
+        assert!(is_named(sql, "my file"));
+        for other in ["order", "rders", "o1", "customers", "file2"] {
+            assert!(!is_named(sql, other), "{other}");
+        }
+        assert!(is_named("SELECT 1 FROM ordersx, orders", "orders"));
     }
 }

@@ -46,33 +46,3 @@ impl Inputs {
         seen.collect::<Result<_, _>>().map(SeenInputs)
     }
 }
-
-/// Whether a text may name a source. Names too many at worst, such as one in a comment: then the table
-/// is made again for nothing.
-pub(crate) fn is_named(sql: &str, source: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    let (sql, source) = (sql.to_lowercase(), source.to_lowercase());
-    sql.match_indices(&source).any(|(at, _)| {
-        let before = sql.get(..at).and_then(|text| text.chars().next_back());
-        let after = sql.get(at + source.len()..);
-        let after = after.and_then(|text| text.chars().next());
-        !before.is_some_and(is_part) && !after.is_some_and(is_part)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_named;
-
-    #[test]
-    fn a_source_is_named_by_the_whole_of_its_name() {
-        let sql = "SELECT * FROM orders AS o JOIN \"my file\" USING (id)";
-        assert!(is_named(sql, "orders"));
-        assert!(is_named(sql, "Orders"));
-        assert!(is_named(sql, "my file"));
-        for other in ["order", "rders", "o1", "customers", "file2"] {
-            assert!(!is_named(sql, other), "{other}");
-        }
-        assert!(is_named("SELECT 1 FROM ordersx, orders", "orders"));
-    }
-}

@@ -5,8 +5,6 @@
 
 use psi_core::identifier::IdentifierKind;
 
-use crate::column::Column;
-
 /// The columns that a reading asks for, each once. A column is known by its place here in every
 /// batch.
 #[derive(Clone, Debug, Default)]
@@ -29,15 +27,6 @@ pub(super) enum Reading {
     Stored,
     /// Like [`Self::Stored`], with bytes as hexadecimal digits.
     Hex,
-}
-
-/// The column of a batch at the place that a [`Projection`] gave it.
-#[expect(
-    clippy::indexing_slicing,
-    reason = "INVARIANT: a batch has a column for each place of the projection that it was read with"
-)]
-pub(crate) fn projected(columns: &[Column], place: usize) -> &Column {
-    &columns[place]
 }
 
 impl Projection {

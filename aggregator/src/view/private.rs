@@ -3,8 +3,8 @@
 //!
 //! Spec 10 §2.9 and 12 §2. Noise hides one person if adding that person changes only that person's rows.
 //! Windows, subqueries, LIMIT and set operations put rows of all persons together, and so does a group
-//! that is not of one key value. A join by equal columns is allowed: what the other source says there
-//! must be about the same person or about nobody, which its owner has to know.
+//! that is not of one key value. A join of two sources by equal columns is allowed: what the other one
+//! says there must be about the same person or about nobody, which its owner has to know.
 
 use std::collections::BTreeSet;
 
@@ -107,6 +107,9 @@ fn by_person(plan: &LogicalPlan, key: &BTreeSet<Column>) -> Result<(), DataFusio
             by_person(&aggregate.input, &made.collect())
         }
         LogicalPlan::Join(join) if matches!(join.join_type, JoinType::Inner | JoinType::Left) => {
+            if !sources(&join.left)?.is_disjoint(&sources(&join.right)?) {
+                return Err(refused("a join of a source with itself"))?;
+            }
             let Some(on) = equal_columns(join) else {
                 return Err(refused("a join by anything but equal columns"))?;
             };
@@ -121,6 +124,18 @@ fn by_person(plan: &LogicalPlan, key: &BTreeSet<Column>) -> Result<(), DataFusio
         }
         other => Err(refused(called(other)))?,
     }
+}
+
+/// The sources that a plan reads.
+fn sources(plan: &LogicalPlan) -> Result<BTreeSet<String>, DataFusionError> {
+    let mut names = BTreeSet::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            names.insert(scan.table_name.table().to_owned());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(names)
 }
 
 /// The columns of the left and of the right side that a join compares; `None` if it compares otherwise,

@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{State, StateError, contact, member_names, now_unix, own_log};
+use super::{State, StateError, invite_rows, member_names, now_unix, own_log};
 use crate::collab::{CollabId, Collaboration, RevisionError};
 use crate::identity::NodeKey;
 
@@ -259,8 +259,8 @@ pub(super) fn join(
             }
             .into());
         }
-        contact::forget_awaited(transaction, &id)?;
-        contact::forget_expired(transaction, collab.name())?;
+        invite_rows::forget_awaited(transaction, &id)?;
+        invite_rows::forget_expired(transaction, collab.name())?;
         transaction.execute(
             "INSERT INTO collabs (id, name, document, joined_unix) VALUES (?1, ?2, ?3, ?4)",
             params![id.as_bytes(), collab.name(), collab.to_toml(), now_unix()],

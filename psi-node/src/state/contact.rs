@@ -10,12 +10,13 @@ use std::path::Path;
 use psi_core::contact::Offer;
 use psi_core::messages::codec;
 use psi_core::receipt::Signature;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::invite_rows::{forget_awaited, forget_expired};
 use super::{CollabStanding, Joined, State, StateError, collabs, member_names, now_unix};
 use crate::collab::{CollabId, Collaboration};
 use crate::identity::NodeId;
-use crate::invite::{self, CLOCKS_APART_SECONDS, Pasted};
+use crate::invite::{self, Pasted};
 
 /// An invite that was accepted here.
 #[derive(Clone, Debug)]
@@ -277,28 +278,6 @@ fn row_of(connection: &Connection, id: &CollabId) -> Result<Option<StoredInvite>
 fn joined(connection: &Connection, id: &CollabId) -> Result<bool, StateError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM collabs WHERE id = ?1)";
     Ok(connection.query_row(sql, [id.0], |row| row.get(0))?)
-}
-
-/// An accepted invite waits no longer; returns whether one did.
-pub(super) fn forget_awaited(
-    transaction: &Transaction<'_>,
-    id: &CollabId,
-) -> Result<bool, StateError> {
-    let gone = transaction.execute("DELETE FROM awaited_collabs WHERE id = ?1", [id.0])?;
-    Ok(gone > 0)
-}
-
-/// An invite of this name that has expired gives its place to another.
-pub(super) fn forget_expired(transaction: &Transaction<'_>, name: &str) -> Result<(), StateError> {
-    let latest = now_unix().saturating_sub(CLOCKS_APART_SECONDS);
-    let of_name = "name = ?1 AND expires_unix < ?2";
-    let offers = format!(
-        "DELETE FROM offers WHERE collab_id IN (SELECT id FROM awaited_collabs WHERE {of_name})"
-    );
-    transaction.execute(&offers, params![name, latest])?;
-    let invites = format!("DELETE FROM awaited_collabs WHERE {of_name}");
-    transaction.execute(&invites, params![name, latest])?;
-    Ok(())
 }
 
 #[cfg(test)]

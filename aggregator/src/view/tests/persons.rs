@@ -95,6 +95,10 @@ async fn what_puts_persons_together_is_refused() {
             "EXCEPT or INTERSECT",
         ),
         (
+            "SELECT p.mail, q.city FROM people AS p JOIN people AS q ON p.city = q.city",
+            "a join of a source with itself",
+        ),
+        (
             "SELECT p.mail FROM people AS p CROSS JOIN orders AS o",
             "a join by anything but equal columns",
         ),

@@ -9,7 +9,7 @@ use psi_core::spec::JobSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::matrix::Matrix;
+use super::matrix::{Answer, Matrix};
 use super::privacy::PrivacyDocument;
 use super::value::shown;
 use crate::state::JobState;
@@ -183,8 +183,19 @@ impl ResultDocument {
     fn overlap(&self, table: &ResultTable) -> Option<Matrix> {
         let owner = |place: &usize| table.columns.get(*place)?.groups_of;
         match self.groups.as_slice() {
-            [down, across] if owner(down) != owner(across) => Matrix::of(self, *down, *across),
+            [down, across] if owner(down) != owner(across) => {
+                Matrix::of(self.matrix_parts(), *down, *across)
+            }
             _ => None,
+        }
+    }
+
+    pub(super) fn matrix_parts(&self) -> Answer<'_> {
+        Answer {
+            columns: &self.columns,
+            groups: &self.groups,
+            rows: &self.rows,
+            row_status: &self.row_status,
         }
     }
 }

@@ -7,8 +7,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::document::ResultDocument;
-
 /// The figures of an answer by a group of one member and a group of the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matrix {
@@ -40,13 +38,23 @@ pub struct Figure {
     pub values: Vec<Vec<Value>>,
 }
 
+/// The parts of a result document that a matrix is made of.
+#[derive(Clone, Copy)]
+pub(super) struct Answer<'a> {
+    pub(super) columns: &'a [String],
+    /// The places of the group columns.
+    pub(super) groups: &'a [usize],
+    pub(super) rows: &'a [Vec<Value>],
+    pub(super) row_status: &'a [String],
+}
+
 impl Matrix {
     /// The matrix of a document whose rows are filled. `down` and `across` are the places of its two
     /// group columns. `None` unless the rows are every pair of groups once, group by group: HAVING and
     /// LIMIT leave some out, and who writes ORDER BY for a figure wants the list.
-    pub(super) fn of(document: &ResultDocument, down: usize, across: usize) -> Option<Self> {
-        let down = axis(document, down)?;
-        let across = axis(document, across)?;
+    pub(super) fn of(answer: Answer<'_>, down: usize, across: usize) -> Option<Self> {
+        let down = axis(answer, down)?;
+        let across = axis(answer, across)?;
         let (height, width) = (down.groups.labels.len(), across.groups.labels.len());
         let mut of_pair = vec![vec![None; width]; height];
         let by_rows = |row: usize, d: usize, a: usize| row == d * width + a;
@@ -67,17 +75,17 @@ impl Matrix {
             .into_iter()
             .map(|pairs| pairs.into_iter().collect())
             .collect::<Option<_>>()?;
-        let figures = (0..document.columns.len())
-            .filter(|column| !document.groups.contains(column))
+        let figures = (0..answer.columns.len())
+            .filter(|column| !answer.groups.contains(column))
             .map(|column| {
                 Some(Figure {
-                    column: document.columns.get(column)?.clone(),
-                    values: spread(&of_pair, |row| document.rows.get(row)?.get(column).cloned())?,
+                    column: answer.columns.get(column)?.clone(),
+                    values: spread(&of_pair, |row| answer.rows.get(row)?.get(column).cloned())?,
                 })
             });
         Some(Self {
             figures: figures.collect::<Option<_>>()?,
-            status: spread(&of_pair, |row| document.row_status.get(row).cloned())?,
+            status: spread(&of_pair, |row| answer.row_status.get(row).cloned())?,
             down: down.groups,
             across: across.groups,
         })
@@ -90,13 +98,13 @@ struct Placed {
     of_row: Vec<usize>,
 }
 
-fn axis(document: &ResultDocument, column: usize) -> Option<Placed> {
+fn axis(answer: Answer<'_>, column: usize) -> Option<Placed> {
     let mut groups = Axis {
-        column: document.columns.get(column)?.clone(),
+        column: answer.columns.get(column)?.clone(),
         labels: Vec::new(),
     };
-    let mut of_row = Vec::with_capacity(document.rows.len());
-    for row in &document.rows {
+    let mut of_row = Vec::with_capacity(answer.rows.len());
+    for row in answer.rows {
         let label = row.get(column)?;
         let known = groups.labels.iter().position(|known| known == label);
         of_row.push(known.unwrap_or(groups.labels.len()));
@@ -153,7 +161,7 @@ mod tests {
     #[test]
     fn every_pair_of_groups_has_its_place_whichever_group_counts_faster() {
         let document = answer(&WHOLE);
-        let matrix = Matrix::of(&document, 0, 2).unwrap();
+        let matrix = Matrix::of(document.matrix_parts(), 0, 2).unwrap();
         assert_eq!(matrix.down.column, "tier");
         assert_eq!(matrix.down.labels, [json!("gold"), json!("other")]);
         assert_eq!(
@@ -169,7 +177,7 @@ mod tests {
         assert_eq!(matrix.status[0], [RELEASED, SUPPRESSED, RELEASED]);
 
         let by_columns = [0, 3, 1, 4, 2, 5].map(|row| WHOLE[row]);
-        let matrix = Matrix::of(&answer(&by_columns), 0, 2).unwrap();
+        let matrix = Matrix::of(answer(&by_columns).matrix_parts(), 0, 2).unwrap();
         assert_eq!(matrix.figures[0].values, values);
         assert_eq!(matrix.status[1], [RELEASED, RELEASED, SUPPRESSED]);
     }
@@ -177,19 +185,19 @@ mod tests {
     #[test]
     fn an_answer_in_an_order_of_its_own_stays_a_list() {
         let by_count = [0, 2, 3, 4, 1, 5].map(|row| WHOLE[row]);
-        assert_eq!(Matrix::of(&answer(&by_count), 0, 2), None);
+        assert_eq!(Matrix::of(answer(&by_count).matrix_parts(), 0, 2), None);
         let mut backwards = WHOLE;
         backwards.reverse();
         // Group by group, the last ones first.
-        assert!(Matrix::of(&answer(&backwards), 0, 2).is_some());
+        assert!(Matrix::of(answer(&backwards).matrix_parts(), 0, 2).is_some());
     }
 
     #[test]
     fn an_answer_that_lacks_a_pair_or_has_one_twice_has_no_matrix() {
-        assert_eq!(Matrix::of(&answer(&WHOLE[1..]), 0, 2), None);
+        assert_eq!(Matrix::of(answer(&WHOLE[1..]).matrix_parts(), 0, 2), None);
         let mut twice = WHOLE.to_vec();
         twice.push(WHOLE[0]);
-        assert_eq!(Matrix::of(&answer(&twice), 0, 2), None);
-        assert_eq!(Matrix::of(&answer(&WHOLE), 0, 7), None);
+        assert_eq!(Matrix::of(answer(&twice).matrix_parts(), 0, 2), None);
+        assert_eq!(Matrix::of(answer(&WHOLE).matrix_parts(), 0, 7), None);
     }
 }

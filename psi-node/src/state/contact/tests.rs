@@ -3,6 +3,7 @@ use std::thread;
 use super::*;
 use crate::fixture::{signed, signed_as, unsigned};
 use crate::identity::NodeKey;
+use crate::invite::CLOCKS_APART_SECONDS;
 use crate::invite::tests::pair;
 use crate::invite::{document, reply_text};
 use crate::state::place::private_tempdir;
