@@ -13,6 +13,7 @@ mod facts_fixture;
 mod frames;
 mod kernels;
 mod log;
+#[allow(dead_code, reason = "the rest of it is for the tests of psi-core")]
 #[path = "../../src/log_fixture.rs"]
 mod log_fixture;
 mod rice;
