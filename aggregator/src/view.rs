@@ -86,8 +86,8 @@ pub(crate) async fn make(
         let _ = (view, seen, results);
         Err(SourceError::new(
             "this program was built without the engine for SQL",
-            "use a package of Glovebox, or build it with `--features sql`; or write the rows to a file \
-             and name it as `source`",
+            "build it with `cargo build --release -p psi-node --features sql`; or write the rows to a \
+             file yourself and name it as `source`",
         ))
     }
 }
